@@ -1,0 +1,115 @@
+"""The only place where time is cut.
+
+Goes in: a book and a spine, one row an account and as-of date. Comes out: for every table a view with one row a
+record and as-of date, in which nothing is known that was not known at the first instant (UTC) of that date:
+
+- a record stands in the view only when its own time is before `as_of`;
+- a column that is filled later is null until its own time is before `as_of`;
+- no date is left: every time column `x_at` / `x_on` becomes `x_age_days`, the days from it to `as_of` (negative when
+  it lies ahead, as the end of a running contract does); the record's own time is also called `age_days`.
+
+A signal only ever sees such a view, so it cannot look ahead even by mistake, and windows are comparisons of a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import cached_property
+
+import ibis
+import ibis.expr.types as ir
+
+from features.tables import TABLES, Column, Table, Tables
+
+KEYS = ["account_id", "as_of"]
+SECONDS_A_DAY = 86_400.0
+#: A customer by the rule of silence has at least this many positive invoices in the days before as_of.
+ACTIVE_INVOICES, ACTIVE_DAYS = 2, 365
+
+
+class AsOf:
+    """A book as it was known at each as-of date of a spine.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    spine : Ibis table
+        Columns account_id (string) and as_of (date), one row each pair.
+    """
+
+    def __init__(self, tables: Tables, spine: ir.Table) -> None:
+        self.tables = tables
+        self.spine = spine.select(*KEYS)
+        self._views: dict[str, ir.Table] = {}
+
+    def __getitem__(self, name: str) -> ir.Table:
+        """Return the view of one table: account_id, as_of, the columns that are not times, and the ages in days."""
+        if name not in self._views:
+            self._views[name] = self._cut(TABLES[name])
+        return self._views[name]
+
+    def _cut(self, table: Table) -> ir.Table:
+        joined = self._clock.inner_join(self.tables[table.name], "account_id")
+        known = joined.filter(joined[table.time].cast("timestamp") < joined.as_of_instant)
+        chosen = {name: known[name] for name in KEYS}
+        for column in table.columns:
+            if column.name == "account_id":
+                continue
+            if column.kind.is_time:
+                chosen[age_column(column.name)] = _age_days(known, column)
+            else:
+                chosen[column.name] = _once_known(known, table, column)
+        chosen["age_days"] = chosen[age_column(table.time)]
+        return known.select(**chosen)
+
+    @cached_property
+    def _clock(self) -> ir.Table:
+        instant = self.spine.as_of.cast("timestamp")
+        return self.spine.mutate(as_of_instant=instant, as_of_seconds=instant.epoch_seconds())
+
+
+def age_column(time_column: str) -> str:
+    """Return what a time column is called in a view: `answered_at` becomes `answered_age_days`."""
+    return time_column.removesuffix("_at").removesuffix("_on") + "_age_days"
+
+
+def _age_days(known: ir.Table, column: Column) -> ir.Value:
+    age = (known.as_of_seconds - known[column.name].cast("timestamp").epoch_seconds()) / SECONDS_A_DAY
+    if column.known_at is None:
+        return age
+    return ibis.ifelse(known[column.name].cast("timestamp") < known.as_of_instant, age, ibis.null("float64"))
+
+
+def _once_known(known: ir.Table, table: Table, column: Column) -> ir.Value:
+    if column.known_at is None:
+        return known[column.name]
+    filled = known[table.column(column.known_at).name].cast("timestamp")
+    return ibis.ifelse(filled < known.as_of_instant, known[column.name], ibis.null(str(column.kind)))
+
+
+def every_account(tables: Tables, as_of: Iterable[date]) -> ir.Table:
+    """Return the spine of every account known at each as-of date, customers or not."""
+    dates = ibis.memtable({"as_of": sorted(set(as_of))}, schema={"as_of": "date"})
+    accounts = tables["accounts"].select("account_id", "customer_since").cross_join(dates)
+    return accounts.filter(accounts.customer_since < accounts.as_of).select(*KEYS)
+
+
+def customers(tables: Tables, as_of: Iterable[date], by_silence: bool = False) -> ir.Table:
+    """Return the spine of all customers: customer_since before as_of, not churned before as_of.
+
+    With `by_silence` (the rule for books without a churns table) a customer also has at least 2 positive invoices in
+    the 365 days before as_of.
+    """
+    view = AsOf(tables, every_account(tables, as_of))
+    spine = view.spine.anti_join(view["churns"].select(*KEYS), KEYS)
+    if not by_silence:
+        return spine
+    invoices = view["invoices"]
+    active = (
+        invoices.filter((invoices.amount > 0) & (invoices.age_days <= ACTIVE_DAYS))
+        .group_by(KEYS)
+        .aggregate(invoices=lambda rows: rows.count())
+    )
+    return spine.semi_join(active.filter(active.invoices >= ACTIVE_INVOICES), KEYS)

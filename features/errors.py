@@ -1,0 +1,100 @@
+"""Every exception that churn-risk raises on purpose, in one hierarchy.
+
+ChurnRiskError
+├── InputError                 what the user gave cannot be used          (exit code 2, HTTP 4xx)
+│   ├── InvalidTables          the input tables break the contract; carries every problem
+│   └── UnusableSource         SOURCE cannot be opened at all
+├── NotEnoughData              the tables are valid but too short or too one-sided to train or judge on
+├── SignalsDiffer              a bundle's signals are not the code's; carries both lists
+├── BundleDamaged              a bundle is incomplete or its checksum is wrong
+├── NoModel                    there is no model version to score with
+└── AccountUnknown             the score store holds no such account
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class ChurnRiskError(Exception):
+    """Base of everything churn-risk raises on purpose."""
+
+
+class InputError(ChurnRiskError):
+    """What the user gave cannot be used; the message says what to change."""
+
+
+class UnusableSource(InputError):
+    """SOURCE cannot be opened: not there, not a folder, not a DuckDB file."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken rule in one column of one table.
+
+    Attributes
+    ----------
+    table, column : str
+        Where. `column` is empty when the table as a whole is meant.
+    rule : str
+        What is wrong, as a sentence that says what is expected.
+    rows : int
+        How many rows break the rule (0 when the table as a whole does).
+    ids : tuple of str
+        Up to five keys of such rows.
+    """
+
+    table: str
+    column: str
+    rule: str
+    rows: int = 0
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line: where, what, how many rows and which."""
+        place = f"{self.table}.{self.column}" if self.column else self.table
+        count = f" ({self.rows} row{'' if self.rows == 1 else 's'}: {', '.join(self.ids)})" if self.rows else ""
+        return f"{place}: {self.rule}{count}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the problem as plain values, for JSON."""
+        return asdict(self)
+
+
+class InvalidTables(InputError):
+    """The input tables break the contract; `problems` lists every way in which they do."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        count = len(self.problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{count} problem{'' if count == 1 else 's'} in the input tables:\n{lines}")
+
+
+class NotEnoughData(ChurnRiskError):
+    """The tables are valid, but too short or too one-sided to train or judge a model."""
+
+
+class SignalsDiffer(ChurnRiskError):
+    """A bundle was trained on other signals than this code computes; both lists are in the message."""
+
+    def __init__(self, bundle: Sequence[str], code: Sequence[str]) -> None:
+        self.bundle, self.code = tuple(bundle), tuple(code)
+        super().__init__(
+            "the model's signals are not this code's signals: train again or install the version that trained it.\n"
+            f"  model: {', '.join(self.bundle)}\n  code:  {', '.join(self.code)}"
+        )
+
+
+class BundleDamaged(ChurnRiskError):
+    """A model bundle is incomplete or its files are not those that were written."""
+
+
+class NoModel(ChurnRiskError):
+    """There is no model version to score with."""
+
+
+class AccountUnknown(ChurnRiskError):
+    """The score store holds no score of this account."""

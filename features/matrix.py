@@ -1,0 +1,168 @@
+"""Accounts x as-of dates x signals: the one matrix that training, batch scoring, the endpoint and notebooks share.
+
+`matrix_expression` is the whole of it as one Ibis query. `compute` runs it and nulls what is not known: signals whose
+table is absent, and signals that look back further than the book is recorded. Both are masks on the finished matrix,
+so that one compiled query serves any mixture of absent tables, and training can remove tables from rows at will.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from features.as_of import KEYS, AsOf
+from features.signal import ROW, Relation, Signal, all_signals, table_relation
+from features.signals.contracts import running
+from features.tables import HISTORY, TABLES, Tables
+
+FACT = "fact__"
+#: What scores need besides signals, and is never masked.
+FACTS = ("customer_days", "records_365d", "revenue_365d", "contract_value")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Signals and facts of customers at as-of dates, row by row.
+
+    Attributes
+    ----------
+    keys : DataFrame
+        account_id (str) and as_of (datetime64), sorted by both.
+    signals : DataFrame
+        One column a signal in `all_signals()` order: float64, or object for text; NaN or None is not known.
+    facts : DataFrame
+        customer_days, records_365d, revenue_365d and contract_value; float64, never masked.
+    """
+
+    keys: pd.DataFrame
+    signals: pd.DataFrame
+    facts: pd.DataFrame
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.keys)
+
+    @property
+    def value(self) -> np.ndarray:
+        """What an account is worth a year: max(revenue_365d, annual value of running contracts, 0)."""
+        return np.maximum(self.facts[["revenue_365d", "contract_value"]].max(axis=1).to_numpy(float), 0.0)
+
+    def take(self, rows: np.ndarray) -> Matrix:
+        """Return the rows of a boolean mask or an index array."""
+        pick = np.flatnonzero(rows) if rows.dtype == bool else rows
+        frames = (self.keys, self.signals, self.facts)
+        return Matrix(*(frame.iloc[pick].reset_index(drop=True) for frame in frames))
+
+    def without(self, signals: list[str], rows: np.ndarray | None = None) -> Matrix:
+        """Return a copy in which those signals are null, everywhere or in the rows of a boolean mask."""
+        masked = self.signals.copy()
+        where = slice(None) if rows is None else rows
+        for name in signals:
+            masked.loc[where, name] = None if masked[name].dtype == object else np.nan
+        return Matrix(self.keys, masked, self.facts)
+
+
+def signals_of(table: str) -> list[str]:
+    """Return the names of the signals that are null without that table."""
+    return [item.name for item in all_signals() if table in item.needs]
+
+
+def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date]) -> Matrix:
+    """Compute the matrix of a spine.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    spine : Ibis table
+        account_id and as_of, one row each pair (see `features.as_of.customers`).
+    recorded_since : mapping of table name to date
+        When each table's records begin: a signal that looks back further is null. See `first_records`.
+    """
+    frame = matrix_expression(AsOf(tables, spine)).execute()
+    return assemble(frame, tables.missing, recorded_since)
+
+
+def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date]) -> Matrix:
+    """Turn the query's result into a matrix: sorted, typed, and null where a table or its history is missing."""
+    frame = frame.assign(as_of=pd.to_datetime(frame["as_of"])).sort_values(KEYS, ignore_index=True)
+    signals = pd.DataFrame({item.name: _typed(frame[item.name], item) for item in all_signals()})
+    facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0) for name in FACTS})
+    matrix = Matrix(frame[KEYS], signals, facts)
+    for table in sorted(missing):
+        matrix = matrix.without(signals_of(table))
+    return _unrecorded(matrix, recorded_since)
+
+
+def first_records(tables: Tables) -> dict[str, date]:
+    """Return the day of the first record of each history table that has one."""
+    found: dict[str, date] = {}
+    for name in HISTORY:
+        first = tables[name][TABLES[name].time].min().execute()
+        if first is not None and not pd.isna(first):
+            found[name] = pd.Timestamp(first).date()
+    return found
+
+
+def matrix_expression(view: AsOf) -> ir.Table:
+    """Return the whole matrix as one query: account_id, as_of, every signal, every fact (prefixed `fact__`)."""
+    by_relation: dict[str, tuple[Relation, dict[str, ir.Value]]] = {}
+    defaults: dict[str, float] = {}
+    for item in all_signals():
+        if item.over is not ROW:
+            rows = item.over.build(view)
+            by_relation.setdefault(item.over.name, (item.over, {}))[1][item.name] = item.expression(rows)
+            if item.when_none is not None:
+                defaults[item.name] = item.when_none
+    for relation, name, expression in _facts(view):
+        by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
+        defaults[name] = 0.0
+    joined = reduce(lambda left, part: _attach(left, part[0].build(view), part[1]), by_relation.values(), view.spine)
+    filled = joined.mutate(**{name: joined[name].fill_null(value) for name, value in defaults.items()})
+    records = [filled[name] for name in defaults if name.startswith(f"{FACT}records_")]
+    row = filled.mutate(**{f"{FACT}records_365d": reduce(lambda a, b: a + b, records)})
+    return row.mutate(**{item.name: item.expression(row) for item in all_signals() if item.over is ROW})
+
+
+def _attach(left: ir.Table, rows: ir.Table, expressions: dict[str, ir.Value]) -> ir.Table:
+    part = rows.group_by(KEYS).aggregate(**expressions)
+    return left.left_join(part, KEYS).select(*left.columns, *expressions)
+
+
+def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
+    invoices, terms = view["invoices"], view["contracts"]
+    facts = [
+        (table_relation(name), f"{FACT}records_{name}", view[name].count(where=view[name].age_days <= 365))
+        for name in HISTORY
+    ]
+    recent = invoices.amount.sum(where=invoices.age_days <= 365)
+    return [
+        *facts,
+        (table_relation("accounts"), f"{FACT}customer_days", view["accounts"].age_days.max()),
+        (table_relation("invoices"), f"{FACT}revenue_365d", recent),
+        (table_relation("contracts"), f"{FACT}contract_value", terms.annual_value.sum(where=running(terms))),
+    ]
+
+
+def _typed(column: pd.Series, item: Signal) -> pd.Series:
+    if item.is_text:
+        return column.astype(object).where(column.notna(), None)
+    return column.astype("float64")
+
+
+def _unrecorded(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:
+    """Null the signals that look back beyond the first record of a table they need."""
+    as_of = matrix.keys["as_of"]
+    for item in all_signals():
+        starts = [recorded_since[name] for name in item.needs if name in recorded_since]
+        if item.history_days is not None and starts:
+            short = ((as_of - pd.Timestamp(max(starts))).dt.days < item.history_days).to_numpy()
+            if short.any():
+                matrix = matrix.without([item.name], short)
+    return matrix

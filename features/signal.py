@@ -1,0 +1,182 @@
+"""What a signal is, and the registry, found by folder.
+
+A signal is one small function in one file of `features/signals/`. It gets a relation (one row a record, account and
+as-of date) and returns an Ibis aggregate over it; the matrix groups by (account_id, as_of) and evaluates all signals
+over the same relation in one scan. Three things can be had as a relation:
+
+- a table of the contract, by name: `over="surveys"`;
+- something derived from one or more tables, a function of the as-of view marked `@relation`;
+- `over=ROW`: the finished row of the other signals, for signals that combine several tables.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import ibis.expr.types as ir
+
+from features.as_of import AsOf
+
+Riskier = Literal["rising", "falling", "either"]
+Expression = Callable[[ir.Table], ir.Value]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Rows to aggregate over: `build` makes them from the as-of view; `needs` names the tables they are made of."""
+
+    name: str
+    needs: tuple[str, ...]
+    build: Callable[[AsOf], ir.Table]
+
+
+def relation(*needs: str) -> Callable[[Callable[[AsOf], ir.Table]], Relation]:
+    """Mark a function of the as-of view as a relation made of the named tables; it keeps account_id and as_of."""
+
+    def mark(build: Callable[[AsOf], ir.Table]) -> Relation:
+        return Relation(f"{build.__module__.rsplit('.', 1)[-1]}.{build.__name__.lstrip('_')}", needs, build)
+
+    return mark
+
+
+def table_relation(name: str) -> Relation:
+    """Return the relation that is one table's view as it stands."""
+    return Relation(name, (name,), lambda view: view[name])
+
+
+#: The row of all other signals and facts; a signal over it names the tables it needs itself.
+ROW = Relation("row", (), lambda view: view.spine)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal and all that is said of it anywhere: matrix, constraints, reports, dictionary, tests.
+
+    Attributes
+    ----------
+    name : str
+        `subject_measure_window`, the column in the matrix.
+    theme : str
+        The code under which reasons are summed: `nps`, `silence`, `single_contact`, ...
+    unit : str
+        Unit of the value; `flag` for 0 or 1, `text` for a category.
+    en, de : str
+        What it is called in a report.
+    riskier : 'rising', 'falling' or 'either'
+        In which direction risk is expected to grow.
+    actionable : bool
+        Whether an account manager can change it; otherwise it is context.
+    over : Relation
+        The rows it aggregates.
+    needs : tuple of str
+        Tables without which it is null.
+    history_days : int or None
+        The days of records it looks back on: null where the book is recorded for less.
+    when_none : float or None
+        Its value for an account without such a record, where the table is there: 0 for counts.
+    expression : callable
+        Relation -> Ibis aggregate.
+    """
+
+    name: str
+    theme: str
+    unit: str
+    en: str
+    de: str
+    riskier: Riskier
+    actionable: bool
+    over: Relation
+    needs: tuple[str, ...]
+    history_days: int | None
+    when_none: float | None
+    expression: Expression
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the value is a category rather than a number."""
+        return self.unit == "text"
+
+    @property
+    def monotone(self) -> int:
+        """Constraint on the risk: 1 rising, -1 falling, 0 none."""
+        return {"rising": 1, "falling": -1, "either": 0}[self.riskier]
+
+
+def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
+    """Return the decorator that makes signals of one theme, for use at the top of a family's file.
+
+    Examples
+    --------
+    >>> signal = theme("revenue")
+    >>> @signal(over="invoices", unit="currency", en="Revenue, 90 days", de="Umsatz, 90 Tage", riskier="falling",
+    ...         when_none=0)
+    ... def revenue_90d(invoices):
+    ...     return invoices.amount.sum(where=invoices.age_days <= 90)
+    >>> revenue_90d.history_days, revenue_90d.needs
+    (90, ('invoices',))
+    """
+
+    def signal(
+        *,
+        over: str | Relation,
+        unit: str,
+        en: str,
+        de: str,
+        riskier: Riskier,
+        actionable: bool = True,
+        when_none: float | None = None,
+        history_days: int | None = None,
+        needs: tuple[str, ...] = (),
+    ) -> Callable[[Expression], Signal]:
+        rows = table_relation(over) if isinstance(over, str) else over
+
+        def make(expression: Expression) -> Signal:
+            name = expression.__name__
+            return Signal(
+                name=name,
+                theme=code,
+                unit=unit,
+                en=en,
+                de=de,
+                riskier=riskier,
+                actionable=actionable,
+                over=rows,
+                needs=needs or rows.needs,
+                history_days=history_days or _window_of(name),
+                when_none=when_none,
+                expression=expression,
+            )
+
+        return make
+
+    return signal
+
+
+def _window_of(name: str) -> int | None:
+    found = re.search(r"_(\d+)d$", name)
+    return int(found.group(1)) if found else None
+
+
+@cache
+def all_signals() -> tuple[Signal, ...]:
+    """Return every signal of `features/signals/`, ordered by file and name: the column order of every matrix."""
+    package = importlib.import_module("features.signals")
+    found: list[Signal] = []
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+        members = vars(importlib.import_module(f"features.signals.{module.name}")).values()
+        found += sorted((item for item in members if isinstance(item, Signal)), key=lambda item: item.name)
+    names = [item.name for item in found]
+    if len(set(names)) != len(names):
+        raise ValueError(f"signal names are not unique: {sorted({name for name in names if names.count(name) > 1})}")
+    return tuple(found)
+
+
+def signal_names() -> tuple[str, ...]:
+    """Return the names of all signals in column order."""
+    return tuple(item.name for item in all_signals())

@@ -1,0 +1,1 @@
+"""One file a family of signals; `features.signal.all_signals` finds them here."""

@@ -1,0 +1,131 @@
+"""Single-contact accounts: how many people hold the account, and who of them has left."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from features.as_of import KEYS, AsOf
+from features.signal import ROW, relation, theme
+
+signal = theme("single_contact")
+
+
+@relation("contacts", "surveys")
+def surveyed_contacts(view: AsOf) -> ir.Table:
+    """Return active contacts with `surveyed`, whether they were ever invited."""
+    invited = view["surveys"].filter(lambda t: t.contact_id.notnull()).select(*KEYS, "contact_id").distinct()
+    active = view["contacts"].filter(lambda t: t.valid_to_age_days.isnull())
+    marked = active.left_join(invited.mutate(invited=1), [*KEYS, "contact_id"])
+    return marked.select(account_id=active.account_id, as_of=active.as_of, surveyed=marked.invited.notnull())
+
+
+def _active(rows: ir.Table) -> ir.BooleanValue:
+    return rows.valid_to_age_days.isnull()
+
+
+def _left(rows: ir.Table, days: int) -> ir.BooleanValue:
+    return (rows.valid_to_age_days <= days).fill_null(False)
+
+
+def _decides(rows: ir.Table) -> ir.BooleanValue:
+    return rows.decision_maker.fill_null(False)
+
+
+@signal(
+    over="contacts",
+    unit="contacts",
+    en="Active contacts",
+    de="Aktive Kontakte",
+    riskier="falling",
+    when_none=0,
+)
+def contacts_active(rows: ir.Table) -> ir.Value:
+    """Contacts who have not left by as_of."""
+    return rows.count(where=_active(rows))
+
+
+@signal(over="contacts", unit="flag", en="One contact only", de="Nur ein Kontakt", riskier="rising", when_none=0)
+def contacts_single(rows: ir.Table) -> ir.Value:
+    """1 when exactly one contact is active."""
+    return (rows.count(where=_active(rows)) == 1).cast("float64")
+
+
+@signal(
+    over="contacts",
+    unit="contacts",
+    en="Contacts who left, 365 days",
+    de="Ausgeschiedene Kontakte, 365 Tage",
+    riskier="rising",
+    actionable=False,
+    when_none=0,
+)
+def contacts_left_365d(rows: ir.Table) -> ir.Value:
+    """Contacts whose time ended in the last 365 days."""
+    return rows.count(where=_left(rows, 365))
+
+
+@signal(
+    over="contacts",
+    unit="flag",
+    en="Decision maker left, 365 days",
+    de="Entscheider ausgeschieden, 365 Tage",
+    riskier="rising",
+    actionable=False,
+    when_none=0,
+)
+def contacts_decision_maker_left_365d(rows: ir.Table) -> ir.Value:
+    """1 when a decision maker left in the last 365 days."""
+    return (rows.count(where=_left(rows, 365) & _decides(rows)) > 0).cast("float64")
+
+
+@signal(
+    over="contacts",
+    unit="contacts",
+    en="Active decision makers",
+    de="Aktive Entscheider",
+    riskier="falling",
+    when_none=0,
+)
+def contacts_decision_makers(rows: ir.Table) -> ir.Value:
+    """Active contacts marked as decision makers."""
+    return rows.count(where=_active(rows) & _decides(rows))
+
+
+@signal(
+    over="contacts",
+    unit="contacts",
+    en="Change of active contacts, 365 days",
+    de="Veränderung aktiver Kontakte, 365 Tage",
+    riskier="falling",
+    when_none=0,
+)
+def contacts_change_365d(rows: ir.Table) -> ir.Value:
+    """Active contacts now minus active contacts 365 days ago."""
+    then = (rows.age_days > 365) & (_active(rows) | (rows.valid_to_age_days < 365))
+    return rows.count(where=_active(rows)) - rows.count(where=then)
+
+
+@signal(
+    over=surveyed_contacts,
+    unit="share",
+    en="Active contacts ever surveyed",
+    de="Je befragte aktive Kontakte",
+    riskier="either",
+)
+def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
+    """Share of the active contacts who were ever invited to a survey."""
+    return rows.surveyed.cast("float64").mean()
+
+
+@signal(
+    over=ROW,
+    needs=("contacts", "invoices"),
+    unit="currency",
+    en="Revenue per active contact",
+    de="Umsatz je aktivem Kontakt",
+    riskier="rising",
+    history_days=365,
+)
+def revenue_per_contact(row: ir.Table) -> ir.Value:
+    """Revenue of 365 days for each active contact; null without an active contact."""
+    return row.revenue_365d / row.contacts_active.nullif(0)

@@ -1,0 +1,127 @@
+"""Closing delays of feedback: how long until the customer hears what was done, and what is left open."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from features import closing
+from features.as_of import KEYS, AsOf
+from features.signal import relation, theme
+
+signal = theme("closing_delay")
+DETRACTOR = 6
+
+
+@relation("loops", "surveys")
+def scored_loops(view: AsOf) -> ir.Table:
+    """Return loops that follow a survey, with that survey's score."""
+    scores = view["surveys"].select(*KEYS, "survey_id", "score")
+    return view["loops"].inner_join(scores, [*KEYS, "survey_id"])
+
+
+@signal(
+    over="loops",
+    unit="hours",
+    en="Hours to close the loop, median",
+    de="Stunden bis zur Rückmeldung, Median",
+    riskier="rising",
+)
+def loop_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
+    """Median hours from opening to closing, of the loops closed in the last 365 days."""
+    return closing.close_hours(rows).median(where=closing.closed_between(rows, 0, 365))
+
+
+@signal(
+    over="loops",
+    unit="hours",
+    en="Hours to close the loop, 90th percentile",
+    de="Stunden bis zur Rückmeldung, 90. Perzentil",
+    riskier="rising",
+)
+def loop_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
+    """90th percentile of the hours to close, of the loops closed in the last 365 days."""
+    return closing.close_hours(rows).quantile(0.9, where=closing.closed_between(rows, 0, 365))
+
+
+@signal(
+    over="loops",
+    unit="hours",
+    en="Trend of the closing delay",
+    de="Verlauf der Rückmeldedauer",
+    riskier="rising",
+    history_days=360,
+)
+def loop_close_hours_trend(rows: ir.Table) -> ir.Value:
+    """Median hours of the loops closed in the last 180 days minus that of the 180 days before."""
+    return closing.close_hours_trend(rows)
+
+
+@signal(
+    over="loops",
+    unit="share",
+    en="Loops closed within 48 hours",
+    de="Rückmeldung innerhalb von 48 Stunden",
+    riskier="falling",
+)
+def loop_closed_48h_share_365d(rows: ir.Table) -> ir.Value:
+    """Share closed within 48 hours, of the loops opened in the last 365 days."""
+    return closing.closed_48h_share(rows)
+
+
+@signal(over="loops", unit="loops", en="Open loops", de="Offene Rückmeldungen", riskier="rising", when_none=0)
+def loops_open(rows: ir.Table) -> ir.Value:
+    """Loops still open at as_of."""
+    return rows.count(where=closing.is_open(rows))
+
+
+@signal(
+    over="loops",
+    unit="days",
+    en="Age of the oldest open loop",
+    de="Alter der ältesten offenen Rückmeldung",
+    riskier="rising",
+    when_none=0,
+)
+def loop_open_oldest_days(rows: ir.Table) -> ir.Value:
+    """Days since the oldest open loop was opened; 0 when none is open."""
+    return rows.age_days.max(where=closing.is_open(rows))
+
+
+@signal(
+    over="loops",
+    unit="loops",
+    en="Loops never closed",
+    de="Nie geschlossene Rückmeldungen",
+    riskier="rising",
+    when_none=0,
+)
+def loops_never_closed(rows: ir.Table) -> ir.Value:
+    """Loops that have been open for more than 90 days."""
+    return closing.never_closed(rows)
+
+
+@signal(
+    over=scored_loops,
+    unit="loops",
+    en="Detractor feedback left open",
+    de="Offene Rückmeldungen an Kritiker",
+    riskier="rising",
+    when_none=0,
+)
+def loops_detractor_open(rows: ir.Table) -> ir.Value:
+    """Open loops whose survey was answered with 6 or lower."""
+    return rows.count(where=closing.is_open(rows) & (rows.score <= DETRACTOR))
+
+
+@signal(
+    over="loops",
+    unit="loops",
+    en="Loops opened, 365 days",
+    de="Eröffnete Rückmeldungen, 365 Tage",
+    riskier="either",
+    actionable=False,
+    when_none=0,
+)
+def loops_opened_365d(rows: ir.Table) -> ir.Value:
+    """Loops opened in the last 365 days."""
+    return rows.count(where=rows.age_days <= 365)

@@ -1,0 +1,177 @@
+"""NPS trajectory: where the scores stand, where they are going, and who gives them.
+
+Promoters score 9 or 10, passives 7 or 8, detractors 0 to 6 (Reichheld, "The One Number You Need to Grow", 2003).
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from features.as_of import KEYS, AsOf
+from features.signal import relation, theme
+
+signal = theme("nps")
+DETRACTOR = 6
+DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 30.4375
+#: Invitations sent within this many days of each other belong to one wave.
+WAVE_DAYS = 60
+
+
+@relation("surveys")
+def answers(view: AsOf) -> ir.Table:
+    """Return answered surveys that carry a score, with the age of the account's latest answer."""
+    rows = view["surveys"]
+    scored = rows.filter(rows.score.notnull() & rows.answered_age_days.notnull())
+    return scored.mutate(latest_age=scored.answered_age_days.min().over(group_by=KEYS))
+
+
+@relation("surveys")
+def contact_scores(view: AsOf) -> ir.Table:
+    """Return each contact's latest score of the last 365 days, one row a contact."""
+    rows = answers.build(view).filter(lambda t: (t.answered_age_days <= 365) & t.contact_id.notnull())
+    by_contact = [*KEYS, "contact_id"]
+    latest = rows.mutate(contact_latest=rows.answered_age_days.min().over(group_by=by_contact))
+    return latest.group_by(by_contact).aggregate(
+        score=lambda t: t.score.mean(where=t.answered_age_days == t.contact_latest)
+    )
+
+
+@relation("surveys", "contacts")
+def decision_maker_answers(view: AsOf) -> ir.Table:
+    """Return the answers of decision makers, with the age of the latest of them."""
+    makers = view["contacts"].filter(lambda t: t.decision_maker).select(*KEYS, "contact_id")
+    rows = answers.build(view).drop("latest_age").semi_join(makers, [*KEYS, "contact_id"])
+    return rows.mutate(latest_age=rows.answered_age_days.min().over(group_by=KEYS))
+
+
+@relation("surveys")
+def waves(view: AsOf) -> ir.Table:
+    """Return relationship answers with `wave` 1 for the latest wave, 2 for the one before it, null for older ones."""
+    rows = answers.build(view).filter(lambda t: t.kind == "relationship")
+    rows = rows.mutate(first=rows.age_days.min().over(group_by=KEYS))
+    older = rows.age_days.min(where=rows.age_days > rows.first + WAVE_DAYS)
+    rows = rows.mutate(second=older.over(group_by=KEYS))
+    in_first = rows.age_days <= rows.first + WAVE_DAYS
+    in_second = (rows.age_days >= rows.second) & (rows.age_days <= rows.second + WAVE_DAYS)
+    return rows.mutate(wave=ibis.cases((in_first, 1), (in_second, 2)))
+
+
+@signal(over=answers, unit="NPS points", en="Last score", de="Letzte Bewertung", riskier="falling")
+def nps_last(rows: ir.Table) -> ir.Value:
+    """Score of the latest answer (mean where several came at the same instant)."""
+    return rows.score.mean(where=rows.answered_age_days == rows.latest_age)
+
+
+@signal(
+    over=answers,
+    unit="NPS points",
+    en="Mean score, 365 days",
+    de="Mittlere Bewertung, 365 Tage",
+    riskier="falling",
+)
+def nps_mean_365d(rows: ir.Table) -> ir.Value:
+    """Mean score of the answers of the last 365 days."""
+    return rows.score.mean(where=rows.answered_age_days <= 365)
+
+
+@signal(
+    over=answers,
+    unit="NPS points per year",
+    en="Trend of scores",
+    de="Verlauf der Bewertungen",
+    riskier="falling",
+)
+def nps_slope_365d(rows: ir.Table) -> ir.Value:
+    """Least-squares slope of score over time, from at least two answers a day or more apart."""
+    recent = rows.answered_age_days <= 365
+    years = -rows.answered_age_days / DAYS_A_YEAR
+    apart = rows.answered_age_days.max(where=recent) - rows.answered_age_days.min(where=recent) >= 1
+    slope = rows.score.cov(years, where=recent, how="pop") / years.var(where=recent, how="pop").nullif(0)
+    return ibis.ifelse(apart, slope, ibis.null("float64"))
+
+
+@signal(
+    over=waves,
+    unit="NPS points",
+    en="Change between survey waves",
+    de="Änderung zwischen Befragungswellen",
+    riskier="falling",
+)
+def nps_change_waves(rows: ir.Table) -> ir.Value:
+    """Mean score of the latest relationship wave minus that of the wave before."""
+    return rows.score.mean(where=rows.wave == 1) - rows.score.mean(where=rows.wave == 2)
+
+
+@signal(
+    over=answers,
+    unit="NPS points",
+    en="Volatility of scores",
+    de="Schwankung der Bewertungen",
+    riskier="rising",
+    actionable=False,
+)
+def nps_volatility_365d(rows: ir.Table) -> ir.Value:
+    """Standard deviation of the scores of the last 365 days, from two answers on."""
+    return rows.score.std(where=rows.answered_age_days <= 365, how="sample")
+
+
+@signal(
+    over=contact_scores,
+    unit="share",
+    en="Detractors among contacts",
+    de="Kritiker unter den Kontakten",
+    riskier="rising",
+    history_days=365,
+)
+def nps_detractor_share(rows: ir.Table) -> ir.Value:
+    """Share of the contacts who answered in the last 365 days whose latest score is 6 or lower."""
+    return (rows.score <= DETRACTOR).cast("float64").mean()
+
+
+@signal(
+    over=decision_maker_answers,
+    unit="NPS points",
+    en="Decision maker's last score",
+    de="Letzte Bewertung des Entscheiders",
+    riskier="falling",
+)
+def nps_decision_maker_last(rows: ir.Table) -> ir.Value:
+    """Score of the latest answer of a decision maker."""
+    return rows.score.mean(where=rows.answered_age_days == rows.latest_age)
+
+
+@signal(
+    over=answers,
+    unit="NPS points",
+    en="Relationship score, 365 days",
+    de="Beziehungsbewertung, 365 Tage",
+    riskier="falling",
+)
+def nps_relationship_mean_365d(rows: ir.Table) -> ir.Value:
+    """Mean score of the relationship surveys answered in the last 365 days."""
+    return rows.score.mean(where=(rows.answered_age_days <= 365) & (rows.kind == "relationship"))
+
+
+@signal(
+    over=answers,
+    unit="NPS points",
+    en="Transactional score, 365 days",
+    de="Bewertung nach Vorgängen, 365 Tage",
+    riskier="falling",
+)
+def nps_transactional_mean_365d(rows: ir.Table) -> ir.Value:
+    """Mean score of the transactional surveys answered in the last 365 days."""
+    return rows.score.mean(where=(rows.answered_age_days <= 365) & (rows.kind == "transactional"))
+
+
+@signal(
+    over=answers,
+    unit="months",
+    en="Months since the last answer",
+    de="Monate seit der letzten Antwort",
+    riskier="rising",
+)
+def nps_answer_age_months(rows: ir.Table) -> ir.Value:
+    """Months since the latest answer; null when there never was one."""
+    return rows.answered_age_days.min() / DAYS_A_MONTH

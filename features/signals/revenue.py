@@ -1,0 +1,226 @@
+"""Revenue: how much, where it is going, against the year before (seasonality) and against the account's own rhythm.
+
+A relative change is (now - before) / (|now| + |before|): -1 is all gone, 0 unchanged, 1 all new; null when both are 0.
+"""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from features.as_of import KEYS, AsOf
+from features.signal import ROW, relation, theme
+
+signal = theme("revenue")
+DAYS_A_MONTH = 30
+
+
+@relation("invoices")
+def months(view: AsOf) -> ir.Table:
+    """Return invoiced revenue above 0 by blocks of 30 days before as_of, the last 12 of them."""
+    rows = view["invoices"].filter(lambda t: (t.age_days <= 360) & (t.amount > 0))
+    block = ((rows.age_days - 1) / DAYS_A_MONTH).floor()
+    return rows.mutate(month=block).group_by([*KEYS, "month"]).aggregate(amount=lambda t: t.amount.sum())
+
+
+@relation("invoices")
+def invoice_gaps(view: AsOf) -> ir.Table:
+    """Return the days with a positive invoice, each with the days since the one before (null for the first)."""
+    days = view["invoices"].filter(lambda t: t.amount > 0).select(*KEYS, "age_days").distinct()
+    earlier = days.age_days.lead().over(group_by=KEYS, order_by=days.age_days)
+    return days.mutate(gap=earlier - days.age_days)
+
+
+def _revenue(rows: ir.Table, newest: int, oldest: int) -> ir.Value:
+    return rows.amount.sum(where=(rows.age_days > newest) & (rows.age_days <= oldest)).fill_null(0)
+
+
+def _change(now: ir.Value, before: ir.Value) -> ir.Value:
+    return (now - before) / (now.abs() + before.abs()).nullif(0)
+
+
+@signal(
+    over="invoices",
+    unit="currency",
+    en="Revenue, 365 days",
+    de="Umsatz, 365 Tage",
+    riskier="falling",
+    actionable=False,
+    when_none=0,
+)
+def revenue_365d(rows: ir.Table) -> ir.Value:
+    """Invoiced sum of the last 365 days, credit notes deducted."""
+    return _revenue(rows, 0, 365)
+
+
+@signal(
+    over="invoices",
+    unit="currency",
+    en="Revenue, 180 days",
+    de="Umsatz, 180 Tage",
+    riskier="falling",
+    actionable=False,
+    when_none=0,
+)
+def revenue_180d(rows: ir.Table) -> ir.Value:
+    """Invoiced sum of the last 180 days, credit notes deducted."""
+    return _revenue(rows, 0, 180)
+
+
+@signal(
+    over="invoices",
+    unit="currency",
+    en="Revenue, 90 days",
+    de="Umsatz, 90 Tage",
+    riskier="falling",
+    actionable=False,
+    when_none=0,
+)
+def revenue_90d(rows: ir.Table) -> ir.Value:
+    """Invoiced sum of the last 90 days, credit notes deducted."""
+    return _revenue(rows, 0, 90)
+
+
+@signal(
+    over="invoices",
+    unit="relative change",
+    en="Revenue trend, 180 days",
+    de="Umsatzverlauf, 180 Tage",
+    riskier="falling",
+    history_days=360,
+)
+def revenue_trend_180d(rows: ir.Table) -> ir.Value:
+    """Relative change of the last 180 days against the 180 days before."""
+    return _change(_revenue(rows, 0, 180), _revenue(rows, 180, 360))
+
+
+@signal(
+    over="invoices",
+    unit="relative change",
+    en="Revenue trend, 90 days",
+    de="Umsatzverlauf, 90 Tage",
+    riskier="falling",
+    history_days=180,
+)
+def revenue_trend_90d(rows: ir.Table) -> ir.Value:
+    """Relative change of the last 90 days against the 90 days before."""
+    return _change(_revenue(rows, 0, 90), _revenue(rows, 90, 180))
+
+
+@signal(
+    over="invoices",
+    unit="relative change",
+    en="Revenue against last year, 90 days",
+    de="Umsatz gegenüber Vorjahr, 90 Tage",
+    riskier="falling",
+    history_days=455,
+)
+def revenue_yoy_90d(rows: ir.Table) -> ir.Value:
+    """Relative change of the last 90 days against the same 90 days a year before."""
+    return _change(_revenue(rows, 0, 90), _revenue(rows, 365, 455))
+
+
+@signal(
+    over="invoices",
+    unit="relative change",
+    en="Revenue against last year, 365 days",
+    de="Umsatz gegenüber Vorjahr, 365 Tage",
+    riskier="falling",
+    history_days=730,
+)
+def revenue_yoy_365d(rows: ir.Table) -> ir.Value:
+    """Relative change of the last 365 days against the 365 days before."""
+    return _change(_revenue(rows, 0, 365), _revenue(rows, 365, 730))
+
+
+@signal(
+    over=months,
+    unit="share",
+    en="Share of the largest month",
+    de="Anteil des stärksten Monats",
+    riskier="rising",
+    actionable=False,
+    history_days=360,
+)
+def revenue_largest_month_share(rows: ir.Table) -> ir.Value:
+    """Share of the largest of the last 12 blocks of 30 days in their invoiced revenue."""
+    return rows.amount.max() / rows.amount.sum().nullif(0)
+
+
+@signal(
+    over="invoices",
+    unit="share",
+    en="Credit notes per revenue",
+    de="Gutschriften je Umsatz",
+    riskier="rising",
+)
+def credit_note_share_365d(rows: ir.Table) -> ir.Value:
+    """Credited amount for each invoiced amount of the last 365 days; null without an invoice."""
+    recent = rows.age_days <= 365
+    credited = rows.amount.sum(where=recent & (rows.amount < 0)).fill_null(0)
+    return credited.abs() / rows.amount.sum(where=recent & (rows.amount > 0)).nullif(0)
+
+
+@signal(
+    over="invoices",
+    unit="invoices",
+    en="Invoices, 365 days",
+    de="Rechnungen, 365 Tage",
+    riskier="falling",
+    actionable=False,
+    when_none=0,
+)
+def invoices_365d(rows: ir.Table) -> ir.Value:
+    """Positive invoices of the last 365 days."""
+    return rows.count(where=(rows.age_days <= 365) & (rows.amount > 0))
+
+
+@signal(
+    over="invoices",
+    unit="invoices",
+    en="Invoices, 90 days",
+    de="Rechnungen, 90 Tage",
+    riskier="falling",
+    actionable=False,
+    when_none=0,
+)
+def invoices_90d(rows: ir.Table) -> ir.Value:
+    """Positive invoices of the last 90 days."""
+    return rows.count(where=(rows.age_days <= 90) & (rows.amount > 0))
+
+
+@signal(
+    over="invoices",
+    unit="days",
+    en="Days since the last invoice",
+    de="Tage seit der letzten Rechnung",
+    riskier="rising",
+)
+def invoice_recency_days(rows: ir.Table) -> ir.Value:
+    """Days since the latest positive invoice; null when there never was one."""
+    return rows.age_days.min(where=rows.amount > 0)
+
+
+@signal(
+    over=invoice_gaps,
+    unit="days",
+    en="Usual days between invoices",
+    de="Übliche Tage zwischen Rechnungen",
+    riskier="rising",
+    actionable=False,
+)
+def invoice_gap_p50_days(rows: ir.Table) -> ir.Value:
+    """Median days between consecutive days with a positive invoice."""
+    return rows.gap.median()
+
+
+@signal(
+    over=ROW,
+    needs=("invoices",),
+    unit="times the usual gap",
+    en="Overdue against the own rhythm",
+    de="Überfällig gegenüber eigenem Rhythmus",
+    riskier="rising",
+)
+def invoice_overdue_ratio(row: ir.Table) -> ir.Value:
+    """Days since the latest positive invoice for each usual (median) gap between invoices."""
+    return row.invoice_recency_days / row.invoice_gap_p50_days.nullif(0)

@@ -1,0 +1,1 @@
+"""From a model bundle to scores, reasons, reports and the HTTP service."""

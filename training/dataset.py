@@ -1,0 +1,92 @@
+"""Slices of a book with labels: the rows a model learns from or is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import KEYS, customers
+from features.errors import NotEnoughData
+from features.matrix import Matrix, compute, first_records
+from features.tables import TABLES, Tables
+from training.labels import labels
+from training.settings import ChurnRule
+from training.weights import revenue_weights
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Matrix rows and whether each account churned within the rule's window.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        n rows.
+    churned : bool array of shape (n,)
+    """
+
+    matrix: Matrix
+    churned: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.churned)
+
+    @property
+    def as_of(self) -> np.ndarray:
+        """As-of dates, datetime64, shape (n,)."""
+        return self.matrix.keys["as_of"].to_numpy()
+
+    @property
+    def accounts(self) -> np.ndarray:
+        """Account ids, shape (n,)."""
+        return self.matrix.keys["account_id"].to_numpy()
+
+    @property
+    def revenue(self) -> np.ndarray:
+        """Revenue of 365 days, not below 0, shape (n,)."""
+        return self.matrix.facts["revenue_365d"].to_numpy(float).clip(min=0)
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Training weight of each row (see `training.weights`), shape (n,)."""
+        return revenue_weights(self.matrix.value)
+
+    def on(self, dates: Iterable[date]) -> Dataset:
+        """Return the rows of those as-of dates."""
+        rows = np.isin(self.as_of, np.array([pd.Timestamp(day).to_datetime64() for day in dates], self.as_of.dtype))
+        return self.take(rows)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """Return the rows of a boolean mask or index array."""
+        return Dataset(self.matrix.take(rows), self.churned[rows])
+
+
+def build_dataset(
+    tables: Tables, dates: list[date], rule: ChurnRule, recorded_since: dict[str, date] | None = None
+) -> Dataset:
+    """Compute matrix and labels of all customers at the given mature as-of dates.
+
+    Raises
+    ------
+    NotEnoughData
+        When there is no customer at any of the dates.
+    """
+    connection = tables["accounts"].get_backend()
+    spine = connection.create_table("spine", customers(tables, dates, rule.by_silence), temp=True, overwrite=True)
+    labelled = labels(tables, spine, rule)
+    if labelled.empty:
+        raise NotEnoughData("no account was a customer at any of the as-of dates")
+    matrix = compute(tables, spine, first_records(tables) if recorded_since is None else recorded_since)
+    churned = matrix.keys.merge(labelled, on=KEYS, how="left")["churned"]
+    kept = churned.notna().to_numpy()
+    return Dataset(matrix.take(kept), churned[kept].to_numpy(dtype=bool))
+
+
+def history_tables(tables: Tables) -> list[str]:
+    """Return the optional history tables that this book holds."""
+    return [name for name in TABLES if name not in tables.missing and name not in ("accounts", "churns", "invoices")]

@@ -1,0 +1,74 @@
+"""Labels: who churned in [as_of + lead, as_of + lead + horizon), and which as-of dates are mature enough to tell.
+
+Maturity is decided by date, never by outcome: the whole window must lie before the end of the data.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from features.as_of import KEYS
+from features.errors import InputError
+from features.tables import Tables
+from training.settings import ChurnRule
+
+
+def end_of_data(tables: Tables, until: date | None) -> date:
+    """Return `until`, or the day after the last invoice: the first day of which nothing is known."""
+    if until is not None:
+        return until
+    last = tables["invoices"].invoiced_on.max().execute()
+    if last is None or pd.isna(last):
+        raise InputError("invoices: the table is empty, so there is nothing to learn from or to judge by")
+    return pd.Timestamp(last).date() + timedelta(days=1)
+
+
+def check_rule(tables: Tables, rule: ChurnRule) -> None:
+    """Refuse a book with neither a churns table nor a rule of silence, or with both."""
+    has_churns = "churns" not in tables.missing
+    if rule.by_silence and has_churns:
+        raise InputError("--silence-days is for books without a churns table; this one has it")
+    if not rule.by_silence and not has_churns:
+        raise InputError("there is no churns table: add it, or derive churn from silence with --silence-days N")
+
+
+def labels(tables: Tables, spine: ir.Table, rule: ChurnRule) -> pd.DataFrame:
+    """Label a spine of customers.
+
+    Returns
+    -------
+    DataFrame
+        account_id, as_of (datetime64) and churned (bool), sorted by both keys. Rows of accounts that churn inside the
+        lead are left out: the probability is conditional on surviving it.
+    """
+    found = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
+    found = found.assign(as_of=pd.to_datetime(found["as_of"]), churned=found["churned"].astype(bool))
+    return found.sort_values(KEYS, ignore_index=True)
+
+
+def _left(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
+    churns = tables["churns"].select("account_id", "churned_on")
+    joined = spine.left_join(churns, "account_id").select(*KEYS, "churned_on")
+    days = _days_after(joined, joined.churned_on)
+    inside_lead = ((days >= 0) & (days < rule.lead_days)).fill_null(False)
+    churned = ((days >= rule.lead_days) & (days < rule.reach_days)).fill_null(False)
+    return joined.mutate(churned=churned).filter(~inside_lead).select(*KEYS, "churned")
+
+
+def _silent(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
+    invoices = tables["invoices"].filter(lambda t: t.amount > 0).select("account_id", "invoiced_on")
+    joined = spine.inner_join(invoices, "account_id").select(*KEYS, "invoiced_on")
+    days = _days_after(joined, joined.invoiced_on)
+    heard = joined.filter((days >= rule.lead_days) & (days < rule.reach_days)).select(*KEYS).distinct()
+    marked = spine.left_join(heard.mutate(heard=True), KEYS)
+    return marked.select(*KEYS, churned=marked.heard.isnull())
+
+
+def _days_after(rows: ir.Table, column: ir.Value) -> ir.Value:
+    """Days from as_of to the date in the column."""
+    seconds = column.cast("timestamp").epoch_seconds() - rows.as_of.cast("timestamp").epoch_seconds()
+    return (seconds / ibis.literal(86_400.0)).round()

@@ -1,0 +1,149 @@
+"""Settings of a training run and of the place where it is kept: explicit, frozen, written into every run.
+
+Nothing is read on import. `Environment()` reads the environment and, where it exists, the file `churn-risk.toml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MODEL_NAME = "churn-risk"
+CHAMPION = "champion"
+
+
+class Environment(BaseSettings):
+    """Where things are kept, from `CHURN_RISK_*` variables or `churn-risk.toml` in the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CHURN_RISK_", toml_file="churn-risk.toml", frozen=True, extra="ignore"
+    )
+
+    home: Path = Path(".churn-risk")
+    store_url: str | None = None
+    timezone: str = "Europe/Berlin"
+    bundle: Path | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *args: PydanticBaseSettingsSource,
+        **kwargs: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        init, environment = (*args, *kwargs.values())[:2]
+        return init, environment, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def scores_url(self) -> str:
+        """SQLAlchemy address of the score store."""
+        return self.store_url or f"sqlite:///{self.home.absolute() / 'scores.db'}"
+
+
+@dataclass(frozen=True)
+class Economics:
+    """What contacting an account costs and brings.
+
+    Attributes
+    ----------
+    success_rate : float
+        g, the share of contacted leavers who stay, 0-1.
+    incentive_share : float
+        d, the incentive as a share of the account's value, 0-1.
+    contact_cost : float
+        f, cost of one contact, in the book's currency.
+    capacity : float
+        Share of the accounts that can be contacted, 0-1.
+    """
+
+    success_rate: float = 0.3
+    incentive_share: float = 0.05
+    contact_cost: float = 15.0
+    capacity: float = 0.10
+
+
+@dataclass(frozen=True)
+class ChurnRule:
+    """When an account counts as churned: from the churns table, or from `silence_days` without a positive invoice."""
+
+    horizon_days: int = 180
+    lead_days: int = 0
+    silence_days: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse lengths that make no label; under silence the horizon is the silence."""
+        if self.silence_days is not None:
+            object.__setattr__(self, "horizon_days", self.silence_days)
+        if self.horizon_days < 1 or self.lead_days < 0:
+            raise ValueError(
+                f"horizon_days={self.horizon_days} must be 1 or more, lead_days={self.lead_days} 0 or more"
+            )
+
+    @property
+    def by_silence(self) -> bool:
+        """Whether churn is derived from invoices that stop."""
+        return self.silence_days is not None
+
+    @property
+    def reach_days(self) -> int:
+        """Days from as_of to the end of the label's window."""
+        return self.lead_days + self.horizon_days
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How the trees are grown; the defaults were chosen on rolling origins (see `benchmarks/`)."""
+
+    learning_rate: float = 0.03
+    num_leaves: int = 15
+    min_data_in_leaf: int = 200
+    feature_fraction: float = 0.4
+    bagging_fraction: float = 0.7
+    lambda_l2: float = 10.0
+    max_rounds: int = 400
+    monotone: bool = True
+    #: Share of the rows copied with each optional table removed, and once with all of them removed.
+    copies_share: float = 0.05
+
+    def parameters(self, seed: int) -> dict[str, Any]:
+        """Return LightGBM's parameters: reproducible to the letter for a seed."""
+        return {
+            "objective": "binary",
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.num_leaves,
+            "min_data_in_leaf": self.min_data_in_leaf,
+            "feature_fraction": self.feature_fraction,
+            "bagging_fraction": self.bagging_fraction,
+            "bagging_freq": 1,
+            "lambda_l2": self.lambda_l2,
+            "seed": seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        }
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that decides what a training run does."""
+
+    rule: ChurnRule = field(default_factory=ChurnRule)
+    until: date | None = None
+    seed: int = 0
+    slice_days: int = 30
+    min_history_days: int = 90
+    folds: int = 4
+    bootstraps: int = 200
+    fit: FitSettings = field(default_factory=FitSettings)
+    economics: Economics = field(default_factory=Economics)
