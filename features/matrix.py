@@ -22,6 +22,7 @@ from features.signals.contracts import running
 from features.tables import HISTORY, TABLES, Tables
 
 FACT = "fact__"
+MONEY_DIGITS = 6
 #: What scores need besides signals, and is never masked.
 FACTS = ("customer_days", "records_365d", "revenue_365d", "contract_value")
 
@@ -93,7 +94,7 @@ def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mappi
     """Turn the query's result into a matrix: sorted, typed, and null where a table or its history is missing."""
     frame = frame.assign(as_of=pd.to_datetime(frame["as_of"])).sort_values(KEYS, ignore_index=True)
     signals = pd.DataFrame({item.name: _typed(frame[item.name], item) for item in all_signals()})
-    facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0) for name in FACTS})
+    facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0).round(MONEY_DIGITS) for name in FACTS})
     matrix = Matrix(frame[KEYS], signals, facts)
     for table in sorted(missing):
         matrix = matrix.without(signals_of(table))
@@ -151,9 +152,10 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
 
 
 def _typed(column: pd.Series, item: Signal) -> pd.Series:
+    """Signals are kept to single precision: the order in which an engine adds up cannot then change a score."""
     if item.is_text:
         return column.astype(object).where(column.notna(), None)
-    return column.astype("float64")
+    return column.astype("float32").astype("float64")
 
 
 def _unrecorded(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:

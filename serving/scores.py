@@ -1,0 +1,80 @@
+"""What a score is: one row an account, as-of date and model version, with the reasons that add up to it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+Band = Literal["unknown", "at_risk", "safe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One signal's part in a score.
+
+    Attributes
+    ----------
+    code : str
+        Theme, as in `features.signal.Signal.theme`.
+    signal : str
+    value : float or None
+        The signal's value, in its unit; null when not known or when it is text.
+    value_text : str or None
+        The value of a text signal.
+    contribution : float
+        Points of probability as a fraction: 0.08 is 8 points.
+    actionable : bool
+        Whether an account manager can change it.
+    """
+
+    code: str
+    signal: str
+    value: float | None
+    value_text: str | None
+    contribution: float
+    actionable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One account's score; the contract defines every field.
+
+    Attributes
+    ----------
+    churn_probability, base_probability : float
+        0-1; base + the sum of all contributions = churn_probability to 1e-9.
+    revenue_365d, value, revenue_at_risk, expected_profit : float
+        In `currency`.
+    threat : bool
+        At risk and among the accounts that held 80 % of the book's value.
+    reasons : tuple of Reason
+        One for every signal, by falling absolute contribution.
+    missing_tables, collect : tuple of str
+        Tables that were not known; what would make an unknown account known.
+    """
+
+    account_id: str
+    as_of: date
+    model_version: str
+    scored_at: datetime
+    churn_probability: float
+    revenue_365d: float
+    value: float
+    currency: str | None
+    revenue_at_risk: float
+    expected_profit: float
+    band: Band
+    threat: bool
+    base_probability: float
+    reasons: tuple[Reason, ...]
+    missing_tables: tuple[str, ...]
+    collect: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values: dates as ISO text, tuples as lists."""
+        found = asdict(self)
+        found["as_of"], found["scored_at"] = self.as_of.isoformat(), self.scored_at.isoformat()
+        found["reasons"] = [asdict(reason) for reason in self.reasons]
+        found["missing_tables"], found["collect"] = list(self.missing_tables), list(self.collect)
+        return found

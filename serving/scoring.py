@@ -1,0 +1,131 @@
+"""(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import customers
+from features.matrix import Matrix, compute
+from features.signal import all_signals
+from features.tables import OPTIONAL_HISTORY, Tables
+from serving.explanation import Explained, explain
+from serving.money import FEW_RECORDS, NEW_DAYS, bands, expected_profit
+from serving.scores import Reason, Score
+from training.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a matrix as columns; `rows` yields them one by one.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row an account: account_id, as_of, churn_probability, revenue_365d, value, revenue_at_risk,
+        expected_profit, band, threat.
+    missing : sequence of tuple of str
+        The tables not known, for each row.
+    """
+
+    bundle: Bundle
+    scored_at: datetime
+    currency: str | None
+    matrix: Matrix
+    explained: Explained
+    frame: pd.DataFrame
+    missing: Sequence[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        """Return the number of scores."""
+        return len(self.frame)
+
+    def rows(self) -> Iterator[Score]:
+        """Yield one Score a row."""
+        shared = {
+            "model_version": self.bundle.version,
+            "scored_at": self.scored_at,
+            "currency": self.currency,
+            "base_probability": self.explained.base,
+        }
+        reasons = _Reasons(self.matrix, self.explained)
+        for i, record in enumerate(self.frame.to_dict("records")):
+            record["as_of"] = record["as_of"].date()
+            collect = self._collect(i) if record["band"] == "unknown" else ()
+            yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
+
+    def _collect(self, row: int) -> tuple[str, ...]:
+        facts = self.matrix.facts.iloc[row]
+        wanted = []
+        if facts["customer_days"] < NEW_DAYS:
+            wanted.append(f"history: a customer for {facts['customer_days']:.0f} days, {NEW_DAYS} are needed")
+        if facts["records_365d"] < FEW_RECORDS:
+            wanted.append(f"records: {facts['records_365d']:.0f} in 365 days, {FEW_RECORDS} are needed")
+        return (*wanted, *(f"table: {name}" for name in self.missing[row]))
+
+
+class _Reasons:
+    """Reasons of a matrix, row by row, without a data frame look-up for each."""
+
+    def __init__(self, matrix: Matrix, explained: Explained) -> None:
+        self._signals = all_signals()
+        self._contributions = explained.contributions
+        self._order = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable")
+        self._columns = [matrix.signals[item.name].to_numpy() for item in self._signals]
+
+    def of(self, row: int) -> tuple[Reason, ...]:
+        """Return one row's reasons by falling absolute contribution."""
+        return tuple(self._reason(row, int(column)) for column in self._order[row])
+
+    def _reason(self, row: int, column: int) -> Reason:
+        item, value = self._signals[column], self._columns[column][row]
+        number = None if item.is_text or np.isnan(value) else float(value)
+        text = str(value) if item.is_text and value is not None else None
+        part = float(self._contributions[row, column])
+        return Reason(item.theme, item.name, number, text, part, item.actionable)
+
+
+def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
+    """Score and explain every customer of a book as it was known at one as-of date."""
+    connection = tables["accounts"].get_backend()
+    found = customers(tables, [as_of], bundle.rule.by_silence)
+    spine = connection.create_table("spine", found, temp=True, overwrite=True)
+    matrix = compute(tables, spine, bundle.manifest.recorded_since)
+    missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
+    return score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency or bundle.manifest.currency)
+
+
+def score_matrix(
+    matrix: Matrix, bundle: Bundle, missing: Sequence[tuple[str, ...]], currency: str | None = None
+) -> Scored:
+    """Score and explain every row of a matrix.
+
+    Parameters
+    ----------
+    missing : sequence of tuple of str
+        For each row the tables that are not known (their signals are null in the matrix already).
+    """
+    explained = explain(bundle, matrix)
+    probability, value = explained.probability, matrix.value
+    revenue = matrix.facts["revenue_365d"].to_numpy(float)
+    band = bands(
+        probability,
+        value,
+        matrix.facts["customer_days"].to_numpy(float),
+        matrix.facts["records_365d"].to_numpy(float),
+        bundle.economics,
+    )
+    frame = matrix.keys.assign(
+        churn_probability=probability,
+        revenue_365d=revenue,
+        value=value,
+        revenue_at_risk=np.maximum(probability * revenue, 0.0),
+        expected_profit=expected_profit(probability, value, bundle.economics),
+        band=band,
+        threat=(band == "at_risk") & (value >= bundle.reference.threat_value),
+    )
+    return Scored(bundle, datetime.now(UTC), currency, matrix, explained, frame, missing)
