@@ -89,14 +89,17 @@ def _once_known(known: ir.Table, table: Table, column: Column) -> ir.Value:
     return ibis.ifelse(filled < known.as_of_instant, known[column.name], ibis.null(str(column.kind)))
 
 
-def every_account(tables: Tables, as_of: Iterable[date]) -> ir.Table:
-    """Return the spine of every account known at each as-of date, customers or not."""
-    dates = ibis.memtable({"as_of": sorted(set(as_of))}, schema={"as_of": "date"})
+def every_account(tables: Tables, as_of: Iterable[date] | ir.Table) -> ir.Table:
+    """Return the spine of every account known at each as-of date (given, or a table's column), customers or not."""
+    if isinstance(as_of, ir.Table):
+        dates = as_of
+    else:
+        dates = ibis.memtable({"as_of": sorted(set(as_of))}, schema={"as_of": "date"})
     accounts = tables["accounts"].select("account_id", "customer_since").cross_join(dates)
     return accounts.filter(accounts.customer_since < accounts.as_of).select(*KEYS)
 
 
-def customers(tables: Tables, as_of: Iterable[date], by_silence: bool = False) -> ir.Table:
+def customers(tables: Tables, as_of: Iterable[date] | ir.Table, by_silence: bool = False) -> ir.Table:
     """Return the spine of all customers: customer_since before as_of, not churned before as_of.
 
     With `by_silence` (the rule for books without a churns table) a customer also has at least 2 positive invoices in

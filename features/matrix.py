@@ -7,10 +7,10 @@ so that one compiled query serves any mixture of absent tables, and training can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import cache, reduce
 
 import ibis.expr.types as ir
 import numpy as np
@@ -60,18 +60,28 @@ class Matrix:
         frames = (self.keys, self.signals, self.facts)
         return Matrix(*(frame.iloc[pick].reset_index(drop=True) for frame in frames))
 
-    def without(self, signals: list[str], rows: np.ndarray | None = None) -> Matrix:
-        """Return a copy in which those signals are null, everywhere or in the rows of a boolean mask."""
-        masked = self.signals.copy()
-        where = slice(None) if rows is None else rows
-        for name in signals:
-            masked.loc[where, name] = None if masked[name].dtype == object else np.nan
-        return Matrix(self.keys, masked, self.facts)
+    def masked(self, unknown: np.ndarray) -> Matrix:
+        """Return a copy that is null where a boolean array of shape (rows, signals) is true."""
+        columns = {}
+        for position, (name, column) in enumerate(self.signals.items()):
+            hit = unknown[:, position]
+            null = None if column.dtype == object else np.nan
+            columns[name] = column.mask(hit, null) if hit.any() else column
+        return Matrix(self.keys, pd.DataFrame(columns), self.facts)
+
+    def without_tables(self, tables: Sequence[Collection[str]]) -> Matrix:
+        """Return a copy in which each row knows nothing of the tables named for it."""
+        unknown = np.zeros((len(self), len(all_signals())), dtype=bool)
+        for row, names in enumerate(tables):
+            for name in names:
+                unknown[row] |= needing(name)
+        return self.masked(unknown)
 
 
-def signals_of(table: str) -> list[str]:
-    """Return the names of the signals that are null without that table."""
-    return [item.name for item in all_signals() if table in item.needs]
+@cache
+def needing(table: str) -> np.ndarray:
+    """Return a boolean array of shape (signals,): which signals are null without that table."""
+    return np.array([table in item.needs for item in all_signals()])
 
 
 def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date]) -> Matrix:
@@ -96,9 +106,10 @@ def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mappi
     signals = pd.DataFrame({item.name: _typed(frame[item.name], item) for item in all_signals()})
     facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0).round(MONEY_DIGITS) for name in FACTS})
     matrix = Matrix(frame[KEYS], signals, facts)
-    for table in sorted(missing):
-        matrix = matrix.without(signals_of(table))
-    return _unrecorded(matrix, recorded_since)
+    unknown = _unrecorded(frame["as_of"], recorded_since)
+    for table in missing:
+        unknown |= needing(table)
+    return matrix.masked(unknown)
 
 
 def first_records(tables: Tables) -> dict[str, date]:
@@ -158,13 +169,15 @@ def _typed(column: pd.Series, item: Signal) -> pd.Series:
     return column.astype("float32").astype("float64")
 
 
-def _unrecorded(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:
-    """Null the signals that look back beyond the first record of a table they need."""
-    as_of = matrix.keys["as_of"]
-    for item in all_signals():
-        starts = [recorded_since[name] for name in item.needs if name in recorded_since]
-        if item.history_days is not None and starts:
-            short = ((as_of - pd.Timestamp(max(starts))).dt.days < item.history_days).to_numpy()
-            if short.any():
-                matrix = matrix.without([item.name], short)
-    return matrix
+def _unrecorded(as_of: pd.Series, recorded_since: Mapping[str, date]) -> np.ndarray:
+    """Mark, by row and signal, what looks back beyond the first record of a table it needs.
+
+    A first record at or after as_of says nothing yet: at that date the table is as empty as one without any record.
+    """
+    days = {name: (as_of - pd.Timestamp(start)).dt.days.to_numpy() for name, start in recorded_since.items()}
+    short = np.zeros((len(as_of), len(all_signals())), dtype=bool)
+    for position, item in enumerate(all_signals()):
+        for name in item.needs:
+            if item.history_days is not None and name in days:
+                short[:, position] |= (days[name] > 0) & (days[name] < item.history_days)
+    return short

@@ -6,6 +6,8 @@ source (CSV as text), on one DuckDB connection. Nothing is checked here but that
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from features.errors import Problem, UnusableSource
 from features.tables import TABLES
 
 DUCKDB = "duckdb:///"
+DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def _open_folder(folder: Path) -> Source:
             try:
                 frames[name] = _read_file(connection, path)
             except Exception as error:
-                problems.append(Problem(name, "", f"{path.name} cannot be read: {_first_line(error)}"))
+                problems.append(unreadable(name, path.name, error))
     return Source(str(folder), connection, frames, tuple(problems))
 
 
@@ -88,8 +91,25 @@ def _read_file(connection: Backend, path: Path) -> ir.Table:
     """Parquet keeps its types; CSV comes as text, so that a value that cannot be converted can be named."""
     if path.suffix == ".parquet":
         return connection.read_parquet(path)
-    text = connection.read_csv(path, all_varchar=True, header=True, nullstr="", sample_size=-1)
+    delimiter, names = _header(path)
+    columns = dict.fromkeys(names, "string")
+    text = connection.read_csv(path, columns=columns, delim=delimiter, quote='"', escape='"', header=True, nullstr="")
     return connection.create_table(f"csv_{path.stem}", text, temp=True)
+
+
+def _header(path: Path) -> tuple[str, list[str]]:
+    """Return delimiter and column names from the first line: nothing is guessed from what stands in the rows."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        line = file.readline()
+    if not line.strip():
+        raise ValueError("the file is empty; a line of column names is expected")
+    delimiter = max(DELIMITERS, key=line.count)
+    names = next(csv.reader([line], delimiter=delimiter))
+    lower = [name.strip().lower() for name in names]
+    twice = sorted({name for name in lower if lower.count(name) > 1})
+    if twice:
+        raise ValueError(f"two columns have the same name: {', '.join(twice)}")
+    return delimiter, names
 
 
 def _open_duckdb(source: str) -> Source:
@@ -103,10 +123,24 @@ def _open_duckdb(source: str) -> Source:
         connection.attach(path, name="source", read_only=True)
     except Exception as error:
         raise UnusableSource(f"{source}: not a DuckDB file ({_first_line(error)})") from error
-    held = set(connection.list_tables(database=("source", "main")))
-    frames = {name: connection.table(name, database=("source", "main")) for name in TABLES if name in held}
-    return Source(source, connection, frames)
+    frames: dict[str, ir.Table] = {}
+    problems: list[Problem] = []
+    held = connection.con.execute("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'source'")
+    for name in sorted({row[0] for row in held.fetchall()} & set(TABLES)):
+        try:
+            frames[name] = connection.table(name, database=("source", "main"))
+        except Exception as error:
+            problems.append(unreadable(name, "the table", error))
+    return Source(source, connection, frames, tuple(problems))
+
+
+def unreadable(table: str, what: str, error: Exception) -> Problem:
+    """Return the problem that a table cannot be read, with what the engine says of it in one line."""
+    return Problem(table, "", f"{what} cannot be read: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
+    """Return the first line; of a CSV error what is wrong with the line as well, but none of the engine's options."""
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()] or [type(error).__name__]
+    wrong = [line for line in lines[1:] if re.match(r"Expected Number|Value with|Invalid unicode", line)]
+    return "; ".join([lines[0], *wrong[:1]])

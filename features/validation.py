@@ -1,32 +1,25 @@
 """Raw tables -> a book that keeps the contract, or every problem in every table, found in one pass.
 
-Each column is converted once; beside it stands a mark for a value that was there and could not be converted. The
-rules are then counted in one query a table, and only a broken rule costs another one, for up to five keys.
+Each column is converted once (`features.conversion`); beside it stands a mark for a value that was there and could not
+be converted. The rules are then counted in one query a table, and only a broken rule costs another one, for up to five
+keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
+from features.conversion import EXPECTED, convert, empty, named
 from features.errors import InvalidTables, Problem
-from features.sources import Source
+from features.sources import Source, unreadable
 from features.tables import TABLES, Column, Kind, Table, Tables
 
-#: Instants outside these years are taken for slips (and would overflow some engines' clocks).
-FIRST_YEAR, LAST_YEAR = 1900, 2199
 EXAMPLES = 5
-EXPECTED = {
-    Kind.NUMBER: "not a number",
-    Kind.INTEGER: "not a whole number",
-    Kind.FLAG: "neither true nor false",
-    Kind.DATE: "not a date (YYYY-MM-DD)",
-    Kind.INSTANT: "not a timestamp (YYYY-MM-DDTHH:MM:SS, UTC unless it says otherwise)",
-}
 
 
 @dataclass(frozen=True)
@@ -52,23 +45,25 @@ def validate(source: Source) -> Tables:
         With every problem in every table: table, column, rule, number of rows, up to five keys.
     """
     problems = list(source.problems)
-    unreadable = {problem.table for problem in problems}
+    mentioned = {problem.table for problem in problems}
     converted: dict[str, ir.Table] = {}
     warnings: list[str] = []
     for name, table in TABLES.items():
         if name in source.frames:
-            converted[name] = _convert(source.connection, table, source.frames[name])
-            absent = [column.name for column in table.columns if column.name not in source.frames[name].columns]
-            problems += _broken_rules(table, converted[name], absent)
-            warnings += _cut_times(table, converted[name])
-        elif table.required and name not in unreadable:
+            try:
+                converted[name], found = _checked(source, table)
+            except duckdb.Error as error:
+                found = [unreadable(name, "the table", error)]
+            problems += found
+            warnings += _cut_times(table, converted[name]) if name in converted else []
+        elif table.required and name not in mentioned:
             problems.append(Problem(name, "", "the table is required and absent"))
     problems += _foreign_accounts(converted)
     if "accounts" in converted and not converted["accounts"].count().execute():
         problems.append(Problem("accounts", "", "the table is empty"))
-    currencies = _currencies(source)
+    currencies = _currencies(source, converted)
     if len(currencies) > 1:
-        problems.append(Problem("*", "currency", f"one currency is expected, found {', '.join(currencies)}"))
+        problems.append(Problem("*", "currency", f"one currency is expected, found {', '.join(currencies[:EXAMPLES])}"))
     if problems:
         raise InvalidTables(problems)
     missing = frozenset(TABLES) - frozenset(converted)
@@ -79,45 +74,11 @@ def validate(source: Source) -> Tables:
     return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings))
 
 
-def empty(connection: Backend, table: Table) -> ir.Table:
-    """Return the table with its declared columns and no row."""
-    return connection.create_table(f"empty_{table.name}", schema=table.schema, temp=True, overwrite=True)
-
-
-def _convert(connection: Backend, table: Table, raw: ir.Table) -> ir.Table:
-    """Store the table with its declared columns, each with a mark `<column>__bad` and, for dates, `<column>__cut`."""
-    chosen: dict[str, ir.Value] = {}
-    for column in table.columns:
-        if column.name in raw.columns:
-            chosen |= _converted_column(column, raw[column.name])
-        else:
-            chosen[column.name] = ibis.null(str(column.kind))
-    return connection.create_table(f"book_{table.name}", raw.select(**chosen), temp=True, overwrite=True)
-
-
-def _converted_column(column: Column, raw: ir.Value) -> dict[str, ir.Value]:
-    if column.kind is Kind.TEXT:
-        return {column.name: raw.cast("string").nullif("")}
-    present = raw.notnull()
-    if column.kind.is_time:
-        instant = _instant(raw)
-        whole = instant.cast("date") if column.kind is Kind.DATE else instant
-        marks = {f"{column.name}__bad": present & instant.isnull()}
-        if column.kind is Kind.DATE and not raw.type().is_date():
-            marks[f"{column.name}__cut"] = (instant != instant.truncate("D")).fill_null(False)
-        return {column.name: whole, **marks}
-    value = raw.cast("string").try_cast("boolean" if column.kind is Kind.FLAG else "float64")
-    if column.kind is Kind.INTEGER:
-        value = ibis.ifelse(value.isnan() | value.isinf() | (value != value.floor()), ibis.null("float64"), value)
-    return {column.name: value.cast(str(column.kind)), f"{column.name}__bad": present & value.isnull()}
-
-
-def _instant(raw: ir.Value) -> ir.TimestampValue:
-    """Aware values are converted to UTC, naive ones are taken as UTC; what is out of range becomes null."""
-    aware = raw if raw.type().is_temporal() else raw.cast("string").try_cast("timestamp('UTC')")
-    naive = aware.cast("timestamp('UTC')").cast("timestamp")
-    low, high = ibis.timestamp(f"{FIRST_YEAR}-01-01"), ibis.timestamp(f"{LAST_YEAR + 1}-01-01")
-    return ibis.ifelse((naive >= low) & (naive < high), naive, ibis.null("timestamp"))
+def _checked(source: Source, table: Table) -> tuple[ir.Table, list[Problem]]:
+    raw = named(table, source.frames[table.name])
+    absent = [column.name for column in table.columns if column.name not in raw.columns]
+    rows = convert(source.connection, table, raw)
+    return rows, _broken_rules(table, rows, absent)
 
 
 def _broken_rules(table: Table, converted: ir.Table, absent: list[str]) -> list[Problem]:
@@ -127,13 +88,19 @@ def _broken_rules(table: Table, converted: ir.Table, absent: list[str]) -> list[
         if not table.column(name).optional
     ]
     rules = [rule for rule in _rules(table, converted) if rule.column not in absent]
-    counts = converted.aggregate(**{f"r{i}": rule.broken.fill_null(False).sum() for i, rule in enumerate(rules)})
-    for rule, rows in zip(rules, counts.execute().iloc[0].fillna(0), strict=True):
+    for rule, rows in zip(rules, _count(rules, converted), strict=True):
         if rows:
-            problems.append(_problem(table, converted.filter(rule.broken), rule.column, rule.text, int(rows)))
+            problems.append(_problem(table, converted.filter(rule.broken), rule.column, rule.text, rows))
     if not set(table.key) & set(absent):
         problems += _duplicates(table, converted)
     return problems
+
+
+def _count(rules: list[Rule], converted: ir.Table) -> list[int]:
+    if not rules:
+        return []
+    counts = converted.aggregate(**{f"r{i}": rule.broken.fill_null(False).sum() for i, rule in enumerate(rules)})
+    return [int(rows) for rows in counts.execute().iloc[0].fillna(0)]
 
 
 def _rules(table: Table, converted: ir.Table) -> Iterator[Rule]:
@@ -176,10 +143,12 @@ def _duplicates(table: Table, converted: ir.Table) -> list[Problem]:
 
 
 def _foreign_accounts(converted: dict[str, ir.Table]) -> list[Problem]:
-    """Rows of other tables whose account is not in the accounts table."""
+    """Rows of other tables whose account is not in the accounts table, where that one names any."""
     if "accounts" not in converted:
         return []
-    known = converted["accounts"].select("account_id").distinct()
+    known = converted["accounts"].select("account_id").drop_null().distinct()
+    if not known.count().execute():
+        return []
     problems = []
     for name, rows in converted.items():
         if name != "accounts":
@@ -202,7 +171,7 @@ def _cut_times(table: Table, converted: ir.Table) -> list[str]:
     ]
 
 
-def _currencies(source: Source) -> list[str]:
-    held = [frame for name, frame in source.frames.items() if "currency" in frame.columns]
-    found = {value for frame in held for value in frame.select("currency").distinct().execute()["currency"].dropna()}
-    return sorted(map(str, found))
+def _currencies(source: Source, readable: Iterable[str]) -> list[str]:
+    held = [source.frames[name] for name in readable if "currency" in source.frames[name].columns]
+    each = [frame.select(currency=frame.currency.cast("string").strip()).distinct().execute() for frame in held]
+    return sorted({value for found in each for value in found["currency"].dropna()} - {""})

@@ -74,7 +74,10 @@ class Manifest(BaseModel):
     currency: str | None
     rows: int
     rounds: int
+    weighting: str
+    weighting_figures: dict[str, float]
     calibrator: dict[str, float]
+    centre: float
     categories: dict[str, list[str]]
     signals: list[str]
     reference: Reference
@@ -123,8 +126,11 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         missing_tables=list(trained.missing_tables),
         currency=trained.currency,
         rows=len(trained.data),
-        rounds=trained.rounds,
+        rounds=trained.choice.rounds,
+        weighting=trained.choice.weighting,
+        weighting_figures=dict(trained.choice.figures),
         calibrator=asdict(trained.calibrator),
+        centre=trained.centre,
         categories={name: list(levels) for name, levels in trained.trees.encoder.categories.items()},
         signals=list(signal_names()),
         reference=reference_of(trained.data.take(trained.data.as_of == dates[-1])),

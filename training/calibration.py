@@ -30,6 +30,10 @@ class Platt:
         """Return churn probabilities in (0, 1), shape as given."""
         return expit(self.slope * np.asarray(margin, float) + self.intercept)
 
+    def around(self, centre: float) -> Platt:
+        """Return the calibrator of m, given that this one is of m - centre."""
+        return Platt(self.slope, self.intercept - self.slope * centre)
+
     def derivative(self, margin: np.ndarray) -> np.ndarray:
         """Return dg/dm, shape as given."""
         probability = self(margin)

@@ -15,7 +15,6 @@ from features.matrix import Matrix, compute, first_records
 from features.tables import TABLES, Tables
 from training.labels import labels
 from training.settings import ChurnRule
-from training.weights import revenue_weights
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,6 @@ class Dataset:
     def revenue(self) -> np.ndarray:
         """Revenue of 365 days, not below 0, shape (n,)."""
         return self.matrix.facts["revenue_365d"].to_numpy(float).clip(min=0)
-
-    @property
-    def weight(self) -> np.ndarray:
-        """Training weight of each row (see `training.weights`), shape (n,)."""
-        return revenue_weights(self.matrix.value)
 
     def on(self, dates: Iterable[date]) -> Dataset:
         """Return the rows of those as-of dates."""

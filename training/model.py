@@ -12,11 +12,12 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
-from features.matrix import Matrix, signals_of
+from features.matrix import Matrix, needing
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
 from training.dataset import Dataset
 from training.settings import FitSettings
+from training.weights import SCHEMES
 
 MAX_CATEGORIES = 40
 
@@ -63,20 +64,19 @@ class Trees:
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_iteration=rounds or -1))
 
 
-def fit_trees(data: Dataset, settings: FitSettings, seed: int, rounds: int, weight: np.ndarray | None = None) -> Trees:
+def fit_trees(data: Dataset, settings: FitSettings, seed: int, rounds: int, weighting: str) -> Trees:
     """Fit trees on a dataset.
 
     Parameters
     ----------
     rounds : int
         Number of boosting rounds, fixed.
-    weight : array of shape (n,), optional
-        Row weights; by default the revenue weights of the dataset.
+    weighting : str
+        A scheme of `training.weights.SCHEMES`.
     """
     encoder = Encoder.of(data.matrix)
-    rows, churned, weights = with_tables_removed(
-        data, data.weight if weight is None else weight, settings.copies_share, seed, encoder
-    )
+    weight = SCHEMES[weighting](data.matrix.value)
+    rows, churned, weights = with_tables_removed(data, weight, settings.copies_share, seed, encoder)
     names = [item.name for item in all_signals()]
     train = lightgbm.Dataset(
         rows,
@@ -101,16 +101,15 @@ def with_tables_removed(
     Copies are made for each history table (invoices too, so that an account without any is no stranger), and for all
     optional tables at once, which is what a CRM that only sends invoices will ask about.
     """
-    names = [item.name for item in all_signals()]
-    removals = [signals_of(table) for table in ("invoices", *OPTIONAL_HISTORY)]
-    removals.append(sorted({name for table in OPTIONAL_HISTORY for name in signals_of(table)}))
+    removals = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
+    removals.append(np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0))
     rng = np.random.default_rng(seed)
     encoded = encoder.encode(data.matrix)
     blocks, picks = [encoded], [np.arange(len(data))]
-    for signals in removals:
+    for unknown in removals:
         pick = np.flatnonzero(rng.random(len(data)) < share)
         block = encoded[pick]
-        block[:, [names.index(name) for name in signals]] = np.nan
+        block[:, unknown] = np.nan
         blocks.append(block)
         picks.append(pick)
     origin = np.concatenate(picks)

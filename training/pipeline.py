@@ -1,7 +1,7 @@
 """A book -> a trained, judged model: the whole of `churn-risk train` but for what is written down.
 
-Forward-chained folds give margins for rows the trees had not seen. The last fold is the test: trees, number of rounds
-and calibrator come from what was known before it. Then the calibrator is fitted on all such margins, and the trees once
+Forward-chained folds give margins for rows the trees had not seen. The last fold is the test: weighting, number of
+rounds and calibrator come from the folds before it. Then all folds choose and calibrate, and the trees are grown once
 more on every mature slice with the number of rounds fixed, so that judging and calibrating cost no recent data.
 """
 
@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold
 
 from features.errors import NotEnoughData
 from features.matrix import first_records
@@ -22,34 +19,24 @@ from features.tables import Tables
 from training.baselines import RIVALS
 from training.calibration import Platt, fit_platt
 from training.dataset import Dataset, build_dataset
-from training.evaluation import date_rows
+from training.folds import Choice, OutOfFold, centre, choose, margins_at, out_of_fold, rounds_of, splits
 from training.labels import check_rule, end_of_data
 from training.model import Trees, fit_trees
 from training.settings import TrainingSettings
-from training.slices import forward_folds, slice_dates
-from training.verdict import Verdict, judge_all
+from training.slices import slice_dates
+from training.verdict import MODEL, Verdict, judge_all
+from training.weights import SCHEMES
 
-#: Numbers of rounds among which the folds choose, as shares of the greatest.
-ROUND_STEPS = 16
-#: The fewest rounds whose mean ROC AUC is within this of the best are taken.
-ROUND_TOLERANCE = 0.0005
+LEAST_ACCOUNTS = 10
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class OutOfFold:
-    """Rows of the dataset and the margins that trees gave them which had not seen them, after each number of rounds.
+class Judged:
+    """The rows that were judged and what each name gave them: name -> churn probabilities, 'model' first."""
 
-    Attributes
-    ----------
-    train, valid : index arrays
-        Rows learnt from and rows judged.
-    margins : array of shape (ROUND_STEPS, len(valid))
-    """
-
-    train: np.ndarray
-    valid: np.ndarray
-    margins: np.ndarray
+    data: Dataset
+    probabilities: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -58,11 +45,13 @@ class Trained:
 
     trees: Trees
     calibrator: Platt
-    rounds: int
+    centre: float
+    choice: Choice
     settings: TrainingSettings
     recorded_since: dict[str, date]
     data: Dataset
     verdict: Verdict
+    judged: Judged
     judged_how: str
     missing_tables: tuple[str, ...]
     currency: str | None
@@ -100,99 +89,74 @@ def train(tables: Tables, settings: TrainingSettings, progress: Progress = lambd
     InputError, NotEnoughData
         As `prepare`; also when too few accounts churned or stayed.
     """
+    progress("computing signals", 0, 1)
     data, dates, recorded = prepare(tables, settings)
     _demand_both_outcomes(data)
-    splits, judged_how = _splits(data, dates, settings)
-    steps = len(splits) + 2
-    done = []
-    for number, (learn, valid) in enumerate(splits):
-        progress("fitting folds", number, steps)
-        done.append(_out_of_fold(data, learn, valid, settings))
-    progress("judging", len(splits), steps)
-    verdict = _judge_last(data, done, settings)
-    progress("fitting on all slices", len(splits) + 1, steps)
-    rounds = choose_rounds(data, done, settings)
-    margin, valid = _margins(done, settings, rounds)
-    trees = fit_trees(data, settings.fit, settings.seed, rounds)
-    progress("done", steps, steps)
+    folds, judged_how = _fit_folds(data, dates, settings, progress)
+    judged = _judge_last(data, folds, settings)
+    choice = choose(data, folds, settings)
+    margin, valid = margins_at(folds, choice.weighting, choice.rounds, settings)
+    trees = fit_trees(data, settings.fit, settings.seed, choice.rounds, choice.weighting)
+    middle = centre(trees, data)
     return Trained(
         trees=trees,
-        calibrator=fit_platt(margin, data.churned[valid]),
-        rounds=rounds,
+        calibrator=fit_platt(margin, data.churned[valid]).around(middle),
+        centre=middle,
+        choice=choice,
         settings=settings,
         recorded_since=recorded,
         data=data,
-        verdict=verdict,
+        verdict=judge_all(judged.data, judged.probabilities, settings),
+        judged=judged,
         judged_how=judged_how,
         missing_tables=tuple(sorted(tables.missing)),
         currency=tables.currency,
-        out_of_fold=(margin, data.churned[valid]),
+        out_of_fold=(margin + middle, data.churned[valid]),
     )
 
 
 def _demand_both_outcomes(data: Dataset) -> None:
     accounts = [len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False)]
-    if min(accounts) < 10:
+    if min(accounts) < LEAST_ACCOUNTS:
         raise NotEnoughData(
             f"{accounts[0]} accounts churned and {accounts[1]} stayed over {len(np.unique(data.as_of))} as-of dates; "
-            "at least 10 of each are needed"
+            f"at least {LEAST_ACCOUNTS} of each are needed"
         )
 
 
-def _splits(
-    data: Dataset, dates: list[date], settings: TrainingSettings
-) -> tuple[list[tuple[np.ndarray, np.ndarray]], str]:
-    """Return forward-chained row splits; by account instead where the history is too short for two of them."""
-    stamps = {day: pd.Timestamp(day).to_datetime64() for day in dates}
-    splits = []
-    for fold in forward_folds(dates, settings.rule, settings.folds):
-        rows = [np.flatnonzero(np.isin(data.as_of, [stamps[day] for day in part])) for part in (fold.train, fold.valid)]
-        if all(0 < data.churned[part].sum() < len(part) for part in rows):
-            splits.append((rows[0], rows[1]))
-    if len(splits) >= 2:
-        return splits, "forward in time, purged"
-    grouped = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
-    return list(grouped.split(data.accounts, groups=data.accounts)), "by account: the history is too short for more"
+def _fit_folds(
+    data: Dataset, dates: list[date], settings: TrainingSettings, progress: Progress
+) -> tuple[list[OutOfFold], str]:
+    made, judged_how = splits(data, dates, settings)
+    total = len(made) * len(SCHEMES) + 1
+    count = 0
+
+    def fitted() -> None:
+        nonlocal count
+        count += 1
+        progress("fitting on rolling origins", count, total)
+
+    progress("fitting on rolling origins", 0, total)
+    return [out_of_fold(data, split, settings, fitted) for split in made], judged_how
 
 
-def round_steps(settings: TrainingSettings) -> list[int]:
-    """Return the numbers of rounds among which the folds choose."""
-    return [max(1, settings.fit.max_rounds * step // ROUND_STEPS) for step in range(1, ROUND_STEPS + 1)]
+def _judge_last(data: Dataset, folds: list[OutOfFold], settings: TrainingSettings) -> Judged:
+    """Score the last fold, weighting, rounds and calibrator from the folds before it, beside every rival."""
+    before, last = folds[:-1], folds[-1]
+    chosen = choose(data, before, settings).weighting
+    learnt, test = data.take(last.learnt), data.take(last.valid)
+    probabilities = {MODEL: _last_probability(data, before, last, chosen, settings)}
+    for scheme in ("revenue", "none"):
+        if scheme != chosen:
+            name = f"LightGBM, weights: {scheme}"
+            probabilities[name] = _last_probability(data, before, last, scheme, settings)
+    probabilities |= {rival.name: rival.fit(learnt)(test.matrix) for rival in RIVALS}
+    return Judged(test, probabilities)
 
 
-def _out_of_fold(data: Dataset, learn: np.ndarray, valid: np.ndarray, settings: TrainingSettings) -> OutOfFold:
-    trees = fit_trees(data.take(learn), settings.fit, settings.seed, settings.fit.max_rounds)
-    unseen = data.take(valid).matrix
-    return OutOfFold(learn, valid, np.stack([trees.margin(unseen, rounds) for rounds in round_steps(settings)]))
-
-
-def choose_rounds(data: Dataset, done: list[OutOfFold], settings: TrainingSettings) -> int:
-    """Return the fewest rounds whose ROC AUC, averaged over the folds' dates, is within .0005 of the best."""
-    curves = []
-    for fold in done:
-        part = data.take(fold.valid)
-        for rows in date_rows(part):
-            curves.append([roc_auc_score(part.churned[rows], margin[rows]) for margin in fold.margins])
-    mean = np.mean(curves, axis=0)
-    return round_steps(settings)[int(np.flatnonzero(mean >= mean.max() - ROUND_TOLERANCE)[0])]
-
-
-def _margins(done: list[OutOfFold], settings: TrainingSettings, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    step = round_steps(settings).index(rounds)
-    return np.concatenate([fold.margins[step] for fold in done]), np.concatenate([fold.valid for fold in done])
-
-
-def _judge_last(data: Dataset, done: list[OutOfFold], settings: TrainingSettings) -> Verdict:
-    """Judge the last fold with rounds and calibrator from the folds before it, beside every rival."""
-    before, last = done[:-1], done[-1]
-    rounds = choose_rounds(data, before, settings)
-    margin, valid = _margins(before, settings, rounds)
-    calibrate = fit_platt(margin, data.churned[valid])
-    learnt, test = data.take(last.train), data.take(last.valid)
-    plain = fit_trees(learnt, settings.fit, settings.seed, rounds, weight=np.ones(len(learnt)))
-    probabilities = {
-        "model": calibrate(last.margins[round_steps(settings).index(rounds)]),
-        "unweighted LightGBM": calibrate(plain.margin(test.matrix)),
-        **{rival.name: rival.fit(learnt)(test.matrix) for rival in RIVALS},
-    }
-    return judge_all(test, probabilities, settings)
+def _last_probability(
+    data: Dataset, before: list[OutOfFold], last: OutOfFold, scheme: str, settings: TrainingSettings
+) -> np.ndarray:
+    rounds = rounds_of(data, before, scheme, settings)
+    margin, valid = margins_at(before, scheme, rounds, settings)
+    return fit_platt(margin, data.churned[valid])(margins_at([last], scheme, rounds, settings)[0])

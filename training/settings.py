@@ -104,13 +104,14 @@ class ChurnRule:
 class FitSettings:
     """How the trees are grown; the defaults were chosen on rolling origins (see `benchmarks/`)."""
 
-    learning_rate: float = 0.03
-    num_leaves: int = 15
-    min_data_in_leaf: int = 200
+    learning_rate: float = 0.05
+    num_leaves: int = 8
+    min_data_in_leaf: int = 100
     feature_fraction: float = 0.4
     bagging_fraction: float = 0.7
     lambda_l2: float = 10.0
-    max_rounds: int = 400
+    max_bin: int = 63
+    max_rounds: int = 240
     monotone: bool = True
     #: Share of the rows copied with each optional table removed, and once with all of them removed.
     copies_share: float = 0.05
@@ -126,6 +127,7 @@ class FitSettings:
             "bagging_fraction": self.bagging_fraction,
             "bagging_freq": 1,
             "lambda_l2": self.lambda_l2,
+            "max_bin": self.max_bin,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,

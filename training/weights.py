@@ -1,6 +1,12 @@
-"""Sample weights: an error on a large account costs more, but no giant may own the fit."""
+"""Sample weights: an error on a large account costs more, but no giant may own the fit.
+
+Revenue is concentrated, so weights shrink the sample that a fit effectively sees; whether they pay is decided on
+rolling origins in every run (see `training.folds`), among the schemes here.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -22,6 +28,27 @@ def revenue_weights(value: np.ndarray) -> np.ndarray:
     [0.1, 0.98, 0.98, 1.94]
     """
     floored = np.maximum(value, FLOOR_OF_MEDIAN * np.median(value))
-    capped = np.minimum(floored, np.quantile(floored, CAP_QUANTILE))
-    mean = capped.mean()
-    return capped / mean if mean > 0 else np.ones_like(capped)
+    return _mean_one(np.minimum(floored, np.quantile(floored, CAP_QUANTILE)))
+
+
+def root_weights(value: np.ndarray) -> np.ndarray:
+    """Return the square root of the revenue weights, scaled to mean 1: half the concentration on a log scale."""
+    return _mean_one(np.sqrt(revenue_weights(value)))
+
+
+def equal_weights(value: np.ndarray) -> np.ndarray:
+    """Return 1 for every row."""
+    return np.ones(len(value))
+
+
+def _mean_one(weight: np.ndarray) -> np.ndarray:
+    mean = weight.mean()
+    return weight / mean if mean > 0 else np.ones_like(weight)
+
+
+#: Scheme -> weights; the first is the contract's default and wins ties.
+SCHEMES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "revenue": revenue_weights,
+    "root revenue": root_weights,
+    "none": equal_weights,
+}

@@ -101,7 +101,7 @@ def contacts_decision_makers(rows: ir.Table) -> ir.Value:
 )
 def contacts_change_365d(rows: ir.Table) -> ir.Value:
     """Active contacts now minus active contacts 365 days ago."""
-    then = (rows.age_days > 365) & (_active(rows) | (rows.valid_to_age_days < 365))
+    then = (rows.age_days > 365) & (_active(rows) | (rows.valid_to_age_days <= 365))
     return rows.count(where=_active(rows)) - rows.count(where=then)
 
 

@@ -25,7 +25,7 @@ def invitations(view: AsOf) -> ir.Table:
 
 @relation("surveys")
 def contact_invitations(view: AsOf) -> ir.Table:
-    """Return one row a contact: invitations and answers of the last 180 days, answers before them."""
+    """Return one row a contact: invited and answered in the last 180 days, answers to what was sent before."""
     rows = invitations.build(view).filter(lambda t: t.contact_id.notnull())
     recent = rows.age_days <= NOW_DAYS
     return rows.group_by([*KEYS, "contact_id"]).aggregate(
@@ -102,7 +102,7 @@ def invitations_unanswered_in_a_row(rows: ir.Table) -> ir.Value:
     history_days=BEFORE_DAYS,
 )
 def contacts_fell_silent(rows: ir.Table) -> ir.Value:
-    """Contacts who answered more than 180 days ago, were invited since, and did not answer."""
+    """Contacts who answered an invitation older than 180 days, were invited since, and answered none of those."""
     return rows.count(where=(rows.answered_before > 0) & (rows.invited_now > 0) & (rows.answered_now == 0))
 
 

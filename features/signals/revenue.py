@@ -1,4 +1,4 @@
-"""Revenue: how much, where it is going, against the year before (seasonality) and against the account's own rhythm.
+"""Revenue: how much, where it is going, against the year before (seasonality), and how concentrated.
 
 A relative change is (now - before) / (|now| + |before|): -1 is all gone, 0 unchanged, 1 all new; null when both are 0.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features.as_of import KEYS, AsOf
-from features.signal import ROW, relation, theme
+from features.fading import faded
+from features.signal import relation, theme
 
 signal = theme("revenue")
 DAYS_A_MONTH = 30
@@ -16,18 +17,12 @@ DAYS_A_MONTH = 30
 
 @relation("invoices")
 def months(view: AsOf) -> ir.Table:
-    """Return invoiced revenue above 0 by blocks of 30 days before as_of, the last 12 of them."""
-    rows = view["invoices"].filter(lambda t: (t.age_days <= 360) & (t.amount > 0))
-    block = ((rows.age_days - 1) / DAYS_A_MONTH).floor()
-    return rows.mutate(month=block).group_by([*KEYS, "month"]).aggregate(amount=lambda t: t.amount.sum())
-
-
-@relation("invoices")
-def invoice_gaps(view: AsOf) -> ir.Table:
-    """Return the days with a positive invoice, each with the days since the one before (null for the first)."""
-    days = view["invoices"].filter(lambda t: t.amount > 0).select(*KEYS, "age_days").distinct()
-    earlier = days.age_days.lead().over(group_by=KEYS, order_by=days.age_days)
-    return days.mutate(gap=earlier - days.age_days)
+    """Return invoiced revenue above 0 by blocks of 30 days before as_of, faded: a block a year ago counts half."""
+    rows = view["invoices"].filter(lambda t: t.amount > 0)
+    blocks = rows.mutate(month=((rows.age_days - 1) / DAYS_A_MONTH).floor()).group_by([*KEYS, "month"])
+    return blocks.aggregate(amount=lambda t: t.amount.sum()).mutate(
+        fade=lambda t: faded(t.month * DAYS_A_MONTH, 365),
+    )
 
 
 def _revenue(rows: ir.Table, newest: int, oldest: int) -> ir.Value:
@@ -139,11 +134,24 @@ def revenue_yoy_365d(rows: ir.Table) -> ir.Value:
     de="Anteil des stärksten Monats",
     riskier="rising",
     actionable=False,
-    history_days=360,
 )
 def revenue_largest_month_share(rows: ir.Table) -> ir.Value:
-    """Share of the largest of the last 12 blocks of 30 days in their invoiced revenue."""
-    return rows.amount.max() / rows.amount.sum().nullif(0)
+    """Share of the largest block of 30 days in the invoiced revenue, older blocks faded (half-life 365 days)."""
+    return (rows.amount * rows.fade).max() / (rows.amount * rows.fade).sum().nullif(0)
+
+
+@signal(
+    over="invoices",
+    unit="currency",
+    en="Revenue, older counting less",
+    de="Umsatz, Älteres zählt weniger",
+    riskier="falling",
+    actionable=False,
+    when_none=0,
+)
+def revenue_faded_halflife_365(rows: ir.Table) -> ir.Value:
+    """Invoiced sum, credit notes deducted, each amount halved for every 365 days of age."""
+    return (rows.amount * faded(rows.age_days, 365)).sum()
 
 
 @signal(
@@ -158,69 +166,3 @@ def credit_note_share_365d(rows: ir.Table) -> ir.Value:
     recent = rows.age_days <= 365
     credited = rows.amount.sum(where=recent & (rows.amount < 0)).fill_null(0)
     return credited.abs() / rows.amount.sum(where=recent & (rows.amount > 0)).nullif(0)
-
-
-@signal(
-    over="invoices",
-    unit="invoices",
-    en="Invoices, 365 days",
-    de="Rechnungen, 365 Tage",
-    riskier="falling",
-    actionable=False,
-    when_none=0,
-)
-def invoices_365d(rows: ir.Table) -> ir.Value:
-    """Positive invoices of the last 365 days."""
-    return rows.count(where=(rows.age_days <= 365) & (rows.amount > 0))
-
-
-@signal(
-    over="invoices",
-    unit="invoices",
-    en="Invoices, 90 days",
-    de="Rechnungen, 90 Tage",
-    riskier="falling",
-    actionable=False,
-    when_none=0,
-)
-def invoices_90d(rows: ir.Table) -> ir.Value:
-    """Positive invoices of the last 90 days."""
-    return rows.count(where=(rows.age_days <= 90) & (rows.amount > 0))
-
-
-@signal(
-    over="invoices",
-    unit="days",
-    en="Days since the last invoice",
-    de="Tage seit der letzten Rechnung",
-    riskier="rising",
-)
-def invoice_recency_days(rows: ir.Table) -> ir.Value:
-    """Days since the latest positive invoice; null when there never was one."""
-    return rows.age_days.min(where=rows.amount > 0)
-
-
-@signal(
-    over=invoice_gaps,
-    unit="days",
-    en="Usual days between invoices",
-    de="Übliche Tage zwischen Rechnungen",
-    riskier="rising",
-    actionable=False,
-)
-def invoice_gap_p50_days(rows: ir.Table) -> ir.Value:
-    """Median days between consecutive days with a positive invoice."""
-    return rows.gap.median()
-
-
-@signal(
-    over=ROW,
-    needs=("invoices",),
-    unit="times the usual gap",
-    en="Overdue against the own rhythm",
-    de="Überfällig gegenüber eigenem Rhythmus",
-    riskier="rising",
-)
-def invoice_overdue_ratio(row: ir.Table) -> ir.Value:
-    """Days since the latest positive invoice for each usual (median) gap between invoices."""
-    return row.invoice_recency_days / row.invoice_gap_p50_days.nullif(0)

@@ -1,0 +1,102 @@
+"""Commands of the features layer: simulate, validate, features.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table, written_at_once
+
+if TYPE_CHECKING:
+    from features.tables import Tables
+
+WINDOW_MONTHS = 36
+
+
+def read_book(source: str) -> Tables:
+    """Open and validate a source; warnings go to standard error."""
+    from features.sources import open_source
+    from features.validation import validate as validate_source
+
+    tables = validate_source(open_source(source))
+    for warning in tables.warnings:
+        say(f"warning: {warning}")
+    return tables
+
+
+def simulate(
+    accounts: Annotated[int, typer.Option(min=1, help="Number of accounts.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the tables to.", metavar="DIR")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same book.")] = 0,
+    file_format: Annotated[Literal["parquet", "csv"], typer.Option("--format", help="File format.")] = "parquet",
+    months: Annotated[int, typer.Option(min=1, help="Length of the recorded history.")] = WINDOW_MONTHS,
+    null_world: Annotated[bool, typer.Option(help="A world in which nothing but chance drives churn.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a seeded, realistic book of accounts, with its true hazards beside the tables."""
+    from features.simulation import World
+    from features.simulation import simulate as simulate_world
+
+    world = World(accounts=accounts, seed=seed, months=months, null=null_world)
+    with progress_bar(as_json) as step:
+        done = simulate_world(world, out, file_format, lambda count: step("simulating accounts", count, accounts))
+    rows = dict(done.rows)
+    if as_json:
+        emit({"out": str(out), "accounts": accounts, "seed": seed, "ends_on": world.ends_on.isoformat(), "rows": rows})
+        return
+    table(
+        f"{accounts} accounts to {world.ends_on} in {out}", ["table", "rows"], [[k, f"{v:,}"] for k, v in rows.items()]
+    )
+
+
+def validate(source: SourceArgument, as_json: JsonOption = False) -> None:
+    """Check the tables and list every problem."""
+    from features.tables import TABLES
+
+    tables = read_book(source)
+    counts = {name: int(tables[name].count().execute()) for name in TABLES if name not in tables.missing}
+    missing = sorted(tables.missing)
+    if as_json:
+        emit({"valid": True, "problems": [], "rows": counts, "missing": missing, "warnings": list(tables.warnings)})
+        return
+    table(f"{source} keeps the contract", ["table", "rows"], [[name, f"{count:,}"] for name, count in counts.items()])
+    if missing:
+        say(f"not there, so not known: {', '.join(missing)}")
+
+
+def features(
+    source: SourceArgument,
+    as_of: Annotated[list[date], typer.Option(**DATE_OPTION, help="As-of date; may be given several times.")],
+    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE.parquet")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write the feature matrix: one row a customer and as-of date."""
+    import pandas as pd
+
+    from features.as_of import customers
+    from features.matrix import compute, first_records
+
+    tables = read_book(source)
+    with progress_bar(as_json) as step:
+        step("computing signals", 0, 1)
+        matrix = compute(tables, customers(tables, as_of), first_records(tables))
+        frame = pd.concat([matrix.keys.assign(as_of=matrix.keys["as_of"].dt.date), matrix.signals], axis=1)
+        step("writing", 1, 1)
+        with written_at_once(out) as scratch:
+            frame.to_parquet(scratch, index=False)
+    if as_json:
+        emit({"out": str(out), "rows": len(frame), "signals": matrix.signals.shape[1]})
+    else:
+        say(f"{len(frame):,} rows x {matrix.signals.shape[1]} signals in {out}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this layer's commands to the root."""
+    for command in (simulate, validate, features):
+        app.command()(command)

@@ -1,0 +1,84 @@
+"""What every command shares: one JSON object on standard output when asked, all else on standard error; bars."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+PLAIN_WIDTH = 160
+Step = Callable[[str, int, int], None]
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a date (YYYY-MM-DD)") from error
+
+
+SourceArgument = Annotated[
+    str, typer.Argument(help="A folder of CSV and Parquet files, or duckdb:///FILE.", metavar="SOURCE")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+DATE_OPTION: dict[str, Any] = {"parser": _date, "metavar": "YYYY-MM-DD"}
+
+
+def messages() -> Console:
+    """Return the console on standard error; wide enough for a table where it is no terminal."""
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, width=PLAIN_WIDTH)
+
+
+def say(text: str) -> None:
+    """Write a message to standard error."""
+    messages().print(text, markup=False, soft_wrap=True)
+
+
+def emit(result: dict[str, Any]) -> None:
+    """Print the result of a command as one JSON object on standard output."""
+    typer.echo(json.dumps(result, indent=1, default=str, allow_nan=False))
+
+
+@contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Step]:
+    """Yield a function (text, step, steps) that moves a bar on standard error; shown on a terminal only."""
+    console = messages()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
+        task = bars.add_task("", total=None)
+        yield lambda text, step, steps: bars.update(task, description=text, completed=step, total=steps)
+
+
+def table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table of text to standard error; all columns but the first are set to the right."""
+    made = Table(box=None, pad_edge=False)
+    for position, name in enumerate(header):
+        made.add_column(name, justify="left" if position == 0 else "right")
+    for row in rows:
+        made.add_row(*map(escape, row))
+    messages().print(f"\n[bold]{escape(title)}[/bold]")
+    messages().print(made)
+
+
+@contextmanager
+def written_at_once(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path` that takes its place when the block ends well, and is removed otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

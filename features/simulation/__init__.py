@@ -1,0 +1,11 @@
+"""A seeded book of B2B accounts in the contract's tables, with a hidden health and a known hazard of churn.
+
+In: a `World` (how many accounts, seed, months, null world). Out: the eleven tables and `true_hazards`, as
+files (`simulate`) or in memory (`tables_in_memory`). Frozen: a golden hash holds the values, because
+published figures were measured on them.
+"""
+
+from features.simulation.world import World
+from features.simulation.writing import SimulationSummary, simulate, tables_in_memory
+
+__all__ = ["SimulationSummary", "World", "simulate", "tables_in_memory"]

@@ -1,0 +1,113 @@
+"""Request models: an account's raw history, made from the tables' own declarations so that both say the same.
+
+A column's type, choices, bounds and order are those of `features.tables`; dates and instants follow the contract: aware
+values are converted to UTC, naive ones are taken as UTC, an instant in a date column is cut to its day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StringConstraints, create_model
+from pydantic.functional_validators import field_validator
+
+from features.conversion import FIRST_YEAR, LAST_YEAR
+from features.tables import HISTORY, TABLES, Column, Kind, Table
+
+MAX_ACCOUNTS = 100
+#: Nested tables of a request, in contract order.
+NESTED = tuple(name for name in TABLES if name != "accounts")
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.strip())
+    if not isinstance(value, datetime):
+        raise ValueError("a timestamp is expected, as 2026-01-31T09:30:00Z")
+    return _in_range(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value)
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str):
+        value = _instant(value) if len(value.strip()) > 10 else date.fromisoformat(value.strip())
+    if isinstance(value, datetime):
+        value = value.date()
+    if not isinstance(value, date):
+        raise ValueError("a date is expected, as 2026-01-31")
+    return _in_range(value)
+
+
+def _in_range(value: Any) -> Any:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"the year is outside {FIRST_YEAR} to {LAST_YEAR}")
+    return value
+
+
+def _type(column: Column, key: bool) -> Any:
+    if column.choices:
+        return Literal[column.choices]
+    bounds = Field(ge=column.low, le=column.high)
+    return {
+        Kind.TEXT: Annotated[str, StringConstraints(min_length=1 if key else 0)],
+        Kind.NUMBER: FiniteFloat,
+        Kind.INTEGER: Annotated[int, bounds],
+        Kind.FLAG: bool,
+        Kind.DATE: Annotated[date, BeforeValidator(_day)],
+        Kind.INSTANT: Annotated[datetime, BeforeValidator(_instant)],
+    }[column.kind]
+
+
+def _not_before(later: str, earlier: str) -> Any:
+    def check(cls: type[BaseModel], value: Any, info: Any) -> Any:
+        first = info.data.get(earlier)
+        if value is not None and first is not None and value < first:
+            raise ValueError(f"before {earlier}")
+        return value
+
+    return field_validator(later)(check)
+
+
+def record_model(table: Table) -> type[BaseModel]:
+    """Return the model of one row of a table; a nested row may leave out its account_id."""
+    fields: dict[str, Any] = {}
+    for column in table.columns:
+        kind = _type(column, column.name in table.key)
+        optional = column.optional or (column.name == "account_id" and table.name != "accounts")
+        fields[column.name] = (kind | None, None) if optional else (kind, ...)
+    fields["currency"] = (str | None, None)
+    checks: dict[str, Callable[..., Any]] = {
+        f"check_{later}_{earlier}": _not_before(later, earlier) for later, earlier in table.order
+    }
+    name = "".join(part.title() for part in table.name.removesuffix("s").split("_"))
+    config = ConfigDict(extra="ignore", frozen=True)
+    return create_model(f"{name}Record", __config__=config, __validators__=checks, **fields)
+
+
+RECORDS: dict[str, type[BaseModel]] = {name: record_model(table) for name, table in TABLES.items()}
+
+
+def _history_model() -> type[BaseModel]:
+    fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...)}
+    for name in NESTED:
+        rows = list[RECORDS[name]]  # type: ignore[valid-type]
+        fields[name] = (rows, ...) if TABLES[name].required else (rows | None, None)
+    return create_model("AccountHistory", __config__=ConfigDict(extra="ignore", frozen=True), **fields)
+
+
+#: One account with its raw history: `account`, `invoices`, and any other table by its contract name.
+AccountHistory: Any = _history_model()
+
+
+class PredictionRequest(BaseModel):
+    """Raw history in: 1 to 100 accounts; `as_of` defaults to today (UTC), records at or after it are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+    as_of: Annotated[date, BeforeValidator(_day)] | None = None
+    accounts: Annotated[list[AccountHistory], Field(min_length=1, max_length=MAX_ACCOUNTS)]
+
+
+def missing_tables(history: Any) -> tuple[str, ...]:
+    """Return the history tables that a request did not give for an account: not known, unlike `[]`."""
+    return tuple(sorted(name for name in HISTORY if getattr(history, name) is None))

@@ -1,0 +1,48 @@
+"""`churn-risk`: the root that joins the commands of the three layers and turns errors into exit codes.
+
+0 on success, 2 on bad usage or bad input, 1 on a failure. With `--json`, bad tables are listed as JSON too.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from features import commands as features_commands
+from features.console import emit, say
+from features.errors import ChurnRiskError, InputError, InvalidTables
+from serving import commands as serving_commands
+from training import commands as training_commands
+
+
+def build() -> typer.Typer:
+    """Return the root command with every command that works."""
+    app = typer.Typer(
+        name="churn-risk",
+        help="Which accounts are about to leave, how much revenue goes with them, why, and what can be done.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for layer in (features_commands, training_commands, serving_commands):
+        layer.add_to(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        build()()
+    except InputError as error:
+        if "--json" in sys.argv and isinstance(error, InvalidTables):
+            emit({"valid": False, "problems": [problem.as_dict() for problem in error.problems]})
+        say(f"error: {error}")
+        sys.exit(2)
+    except ChurnRiskError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Commands of the serving layer: score, report, serve, demo.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from features.commands import read_book
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table, written_at_once
+from features.errors import InputError
+
+if TYPE_CHECKING:
+    from features.tables import Tables
+    from serving.scoring import Scored
+    from training.settings import Environment
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TOP = 10
+
+
+def score(
+    source: SourceArgument,
+    as_of: Annotated[date, typer.Option(**DATE_OPTION, help="Score from what was known before.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score and explain every customer with the champion; into the score store, or a file."""
+    from serving.files import check_name, write_scores
+    from serving.scoring import score_book
+    from training.settings import Environment
+    from training.tracking import fetch
+
+    if out is not None:
+        check_name(out)
+    environment = Environment()
+    bundle = fetch(environment)
+    tables = read_book(source)
+    with progress_bar(as_json) as step:
+        step("scoring", 0, 2)
+        scored = score_book(tables, as_of, bundle)
+        step("writing", 1, 2)
+        where = _store(scored, tables, as_of, environment) if out is None else str(out)
+        if out is not None:
+            write_scores(scored, out)
+    if as_json:
+        emit(_summary(scored, as_of) | {"out": where})
+    else:
+        _show(scored, as_of, where)
+
+
+def _store(scored: Scored, tables: Tables, as_of: date, environment: Environment) -> str:
+    from serving.evidence import collect_evidence
+    from serving.model_facts import model_facts
+    from serving.store import ScoreStore
+
+    store = ScoreStore(environment.scores_url)
+    spine = tables["accounts"].get_backend().table("spine")
+    evidence = collect_evidence(tables, spine, as_of)
+    store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
+    store.close()
+    return store.url
+
+
+def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
+    frame = scored.frame
+    return {
+        "as_of": as_of.isoformat(),
+        "model_version": scored.bundle.version,
+        "accounts": len(frame),
+        "bands": {name: int((frame["band"] == name).sum()) for name in ("at_risk", "safe", "unknown")},
+        "threats": int(frame["threat"].sum()),
+        "revenue_365d": float(frame["revenue_365d"].sum()),
+        "revenue_at_risk": float(frame["revenue_at_risk"].sum()),
+        "missing_tables": list(scored.missing[0]) if len(frame) else [],
+    }
+
+
+def _show(scored: Scored, as_of: date, where: str) -> None:
+    found, unit = _summary(scored, as_of), scored.currency or ""
+    first = scored.frame.sort_values("revenue_at_risk", ascending=False).head(TOP)
+    rows = [
+        [
+            row.account_id,
+            f"{row.churn_probability:.0%}",
+            f"{row.revenue_365d:,.0f}",
+            f"{row.revenue_at_risk:,.0f}",
+            f"{row.expected_profit:,.0f}",
+            row.band + (", threat" if row.threat else ""),
+        ]
+        for row in first.itertuples()
+    ]
+    header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
+    table(f"Highest revenue at risk {unit}".rstrip(), header, rows)
+    bands = ", ".join(f"{count:,} {name}" for name, count in found["bands"].items())
+    share = found["revenue_at_risk"] / found["revenue_365d"] if found["revenue_365d"] > 0 else 0.0
+    say(f"\n{found['accounts']:,} customers at {as_of}: {bands}; {found['threats']:,} threats")
+    say(f"{found['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
+    if found["missing_tables"]:
+        say(f"not known: {', '.join(found['missing_tables'])}")
+    say(f"version {found['model_version']}, written to {where}")
+
+
+def report(
+    account_id: Annotated[str, typer.Argument(help="The account.")],
+    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE.html")],
+    lang: Annotated[Literal["de", "en"], typer.Option(help="Language.")] = "en",
+    as_json: JsonOption = False,
+) -> None:
+    """Write one account's explanation report from the score store."""
+    from serving.reports.record import account_report
+    from serving.reports.render import render_account
+    from serving.store import ScoreStore
+    from training.settings import Environment
+
+    if out.suffix != ".html":
+        raise InputError(f"--out {out}: a report is written as .html")
+    stored = ScoreStore(Environment().scores_url).latest(account_id)
+    record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
+    with written_at_once(out) as scratch:
+        scratch.write_text(render_account(record), encoding="utf-8")
+    if as_json:
+        emit({"account_id": account_id, "as_of": stored.score.as_of.isoformat(), "lang": lang, "out": str(out)})
+    else:
+        say(f"report of {account_id} at {stored.score.as_of} in {out}")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; loopback only without API keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 3000,
+) -> None:
+    """Serve the champion over HTTP (BentoML)."""
+    from training.settings import Environment
+    from training.tracking import fetch_bundle
+
+    if host not in LOOPBACK:
+        raise InputError(
+            f"--host {host}: without API keys the service listens on loopback only ({', '.join(LOOPBACK)})"
+        )
+    environment = Environment()
+    bundle = environment.bundle or fetch_bundle(environment)
+    say(f"listening on http://{host}:{port}, loopback only because there are no API keys; model in {bundle}")
+    settings = {"CHURN_RISK_BUNDLE": str(bundle.absolute()), "CHURN_RISK_STORE_URL": environment.scores_url}
+    command = [
+        sys.executable,
+        "-m",
+        "bentoml",
+        "serve",
+        "serving.service:ChurnRisk",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+    os.execve(sys.executable, command, {**os.environ, "BENTOML_DO_NOT_TRACK": "true", **settings})
+
+
+def demo(
+    accounts: Annotated[int, typer.Option(min=300, help="Size of the simulated book.")] = 1500,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the book.")] = 0,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")] = 3000,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a book, train, score, serve, call the service from another process, write reports."""
+    from serving.demo import run_demo
+    from training.settings import Environment
+
+    found = run_demo(Environment().home / "demo", accounts, seed, port)
+    if as_json:
+        emit(found)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this layer's commands to the root."""
+    for command in (score, report, serve, demo):
+        app.command()(command)

@@ -1,0 +1,127 @@
+"""Figures as a reader of German or English writes them: numbers, percents, money, dates and spans, by Babel.
+
+A figure may be signed ("+12 %"); the minus is the typographic one. English follows British usage.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from functools import cached_property
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
+
+Lang = Literal["de", "en"]
+LANGS: tuple[Lang, ...] = ("de", "en")
+MINUS, NBSP = "\u2212", "\u00a0"
+#: Hours from here on, and days from here on, are told in the next larger unit.
+MANY_HOURS, MANY_DAYS = 72, 731
+
+
+class Formats:
+    """How figures are written in one language.
+
+    Parameters
+    ----------
+    lang : 'de' or 'en'
+    currency : str, optional
+        ISO code of the book's currency; without one, amounts are bare numbers.
+    """
+
+    def __init__(self, lang: Lang, currency: str | None = None) -> None:
+        if lang not in LANGS:
+            raise ValueError(f"lang must be one of {', '.join(LANGS)}, not {lang!r}")
+        self.lang, self.currency = lang, currency
+
+    @cached_property
+    def locale(self) -> Locale:
+        """Babel's locale."""
+        return Locale.parse("de_DE" if self.lang == "de" else "en_GB")
+
+    def number(self, value: float, digits: int = 0, signed: bool = False) -> str:
+        """Return a number with exactly `digits` decimals."""
+        rounded = round(value, digits) or 0.0
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return self._sign(format_decimal(abs(rounded), pattern, locale=self.locale), rounded, signed)
+
+    def percent(self, fraction: float, digits: int = 0, signed: bool = False) -> str:
+        """Return a fraction as percent: 0.08 is 8 %."""
+        text = self.number(fraction * 100, digits, signed)
+        return f"{text}{NBSP}%" if self.lang == "de" else f"{text}%"
+
+    def probability(self, fraction: float) -> str:
+        """Return a probability as percent, with a decimal below 10 %, never as a bare 0 or 100."""
+        if 0 < fraction < 0.001:
+            return f"<{NBSP}{self.percent(0.001, 1)}"
+        if 0.999 < fraction < 1:
+            return f">{NBSP}{self.percent(0.999, 1)}"
+        return self.percent(fraction, 1 if fraction < 0.0995 else 0)
+
+    def points(self, fraction: float) -> str:
+        """Return a contribution in points of probability, signed: 0.08 is +8.0."""
+        return self.number(fraction * 100, 1, signed=True)
+
+    def money(self, amount: float, signed: bool = False) -> str:
+        """Return an amount without cents from 100 on, in the book's currency where it is known."""
+        cents = 0 < abs(round(amount, 2)) < 100
+        rounded = round(amount, 2 if cents else 0) or 0.0
+        pattern = self.locale.currency_formats["standard"].pattern.split(";")[0]
+        if self.currency is None:
+            return self.number(rounded, 2 if cents else 0, signed)
+        pattern = pattern if cents else pattern.replace("0.00", "0")
+        text = format_currency(abs(rounded), self.currency, pattern, locale=self.locale, currency_digits=False)
+        return self._sign(text, rounded, signed)
+
+    def day(self, iso: str | date) -> str:
+        """Return the day of a date or of an instant (its UTC day, as the time cut is)."""
+        found = date.fromisoformat(iso[:10]) if isinstance(iso, str) else iso
+        return format_date(found, "dd.MM.yyyy" if self.lang == "de" else "d MMM yyyy", locale=self.locale)
+
+    def long_day(self, iso: str | date) -> str:
+        """Return a date with the month spelt out."""
+        found = date.fromisoformat(iso[:10]) if isinstance(iso, str) else iso
+        return format_date(found, "long", locale=self.locale)
+
+    def month(self, iso: str) -> str:
+        """Return a month such as '2026-01'."""
+        return format_skeleton("yMMM", datetime.fromisoformat(f"{iso[:7]}-01"), locale=self.locale)
+
+    def hours(self, hours: float, signed: bool = False) -> str:
+        """Return a span given in hours, from 72 hours on in days."""
+        if abs(hours) >= MANY_HOURS:
+            return self.days(hours / 24, signed)
+        return self._span(hours, "hour", 0, signed)
+
+    def days(self, days: float, signed: bool = False) -> str:
+        """Return a span given in days, from two years on in years."""
+        if abs(days) >= MANY_DAYS:
+            return self._span(days / 365.25, "year", 1, signed)
+        return self._span(days, "day", 0, signed)
+
+    def months(self, months: float) -> str:
+        """Return a span given in months."""
+        return self._span(months, "month", 1, signed=False)
+
+    def dative(self, span: str) -> str:
+        """Return a span as it stands after a preposition: German says "nach 3 Tagen"."""
+        return re.sub(r"(Tage|Monate|Jahre)$", r"\1n", span) if self.lang == "de" else span
+
+    def country(self, code: str) -> str:
+        """Return a country's name for a two-letter code; anything else as it stands."""
+        return str(self.locale.territories.get(code.upper(), code)) if len(code) == 2 else code
+
+    def _span(self, value: float, unit: str, digits: int, signed: bool) -> str:
+        rounded = round(abs(value), digits)
+        shown = int(rounded) if rounded == int(rounded) else rounded
+        text = format_unit(shown, f"duration-{unit}", locale=self.locale)
+        return self._sign(text.replace(" ", NBSP), round(value, digits), signed)
+
+    @staticmethod
+    def _sign(text: str, value: float, signed: bool) -> str:
+        if value < 0:
+            return MINUS + text
+        return f"+{text}" if signed and value > 0 else text

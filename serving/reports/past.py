@@ -1,0 +1,145 @@
+"""How it came about: the time line of revenue and answers, and how the estimate has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from babel.numbers import format_compact_currency, format_compact_decimal
+
+from serving.reports.charts import Spark, TimeLine, shown_months, spark, time_line
+from serving.reports.formats import MINUS, Formats
+from serving.reports.tables import ANSWERS, Cell, Column, DataTable, table
+from serving.reports.wording import page_texts
+
+WIDE, NARROW = 760, 356
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class TimeLineView:
+    """The time line in two widths, with its words and its tables.
+
+    Attributes
+    ----------
+    charts : tuple of TimeLine
+        Wide and narrow.
+    months, amounts : mapping
+        Labels of the axis by ISO month, and of the money lines by amount.
+    no_marks : str
+        Said in place of marks where there is none.
+    kinds : tuple of str
+        The kinds of marks that occur, for the legend.
+    """
+
+    charts: tuple[TimeLine, ...]
+    months: Mapping[str, str]
+    amounts: Mapping[float, str]
+    title: str
+    description: str
+    no_marks: str
+    kinds: tuple[str, ...]
+    has_credits: bool
+    note: str
+    tables: tuple[DataTable, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """Probabilities over time."""
+
+    spark: Spark
+    title: str
+    description: str
+    last: str
+    first_day: str
+    last_day: str
+    note: str
+    table: DataTable
+
+
+def time_line_of(evidence: Mapping[str, Any], formats: Formats) -> TimeLineView:
+    """Return the time line of an account's evidence."""
+    words, months = page_texts(formats.lang)["timeline"], shown_months(evidence)
+    charts = tuple(time_line(evidence, width) for width in (WIDE, NARROW))
+    found = {mark.kind for mark in charts[0].marks}
+    kinds = tuple(kind for kind in ("promoter", "passive", "detractor", "silent", "pending") if kind in found)
+    surveys = evidence.get("surveys")
+    no_marks = "" if found else words["unknown_surveys" if surveys is None else "none_surveys"]
+    first, last = months[0]["month"], months[-1]["month"]
+    return TimeLineView(
+        charts=charts,
+        months={tick.label: formats.month(tick.label) for chart in charts for tick in chart.ticks},
+        amounts={amount: compact(amount, formats) for _, amount in charts[0].money_lines},
+        title=words["title"],
+        description=words["description"].format(first=formats.month(first), last=formats.month(last)),
+        no_marks=no_marks,
+        kinds=kinds,
+        has_credits=bool(charts[0].credited),
+        note=_partial(evidence["as_of"], last, formats, words),
+        tables=_tables(months, surveys, formats),
+    )
+
+
+def compact(amount: float, formats: Formats) -> str:
+    """Return an amount as short as an axis needs it."""
+    if abs(amount) < MILLION:
+        return formats.money(amount)
+    sign = MINUS if amount < 0 else ""
+    if formats.currency is None:
+        return sign + format_compact_decimal(abs(amount), locale=formats.locale, fraction_digits=1)
+    return sign + format_compact_currency(abs(amount), formats.currency, locale=formats.locale, fraction_digits=1)
+
+
+def _partial(as_of: str, last: str, formats: Formats, words: Mapping[str, str]) -> str:
+    until = date.fromisoformat(as_of) - timedelta(days=1)
+    if (until + timedelta(days=1)).month != until.month:
+        return ""
+    return words["partial"].format(month=formats.month(last), day=formats.day(until))
+
+
+def _tables(
+    months: Sequence[Mapping[str, Any]], surveys: Mapping[str, Any] | None, formats: Formats
+) -> tuple[DataTable, ...]:
+    texts = page_texts(formats.lang)
+    words = texts["timeline"]
+    columns = (Column(words["month"]), Column(words["invoiced"], True), Column(words["credited"], True))
+    rows = tuple(
+        (Cell(formats.month(row["month"])), *(Cell(formats.money(row[key])) for key in ("invoiced", "credited")))
+        for row in reversed(months)
+    )
+    answers = table("answers", words["answers_caption"], surveys, ANSWERS, formats)
+    return DataTable("months", words["months_caption"], columns, rows), answers
+
+
+def history_of(score: Mapping[str, Any], history: Sequence[Mapping[str, Any]], formats: Formats) -> History | None:
+    """Return how the estimate has moved up to this score, the latest score of each date; None with fewer than two."""
+    by_day: dict[str, Mapping[str, Any]] = {}
+    for row in sorted((*history, score), key=lambda row: (str(row["as_of"]), str(row.get("scored_at", "")))):
+        by_day[str(row["as_of"])] = row
+    by_day[score["as_of"]] = score
+    rows = [by_day[day] for day in sorted(by_day) if day <= score["as_of"] and by_day[day].get("band") != "unknown"]
+    if len(rows) < 2:
+        return None
+    texts = page_texts(formats.lang)
+    words, shown = texts["history"], [formats.probability(row["churn_probability"]) for row in rows]
+    days = [formats.day(str(row["as_of"])) for row in rows]
+    ends = {"first": shown[0], "first_day": days[0], "last": shown[-1], "last_day": days[-1]}
+    columns = (Column(words["day"]), Column(words["probability"], True), Column(words["band"]), Column(words["model"]))
+    bands = [texts["bands"].get(row.get("band"), "–") for row in rows]
+    models = [str(row.get("model_version", "–")) for row in rows]
+    cells = zip(days, shown, bands, models, strict=True)
+    return History(
+        spark=spark(
+            [date.fromisoformat(str(row["as_of"])) for row in rows], [row["churn_probability"] for row in rows]
+        ),
+        title=words["title"],
+        description=words["description"].format(**ends, n=len(rows)),
+        last=shown[-1],
+        first_day=days[0],
+        last_day=days[-1],
+        note=words["models"] if len(set(models)) > 1 else "",
+        table=DataTable("history", words["title"], columns, tuple(tuple(map(Cell, row)) for row in cells)[::-1]),
+    )

@@ -1,0 +1,144 @@
+"""Forward-chained folds: margins for rows the trees had not seen, and what they decide: weighting and rounds.
+
+The folds are consecutive blocks of as-of dates, each learnt from slices whose labels had ended before it. For every
+weighting scheme the trees are grown once to the greatest number of rounds and read off at several smaller ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from training.dataset import Dataset
+from training.evaluation import date_rows
+from training.model import Trees, fit_trees
+from training.settings import TrainingSettings
+from training.slices import forward_folds
+from training.weights import SCHEMES
+
+#: Numbers of rounds among which the folds choose, as shares of the greatest.
+ROUND_STEPS = 16
+#: The fewest rounds whose figure is within this of the best are taken.
+ROUND_TOLERANCE = 0.0005
+CENTRE_ROWS = 5000
+FORWARD = "forward in time, purged"
+BY_ACCOUNT = "by account: the history is too short to go forward in time"
+Split = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Rows of the dataset and the margins that trees gave them which had not seen them, after each number of rounds.
+
+    Margins are taken from the mean margin of the rows learnt from: churn rates drift with the seasons, and a fold that
+    learnt in a calm one must not make the calibrator lift a model that has seen them all.
+
+    Attributes
+    ----------
+    learnt, valid : index arrays
+        Rows learnt from and rows judged.
+    margins : mapping of weighting scheme to array of shape (ROUND_STEPS, len(valid))
+    """
+
+    learnt: np.ndarray
+    valid: np.ndarray
+    margins: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the folds decided: the weighting scheme and the number of rounds, with the figure that decided."""
+
+    weighting: str
+    rounds: int
+    figures: Mapping[str, float]
+
+
+def splits(data: Dataset, dates: list[date], settings: TrainingSettings) -> tuple[list[Split], str]:
+    """Return forward-chained row splits and how they were made; by account where there are fewer than two of them."""
+    stamps = {day: pd.Timestamp(day).to_datetime64() for day in dates}
+    made = []
+    for fold in forward_folds(dates, settings.rule, settings.folds):
+        learn, valid = (
+            np.flatnonzero(np.isin(data.as_of, [stamps[day] for day in part])) for part in (fold.train, fold.valid)
+        )
+        if all(0 < data.churned[rows].sum() < len(rows) for rows in (learn, valid)):
+            made.append((learn, valid))
+    if len(made) >= 2:
+        return made, FORWARD
+    grouped = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
+    return list(grouped.split(data.accounts, groups=data.accounts)), BY_ACCOUNT
+
+
+def out_of_fold(
+    data: Dataset, split: Split, settings: TrainingSettings, done: Callable[[], None] = lambda: None
+) -> OutOfFold:
+    """Grow trees on the rows to learn from, under every weighting scheme, and give the others their margins."""
+    learnt, unseen = data.take(split[0]), data.take(split[1]).matrix
+    margins = {}
+    for scheme in SCHEMES:
+        trees = fit_trees(learnt, settings.fit, settings.seed, settings.fit.max_rounds, scheme)
+        steps = [trees.margin(unseen, rounds) - centre(trees, learnt, rounds) for rounds in round_steps(settings)]
+        margins[scheme] = np.stack(steps)
+        done()
+    return OutOfFold(*split, margins)
+
+
+def centre(trees: Trees, learnt: Dataset, rounds: int | None = None) -> float:
+    """Return the mean margin of the rows learnt from, over at most 5,000 of them evenly spread."""
+    spread = np.linspace(0, len(learnt) - 1, min(len(learnt), CENTRE_ROWS)).astype(int)
+    return float(trees.margin(learnt.take(spread).matrix, rounds).mean())
+
+
+def round_steps(settings: TrainingSettings) -> list[int]:
+    """Return the numbers of rounds among which the folds choose."""
+    return [max(1, settings.fit.max_rounds * step // ROUND_STEPS) for step in range(1, ROUND_STEPS + 1)]
+
+
+def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings) -> Choice:
+    """Choose weighting and rounds by the mean of plain and revenue-weighted ROC AUC over the folds' dates."""
+    curves = {scheme: _curve(data, folds, scheme) for scheme in SCHEMES}
+    best = max(curves, key=lambda scheme: curves[scheme].max())
+    return Choice(best, _fewest(curves[best], settings), {name: float(curve.max()) for name, curve in curves.items()})
+
+
+def rounds_of(data: Dataset, folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings) -> int:
+    """Return the number of rounds that the folds choose for one weighting scheme."""
+    return _fewest(_curve(data, folds, scheme), settings)
+
+
+def _fewest(curve: np.ndarray, settings: TrainingSettings) -> int:
+    return round_steps(settings)[int(np.flatnonzero(curve >= curve.max() - ROUND_TOLERANCE)[0])]
+
+
+def _curve(data: Dataset, folds: Sequence[OutOfFold], scheme: str) -> np.ndarray:
+    """Mean over dates of (ROC AUC + ROC AUC weighted by revenue) / 2, for each number of rounds."""
+    found = []
+    for fold in folds:
+        part = data.take(fold.valid)
+        for rows in date_rows(part):
+            found.append([_both_aucs(part, rows, margin[rows]) for margin in fold.margins[scheme]])
+    return np.nanmean(np.array(found), axis=0)
+
+
+def _both_aucs(part: Dataset, rows: np.ndarray, margin: np.ndarray) -> float:
+    churned, revenue = part.churned[rows], part.revenue[rows]
+    plain = roc_auc_score(churned, margin)
+    if min(revenue[churned].sum(), revenue[~churned].sum()) <= 0:
+        return float(plain)
+    return float(plain + roc_auc_score(churned, margin, sample_weight=revenue)) / 2
+
+
+def margins_at(
+    folds: Sequence[OutOfFold], scheme: str, rounds: int, settings: TrainingSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all out-of-fold margins of a scheme after so many rounds, and the rows they belong to."""
+    step = round_steps(settings).index(rounds)
+    margins = np.concatenate([fold.margins[scheme][step] for fold in folds])
+    return margins, np.concatenate([fold.valid for fold in folds])
