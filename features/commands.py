@@ -73,15 +73,18 @@ def validate(source: SourceArgument, as_json: JsonOption = False) -> None:
 def features(
     source: SourceArgument,
     as_of: Annotated[list[date], typer.Option(**DATE_OPTION, help="As-of date; may be given several times.")],
-    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE.parquet")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.parquet")],
     as_json: JsonOption = False,
 ) -> None:
     """Write the feature matrix: one row a customer and as-of date."""
     import pandas as pd
 
     from features.as_of import customers
+    from features.errors import InputError
     from features.matrix import compute, first_records
 
+    if out.suffix != ".parquet":
+        raise InputError(f"--out {out}: the matrix is written as .parquet")
     tables = read_book(source)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)

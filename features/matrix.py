@@ -22,7 +22,8 @@ from features.signals.contracts import running
 from features.tables import HISTORY, TABLES, Tables
 
 FACT = "fact__"
-MONEY_DIGITS = 6
+#: Decimals that are kept: what cancels to 0 must be 0, not 1e-17 in one order of rows and -1e-17 in another.
+DECIMALS = 6
 #: What scores need besides signals, and is never masked.
 FACTS = ("customer_days", "records_365d", "revenue_365d", "contract_value")
 
@@ -52,7 +53,8 @@ class Matrix:
     @property
     def value(self) -> np.ndarray:
         """What an account is worth a year: max(revenue_365d, annual value of running contracts, 0)."""
-        return np.maximum(self.facts[["revenue_365d", "contract_value"]].max(axis=1).to_numpy(float), 0.0)
+        most = self.facts[["revenue_365d", "contract_value"]].max(axis=1).to_numpy(float)
+        return np.asarray(np.maximum(most, 0.0))
 
     def take(self, rows: np.ndarray) -> Matrix:
         """Return the rows of a boolean mask or an index array."""
@@ -102,9 +104,9 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
 
 def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date]) -> Matrix:
     """Turn the query's result into a matrix: sorted, typed, and null where a table or its history is missing."""
-    frame = frame.assign(as_of=pd.to_datetime(frame["as_of"])).sort_values(KEYS, ignore_index=True)
+    frame = frame.assign(as_of=frame["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
     signals = pd.DataFrame({item.name: _typed(frame[item.name], item) for item in all_signals()})
-    facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0).round(MONEY_DIGITS) for name in FACTS})
+    facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0).round(DECIMALS) for name in FACTS})
     matrix = Matrix(frame[KEYS], signals, facts)
     unknown = _unrecorded(frame["as_of"], recorded_since)
     for table in missing:
@@ -166,7 +168,7 @@ def _typed(column: pd.Series, item: Signal) -> pd.Series:
     """Signals are kept to single precision: the order in which an engine adds up cannot then change a score."""
     if item.is_text:
         return column.astype(object).where(column.notna(), None)
-    return column.astype("float32").astype("float64")
+    return column.astype("float64").round(DECIMALS).astype("float32").astype("float64")
 
 
 def _unrecorded(as_of: pd.Series, recorded_since: Mapping[str, date]) -> np.ndarray:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from serving.scoring import Scored
     from training.settings import Environment
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOP = 10
 
 
@@ -30,7 +29,10 @@ def score(
     source: SourceArgument,
     as_of: Annotated[date, typer.Option(**DATE_OPTION, help="Score from what was known before.")],
     out: Annotated[
-        Path | None, typer.Option(help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv")
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv"
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -112,7 +114,7 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
 
 def report(
     account_id: Annotated[str, typer.Argument(help="The account.")],
-    out: Annotated[Path, typer.Option(help="File to write.", metavar="FILE.html")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.html")],
     lang: Annotated[Literal["de", "en"], typer.Option(help="Language.")] = "en",
     as_json: JsonOption = False,
 ) -> None:
@@ -139,15 +141,16 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 3000,
 ) -> None:
     """Serve the champion over HTTP (BentoML)."""
+    from serving.listening import demand_free_port, demand_loopback
+    from training.bundle import load_bundle
     from training.settings import Environment
     from training.tracking import fetch_bundle
 
-    if host not in LOOPBACK:
-        raise InputError(
-            f"--host {host}: without API keys the service listens on loopback only ({', '.join(LOOPBACK)})"
-        )
+    demand_loopback(host)
+    demand_free_port(host, port)
     environment = Environment()
     bundle = environment.bundle or fetch_bundle(environment)
+    load_bundle(bundle)
     say(f"listening on http://{host}:{port}, loopback only because there are no API keys; model in {bundle}")
     settings = {"CHURN_RISK_BUNDLE": str(bundle.absolute()), "CHURN_RISK_STORE_URL": environment.scores_url}
     command = [

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pandas as pd
@@ -21,6 +22,7 @@ from features.console import say
 from features.errors import ChurnRiskError
 from features.simulation import World
 from features.tables import HISTORY
+from serving.listening import demand_free_port
 
 START_SECONDS = 120
 LANGUAGES = ("de", "en")
@@ -35,9 +37,12 @@ def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:
 
     Raises
     ------
+    PortTaken
+        Before anything is done, when the service could not listen.
     DemoFailed
         When a command fails, or the endpoint's answer is not the stored score.
     """
+    demand_free_port("127.0.0.1", port)
     home.mkdir(parents=True, exist_ok=True)
     book, as_of = home / "book", World(accounts=accounts, seed=seed).ends_on
     environment = {**os.environ, "CHURN_RISK_HOME": str(home.absolute())}
@@ -115,7 +120,7 @@ def _compare(address: str, book: Path, stored: pd.Series, as_of: date) -> None:
         f"band {found['band']}: the same as in batch"
     )
     for reason in top:
-        say(f"  {reason['contribution']:+.1%} points  {reason['signal']} = {reason['value_text'] or reason['value']}")
+        say(f"  {100 * reason['contribution']:+.1f} points  {reason['signal']} = {reason['value_text'] or reason['value']}")
 
 
 def raw_history(book: Path, account_id: str) -> dict[str, Any]:
@@ -137,7 +142,7 @@ def _rows(path: Path, account_id: str) -> list[dict[str, Any]]:
 def _save_reports(address: str, stored: pd.Series, home: Path) -> list[Path]:
     saved = []
     for lang in LANGUAGES:
-        where = f"{address}/v1/accounts/{stored['account_id']}/report?lang={lang}"
+        where = f"{address}/v1/accounts/{quote(stored['account_id'], safe='')}/report?lang={lang}"
         saved.append(home / f"report-{stored['account_id']}-{lang}.html")
         say(f"$ curl {where} > {saved[-1].name}")
         with urlopen(where, timeout=60) as answer:

@@ -17,6 +17,7 @@ Lundberg et al., "Consistent individualized feature attribution for tree ensembl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ class Explained:
     probability : array of shape (rows,)
         Churn probability, 0-1.
     base : float
-        g(m0), the same for every row of a model.
+        g(m0), the same for every row of a model; not a number where there is no row to explain.
     contributions : array of shape (rows, signals)
         Points of probability (0.08 is 8 points), columns in the order of the bundle's signals.
     """
@@ -46,10 +47,11 @@ class Explained:
 
 def explain(bundle: Bundle, matrix: Matrix) -> Explained:
     """Score and explain every row of a matrix."""
+    if not len(matrix):
+        return Explained(np.empty(0), math.nan, np.empty((0, matrix.signals.shape[1])))
     encoded = bundle.trees.encoder.encode(matrix)
     parts = np.asarray(bundle.trees.booster.predict(encoded, pred_contrib=True))
-    phi, expected = parts[:, :-1], float(parts[0, -1]) if len(parts) else 0.0
-    return in_probability(bundle, phi, expected)
+    return in_probability(bundle, parts[:, :-1], float(parts[0, -1]))
 
 
 def in_probability(bundle: Bundle, phi: np.ndarray, expected: float) -> Explained:

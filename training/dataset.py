@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,7 @@ import pandas as pd
 from features.as_of import KEYS, customers
 from features.errors import NotEnoughData
 from features.matrix import Matrix, compute, first_records
-from features.tables import TABLES, Tables
+from features.tables import Tables
 from training.labels import labels
 from training.settings import ChurnRule
 
@@ -61,7 +61,7 @@ class Dataset:
 
 
 def build_dataset(
-    tables: Tables, dates: list[date], rule: ChurnRule, recorded_since: dict[str, date] | None = None
+    tables: Tables, dates: list[date], rule: ChurnRule, recorded_since: Mapping[str, date] | None = None
 ) -> Dataset:
     """Compute matrix and labels of all customers at the given mature as-of dates.
 
@@ -75,12 +75,18 @@ def build_dataset(
     labelled = labels(tables, spine, rule)
     if labelled.empty:
         raise NotEnoughData("no account was a customer at any of the as-of dates")
-    matrix = compute(tables, spine, first_records(tables) if recorded_since is None else recorded_since)
+    recorded = first_records(tables) if recorded_since is None else recorded_since
+    matrix = _before_recording(compute(tables, spine, recorded), recorded)
     churned = matrix.keys.merge(labelled, on=KEYS, how="left")["churned"]
     kept = churned.notna().to_numpy()
     return Dataset(matrix.take(kept), churned[kept].to_numpy(dtype=bool))
 
 
-def history_tables(tables: Tables) -> list[str]:
-    """Return the optional history tables that this book holds."""
-    return [name for name in TABLES if name not in tables.missing and name not in ("accounts", "churns", "invoices")]
+def _before_recording(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:
+    """Take a table as not known at dates up to its first record: nothing was recorded, rather than nothing happened."""
+    as_of = matrix.keys["as_of"]
+    later = {name: (as_of <= pd.Timestamp(start)).to_numpy() for name, start in recorded_since.items()}
+    unknown = [name for name, rows in later.items() if rows.any()]
+    if not unknown:
+        return matrix
+    return matrix.without_tables([[name for name in unknown if later[name][row]] for row in range(len(matrix))])

@@ -19,7 +19,8 @@ from training.dataset import Dataset
 from training.settings import FitSettings
 from training.weights import SCHEMES
 
-MAX_CATEGORIES = 40
+#: A category of text counts as one of its own when it holds this share of the rows; rarer ones are null.
+LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Encoder:
 
     @classmethod
     def of(cls, matrix: Matrix) -> Encoder:
-        """Learn the categories of the text signals, the most frequent first."""
+        """Learn the categories of the text signals, the most frequent first; rare ones would be learnt by heart."""
         found = {}
         for item in all_signals():
             if item.is_text:
                 counts = matrix.signals[item.name].value_counts()
-                ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-                found[item.name] = tuple(str(name) for name, _ in ordered[:MAX_CATEGORIES])
+                frequent = counts[counts >= LEAST_SHARE * len(matrix)]
+                found[item.name] = tuple(sorted(map(str, frequent.index), key=lambda name: (-counts[name], name)))
         return cls(found)
 
     def encode(self, matrix: Matrix) -> np.ndarray:

@@ -72,7 +72,7 @@ def prepare(tables: Tables, settings: TrainingSettings) -> tuple[Dataset, list[d
     end = end_of_data(tables, settings.until)
     recorded = first_records(tables)
     start = recorded["invoices"] + timedelta(days=settings.min_history_days)
-    dates = slice_dates(start, end, settings.rule, settings.slice_days)
+    dates = slice_dates(start, end, settings.rule, settings.slice_days, settings.least_slices)
     if not dates:
         raise NotEnoughData(
             f"the invoices begin on {recorded['invoices']} and the data end on {end}: "

@@ -128,6 +128,8 @@ class FitSettings:
             "bagging_freq": 1,
             "lambda_l2": self.lambda_l2,
             "max_bin": self.max_bin,
+            "cat_l2": 10 * self.lambda_l2,
+            "min_data_per_group": self.min_data_in_leaf,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -143,8 +145,10 @@ class TrainingSettings:
     rule: ChurnRule = field(default_factory=ChurnRule)
     until: date | None = None
     seed: int = 0
+    #: Days between as-of dates; halved while that gives fewer than `least_slices` and stays above a week.
     slice_days: int = 30
-    min_history_days: int = 90
+    least_slices: int = 12
+    min_history_days: int = 60
     folds: int = 4
     bootstraps: int = 200
     fit: FitSettings = field(default_factory=FitSettings)

@@ -21,8 +21,13 @@ class Fold:
     valid: tuple[date, ...]
 
 
-def slice_dates(first: date, end: date, rule: ChurnRule, step_days: int) -> list[date]:
+SHORTEST_STEP = 7
+
+
+def slice_dates(first: date, end: date, rule: ChurnRule, step_days: int, least: int = 1) -> list[date]:
     """Return as-of dates, oldest first, `step_days` apart back from the last mature one.
+
+    A short history is cut more finely: the step is halved while there are fewer than `least` dates, down to a week.
 
     Parameters
     ----------
@@ -31,6 +36,8 @@ def slice_dates(first: date, end: date, rule: ChurnRule, step_days: int) -> list
     end : date
         End of the data, exclusive: the last as-of date is `end` less the rule's reach.
     """
+    while step_days // 2 >= SHORTEST_STEP and 0 < (end - first).days - rule.reach_days < step_days * (least - 1):
+        step_days //= 2
     last = end - timedelta(days=rule.reach_days)
     count = (last - first).days // step_days + 1 if last >= first else 0
     return [last - timedelta(days=step_days * back) for back in reversed(range(count))]

@@ -22,12 +22,16 @@ from serving.store import ScoreStore
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "model": problems.ProblemDetail}
-    for status, text in {400: "The body is not JSON", 422: "Fields are not as they should be, each named"}.items()
+    for status, text in {
+        400: "The body is not JSON",
+        415: "The body is of another media type than application/json",
+        422: "Fields are not as they should be, each named",
+    }.items()
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {"description": "No score of this account is stored", "model": problems.ProblemDetail}
 }
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 #: A report carries no script and loads nothing.
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -69,11 +73,11 @@ def _predictions(app: FastAPI) -> None:
 
 
 def _accounts(app: FastAPI) -> None:
-    account = Path(description="The account's id as in the accounts table")
+    account = Path(description="The account's id as in the accounts table; a slash in it may be sent as %2F")
 
     @app.get(
-        "/v1/accounts/{account_id}/risk",
-        responses=NOT_FOUND,
+        "/v1/accounts/{account_id:path}/risk",
+        responses=NOT_FOUND | {422: ERRORS[422]},
         operation_id="getRisk",
         summary="The latest stored score of an account, with reasons and history",
     )
@@ -83,7 +87,7 @@ def _accounts(app: FastAPI) -> None:
         return RiskOut.model_validate(found)
 
     @app.get(
-        "/v1/accounts/{account_id}/report",
+        "/v1/accounts/{account_id:path}/report",
         responses=NOT_FOUND | {422: ERRORS[422]},
         response_class=HTMLResponse,
         operation_id="getReport",

@@ -17,6 +17,9 @@ from features.conversion import FIRST_YEAR, LAST_YEAR
 from features.tables import HISTORY, TABLES, Column, Kind, Table
 
 MAX_ACCOUNTS = 100
+#: Amounts beyond this are taken for slips; their sums would overflow.
+LARGEST = 1e15
+OUT_OF_RANGE = f"the year is outside {FIRST_YEAR} to {LAST_YEAR}"
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
 
@@ -26,7 +29,10 @@ def _instant(value: Any) -> Any:
         value = datetime.fromisoformat(value.strip())
     if not isinstance(value, datetime):
         raise ValueError("a timestamp is expected, as 2026-01-31T09:30:00Z")
-    return _in_range(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value)
+    try:
+        return _in_range(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value)
+    except OverflowError as error:
+        raise ValueError(OUT_OF_RANGE) from error
 
 
 def _day(value: Any) -> Any:
@@ -41,18 +47,24 @@ def _day(value: Any) -> Any:
 
 def _in_range(value: Any) -> Any:
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"the year is outside {FIRST_YEAR} to {LAST_YEAR}")
+        raise ValueError(OUT_OF_RANGE)
+    return value
+
+
+def _no_flag(value: Any) -> Any:
+    """Python takes true for 1; the tables do not."""
+    if isinstance(value, bool):
+        raise ValueError("a number is expected")
     return value
 
 
 def _type(column: Column, key: bool) -> Any:
     if column.choices:
         return Literal[column.choices]
-    bounds = Field(ge=column.low, le=column.high)
     return {
         Kind.TEXT: Annotated[str, StringConstraints(min_length=1 if key else 0)],
-        Kind.NUMBER: FiniteFloat,
-        Kind.INTEGER: Annotated[int, bounds],
+        Kind.NUMBER: Annotated[FiniteFloat, Field(ge=-LARGEST, le=LARGEST), BeforeValidator(_no_flag)],
+        Kind.INTEGER: Annotated[int, Field(ge=column.low, le=column.high), BeforeValidator(_no_flag)],
         Kind.FLAG: bool,
         Kind.DATE: Annotated[date, BeforeValidator(_day)],
         Kind.INSTANT: Annotated[datetime, BeforeValidator(_instant)],
@@ -76,7 +88,7 @@ def record_model(table: Table) -> type[BaseModel]:
         kind = _type(column, column.name in table.key)
         optional = column.optional or (column.name == "account_id" and table.name != "accounts")
         fields[column.name] = (kind | None, None) if optional else (kind, ...)
-    fields["currency"] = (str | None, None)
+    fields["currency"] = (Annotated[str, StringConstraints(strip_whitespace=True)] | None, None)
     checks: dict[str, Callable[..., Any]] = {
         f"check_{later}_{earlier}": _not_before(later, earlier) for later, earlier in table.order
     }

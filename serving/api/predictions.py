@@ -40,13 +40,10 @@ class Predictor:
         """
         today = datetime.now(UTC).date()
         day = as_of or today
-        if day > today:
-            raise RequestProblem(
-                "as_of lies in the future", [FieldError(pointer="/as_of", detail=f"later than today, {today} (UTC)")]
-            )
-        faults = list(contradictions(histories))
+        faults = [FieldError(pointer="/as_of", detail=f"later than today, {today} (UTC)")] if day > today else []
+        faults += contradictions(histories)
         if faults:
-            raise RequestProblem("the accounts contradict themselves", faults)
+            raise RequestProblem("as_of lies in the future, or the accounts contradict themselves", faults)
         missing = {history.account.account_id: missing_tables(history) for history in histories}
         matrix = self._matrix.compute(to_arrow(histories), day, missing)
         ids = matrix.keys["account_id"].tolist()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,8 @@ from starlette.exceptions import HTTPException
 from features.errors import AccountUnknown
 
 MEDIA_TYPE = "application/problem+json"
+#: What makes a body unreadable before a parser can name a place in it.
+UNREADABLE = {UnicodeDecodeError: "not UTF-8", RecursionError: "nested too deeply"}
 log = logging.getLogger("churn_risk.api")
 
 
@@ -52,7 +55,7 @@ def problem(request: Request, status: int, code: str, detail: str, errors: Seque
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=quote(request.url.path, safe="/%"),
         errors=list(errors),
     )
     return JSONResponse(body.model_dump(), status, media_type=MEDIA_TYPE)
@@ -86,10 +89,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         reason = found[0].get("ctx", {}).get("error", "cannot be parsed")
         where = [FieldError(pointer="", detail=f"not JSON: {reason} (at character {found[0]['loc'][-1]})")]
         return problem(request, 400, "broken-json", "the body is not JSON", where)
+    if found[0]["type"] == "model_attributes_type" and not _says_json(request):
+        sent = request.headers.get("content-type", "none")
+        return problem(request, 415, "unsupported-media-type", f"the body must be application/json, not {sent}")
     errors = [FieldError(pointer=pointer(item["loc"]), detail=item["msg"]) for item in found]
     count = len(errors)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
     return problem(request, 422, "invalid-request", detail, errors)
+
+
+def _says_json(request: Request) -> bool:
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return sent == "application/json" or (sent.startswith("application/") and sent.endswith("+json"))
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
@@ -104,6 +115,11 @@ async def _unknown(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        reason = UNREADABLE.get(type(error.__cause__), "it cannot be parsed")  # type: ignore[arg-type]
+        return problem(
+            request, 400, "broken-json", "the body is not JSON", [FieldError(pointer="", detail=f"not JSON: {reason}")]
+        )
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     answer = problem(request, error.status_code, code, str(error.detail))
     answer.headers.update(error.headers or {})
