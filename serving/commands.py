@@ -30,9 +30,7 @@ def score(
     as_of: Annotated[date, typer.Option(**DATE_OPTION, help="Score from what was known before.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False, help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv"
-        ),
+        typer.Option(dir_okay=False, help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,14 +90,12 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
     first = scored.frame.sort_values("revenue_at_risk", ascending=False).head(TOP)
     rows = [
         [
-            row.account_id,
-            f"{row.churn_probability:.0%}",
-            f"{row.revenue_365d:,.0f}",
-            f"{row.revenue_at_risk:,.0f}",
-            f"{row.expected_profit:,.0f}",
-            row.band + (", threat" if row.threat else ""),
+            row["account_id"],
+            f"{row['churn_probability']:.0%}",
+            *(f"{row[name]:,.0f}" for name in ("revenue_365d", "revenue_at_risk", "expected_profit")),
+            row["band"] + (", threat" if row["threat"] else ""),
         ]
-        for row in first.itertuples()
+        for row in first.to_dict("records")
     ]
     header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
     table(f"Highest revenue at risk {unit}".rstrip(), header, rows)

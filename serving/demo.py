@@ -120,7 +120,8 @@ def _compare(address: str, book: Path, stored: pd.Series, as_of: date) -> None:
         f"band {found['band']}: the same as in batch"
     )
     for reason in top:
-        say(f"  {100 * reason['contribution']:+.1f} points  {reason['signal']} = {reason['value_text'] or reason['value']}")
+        value = reason["value_text"] or reason["value"]
+        say(f"  {100 * reason['contribution']:+.1f} points  {reason['signal']} = {value}")
 
 
 def raw_history(book: Path, account_id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from features.errors import ChurnRiskError, InputError
@@ -27,4 +28,6 @@ def demand_free_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        raise PortTaken(f"cannot listen on {host} port {port} ({error.strerror}): choose another --port") from error
+        raise PortTaken(
+            f"cannot listen on {host} port {port} ({os.strerror(error.errno or 0)}): choose another --port"
+        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,14 +47,15 @@ class Scored:
 
     def rows(self) -> Iterator[Score]:
         """Yield one Score a row."""
-        shared = {
+        shared: dict[str, Any] = {
             "model_version": self.bundle.version,
             "scored_at": self.scored_at,
             "currency": self.currency,
             "base_probability": self.explained.base,
         }
         reasons = _Reasons(self.matrix, self.explained)
-        for i, record in enumerate(self.frame.to_dict("records")):
+        records: list[dict[str, Any]] = self.frame.to_dict("records")  # type: ignore[assignment]
+        for i, record in enumerate(records):
             record["as_of"] = record["as_of"].date()
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)

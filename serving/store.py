@@ -91,7 +91,9 @@ class ScoreStore:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = _engine(url)
-        metadata.create_all(self._engine)
+        if not sa.inspect(self._engine).has_table(SCORES.name):
+            with self._engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+                metadata.create_all(connection)
 
     def write(
         self,
@@ -128,7 +130,7 @@ class ScoreStore:
             history = connection.execute(_history(mine)).mappings().all()
             run = (RUNS.c.as_of == row["as_of"]) & (RUNS.c.model_version == row["model_version"])
             model = connection.execute(sa.select(RUNS.c.model).where(run)).scalar_one()
-        return Stored(_score(row), tuple(_plain(past) for past in history), row["evidence"], model)
+        return Stored(_score(dict(row)), tuple(_plain(dict(past)) for past in history), row["evidence"], model)
 
     def close(self) -> None:
         """Give up all connections."""
@@ -152,7 +154,13 @@ def _engine(url: str) -> Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _write_ahead(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        """Python's driver begins before a write only: without this, each look-up of an answer sees another state."""
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
 

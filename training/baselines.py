@@ -34,7 +34,7 @@ def rule(name: str, signal: str, riskier: int) -> Rival:
     """Return the rival that ranks by one signal alone; an unknown value counts as the training median."""
 
     def fit(data: Dataset) -> Score:
-        median = np.nanmedian(data.matrix.signals[signal].to_numpy(float)) if len(data) else 0.0
+        median = data.matrix.signals[signal].median()
         median = 0.0 if np.isnan(median) else median
 
         def score(matrix: Matrix) -> np.ndarray:
@@ -83,7 +83,8 @@ class _Prepared:
             for item in all_signals()
             if item.is_text
         }
-        medians = matrix.signals[numbers].median().fillna(0.0).to_dict()
+        found = matrix.signals[numbers].median().fillna(0.0)
+        medians = {name: float(found[name]) for name in numbers}
         nullable = tuple(name for name in numbers if matrix.signals[name].isna().any())
         return cls(medians, nullable, levels)
 

@@ -150,7 +150,7 @@ def load_bundle(folder: Path) -> Bundle:
     Raises
     ------
     BundleDamaged
-        When a file is missing, unreadable or not the one that was written.
+        When a file is missing, unreadable, not the one that was written, or of another format.
     SignalsDiffer
         When it was trained on other signals than this code computes.
     """
@@ -159,8 +159,10 @@ def load_bundle(folder: Path) -> Bundle:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
         stamped = folder / VERSION
         version = json.loads(stamped.read_text(encoding="utf-8"))["model_version"] if stamped.is_file() else None
-    except (OSError, ValidationError, ValueError, KeyError) as error:
+    except (OSError, ValidationError, ValueError, KeyError, TypeError) as error:
         raise BundleDamaged(f"{folder}: not a model bundle ({error})") from error
+    if manifest.format != FORMAT:
+        raise BundleDamaged(f"{folder}: a bundle of format {manifest.format}; this code reads format {FORMAT}")
     if hashlib.sha256(text.encode()).hexdigest() != manifest.model_sha256:
         raise BundleDamaged(f"{folder}: {MODEL} is not the file that was written (checksum differs)")
     if tuple(manifest.signals) != signal_names():

@@ -17,6 +17,8 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 LEAST_SLOPE = 1e-3
+#: Margins that spread less than this, by their size, are all the same but for rounding.
+SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,16 @@ def fit_platt(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray | None
     weight = np.ones(len(margin)) if weight is None else weight
     positives, negatives = weight[churned].sum(), weight[~churned].sum()
     target = np.where(churned, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    scale = float(np.std(margin)) or 1.0
+    middle, scale = float(np.mean(margin)), float(np.std(margin))
+    scale = scale if scale > SAME * max(1.0, abs(middle)) else 1.0
+    standard = (margin - middle) / scale
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        z = parameters[0] * margin / scale + parameters[1]
+        z = parameters[0] * standard + parameters[1]
         error = weight * (expit(z) - target)
         value = float(np.sum(weight * (np.logaddexp(0, z) - target * z)))
-        return value / len(margin), np.array([np.sum(error * margin / scale), np.sum(error)]) / len(margin)
+        return value / len(margin), np.array([np.sum(error * standard), np.sum(error)]) / len(margin)
 
     start = np.array([scale, 0.0])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST_SLOPE * scale, None), (None, None)])
-    return Platt(float(found.x[0] / scale), float(found.x[1]))
+    return Platt(float(found.x[0] / scale), float(found.x[1])).around(middle)

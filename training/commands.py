@@ -63,7 +63,7 @@ def train(
     say(_standing(registered.champion, trained.verdict.grade))
 
 
-def _standing(champion: bool, grade: str) -> str:
+def _standing(champion: bool, grade: str | None) -> str:
     if not champion:
         return "a candidate: the champion stays as it is"
     if grade == "D":

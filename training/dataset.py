@@ -11,8 +11,9 @@ import pandas as pd
 
 from features.as_of import KEYS, customers
 from features.errors import NotEnoughData
-from features.matrix import Matrix, compute, first_records
-from features.tables import Tables
+from features.matrix import Matrix, compute, first_records, needing
+from features.signal import all_signals
+from features.tables import HISTORY, Tables
 from training.labels import labels
 from training.settings import ChurnRule
 
@@ -85,8 +86,9 @@ def build_dataset(
 def _before_recording(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:
     """Take a table as not known at dates up to its first record: nothing was recorded, rather than nothing happened."""
     as_of = matrix.keys["as_of"]
-    later = {name: (as_of <= pd.Timestamp(start)).to_numpy() for name, start in recorded_since.items()}
-    unknown = [name for name, rows in later.items() if rows.any()]
-    if not unknown:
-        return matrix
-    return matrix.without_tables([[name for name in unknown if later[name][row]] for row in range(len(matrix))])
+    unknown = np.zeros((len(matrix), len(all_signals())), dtype=bool)
+    for name in HISTORY:
+        first = recorded_since.get(name)
+        rows = np.ones(len(matrix), dtype=bool) if first is None else (as_of <= pd.Timestamp(first)).to_numpy()
+        unknown |= np.outer(rows, needing(name))
+    return matrix.masked(unknown)

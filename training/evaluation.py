@@ -10,12 +10,13 @@ Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning",
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from features.errors import NotEnoughData
 from training.dataset import Dataset
 
 TOP = 0.10
@@ -25,6 +26,8 @@ BINS = 10
 @dataclass(frozen=True)
 class Metrics:
     """The metrics of one ranking on one set of rows; `weighted_*` count every account by its revenue of 365 days.
+
+    What cannot be told (what was captured where nothing was lost) is not a number here and null in `as_dict`.
 
     Attributes
     ----------
@@ -56,8 +59,8 @@ class Metrics:
     lost_revenue_share: float
 
     def as_dict(self) -> dict[str, float | int | None]:
-        """Return the metrics as plain values."""
-        return asdict(self)
+        """Return the metrics as plain values, null for what is not a number."""
+        return _plain(self)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the interval as plain values, null for what is not a number."""
+        return _plain(self)
+
+
+def _plain(figures: Metrics | Interval) -> dict[str, float | int | None]:
+    return {name: None if value != value else value for name, value in asdict(figures).items()}
 
 
 def captured(churned: np.ndarray, revenue: np.ndarray, risk: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
@@ -113,13 +124,19 @@ def judge(
         Churn probability, or any score that grows with risk when `is_probability` is false.
     risk : array of shape (n,), optional
         What accounts are ranked by to catch lost revenue; by default probability x revenue.
+
+    Raises
+    ------
+    NotEnoughData
+        When at none of the dates some accounts churned and some stayed.
     """
+    if not date_rows(data):
+        raise NotEnoughData(
+            f"{data.churned.sum()} of {len(data)} accounts churned: there is nothing to judge a ranking by"
+        )
     risk = probability * data.revenue if risk is None else risk
     by_date = [_at_date(data, rows, probability, risk, is_probability) for rows in date_rows(data)]
-    means = {
-        name: None if by_date[0][name] is None else float(np.nanmean([date[name] for date in by_date]))
-        for name in by_date[0]
-    }
+    means = {name: None if by_date[0][name] is None else _mean([date[name] for date in by_date]) for name in by_date[0]}
     lost = data.revenue[data.churned].sum() / max(data.revenue.sum(), 1e-12)
     return Metrics(
         **means,  # type: ignore[arg-type]
@@ -145,7 +162,8 @@ def _at_date(
     for prefix, weight in (("", each), ("weighted_", revenue if revenue.sum() > 0 else each)):
         both = len(np.unique(churned[weight > 0])) == 2
         found[f"{prefix}roc_auc"] = roc_auc_score(churned, score, sample_weight=weight) if both else float("nan")
-        found[f"{prefix}pr_auc"] = average_precision_score(churned, score, sample_weight=weight)
+        precision = average_precision_score(churned, score, sample_weight=weight) if both else float("nan")
+        found[f"{prefix}pr_auc"] = precision
         found[f"{prefix}lift_10"] = lift(churned, score, weight)
         brier = brier_score_loss(churned, score, sample_weight=weight) if is_probability else None
         found[f"{prefix}brier"] = brier
@@ -161,7 +179,7 @@ def auc_figure(data: Dataset, score: np.ndarray) -> Figure:
     prepared = [(rows[np.argsort(score[rows], kind="stable")]) for rows in date_rows(data)]
 
     def figure(weight: np.ndarray) -> float:
-        return float(np.mean([_weighted_auc(data.churned[rows], score[rows], weight[rows]) for rows in prepared]))
+        return _mean([_weighted_auc(data.churned[rows], score[rows], weight[rows]) for rows in prepared])
 
     return figure
 
@@ -172,18 +190,26 @@ def captured_figure(data: Dataset, risk: np.ndarray) -> Figure:
 
     def figure(weight: np.ndarray) -> float:
         parts = [captured(data.churned[rows], data.revenue[rows], risk[rows], weight[rows]) for rows in dates]
-        return float(np.nanmean(parts))
+        return _mean(parts)
 
     return figure
 
 
+def _mean(figures: Sequence[float | None]) -> float:
+    """Mean of the figures that are numbers; not a number when none is."""
+    known = np.array(figures, float)
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def _weighted_auc(churned: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """ROC AUC of rows sorted by rising score; ties count half."""
+    """ROC AUC of rows sorted by rising score, not a number without both outcomes; ties count half."""
     group = np.concatenate([[0], np.cumsum(np.diff(score) > 0)])
     lost = np.bincount(group, weight * churned)
     stayed = np.bincount(group, weight * ~churned)
     below = np.cumsum(stayed) - stayed
-    return float((lost * (below + stayed / 2)).sum() / max(lost.sum() * stayed.sum(), 1e-12))
+    pairs = lost.sum() * stayed.sum()
+    return float((lost * (below + stayed / 2)).sum() / pairs) if pairs > 0 else float("nan")
 
 
 def intervals(data: Dataset, figures: Mapping[str, Figure], bootstraps: int, seed: int) -> dict[str, Interval]:
@@ -202,6 +228,8 @@ def intervals(data: Dataset, figures: Mapping[str, Figure], bootstraps: int, see
     every = np.ones(len(data))
     made = {}
     for name, figure in figures.items():
-        low, high = np.nanquantile(draws[name], [0.025, 0.975])
+        drawn = np.array(draws[name])
+        known = drawn[~np.isnan(drawn)]
+        low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (float("nan"), float("nan"))
         made[name] = Interval(figure(every), float(low), float(high))
     return made

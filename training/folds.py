@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from training.dataset import Dataset
 from training.evaluation import date_rows
@@ -44,11 +44,14 @@ class OutOfFold:
     learnt, valid : index arrays
         Rows learnt from and rows judged.
     margins : mapping of weighting scheme to array of shape (ROUND_STEPS, len(valid))
+    curves : mapping of weighting scheme to array of shape (dates, ROUND_STEPS)
+        (ROC AUC + ROC AUC weighted by revenue) / 2 at each date judged.
     """
 
     learnt: np.ndarray
     valid: np.ndarray
     margins: Mapping[str, np.ndarray]
+    curves: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -72,22 +75,29 @@ def splits(data: Dataset, dates: list[date], settings: TrainingSettings) -> tupl
             made.append((learn, valid))
     if len(made) >= 2:
         return made, FORWARD
-    grouped = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
-    return list(grouped.split(data.accounts, groups=data.accounts)), BY_ACCOUNT
+    grouped = StratifiedGroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
+    return list(grouped.split(data.accounts, data.churned, groups=data.accounts)), BY_ACCOUNT
 
 
 def out_of_fold(
     data: Dataset, split: Split, settings: TrainingSettings, done: Callable[[], None] = lambda: None
 ) -> OutOfFold:
     """Grow trees on the rows to learn from, under every weighting scheme, and give the others their margins."""
-    learnt, unseen = data.take(split[0]), data.take(split[1]).matrix
+    learnt, judged = data.take(split[0]), data.take(split[1])
     margins = {}
     for scheme in SCHEMES:
         trees = fit_trees(learnt, settings.fit, settings.seed, settings.fit.max_rounds, scheme)
-        steps = [trees.margin(unseen, rounds) - centre(trees, learnt, rounds) for rounds in round_steps(settings)]
+        steps = [
+            trees.margin(judged.matrix, rounds) - centre(trees, learnt, rounds) for rounds in round_steps(settings)
+        ]
         margins[scheme] = np.stack(steps)
         done()
-    return OutOfFold(*split, margins)
+    return OutOfFold(*split, margins, {scheme: curves(judged, steps) for scheme, steps in margins.items()})
+
+
+def curves(judged: Dataset, steps: np.ndarray) -> np.ndarray:
+    """Return the mean of plain and weighted ROC AUC, shape (dates, steps), of margins of shape (steps, rows)."""
+    return np.array([[_both_aucs(judged, rows, margin[rows]) for margin in steps] for rows in date_rows(judged)])
 
 
 def centre(trees: Trees, learnt: Dataset, rounds: int | None = None) -> float:
@@ -101,30 +111,24 @@ def round_steps(settings: TrainingSettings) -> list[int]:
     return [max(1, settings.fit.max_rounds * step // ROUND_STEPS) for step in range(1, ROUND_STEPS + 1)]
 
 
-def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings) -> Choice:
+def choose(folds: Sequence[OutOfFold], settings: TrainingSettings) -> Choice:
     """Choose weighting and rounds by the mean of plain and revenue-weighted ROC AUC over the folds' dates."""
-    curves = {scheme: _curve(data, folds, scheme) for scheme in SCHEMES}
-    best = max(curves, key=lambda scheme: curves[scheme].max())
-    return Choice(best, _fewest(curves[best], settings), {name: float(curve.max()) for name, curve in curves.items()})
+    means = {scheme: _mean_curve(folds, scheme) for scheme in SCHEMES}
+    best = max(means, key=lambda scheme: means[scheme].max())
+    return Choice(best, _fewest(means[best], settings), {name: float(curve.max()) for name, curve in means.items()})
 
 
-def rounds_of(data: Dataset, folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings) -> int:
+def rounds_of(folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings) -> int:
     """Return the number of rounds that the folds choose for one weighting scheme."""
-    return _fewest(_curve(data, folds, scheme), settings)
+    return _fewest(_mean_curve(folds, scheme), settings)
 
 
 def _fewest(curve: np.ndarray, settings: TrainingSettings) -> int:
     return round_steps(settings)[int(np.flatnonzero(curve >= curve.max() - ROUND_TOLERANCE)[0])]
 
 
-def _curve(data: Dataset, folds: Sequence[OutOfFold], scheme: str) -> np.ndarray:
-    """Mean over dates of (ROC AUC + ROC AUC weighted by revenue) / 2, for each number of rounds."""
-    found = []
-    for fold in folds:
-        part = data.take(fold.valid)
-        for rows in date_rows(part):
-            found.append([_both_aucs(part, rows, margin[rows]) for margin in fold.margins[scheme]])
-    return np.nanmean(np.array(found), axis=0)
+def _mean_curve(folds: Sequence[OutOfFold], scheme: str) -> np.ndarray:
+    return np.nanmean(np.concatenate([fold.curves[scheme] for fold in folds]), axis=0)
 
 
 def _both_aucs(part: Dataset, rows: np.ndarray, margin: np.ndarray) -> float:

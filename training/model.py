@@ -45,7 +45,7 @@ class Encoder:
         columns = []
         for name, column in matrix.signals.items():
             if name in self.categories:
-                codes = pd.Categorical(column, categories=list(self.categories[str(name)])).codes.astype(float)
+                codes = pd.Index(self.categories[str(name)], dtype=object).get_indexer(pd.Index(column)).astype(float)
                 columns.append(np.where(codes < 0, np.nan, codes))
             else:
                 columns.append(column.to_numpy(float))
@@ -100,7 +100,7 @@ def with_tables_removed(
     """Return encoded rows, labels and weights with the copies appended; the total weight is that of `weight`.
 
     Copies are made for each history table (invoices too, so that an account without any is no stranger), and for all
-    optional tables at once, which is what a CRM that only sends invoices will ask about.
+    optional tables at once, which is what a CRM that only sends invoices will ask about; of each at least one.
     """
     removals = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
     removals.append(np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0))
@@ -109,6 +109,8 @@ def with_tables_removed(
     blocks, picks = [encoded], [np.arange(len(data))]
     for unknown in removals:
         pick = np.flatnonzero(rng.random(len(data)) < share)
+        if share > 0 and not len(pick):
+            pick = rng.integers(len(data), size=1)
         block = encoded[pick]
         block[:, unknown] = np.nan
         blocks.append(block)

@@ -66,11 +66,13 @@ def prepare(tables: Tables, settings: TrainingSettings) -> tuple[Dataset, list[d
     InputError
         When the rule of churn does not fit the book.
     NotEnoughData
-        When the book is too short for a single mature slice.
+        When the book is too short for a single mature slice, or begins after the end.
     """
     check_rule(tables, settings.rule)
     end = end_of_data(tables, settings.until)
-    recorded = first_records(tables)
+    recorded = {name: first for name, first in first_records(tables).items() if first < end}
+    if "invoices" not in recorded:
+        raise NotEnoughData(f"there is no invoice before {end}")
     start = recorded["invoices"] + timedelta(days=settings.min_history_days)
     dates = slice_dates(start, end, settings.rule, settings.slice_days, settings.least_slices)
     if not dates:
@@ -94,7 +96,7 @@ def train(tables: Tables, settings: TrainingSettings, progress: Progress = lambd
     _demand_both_outcomes(data)
     folds, judged_how = _fit_folds(data, dates, settings, progress)
     judged = _judge_last(data, folds, settings)
-    choice = choose(data, folds, settings)
+    choice = choose(folds, settings)
     margin, valid = margins_at(folds, choice.weighting, choice.rounds, settings)
     trees = fit_trees(data, settings.fit, settings.seed, choice.rounds, choice.weighting)
     middle = centre(trees, data)
@@ -143,7 +145,7 @@ def _fit_folds(
 def _judge_last(data: Dataset, folds: list[OutOfFold], settings: TrainingSettings) -> Judged:
     """Score the last fold, weighting, rounds and calibrator from the folds before it, beside every rival."""
     before, last = folds[:-1], folds[-1]
-    chosen = choose(data, before, settings).weighting
+    chosen = choose(before, settings).weighting
     learnt, test = data.take(last.learnt), data.take(last.valid)
     probabilities = {MODEL: _last_probability(data, before, last, chosen, settings)}
     for scheme in ("revenue", "none"):
@@ -157,6 +159,6 @@ def _judge_last(data: Dataset, folds: list[OutOfFold], settings: TrainingSetting
 def _last_probability(
     data: Dataset, before: list[OutOfFold], last: OutOfFold, scheme: str, settings: TrainingSettings
 ) -> np.ndarray:
-    rounds = rounds_of(data, before, scheme, settings)
+    rounds = rounds_of(before, scheme, settings)
     margin, valid = margins_at(before, scheme, rounds, settings)
     return fit_platt(margin, data.churned[valid])(margins_at([last], scheme, rounds, settings)[0])

@@ -11,13 +11,14 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.pyfunc.model import PythonModel
 
 from features.matrix import Matrix
 from features.signal import all_signals
 from training.bundle import load_bundle
 
 
-class ChurnRiskModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class ChurnRiskModel(PythonModel):
     """Score a frame of signals; columns that are absent count as not known."""
 
     def load_context(self, context: Any) -> None:

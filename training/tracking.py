@@ -1,6 +1,7 @@
 """Runs and versions in MLflow: the only importer of MLflow.
 
 Default: an SQLite file and an artefact folder under `CHURN_RISK_HOME`; a server when `MLFLOW_TRACKING_URI` names one.
+(When that names a database instead, the artefacts still go under the home folder.)
 A version is made in one order, so that a crash leaves the champion as it was: the run with everything in it, then the
 registered version, then, and only then, the alias.
 """
@@ -38,6 +39,8 @@ from training.verdict import MODEL
 
 ROOT = Path(__file__).parent.parent
 PYFUNC = Path(__file__).with_name("pyfunc.py")
+#: Addresses behind which no server keeps the artefacts: they go under the home folder.
+DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,13 @@ def connected(environment: Environment) -> Iterator[MlflowClient]:
     """
     uri = tracking_uri(environment)
     environment.home.mkdir(parents=True, exist_ok=True)
-    wanted = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_REGISTRY_URI": uri, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    wanted = {
+        "MLFLOW_TRACKING_URI": uri,
+        "MLFLOW_REGISTRY_URI": uri,
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    if uri.startswith(DATABASES):
         wanted["_MLFLOW_SERVER_ARTIFACT_ROOT"] = _artifacts(environment)
     before = {name: os.environ.get(name) for name in wanted}
     for name in ("alembic", "mlflow"):

@@ -7,7 +7,7 @@ A when its lower end is above .05 and the model catches at least as much lost re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,14 @@ class Verdict:
         'model' and every rival.
     intervals : mapping of name to Interval
         `roc_auc`, `captured_10`, and `roc_auc - RIVAL`, `captured_10 - RIVAL` for every rival.
-    grade : 'A', 'B', 'C' or 'D'
+    grade : 'A', 'B', 'C' or 'D', or None
+        None where no naive rule was judged beside the model.
     """
 
     as_of: tuple[str, ...]
     metrics: Mapping[str, Metrics]
     intervals: Mapping[str, Interval]
-    grade: str
+    grade: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values."""
@@ -47,7 +48,7 @@ class Verdict:
             "as_of": list(self.as_of),
             "grade": self.grade,
             "metrics": {name: metrics.as_dict() for name, metrics in self.metrics.items()},
-            "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
+            "intervals": {name: interval.as_dict() for name, interval in self.intervals.items()},
         }
 
 
@@ -86,8 +87,10 @@ def _difference(ours: Any, theirs: Any) -> Any:
     return lambda weight: ours(weight) - theirs(weight)
 
 
-def _grade(metrics: Mapping[str, Metrics], found: Mapping[str, Interval]) -> str:
-    naive = max((name for name in NAIVE if name in metrics), key=lambda name: metrics[name].roc_auc)
+def _grade(metrics: Mapping[str, Metrics], found: Mapping[str, Interval]) -> str | None:
+    naive = max((name for name in NAIVE if name in metrics), key=lambda name: metrics[name].roc_auc, default=None)
+    if naive is None:
+        return None
     low = found[f"roc_auc - {naive}"].low
     if low > 0.05 and found[f"captured_10 - {naive}"].value >= 0:
         return "A"

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import AccountUnknown
 
@@ -67,7 +68,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestProblem, _refused)
     app.add_exception_handler(AccountUnknown, _unknown)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _crashed)
+    app.add_middleware(Unexpected)
 
 
 def pointer(location: Sequence[Any]) -> str:
@@ -92,7 +93,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if found[0]["type"] == "model_attributes_type" and not _says_json(request):
         sent = request.headers.get("content-type", "none")
         return problem(request, 415, "unsupported-media-type", f"the body must be application/json, not {sent}")
-    errors = [FieldError(pointer=pointer(item["loc"]), detail=item["msg"]) for item in found]
+    errors = [
+        FieldError(pointer=pointer(item["loc"]), detail=item["msg"].removeprefix("Value error, ")) for item in found
+    ]
     count = len(errors)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
     return problem(request, 422, "invalid-request", detail, errors)
@@ -116,7 +119,7 @@ async def _unknown(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        reason = UNREADABLE.get(type(error.__cause__), "it cannot be parsed")  # type: ignore[arg-type]
+        reason = UNREADABLE.get(type(error.__cause__), "it cannot be parsed")
         return problem(
             request, 400, "broken-json", "the body is not JSON", [FieldError(pointer="", detail=f"not JSON: {reason}")]
         )
@@ -126,6 +129,33 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-async def _crashed(request: Request, error: Exception) -> JSONResponse:
+class Unexpected:
+    """Middleware that answers what nobody expected.
+
+    A handler of `Exception` would do so too, but raise it again, upon which the server cuts a connection that its
+    client takes for open.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await _crashed(Request(scope), error)(scope, receive, send)
+
+
+def _crashed(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected failure answering %s %s", request.method, request.url.path, exc_info=error)
     return problem(request, 500, "internal", "an unexpected failure; it is logged and nothing was stored")

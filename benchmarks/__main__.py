@@ -1,0 +1,25 @@
+"""`python -m benchmarks [NAME ...]`: run all benchmarks, or those named."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.endpoint import endpoint
+from benchmarks.online_retail import online_retail
+from benchmarks.worlds import null_worlds, worlds
+
+BENCHMARKS = {"online-retail": online_retail, "endpoint": endpoint, "worlds": worlds, "null": null_worlds}
+
+
+def main() -> None:
+    """Run what the arguments name, everything without arguments."""
+    wanted = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in wanted if name not in BENCHMARKS]
+    if unknown:
+        raise SystemExit(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in wanted:
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()

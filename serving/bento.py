@@ -1,0 +1,45 @@
+"""Build the Bento: the champion into BentoML's model store by its version, then `bentoml build`.
+
+    python -m serving.bento
+
+The Bento carries the bundle (text, no pickle) and the three packages, and serves without MLflow.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import bentoml
+
+from features.console import say
+from serving.service import MODEL_TAG
+from training.bundle import MANIFEST, MODEL, VERSION, load_bundle
+from training.settings import Environment
+from training.tracking import fetch_bundle
+
+ROOT = Path(__file__).parent.parent
+
+
+def import_bundle(folder: Path) -> str:
+    """Put a bundle into BentoML's model store, unless that version is there, and return its tag."""
+    bundle = load_bundle(folder)
+    name = MODEL_TAG.partition(":")[0]
+    facts = {"model_version": bundle.version, "data_fingerprint": bundle.manifest.data_fingerprint}
+    with bentoml.models.create(name, labels={"model_version": bundle.version}, metadata=facts) as model:
+        for file in (MODEL, MANIFEST, VERSION):
+            shutil.copy(folder / file, model.path_of(file))
+    return str(model.tag)
+
+
+def build() -> str:
+    """Import the champion, build the Bento and return its tag."""
+    environment = Environment()
+    tag = import_bundle(environment.bundle or fetch_bundle(environment))
+    bento = bentoml.bentos.build_bentofile(str(ROOT / "bentofile.yaml"), build_ctx=str(ROOT))
+    say(f"{bento.tag} carries {tag}\nserve it with: bentoml serve {bento.tag}")
+    return str(bento.tag)
+
+
+if __name__ == "__main__":
+    build()

@@ -1,0 +1,162 @@
+"""Labels: who churned in the window, to the day, by the churns table or by silence; and which dates can tell."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pandas as pd
+import pytest
+from handmade import tables_of
+
+from features.as_of import customers
+from features.errors import InputError
+from features.tables import Tables
+from training.dataset import build_dataset
+from training.labels import check_rule, end_of_data, labels
+from training.settings import ChurnRule
+
+AS_OF = date(2024, 3, 1)
+RULE = ChurnRule(horizon_days=30, lead_days=10)
+SILENCE = ChurnRule(silence_days=30, lead_days=10)
+
+
+def day(offset: int) -> date:
+    return AS_OF + timedelta(days=offset)
+
+
+def book(churned: dict[str, int] | None = None, invoiced: dict[str, list[tuple[int, float]]] | None = None) -> Tables:
+    """Return a book of the accounts named: the day each churned on, its invoices as (day, amount), days from AS_OF."""
+    invoices = [(name, when, amount) for name, rows in (invoiced or {}).items() for when, amount in rows]
+    names = sorted({*(churned or {}), *(invoiced or {}), "stays"})
+    frames = {
+        "accounts": pd.DataFrame({"account_id": names, "customer_since": [day(-900)] * len(names)}),
+        "invoices": pd.DataFrame(
+            {
+                "invoice_id": [str(number) for number in range(len(invoices))],
+                "account_id": [name for name, _, _ in invoices],
+                "invoiced_on": [day(when) for _, when, _ in invoices],
+                "amount": [amount for _, _, amount in invoices],
+            }
+        ),
+        "churns": pd.DataFrame(
+            {"account_id": list(churned or {}), "churned_on": [day(when) for when in (churned or {}).values()]}
+        ),
+    }
+    return tables_of(frames, missing=() if churned is not None else ("churns",))
+
+
+def label_of(tables: Tables, rule: ChurnRule, dates: tuple[date, ...] = (AS_OF,)) -> dict[tuple[str, date], bool]:
+    found = labels(tables, customers(tables, dates, rule.by_silence), rule)
+    keys = zip(found["account_id"], found["as_of"].dt.date, strict=True)
+    return dict(zip(keys, found["churned"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("churned_on", "label"),
+    [(-1, None), (0, None), (9, None), (10, True), (39, True), (40, False), (400, False)],
+    ids=lambda value: str(value),
+)
+def test_window_opens_after_the_lead_and_closes_before_its_last_day(churned_on: int, label: bool | None) -> None:
+    found = label_of(book({"a": churned_on}), RULE)
+    assert found.get(("a", AS_OF)) is label
+    assert found["stays", AS_OF] is False
+
+
+@pytest.mark.parametrize(("churned_on", "label"), [(-1, None), (0, True), (29, True), (30, False)])
+def test_without_a_lead_the_first_day_counts(churned_on: int, label: bool | None) -> None:
+    assert label_of(book({"a": churned_on}), ChurnRule(horizon_days=30)).get(("a", AS_OF)) is label
+
+
+def test_who_churns_inside_the_lead_is_in_no_dataset() -> None:
+    invoices = {name: [(-20, 100.0)] for name in ("lead", "window")}
+    data = build_dataset(book({"lead": 5, "window": 15}, invoices), [AS_OF], RULE)
+    assert dict(zip(data.accounts, data.churned, strict=True)) == {"stays": False, "window": True}
+
+
+def test_each_as_of_date_has_its_own_label() -> None:
+    found = label_of(book({"a": 45}), RULE, (day(0), day(10), day(35), day(40), day(60)))
+    assert [found.get(("a", day(when))) for when in (0, 10, 35, 40, 60)] == [False, True, True, None, None]
+
+
+def test_labels_are_sorted_and_typed() -> None:
+    tables = book({"b": 20, "a": 20})
+    found = labels(tables, customers(tables, [day(0), day(-30)]), RULE)
+    assert found["churned"].dtype == bool
+    assert found[["account_id", "as_of"]].equals(found[["account_id", "as_of"]].sort_values(["account_id", "as_of"]))
+
+
+@pytest.mark.parametrize(
+    ("ages", "customer"),
+    [
+        ([(-1, 5.0), (-365, 5.0)], True),
+        ([(-1, 5.0), (-366, 5.0)], False),
+        ([(-1, 5.0), (0, 5.0)], False),
+        ([(-1, 5.0), (-2, -5.0)], False),
+        ([(-1, 5.0), (-2, 0.0)], False),
+        ([(-7, 5.0), (-7, 5.0)], True),
+    ],
+)
+def test_customer_by_silence_has_two_positive_invoices_in_the_year_before(
+    ages: list[tuple[int, float]], customer: bool
+) -> None:
+    assert (("a", AS_OF) in label_of(book(invoiced={"a": ages}), SILENCE)) is customer
+
+
+@pytest.mark.parametrize(
+    ("invoices", "churned"),
+    [
+        ([], True),
+        ([(0, 5.0)], True),
+        ([(9, 5.0)], True),
+        ([(10, 5.0)], False),
+        ([(39, 5.0)], False),
+        ([(40, 5.0)], True),
+        ([(20, -5.0)], True),
+        ([(20, 0.0)], True),
+        ([(20, -5.0), (21, 5.0)], False),
+    ],
+)
+def test_silence_is_a_window_without_a_positive_invoice(invoices: list[tuple[int, float]], churned: bool) -> None:
+    active = [(-100, 5.0), (-10, 5.0)]
+    assert label_of(book(invoiced={"a": [*active, *invoices]}), SILENCE)["a", AS_OF] is churned
+
+
+def test_under_silence_the_horizon_is_the_silence() -> None:
+    assert SILENCE.horizon_days == 30
+    assert SILENCE.reach_days == 40
+    assert ChurnRule(horizon_days=7, silence_days=90).horizon_days == 90
+
+
+@pytest.mark.parametrize("lengths", [{"horizon_days": 0}, {"lead_days": -1}, {"silence_days": 0}])
+def test_lengths_that_make_no_label_are_refused(lengths: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"must be 1 or more.*0 or more"):
+        ChurnRule(**lengths)
+
+
+def test_the_data_end_the_day_after_the_last_invoice() -> None:
+    tables = book({"a": 200}, {"a": [(3, 5.0), (7, -5.0), (-9, 5.0)]})
+    assert end_of_data(tables, None) == day(8)
+    assert end_of_data(tables, day(-3)) == day(-3)
+
+
+@pytest.mark.parametrize(("churned_on", "invoices"), [(10, []), (39, []), (300, [(39, 5.0)])])
+def test_maturity_is_no_matter_of_outcome(churned_on: int, invoices: list[tuple[int, float]]) -> None:
+    """Somebody's churn, known already, makes no date mature; the last invoice does."""
+    tables = book({"a": churned_on}, {"a": [(38, 5.0), *invoices]})
+    mature = AS_OF + timedelta(days=RULE.reach_days) <= end_of_data(tables, None)
+    assert mature is bool(invoices)
+
+
+def test_without_any_invoice_there_is_no_end_of_data() -> None:
+    with pytest.raises(InputError, match="invoices: the table is empty"):
+        end_of_data(book({"a": 3}), None)
+
+
+def test_the_rule_must_fit_the_book() -> None:
+    with_churns, without = book({"a": 3}), book(invoiced={"a": [(0, 1.0)]})
+    check_rule(with_churns, RULE)
+    check_rule(without, SILENCE)
+    with pytest.raises(InputError, match="--silence-days is for books without a churns table"):
+        check_rule(with_churns, SILENCE)
+    with pytest.raises(InputError, match="derive churn from silence with --silence-days N"):
+        check_rule(without, RULE)

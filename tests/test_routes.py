@@ -1,0 +1,293 @@
+"""The routes that read: stored risk, report, model; what is said of unknown ones; the OpenAPI document is kept."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from served import Client, Json, assert_problem, client_of, histories, rows_of
+
+from features.signal import signal_names
+from features.tables import Tables
+from serving.commands import _store
+from serving.scores import Score
+from serving.scoring import score_book
+from serving.store import ScoreStore
+from training.bundle import Bundle
+from training.settings import Environment
+
+ODD_IDS = (
+    "a/b", "a b", "Ä-1", "quo'te", 'dou"ble', "a?b=c", "per%cent", "%2F", "..", "risk", "a/risk", "<i>", "#1", "+1",
+)  # fmt: skip
+Batch = tuple[str, list[Score]]
+
+
+@pytest.fixture(scope="module")
+def batch(book: Tables, bundle: Bundle, as_of: date, tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    """Return a store's address with the whole book scored at two dates, and the later scores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CHURN_RISK_STORE_URL", raising=False)
+        environment = Environment(home=tmp_path_factory.mktemp("routes"))
+    for day in (as_of - timedelta(days=31), as_of):
+        scored = score_book(book, day, bundle)
+        _store(scored, book, day, environment)
+    return environment.scores_url, list(scored.rows())
+
+
+@pytest.fixture(scope="module")
+def client(batch: Batch, bundle: Bundle) -> Client:
+    return client_of(bundle, ScoreStore(batch[0]))
+
+
+@pytest.fixture(scope="module")
+def odd(bundle: Bundle, batch: Batch, as_of: date, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """Return a client of a store whose accounts have odd ids and names."""
+    store = ScoreStore(f"sqlite:///{tmp_path_factory.mktemp('odd') / 'scores.db'}")
+    scores = [replace(batch[1][0], account_id=account_id) for account_id in ODD_IDS]
+    evidence = {
+        account_id: {"account": {"account_id": account_id, "name": f"<script>alert('{account_id}')</script> & Söhne"}}
+        for account_id in ODD_IDS
+    }
+    store.write(scores, evidence, {"version": "1"}, as_of, datetime.now(UTC))
+    return client_of(bundle, store)
+
+
+def test_risk_is_the_stored_score(client: Client, batch: Batch) -> None:
+    for score in batch[1][::40]:
+        answer = client.get(f"/v1/accounts/{score.account_id}/risk")
+        assert answer.status_code == 200
+        found = answer.json()
+        assert datetime.fromisoformat(found.pop("scored_at")) == score.scored_at
+        history, request_id = found.pop("history"), found.pop("request_id")
+        expected = score.as_dict()
+        del expected["scored_at"]
+        assert found == expected
+        assert request_id and [past["as_of"] for past in history] == sorted(past["as_of"] for past in history)
+        assert history[-1]["churn_probability"] == score.churn_probability
+
+
+def test_risk_adds_up(client: Client, batch: Batch) -> None:
+    found = client.get(f"/v1/accounts/{batch[1][0].account_id}/risk").json()
+    total = found["base_probability"] + sum(reason["contribution"] for reason in found["reasons"])
+    assert total == pytest.approx(found["churn_probability"], abs=1e-9, rel=0)
+
+
+def test_risk_equals_the_prediction_from_raw_history(
+    client: Client, batch: Batch, book_folder: Path, as_of: date
+) -> None:
+    account_id = batch[1][3].account_id
+    stored = client.get(f"/v1/accounts/{account_id}/risk").json()
+    (found,) = client.predict(as_of, histories(rows_of(book_folder), [account_id]))
+    assert found["churn_probability"] == stored["churn_probability"] and found["band"] == stored["band"]
+    assert set(found) == set(stored) - {"history", "request_id"}
+
+
+@pytest.mark.parametrize("account_id", ODD_IDS)
+def test_odd_ids_are_found(odd: Client, account_id: str) -> None:
+    address = f"/v1/accounts/{quote(account_id, safe='').replace('..', '%2E%2E')}"
+    answer = odd.get(f"{address}/risk")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["account_id"] == account_id
+    assert odd.get(f"{address}/report").status_code == 200
+
+
+@pytest.mark.parametrize("lang", ["de", "en"])
+def test_report(client: Client, batch: Batch, lang: str) -> None:
+    answer = client.get(f"/v1/accounts/{batch[1][0].account_id}/report?lang={lang}&format=html")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert f'<html lang="{lang}"' in answer.text and batch[1][0].account_id in answer.text
+    assert "<script" not in answer.text
+
+
+def test_report_is_english_by_default(client: Client, batch: Batch) -> None:
+    assert '<html lang="en"' in client.get(f"/v1/accounts/{batch[1][0].account_id}/report").text
+
+
+def test_names_are_escaped_in_the_report(odd: Client) -> None:
+    page = odd.get("/v1/accounts/%3Ci%3E/report?lang=de").text
+    assert "&lt;script&gt;alert" in page and "&amp; Söhne" in page
+    assert "<script" not in page and "<i>" not in page
+
+
+def test_model(client: Client, bundle: Bundle) -> None:
+    found = client.get("/v1/model").json()
+    assert found["version"] == "1" and found["grade"] in "ABCD"
+    assert [item["name"] for item in found["signals"]] == list(signal_names())
+    assert found["rule"] == {"horizon_days": 180, "lead_days": 0, "silence_days": None}
+    assert found["metrics"]["roc_auc"] == bundle.manifest.verdict["metrics"]["model"]["roc_auc"]
+    assert found["slices"] == [day.isoformat() for day in bundle.manifest.slices]
+    assert found["reference"]["threat_value"] == bundle.reference.threat_value
+
+
+@pytest.mark.parametrize("view", ["risk", "report"])
+def test_unknown_account(client: Client, view: str) -> None:
+    problem = assert_problem(client.get(f"/v1/accounts/nobody%20here/{view}"), 404, "/path/account_id")
+    assert "'nobody here'" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointers"),
+    [
+        ("lang=fr", ["/query/lang"]),
+        ("lang=", ["/query/lang"]),
+        ("format=pdf", ["/query/format"]),
+        ("lang=DE&format=docx", ["/query/lang", "/query/format"]),
+    ],
+)
+def test_unknown_language_or_format(client: Client, batch: Batch, query: str, pointers: list[str]) -> None:
+    assert_problem(client.get(f"/v1/accounts/{batch[1][0].account_id}/report?{query}"), 422, *pointers)
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/", "/v1", "/v1/accounts", "/v1/accounts/A1", "/v1/model/", "/v2/model", "/docs", "/x%20y"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_unknown_route(client: Client, method: str, path: str) -> None:
+    assert_problem(client.ask(method, path), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/predictions", "POST"),
+        ("DELETE", "/v1/predictions", "POST"),
+        ("POST", "/v1/model", "GET"),
+        ("OPTIONS", "/v1/model", "GET"),
+        ("PUT", "/v1/accounts/A1/risk", "GET"),
+        ("PATCH", "/v1/accounts/A1/report", "GET"),
+        ("BREW", "/v1/model", "GET"),
+    ],
+)
+def test_wrong_method(client: Client, method: str, path: str, allowed: str) -> None:
+    answer = client.ask(method, path)
+    assert_problem(answer, 405)
+    assert answer.headers["allow"] == allowed
+
+
+def test_an_unexpected_failure_leaks_nothing(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(ScoreStore):
+        def latest(self, account_id: str) -> Any:
+            raise RuntimeError("password=hunter2 at /srv/secret.py")
+
+    with caplog.at_level(logging.ERROR, logger="churn_risk.api"):
+        answer = client_of(bundle, Broken("sqlite://")).get("/v1/accounts/A1/risk")
+    problem = assert_problem(answer, 500)
+    assert "hunter2" not in answer.text and "RuntimeError" not in answer.text
+    assert problem["detail"].startswith("an unexpected failure")
+    assert "hunter2" in caplog.text and "GET /v1/accounts/A1/risk" in caplog.text
+
+
+# The OpenAPI document
+
+
+@pytest.fixture(scope="module")
+def document(client: Client) -> Json:
+    found: Json = client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: Json) -> dict[str, tuple[str, str, Json]]:
+    return {
+        operation["operationId"]: (method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_operation_ids_are_set_and_identifiers(document: Json) -> None:
+    found = operations(document)
+    assert set(found) == {"predict", "getRisk", "getReport", "getModel"}
+    assert all(re.fullmatch(r"[A-Za-z]\w*", name) for name in found)
+    assert all(operation["summary"] for _, _, operation in found.values())
+    assert set(document["paths"]) == {
+        "/v1/predictions", "/v1/accounts/{account_id}/risk", "/v1/accounts/{account_id}/report", "/v1/model",
+    }  # fmt: skip
+
+
+def test_errors_are_documented_as_problem_details(document: Json) -> None:
+    """FastAPI's own error model is never sent, so it must not be promised."""
+    for _, _, operation in operations(document).values():
+        for status, response in operation["responses"].items():
+            if status != "200":
+                (content,) = response["content"].values()
+                assert content["schema"] == {"$ref": "#/components/schemas/ProblemDetail"}
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_answers_keep_the_document(
+    client: Client, document: Json, batch: Batch, book_folder: Path, as_of: date
+) -> None:
+    ids = [score.account_id for score in batch[1][:30]]
+    sent = histories(rows_of(book_folder), ids)
+    sent[0] = {"account": sent[0]["account"], "invoices": []}
+    where = f"/v1/accounts/{ids[0]}"
+    asked = {"as_of": as_of.isoformat(), "accounts": sent}
+    answers = [
+        ("predict", client.post(asked)),
+        ("predict", client.post("{")),
+        ("predict", client.post({"accounts": []})),
+        ("predict", client.post({"accounts": []}, "text/plain")),
+        ("getRisk", client.get(f"{where}/risk")),
+        ("getRisk", client.get("/v1/accounts/nobody/risk")),
+        ("getModel", client.get("/v1/model")),
+        ("getReport", client.get("/v1/accounts/nobody/report")),
+        ("getReport", client.get(f"{where}/report?lang=xx")),
+    ]
+    assert [answer.status_code for _, answer in answers] == [200, 400, 422, 415, 200, 404, 200, 404, 422]
+    for name, answer in answers:
+        response = operations(document)[name][2]["responses"][str(answer.status_code)]
+        (content,) = response["content"].values()
+        assert list(faults(answer.json(), content["schema"], document)) == []
+
+
+def test_the_request_that_is_sent_keeps_the_document(
+    document: Json, batch: Batch, book_folder: Path, as_of: date
+) -> None:
+    body = {"as_of": as_of.isoformat(), "accounts": histories(rows_of(book_folder), [batch[1][0].account_id])}
+    schema = operations(document)["predict"][2]["requestBody"]["content"]["application/json"]["schema"]
+    assert list(faults(body, schema, document)) == []
+    assert list(faults({"accounts": [{"account": {}}]}, schema, document))
+
+
+TYPES = {
+    "object": dict, "array": list, "string": str, "boolean": bool, "number": (int, float), "integer": int,
+    "null": type(None),
+}  # fmt: skip
+KNOWN = {
+    "$ref", "type", "anyOf", "properties", "required", "items", "enum", "const", "additionalProperties", "minItems",
+    "maxItems", "minLength", "minimum", "maximum", "title", "description", "default", "format",
+}  # fmt: skip
+
+
+def faults(value: Any, schema: Json, document: Json, place: str = "") -> list[str]:
+    """Return where a value breaks a schema, as far as this document uses JSON Schema; extra properties count too."""
+    assert set(schema) <= KNOWN, set(schema) - KNOWN
+    if "$ref" in schema:
+        return faults(value, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document, place)
+    if "anyOf" in schema:
+        each = [faults(value, one, document, place) for one in schema["anyOf"]]
+        return min(each, key=len)
+    found = []
+    kind = schema.get("type")
+    if kind and (not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
+        return [f"{place}: {value!r} is no {kind}"]
+    if ("enum" in schema and value not in schema["enum"]) or ("const" in schema and value != schema["const"]):
+        found.append(f"{place}: {value!r}")
+    if kind == "object" and "properties" in schema:
+        found += [f"{place}/{name}: missing" for name in schema.get("required", []) if name not in value]
+        found += [f"{place}/{name}: not in the document" for name in value if name not in schema["properties"]]
+        for name, one in schema["properties"].items():
+            if name in value:
+                found += faults(value[name], one, document, f"{place}/{name}")
+    if kind == "array":
+        for number, item in enumerate(value):
+            found += faults(item, schema["items"], document, f"{place}/{number}")
+    return found

@@ -1,0 +1,293 @@
+"""Runs and versions: everything of a run is kept, a version comes back as it went, the champion survives a crash."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+
+import training.tracking as tracking
+from features.errors import NoModel
+from features.signal import all_signals, signal_names
+from training.bundle import Manifest, load_bundle
+from training.pipeline import Trained
+from training.settings import CHAMPION, MODEL_NAME, Environment
+from training.tracking import Registered, connected, fetch, fetch_bundle, register, tracking_uri
+
+SOURCE = "a folder of tables"
+
+
+@dataclass(frozen=True)
+class Home:
+    """An environment in which a first version, of grade D, has been registered."""
+
+    environment: Environment
+    trained: Trained
+    registered: Registered
+    manifest: Manifest
+    working: Path
+
+
+@pytest.fixture(scope="module")
+def home(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    environment = Environment(home=tmp_path_factory.mktemp("tracking") / "home")
+    working = tmp_path_factory.mktemp("working")
+    poor = replace(trained, verdict=replace(trained.verdict, grade="D"))
+    before = Path.cwd()
+    os.chdir(working)
+    try:
+        registered, manifest = register(poor, environment, SOURCE)
+    finally:
+        os.chdir(before)
+    return Home(environment, poor, registered, manifest, working)
+
+
+@pytest.fixture
+def run(home: Home) -> Any:
+    with connected(home.environment) as client:
+        return client.get_run(home.registered.run_id)
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "draw_plots", lambda trained, folder: [])
+
+
+def champion(environment: Environment) -> str | None:
+    with connected(environment) as client:
+        found = client.search_model_versions(f"name='{MODEL_NAME}'")
+        aliased = [version.version for version in found if CHAMPION in (version.aliases or [])]
+        try:
+            return str(client.get_model_version_by_alias(MODEL_NAME, CHAMPION).version)
+        except mlflow.exceptions.MlflowException:
+            assert not aliased
+            return None
+
+
+def test_the_first_version_is_champion_whatever_its_grade(home: Home) -> None:
+    assert home.registered.champion
+    assert home.registered.version == "1"
+    assert champion(home.environment) == "1"
+
+
+def test_a_run_has_its_parameters(home: Home, run: Any) -> None:
+    parameters, settings = run.data.params, home.trained.settings
+    assert parameters["rule.horizon_days"] == "180"
+    assert parameters["fit.num_leaves"] == str(settings.fit.num_leaves)
+    assert parameters["economics.success_rate"] == "0.3"
+    assert parameters["seed"] == "0"
+    assert parameters["rounds"] == str(home.trained.choice.rounds)
+    assert parameters["weighting"] == home.trained.choice.weighting
+    assert parameters["rows"] == str(len(home.trained.data))
+    assert parameters["judged"] == home.trained.judged_how
+
+
+def test_a_run_has_every_metric_of_the_model_and_its_rivals(home: Home, run: Any) -> None:
+    ours = home.trained.verdict.metrics["model"].as_dict()
+    for name, value in ours.items():
+        assert run.data.metrics[name] == pytest.approx(value)
+    assert run.data.metrics["recency alone/roc_auc"] == home.trained.verdict.metrics["recency alone"].roc_auc
+    assert len(run.data.metrics) == len(ours) * len(home.trained.verdict.metrics)
+
+
+def test_a_run_says_what_of_and_how_good(home: Home, run: Any) -> None:
+    tags = run.data.tags
+    assert tags["source"] == SOURCE
+    assert tags["data_fingerprint"] == home.manifest.data_fingerprint
+    assert tags["code_version"] == home.manifest.code_version
+    assert tags["grade"] == "D"
+
+
+def test_a_run_has_plots_signals_and_verdict(home: Home) -> None:
+    with connected(home.environment) as client:
+        plots = {item.path: item.file_size for item in client.list_artifacts(home.registered.run_id, "plots")}
+        signals = mlflow.artifacts.load_dict(f"runs:/{home.registered.run_id}/signals.json")["signals"]
+        verdict = mlflow.artifacts.load_dict(f"runs:/{home.registered.run_id}/verdict.json")
+    assert set(plots) == {"plots/calibration.png", "plots/revenue_gain.png", "plots/shap_summary.png"}
+    assert min(plots.values()) > 5000
+    assert [signal["name"] for signal in signals] == list(signal_names())
+    assert all(signal["en"] and signal["de"] and signal["theme"] for signal in signals)
+    assert verdict == home.trained.verdict.as_dict()
+
+
+def test_a_version_comes_back_as_it_went(home: Home) -> None:
+    bundle, matrix = fetch(home.environment), home.trained.data.matrix
+    assert bundle.version == "1"
+    assert bundle.manifest == home.manifest
+    assert (bundle.trees.margin(matrix) == home.trained.trees.margin(matrix)).all()
+    assert bundle.calibrator == home.trained.calibrator
+    assert fetch(home.environment, "1").manifest == bundle.manifest
+
+
+def test_a_bundle_is_fetched_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fetch_bundle(home.environment)
+    monkeypatch.setattr(tracking, "_download", None)
+    assert fetch_bundle(home.environment) == folder
+    assert folder.is_relative_to(home.environment.home)
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.txt", "version.json"]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name], "and leaves nothing half done"
+
+
+@pytest.fixture
+def pyfunc(home: Home, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with connected(home.environment):
+        return mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}@{CHAMPION}")
+
+
+def as_input(signals: pd.DataFrame) -> pd.DataFrame:
+    return signals.astype({item.name: "str" if item.is_text else "float64" for item in all_signals()})
+
+
+def test_mlflow_s_own_users_get_the_same_probabilities(home: Home, pyfunc: Any) -> None:
+    bundle, matrix = load_bundle(fetch_bundle(home.environment)), home.trained.data.matrix.take(np.arange(100))
+    matrix = matrix.without_tables([["surveys"], [], ["contacts", "tickets"], []] * 25)
+    expected = bundle.calibrator(bundle.trees.margin(matrix))
+    found = pyfunc.predict(as_input(matrix.signals))
+    assert list(found.columns) == ["churn_probability"]
+    assert found["churn_probability"].to_numpy() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_pyfunc_has_a_signature_and_an_example(home: Home, pyfunc: Any) -> None:
+    metadata = pyfunc.metadata
+    inputs = metadata.get_input_schema()
+    assert inputs.input_names() == list(signal_names())
+    types = {str(kind.name) for kind in inputs.input_types()}
+    assert types == {"double", "string"}
+    assert metadata.get_output_schema().input_names() == ["churn_probability"]
+    example = pyfunc.input_example
+    assert list(example.columns) == list(signal_names())
+    matrix = home.trained.data.matrix
+    last = matrix.take(np.arange(len(matrix) - 3, len(matrix)))
+    expected = home.trained.calibrator(home.trained.trees.margin(last))
+    assert pyfunc.predict(example)["churn_probability"].to_numpy() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_logged_model_holds_no_pickle(home: Home) -> None:
+    root = home.environment.home / "mlruns"
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"model.txt", "manifest.json", "pyfunc.py", "MLmodel", "signals.json"}
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib")]
+    code = {path.relative_to(path.parents[1]).parts[0] for path in files if "code" in path.parts}
+    assert "serving" not in code
+
+
+def test_the_second_version_stays_a_candidate(home: Home, without_plots: None) -> None:
+    better = replace(home.trained, verdict=replace(home.trained.verdict, grade="A"))
+    registered, _ = register(better, home.environment, SOURCE)
+    assert not registered.champion
+    assert int(registered.version) > 1
+    assert champion(home.environment) == "1"
+    assert fetch(home.environment).version == "1"
+    assert fetch(home.environment, registered.version).version == registered.version
+
+
+class Crash(RuntimeError):
+    pass
+
+
+def crash(*_: object, **__: object) -> Any:
+    raise Crash
+
+
+#: Each step of `register`, in its order, and how it is made to fail.
+STAGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "write_bundle": lambda patch: patch.setattr(tracking, "write_bundle", crash),
+    "draw_plots": lambda patch: patch.setattr(tracking, "draw_plots", crash),
+    "experiment": lambda patch: patch.setattr(tracking, "_experiment", crash),
+    "start_run": lambda patch: patch.setattr(mlflow, "start_run", crash),
+    "log_params": lambda patch: patch.setattr(mlflow, "log_params", crash),
+    "log_metrics": lambda patch: patch.setattr(mlflow, "log_metrics", crash),
+    "log_dict": lambda patch: patch.setattr(mlflow, "log_dict", crash),
+    "log_model": lambda patch: patch.setattr(mlflow.pyfunc, "log_model", crash),
+    "register_model": lambda patch: patch.setattr(mlflow, "register_model", crash),
+    "aliased": lambda patch: patch.setattr(tracking, "_aliased", crash),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_crash_leaves_the_champion(
+    home: Home, stage: str, without_plots: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        STAGES[stage](patch)
+        with pytest.raises(Crash):
+            register(home.trained, home.environment, SOURCE)
+    assert champion(home.environment) == "1"
+    assert fetch(home.environment).version == "1"
+    assert mlflow.active_run() is None
+
+
+def test_a_crash_before_the_first_alias_leaves_none(
+    trained: Trained, environment: Environment, without_plots: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", crash)
+        with pytest.raises(Crash):
+            register(trained, environment, SOURCE)
+    assert champion(environment) is None
+    with pytest.raises(NoModel, match="there is no champion yet"):
+        fetch(environment)
+    assert register(trained, environment, SOURCE)[0].champion, "the next one is the first"
+
+
+def test_no_model_at_all_says_what_to_do(environment: Environment) -> None:
+    with pytest.raises(NoModel, match="run `churn-risk train SOURCE` first"):
+        fetch(environment)
+
+
+@pytest.mark.parametrize("version", ["99", "latest", "", "1; DROP TABLE"])
+def test_an_unknown_version_is_no_model(home: Home, version: str) -> None:
+    with pytest.raises(NoModel, match="there is no version"):
+        fetch(home.environment, version)
+
+
+def test_runs_go_where_mlflow_is_told(
+    trained: Trained, environment: Environment, tmp_path: Path, without_plots: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert tracking_uri(environment) == uri
+    registered, _ = register(trained, environment, SOURCE)
+    assert registered.tracking_uri == uri
+    assert (tmp_path / "elsewhere.db").is_file()
+    assert not (environment.home / "mlflow.db").exists()
+    assert os.environ["MLFLOW_TRACKING_URI"] == uri
+    monkeypatch.chdir(tmp_path)
+    assert fetch(environment).version == "1", "from any working directory"
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_server_keeps_its_own_artefacts(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    made: dict[str, Any] = {}
+    client = SimpleNamespace(
+        get_experiment_by_name=lambda name: None,
+        create_experiment=lambda name, artifact_location: made.update(location=artifact_location) or "1",
+    )
+    with connected(environment):
+        assert tracking._experiment(client, environment) == "1"
+    assert made == {"location": None}
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_the_working_directory(request: pytest.FixtureRequest) -> Any:
+    """No test of this file may leave anything where it was started; nor may the first registration."""
+    working = Path.cwd()
+    before = dict(os.environ)
+    yield
+    assert not list(working.iterdir())
+    changed = {name for name in {*before, *os.environ} if before.get(name) != os.environ.get(name)}
+    assert {name for name in changed if "MLFLOW" in name} <= {"MLFLOW_TRACKING_URI"}
+    if "home" in request.fixturenames:
+        assert not list(request.getfixturevalue("home").working.iterdir())
