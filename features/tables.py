@@ -13,6 +13,9 @@ from enum import StrEnum
 import ibis
 import ibis.expr.types as ir
 
+#: Amounts beyond this are taken for slips; their sums would overflow.
+LARGEST = 1e15
+
 
 class Kind(StrEnum):
     """What a column holds; the value is the Ibis type it is stored as. Instants are naive UTC."""
@@ -81,7 +84,7 @@ def _instant(name: str, optional: bool = False, known_at: str | None = None) -> 
 
 
 def _amount(name: str, optional: bool = False, known_at: str | None = None, unit: str = "currency") -> Column:
-    return Column(name, Kind.NUMBER, optional=optional, known_at=known_at, unit=unit)
+    return Column(name, Kind.NUMBER, optional, known_at, low=-LARGEST, high=LARGEST, unit=unit)
 
 
 ACCOUNT_ID = _text("account_id")

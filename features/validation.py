@@ -123,7 +123,8 @@ def _column_rules(column: Column, converted: ir.Table) -> Iterator[Rule]:
         yield Rule(column.name, f"none of {', '.join(column.choices)}", value.notin(column.choices))
     if column.low is not None and column.high is not None:
         text = f"outside {column.low:g} to {column.high:g}"
-        yield Rule(column.name, text, (value < column.low) | (value > column.high))
+        boundless = value.isnan() | value.isinf() if column.kind is Kind.NUMBER else ibis.literal(False)
+        yield Rule(column.name, text, ((value < column.low) | (value > column.high)) & ~boundless)
 
 
 def _problem(table: Table, broken: ir.Table, column: str, text: str, rows: int) -> Problem:

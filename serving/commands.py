@@ -138,15 +138,12 @@ def serve(
 ) -> None:
     """Serve the champion over HTTP (BentoML)."""
     from serving.listening import demand_free_port, demand_loopback
-    from training.bundle import load_bundle
     from training.settings import Environment
-    from training.tracking import fetch_bundle
 
     demand_loopback(host)
     demand_free_port(host, port)
     environment = Environment()
-    bundle = environment.bundle or fetch_bundle(environment)
-    load_bundle(bundle)
+    bundle = _served_bundle(environment)
     say(f"listening on http://{host}:{port}, loopback only because there are no API keys; model in {bundle}")
     settings = {"CHURN_RISK_BUNDLE": str(bundle.absolute()), "CHURN_RISK_STORE_URL": environment.scores_url}
     command = [
@@ -161,6 +158,19 @@ def serve(
         str(port),
     ]
     os.execve(sys.executable, command, {**os.environ, "BENTOML_DO_NOT_TRACK": "true", **settings})
+
+
+def _served_bundle(environment: Environment) -> Path:
+    """Return the bundle that `CHURN_RISK_BUNDLE` names, else the champion's, once it has been seen to load."""
+    from training.bundle import load_bundle
+
+    bundle = environment.bundle
+    if bundle is None:
+        from training.tracking import fetch_bundle
+
+        bundle = fetch_bundle(environment)
+    load_bundle(bundle)
+    return bundle
 
 
 def demo(

@@ -18,7 +18,6 @@ from served import (
     free_port,
     histories,
     process,
-    registered_home,
     rows_of,
     wait_until_ready,
 )
@@ -30,7 +29,6 @@ from serving.scores import Score
 from serving.scoring import score_book
 from serving.store import ScoreStore
 from training.bundle import Bundle
-from training.pipeline import Trained
 
 SLASHED, BROKEN = "ÄÖ/7 <b>", "broken"
 SERVE = [sys.executable, "-m", "serving.cli", "serve", "--port"]
@@ -49,14 +47,14 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(
-    trained: Trained, bundle: Bundle, book: Tables, book_folder: Path, as_of: date,
-    tmp_path_factory: pytest.TempPathFactory,
+    bundle_folder: Path, bundle: Bundle, book: Tables, as_of: date, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:  # fmt: skip
     folder = tmp_path_factory.mktemp("live")
-    home, url = registered_home(trained, book_folder, tmp_path_factory), f"sqlite:///{folder / 'scores.db'}"
+    home, url = folder / "home", f"sqlite:///{folder / 'scores.db'}"
     scores = store_scores(book, bundle, as_of, url)
     port, log = free_port(), folder / "log"
-    with process([*SERVE, str(port)], home, log, {"CHURN_RISK_STORE_URL": url}) as started:
+    variables = {"CHURN_RISK_STORE_URL": url, "CHURN_RISK_BUNDLE": str(bundle_folder)}
+    with process([*SERVE, str(port)], home, log, variables) as started:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(address, started, log)
         with httpx.Client(base_url=address, timeout=60) as client:

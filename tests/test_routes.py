@@ -41,6 +41,11 @@ def batch(book: Tables, bundle: Bundle, as_of: date, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
+def rows(book_folder: Path) -> dict[str, list[Json]]:
+    return rows_of(book_folder)
+
+
+@pytest.fixture(scope="module")
 def client(batch: Batch, bundle: Bundle) -> Client:
     return client_of(bundle, ScoreStore(batch[0]))
 
@@ -79,11 +84,11 @@ def test_risk_adds_up(client: Client, batch: Batch) -> None:
 
 
 def test_risk_equals_the_prediction_from_raw_history(
-    client: Client, batch: Batch, book_folder: Path, as_of: date
+    client: Client, batch: Batch, rows: dict[str, list[Json]], as_of: date
 ) -> None:
     account_id = batch[1][3].account_id
     stored = client.get(f"/v1/accounts/{account_id}/risk").json()
-    (found,) = client.predict(as_of, histories(rows_of(book_folder), [account_id]))
+    (found,) = client.predict(as_of, histories(rows, [account_id]))
     assert found["churn_probability"] == stored["churn_probability"] and found["band"] == stored["band"]
     assert set(found) == set(stored) - {"history", "request_id"}
 
@@ -223,10 +228,10 @@ def test_errors_are_documented_as_problem_details(document: Json) -> None:
 
 
 def test_answers_keep_the_document(
-    client: Client, document: Json, batch: Batch, book_folder: Path, as_of: date
+    client: Client, document: Json, batch: Batch, rows: dict[str, list[Json]], as_of: date
 ) -> None:
     ids = [score.account_id for score in batch[1][:30]]
-    sent = histories(rows_of(book_folder), ids)
+    sent = histories(rows, ids)
     sent[0] = {"account": sent[0]["account"], "invoices": []}
     where = f"/v1/accounts/{ids[0]}"
     asked = {"as_of": as_of.isoformat(), "accounts": sent}
@@ -249,9 +254,9 @@ def test_answers_keep_the_document(
 
 
 def test_the_request_that_is_sent_keeps_the_document(
-    document: Json, batch: Batch, book_folder: Path, as_of: date
+    document: Json, batch: Batch, rows: dict[str, list[Json]], as_of: date
 ) -> None:
-    body = {"as_of": as_of.isoformat(), "accounts": histories(rows_of(book_folder), [batch[1][0].account_id])}
+    body = {"as_of": as_of.isoformat(), "accounts": histories(rows, [batch[1][0].account_id])}
     schema = operations(document)["predict"][2]["requestBody"]["content"]["application/json"]["schema"]
     assert list(faults(body, schema, document)) == []
     assert list(faults({"accounts": [{"account": {}}]}, schema, document))

@@ -638,3 +638,13 @@ def test_two_books_at_once_do_not_meet(tmp_path: Path) -> None:
     second = validate(open_source(folder_of(folders[1], churns=GOOD["churns"].splitlines()[0])))
     assert first["churns"].count().execute() == 1
     assert second["churns"].count().execute() == 0
+
+
+def test_amounts_beyond_any_book_are_refused_once(tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text("account_id,customer_since\nA1,2020-01-01\n")
+    rows = "I1,A1,2024-01-01,1e308\nI2,A1,2024-01-01,inf\nI3,A1,2024-01-01,1e15\n"
+    (tmp_path / "invoices.csv").write_text("invoice_id,account_id,invoiced_on,amount\n" + rows)
+    with pytest.raises(InvalidTables) as error:
+        validate(open_source(tmp_path))
+    found = {(problem.rule, problem.ids) for problem in error.value.problems}
+    assert found == {("not finite", ("I2",)), ("outside -1e+15 to 1e+15", ("I1",))}

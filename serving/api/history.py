@@ -17,8 +17,6 @@ from features.conversion import FIRST_YEAR, LAST_YEAR
 from features.tables import HISTORY, TABLES, Column, Kind, Table
 
 MAX_ACCOUNTS = 100
-#: Amounts beyond this are taken for slips; their sums would overflow.
-LARGEST = 1e15
 OUT_OF_RANGE = f"the year is outside {FIRST_YEAR} to {LAST_YEAR}"
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
@@ -61,10 +59,11 @@ def _no_flag(value: Any) -> Any:
 def _type(column: Column, key: bool) -> Any:
     if column.choices:
         return Literal[column.choices]
+    bounds = Field(ge=column.low, le=column.high)
     return {
         Kind.TEXT: Annotated[str, StringConstraints(min_length=1 if key else 0)],
-        Kind.NUMBER: Annotated[FiniteFloat, Field(ge=-LARGEST, le=LARGEST), BeforeValidator(_no_flag)],
-        Kind.INTEGER: Annotated[int, Field(ge=column.low, le=column.high), BeforeValidator(_no_flag)],
+        Kind.NUMBER: Annotated[FiniteFloat, bounds, BeforeValidator(_no_flag)],
+        Kind.INTEGER: Annotated[int, bounds, BeforeValidator(_no_flag)],
         Kind.FLAG: bool,
         Kind.DATE: Annotated[date, BeforeValidator(_day)],
         Kind.INSTANT: Annotated[datetime, BeforeValidator(_instant)],
