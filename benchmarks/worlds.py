@@ -12,6 +12,7 @@ so the mean ROC AUC over the seeds must lie within 2 standard errors of .5.
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,13 @@ NULL_SEEDS, NULL_ACCOUNTS = range(20), 2000
 
 def worlds() -> None:
     """Measure the simulated worlds and record them."""
-    found = [_one_world(World(accounts=ACCOUNTS, seed=seed)) for seed in SEEDS]
+    found = [judge_world(World(accounts=ACCOUNTS, seed=seed)) for seed in SEEDS]
     record("worlds", {"accounts": ACCOUNTS, "summary": _summary(found), "seeds": found})
 
 
 def null_worlds() -> None:
     """Measure the null worlds and record them."""
-    found = [_one_world(World(accounts=NULL_ACCOUNTS, seed=seed, null=True)) for seed in NULL_SEEDS]
+    found = [judge_world(World(accounts=NULL_ACCOUNTS, seed=seed, null=True)) for seed in NULL_SEEDS]
     auc = np.array([one["model"]["roc_auc"] for one in found])
     error = float(auc.std(ddof=1) / np.sqrt(len(auc)))
     summary = {
@@ -58,11 +59,12 @@ def null_worlds() -> None:
     record("null_worlds", {"accounts": NULL_ACCOUNTS, "summary": summary, "seeds": found})
 
 
-def _one_world(world: World) -> dict[str, Any]:
+def judge_world(world: World, settings: TrainingSettings = TrainingSettings()) -> dict[str, Any]:  # noqa: B008 (frozen)
+    """Train on a world before `UNTIL` and judge at the later dates; `settings.until` and `seed` are set here."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(world, Path(folder))
         tables = validate(open_source(folder))
-        trained = train(tables, TrainingSettings(until=UNTIL, seed=world.seed))
+        trained = train(tables, replace(settings, until=UNTIL, seed=world.seed))
         test = build_dataset(tables, JUDGED, trained.settings.rule, trained.recorded_since)
         truth = _true_probability(Path(folder), test)
     ours = trained.calibrator(trained.trees.margin(test.matrix))

@@ -3,12 +3,12 @@
 ChurnRiskError
 ├── InputError                 what the user gave cannot be used          (exit code 2, HTTP 4xx)
 │   ├── InvalidTables          the input tables break the contract; carries every problem
-│   └── UnusableSource         SOURCE cannot be opened at all
+│   ├── UnusableSource         SOURCE cannot be opened at all
+│   └── AccountUnknown         the score store holds no such account
 ├── NotEnoughData              the tables are valid but too short or too one-sided to train or judge on
 ├── SignalsDiffer              a bundle's signals are not the code's; carries both lists
 ├── BundleDamaged              a bundle is incomplete or its checksum is wrong
-├── NoModel                    there is no model version to score with
-└── AccountUnknown             the score store holds no such account
+└── NoModel                    there is no model version to score with
 """
 
 from __future__ import annotations
@@ -96,5 +96,5 @@ class NoModel(ChurnRiskError):
     """There is no model version to score with."""
 
 
-class AccountUnknown(ChurnRiskError):
+class AccountUnknown(InputError):
     """The score store holds no score of this account."""

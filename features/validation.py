@@ -173,6 +173,11 @@ def _cut_times(table: Table, converted: ir.Table) -> list[str]:
 
 
 def _currencies(source: Source, readable: Iterable[str]) -> list[str]:
-    held = [source.frames[name] for name in readable if "currency" in source.frames[name].columns]
-    each = [frame.select(currency=frame.currency.cast("string").strip()).distinct().execute() for frame in held]
+    held = [
+        source.frames[name][column]
+        for name in readable
+        for column in source.frames[name].columns
+        if column.strip().lower() == "currency"
+    ]
+    each = [column.cast("string").strip().name("currency").as_table().distinct().execute() for column in held]
     return sorted({value for found in each for value in found["currency"].dropna()} - {""})

@@ -1,4 +1,4 @@
-"""Build the Bento: the champion into BentoML's model store by its version, then `bentoml build`.
+"""Build the Bento: the champion into BentoML's model store, labelled with its version, then `bentoml build`.
 
     python -m serving.bento
 
@@ -22,13 +22,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def import_bundle(folder: Path) -> str:
-    """Put a bundle into BentoML's model store, unless that version is there, and return its tag."""
+    """Put a bundle into BentoML's model store, labelled with its version, and return its tag."""
     bundle = load_bundle(folder)
     name = MODEL_TAG.partition(":")[0]
     facts = {"model_version": bundle.version, "data_fingerprint": bundle.manifest.data_fingerprint}
     with bentoml.models.create(name, labels={"model_version": bundle.version}, metadata=facts) as model:
         for file in (MODEL, MANIFEST, VERSION):
-            shutil.copy(folder / file, model.path_of(file))
+            if (folder / file).is_file():
+                shutil.copy(folder / file, model.path_of(file))
     return str(model.tag)
 
 

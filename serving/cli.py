@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import sys
+from tomllib import TOMLDecodeError
 
 import typer
+from pydantic import ValidationError
 
 from features import commands as features_commands
 from features.console import emit, say
@@ -34,6 +36,9 @@ def main() -> None:
     """Run the command line."""
     try:
         build()()
+    except (ValidationError, TOMLDecodeError) as error:
+        say(f"error: the settings (CHURN_RISK_* or churn-risk.toml) cannot be read: {error}")
+        sys.exit(2)
     except InputError as error:
         if "--json" in sys.argv and isinstance(error, InvalidTables):
             emit({"valid": False, "problems": [problem.as_dict() for problem in error.problems]})

@@ -42,9 +42,11 @@ def score(
 
     if out is not None:
         check_name(out)
+    tables = read_book(source)
     environment = Environment()
     bundle = fetch(environment)
-    tables = read_book(source)
+    if "churns" in tables.missing and not bundle.rule.by_silence:
+        say("warning: there is no churns table, so accounts that have left count as customers")
     with progress_bar(as_json) as step:
         step("scoring", 0, 2)
         scored = score_book(tables, as_of, bundle)
@@ -59,13 +61,13 @@ def score(
 
 
 def _store(scored: Scored, tables: Tables, as_of: date, environment: Environment) -> str:
+    from features.as_of import customers
     from serving.evidence import collect_evidence
     from serving.model_facts import model_facts
     from serving.store import ScoreStore
 
     store = ScoreStore(environment.scores_url)
-    spine = tables["accounts"].get_backend().table("spine")
-    evidence = collect_evidence(tables, spine, as_of)
+    evidence = collect_evidence(tables, customers(tables, [as_of], scored.bundle.rule.by_silence), as_of)
     store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
     store.close()
     return store.url

@@ -45,8 +45,9 @@ def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:
     demand_free_port("127.0.0.1", port)
     home.mkdir(parents=True, exist_ok=True)
     book, as_of = home / "book", World(accounts=accounts, seed=seed).ends_on
-    environment = {**os.environ, "CHURN_RISK_HOME": str(home.absolute())}
-    for name in ("MLFLOW_TRACKING_URI", "CHURN_RISK_STORE_URL", "CHURN_RISK_BUNDLE"):
+    store = f"sqlite:///{home.absolute() / 'scores.db'}"
+    environment = {**os.environ, "CHURN_RISK_HOME": str(home.absolute()), "CHURN_RISK_STORE_URL": store}
+    for name in ("MLFLOW_TRACKING_URI", "CHURN_RISK_BUNDLE"):
         environment.pop(name, None)
     _run(environment, "simulate", "--accounts", str(accounts), "--seed", str(seed), "--out", str(book))
     _run(environment, "validate", str(book))

@@ -1,6 +1,7 @@
 """The BentoML service: it loads a bundle and the score store, and serves the app of `serving.api`.
 
-The bundle is the folder that `CHURN_RISK_BUNDLE` names, else the model that the Bento carries. Neither needs MLflow.
+Without API keys it listens on loopback only, as a Bento too. The bundle is the folder that `CHURN_RISK_BUNDLE` names,
+else the model that the Bento carries. Neither needs MLflow.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MODEL_TAG = "churn_risk:latest"
 app = create_app()
 
 
-@bentoml.service(name="churn_risk", traffic={"timeout": 60})
+@bentoml.service(name="churn_risk", http={"host": "127.0.0.1"}, traffic={"timeout": 60})
 @bentoml.asgi_app(app, path="/")
 class ChurnRisk:
     """Churn risk of B2B accounts: predictions from raw history, stored scores, explanation reports."""

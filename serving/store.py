@@ -103,9 +103,11 @@ class ScoreStore:
         as_of: date,
         scored_at: datetime,
     ) -> int:
-        """Store one scoring run, replacing rows of the same account, as-of date and version; return the row count."""
+        """Store one scoring run in place of that of the same as-of date and version; return the row count."""
         count = 0
         with self._engine.begin() as connection:
+            replaced = (SCORES.c.as_of == as_of) & (SCORES.c.model_version == model["version"])
+            connection.execute(sa.delete(SCORES).where(replaced))
             for chunk in _chunks(_record(score, evidence) for score in scores):
                 self._put(connection, SCORES, chunk)
                 count += len(chunk)

@@ -359,7 +359,7 @@ def _reports(churn_risk: Command, folder: Path) -> None:
         assert done.result == {"account_id": "A000001", "as_of": "2026-01-01", "lang": lang, "out": str(out)}
         assert f'<html lang="{lang}"' in out.read_text(encoding="utf-8")
     unknown = churn_risk("report", "nobody", "--out", folder / "nobody.html")
-    assert unknown.code == 1 and "there is no score of account 'nobody'" in unknown.err
+    assert unknown.code == 2 and "there is no score of account 'nobody'" in unknown.err
     refused = churn_risk("report", "A000001", "--out", folder / "report.pdf")
     assert refused.code == 2 and "written as .html" in refused.err
     assert sorted(path.name for path in folder.iterdir()) == ["de", "en"]

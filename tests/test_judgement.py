@@ -19,6 +19,7 @@ from training.bundle import Bundle
 from training.dataset import Dataset
 from training.evaluation import Interval
 from training.judgement import Judgement, evaluate_at
+from training.pipeline import Trained
 from training.settings import ChurnRule, TrainingSettings
 from training.verdict import judge_all
 
@@ -93,10 +94,12 @@ def test_rivals_learn_only_from_slices_matured_before(
     assert 0 < len(learnt) < len(bundle.manifest.slices)
 
 
-def test_the_same_metrics_as_train(at_last: tuple[Judgement, list[list[date]]], last: date) -> None:
+def test_the_same_metrics_as_train(at_last: tuple[Judgement, list[list[date]]], last: date, trained: Trained) -> None:
+    weighting = trained.choice.weighting
     verdict = at_last[0].verdict
     assert verdict.as_of == (last.isoformat(),)
-    assert set(verdict.metrics) == {"model", "LightGBM, weights: none", *(rival.name for rival in RIVALS)}
+    unweighted = set() if weighting == "none" else {"LightGBM, weights: none"}
+    assert set(verdict.metrics) == {"model", *unweighted, *(rival.name for rival in RIVALS)}
     assert verdict.grade in {"A", "B", "C", "D"}
     assert set(verdict.intervals) >= {"roc_auc", "captured_10", "roc_auc - recency alone"}
 

@@ -86,7 +86,8 @@ def test_a_rerun_replaces(store: ScoreStore) -> None:
     found = store.latest("A1")
     assert found.score == again and len(found.history) == 1
     assert found.evidence == {"surveys": {"total": 0, "rows": []}}
-    assert store.latest("A2").score == replace(SCORE, account_id="A2")
+    with pytest.raises(AccountUnknown):
+        store.latest("A2")  # no longer a customer: a run holds customers only
 
 
 def test_latest_is_the_greatest_as_of_then_scored_at(store: ScoreStore) -> None:

@@ -13,7 +13,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
@@ -25,8 +25,10 @@ from features.signal import all_signals, signal_names
 from training.calibration import Platt
 from training.dataset import Dataset
 from training.model import Encoder, Trees
-from training.pipeline import Trained
 from training.settings import ChurnRule, Economics
+
+if TYPE_CHECKING:
+    from training.pipeline import Trained
 
 FORMAT = 1
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"

@@ -14,6 +14,7 @@ from features.commands import read_book
 from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table
 
 if TYPE_CHECKING:
+    from features.tables import Tables
     from training.verdict import Verdict
 
 
@@ -31,12 +32,16 @@ def train(
     from training.settings import ChurnRule, Environment, TrainingSettings
     from training.tracking import register
 
+    environment = Environment()
     tables = read_book(source)
     rule = ChurnRule(horizon_days, lead_days, silence_days)
+    _warn_beyond(tables, until)
     with progress_bar(as_json) as step:
-        trained = train_model(tables, TrainingSettings(rule=rule, until=until, seed=seed), step)
+        trained = train_model(
+            tables, TrainingSettings(rule=rule, until=until, seed=seed, economics=environment.economics), step
+        )
         step("registering", 0, 1)
-        registered, manifest = register(trained, Environment(), source)
+        registered, manifest = register(trained, environment, source)
     if as_json:
         verdict = trained.verdict.as_dict()
         emit(
@@ -63,6 +68,14 @@ def train(
     say(_standing(registered.champion, trained.verdict.grade))
 
 
+def _warn_beyond(tables: Tables, until: date | None) -> None:
+    """Say that outcomes after the last record are not known, though `--until` counts them as such."""
+    from training.labels import end_of_data
+
+    if until is not None and until > end_of_data(tables, None):
+        say(f"warning: --until {until} lies beyond the last invoice; whoever has not churned by then counts as staying")
+
+
 def _standing(champion: bool, grade: str | None) -> str:
     if not champion:
         return "a candidate: the champion stays as it is"
@@ -84,8 +97,8 @@ def evaluate(
     from training.settings import Environment
     from training.tracking import fetch
 
-    bundle = fetch(Environment(), model)
     tables = read_book(source)
+    bundle = fetch(Environment(), model)
     with progress_bar(as_json) as step:
         judged = evaluate_at(tables, as_of, bundle, step)
     if as_json:

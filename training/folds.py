@@ -100,6 +100,19 @@ def curves(judged: Dataset, steps: np.ndarray) -> np.ndarray:
     return np.array([[_both_aucs(judged, rows, margin[rows]) for margin in steps] for rows in date_rows(judged)])
 
 
+def known_by(data: Dataset, folds: Sequence[OutOfFold], day: np.datetime64, reach_days: int) -> list[OutOfFold]:
+    """Return what of the folds was known at a day: the rows whose label windows had ended by then."""
+    kept = []
+    for fold in folds:
+        rows = data.as_of[fold.valid] + np.timedelta64(reach_days, "D") <= day
+        if 0 < data.churned[fold.valid[rows]].sum() < rows.sum():
+            judged = data.take(fold.valid[rows])
+            margins = {scheme: steps[:, rows] for scheme, steps in fold.margins.items()}
+            figures = {scheme: curves(judged, steps) for scheme, steps in margins.items()}
+            kept.append(OutOfFold(fold.learnt, fold.valid[rows], margins, figures))
+    return kept
+
+
 def centre(trees: Trees, learnt: Dataset, rounds: int | None = None) -> float:
     """Return the mean margin of the rows learnt from, over at most 5,000 of them evenly spread."""
     spread = np.linspace(0, len(learnt) - 1, min(len(learnt), CENTRE_ROWS)).astype(int)

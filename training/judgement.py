@@ -62,10 +62,10 @@ def evaluate_at(
 def _rivals(learnt: Dataset, test: Dataset, bundle: Bundle) -> dict[str, np.ndarray]:
     if not 0 < learnt.churned.sum() < len(learnt):
         return {}
-    settings = FitSettings(**bundle.manifest.settings["fit"])
-    plain = fit_trees(learnt, settings, bundle.manifest.settings["seed"], bundle.manifest.rounds, "none")
-    calibrate = bundle.calibrator.around(centre(plain, learnt) - bundle.manifest.centre)
-    return {
-        "LightGBM, weights: none": calibrate(plain.margin(test.matrix)),
-        **{rival.name: rival.fit(learnt)(test.matrix) for rival in RIVALS},
-    }
+    found = {rival.name: rival.fit(learnt)(test.matrix) for rival in RIVALS}
+    if bundle.manifest.weighting != "none":
+        settings = FitSettings(**bundle.manifest.settings["fit"])
+        plain = fit_trees(learnt, settings, bundle.manifest.settings["seed"], bundle.manifest.rounds, "none")
+        calibrate = bundle.calibrator.around(centre(plain, learnt) - bundle.manifest.centre)
+        found["LightGBM, weights: none"] = calibrate(plain.margin(test.matrix))
+    return found

@@ -19,7 +19,7 @@ from features.tables import Tables
 from training.baselines import RIVALS
 from training.calibration import Platt, fit_platt
 from training.dataset import Dataset, build_dataset
-from training.folds import Choice, OutOfFold, centre, choose, margins_at, out_of_fold, rounds_of, splits
+from training.folds import Choice, OutOfFold, centre, choose, known_by, margins_at, out_of_fold, rounds_of, splits
 from training.labels import check_rule, end_of_data
 from training.model import Trees, fit_trees
 from training.settings import TrainingSettings
@@ -143,8 +143,14 @@ def _fit_folds(
 
 
 def _judge_last(data: Dataset, folds: list[OutOfFold], settings: TrainingSettings) -> Judged:
-    """Score the last fold, weighting, rounds and calibrator from the folds before it, beside every rival."""
-    before, last = folds[:-1], folds[-1]
+    """Score the last fold beside every rival; weighting, rounds and calibrator come from what was known before it.
+
+    Where the history is so short that no earlier fold's outcomes were, all earlier folds decide: they hold other dates,
+    though outcomes of the same days.
+    """
+    last = folds[-1]
+    first = data.as_of[last.valid].min()
+    before = known_by(data, folds[:-1], first, settings.rule.reach_days) or folds[:-1]
     chosen = choose(before, settings).weighting
     learnt, test = data.take(last.learnt), data.take(last.valid)
     probabilities = {MODEL: _last_probability(data, before, last, chosen, settings)}

@@ -21,35 +21,6 @@ MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
 
 
-class Environment(BaseSettings):
-    """Where things are kept, from `CHURN_RISK_*` variables or `churn-risk.toml` in the working directory."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="CHURN_RISK_", toml_file="churn-risk.toml", frozen=True, extra="ignore"
-    )
-
-    home: Path = Path(".churn-risk")
-    store_url: str | None = None
-    timezone: str = "Europe/Berlin"
-    bundle: Path | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        *args: PydanticBaseSettingsSource,
-        **kwargs: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file."""
-        init, environment = (*args, *kwargs.values())[:2]
-        return init, environment, TomlConfigSettingsSource(settings_cls)
-
-    @property
-    def scores_url(self) -> str:
-        """SQLAlchemy address of the score store."""
-        return self.store_url or f"sqlite:///{self.home.absolute() / 'scores.db'}"
-
-
 @dataclass(frozen=True)
 class Economics:
     """What contacting an account costs and brings.
@@ -70,6 +41,36 @@ class Economics:
     incentive_share: float = 0.05
     contact_cost: float = 15.0
     capacity: float = 0.10
+
+
+class Environment(BaseSettings):
+    """Where things are kept, from `CHURN_RISK_*` variables or `churn-risk.toml` in the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CHURN_RISK_", env_nested_delimiter="__", toml_file="churn-risk.toml", frozen=True, extra="ignore"
+    )
+
+    home: Path = Path(".churn-risk")
+    store_url: str | None = None
+    timezone: str = "Europe/Berlin"
+    bundle: Path | None = None
+    economics: Economics = Economics()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *args: PydanticBaseSettingsSource,
+        **kwargs: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        init, environment = (*args, *kwargs.values())[:2]
+        return init, environment, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def scores_url(self) -> str:
+        """SQLAlchemy address of the score store."""
+        return self.store_url or f"sqlite:///{self.home.absolute() / 'scores.db'}"
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ import mlflow
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema, TensorSpec
 
 from features.errors import NoModel
 from features.signal import all_signals
@@ -37,6 +38,13 @@ from training.plots import draw_plots
 from training.settings import CHAMPION, MODEL_NAME, Environment
 from training.verdict import MODEL
 
+#: What MLflow says when there is no such model, version or alias; anything else is a failure, not an absence.
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+#: What the logged model's code imports.
+REQUIRED = (
+    "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-settings",
+    "scikit-learn", "scipy", "sqlglot",
+)  # fmt: skip
 ROOT = Path(__file__).parent.parent
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 #: Addresses behind which no server keeps the artefacts: they go under the home folder.
@@ -161,13 +169,17 @@ def _version(client: MlflowClient, version: str | None) -> ModelVersion:
     try:
         return client.get_model_version(MODEL_NAME, version)
     except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
         raise NoModel(f"there is no version {version!r} of {MODEL_NAME} in {mlflow.get_tracking_uri()}") from error
 
 
 def _aliased(client: MlflowClient) -> ModelVersion | None:
     try:
         return client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
         return None
 
 
@@ -220,14 +232,17 @@ def _log_model(trained: Trained, bundle: Path) -> Any:
     probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(_last(trained, 3))))
     output = pd.DataFrame({"churn_probability": probability})
     numeric = example.astype({item.name: "str" if item.is_text else "float64" for item in all_signals()})
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec("string" if item.is_text else "double", item.name, required=False) for item in all_signals()
+    ]
     return mlflow.pyfunc.log_model(
         name="model",
         python_model=str(PYFUNC),
         artifacts={"bundle": str(bundle)},
         code_paths=[str(ROOT / "features"), str(ROOT / "training")],
-        signature=infer_signature(numeric, output),
+        signature=ModelSignature(Schema(columns), infer_signature(numeric, output).outputs),
         input_example=numeric,
-        pip_requirements=[f"{name}=={installed(name)}" for name in ("lightgbm", "numpy", "pandas", "scikit-learn")],
+        pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
     )
 
 

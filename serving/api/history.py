@@ -6,6 +6,7 @@ values are converted to UTC, naive ones are taken as UTC, an instant in a date c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -35,7 +36,7 @@ def _instant(value: Any) -> Any:
 
 def _day(value: Any) -> Any:
     if isinstance(value, str):
-        value = _instant(value) if len(value.strip()) > 10 else date.fromisoformat(value.strip())
+        value = _instant(value) if len(value.strip()) > 10 else _plain_day(value.strip())
     if isinstance(value, datetime):
         value = value.date()
     if not isinstance(value, date):
@@ -43,10 +44,21 @@ def _day(value: Any) -> Any:
     return _in_range(value)
 
 
+def _plain_day(text: str) -> date:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ValueError("a date is expected, as 2026-01-31")
+    return date.fromisoformat(text)
+
+
 def _in_range(value: Any) -> Any:
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise ValueError(OUT_OF_RANGE)
     return value
+
+
+def _no_text(value: Any) -> Any:
+    """An empty text is null, as in a table."""
+    return None if value == "" else value
 
 
 def _no_flag(value: Any) -> Any:
@@ -56,12 +68,12 @@ def _no_flag(value: Any) -> Any:
     return value
 
 
-def _type(column: Column, key: bool) -> Any:
+def _type(column: Column) -> Any:
     if column.choices:
         return Literal[column.choices]
     bounds = Field(ge=column.low, le=column.high)
     return {
-        Kind.TEXT: Annotated[str, StringConstraints(min_length=1 if key else 0)],
+        Kind.TEXT: Annotated[str, StringConstraints(min_length=1)],
         Kind.NUMBER: Annotated[FiniteFloat, bounds, BeforeValidator(_no_flag)],
         Kind.INTEGER: Annotated[int, bounds, BeforeValidator(_no_flag)],
         Kind.FLAG: bool,
@@ -84,9 +96,14 @@ def record_model(table: Table) -> type[BaseModel]:
     """Return the model of one row of a table; a nested row may leave out its account_id."""
     fields: dict[str, Any] = {}
     for column in table.columns:
-        kind = _type(column, column.name in table.key)
+        kind = _type(column)
         optional = column.optional or (column.name == "account_id" and table.name != "accounts")
-        fields[column.name] = (kind | None, None) if optional else (kind, ...)
+        nullable = (
+            Annotated[kind | None, BeforeValidator(_no_text)]
+            if column.kind is Kind.TEXT and column.optional
+            else kind | None
+        )
+        fields[column.name] = (nullable, None) if optional else (kind, ...)
     fields["currency"] = (Annotated[str, StringConstraints(strip_whitespace=True)] | None, None)
     checks: dict[str, Callable[..., Any]] = {
         f"check_{later}_{earlier}": _not_before(later, earlier) for later, earlier in table.order

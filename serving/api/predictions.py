@@ -67,13 +67,15 @@ class Predictor:
 
 
 def _why_no_customer(history: Any, place: str, day: date) -> FieldError:
+    name = history.account.account_id
     if history.account.customer_since >= day:
-        detail = f"not a customer yet at {day}"
+        detail = f"{name}: not a customer yet at {day}"
         return FieldError(pointer=f"{place}/account/customer_since", detail=detail)
     if any(churn.churned_on < day for churn in history.churns or ()):
-        return FieldError(pointer=f"{place}/churns", detail=f"no longer a customer at {day}")
+        return FieldError(pointer=f"{place}/churns", detail=f"{name}: no longer a customer at {day}")
     detail = (
-        "fewer than 2 positive invoices in the 365 days before as_of: not a customer by the model's rule of silence"
+        f"{name}: fewer than 2 positive invoices in the 365 days before {day}, "
+        "so not a customer by the model's rule of silence"
     )
     return FieldError(pointer=f"{place}/invoices", detail=detail)
 
