@@ -251,13 +251,14 @@ def _last(trained: Trained, count: int) -> Any:
 
 
 def code_version() -> str:
-    """Return the package's version, with the git commit where the code runs from a checkout."""
+    """Return the package's version, with the git commit, and whether the code was changed since, in a checkout."""
     version = installed("churn-risk")
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         return version
     try:
-        found = run([git, "describe", "--always", "--dirty"], cwd=ROOT, check=True, capture_output=True, text=True)
+        found = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
     except CalledProcessError:
         return version
-    return f"{version}+{found.stdout.strip()}"
+    changed = run([git, "diff", "--quiet", "HEAD", "--", "*.py", "*.toml", "*.lock"], cwd=ROOT, check=False).returncode
+    return f"{version}+{found.stdout.strip()}{'-dirty' if changed else ''}"
