@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,9 +69,12 @@ def train(
 
 
 def _warn_beyond(tables: Tables, until: date | None) -> None:
-    """Say that outcomes after the last record are not known, though `--until` counts them as such."""
+    """Say where the end of the data is not what it seems: beyond today, or beyond the last record."""
     from training.labels import end_of_data
 
+    end = end_of_data(tables, until)
+    if end > datetime.now(UTC).date() + timedelta(days=1):
+        say(f"warning: the data end on {end}, in the future: an invoice with a slip in its date?")
     if until is not None and until > end_of_data(tables, None):
         say(f"warning: --until {until} lies beyond the last invoice; whoever has not churned by then counts as staying")
 
