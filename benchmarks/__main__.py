@@ -5,10 +5,19 @@ from __future__ import annotations
 import sys
 
 from benchmarks.endpoint import endpoint
+from benchmarks.fit_ratio import fit_ratio
 from benchmarks.online_retail import online_retail
+from benchmarks.telco import telco
 from benchmarks.worlds import null_worlds, worlds
 
-BENCHMARKS = {"online-retail": online_retail, "endpoint": endpoint, "worlds": worlds, "null": null_worlds}
+BENCHMARKS = {
+    "online-retail": online_retail,
+    "telco": telco,
+    "fit-ratio": fit_ratio,
+    "endpoint": endpoint,
+    "worlds": worlds,
+    "null": null_worlds,
+}
 
 
 def main() -> None:

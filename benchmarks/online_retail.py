@@ -1,4 +1,4 @@
-"""Online Retail II: trained on what was known before 2011-06-12, judged once at that date.
+"""Online Retail II: chosen on origins whose labels end by 2011-06-12, then judged once there, beside every rival.
 
 Needs the data in the folder that CHURN_RISK_REAL_DATA names (see `examples/online_retail`); skipped without it.
 
@@ -14,42 +14,98 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import record
+from benchmarks.record import record, resumed
 from features.console import say
 from features.sources import open_source
 from features.tables import Tables
 from features.validation import validate
-from training.bundle import load_bundle, write_bundle
-from training.judgement import evaluate_at
-from training.pipeline import train
+from training.backtest import backtest
+from training.dataset import build_dataset
+from training.economics import expected_profit
+from training.evaluation import judge
+from training.fitting import fit_model
+from training.folds import FORWARD
+from training.max_profit import auepc, empb
+from training.origins import Origin, against
+from training.pipeline import prepare
+from training.reliability import reliability
+from training.rivals import ALL
+from training.rivals.boosted import PLAIN, at_equal_size
 from training.settings import ChurnRule, TrainingSettings
+from training.verdict import MODEL, judge_all
 
 ORIGIN, SILENCE_DAYS = date(2011, 6, 12), 180
 FILE = "online_retail_ii.parquet"
 PREPARE = Path(__file__).parent.parent / "examples" / "online_retail" / "prepare.py"
+SETTINGS = TrainingSettings(rule=ChurnRule(silence_days=SILENCE_DAYS), until=ORIGIN)
+BOOTSTRAPS = 1000
+DRAWS = range(5)
 
 
 def online_retail() -> None:
-    """Train, judge and record."""
+    """Backtest what was known before the origin, then train on it, judge once at the origin, and record."""
     data = os.environ.get("CHURN_RISK_REAL_DATA")
     if not data:
         say("online_retail: skipped, CHURN_RISK_REAL_DATA names no folder")
         return
     with tempfile.TemporaryDirectory() as scratch:
         tables = _book(Path(data) / FILE, Path(scratch) / "book")
-        trained = train(tables, TrainingSettings(rule=ChurnRule(silence_days=SILENCE_DAYS), until=ORIGIN))
-        folder = Path(scratch) / "bundle"
-        folder.mkdir()
-        write_bundle(folder, trained, "", "")
-        judged = evaluate_at(tables, ORIGIN, load_bundle(folder))
-    found = judged.verdict.as_dict()
+        before = resumed("online_retail", "origins", lambda: _before(tables))
+        judged = resumed("online_retail", "judged", lambda: _judged(tables))
+    verdict = judged["verdict"]
+    kept = ("roc_auc", "captured_10", "profit_at_capacity")
     summary = {
-        name: found["metrics"][name] for name in ("model", "logistic regression", "recency alone", "revenue alone")
+        **judged["choice"],
+        "contenders": {name: {key: one[key] for key in kept} for name, one in verdict["metrics"].items()},
+        "intervals": {key: verdict["intervals"][key] for key in kept},
+        "rivals_better_beyond_chance": judged["behind"],
+        "rivals_with_a_better_point_estimate": judged["ahead"],
+        "plain_lightgbm_at_equal_size": judged["equal_size"],
     }
-    short = {name: {key: one[key] for key in ("roc_auc", "captured_10")} for name, one in summary.items()}
-    intervals = {name: found["intervals"][name] for name in ("roc_auc", "captured_10")}
-    choice = {"weighting": trained.choice.weighting, "rounds": trained.choice.rounds}
-    record("online_retail", {"summary": {**choice, **short, "intervals": intervals}, "verdict": found})
+    record("online_retail", {"summary": summary, "origins_before": before, "judged_once": judged})
+
+
+def _before(tables: Tables) -> dict[str, Any]:
+    """Rolling origins whose labels end by the origin: what choices may be made on."""
+    dataset, _ = prepare(tables, SETTINGS)
+    return backtest(dataset, SETTINGS).as_dict()
+
+
+def _judged(tables: Tables) -> dict[str, Any]:
+    learnt, recorded = prepare(tables, SETTINGS)
+    fitted = fit_model(learnt, SETTINGS)
+    test = build_dataset(tables, [ORIGIN], SETTINGS.rule, recorded)
+    origin = Origin(learnt, test, FORWARD)
+    probabilities = {MODEL: fitted.probability(test.matrix)} | against(ALL, origin, SETTINGS)
+    settings = TrainingSettings(rule=SETTINGS.rule, bootstraps=BOOTSTRAPS)
+    verdict = judge_all(test, probabilities, settings)
+    checked = reliability(test, probabilities[MODEL], settings)
+    leads = {name: interval for name, interval in verdict.intervals.items() if " - " in name}
+    economics = settings.economics
+    scores = {name: expected_profit(given, test.matrix.value, economics) for name, given in probabilities.items()}
+    return {
+        "choice": {"weighting": fitted.choice.weighting, "rounds": fitted.choice.rounds, "why": fitted.choice.why},
+        "verdict": verdict.as_dict(),
+        "behind": verdict.behind(),
+        "ahead": [name for name, interval in leads.items() if interval.value < 0],
+        "reliability": checked.as_dict(),
+        "max_profit": {
+            name: {"empb": empb(test, score, economics), "auepc": auepc(test, score, economics)}
+            for name, score in scores.items()
+        },
+        "equal_size": _equal_size(origin),
+    }
+
+
+def _equal_size(origin: Origin) -> list[dict[str, float]]:
+    """Plain LightGBM on as many rows, drawn from all slices, as the latest slice has."""
+    found = []
+    for seed in DRAWS:
+        drawn = Origin(at_equal_size(origin.learnt, seed), origin.test, origin.how)
+        probability = against([PLAIN], drawn, SETTINGS)[PLAIN.name]
+        metrics = judge(origin.test, probability)
+        found.append({"roc_auc": metrics.roc_auc, "captured_10": metrics.captured_10})
+    return found
 
 
 def _book(lines: Path, folder: Path) -> Tables:

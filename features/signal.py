@@ -103,6 +103,11 @@ class Signal:
         return self.unit == "text"
 
     @property
+    def family(self) -> str:
+        """The file it stands in: nps, response, contacts, ..."""
+        return self.expression.__module__.rsplit(".", 1)[-1]
+
+    @property
     def monotone(self) -> int:
         """Constraint on the risk: 1 rising, -1 falling, 0 none."""
         return {"rising": 1, "falling": -1, "either": 0}[self.riskier]

@@ -14,7 +14,7 @@ import bentoml
 
 from features.console import say
 from serving.service import MODEL_TAG
-from training.bundle import MANIFEST, MODEL, VERSION, load_bundle
+from training.bundle import FILES, load_bundle
 from training.settings import Environment
 from training.tracking import fetch_bundle
 
@@ -27,7 +27,7 @@ def import_bundle(folder: Path) -> str:
     name = MODEL_TAG.partition(":")[0]
     facts = {"model_version": bundle.version, "data_fingerprint": bundle.manifest.data_fingerprint}
     with bentoml.models.create(name, labels={"model_version": bundle.version}, metadata=facts) as model:
-        for file in (MODEL, MANIFEST, VERSION):
+        for file in FILES:
             if (folder / file).is_file():
                 shutil.copy(folder / file, model.path_of(file))
     return str(model.tag)

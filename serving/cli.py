@@ -15,6 +15,7 @@ from features import commands as features_commands
 from features.console import emit, say
 from features.errors import ChurnRiskError, InputError, InvalidTables
 from serving import commands as serving_commands
+from training import card_commands, registry_commands
 from training import commands as training_commands
 
 
@@ -27,8 +28,8 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for layer in (features_commands, training_commands, serving_commands):
-        layer.add_to(app)
+    for commands in (features_commands, training_commands, registry_commands, card_commands, serving_commands):
+        commands.add_to(app)
     return app
 
 

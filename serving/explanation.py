@@ -49,7 +49,7 @@ def explain(bundle: Bundle, matrix: Matrix) -> Explained:
     """Score and explain every row of a matrix."""
     if not len(matrix):
         return Explained(np.empty(0), math.nan, np.empty((0, matrix.signals.shape[1])))
-    encoded = bundle.trees.encoder.encode(matrix)
+    encoded = bundle.trees.encoder.encode(matrix.signals)
     parts = np.asarray(bundle.trees.booster.predict(encoded, pred_contrib=True))
     return in_probability(bundle, parts[:, :-1], float(parts[0, -1]))
 

@@ -15,9 +15,10 @@ from features.matrix import Matrix, compute
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.explanation import Explained, explain
-from serving.money import FEW_RECORDS, NEW_DAYS, bands, expected_profit
+from serving.money import FEW_RECORDS, NEW_DAYS, bands
 from serving.scores import Reason, Score
 from training.bundle import Bundle
+from training.economics import expected_profit
 
 
 @dataclass(frozen=True)

@@ -73,20 +73,6 @@ def test_one_outcome_alone_is_no_failure(outcome: bool) -> None:
     assert np.isfinite([found.slope, found.intercept]).all()
 
 
-def test_every_row_counts_alike_unless_weights_are_given() -> None:
-    margin, churned = drawn(0.7, -0.4, n=2000)
-    assert fit_platt(margin, churned) == fit_platt(margin, churned, np.ones(2000))
-    twice = np.where(churned, 2.0, 1.0)
-    repeated = np.concatenate([margin, margin[churned]]), np.concatenate([churned, churned[churned]])
-    assert fit_platt(margin, churned, twice)(margin) == pytest.approx(fit_platt(*repeated)(margin), abs=1e-4)
-
-
-def test_around_takes_the_centre_out() -> None:
-    found, margin = Platt(0.8, -1.5), np.linspace(-4, 4, 9)
-    assert found.around(2.5)(margin + 2.5) == pytest.approx(found(margin), abs=1e-12)
-    assert found.around(0.0) == found
-
-
 def test_derivative_is_that_of_g() -> None:
     found, margin, step = Platt(0.8, -1.5), np.linspace(-4, 4, 9), 1e-6
     slope = (found(margin + step) - found(margin - step)) / (2 * step)

@@ -68,7 +68,7 @@ def steps(
         done.append(arguments)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CHURN_RISK_HOME", variables["CHURN_RISK_HOME"])
-            patch.setattr("training.pipeline.train", lambda tables, settings, step: trained)
+            patch.setattr("training.pipeline.train", lambda *_: trained)
             ended = run_command(patch, capfd, *arguments)
         assert ended.code == 0, ended.err
 

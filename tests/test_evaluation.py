@@ -12,16 +12,20 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from features.errors import NotEnoughData
+from training.bootstrap import intervals
 from training.dataset import Dataset
+from training.economics import expected_profit
 from training.evaluation import (
     auc_figure,
     calibration_error,
     captured,
     captured_figure,
-    intervals,
+    cutoff_figure,
     judge,
     lift,
+    profit_figure,
 )
+from training.settings import Economics
 
 FIRST, SECOND = date(2024, 1, 1), date(2024, 7, 1)
 
@@ -60,11 +64,10 @@ def test_captured_and_lift_by_hand_with_a_row_on_the_edge() -> None:
     assert captured_figure(data, score)(ones(15)) == pytest.approx(0.5)
 
 
-def test_captured_ranks_by_revenue_at_risk_unless_told_otherwise() -> None:
+def test_captured_ranks_by_revenue_at_risk() -> None:
     """Probability x revenue puts the second account (.84 x 200) before the first (.9 x 100)."""
     data, score = top_heavy()
     assert judge(data, score).captured_10 == pytest.approx((200 + 100 / 2) / 400)
-    assert judge(data, score, risk=score).captured_10 == pytest.approx(0.5)
 
 
 def test_lift_by_revenue_fills_the_top_with_revenue() -> None:
@@ -99,9 +102,33 @@ def test_counts_and_shares() -> None:
     assert found.lost_revenue_share == pytest.approx(10 / 70), "negative revenue is none"
 
 
-def test_what_is_no_probability_has_no_brier_score() -> None:
-    found = judge(dataset([1, 0, 0, 1]), np.array([40.0, 3.0, 2.0, 1.0]), is_probability=False)
-    assert found.brier is found.calibration_error is found.weighted_brier is found.weighted_calibration_error is None
+def test_profit_at_capacity_by_hand() -> None:
+    """Of ten accounts one can be called: the second has the highest expected profit, and it left."""
+    data = dataset([0, 1] + [0] * 8, [1000.0, 800.0, *[10.0] * 8])
+    probability = np.array([0.3, 0.5, *[0.9] * 8])
+    expected = (0.3 * 0.95 * 800 - 15) / 10
+    assert judge(data, probability).profit_at_capacity == pytest.approx(expected)
+    calling = expected_profit(probability, data.matrix.value, Economics())
+    assert profit_figure(data, calling, Economics())(ones(10)) == pytest.approx(expected)
+    both = judge(data, probability, Economics(capacity=0.2)).profit_at_capacity
+    assert both == pytest.approx(expected + (-0.05 * 1000 - 15) / 10)
+    # The first counted nine times over: it fills what capacity there is once the second has been called.
+    weight = np.array([9.0, 1.0, *[1.0] * 8])
+    assert profit_figure(data, calling, Economics())(weight) == pytest.approx((10 * expected + 0.8 * -65) / 18)
+
+
+def test_profit_at_a_cutoff_by_hand() -> None:
+    """Only the second date has a cutoff; there two are called, of whom one left."""
+    data = dataset([1, 0, 1, 0], [100.0, 100.0, 1000.0, 400.0], as_of=[FIRST, FIRST, SECOND, SECOND])
+    score = np.array([5.0, 5.0, 2.0, 3.0])
+    figure = cutoff_figure(data, score, Economics(), {data.as_of[-1]: 2.0})
+    assert figure(ones(4)) == pytest.approx((0.285 * 1000 - 15 - 0.05 * 400 - 15) / 2)
+    assert np.isnan(cutoff_figure(data, score, Economics(), {})(ones(4)))
+
+
+def test_the_largest_loss_is_told() -> None:
+    found = judge(dataset([1, 1, 0], [30.0, 10.0, 500.0]), np.array([0.3, 0.2, 0.1]))
+    assert found.largest_loss_share == pytest.approx(0.75)
 
 
 def test_dates_are_judged_one_by_one_and_averaged() -> None:
@@ -129,9 +156,16 @@ def test_without_lost_revenue_what_was_captured_is_null() -> None:
     found = judge(data, np.array([0.4, 0.3, 0.2, 0.1]))
     plain = found.as_dict()
     unknown = {name for name, value in plain.items() if value is None}
-    assert unknown == {"captured_10", "weighted_roc_auc", "weighted_pr_auc", "weighted_lift_10"}
+    captured_shares = {"captured_5", "captured_10", "captured_20"}
+    assert unknown == {
+        *captured_shares,
+        "largest_loss_share",
+        "weighted_roc_auc",
+        "weighted_pr_auc",
+        "weighted_lift_10",
+    }
     assert found.roc_auc == pytest.approx(0.5)
-    made = intervals(data, {"captured": captured_figure(data, data.revenue)}, bootstraps=5, seed=0)
+    made = intervals(data.accounts, {"captured": captured_figure(data, data.revenue)}, bootstraps=5, seed=0)
     assert made["captured"].as_dict() == {"value": None, "low": None, "high": None}
 
 
@@ -151,7 +185,7 @@ def test_weighted_auc_is_that_of_scikit_learn(rows: list[tuple[bool, int, int, i
         assert np.isnan(found)
     else:
         assert found == pytest.approx(roc_auc_score(churned, score, sample_weight=weight))
-    assert judge(data, score, is_probability=False).weighted_roc_auc == pytest.approx(
+    assert judge(data, score / 4).weighted_roc_auc == pytest.approx(
         roc_auc_score(churned, score, sample_weight=revenue)
     )
 
@@ -185,7 +219,7 @@ def test_accounts_are_drawn_not_rows() -> None:
         seen.append(weight.copy())
         return 0.0
 
-    intervals(data, {"spy": spy}, bootstraps=20, seed=0)
+    intervals(data.accounts, {"spy": spy}, bootstraps=20, seed=0)
     draws = np.array(seen[:-1])
     assert (draws[:, :40] == draws[:, 40:]).all(), "an account's dates stand or fall together"
     assert (draws[:, :40].sum(axis=1) == 40).all()
@@ -196,9 +230,9 @@ def test_accounts_are_drawn_not_rows() -> None:
 def test_rows_said_twice_add_no_certainty() -> None:
     data, score = panel()
     twice = np.concatenate([np.arange(80), np.arange(80)])
-    once = intervals(data, {"auc": auc_figure(data, score)}, 50, seed=1)["auc"]
+    once = intervals(data.accounts, {"auc": auc_figure(data, score)}, 50, seed=1)["auc"]
     doubled = data.take(twice)
-    again = intervals(doubled, {"auc": auc_figure(doubled, score[twice])}, 50, seed=1)["auc"]
+    again = intervals(doubled.accounts, {"auc": auc_figure(doubled, score[twice])}, 50, seed=1)["auc"]
     assert (again.value, again.low, again.high) == pytest.approx((once.value, once.low, once.high))
     assert once.low < once.value < once.high
 
@@ -207,12 +241,12 @@ def test_paired_differences_are_drawn_together() -> None:
     data, score = panel()
     ours, theirs = auc_figure(data, score), auc_figure(data, score + 1.0)
     figures = {"difference": lambda weight: ours(weight) - theirs(weight)}
-    found = intervals(data, figures, 20, seed=2)["difference"]
+    found = intervals(data.accounts, figures, 20, seed=2)["difference"]
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
 def test_intervals_are_seeded() -> None:
     data, score = panel()
     figures = {"auc": auc_figure(data, score)}
-    assert intervals(data, figures, 20, seed=5) == intervals(data, figures, 20, seed=5)
-    assert intervals(data, figures, 20, seed=5) != intervals(data, figures, 20, seed=6)
+    assert intervals(data.accounts, figures, 20, seed=5) == intervals(data.accounts, figures, 20, seed=5)
+    assert intervals(data.accounts, figures, 20, seed=5) != intervals(data.accounts, figures, 20, seed=6)

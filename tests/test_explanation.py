@@ -26,7 +26,7 @@ def matrix(trained: Trained) -> Matrix:
 
 
 def raw(bundle: Bundle, matrix: Matrix) -> tuple[np.ndarray, np.ndarray, float]:
-    encoded = bundle.trees.encoder.encode(matrix)
+    encoded = bundle.trees.encoder.encode(matrix.signals)
     parts = np.asarray(bundle.trees.booster.predict(encoded, pred_contrib=True))
     return encoded, parts[:, :-1], float(parts[0, -1])
 

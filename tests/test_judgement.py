@@ -14,12 +14,12 @@ from handmade import dataset
 import training.judgement as judgement
 from features.errors import InputError, NotEnoughData
 from features.tables import Tables
-from training.baselines import RIVALS
+from training.bootstrap import Interval
 from training.bundle import Bundle
 from training.dataset import Dataset
-from training.evaluation import Interval
 from training.judgement import Judgement, evaluate_at
 from training.pipeline import Trained
+from training.rivals import CHEAP
 from training.settings import ChurnRule, TrainingSettings
 from training.verdict import judge_all
 
@@ -95,11 +95,10 @@ def test_rivals_learn_only_from_slices_matured_before(
 
 
 def test_the_same_metrics_as_train(at_last: tuple[Judgement, list[list[date]]], last: date, trained: Trained) -> None:
-    weighting = trained.choice.weighting
     verdict = at_last[0].verdict
     assert verdict.as_of == (last.isoformat(),)
-    unweighted = set() if weighting == "none" else {"LightGBM, weights: none"}
-    assert set(verdict.metrics) == {"model", *unweighted, *(rival.name for rival in RIVALS)}
+    assert set(verdict.metrics) == set(trained.verdict.metrics) == {"model", *(rival.name for rival in CHEAP)}
+    assert set(verdict.intervals) == set(trained.verdict.intervals)
     assert verdict.grade in {"A", "B", "C", "D"}
     assert set(verdict.intervals) >= {"roc_auc", "captured_10", "roc_auc - recency alone"}
 
@@ -108,7 +107,7 @@ def test_a_model_from_before_is_not_flagged(
     book: Tables, bundle: Bundle, last: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matured = [day for day in bundle.manifest.slices if day + REACH <= last]
-    monkeypatch.setattr(judgement, "_rivals", lambda *_: {})
+    monkeypatch.setattr(judgement, "CHEAP", ())
     assert not evaluate_at(book, last, having_seen(bundle, matured)).seen
     late = [*matured, last - REACH + timedelta(days=1)]
     assert evaluate_at(book, last, having_seen(bundle, late)).seen, "one day of a label is enough"

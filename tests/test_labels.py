@@ -1,4 +1,4 @@
-"""Labels: who churned in the window, to the day, by the churns table or by silence; and which dates can tell."""
+"""Labels: who churned in the window and when, by churns or by silence; which dates can tell; what was invoiced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from features.as_of import customers
 from features.errors import InputError
 from features.tables import Tables
 from training.dataset import build_dataset
-from training.labels import check_rule, end_of_data, labels
+from training.labels import check_rule, days_to_churn, end_of_data, invoiced, labels
 from training.settings import ChurnRule
 
 AS_OF = date(2024, 3, 1)
@@ -160,3 +160,43 @@ def test_the_rule_must_fit_the_book() -> None:
         check_rule(with_churns, SILENCE)
     with pytest.raises(InputError, match="derive churn from silence with --silence-days N"):
         check_rule(without, RULE)
+
+
+def test_days_to_a_churn_are_counted_from_each_as_of_date_and_known_only_before_the_end() -> None:
+    tables = book({"at once": 0, "later": 45, "on the end": 60})
+    found = days_to_churn(tables, customers(tables, [day(0), day(40)]), day(60))
+    days = dict(zip(zip(found["account_id"], found["as_of"].dt.date, strict=True), found["days"], strict=True))
+    assert ("at once", day(40)) not in days, "no customer any more"
+    known = {key: value for key, value in days.items() if not pd.isna(value)}
+    assert known == {("at once", day(0)): 0, ("later", day(0)): 45, ("later", day(40)): 5}
+    assert days.keys() - known.keys() == {(name, day(when)) for name in ("stays", "on the end") for when in (0, 40)}
+    assert found["days"].dtype == float
+
+
+def test_days_to_a_churn_agree_with_the_label() -> None:
+    tables = book({str(when): when for when in (0, 9, 10, 39, 40, 200)})
+    spine = customers(tables, [AS_OF])
+    days = days_to_churn(tables, spine, day(RULE.reach_days)).set_index("account_id")["days"]
+    label = labels(tables, spine, RULE).set_index("account_id")["churned"]
+    assert (days[label.index].notna() == label).all()
+    assert (days[days.index.difference(label.index)] < RULE.lead_days).all()
+
+
+def test_silence_has_no_day_of_churn() -> None:
+    tables = book(invoiced={"a": [(-100, 5.0), (-10, 5.0)]})
+    with pytest.raises(InputError, match="no churns table: the days to a churn"):
+        days_to_churn(tables, customers(tables, [AS_OF], by_silence=True), day(90))
+
+
+def test_what_is_invoiced_in_a_window_of_days() -> None:
+    amounts = [(-31, 1.0), (-30, 2.0), (-1, 4.0), (0, 8.0), (9, 16.0), (10, 32.0), (10, -5.0), (39, 64.0), (40, 128.0)]
+    tables = book({}, {"a": amounts})
+    spine = customers(tables, [AS_OF])
+
+    def sums(first_day: int, days: int) -> dict[str, float]:
+        found = invoiced(tables, spine, first_day, days)
+        return dict(zip(found["account_id"], found["revenue"].tolist(), strict=True))
+
+    assert sums(10, 30) == {"a": 91.0, "stays": 0.0}
+    assert sums(-30, 30) == {"a": 6.0, "stays": 0.0}
+    assert sums(0, 10) == {"a": 24.0, "stays": 0.0}

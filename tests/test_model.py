@@ -1,4 +1,4 @@
-"""The trees: a null is no 0, copies add no weight, a category never met is null, risk grows in the direction said."""
+"""The trees: a null is no 0, a category never met is null, risk grows in the direction said."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handmade import dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,10 +18,11 @@ from training.dataset import Dataset
 from training.model import LEAST_SHARE, Encoder, Trees, fit_trees, with_tables_removed
 from training.pipeline import Trained
 from training.settings import FitSettings
-from training.weights import revenue_weights
 
 #: Many trees on few signals each, so that every family of signals is split on.
-DEEP = FitSettings(min_data_in_leaf=20, learning_rate=0.1, feature_fraction=0.1)
+DEEP = FitSettings(
+    min_data_in_leaf=20, learning_rate=0.1, feature_fraction=0.1, feature_fraction_bynode=1.0, removed_share=0.05
+)
 TEXTS = [item.name for item in all_signals() if item.is_text]
 
 
@@ -37,8 +37,8 @@ def deep(data: Dataset) -> Trees:
 
 
 @pytest.fixture(scope="module")
-def deep_without_copies(data: Dataset) -> Trees:
-    return fit_trees(data, replace(DEEP, copies_share=0.0), seed=0, rounds=150, weighting="revenue")
+def deep_never_removed(data: Dataset) -> Trees:
+    return fit_trees(data, replace(DEEP, removed_share=0.0), seed=0, rounds=150, weighting="revenue")
 
 
 def split_nodes(trees: Trees) -> Iterator[dict[str, Any]]:
@@ -55,7 +55,7 @@ def split_nodes(trees: Trees) -> Iterator[dict[str, Any]]:
 def null_and_zero(trees: Trees, matrix: Matrix, table: str) -> tuple[np.ndarray, np.ndarray]:
     """Return margins of a book without one table, and with zeros where that left nulls."""
     unknown = np.repeat(needing(table)[None, :], len(matrix), axis=0)
-    encoded = trees.encoder.encode(matrix.masked(unknown))
+    encoded = trees.encoder.encode(matrix.masked(unknown).signals)
     assert np.isnan(encoded[:, needing(table)]).all()
     zeros = np.where(unknown, 0.0, encoded)
     return tuple(trees.booster.predict(rows, raw_score=True) for rows in (encoded, zeros))
@@ -68,11 +68,11 @@ def test_a_null_is_not_scored_as_a_zero(deep: Trees, data: Dataset, table: str) 
     assert np.abs(null - zero).max() > 0.05
 
 
-def test_without_copies_it_would_be(deep_without_copies: Trees, data: Dataset) -> None:
-    """What the copies are for: memberships are never null in this book, so their nulls count as zeros."""
-    null, zero = null_and_zero(deep_without_copies, data.matrix, "memberships")
+def test_never_removed_it_would_be(deep_never_removed: Trees, data: Dataset) -> None:
+    """What the removal is for: memberships are never null in this book, so their nulls count as zeros."""
+    null, zero = null_and_zero(deep_never_removed, data.matrix, "memberships")
     assert (null == zero).all()
-    kinds = {node["missing_type"] for node in split_nodes(deep_without_copies)}
+    kinds = {node["missing_type"] for node in split_nodes(deep_never_removed)}
     assert "None" in kinds
 
 
@@ -96,36 +96,39 @@ def test_the_served_model_takes_null_as_missing_too(trained: Trained) -> None:
         assert item.is_text or node["missing_type"] == "NaN" or not set(item.needs) & set(HISTORY), item.name
 
 
-def test_copies_share_the_weight_of_their_row(data: Dataset) -> None:
-    weight = revenue_weights(data.matrix.value)
-    rows, churned, weights = with_tables_removed(data, weight, 0.05, 0, Encoder.of(data.matrix))
-    assert weights.sum() == pytest.approx(weight.sum(), rel=1e-12)
-    assert (weights @ churned) == pytest.approx(weight @ data.churned, rel=1e-12)
-    assert len(rows) == len(churned) == len(weights)
-    copies = len(rows) / len(data) - 1
-    assert copies == pytest.approx(0.05 * (len(OPTIONAL_HISTORY) + 2), rel=0.15)
-
-
-def test_copies_lack_one_table_each_or_all_optional_ones(data: Dataset) -> None:
-    encoder = Encoder.of(data.matrix)
-    encoded = encoder.encode(data.matrix)
-    rows, _, _ = with_tables_removed(data, np.ones(len(data)), 0.05, 0, encoder)
-    assert np.array_equal(rows[: len(data)], encoded, equal_nan=True)
+def removals() -> list[np.ndarray]:
     masks = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
-    masks.append(np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0))
-    for mask in masks:
-        assert np.isnan(rows[len(data) :, mask]).all(axis=1).any()
-    bare = np.isnan(rows[len(data) :, masks[-1]]).all(axis=1)
-    assert (~np.isnan(rows[len(data) :][bare][:, ~masks[-1]])).any()
+    return [*masks, np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0)]
+
+
+def filled(rows: int) -> np.ndarray:
+    return np.ones((rows, len(all_signals())))
+
+
+def test_each_table_is_removed_from_a_share_of_the_rows_and_nothing_else_is_changed() -> None:
+    before = filled(4000)
+    rows = with_tables_removed(before, 0.02, seed=0)
+    assert (before == 1).all(), "what was given is left alone"
+    touched = np.isnan(rows).any(axis=1)
+    assert touched.mean() == pytest.approx(0.02 * len(removals()), rel=1e-9)
+    for mask in removals():
+        bare = (np.isnan(rows) == mask).all(axis=1)
+        same = sum((mask == other).all() for other in removals())
+        assert bare.sum() == 80 * same
+    assert (rows[~np.isnan(rows)] == 1).all()
+
+
+def test_other_rows_for_another_seed_and_the_same_for_the_same() -> None:
+    first, again, other = (np.isnan(with_tables_removed(filled(500), 0.02, seed)) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
 
 
 def test_a_small_book_meets_every_table_missing_at_least_once() -> None:
-    data = dataset([0, 1, 0])
-    filled = data.matrix.signals.assign(**{item.name: 1.0 for item in all_signals() if not item.is_text})
-    data = Dataset(Matrix(data.matrix.keys, filled, data.matrix.facts), data.churned)
-    rows, _, weights = with_tables_removed(data, np.ones(3), 0.0001, 0, Encoder.of(data.matrix))
-    assert len(rows) == 3 + len(OPTIONAL_HISTORY) + 2
-    assert weights.sum() == pytest.approx(3)
+    rows = np.isnan(with_tables_removed(filled(40), 0.0001, seed=0))
+    for mask in removals():
+        assert (rows[:, mask].all(axis=1)).any()
+    assert (with_tables_removed(filled(40), 0.0, seed=0) == 1).all()
 
 
 def with_text(matrix: Matrix, value: str | None) -> Matrix:
@@ -136,7 +139,7 @@ def with_text(matrix: Matrix, value: str | None) -> Matrix:
 def test_a_category_never_met_is_null(deep: Trees, data: Dataset) -> None:
     unseen, null = with_text(data.matrix, "a branch nobody knows"), with_text(data.matrix, None)
     columns = [position for position, item in enumerate(all_signals()) if item.is_text]
-    assert np.isnan(deep.encoder.encode(unseen)[:, columns]).all()
+    assert np.isnan(deep.encoder.encode(unseen.signals)[:, columns]).all()
     assert (deep.margin(unseen) == deep.margin(null)).all()
     firsts = Matrix(
         data.matrix.keys,
@@ -152,10 +155,10 @@ def test_categories_are_the_frequent_ones_most_frequent_first(data: Dataset) -> 
     texts = ["b"] * 100 + ["a"] * (100 - rare) + ["rare"] * rare
     matrix = data.matrix.take(np.arange(n))
     matrix = Matrix(matrix.keys, matrix.signals.assign(**{TEXTS[0]: np.array(texts, object)}), matrix.facts)
-    encoder = Encoder.of(matrix)
+    encoder = Encoder.of(matrix.signals, TEXTS)
     assert encoder.categories[TEXTS[0]] == ("b", "a")
     column = [item.name for item in all_signals()].index(TEXTS[0])
-    codes = encoder.encode(matrix)[:, column]
+    codes = encoder.encode(matrix.signals)[:, column]
     assert codes[:100].tolist() == [0] * 100
     assert np.isnan(codes[-rare:]).all()
 
@@ -168,9 +171,10 @@ MONOTONE = np.array([item.monotone for item in all_signals()])
 def test_risk_grows_only_in_the_direction_said(deep: Trees, data: Dataset, seed: int, size: float) -> None:
     rng = np.random.default_rng(seed)
     pick = rng.integers(len(data), size=40)
-    encoded = deep.encoder.encode(data.matrix.take(pick))
+    encoded = deep.encoder.encode(data.matrix.take(pick).signals)
     before = deep.booster.predict(encoded, raw_score=True)
-    positions = rng.choice(np.flatnonzero(MONOTONE), 15, replace=False)
+    known = ~np.isnan(encoded).all(axis=0)
+    positions = rng.choice(np.flatnonzero(MONOTONE.astype(bool) & known), 15, replace=False)
     raised = np.repeat(encoded[None], len(positions), axis=0)
     for block, position in zip(raised, positions, strict=True):
         block[:, position] += size * np.nanstd(encoded[:, position]) + 0.5
@@ -183,7 +187,7 @@ def test_directions_are_not_vacuous(deep: Trees, data: Dataset) -> None:
     free = fit_trees(data, replace(DEEP, monotone=False), seed=0, rounds=150, weighting="revenue")
     wrong = {name: 0 for name in ("free", "deep")}
     right = dict(wrong)
-    encoded = deep.encoder.encode(data.matrix.take(np.arange(300)))
+    encoded = deep.encoder.encode(data.matrix.take(np.arange(300)).signals)
     for position in np.flatnonzero(MONOTONE):
         raised = encoded.copy()
         raised[:, position] += np.nanstd(encoded[:, position])

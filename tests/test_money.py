@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.money import FEW_RECORDS, NEW_DAYS, bands, break_even, expected_profit
+from serving.money import FEW_RECORDS, NEW_DAYS, bands
+from training.economics import break_even, expected_profit
 from training.settings import Economics
 
 SHARES = st.floats(0.01, 0.99)

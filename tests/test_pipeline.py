@@ -16,6 +16,7 @@ from features.errors import InputError, NotEnoughData
 from features.tables import TABLES, Table, Tables
 from training.bundle import write_bundle
 from training.pipeline import Trained, prepare, train
+from training.rivals import CHEAP
 from training.settings import ChurnRule, FitSettings, TrainingSettings
 from training.weights import SCHEMES
 
@@ -108,9 +109,9 @@ def test_no_future_at_all_is_the_same_too(frames: Frames, before: dict[str, Any]
         name: frame[pd.to_datetime(frame[TABLES[name].time]) < INSTANT].reset_index(drop=True)
         for name, frame in frames.items()
     }
-    data, dates, recorded = prepare(tables_of(past), BRIEF)
+    data, recorded = prepare(tables_of(past), BRIEF)
     assert fingerprint(data) == before["data_fingerprint"]
-    assert dates == before["slices"]
+    assert data.dates == before["slices"]
     assert recorded == before["recorded_since"]
     assert not set(LATE) & set(recorded)
 
@@ -123,7 +124,7 @@ def test_one_record_before_until_does_matter(frames: Frames, before: dict[str, A
     last = max(before["slices"])
     own = invoices[pd.to_datetime(invoices["invoiced_on"]) < pd.Timestamp(last)].index[-1]
     invoices.loc[own, "amount"] += 100_000
-    data, _, _ = prepare(tables_of({**frames, "invoices": invoices}), BRIEF)
+    data, _ = prepare(tables_of({**frames, "invoices": invoices}), BRIEF)
     assert fingerprint(data) != before["data_fingerprint"]
 
 
@@ -177,12 +178,12 @@ def test_the_rule_must_fit_before_anything_is_computed(book: Tables) -> None:
 def test_silence_gives_other_customers_and_labels(frames: Frames) -> None:
     silent = tables_of({name: frame for name, frame in frames.items() if name != "churns"}, missing=["churns"])
     rule = ChurnRule(silence_days=60)
-    data, dates, _ = prepare(silent, replace(BRIEF, rule=rule, slice_days=400))
-    assert dates[-1] + timedelta(days=60) == UNTIL
+    data, _ = prepare(silent, replace(BRIEF, rule=rule, slice_days=400))
+    assert data.dates[-1] + timedelta(days=60) == UNTIL
     invoices = frames["invoices"].assign(day=lambda rows: pd.to_datetime(rows["invoiced_on"]))
     invoices = invoices[invoices["amount"] > 0]
     rows = data.take(data.as_of == data.as_of.max())
-    at = pd.Timestamp(dates[-1])
+    at = pd.Timestamp(data.dates[-1])
     year = invoices[(invoices["day"] < at) & (invoices["day"] >= at - pd.Timedelta(days=365))]
     counts = year["account_id"].value_counts()
     assert set(rows.accounts) == set(counts[counts >= 2].index)
@@ -190,13 +191,9 @@ def test_silence_gives_other_customers_and_labels(frames: Frames) -> None:
     assert rows.churned.tolist() == [name not in heard for name in rows.accounts]
 
 
-def test_a_verdict_has_the_model_every_rival_and_both_weightings(trained: Trained) -> None:
-    names = set(trained.verdict.metrics)
-    assert next(iter(trained.verdict.metrics)) == "model"
-    assert {"recency alone", "revenue alone", "logistic regression"} < names
-    weightings = {name for name in names if name.startswith("LightGBM")}
-    assert 1 <= len(weightings) <= 2
-    assert weightings <= {"LightGBM, weights: revenue", "LightGBM, weights: none"}
+def test_a_verdict_has_the_model_and_every_cheap_rival(trained: Trained) -> None:
+    assert list(trained.verdict.metrics) == ["model", *(rival.name for rival in CHEAP)]
+    assert set(trained.choice.schemes) == set(SCHEMES)
     assert trained.choice.weighting in SCHEMES
     assert trained.verdict.grade in {"A", "B", "C", "D"}
 

@@ -21,10 +21,10 @@ from features.matrix import FACTS, Matrix
 from features.signal import all_signals, signal_names
 from features.tables import Tables
 from serving.files import SCHEMA, write_scores
-from serving.money import break_even
 from serving.scores import Score
 from serving.scoring import Scored, score_book, score_matrix
 from training.bundle import Bundle
+from training.economics import break_even
 from training.settings import Economics
 
 ECONOMICS = Economics()
@@ -103,7 +103,7 @@ def test_bands_follow_the_contract(scores: list[Score], scored: Scored, bundle: 
 
 
 def test_unknown_comes_first(bundle: Bundle) -> None:
-    eager = replace(bundle, economics=Economics(contact_cost=-1e9))
+    eager = replace(bundle, economics=Economics(incentive_share=0.0, contact_cost=0.0))
     found = made(eager, [1e6], [0], days=[89, 90, 90, 89], records=[3, 2, 3, 2])
     assert [score.band for score in found] == ["unknown", "unknown", "at_risk", "unknown"]
     assert [score.threat for score in found] == [False, False, True, False]
@@ -136,7 +136,7 @@ def test_without_value_the_break_even_probability_decides(bundle: Bundle, side: 
 
 @pytest.mark.parametrize(("value", "threat"), [(0.0, True), (-0.01, False), (0.01, True)])
 def test_threat_begins_at_the_cutoff(bundle: Bundle, value: float, threat: bool) -> None:
-    eager = replace(bundle, economics=Economics(contact_cost=-1e9))
+    eager = replace(bundle, economics=Economics(incentive_share=0.0, contact_cost=0.0))
     (score,) = made(eager, [bundle.reference.threat_value + value], [0])
     assert score.band == "at_risk" and score.threat is threat
 

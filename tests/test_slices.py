@@ -19,7 +19,7 @@ STEPS = st.integers(1, 120)
 @given(first=DAYS, length=st.integers(-200, 1500), rule=RULES, step=STEPS)
 def test_slices_are_mature_in_order_and_as_late_as_can_be(first: date, length: int, rule: ChurnRule, step: int) -> None:
     end = first + timedelta(days=length)
-    dates = slice_dates(first, end, rule, step)
+    dates = slice_dates(first, end, rule.reach_days, step)
     reach = timedelta(days=rule.reach_days)
     assert all(first <= day and day + reach <= end for day in dates)
     assert all(later - earlier == timedelta(days=step) for earlier, later in pairwise(dates))
@@ -33,8 +33,8 @@ def test_slices_are_mature_in_order_and_as_late_as_can_be(first: date, length: i
 def test_no_label_that_is_learnt_from_reaches_into_what_is_judged(
     first: date, length: int, rule: ChurnRule, step: int, folds: int
 ) -> None:
-    dates = slice_dates(first, first + timedelta(days=rule.reach_days + length), rule, step)
-    made = forward_folds(dates, rule, folds)
+    dates = slice_dates(first, first + timedelta(days=rule.reach_days + length), rule.reach_days, step)
+    made = forward_folds(dates, rule.reach_days, folds)
     reach = timedelta(days=rule.reach_days)
     assert len(made) <= folds
     for fold in made:
@@ -48,23 +48,23 @@ def test_no_label_that_is_learnt_from_reaches_into_what_is_judged(
 
 def test_dates_by_hand() -> None:
     rule = ChurnRule(horizon_days=60)
-    dates = slice_dates(date(2024, 1, 10), date(2024, 8, 1), rule, 30)
+    dates = slice_dates(date(2024, 1, 10), date(2024, 8, 1), rule.reach_days, 30)
     assert [day.isoformat() for day in dates] == ["2024-02-03", "2024-03-04", "2024-04-03", "2024-05-03", "2024-06-02"]
-    made = forward_folds(dates, rule, 2)
+    made = forward_folds(dates, rule.reach_days, 2)
     assert [(len(fold.train), fold.valid) for fold in made] == [(1, tuple(dates[2:4])), (3, tuple(dates[4:]))]
 
 
 def test_a_history_no_longer_than_one_label_has_no_fold() -> None:
     rule = ChurnRule(horizon_days=180)
-    dates = slice_dates(date(2024, 1, 1), date(2024, 12, 1), rule, 30)
+    dates = slice_dates(date(2024, 1, 1), date(2024, 12, 1), rule.reach_days, 30)
     assert len(dates) == 6
-    assert forward_folds(dates, rule, 4) == []
+    assert forward_folds(dates, rule.reach_days, 4) == []
 
 
 @given(first=DAYS, length=st.integers(1, 1500), rule=RULES, step=st.integers(7, 120), least=st.integers(1, 20))
 def test_a_short_history_is_cut_more_finely(first: date, length: int, rule: ChurnRule, step: int, least: int) -> None:
     end = first + timedelta(days=rule.reach_days + length)
-    dates = slice_dates(first, end, rule, step, least)
+    dates = slice_dates(first, end, rule.reach_days, step, least)
     steps = {(later - earlier).days for earlier, later in pairwise(dates)}
     assert len(steps) <= 1
     assert all(7 <= found <= step for found in steps)

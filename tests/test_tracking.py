@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,10 +18,12 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 import training.tracking as tracking
-from features.errors import NoModel
+from features.errors import BundleDamaged, NoModel
 from features.signal import all_signals, signal_names
 from training.bundle import Manifest, load_bundle
+from training.champion import moves
 from training.pipeline import Trained
+from training.promotion import look_up
 from training.settings import CHAMPION, MODEL_NAME, Environment
 from training.tracking import Registered, connected, fetch, fetch_bundle, register, tracking_uri
 
@@ -131,7 +134,7 @@ def test_a_version_comes_back_as_it_went(home: Home) -> None:
 
 def test_a_bundle_is_fetched_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = fetch_bundle(home.environment)
-    monkeypatch.setattr(tracking, "_download", None)
+    monkeypatch.setattr(tracking, "download", None)
     assert fetch_bundle(home.environment) == folder
     assert folder.is_relative_to(home.environment.home)
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.txt", "version.json"]
@@ -182,14 +185,58 @@ def test_the_logged_model_holds_no_pickle(home: Home) -> None:
     assert "serving" not in code
 
 
-def test_the_second_version_stays_a_candidate(home: Home, without_plots: None) -> None:
+def test_a_run_has_the_rows_judged(home: Home, tmp_path: Path) -> None:
+    judged = home.trained.judged
+    with connected(home.environment) as client:
+        frame = pd.read_parquet(client.download_artifacts(home.registered.run_id, "judged.parquet", str(tmp_path)))
+    assert list(frame.columns) == ["account_id", "as_of", "churned", "revenue_365d", "value", "probability"]
+    assert (frame["account_id"] == judged.data.accounts).all() and (frame["as_of"] == judged.data.as_of).all()
+    assert (frame["churned"] == judged.data.churned).all()
+    assert (frame["revenue_365d"] == judged.data.matrix.facts["revenue_365d"].to_numpy()).all()
+    assert (frame["value"] == judged.data.matrix.value).all()
+    assert (frame["probability"] == judged.probabilities["model"]).all()
+
+
+@pytest.mark.parametrize(("gate", "kept"), [(None, None), ("lost", "lost"), ("first", "undecided")])
+def test_the_second_version_stays_a_candidate(
+    home: Home, without_plots: None, gate: str | None, kept: str | None
+) -> None:
     better = replace(home.trained, verdict=replace(home.trained.verdict, grade="A"))
-    registered, _ = register(better, home.environment, SOURCE)
-    assert not registered.champion
+    registered, _ = register(better, home.environment, SOURCE, gate)
+    assert not registered.champion and registered.how is None
+    assert look_up(home.environment, registered.version).gate == kept
     assert int(registered.version) > 1
     assert champion(home.environment) == "1"
     assert fetch(home.environment).version == "1"
     assert fetch(home.environment, registered.version).version == registered.version
+
+
+def test_an_unknown_decision_of_the_gate_is_refused_before_anything_is_logged(
+    trained: Trained, environment: Environment
+) -> None:
+    with pytest.raises(ValueError, match="gate='passed' is none of won, lost, undecided, first"):
+        register(trained, environment, SOURCE, "passed")
+    assert not environment.home.exists()
+
+
+def test_a_win_at_the_gate_moves_the_alias_if_it_was_against_the_champion(
+    trained: Trained, environment: Environment, without_plots: None
+) -> None:
+    first, _ = register(trained, environment, SOURCE, "won")
+    assert (first.champion, first.how) == (True, "first")
+    assert look_up(environment, "1").gate == "first", "there was nobody to win against"
+    second, _ = register(trained, environment, SOURCE, "won", against="1", reason="+.02 ROC AUC")
+    assert (second.champion, second.how) == (True, "gate")
+    late, _ = register(trained, environment, SOURCE, "won", against="1")
+    assert not late.champion, "version 1 is not the champion any more"
+    assert champion(environment) == "2"
+    with connected(environment) as client:
+        recorded = moves(client)
+    assert [(move.from_version, move.version, move.how, move.reason) for move in recorded] == [
+        (None, "1", "first", "there was no champion"),
+        ("1", "2", "gate", "+.02 ROC AUC"),
+    ]
+    assert not any(move.override for move in recorded)
 
 
 class Crash(RuntimeError):
@@ -204,6 +251,7 @@ def crash(*_: object, **__: object) -> Any:
 STAGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "write_bundle": lambda patch: patch.setattr(tracking, "write_bundle", crash),
     "draw_plots": lambda patch: patch.setattr(tracking, "draw_plots", crash),
+    "write_judged": lambda patch: patch.setattr(tracking, "write_judged", crash),
     "experiment": lambda patch: patch.setattr(tracking, "_experiment", crash),
     "start_run": lambda patch: patch.setattr(mlflow, "start_run", crash),
     "log_params": lambda patch: patch.setattr(mlflow, "log_params", crash),
@@ -211,7 +259,7 @@ STAGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "log_dict": lambda patch: patch.setattr(mlflow, "log_dict", crash),
     "log_model": lambda patch: patch.setattr(mlflow.pyfunc, "log_model", crash),
     "register_model": lambda patch: patch.setattr(mlflow, "register_model", crash),
-    "aliased": lambda patch: patch.setattr(tracking, "_aliased", crash),
+    "move_champion": lambda patch: patch.setattr(tracking, "move_champion", crash),
 }
 
 
@@ -222,7 +270,7 @@ def test_a_crash_leaves_the_champion(
     with monkeypatch.context() as patch:
         STAGES[stage](patch)
         with pytest.raises(Crash):
-            register(home.trained, home.environment, SOURCE)
+            register(home.trained, home.environment, SOURCE, "won")
     assert champion(home.environment) == "1"
     assert fetch(home.environment).version == "1"
     assert mlflow.active_run() is None
@@ -242,14 +290,25 @@ def test_a_crash_before_the_first_alias_leaves_none(
 
 
 def test_no_model_at_all_says_what_to_do(environment: Environment) -> None:
-    with pytest.raises(NoModel, match="run `churn-risk train SOURCE` first"):
+    with pytest.raises(NoModel, match="there is no model yet: run `churn-risk train SOURCE` first"):
         fetch(environment)
+    assert not environment.home.exists(), "to look is not to make"
 
 
 @pytest.mark.parametrize("version", ["99", "latest", "", "1; DROP TABLE"])
 def test_an_unknown_version_is_no_model(home: Home, version: str) -> None:
     with pytest.raises(NoModel, match="there is no version"):
         fetch(home.environment, version)
+
+
+def test_a_version_whose_files_are_gone_says_so(
+    trained: Trained, environment: Environment, without_plots: None
+) -> None:
+    register(trained, environment, SOURCE)
+    shutil.rmtree(environment.home / "mlruns")
+    with pytest.raises(BundleDamaged, match="version 1: its bundle cannot be fetched from"):
+        fetch(environment)
+    assert not list((environment.home / "bundles").iterdir()), "and leaves nothing half done"
 
 
 def test_runs_go_where_mlflow_is_told(
@@ -278,6 +337,17 @@ def test_a_server_keeps_its_own_artefacts(environment: Environment, monkeypatch:
     with connected(environment):
         assert tracking._experiment(client, environment) == "1"
     assert made == {"location": None}
+
+
+def test_nothing_but_a_result_goes_to_standard_output(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of a run MLflow prints addresses of a server there, unless it is told not to."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    silent = mlflow.environment_variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+    with connected(environment):
+        assert silent.get()
+    assert not silent.is_set()
 
 
 @pytest.fixture(autouse=True)

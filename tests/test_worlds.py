@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from benchmarks.worlds import judge_world
+from benchmarks.worlds import TRUTH, judge_world
 from features.simulation import World
+from training.rivals import LOGISTIC
 from training.settings import FitSettings, TrainingSettings
+from training.verdict import MODEL
 
 QUICK = TrainingSettings(slice_days=60, bootstraps=20, fit=FitSettings(max_rounds=96, learning_rate=0.1))
 
 
 def test_model_is_no_worse_than_logistic_regression_and_below_the_truth() -> None:
-    found = [judge_world(World(accounts=1000, seed=seed), QUICK) for seed in (0, 1)]
+    found = [judge_world(World(accounts=1000, seed=seed), replace(QUICK, seed=seed), [LOGISTIC]) for seed in (0, 1)]
     ours, theirs, truth = (
-        np.mean([one[name]["roc_auc"] for one in found]) for name in ("model", "logistic regression", "true hazards")
+        np.mean([one.verdict.metrics[name].roc_auc for one in found]) for name in (MODEL, LOGISTIC.name, TRUTH)
     )
     assert theirs <= ours <= truth
     assert ours > 0.65
@@ -22,5 +26,5 @@ def test_model_is_no_worse_than_logistic_regression_and_below_the_truth() -> Non
 
 def test_null_world_earns_no_grade_above_d() -> None:
     found = [judge_world(World(accounts=500, seed=seed, null=True), QUICK) for seed in (0, 1, 2)]
-    assert [one["grade"] for one in found] == ["D", "D", "D"]
-    assert abs(np.mean([one["model"]["roc_auc"] for one in found]) - 0.5) < 0.08
+    assert [one.trained.verdict.grade for one in found] == ["D", "D", "D"]
+    assert abs(np.mean([one.verdict.metrics[MODEL].roc_auc for one in found]) - 0.5) < 0.08

@@ -2,6 +2,8 @@
 
 bundle/
   model.txt        the trees
+  hazard.txt       trees of the monthly hazard, where it is kept
+  contraction.txt  trees of the share lost by shrinking, where it is kept
   manifest.json    signals, calibrator, categories, the book's reference figures, rule, economics, metrics, checksum
   version.json     the registry's version, written when the bundle is taken out of the registry
 """
@@ -23,15 +25,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from features.errors import BundleDamaged, SignalsDiffer
 from features.signal import all_signals, signal_names
 from training.calibration import Platt
+from training.contraction import Contraction
 from training.dataset import Dataset
+from training.folds import learnable_part
+from training.hazard import Hazard
 from training.model import Encoder, Trees
-from training.settings import ChurnRule, Economics
+from training.settings import ChurnRule, Economics, FitSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from training.pipeline import Trained
 
-FORMAT = 1
+FORMAT = 2
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
+HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
+#: What a bundle may hold.
+FILES = (MODEL, HAZARD, CONTRACTION, MANIFEST, VERSION)
 #: The accounts that hold this share of the book's value are large enough for an account at risk to be a threat.
 THREAT_SHARE = 0.80
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -77,16 +85,18 @@ class Manifest(BaseModel):
     rows: int
     rounds: int
     weighting: str
-    weighting_figures: dict[str, float]
+    choice: dict[str, Any]
     calibrator: dict[str, float]
-    centre: float
     categories: dict[str, list[str]]
     signals: list[str]
     reference: Reference
     verdict: dict[str, Any]
     judged_how: str
+    gate: dict[str, str]
+    findings: dict[str, Any]
     settings: dict[str, Any]
     model_sha256: str
+    outlook_sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,20 @@ class Bundle:
     rule: ChurnRule
     economics: Economics
     manifest: Manifest
+    hazard: Hazard | None = None
+    contraction: Contraction | None = None
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The settings it was trained with, the end of the data left open."""
+        kept = self.manifest.settings
+        names = ("seed", "embargo_days", "bootstraps", "every", "window_days", "folds")
+        return TrainingSettings(
+            rule=self.rule,
+            fit=FitSettings(**kept["fit"]),
+            economics=self.economics,
+            **{name: kept[name] for name in names},
+        )
 
     @property
     def reference(self) -> Reference:
@@ -115,7 +139,10 @@ class Bundle:
 def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: str) -> Manifest:
     """Write model.txt and manifest.json into an existing empty folder."""
     text = trained.trees.booster.model_to_string()
-    dates = np.unique(trained.data.as_of)
+    learnt = learnable_part(trained.data, trained.settings)
+    outlook = trained.findings.outlook
+    kept = {HAZARD: outlook.hazard, CONTRACTION: outlook.contraction}
+    others = {name: one.booster.model_to_string() for name, one in kept.items() if one is not None}
     manifest = Manifest(
         format=FORMAT,
         trained_at=trained_at,
@@ -123,25 +150,28 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         data_fingerprint=fingerprint(trained.data),
         rule=asdict(trained.settings.rule),
         economics=asdict(trained.settings.economics),
-        slices=[pd.Timestamp(day).date() for day in dates],
+        slices=learnt.dates,
         recorded_since=trained.recorded_since,
         missing_tables=list(trained.missing_tables),
         currency=trained.currency,
-        rows=len(trained.data),
+        rows=len(learnt),
         rounds=trained.choice.rounds,
         weighting=trained.choice.weighting,
-        weighting_figures=dict(trained.choice.figures),
+        choice=trained.choice.as_dict(),
         calibrator=asdict(trained.calibrator),
-        centre=trained.centre,
         categories={name: list(levels) for name, levels in trained.trees.encoder.categories.items()},
         signals=list(signal_names()),
-        reference=reference_of(trained.data.take(trained.data.as_of == dates[-1])),
+        reference=reference_of(trained.data.on(trained.data.dates[-1:])),
         verdict=trained.verdict.as_dict(),
         judged_how=trained.judged_how,
+        gate=asdict(trained.gate),
+        findings=trained.findings.as_dict(),
         settings=json.loads(json.dumps(asdict(trained.settings), default=str)),
-        model_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        model_sha256=_checksum(text),
+        outlook_sha256={name: _checksum(other) for name, other in others.items()},
     )
-    (folder / MODEL).write_text(text, encoding="utf-8")
+    for name, content in {MODEL: text, **others}.items():
+        (folder / name).write_text(content, encoding="utf-8")
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     return manifest
 
@@ -165,10 +195,10 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleDamaged(f"{folder}: not a model bundle ({error})") from error
     if manifest.format != FORMAT:
         raise BundleDamaged(f"{folder}: a bundle of format {manifest.format}; this code reads format {FORMAT}")
-    if hashlib.sha256(text.encode()).hexdigest() != manifest.model_sha256:
-        raise BundleDamaged(f"{folder}: {MODEL} is not the file that was written (checksum differs)")
+    _demand_checksum(folder, MODEL, text, manifest.model_sha256)
     if tuple(manifest.signals) != signal_names():
         raise SignalsDiffer(manifest.signals, signal_names())
+    hazard, contraction = (_other(folder, name, manifest) for name in (HAZARD, CONTRACTION))
     encoder = Encoder({name: tuple(levels) for name, levels in manifest.categories.items()})
     return Bundle(
         version=str(version) if version is not None else "unregistered",
@@ -177,7 +207,30 @@ def load_bundle(folder: Path) -> Bundle:
         rule=ChurnRule(**manifest.rule),
         economics=Economics(**manifest.economics),
         manifest=manifest,
+        hazard=None if hazard is None else Hazard(hazard, encoder),
+        contraction=None if contraction is None else Contraction(contraction, encoder),
     )
+
+
+def _other(folder: Path, name: str, manifest: Manifest) -> lightgbm.Booster | None:
+    """Load the trees of the hazard or of the contraction, None where they were not kept."""
+    if name not in manifest.outlook_sha256:
+        return None
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise BundleDamaged(f"{folder}: not a model bundle ({error})") from error
+    _demand_checksum(folder, name, text, manifest.outlook_sha256[name])
+    return lightgbm.Booster(model_str=text)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _demand_checksum(folder: Path, name: str, text: str, written: str) -> None:
+    if _checksum(text) != written:
+        raise BundleDamaged(f"{folder}: {name} is not the file that was written (checksum differs)")
 
 
 def stamp_version(folder: Path, version: str) -> None:

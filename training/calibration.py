@@ -32,33 +32,26 @@ class Platt:
         """Return churn probabilities in (0, 1), shape as given."""
         return expit(self.slope * np.asarray(margin, float) + self.intercept)
 
-    def around(self, centre: float) -> Platt:
-        """Return the calibrator of m, given that this one is of m - centre."""
-        return Platt(self.slope, self.intercept - self.slope * centre)
-
     def derivative(self, margin: np.ndarray) -> np.ndarray:
         """Return dg/dm, shape as given."""
         probability = self(margin)
         return self.slope * probability * (1 - probability)
 
 
-def fit_platt(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray | None = None) -> Platt:
-    """Fit the calibrator.
+def fit_platt(margin: np.ndarray, churned: np.ndarray) -> Platt:
+    """Fit the calibrator, every row counting alike.
 
     Parameters
     ----------
     margin : float array of shape (n,)
         Out-of-fold margins.
     churned : bool array of shape (n,)
-    weight : array of shape (n,), optional
-        Row weights; by default every row counts alike.
 
     Notes
     -----
     The slope is kept at or above 0.001, so that g stays strictly increasing where margins say nothing.
     """
-    weight = np.ones(len(margin)) if weight is None else weight
-    positives, negatives = weight[churned].sum(), weight[~churned].sum()
+    positives, negatives = churned.sum(), (~churned).sum()
     target = np.where(churned, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     middle, scale = float(np.mean(margin)), float(np.std(margin))
     scale = scale if scale > SAME * max(1.0, abs(middle)) else 1.0
@@ -66,10 +59,11 @@ def fit_platt(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray | None
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         z = parameters[0] * standard + parameters[1]
-        error = weight * (expit(z) - target)
-        value = float(np.sum(weight * (np.logaddexp(0, z) - target * z)))
+        error = expit(z) - target
+        value = float(np.sum(np.logaddexp(0, z) - target * z))
         return value / len(margin), np.array([np.sum(error * standard), np.sum(error)]) / len(margin)
 
     start = np.array([scale, 0.0])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST_SLOPE * scale, None), (None, None)])
-    return Platt(float(found.x[0] / scale), float(found.x[1])).around(middle)
+    slope = float(found.x[0] / scale)
+    return Platt(slope, float(found.x[1]) - slope * middle)

@@ -1,4 +1,4 @@
-"""Commands of the training layer: train, evaluate.
+"""Commands of the training layer: train, evaluate, backtest.
 
 What a command needs is imported when it runs, so that `--help` answers at once.
 """
@@ -6,42 +6,88 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from features.commands import read_book
-from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say
+from training.tuning_options import (
+    MinutesOption,
+    Objectives,
+    ObjectivesOption,
+    StudyOption,
+    TrialsOption,
+    TuningOptions,
+    WorkersOption,
+    tuned,
+)
 
 if TYPE_CHECKING:
     from features.tables import Tables
-    from training.verdict import Verdict
+    from training.bundle import Bundle
+    from training.pipeline import Trained
+    from training.settings import Environment
+    from training.tracking import Registered
+
+
+HorizonOption = Annotated[int, typer.Option(min=1, help="Length of the label's window.")]
+LeadOption = Annotated[int, typer.Option(min=0, help="Days between as_of and the window.")]
+EmbargoOption = Annotated[int, typer.Option(min=0, help="Days after a label's window until its records have arrived.")]
+UntilOption = Annotated[date | None, typer.Option(**DATE_OPTION, help="Learn only from what was known before.")]
+SilenceOption = Annotated[int | None, typer.Option(min=1, help="Derive churn from silence of so many days.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same data, seed and settings give the same model.")]
 
 
 def train(
     source: SourceArgument,
-    horizon_days: Annotated[int, typer.Option(min=1, help="Length of the label's window.")] = 180,
-    lead_days: Annotated[int, typer.Option(min=0, help="Days between as_of and the window.")] = 0,
-    until: Annotated[date | None, typer.Option(**DATE_OPTION, help="Learn only from what was known before.")] = None,
-    silence_days: Annotated[int | None, typer.Option(min=1, help="Derive churn from silence of so many days.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same data, seed and settings give the same model.")] = 0,
+    horizon_days: HorizonOption = 180,
+    lead_days: LeadOption = 0,
+    embargo_days: EmbargoOption = 0,
+    until: UntilOption = None,
+    silence_days: SilenceOption = None,
+    seed: SeedOption = 0,
+    trials: TrialsOption = None,
+    tune_minutes: MinutesOption = None,
+    study: StudyOption = None,
+    workers: WorkersOption = 1,
+    objectives: ObjectivesOption = Objectives.PROFIT,
     as_json: JsonOption = False,
 ) -> None:
-    """Train on a book, judge beside naive rules and logistic regression, track in MLflow, register a version."""
+    """Train on a book, judge beside its rivals and the champion, track in MLflow, register a version.
+
+    With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
+    """
+    from training.pipeline import prepare
     from training.pipeline import train as train_model
+    from training.printing import show_training
     from training.settings import ChurnRule, Environment, TrainingSettings
     from training.tracking import register
 
+    wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
     tables = read_book(source)
-    rule = ChurnRule(horizon_days, lead_days, silence_days)
+    settings = TrainingSettings(
+        rule=ChurnRule(horizon_days, lead_days, silence_days),
+        until=until,
+        seed=seed,
+        embargo_days=embargo_days,
+        economics=environment.economics,
+    )
     _warn_beyond(tables, until)
+    champion = _champion(environment)
     with progress_bar(as_json) as step:
-        trained = train_model(
-            tables, TrainingSettings(rule=rule, until=until, seed=seed, economics=environment.economics), step
-        )
+        step("computing signals", 0, 1)
+        prepared = prepare(tables, settings)
+        tuning = tuned(prepared[0], settings, environment, wanted, step)
+        settings = settings if tuning is None else tuning.settings
+        trained = train_model(tables, settings, step, champion, prepared)
         step("registering", 0, 1)
-        registered, manifest = register(trained, environment, source)
+        against = None if champion is None else champion.version
+        decision, why = trained.gate.decision, trained.gate.why
+        registered, manifest = register(
+            trained, environment, source, decision, against=against, reason=why, tuning=tuning
+        )
     if as_json:
         verdict = trained.verdict.as_dict()
         emit(
@@ -49,23 +95,41 @@ def train(
                 "model_version": registered.version,
                 "run_id": registered.run_id,
                 "champion": registered.champion,
+                "gate": {"decision": decision, "why": why},
                 "grade": verdict["grade"],
                 "metrics": verdict["metrics"]["model"],
                 "verdict": verdict,
+                "findings": manifest.findings,
                 "rows": manifest.rows,
                 "rounds": manifest.rounds,
                 "weighting": manifest.weighting,
+                "choice": manifest.choice,
                 "slices": [day.isoformat() for day in manifest.slices],
                 "data_fingerprint": manifest.data_fingerprint,
+                "tuning": None if tuning is None else tuning.as_dict(),
             }
         )
         return
-    show_verdict(trained.verdict, f"Judged {trained.judged_how}")
+    show_training(trained)
+    if tuning is not None:
+        say(f"\n{tuning}")
     say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}")
-    figures = ", ".join(f"{name} {figure:.3f}" for name, figure in manifest.weighting_figures.items())
-    say(f"weights: {manifest.weighting}, by plain and revenue-weighted ROC AUC on rolling origins ({figures})")
     say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
-    say(_standing(registered.champion, trained.verdict.grade))
+    say(_standing(registered, trained))
+
+
+def _champion(environment: Environment) -> Bundle | None:
+    """Return the reigning champion; None where there is none, or where it cannot be loaded by this code."""
+    from features.errors import BundleDamaged, NoModel, SignalsDiffer
+    from training.tracking import fetch
+
+    try:
+        return fetch(environment)
+    except NoModel:
+        return None
+    except (BundleDamaged, SignalsDiffer) as error:
+        say(f"warning: the champion cannot be judged beside this model: {error}")
+        return None
 
 
 def _warn_beyond(tables: Tables, until: date | None) -> None:
@@ -79,12 +143,13 @@ def _warn_beyond(tables: Tables, until: date | None) -> None:
         say(f"warning: --until {until} lies beyond the last invoice; whoever has not churned by then counts as staying")
 
 
-def _standing(champion: bool, grade: str | None) -> str:
-    if not champion:
-        return "a candidate: the champion stays as it is"
-    if grade == "D":
-        return "warning: champion because it is the first, though no better than a naive rule (grade D)"
-    return "champion, because it is the first"
+def _standing(registered: Registered, trained: Trained) -> str:
+    if registered.how is None:
+        moved = "; the champion was moved meanwhile" if trained.gate.decision == "won" else ""
+        return f"a candidate: {trained.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
+    if trained.verdict.grade == "D":
+        return f"warning: champion ({registered.how}), though no better than a naive rule (grade D)"
+    return f"champion: {trained.gate.why}"
 
 
 def evaluate(
@@ -97,6 +162,7 @@ def evaluate(
 ) -> None:
     """Judge a model at a date it may or may not have seen, with the same metrics as train."""
     from training.judgement import evaluate_at
+    from training.printing import show_verdict
     from training.settings import Environment
     from training.tracking import fetch
 
@@ -121,51 +187,45 @@ def evaluate(
         say("warning: the model has learnt from labels that were not known at that date; these figures flatter it")
 
 
-ROWS = (
-    ("ROC AUC", "roc_auc"),
-    ("PR AUC", "pr_auc"),
-    ("Brier", "brier"),
-    ("calibration error", "calibration_error"),
-    ("lift at 10 %", "lift_10"),
-    ("lost revenue captured in the top 10 %", "captured_10"),
-    ("ROC AUC, by revenue", "weighted_roc_auc"),
-    ("PR AUC, by revenue", "weighted_pr_auc"),
-    ("Brier, by revenue", "weighted_brier"),
-    ("calibration error, by revenue", "weighted_calibration_error"),
-    ("lift at 10 %, by revenue", "weighted_lift_10"),
-)
+def backtest(
+    source: SourceArgument,
+    origins: Annotated[int, typer.Option(min=1, help="As many as-of dates, where the history has them.")] = 6,
+    horizon_days: HorizonOption = 180,
+    lead_days: LeadOption = 0,
+    embargo_days: EmbargoOption = 0,
+    until: UntilOption = None,
+    silence_days: SilenceOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the model anew at rolling origins from what was known at each, and judge it beside all rivals."""
+    from training.backtest import backtest as run_backtest
+    from training.pipeline import prepare
+    from training.printing import show_backtest
+    from training.settings import ChurnRule, Environment, TrainingSettings
 
-
-def show_verdict(verdict: Verdict, title: str) -> None:
-    """Print the metrics of the model beside every rival's, with the intervals of the two that decide."""
-    from training.baselines import RIVALS
-
-    ours = verdict.metrics["model"]
-    names = list(verdict.metrics)
-    lines = []
-    for label, key in ROWS:
-        figures = [getattr(verdict.metrics[name], key) for name in names]
-        lines.append([label, *("" if figure is None else f"{figure:.3f}" for figure in figures)])
-    table(f"{title}: {', '.join(verdict.as_of)}", ["", *names], lines)
-    say(
-        f"\n{ours.rows:,} rows, {ours.churned:,} churned ({ours.churn_rate:.1%}), "
-        f"{ours.lost_revenue_share:.1%} of the revenue lost"
+    tables = read_book(source)
+    settings = TrainingSettings(
+        rule=ChurnRule(horizon_days, lead_days, silence_days),
+        until=until,
+        seed=seed,
+        embargo_days=embargo_days,
+        economics=Environment().economics,
     )
-    for key, label in (("roc_auc", "ROC AUC"), ("captured_10", "lost revenue captured")):
-        for name, interval in verdict.intervals.items():
-            if name == key or name.removeprefix(f"{key} - ") in {rival.name for rival in RIVALS}:
-                against = "" if name == key else f" against {name.removeprefix(f'{key} - ')}"
-                say(f"  {label}{against}: {_interval(interval, signed=name != key)}")
-
-
-def _interval(interval: Any, signed: bool) -> str:
-    sign = "+" if signed else ""
-    return (
-        f"{interval.value:{sign}.3f} (95 % interval {interval.low:{sign}.3f} to {interval.high:{sign}.3f}, by account)"
-    )
+    _warn_beyond(tables, until)
+    with progress_bar(as_json) as step:
+        step("computing signals", 0, 1)
+        data, _ = prepare(tables, settings)
+        found = run_backtest(data, settings, origins, progress=step)
+    if len(found.origins) < origins:
+        say(f"the history has {len(found.origins)} origins, not {origins}")
+    if as_json:
+        emit(found.as_dict())
+        return
+    show_backtest(found)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this layer's commands to the root."""
-    for command in (train, evaluate):
+    for command in (train, evaluate, backtest):
         app.command()(command)

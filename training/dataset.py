@@ -51,10 +51,19 @@ class Dataset:
         """Revenue of 365 days, not below 0, shape (n,)."""
         return self.matrix.facts["revenue_365d"].to_numpy(float).clip(min=0)
 
+    @property
+    def dates(self) -> list[date]:
+        """As-of dates that occur, oldest first."""
+        return [pd.Timestamp(day).date() for day in np.unique(self.as_of)]
+
+    def rows_on(self, dates: Iterable[date]) -> np.ndarray:
+        """Return the row numbers of those as-of dates."""
+        stamps = np.array([pd.Timestamp(day).to_datetime64() for day in dates], self.as_of.dtype)
+        return np.flatnonzero(np.isin(self.as_of, stamps))
+
     def on(self, dates: Iterable[date]) -> Dataset:
         """Return the rows of those as-of dates."""
-        rows = np.isin(self.as_of, np.array([pd.Timestamp(day).to_datetime64() for day in dates], self.as_of.dtype))
-        return self.take(rows)
+        return self.take(self.rows_on(dates))
 
     def take(self, rows: np.ndarray) -> Dataset:
         """Return the rows of a boolean mask or index array."""

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
-
 from features.errors import InputError
 from features.tables import Tables
-from training.baselines import RIVALS
 from training.bundle import Bundle
-from training.dataset import Dataset, build_dataset
-from training.folds import centre
+from training.dataset import build_dataset
+from training.fitting import Progress, silent
+from training.folds import FORWARD
 from training.labels import check_rule, end_of_data
-from training.model import fit_trees
-from training.pipeline import Progress
-from training.settings import FitSettings, TrainingSettings
-from training.verdict import Verdict, judge_all
+from training.origins import Origin, against, has_both_outcomes
+from training.rivals import CHEAP
+from training.verdict import MODEL, Verdict, judge_all
 
 
 @dataclass(frozen=True)
@@ -28,9 +25,7 @@ class Judgement:
     seen: bool
 
 
-def evaluate_at(
-    tables: Tables, as_of: date, bundle: Bundle, progress: Progress = lambda text, step, steps: None
-) -> Judgement:
+def evaluate_at(tables: Tables, as_of: date, bundle: Bundle, progress: Progress = silent) -> Judgement:
     """Judge a bundle at one as-of date, beside rivals fitted on those of its slices that this book holds.
 
     Raises
@@ -46,26 +41,15 @@ def evaluate_at(
             f"{bundle.rule.reach_days} days, so {end - timedelta(days=bundle.rule.reach_days)} is the latest date"
         )
     progress("computing signals", 0, 3)
+    settings = bundle.settings
     test = build_dataset(tables, [as_of], bundle.rule, bundle.manifest.recorded_since)
-    probabilities = {"model": bundle.calibrator(bundle.trees.margin(test.matrix))}
+    probabilities = {MODEL: bundle.calibrator(bundle.trees.margin(test.matrix))}
     progress("fitting rivals", 1, 3)
-    slices = [day for day in bundle.manifest.slices if day + timedelta(days=bundle.rule.reach_days) <= as_of]
+    slices = [day for day in bundle.manifest.slices if day + timedelta(days=settings.known_after_days) <= as_of]
     if slices:
         learnt = build_dataset(tables, slices, bundle.rule, bundle.manifest.recorded_since)
-        probabilities |= _rivals(learnt, test, bundle)
+        origin = Origin(learnt, test, FORWARD)
+        if has_both_outcomes(origin):
+            probabilities |= against(CHEAP, origin, settings)
     progress("judging", 2, 3)
-    settings = TrainingSettings(rule=bundle.rule, seed=bundle.manifest.settings["seed"])
-    verdict = judge_all(test, probabilities, settings)
-    return Judgement(verdict, len(slices) < len(bundle.manifest.slices))
-
-
-def _rivals(learnt: Dataset, test: Dataset, bundle: Bundle) -> dict[str, np.ndarray]:
-    if not 0 < learnt.churned.sum() < len(learnt):
-        return {}
-    found = {rival.name: rival.fit(learnt)(test.matrix) for rival in RIVALS}
-    if bundle.manifest.weighting != "none":
-        settings = FitSettings(**bundle.manifest.settings["fit"])
-        plain = fit_trees(learnt, settings, bundle.manifest.settings["seed"], bundle.manifest.rounds, "none")
-        calibrate = bundle.calibrator.around(centre(plain, learnt) - bundle.manifest.centre)
-        found["LightGBM, weights: none"] = calibrate(plain.margin(test.matrix))
-    return found
+    return Judgement(judge_all(test, probabilities, settings), len(slices) < len(bundle.manifest.slices))

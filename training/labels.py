@@ -1,6 +1,7 @@
 """Labels: who churned in [as_of + lead, as_of + lead + horizon), and which as-of dates are mature enough to tell.
 
-Maturity is decided by date, never by outcome: the whole window must lie before the end of the data.
+Maturity is decided by date, never by outcome: the whole window must lie before the end of the data. Beside whether an
+account churned: after how many days it did, and what it was invoiced in the window.
 """
 
 from __future__ import annotations
@@ -48,6 +49,62 @@ def labels(tables: Tables, spine: ir.Table, rule: ChurnRule) -> pd.DataFrame:
     found = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
     found = found.assign(as_of=pd.to_datetime(found["as_of"]), churned=found["churned"].astype(bool))
     return found.sort_values(KEYS, ignore_index=True)
+
+
+def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
+    """Return after how many days each customer of a spine churned, as far as was known at `end`.
+
+    Parameters
+    ----------
+    end : date
+        Exclusive: whoever churns on it or later has not churned yet.
+
+    Returns
+    -------
+    DataFrame
+        account_id, as_of (datetime64) and days (float, 0 or more; NaN without a churn before `end`), sorted by both
+        keys.
+
+    Raises
+    ------
+    InputError
+        When there is no churns table: silence has no day on which it begins to be a churn.
+    """
+    if "churns" in tables.missing:
+        raise InputError("there is no churns table: the days to a churn are known from it alone, not from silence")
+    churns = tables["churns"].filter(lambda t: t.churned_on < end).select("account_id", "churned_on")
+    joined = spine.left_join(churns, "account_id").select(*KEYS, "churned_on")
+    found = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
+    return _sorted(found.astype({"days": "float64"}))
+
+
+def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.DataFrame:
+    """Return the sum invoiced to each account of a spine in [as_of + first_day, as_of + first_day + days).
+
+    Parameters
+    ----------
+    first_day : int
+        Days from as_of to the first day that counts; below 0 it lies before as_of.
+    days : int
+        Length of the window, 1 or more.
+
+    Returns
+    -------
+    DataFrame
+        account_id, as_of (datetime64) and revenue (float, currency; credit notes deducted, 0 without an invoice),
+        sorted by both keys.
+    """
+    invoices = tables["invoices"].select("account_id", "invoiced_on", "amount")
+    joined = spine.inner_join(invoices, "account_id").select(*KEYS, "invoiced_on", "amount")
+    after = _days_after(joined, joined.invoiced_on)
+    inside = joined.filter((after >= first_day) & (after < first_day + days))
+    sums = inside.group_by(KEYS).aggregate(revenue=inside.amount.sum())
+    found = spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, "revenue").execute()
+    return _sorted(found.assign(revenue=found["revenue"].fillna(0.0)))
+
+
+def _sorted(found: pd.DataFrame) -> pd.DataFrame:
+    return found.assign(as_of=found["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
 
 
 def _left(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:

@@ -1,12 +1,14 @@
 """The model: gradient-boosted trees on signals, weighted by revenue, that have met every table missing.
 
-LightGBM scores a null it never met in training as a 0. So a sample of the rows is copied with each table removed, and
-once with all optional ones removed, the copies sharing the weight of their original: the total weight is unchanged.
+LightGBM scores a null it never met in training as a 0. So a small share of the rows is learnt from with one table
+removed, another share for each table, and one with all optional tables removed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import lightgbm
 import numpy as np
@@ -16,8 +18,8 @@ from features.matrix import Matrix, needing
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
 from training.dataset import Dataset
-from training.settings import FitSettings
-from training.weights import SCHEMES
+from training.settings import Economics, FitSettings
+from training.weights import SCHEMES, forgone_profit, without_giants
 
 #: A category of text counts as one of its own when it holds this share of the rows; rarer ones are null.
 LEAST_SHARE = 0.02
@@ -25,25 +27,24 @@ LEAST_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Encoder:
-    """Signals -> the numbers trees split on: text becomes the index of its category, or null when never met."""
+    """Columns -> the numbers trees split on: text becomes the index of its category, or null when never met."""
 
     categories: dict[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, matrix: Matrix) -> Encoder:
-        """Learn the categories of the text signals, the most frequent first; rare ones would be learnt by heart."""
+    def of(cls, frame: pd.DataFrame, text: Iterable[str]) -> Encoder:
+        """Learn the categories of the text columns, the most frequent first; rare ones would be learnt by heart."""
         found = {}
-        for item in all_signals():
-            if item.is_text:
-                counts = matrix.signals[item.name].value_counts()
-                frequent = counts[counts >= LEAST_SHARE * len(matrix)]
-                found[item.name] = tuple(sorted(map(str, frequent.index), key=lambda name: (-counts[name], name)))
+        for name in text:
+            counts = frame[name].value_counts()
+            frequent = counts[counts >= LEAST_SHARE * len(frame)]
+            found[name] = tuple(sorted(map(str, frequent.index), key=lambda level: (-counts[level], level)))
         return cls(found)
 
-    def encode(self, matrix: Matrix) -> np.ndarray:
-        """Return the float64 array of shape (rows, signals), nulls as NaN."""
+    def encode(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the float64 array of shape (rows, columns), nulls as NaN."""
         columns = []
-        for name, column in matrix.signals.items():
+        for name, column in frame.items():
             if name in self.categories:
                 codes = pd.Index(self.categories[str(name)], dtype=object).get_indexer(pd.Index(column)).astype(float)
                 columns.append(np.where(codes < 0, np.nan, codes))
@@ -61,11 +62,30 @@ class Trees:
 
     def margin(self, matrix: Matrix, rounds: int | None = None) -> np.ndarray:
         """Return the log-odds margin, shape (rows,), after so many rounds (default: all)."""
-        encoded = self.encoder.encode(matrix)
+        return self.margin_of(self.encoder.encode(matrix.signals), rounds)
+
+    def margin_of(self, encoded: np.ndarray, rounds: int | None = None) -> np.ndarray:
+        """Return the margin of rows encoded before, shape (rows,)."""
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_iteration=rounds or -1))
 
+    def margins_after(self, encoded: np.ndarray, rounds: Sequence[int]) -> np.ndarray:
+        """Return the margins of rows encoded before after each of rising numbers of rounds, shape (steps, rows)."""
+        steps = []
+        for before, after in pairwise((0, *rounds)):
+            more = after - before
+            grown = self.booster.predict(encoded, raw_score=True, start_iteration=before, num_iteration=more)
+            steps.append(np.asarray(grown) if more else np.zeros(len(encoded)))
+        return np.cumsum(steps, axis=0)
 
-def fit_trees(data: Dataset, settings: FitSettings, seed: int, rounds: int, weighting: str) -> Trees:
+
+def fit_trees(
+    data: Dataset,
+    settings: FitSettings,
+    seed: int,
+    rounds: int,
+    weighting: str,
+    economics: Economics = Economics(),  # noqa: B008 (frozen)
+) -> Trees:
     """Fit trees on a dataset.
 
     Parameters
@@ -74,47 +94,73 @@ def fit_trees(data: Dataset, settings: FitSettings, seed: int, rounds: int, weig
         Number of boosting rounds, fixed.
     weighting : str
         A scheme of `training.weights.SCHEMES`.
+    economics : Economics
+        Read by the schemes whose objective is profit.
     """
-    encoder = Encoder.of(data.matrix)
-    weight = SCHEMES[weighting](data.matrix.value)
-    rows, churned, weights = with_tables_removed(data, weight, settings.copies_share, seed, encoder)
-    names = [item.name for item in all_signals()]
+    signals = all_signals()
+    encoder = Encoder.of(data.matrix.signals, [item.name for item in signals if item.is_text])
+    rows = with_tables_removed(encoder.encode(data.matrix.signals), settings.removed_share, seed)
+    weight = without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
+    directions = {item.name: item.monotone for item in signals}
+    booster = grow(rows, data.churned, weight, directions, encoder, settings, seed, rounds, weighting, economics)
+    return Trees(booster, encoder)
+
+
+def grow(
+    rows: np.ndarray,
+    churned: np.ndarray,
+    weight: np.ndarray,
+    directions: Mapping[str, int],
+    encoder: Encoder,
+    settings: FitSettings,
+    seed: int,
+    rounds: int,
+    weighting: str,
+    economics: Economics,
+) -> lightgbm.Booster:
+    """Grow the trees on any encoded matrix.
+
+    Parameters
+    ----------
+    rows : float array of shape (n, columns)
+    churned, weight : arrays of shape (n,)
+    directions : mapping of column to +1, -1 or 0
+        In the order of the columns: whether risk may only rise, only fall, or either with it.
+    """
+    names = list(directions)
     train = lightgbm.Dataset(
         rows,
         churned,
-        weight=weights,
+        weight=None if SCHEMES[weighting].for_profit else weight,
         feature_name=names,
         categorical_feature=[name for name in names if name in encoder.categories],
         free_raw_data=True,
     )
     parameters = settings.parameters(seed)
-    parameters["min_data_in_leaf"] = max(5, min(settings.min_data_in_leaf, len(data) // 50))
+    parameters["min_data_in_leaf"] = max(5, min(settings.min_data_in_leaf, len(rows) // 50))
     if settings.monotone:
-        parameters["monotone_constraints"] = [item.monotone for item in all_signals()]
-    return Trees(lightgbm.train(parameters, train, num_boost_round=rounds), encoder)
+        parameters["monotone_constraints"] = list(directions.values())
+    if SCHEMES[weighting].for_profit:
+        loss = forgone_profit(churned, weight, economics)
+        parameters["objective"] = lambda margin, _: loss(margin)
+        train.set_init_score(np.full(len(rows), np.log(churned.mean() / (1 - churned.mean()))))
+    return lightgbm.train(parameters, train, num_boost_round=rounds)
 
 
-def with_tables_removed(
-    data: Dataset, weight: np.ndarray, share: float, seed: int, encoder: Encoder
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return encoded rows, labels and weights with the copies appended; the total weight is that of `weight`.
+def with_tables_removed(encoded: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return a copy of encoded rows, of a `share` of which each history table is removed, other rows for each.
 
-    Copies are made for each history table (invoices too, so that an account without any is no stranger), and for all
-    optional tables at once, which is what a CRM that only sends invoices will ask about; of each at least one.
+    Invoices too are removed from some, so that an account without any is no stranger; and from some all optional
+    tables at once, which is what a CRM that only sends invoices will ask about. Of each at least one row, for any
+    share above 0.
     """
+    if share <= 0:
+        return encoded
     removals = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
     removals.append(np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0))
-    rng = np.random.default_rng(seed)
-    encoded = encoder.encode(data.matrix)
-    blocks, picks = [encoded], [np.arange(len(data))]
-    for unknown in removals:
-        pick = np.flatnonzero(rng.random(len(data)) < share)
-        if share > 0 and not len(pick):
-            pick = rng.integers(len(data), size=1)
-        block = encoded[pick]
-        block[:, unknown] = np.nan
-        blocks.append(block)
-        picks.append(pick)
-    origin = np.concatenate(picks)
-    copies = np.bincount(origin, minlength=len(data))
-    return np.vstack(blocks), data.churned[origin], (weight / copies)[origin]
+    count = max(1, round(share * len(encoded)))
+    drawn = np.resize(np.random.default_rng(seed).permutation(len(encoded)), count * len(removals))
+    removed = encoded.copy()
+    for unknown, rows in zip(removals, np.split(drawn, len(removals)), strict=True):
+        removed[np.ix_(rows, np.flatnonzero(unknown))] = np.nan
+    return removed

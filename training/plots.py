@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from features.signal import all_signals
 from training.pipeline import Judged, Trained
+from training.verdict import MODEL
 
 BINS, SHAP_ROWS, SHAP_SIGNALS = 10, 2000, 20
 INK, ACCENT, MUTED = "#1f2933", "#0b6e6e", "#9aa5b1"
@@ -62,13 +63,12 @@ def _calibration(probability: np.ndarray, churned: np.ndarray) -> Figure:
 
 def _gain(judged: Judged) -> Figure:
     figure, axes = _axes("Lost revenue caught", "share of accounts contacted", "share of the lost revenue")
-    revenue = judged.data.revenue
-    lost = revenue * judged.data.churned
+    lost = judged.data.revenue * judged.data.churned
     share = np.arange(1, len(lost) + 1) / len(lost)
     for name, probability in judged.probabilities.items():
-        order = np.argsort(-probability * revenue, kind="stable")
+        order = np.argsort(-probability * judged.data.revenue, kind="stable")
         caught = np.cumsum(lost[order]) / max(lost.sum(), 1e-12)
-        ours = name == "model"
+        ours = name == MODEL
         axes.plot(share, caught, label=name, linewidth=2.2 if ours else 1, color=ACCENT if ours else None)
     axes.axvline(0.10, color=MUTED, linewidth=0.8, linestyle=":")
     axes.legend(frameon=False)
@@ -86,7 +86,7 @@ def _shap_summary(trained: Trained, path: Path) -> None:
     latest = trained.data.take(trained.data.as_of == trained.data.as_of.max())
     rng = np.random.default_rng(trained.settings.seed)
     pick = rng.permutation(len(latest))[:SHAP_ROWS]
-    encoded = trained.trees.encoder.encode(latest.take(pick).matrix)
+    encoded = trained.trees.encoder.encode(latest.take(pick).matrix.signals)
     values = np.asarray(trained.trees.booster.predict(encoded, pred_contrib=True))[:, :-1]
     known = ~np.isnan(encoded).all(axis=0)
     labels = np.array([item.en for item in all_signals()])[known]

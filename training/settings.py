@@ -42,6 +42,14 @@ class Economics:
     contact_cost: float = 15.0
     capacity: float = 0.10
 
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        shares = ("success_rate", "incentive_share", "capacity")
+        wrong = [f"{name}={getattr(self, name)}" for name in shares if not 0 <= getattr(self, name) <= 1]
+        if wrong or not self.contact_cost >= 0:
+            wrong += [] if self.contact_cost >= 0 else [f"contact_cost={self.contact_cost}"]
+            raise ValueError(f"economics: {', '.join(wrong)}; shares lie in 0 to 1, a cost is 0 or more")
+
 
 class Environment(BaseSettings):
     """Where things are kept, from `CHURN_RISK_*` variables or `churn-risk.toml` in the working directory."""
@@ -52,6 +60,7 @@ class Environment(BaseSettings):
 
     home: Path = Path(".churn-risk")
     store_url: str | None = None
+    study_url: str | None = None
     timezone: str = "Europe/Berlin"
     bundle: Path | None = None
     economics: Economics = Economics()
@@ -107,15 +116,18 @@ class FitSettings:
 
     learning_rate: float = 0.05
     num_leaves: int = 8
+    #: Greatest depth of a tree; -1 is none but what the leaves allow.
+    max_depth: int = -1
     min_data_in_leaf: int = 100
-    feature_fraction: float = 0.4
+    feature_fraction: float = 1.0
+    feature_fraction_bynode: float = 0.3
     bagging_fraction: float = 0.7
     lambda_l2: float = 10.0
     max_bin: int = 63
     max_rounds: int = 240
     monotone: bool = True
-    #: Share of the rows copied with each optional table removed, and once with all of them removed.
-    copies_share: float = 0.05
+    #: Share of the rows that are learnt from without a table, for each table, and once without all optional ones.
+    removed_share: float = 0.015
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """Return LightGBM's parameters: reproducible to the letter for a seed."""
@@ -123,8 +135,10 @@ class FitSettings:
             "objective": "binary",
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
+            "max_depth": self.max_depth,
             "min_data_in_leaf": self.min_data_in_leaf,
             "feature_fraction": self.feature_fraction,
+            "feature_fraction_bynode": self.feature_fraction_bynode,
             "bagging_fraction": self.bagging_fraction,
             "bagging_freq": 1,
             "lambda_l2": self.lambda_l2,
@@ -150,7 +164,25 @@ class TrainingSettings:
     slice_days: int = 30
     least_slices: int = 12
     min_history_days: int = 60
+    #: Days after a label's window until its records have all arrived.
+    embargo_days: int = 0
     folds: int = 4
     bootstraps: int = 200
+    #: Learn from every so-manieth as-of date, back from the latest; all are still judged.
+    every: int = 1
+    #: Learn only from as-of dates in so many days up to the latest; None: from all.
+    window_days: int | None = None
+    #: The weighting scheme, where it is settled; None: chosen on rolling origins.
+    weighting: str | None = None
     fit: FitSettings = field(default_factory=FitSettings)
     economics: Economics = field(default_factory=Economics)
+
+    def __post_init__(self) -> None:
+        """Refuse to learn from less than one date."""
+        if self.every < 1 or (self.window_days is not None and self.window_days < 1):
+            raise ValueError(f"every={self.every} and window_days={self.window_days} must be 1 or more")
+
+    @property
+    def known_after_days(self) -> int:
+        """Days after an as-of date until its labels are known: the rule's reach and the embargo."""
+        return self.rule.reach_days + self.embargo_days

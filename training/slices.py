@@ -10,8 +10,6 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from training.settings import ChurnRule
-
 
 @dataclass(frozen=True)
 class Fold:
@@ -24,7 +22,7 @@ class Fold:
 SHORTEST_STEP = 7
 
 
-def slice_dates(first: date, end: date, rule: ChurnRule, step_days: int, least: int = 1) -> list[date]:
+def slice_dates(first: date, end: date, known_after_days: int, step_days: int, least: int = 1) -> list[date]:
     """Return as-of dates, oldest first, `step_days` apart back from the last mature one.
 
     A short history is cut more finely: the step is halved while there are fewer than `least` dates, down to a week.
@@ -34,21 +32,35 @@ def slice_dates(first: date, end: date, rule: ChurnRule, step_days: int, least: 
     first : date
         No as-of date before it.
     end : date
-        End of the data, exclusive: the last as-of date is `end` less the rule's reach.
+        End of the data, exclusive.
+    known_after_days : int
+        Days from an as-of date until its labels are known: the last as-of date is `end` less these.
     """
-    while step_days // 2 >= SHORTEST_STEP and 0 < (end - first).days - rule.reach_days < step_days * (least - 1):
+    while step_days // 2 >= SHORTEST_STEP and 0 < (end - first).days - known_after_days < step_days * (least - 1):
         step_days //= 2
-    last = end - timedelta(days=rule.reach_days)
+    last = end - timedelta(days=known_after_days)
     count = (last - first).days // step_days + 1 if last >= first else 0
     return [last - timedelta(days=step_days * back) for back in reversed(range(count))]
 
 
-def forward_folds(dates: list[date], rule: ChurnRule, folds: int) -> list[Fold]:
+def thinned(dates: list[date], every: int = 1, window_days: int | None = None) -> list[date]:
+    """Return the dates of the latest `window_days`, and of these every so-manieth, back from the latest one.
+
+    Examples
+    --------
+    >>> [day.month for day in thinned([date(2025, month, 1) for month in range(1, 10)], every=3, window_days=150)]
+    [6, 9]
+    """
+    kept = [day for day in dates if window_days is None or day > dates[-1] - timedelta(days=window_days)]
+    return kept[::-1][::every][::-1]
+
+
+def forward_folds(dates: list[date], known_after_days: int, folds: int) -> list[Fold]:
     """Return up to `folds` forward-chained folds: each judged on later dates than it learns from, purged.
 
     Every date that has a purged predecessor is judged exactly once; the folds are consecutive blocks of such dates.
     """
-    reach = timedelta(days=rule.reach_days)
+    reach = timedelta(days=known_after_days)
     judged = [day for day in dates if day - reach >= dates[0]]
     blocks = [block for block in np.array_split(np.arange(len(judged)), folds) if len(block)]
     made = []

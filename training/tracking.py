@@ -1,64 +1,65 @@
-"""Runs and versions in MLflow: the only importer of MLflow.
+"""Runs and versions in MLflow: connecting, registering, fetching.
 
 Default: an SQLite file and an artefact folder under `CHURN_RISK_HOME`; a server when `MLFLOW_TRACKING_URI` names one.
 (When that names a database instead, the artefacts still go under the home folder.)
 A version is made in one order, so that a crash leaves the champion as it was: the run with everything in it, then the
-registered version, then, and only then, the alias.
+registered version, its model card, then, and only then, the alias.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version as installed
 from io import StringIO
 from pathlib import Path
-from subprocess import CalledProcessError, run
-from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature, infer_signature
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema, TensorSpec
 
-from features.errors import NoModel
-from features.signal import all_signals
+from features.errors import BundleDamaged, NoModel
 from training.bundle import Bundle, Manifest, load_bundle, stamp_version, write_bundle
+from training.champion import ABSENT, FIRST, GATE, current, current_version, move_champion
 from training.pipeline import Trained
 from training.plots import draw_plots
-from training.settings import CHAMPION, MODEL_NAME, Environment
-from training.verdict import MODEL
+from training.runs import code_version, log_card, log_files, log_model, log_run, log_tuning, write_judged
+from training.settings import MODEL_NAME, Environment
+from training.tuning import Tuning
 
-#: What MLflow says when there is no such model, version or alias; anything else is a failure, not an absence.
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-#: What the logged model's code imports.
-REQUIRED = (
-    "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-settings",
-    "scikit-learn", "scipy", "sqlglot",
-)  # fmt: skip
-ROOT = Path(__file__).parent.parent
-PYFUNC = Path(__file__).with_name("pyfunc.py")
+SQLITE = "sqlite:///"
 #: Addresses behind which no server keeps the artefacts: they go under the home folder.
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
+#: What the gate may have said of a version; 'first' where there was no champion to beat.
+WON, LOST, UNDECIDED = "won", "lost", "undecided"
+DECISIONS = (WON, LOST, UNDECIDED, FIRST)
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A version in the registry and whether it is the champion now."""
+    """A version that was registered just now.
+
+    Attributes
+    ----------
+    version, run_id : str
+    champion : bool
+        Whether it became the champion.
+    tracking_uri : str
+        Where it is kept.
+    how : 'first', 'gate' or None
+        How it became the champion.
+    """
 
     version: str
     run_id: str
     champion: bool
     tracking_uri: str
+    how: str | None = None
 
 
 def tracking_uri(environment: Environment) -> str:
@@ -67,18 +68,23 @@ def tracking_uri(environment: Environment) -> str:
 
 
 @contextmanager
-def connected(environment: Environment) -> Iterator[MlflowClient]:
-    """Point MLflow at the environment's store for the length of a block, and yield a client.
+def connected(environment: Environment, reading: bool = False) -> Iterator[MlflowClient]:
+    """Point MLflow at the environment's store for the length of a block, and yield a client; blocks do not nest.
 
-    MLflow keeps addresses in the process environment too, and makes `./mlruns` for a database unless told where
-    artefacts go; all of it is put back afterwards.
+    With `reading`, an SQLite file that is not there is not made: NoModel is raised instead.
+
+    MLflow keeps addresses in the process environment too, makes `./mlruns` for a database unless told where artefacts
+    go, and prints a server's addresses where results go; all of it is put back afterwards.
     """
     uri = tracking_uri(environment)
+    if reading and uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        raise NoModel(f"there is no model yet: run `churn-risk train SOURCE` first ({uri})")
     environment.home.mkdir(parents=True, exist_ok=True)
     wanted = {
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_REGISTRY_URI": uri,
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     if uri.startswith(DATABASES):
@@ -104,24 +110,75 @@ def _artifacts(environment: Environment) -> str:
     return (environment.home.absolute() / "mlruns").as_uri()
 
 
-def register(trained: Trained, environment: Environment, source: str) -> tuple[Registered, Manifest]:
-    """Log a run with everything that is to be known of it, register the version, make the first one champion."""
+def register(
+    trained: Trained,
+    environment: Environment,
+    source: str,
+    gate: str | None = None,
+    *,
+    against: str | None = None,
+    reason: str = "",
+    tuning: Tuning | None = None,
+) -> tuple[Registered, Manifest]:
+    """Log a run with everything that is to be known of it, register the version, and make it champion if it may be.
+
+    The first version becomes champion whatever its grade; a later one when the gate says 'won' and the champion is
+    still the one it won against.
+
+    Parameters
+    ----------
+    gate : 'won', 'lost', 'undecided', 'first' or None
+        What the gate said, kept as the version's tag `gate`; None where nobody asked it.
+    against : str, optional
+        The champion's version that the gate judged beside; by default the champion now.
+    reason : str
+        Why the gate moves the alias, in one sentence, for the record.
+    tuning : Tuning, optional
+        What the run's settings came from; its trials become runs nested in this one.
+    """
+    if gate is not None and gate not in DECISIONS:
+        raise ValueError(f"gate={gate!r} is none of {', '.join(DECISIONS)}")
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
         manifest = write_bundle(folder, trained, datetime.now(UTC).isoformat(timespec="seconds"), code_version())
         plots = draw_plots(trained, Path(scratch) / "plots")
         with mlflow.start_run(experiment_id=_experiment(client, environment)) as active:
-            _log_run(trained, manifest, source)
-            for plot in plots:
-                mlflow.log_artifact(str(plot), "plots")
-            model = _log_model(trained, folder)
+            log_run(trained, manifest, source)
+            log_files(plots, write_judged(trained.judged, Path(scratch)))
+            model = log_model(trained, folder)
+            if tuning is not None:
+                log_tuning(client, active, tuning)
+        champion = current_version(client)
+        gate = _kept(gate, champion)
         with redirect_stderr(StringIO()):
-            made = mlflow.register_model(model.model_uri, MODEL_NAME)
-        first = _aliased(client) is None
-        if first:
-            client.set_registered_model_alias(MODEL_NAME, CHAMPION, made.version)
-        return Registered(str(made.version), active.info.run_id, first, tracking_uri(environment)), manifest
+            made = mlflow.register_model(model, MODEL_NAME, tags={} if gate is None else {"gate": gate})
+        log_card(client, active.info.run_id, str(made.version), manifest)
+        how = _enter(client, environment, str(made.version), gate, champion if against is None else against, reason)
+        kept = Registered(str(made.version), active.info.run_id, how is not None, tracking_uri(environment), how)
+        return kept, manifest
+
+
+def _kept(gate: str | None, champion: str | None) -> str | None:
+    """Return 'first' where there is no champion, and only there: one that could not be judged beside is undecided."""
+    if champion is None:
+        return FIRST
+    return UNDECIDED if gate == FIRST else gate
+
+
+def _enter(
+    client: MlflowClient, environment: Environment, version: str, gate: str | None, against: str | None, reason: str
+) -> str | None:
+    """Make a new version the champion where it may be; return how, None where it stays a candidate."""
+    if current(client) is None:
+        move = move_champion(
+            client, environment.home, version, expected=None, how=FIRST, reason="there was no champion"
+        )
+    elif gate == WON:
+        move = move_champion(client, environment.home, version, expected=against, how=GATE, reason=reason)
+    else:
+        move = None
+    return None if move is None else move.how
 
 
 def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
@@ -131,12 +188,14 @@ def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
     ------
     NoModel
         When there is no such version, or none at all.
+    BundleDamaged
+        When the registry has the version, but its files are not there.
     """
-    with connected(environment) as client:
-        found = _version(client, version)
+    with connected(environment, reading=True) as client:
+        found = version_of(client, version)
         folder = environment.home / "bundles" / f"{found.run_id}-{found.version}"
         if not folder.is_dir():
-            _download(client, found, folder)
+            download(client, found, folder)
     return folder
 
 
@@ -145,11 +204,23 @@ def fetch(environment: Environment, version: str | None = None) -> Bundle:
     return load_bundle(fetch_bundle(environment, version))
 
 
-def _download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
+def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
+    """Fetch the registry's copy of a version's bundle, all at once, into a folder that is not there yet.
+
+    Raises
+    ------
+    BundleDamaged
+        When the registry has the version, but its files are not there.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        uri = client.get_model_version_download_uri(MODEL_NAME, found.version)
-        local = Path(mlflow.artifacts.download_artifacts(f"{uri}/artifacts/bundle", dst_path=scratch))
+        uri = f"{client.get_model_version_download_uri(MODEL_NAME, found.version)}/artifacts/bundle"
+        try:
+            local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
+        except (MlflowException, OSError) as error:
+            raise BundleDamaged(
+                f"version {found.version}: its bundle cannot be fetched from {uri} ({error})"
+            ) from error
         stamp_version(local, str(found.version))
         try:
             local.rename(folder)
@@ -158,9 +229,10 @@ def _download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
                 raise
 
 
-def _version(client: MlflowClient, version: str | None) -> ModelVersion:
+def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
+    """Return a version, by default the champion, as MLflow has it; raises NoModel where there is none."""
     if version is None:
-        champion = _aliased(client)
+        champion = current(client)
         if champion is None:
             raise NoModel(
                 f"there is no champion yet: run `churn-risk train SOURCE` first ({mlflow.get_tracking_uri()})"
@@ -174,15 +246,6 @@ def _version(client: MlflowClient, version: str | None) -> ModelVersion:
         raise NoModel(f"there is no version {version!r} of {MODEL_NAME} in {mlflow.get_tracking_uri()}") from error
 
 
-def _aliased(client: MlflowClient) -> ModelVersion | None:
-    try:
-        return client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
-    except MlflowException as error:
-        if error.error_code not in ABSENT:
-            raise
-        return None
-
-
 def _experiment(client: MlflowClient, environment: Environment) -> str:
     found = client.get_experiment_by_name(MODEL_NAME)
     if found is not None:
@@ -190,75 +253,3 @@ def _experiment(client: MlflowClient, environment: Environment) -> str:
     local = "_MLFLOW_SERVER_ARTIFACT_ROOT" in os.environ
     artifacts = _artifacts(environment) if local else None
     return str(client.create_experiment(MODEL_NAME, artifact_location=artifacts))
-
-
-def _log_run(trained: Trained, manifest: Manifest, source: str) -> None:
-    settings = asdict(trained.settings)
-    flat = {
-        f"{group}.{name}": value for group in ("rule", "fit", "economics") for name, value in settings[group].items()
-    }
-    flat |= {name: value for name, value in settings.items() if not isinstance(value, dict)}
-    mlflow.log_params(
-        {
-            **flat,
-            "rounds": trained.choice.rounds,
-            "weighting": trained.choice.weighting,
-            "rows": len(trained.data),
-            "judged": trained.judged_how,
-        }
-    )
-    mlflow.set_tags(
-        {
-            "source": source,
-            "code_version": manifest.code_version,
-            "data_fingerprint": manifest.data_fingerprint,
-            "grade": trained.verdict.grade,
-        }
-    )
-    for name, metrics in trained.verdict.metrics.items():
-        prefix = "" if name == MODEL else f"{name.replace(', ', ' ').replace(':', '')}/"
-        mlflow.log_metrics({f"{prefix}{key}": value for key, value in metrics.as_dict().items() if value is not None})
-    mlflow.log_dict(trained.verdict.as_dict(), "verdict.json")
-    mlflow.log_dict({"signals": [_described(item) for item in all_signals()]}, "signals.json")
-
-
-def _described(item: Any) -> dict[str, Any]:
-    keys = ("name", "theme", "unit", "en", "de", "riskier", "actionable", "needs", "history_days")
-    return {key: getattr(item, key) for key in keys}
-
-
-def _log_model(trained: Trained, bundle: Path) -> Any:
-    example = trained.data.matrix.signals.tail(3).reset_index(drop=True)
-    probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(_last(trained, 3))))
-    output = pd.DataFrame({"churn_probability": probability})
-    numeric = example.astype({item.name: "str" if item.is_text else "float64" for item in all_signals()})
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec("string" if item.is_text else "double", item.name, required=False) for item in all_signals()
-    ]
-    return mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(PYFUNC),
-        artifacts={"bundle": str(bundle)},
-        code_paths=[str(ROOT / "features"), str(ROOT / "training")],
-        signature=ModelSignature(Schema(columns), infer_signature(numeric, output).outputs),
-        input_example=numeric,
-        pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
-    )
-
-
-def _last(trained: Trained, count: int) -> Any:
-    return pd.RangeIndex(len(trained.data)).to_numpy()[-count:]
-
-
-def code_version() -> str:
-    """Return the package's version, with the git commit, and whether the code was changed since, in a checkout."""
-    version = installed("churn-risk")
-    git = shutil.which("git")
-    if git is None or not (ROOT / ".git").exists():
-        return version
-    try:
-        found = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
-    except CalledProcessError:
-        return version
-    changed = run([git, "diff", "--quiet", "HEAD", "--", "*.py", "*.toml", "*.lock"], cwd=ROOT, check=False).returncode
-    return f"{version}+{found.stdout.strip()}{'-dirty' if changed else ''}"

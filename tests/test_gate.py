@@ -1,0 +1,91 @@
+"""The gate: the champion moves only on a win beyond chance, and is itself judged on nothing it had seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from training.bootstrap import Interval
+from training.bundle import Bundle
+from training.origins import Origin, latest_origin
+from training.pipeline import Trained
+from training.reigning import reigning_probability
+from training.settings import ChurnRule
+from training.verdict import REIGNING, Verdict, gate, grade
+
+BETTER, WORSE, EVEN = Interval(0.02, 0.01, 0.03), Interval(-0.02, -0.03, -0.01), Interval(0.01, -0.01, 0.03)
+
+
+def verdict(roc_auc: Interval | None, profit: Interval | None) -> Verdict:
+    found = {f"roc_auc - {REIGNING}": roc_auc, f"profit_at_capacity - {REIGNING}": profit}
+    return Verdict((), {}, {name: interval for name, interval in found.items() if interval is not None}, None)
+
+
+@pytest.mark.parametrize(
+    ("roc_auc", "profit", "decision"),
+    [
+        (BETTER, BETTER, "won"),
+        (BETTER, EVEN, "won"),
+        (EVEN, BETTER, "won"),
+        (EVEN, EVEN, "undecided"),
+        (BETTER, WORSE, "lost"),
+        (WORSE, BETTER, "lost"),
+        (WORSE, EVEN, "lost"),
+        (None, None, "undecided"),
+    ],
+)
+def test_decisions(roc_auc: Interval | None, profit: Interval | None, decision: str) -> None:
+    found = gate(verdict(roc_auc, profit))
+    assert found.decision == decision
+    assert found.why
+
+
+def test_against_itself_nothing_is_won(trained: Trained) -> None:
+    nothing = Interval(0.0, 0.0, 0.0)
+    assert gate(verdict(nothing, nothing)).decision == "undecided"
+
+
+def test_behind_the_champion_no_better_than_c(trained: Trained) -> None:
+    rules = [name for name in trained.verdict.metrics if name.endswith(" alone")]
+    found = {f"roc_auc - {name}": Interval(0.2, 0.1, 0.3) for name in rules}
+    found |= {f"captured_10 - {name}": Interval(0.1, -0.1, 0.3) for name in rules}
+    assert grade(trained.verdict.metrics, found) == "A"
+    assert grade(trained.verdict.metrics, found | {f"roc_auc - {REIGNING}": WORSE}) == "C"
+    assert grade(trained.verdict.metrics, found | {f"roc_auc - {REIGNING}": EVEN}) == "A"
+
+
+@pytest.fixture(scope="module")
+def origin(trained: Trained) -> Origin:
+    return latest_origin(trained.data, trained.settings)
+
+
+def having_learnt(bundle: Bundle, slices: list) -> Bundle:
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"slices": slices}))
+
+
+def test_a_champion_from_before_is_judged_as_it_stands(bundle: Bundle, trained: Trained, origin: Origin) -> None:
+    before = [min(origin.test.dates) - timedelta(days=180)]
+    found = reigning_probability(having_learnt(bundle, before), origin, trained.settings)
+    assert found is not None
+    assert (found == bundle.calibrator(bundle.trees.margin(origin.test.matrix))).all()
+
+
+def test_a_champion_that_knows_the_outcomes_is_made_again_without_them(
+    bundle: Bundle, trained: Trained, origin: Origin
+) -> None:
+    """One day of a label is enough; what is made again does not read the outcomes judged by."""
+    late = having_learnt(bundle, [min(origin.test.dates) - timedelta(days=179)])
+    found = reigning_probability(late, origin, trained.settings)
+    assert found is not None
+    stands = bundle.calibrator(bundle.trees.margin(origin.test.matrix))
+    assert (found != stands).any()
+    flipped = Origin(origin.learnt, replace(origin.test, churned=~origin.test.churned), origin.how)
+    assert (reigning_probability(late, flipped, trained.settings) == found).all()
+    assert np.corrcoef(found, stands)[0, 1] > 0.5
+
+
+def test_a_champion_of_another_rule_cannot_be_judged(bundle: Bundle, trained: Trained, origin: Origin) -> None:
+    assert reigning_probability(replace(bundle, rule=ChurnRule(horizon_days=90)), origin, trained.settings) is None

@@ -1,0 +1,82 @@
+"""Figures as the card writes them: a typographic minus, thousands separated, a dash for what is not known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from training.bootstrap import Interval
+
+DASH, MINUS, NBSP = "\u2013", "\u2212", "\u00a0"
+
+
+def number(value: float | None, form: str, signed: bool = False) -> str:
+    """Return a number in a format of Python's, or a dash for none.
+
+    Examples
+    --------
+    >>> number(-1234.5, ",.0f"), number(0.04, ".3f", signed=True), number(None, ".3f")
+    ('−1,234', '+0.040', '–')
+    """
+    if not is_known(value):
+        return DASH
+    text = format(abs(value), form)  # type: ignore[arg-type]  # known, so no None
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return (MINUS if value < 0 else "+" if signed else "") + text  # type: ignore[operator]
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """Return a fraction as percent: 0.08 is 8.0 %."""
+    return number(None if not is_known(fraction) else 100 * fraction, f",.{digits}f") + (  # type: ignore[operator]
+        f"{NBSP}%" if is_known(fraction) else ""
+    )
+
+
+def interval_of(found: Mapping[str, Any] | None) -> Interval | None:
+    """Return an interval from plain values, not a number for null; None where even the figure is not known."""
+    if found is None or not is_known(found.get("value")):
+        return None
+    low, high = (found.get(end) if is_known(found.get(end)) else math.nan for end in ("low", "high"))
+    return Interval(float(found["value"]), float(low), float(high))  # type: ignore[arg-type]
+
+
+def with_interval(found: Interval | None, form: str, signed: bool = False) -> str:
+    """Return `figure (low to high)`; a dash where the figure, or its interval, is not known."""
+    if found is None:
+        return DASH
+    return f"{number(found.value, form, signed)} ({limits(found, form, signed)})"
+
+
+def limits(found: Interval, form: str, signed: bool = False) -> str:
+    """Return `low to high`, or a dash."""
+    if not (is_known(found.low) and is_known(found.high)):
+        return DASH
+    return f"{number(found.low, form, signed)} to {number(found.high, form, signed)}"
+
+
+def is_known(value: Any) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def days(count: int) -> str:
+    """Return a number of days in words."""
+    return f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def several(items: list[str], last: str = "and") -> str:
+    """Return a list in words.
+
+    Examples
+    --------
+    >>> several(["silence", "recency", "revenue"])
+    'silence, recency and revenue'
+    """
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def capital(text: str) -> str:
+    """Return a text with its first letter as a capital, the others as they stand."""
+    return text[:1].upper() + text[1:]

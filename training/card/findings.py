@@ -1,0 +1,176 @@
+"""What else was found: the worth of each family of signals, suspected leaks, and findings of any other kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.bundle import Manifest
+from training.card.drawing import draw_leads
+from training.card.figures import (
+    DASH,
+    capital,
+    interval_of,
+    is_known,
+    number,
+    percent,
+    several,
+    with_interval,
+)
+from training.card.parts import Cell, Section, Table, make_table
+from training.card.rivals import plain_words
+from training.card.trust import tone_of
+
+#: Findings that have a section of their own.
+SHOWN = ("reliability", "apart", "ablation", "suspects", "warnings")
+TITLES = {"hazard": "When, not only whether", "contraction": "Contraction: revenue lost by shrinking"}
+NOT_KNOWN = "there was nothing to tell it by"
+#: A text longer than this is a sentence, not a figure.
+SENTENCE = 40
+#: The column that holds the names of a group of groups.
+NAME = "name"
+
+
+def families_worth(manifest: Manifest) -> Section:
+    """Show what is lost without each family of signals."""
+    title, found = "What each family of signals is worth", manifest.findings.get("ablation") or []
+    if not found:
+        return Section("ablation", title, "", ("Families of signals were not left out one by one in this run.",))
+    worth = {one["family"]: interval_of(one.get("roc_auc")) for one in found}
+    more = [name for name, interval in worth.items() if interval is not None and interval.above]
+    less = [name for name, interval in worth.items() if interval is not None and interval.below]
+    told = f"The ROC AUC falls beyond chance without {several(more)}." if more else "No family is missed beyond chance."
+    points = (
+        told,
+        *((f"It is better beyond chance without {several(less)}.",) if less else ()),
+        "A family that others can stand in for is worth little here though the model leans on it.",
+    )
+    lead = (
+        "The model was fitted again without the family, weighting and rounds as they were, and judged on the same rows."
+    )
+    return Section("ablation", title, lead, points, (_worth(found),))
+
+
+def _worth(found: list[Mapping[str, Any]]) -> Table:
+    drawn = [interval_of(one.get("roc_auc")) for one in found]
+    rows = [
+        (
+            one["family"],
+            Cell(with_interval(interval, ".3f", signed=True), tone_of(interval)),
+            with_interval(interval_of(one.get("captured_10")), ".3f", signed=True),
+            number(one.get("signals"), ",d"),
+        )
+        for one, interval in zip(found, drawn, strict=True)
+    ]
+    headings = ("Family", "ROC AUC lost", "Lost revenue captured, top 10 %", "Signals known")
+    drawing = draw_leads(drawn, "ROC AUC lost without it", "better without", "worse without")
+    return make_table("ablation", "Lost without it", headings, rows, unknown=NOT_KNOWN, drawing=drawing)
+
+
+def leaks(manifest: Manifest) -> Section:
+    """Show what looks too good to be true."""
+    warnings = [str(text) for text in manifest.findings.get("warnings") or []]
+    suspects = manifest.findings.get("suspects") or []
+    points = warnings or ["No signal tells the outcome too well by itself, and the whole model is not too good."]
+    lead = "A leak is a record that was written, changed or stopped because the customer had left or given notice."
+    return Section("leaks", "Suspected leaks and warnings", lead, tuple(points), _suspects(suspects))
+
+
+def _suspects(suspects: list[Mapping[str, Any]]) -> tuple[Table, ...]:
+    if not suspects:
+        return ()
+    rows = [
+        (
+            str(one["signal"]),
+            number(one.get("roc_auc"), ".3f"),
+            str(one.get("where", DASH)),
+            percent(one.get("churn_rate"), 0),
+            percent(one.get("caught"), 0),
+            number(one.get("accounts"), ",d"),
+            ", ".join(one.get("tables") or ()),
+            "the last before they leave" if one.get("last_date") else "all",
+        )
+        for one in suspects
+    ]
+    headings = (
+        "Signal", "ROC AUC alone", "Where churn is surest", "Churned there", "Of all that churned", "Accounts",
+        "Tables", "As-of dates",
+    )  # fmt: skip
+    return (make_table("suspects", "Suspects", headings, rows, words=(2, 6, 7), unknown="not recorded"),)
+
+
+def other_findings(manifest: Manifest) -> list[Section]:
+    """Show findings that this module knows nothing of, figure by figure."""
+    return [
+        _any_section(name, found)
+        for name, found in manifest.findings.items()
+        if name not in SHOWN and found not in (None, {}, [], ())
+    ]
+
+
+def _any_section(name: str, found: Any) -> Section:
+    title = TITLES.get(name, _words(name))
+    entries = dict(_flat(found if isinstance(found, Mapping) else {name: found}))
+    lists = {key: value for key, value in entries.items() if _is_table(value)}
+    said = {key: text for key, text in entries.items() if isinstance(text, str) and len(text) > SENTENCE}
+    rows = [(_words(key), _text(value)) for key, value in entries.items() if key not in lists and key not in said]
+    tables = [make_table(f"{name}-figures", "Figures", ("Figure", "Found"), rows, unknown=NOT_KNOWN)] if rows else []
+    tables += [_any_table(f"{name}-{key}", key, value) for key, value in lists.items()]
+    points = tuple(f"{_words(key)}: {text}" for key, text in said.items())
+    return Section(f"finding-{name}", title, "", points, tuple(tables))
+
+
+def _flat(found: Mapping[str, Any], group: str = "") -> list[tuple[str, Any]]:
+    """Return entries one below another; a group of groups becomes a list of rows that have a name."""
+    made: list[tuple[str, Any]] = []
+    for key, value in found.items():
+        if not isinstance(value, Mapping) or not value or _is_interval(value):
+            made.append((f"{group}{key}", value))
+        elif len(value) > 1 and _is_table(list(value.values())):
+            made.append((f"{group}{key}", [{NAME: name, **one} for name, one in value.items()]))
+        else:
+            made += _flat(value, f"{group}{key}: ")
+    return made
+
+
+def _any_table(key: str, name: str, rows: list[Mapping[str, Any]]) -> Table:
+    """Return a row for each, or a column for each where that is narrower."""
+    flat = [dict(_flat(row)) for row in rows]
+    columns = list(dict.fromkeys(column for row in flat for column in row))
+    cells = [[_text(row.get(column)) for column in columns] for row in flat]
+    headings = [_words(column) for column in columns]
+    if len(columns) > len(rows) + 1:
+        lead = "" if columns[0] == NAME else f"{headings[0]} "
+        headings, cells = (
+            ["Figure", *(f"{lead}{row[0]}" for row in cells)],
+            [[headings[at], *(row[at] for row in cells)] for at in range(1, len(columns))],
+        )
+    return make_table(key, _words(name), headings, cells, unknown=NOT_KNOWN)
+
+
+def _text(value: Any) -> str:
+    if _is_interval(value):
+        found = interval_of(value)
+        return with_interval(found, ",.0f" if found and abs(found.value) >= 1000 else ",.3f")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if is_known(value):
+        return number(value, ",.0f" if abs(value) >= 1000 else ",.3f")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value)) or "none"
+    return DASH if value is None or isinstance(value, float) else str(value)
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"value", "low", "high"} <= set(value)
+
+
+def _is_table(value: Any) -> bool:
+    rows = isinstance(value, list | tuple) and bool(value)
+    return rows and all(isinstance(one, Mapping) and not _is_interval(one) for one in value)
+
+
+def _words(name: str) -> str:
+    return capital(plain_words(name).replace("_", " "))

@@ -1,0 +1,77 @@
+"""How a version was made: the weighting schemes compared with money, why one was chosen, and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.bundle import Manifest
+from training.card.drawing import draw_leads
+from training.card.figures import capital, interval_of, is_known, number, with_interval
+from training.card.parts import Cell, Section, Table, facts_table, make_table
+from training.card.rivals import plain_words
+from training.choice import UNWEIGHTED
+
+UNKNOWN = "nothing was lost, or no earlier outcome was known, on the dates compared"
+
+
+def made_how(manifest: Manifest) -> Section:
+    """Tell what was compared on rolling origins, what was chosen, why, and with which settings."""
+    why = manifest.choice.get("why")
+    reason = f"Chosen because it {plain_words(why)}." if why else "Why is not recorded."
+    schemes = manifest.choice.get("schemes") or {}
+    return Section(
+        "making",
+        "How it was made",
+        f"Weights: {manifest.weighting}; {manifest.rounds:,} rounds of boosting. {reason}",
+        (
+            "Schemes were compared on rolling origins, on rows the trees had not seen. Money is the mean of the profit "
+            "at capacity and at a cutoff that was best on earlier dates; where its paired interval cannot tell "
+            "schemes apart, the one that ranks best is taken, so that no giant account decides.",
+        ),
+        (*_schemes(manifest, schemes), _settings(manifest)),
+    )
+
+
+def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    if not schemes:
+        return []
+    earned = {name: one["profit"] for name, one in schemes.items() if is_known(one.get("profit"))}
+    richest = max(earned, key=lambda name: earned[name]) if earned else None
+    gains = {name: None if name == UNWEIGHTED else interval_of(one.get("gain")) for name, one in schemes.items()}
+    unit = f"{manifest.currency} per account" if manifest.currency else "per account"
+    headings = ("Weights", f"Profit against none, {unit}", "Profit", "Against the most earned", "ROC AUC*", "Rounds")
+    rows = [
+        (
+            Cell(f"{name} (chosen)", "chosen") if name == manifest.weighting else name,
+            "what is compared with" if name == UNWEIGHTED else with_interval(gains[name], ",.2f", signed=True),
+            number(one.get("profit"), ",.2f"),
+            "earned most" if name == richest else with_interval(interval_of(one.get("behind")), ",.2f", signed=True),
+            number(one.get("ranking"), ".3f"),
+            number(one.get("rounds"), ",d"),
+        )
+        for name, one in schemes.items()
+    ]
+    drawing = draw_leads(list(gains.values()), "Profit against none", "less", "more")
+    note = "* Mean of ROC AUC, plain and weighted by revenue."
+    return [make_table("schemes", "Weights compared", headings, rows, note=note, unknown=UNKNOWN, drawing=drawing)]
+
+
+def _settings(manifest: Manifest) -> Table:
+    facts = [(capital(name.replace("_", " ").replace(".", ": ")), _said(value)) for name, value in _flat(manifest)]
+    return facts_table("settings", "All settings", facts, folded=True)
+
+
+def _flat(manifest: Manifest) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in manifest.settings.items():
+        found += (
+            [(f"{name}.{key}", item) for key, item in value.items()] if isinstance(value, dict) else [(name, value)]
+        )
+    return found
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "not set"}[value]
+    return str(value)

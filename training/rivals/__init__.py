@@ -1,0 +1,41 @@
+"""What the model must beat, fitted on the same slices and judged on the same rows.
+
+Cheap enough for every training run (`CHEAP`):
+
+| name | what it does |
+|---|---|
+| last score alone | the lower the latest NPS score, the riskier |
+| silence alone | the more invitations unanswered in a row, the riskier |
+| recency alone | the longer since the latest positive invoice, the riskier |
+| revenue alone | the less revenue in 365 days, the riskier |
+| health score | the hand-weighted scorecard of a customer-success suite (see `health`) |
+| logistic regression | on the same matrix, L2 (see `logistic`) |
+
+In a backtest (`ALL`) also:
+
+| name | what it does |
+|---|---|
+| plain LightGBM | no weights, no constraints, the same parameters (see `boosted`) |
+| LightGBM, one slice | the same on the latest slice alone |
+| B2Boost | boosts the expected profit of a campaign: Janssens et al., 2022 (see `cost_sensitive`) |
+| CSBoost | boosts the log loss, each account at what deciding it rightly is worth: after Höppner et al., 2022 |
+| reweighing | weighs high-value leavers up: Rahman, Janssens & Bogaert, 2025 |
+
+Each gives a churn probability. A rule's is the sigmoid of its reading, fitted on the training rows, as it has nothing
+else to learn; a boosted one's is the sigmoid of margins for accounts that its trees had not seen.
+"""
+
+from __future__ import annotations
+
+from training.rivals.boosted import ONE_SLICE, PLAIN, at_equal_size
+from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
+from training.rivals.health import HEALTH
+from training.rivals.logistic import LOGISTIC
+from training.rivals.rival import Rival, Score
+from training.rivals.rules import LAST_SCORE, RECENCY, REVENUE, SILENCE
+
+#: Cheap enough for every training run.
+CHEAP = (LAST_SCORE, SILENCE, RECENCY, REVENUE, HEALTH, LOGISTIC)
+ALL = (*CHEAP, PLAIN, ONE_SLICE, B2BOOST, CSBOOST, REWEIGHING)
+
+__all__ = ["ALL", "CHEAP", "LOGISTIC", "RECENCY", "REVENUE", "Rival", "Score", "at_equal_size"]

@@ -1,0 +1,136 @@
+"""Boosted trees without what is ours: no weights, no constraints, no table ever removed; and on one slice only.
+
+Three folds by account give margins for rows that the trees had not seen: they choose the number of rounds and fit the
+sigmoid. Then the trees are grown once more on every row. All of it costs about three plain fits.
+
+References
+----------
+Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import lightgbm
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from features.matrix import Matrix
+from features.signal import all_signals
+from training.calibration import Platt, fit_platt
+from training.dataset import Dataset
+from training.model import Encoder
+from training.rivals.rival import Rival, Score, constant
+from training.settings import TrainingSettings
+
+FOLDS = 3
+#: Accounts of either kind, those that ever left and those that never did, below which folds tell nothing.
+LEAST_ACCOUNTS = 2 * FOLDS
+#: More rows than these say no more about a sigmoid and the number of rounds; whole accounts are drawn.
+MOST_FOLDED_ROWS = 60_000
+#: Numbers of rounds to choose from, as shares of the greatest.
+ROUND_SHARES = (0.25, 0.5, 0.75, 1.0)
+
+#: (encoded rows, their dataset, settings, rounds) -> grown trees.
+Grow = Callable[[np.ndarray, Dataset, TrainingSettings, int], lightgbm.Booster]
+
+
+def boosted(
+    name: str,
+    grow: Grow,
+    part: Callable[[Dataset], Dataset] = lambda data: data,
+    prepare: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+) -> Rival:
+    """Return the rival whose trees `grow` grows on encoded, prepared rows of a part of the dataset."""
+
+    def fit(data: Dataset, settings: TrainingSettings) -> Score:
+        learnt = part(data)
+        folds = account_folds(learnt, settings.seed)
+        if folds is None:
+            return constant(learnt)
+        texts = [item.name for item in all_signals() if item.is_text]
+        encoder = Encoder.of(learnt.matrix.signals, texts)
+
+        def encode(matrix: Matrix) -> np.ndarray:
+            return prepare(encoder.encode(matrix.signals))
+
+        rows = encode(learnt.matrix)
+        calibrate, rounds = _out_of_fold(grow, rows, learnt, folds, settings)
+        trees = grow(rows, learnt, settings, rounds)
+        return lambda matrix: calibrate(margin_of(trees, encode(matrix)))
+
+    return Rival(name, fit)
+
+
+def account_folds(data: Dataset, seed: int) -> np.ndarray | None:
+    """Return the fold of each row, 0 to 2, shape (n,): an account's rows stand in one; -1 for what was not drawn.
+
+    Accounts that ever churned are dealt out evenly, so that every fold has both outcomes; None where there are too few.
+    """
+    codes, accounts = pd.factorize(data.accounts)
+    left = np.bincount(codes, data.churned) > 0
+    drawn = np.random.default_rng(seed).permutation(len(accounts))
+    drawn = drawn[: int(np.ceil(len(accounts) * min(1.0, MOST_FOLDED_ROWS / len(data))))]
+    if min(left[drawn].sum(), (~left[drawn]).sum()) < LEAST_ACCOUNTS:
+        return None
+    dealt = np.full(len(accounts), -1)
+    dealt[drawn[np.argsort(left[drawn], kind="stable")]] = np.arange(len(drawn)) % FOLDS
+    return np.asarray(dealt[codes])
+
+
+def _out_of_fold(
+    grow: Grow, rows: np.ndarray, learnt: Dataset, folds: np.ndarray, settings: TrainingSettings
+) -> tuple[Platt, int]:
+    """Return the sigmoid and the number of rounds by ROC AUC, from margins of rows the trees had not seen."""
+    steps = sorted({max(1, round(share * settings.fit.max_rounds)) for share in ROUND_SHARES})
+    margins = np.full((len(steps), len(learnt)), np.nan)
+    for fold in range(FOLDS):
+        seen, unseen = (folds >= 0) & (folds != fold), folds == fold
+        trees = grow(rows[seen], learnt.take(seen), settings, steps[-1])
+        margins[:, unseen] = [margin_of(trees, rows[unseen], rounds) for rounds in steps]
+    known, churned = margins[:, folds >= 0], learnt.churned[folds >= 0]
+    best = int(np.argmax([roc_auc_score(churned, margin) for margin in known]))
+    return fit_platt(known[best], churned), steps[best]
+
+
+def latest_slice(data: Dataset) -> Dataset:
+    """Return the rows of the latest as-of date: all that a model of one slice has."""
+    return data.take(data.as_of == data.as_of.max())
+
+
+def at_equal_size(data: Dataset, seed: int) -> Dataset:
+    """Return as many rows, drawn from all slices without replacement, as the latest slice has.
+
+    Many slices against one is then a question of variety, not of size.
+    """
+    rows = np.random.default_rng(seed).permutation(len(data))[: int((data.as_of == data.as_of.max()).sum())]
+    return data.take(np.sort(rows))
+
+
+def estimator(rows: np.ndarray, settings: TrainingSettings, rounds: int) -> lightgbm.LGBMClassifier:
+    """Return LightGBM with our parameters but no weights and no constraints, not yet fitted."""
+    parameters = settings.fit.parameters(settings.seed)
+    parameters["random_state"] = parameters.pop("seed")
+    parameters["min_data_in_leaf"] = max(5, min(settings.fit.min_data_in_leaf, len(rows) // 50))
+    # By default the wrapper starts a thread for each core; 0 leaves it to OpenMP, that is to OMP_NUM_THREADS.
+    return lightgbm.LGBMClassifier(n_estimators=rounds, n_jobs=0, **parameters)
+
+
+def margin_of(trees: lightgbm.Booster, rows: np.ndarray, rounds: int | None = None) -> np.ndarray:
+    """Return the trees' raw scores of encoded rows after so many rounds (default: all), shape (n,)."""
+    return np.asarray(trees.predict(rows, raw_score=True, num_iteration=rounds or -1))
+
+
+def text_columns() -> list[int]:
+    """Return the positions of the text signals, whose codes are categories to LightGBM."""
+    return [position for position, item in enumerate(all_signals()) if item.is_text]
+
+
+def _plain(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:
+    return estimator(rows, settings, rounds).fit(rows, data.churned, categorical_feature=text_columns()).booster_
+
+
+PLAIN = boosted("plain LightGBM", _plain)
+ONE_SLICE = boosted("LightGBM, one slice", _plain, part=latest_slice)

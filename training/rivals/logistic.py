@@ -1,0 +1,68 @@
+"""Logistic regression on the same matrix: what a careful analyst does without trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from features.matrix import Matrix
+from features.signal import all_signals
+from training.dataset import Dataset
+from training.rivals.rival import Rival, Score, constant
+from training.settings import TrainingSettings
+
+#: Levels of a text signal that get a column of their own.
+MOST_LEVELS = 40
+
+
+def _logistic(data: Dataset, settings: TrainingSettings) -> Score:
+    """Fit an L2 logistic regression (C = 0.1) on standardised signed logs, unweighted; its own probabilities.
+
+    Nulls are the training median with a mark of their own, text is one-hot.
+    """
+    if not 0 < data.churned.sum() < len(data):
+        return constant(data)
+    prepare = _Prepared.of(data.matrix)
+    model = Pipeline([("scale", StandardScaler()), ("fit", LogisticRegression(C=0.1, max_iter=2000))])
+    model.fit(prepare.columns(data.matrix), data.churned)
+    return lambda matrix: model.predict_proba(prepare.columns(matrix))[:, 1]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Medians, the signals that are ever null, and the levels of text, as seen in training."""
+
+    medians: dict[str, float]
+    nullable: tuple[str, ...]
+    levels: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> _Prepared:
+        numbers = [item.name for item in all_signals() if not item.is_text]
+        levels = {
+            item.name: tuple(sorted(matrix.signals[item.name].dropna().unique())[:MOST_LEVELS])
+            for item in all_signals()
+            if item.is_text
+        }
+        found = matrix.signals[numbers].median().fillna(0.0)
+        medians = {name: float(found[name]) for name in numbers}
+        nullable = tuple(name for name in numbers if matrix.signals[name].isna().any())
+        return cls(medians, nullable, levels)
+
+    def columns(self, matrix: Matrix) -> np.ndarray:
+        filled = matrix.signals[list(self.medians)].fillna(self.medians).to_numpy(float)
+        logs = np.sign(filled) * np.log1p(np.abs(filled))
+        nulls = matrix.signals[list(self.nullable)].isna().to_numpy(float)
+        text = [
+            (matrix.signals[name] == level).to_numpy(float)[:, None]
+            for name, levels in self.levels.items()
+            for level in levels
+        ]
+        return np.hstack([logs, nulls, *text])
+
+
+LOGISTIC = Rival("logistic regression", _logistic)
