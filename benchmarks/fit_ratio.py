@@ -12,6 +12,7 @@ machine disturb. Computing the signals and the folds that choose are no part of 
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -44,7 +45,8 @@ def fit_ratio() -> None:
     found = {f"{accounts} accounts": measure(accounts, REPEATS) for accounts in SIZES}
     summary = {size: {"ratio": one["ratio"], "cpu_ratio": one["cpu_ratio"]} for size, one in found.items()}
     within = all(one["ratio"]["median"] <= MOST for one in found.values())
-    record("fit_ratio", {"repeats": REPEATS, "most": MOST, "summary": {**summary, "within": within}, "sizes": found})
+    how = {"repeats": REPEATS, "most": MOST, "omp_num_threads": os.environ.get("OMP_NUM_THREADS")}
+    record("fit_ratio", {**how, "summary": {**summary, "within": within}, "sizes": found})
 
 
 def measure(accounts: int, repeats: int) -> dict[str, Any]:

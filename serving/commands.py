@@ -67,14 +67,16 @@ def _store(scored: Scored, tables: Tables, as_of: date, environment: Environment
     from serving.store import ScoreStore
 
     store = ScoreStore(environment.scores_url)
-    evidence = collect_evidence(tables, customers(tables, [as_of], scored.bundle.rule.by_silence), as_of)
+    spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
+    evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
     store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
     store.close()
     return store.url
 
 
 def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
-    frame = scored.frame
+    frame, leaving = scored.frame, float(scored.frame["revenue_at_risk"].sum())
+    shrinking = None if scored.outlook is None else scored.outlook.contraction
     return {
         "as_of": as_of.isoformat(),
         "model_version": scored.bundle.version,
@@ -82,7 +84,9 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
         "bands": {name: int((frame["band"] == name).sum()) for name in ("at_risk", "safe", "unknown")},
         "threats": int(frame["threat"].sum()),
         "revenue_365d": float(frame["revenue_365d"].sum()),
-        "revenue_at_risk": float(frame["revenue_at_risk"].sum()),
+        "revenue_at_risk": leaving,
+        "expected_loss_leaving": leaving,
+        "expected_loss_shrinking": None if shrinking is None else float(shrinking.sum()),
         "missing_tables": list(scored.missing[0]) if len(frame) else [],
     }
 
@@ -105,6 +109,10 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
     share = found["revenue_at_risk"] / found["revenue_365d"] if found["revenue_365d"] > 0 else 0.0
     say(f"\n{found['accounts']:,} customers at {as_of}: {bands}; {found['threats']:,} threats")
     say(f"{found['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
+    if found["expected_loss_shrinking"] is not None:
+        leaving, shrinking = found["expected_loss_leaving"], found["expected_loss_shrinking"]
+        both = f"{leaving:,.0f} by leaving, {shrinking:,.0f} by shrinking while staying"
+        say(f"expected to be lost of a year's revenue: {both} {unit}".rstrip())
     if found["missing_tables"]:
         say(f"not known: {', '.join(found['missing_tables'])}")
     say(f"version {found['model_version']}, written to {where}")

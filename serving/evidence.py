@@ -7,6 +7,7 @@ can stand in it, and a date is the as-of date less an age.
     {"as_of", "missing_tables": [str],
      "account": {account_id, name, segment, industry, country, account_manager, customer_since},
      "revenue": {"months": [{month, invoiced, credited, invoices}]},      24 calendar months, the last perhaps cut short
+     "outlook"?: {"risk"?, "mean_days"?, "expected_contraction"?},        as `Foreseen.of`; only where it was foreseen
      "surveys", "open_loops", "closed_loops", "contacts", "contracts", "open_tickets", "closed_tickets", "actions",
      "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
 
@@ -16,7 +17,7 @@ A list is null where its table is absent and has `total` 0 where the account has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -46,7 +47,9 @@ ACCOUNT_FIELDS = ("account_id", "name", "segment", "industry", "country", "accou
 Record = dict[str, Any]
 
 
-def collect_evidence(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, Record]:
+def collect_evidence(
+    tables: Tables, spine: ir.Table, as_of: date, outlooks: Mapping[str, Record] | None = None
+) -> dict[str, Record]:
     """Return the evidence of every account of a spine.
 
     Parameters
@@ -57,6 +60,8 @@ def collect_evidence(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, 
         account_id and as_of, one row an account.
     as_of : date
         The one as-of date of the spine.
+    outlooks : mapping of account_id to dict, optional
+        What was foreseen at scoring, as `Scored.outlooks` gives it, kept so that a report need not compute it again.
 
     Returns
     -------
@@ -70,6 +75,7 @@ def collect_evidence(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, 
     reach = (as_of - months[0]).days
     lists = {name: None if TABLE_OF[name] in missing else _listed(name, view, reach, as_of) for name in _LISTS}
     revenue = _revenue(view, months, as_of)
+    foreseen = outlooks or {}
     nothing = [{"month": f"{month:%Y-%m}", "invoiced": 0.0, "credited": 0.0, "invoices": 0} for month in months]
     return {
         account_id: {
@@ -77,6 +83,7 @@ def collect_evidence(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, 
             "missing_tables": missing,
             "account": account,
             "revenue": {"months": [zero | revenue.get((account_id, place), {}) for place, zero in enumerate(nothing)]},
+            **({"outlook": foreseen[account_id]} if account_id in foreseen else {}),
             **{
                 name: None if found is None else found.get(account_id) or {"total": 0, "rows": []}
                 for name, found in lists.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.explanation import Explained, explain
 from serving.money import FEW_RECORDS, NEW_DAYS, bands
+from serving.outlook import Foreseen, foresee
 from serving.scores import Reason, Score
 from training.bundle import Bundle
 from training.economics import expected_profit
@@ -32,6 +33,9 @@ class Scored:
         expected_profit, band, threat.
     missing : sequence of tuple of str
         The tables not known, for each row.
+    outlook : Foreseen or None
+        When each account may leave and what may be lost though it stays: beside the scores, no part of them. None
+        where the bundle has no model of it, and for the endpoint, which does not wait for it.
     """
 
     bundle: Bundle
@@ -41,6 +45,7 @@ class Scored:
     explained: Explained
     frame: pd.DataFrame
     missing: Sequence[tuple[str, ...]]
+    outlook: Foreseen | None = None
 
     def __len__(self) -> int:
         """Return the number of scores."""
@@ -60,6 +65,12 @@ class Scored:
             record["as_of"] = record["as_of"].date()
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
+
+    def outlooks(self) -> dict[str, dict[str, Any]]:
+        """Return the outlook by account_id as plain values (see `Foreseen.of`); empty where there is none."""
+        if self.outlook is None:
+            return {}
+        return {account_id: self.outlook.of(row) for row, account_id in enumerate(self.frame["account_id"])}
 
     def _collect(self, row: int) -> tuple[str, ...]:
         facts = self.matrix.facts.iloc[row]
@@ -93,13 +104,14 @@ class _Reasons:
 
 
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
-    """Score and explain every customer of a book as it was known at one as-of date."""
+    """Score, explain and look ahead for every customer of a book as it was known at one as-of date."""
     connection = tables["accounts"].get_backend()
     found = customers(tables, [as_of], bundle.rule.by_silence)
     spine = connection.create_table("spine", found, temp=True, overwrite=True)
     matrix = compute(tables, spine, bundle.manifest.recorded_since)
     missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
-    return score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency or bundle.manifest.currency)
+    scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency or bundle.manifest.currency)
+    return replace(scored, outlook=foresee(bundle, matrix, scored.explained.probability))
 
 
 def score_matrix(

@@ -11,11 +11,11 @@ from handmade import dataset
 from training.bootstrap import Interval
 from training.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_of
 from training.dataset import Dataset
-from training.folds import BY_ACCOUNT, OutOfFold, curves, margins_at
+from training.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
 from training.settings import ChurnRule, FitSettings, TrainingSettings
 from training.weights import SCHEMES
 
-FLAT = [0.5] * 6
+FLAT = [0.5] * ROUND_STEPS
 
 
 def one_leaver() -> Dataset:
@@ -36,27 +36,27 @@ def with_margins(aucs: dict[str, list[float]]) -> list[OutOfFold]:
 
 def test_the_best_curve_wins_with_the_most_rounds_that_reach_it() -> None:
     settings = TrainingSettings(fit=FitSettings(max_rounds=60), bootstraps=20)
-    root = [0.5, 0.6, 0.8, 0.7, 0.8, 0.75]
+    root = [0.8, 0.7, 0.8]
     folds = with_margins({"revenue": FLAT, "root revenue": root, "none": FLAT})
     choice = choose(one_leaver(), folds, settings)
-    assert (choice.weighting, choice.rounds) == ("root revenue", 50)
+    assert (choice.weighting, choice.rounds) == ("root revenue", 60)
     found = {name: figures.ranking for name, figures in choice.schemes.items()}
     assert found == pytest.approx({"revenue": 0.5, "root revenue": 0.8, "none": 0.5})
     assert rounds_of(folds, "none", settings) == 60
-    assert choose(one_leaver(), folds, settings, BY_ACCOUNT).rounds == 30, "the same dates on both sides: the fewest"
-    margin, rows = margins_at(folds, "root revenue", 50, settings)
+    assert choose(one_leaver(), folds, settings, BY_ACCOUNT).rounds == 20, "the same dates on both sides: the fewest"
+    margin, rows = margins_at(folds, "root revenue", 60, settings)
     assert margin[0] == pytest.approx(80.5)
     assert rows.tolist() == list(range(101))
 
 
 def test_ties_go_to_the_contracts_weights() -> None:
-    folds = with_margins(dict.fromkeys(SCHEMES, [0.6] * 6))
+    folds = with_margins(dict.fromkeys(SCHEMES, [0.6] * ROUND_STEPS))
     assert choose(one_leaver(), folds, TrainingSettings(bootstraps=5)).weighting == "revenue"
 
 
 def two_rankings(margins: dict[str, np.ndarray], data: Dataset) -> list[OutOfFold]:
     rows = np.arange(len(data))
-    steps = {name: np.repeat(margin[None, :], 6, axis=0) for name, margin in margins.items()}
+    steps = {name: np.repeat(margin[None, :], ROUND_STEPS, axis=0) for name, margin in margins.items()}
     return [OutOfFold(rows, rows, steps, {name: curves(data, each) for name, each in steps.items()})]
 
 

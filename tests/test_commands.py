@@ -7,16 +7,20 @@ import re
 import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from outlooks import with_outlook
 from served import Done, changed_book, free_port, registered_home, run_command
 
 from features.signal import signal_names
+from features.tables import Tables
 from serving.store import ScoreStore
+from training.bundle import Bundle
 from training.pipeline import Trained
 from training.settings import Environment
 
@@ -369,6 +373,51 @@ def test_score_into_the_store_and_report_from_it(
     assert churn_risk("score", broken, "--as-of", as_of).code == 2
     assert store.latest("A000001") == stored
     _reports(churn_risk, tmp_path / "reports")
+
+
+SUMMARY = {
+    "as_of", "model_version", "accounts", "bands", "threats", "revenue_365d", "revenue_at_risk", "missing_tables", "out",
+    "expected_loss_leaving", "expected_loss_shrinking",
+}  # fmt: skip
+
+
+@pytest.fixture
+def far_sighted(home: Path, bundle: Bundle, trained: Trained, book: Tables, monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """Let the champion be a bundle that carries hazard and contraction."""
+    found = with_outlook(bundle, trained, book)
+    monkeypatch.setattr("training.tracking.fetch", lambda environment: found)
+    return found
+
+
+@pytest.mark.usefixtures("far_sighted")
+def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
+    churn_risk: Command, book_folder: Path, as_of: date, tmp_path: Path
+) -> None:
+    found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
+    assert set(found) == SUMMARY
+    assert found["expected_loss_leaving"] == found["revenue_at_risk"] > 0
+    assert 0 < found["expected_loss_shrinking"] < found["revenue_365d"] - found["expected_loss_leaving"]
+    stored = ScoreStore(found["out"]).latest("A000001")
+    risk = {one["days"]: one["probability"] for one in stored.evidence["outlook"]["risk"]}
+    assert risk[180] == pytest.approx(stored.score.churn_probability, abs=1e-9)
+    page = tmp_path / "report.html"
+    assert churn_risk("report", "A000001", "--out", page).code == 0
+    assert "<h2>When</h2>" in page.read_text() and "<h2>Shrinking</h2>" in page.read_text()
+    said = churn_risk("score", book_folder, "--as-of", as_of, "--out", tmp_path / "scores.csv").err
+    leaving, shrinking = (f"{found[f'expected_loss_{how}']:,.0f}" for how in ("leaving", "shrinking"))
+    assert f"expected to be lost of a year's revenue: {leaving} by leaving, {shrinking} by shrinking" in said
+
+
+def test_score_says_nothing_of_shrinking_where_it_is_not_known(
+    churn_risk: Command, far_sighted: Bundle, book_folder: Path, as_of: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = replace(far_sighted, hazard=None, contraction=None)
+    monkeypatch.setattr("training.tracking.fetch", lambda environment: blind)
+    found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
+    assert set(found) == SUMMARY and found["expected_loss_shrinking"] is None
+    assert found["expected_loss_leaving"] == found["revenue_at_risk"]
+    assert "outlook" not in ScoreStore(found["out"]).latest("A000001").evidence
+    assert "shrinking" not in churn_risk("score", book_folder, "--as-of", as_of).err
 
 
 def _reports(churn_risk: Command, folder: Path) -> None:

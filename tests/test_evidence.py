@@ -118,6 +118,14 @@ def test_lists_are_bounded_and_say_how_many_there_are(tmp_path):
     assert len(found["rows"][0]["note"]) == 400 and found["rows"][0]["note"].endswith("…")
 
 
+def test_what_was_foreseen_is_kept_with_its_account_only(tmp_path, found):
+    outlook = {"risk": [{"days": 90, "probability": 0.1}], "mean_days": 350.5, "expected_contraction": 12.25}
+    tables = book(tmp_path)
+    with_it = collect_evidence(tables, customers(tables, [AS_OF]), AS_OF, {"A1": outlook, "gone": outlook})
+    assert with_it == found | {"A1": found["A1"] | {"outlook": outlook}}
+    assert "outlook" not in found["A1"], "nothing foreseen, nothing kept"
+
+
 def test_months_and_categories():
     assert len(month_starts(date(2024, 3, 1))) == MONTHS
     assert month_starts(date(2024, 3, 1))[-1] == date(2024, 2, 1)

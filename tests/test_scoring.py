@@ -15,19 +15,29 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from outlooks import with_outlook
 
 from features.errors import InputError
 from features.matrix import FACTS, Matrix
 from features.signal import all_signals, signal_names
 from features.tables import Tables
 from serving.files import SCHEMA, write_scores
+from serving.outlook import Foreseen
 from serving.scores import Score
 from serving.scoring import Scored, score_book, score_matrix
 from training.bundle import Bundle
+from training.contraction import Contraction
 from training.economics import break_even
-from training.settings import Economics
+from training.pipeline import Trained
+from training.settings import ChurnRule, Economics
+from training.survival import risk_within
 
 ECONOMICS = Economics()
+#: The columns that the contract promises, in its order.
+COLUMNS = [
+    "account_id", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d", "value", "currency",
+    "revenue_at_risk", "expected_profit", "band", "threat", "base_probability", "reasons", "missing_tables", "collect",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +176,122 @@ def test_reasons_carry_the_signals_values(scores: list[Score], scored: Scored) -
 def test_a_book_without_customers_has_no_scores(book: Tables, bundle: Bundle) -> None:
     scored = score_book(book, date(1990, 1, 1), bundle)
     assert len(scored) == 0 and list(scored.rows()) == []
+
+
+# Outlook
+
+
+@pytest.fixture(scope="module")
+def far_sighted(bundle: Bundle, trained: Trained, book: Tables) -> Bundle:
+    return with_outlook(bundle, trained, book)
+
+
+@pytest.fixture(scope="module")
+def foreseen(book: Tables, far_sighted: Bundle, as_of: date) -> Scored:
+    return score_book(book, as_of, far_sighted)
+
+
+def outlook_of(scored: Scored) -> Foreseen:
+    assert scored.outlook is not None
+    return scored.outlook
+
+
+def test_the_risk_at_the_rules_horizon_is_the_churn_probability(foreseen: Scored, far_sighted: Bundle) -> None:
+    assert far_sighted.rule.horizon_days == 180
+    risk = outlook_of(foreseen).risk
+    assert risk is not None and far_sighted.hazard is not None
+    assert risk[:, 1] == pytest.approx(foreseen.explained.probability, abs=1e-9, rel=0)
+    alone = risk_within(far_sighted.hazard.monthly(foreseen.matrix), 180)
+    assert np.abs(alone - risk[:, 1]).max() > 0.01, "the hazard by itself says something else"
+
+
+@pytest.mark.parametrize("rule", [ChurnRule(horizon_days=90), ChurnRule(horizon_days=365, lead_days=30)])
+def test_another_horizon_takes_its_level_from_its_own_model(
+    book: Tables, far_sighted: Bundle, as_of: date, rule: ChurnRule
+) -> None:
+    scored = score_book(book, as_of, replace(far_sighted, rule=rule))
+    risk = outlook_of(scored).risk
+    assert risk is not None
+    column = [90, 180, 365].index(rule.horizon_days)
+    assert risk[:, column] == pytest.approx(scored.explained.probability, abs=1e-9, rel=0)
+
+
+def test_risk_rises_with_the_horizon_and_time_left_falls_with_risk(foreseen: Scored) -> None:
+    found = outlook_of(foreseen)
+    assert found.risk is not None and found.mean_days is not None
+    assert (np.diff(found.risk, axis=1) > 0).all() and (found.risk > 0).all() and (found.risk < 1).all()
+    # Who survives the year adds all of it, who leaves within 90 days at most 90.
+    assert (found.mean_days >= 365 * (1 - found.risk[:, 2])).all()
+    assert (found.mean_days <= 365 - (365 - 90) * found.risk[:, 0]).all()
+
+
+def test_no_more_can_shrink_than_stays(foreseen: Scored) -> None:
+    loss = outlook_of(foreseen).contraction
+    assert loss is not None
+    revenue = foreseen.frame["revenue_365d"].to_numpy()
+    stays = (1 - foreseen.explained.probability) * np.maximum(revenue, 0)
+    assert (loss >= 0).all() and (loss <= stays).all()
+    assert 0 < loss.sum() < stays.sum()
+    lost = loss.sum() + foreseen.frame["revenue_at_risk"].sum()
+    assert lost <= np.maximum(revenue, 0).sum(), "both halves are parts of one year's revenue"
+
+
+def test_a_share_of_all_loses_all_that_stays(
+    book: Tables, far_sighted: Bundle, as_of: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Contraction, "share", lambda self, matrix: np.ones(len(matrix)))
+    scored = score_book(book, as_of, far_sighted)
+    revenue = np.maximum(scored.frame["revenue_365d"].to_numpy(), 0)
+    whole = outlook_of(scored).contraction + scored.frame["revenue_at_risk"].to_numpy()
+    assert whole == pytest.approx(revenue, rel=1e-12)
+
+
+def test_the_outlook_by_account_is_plain_and_its_own(foreseen: Scored) -> None:
+    found, outlook = foreseen.outlooks(), outlook_of(foreseen)
+    assert list(found) == foreseen.frame["account_id"].tolist()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert outlook.risk is not None and outlook.mean_days is not None and outlook.contraction is not None
+    for row, one in enumerate(found.values()):
+        assert set(one) == {"risk", "mean_days", "expected_contraction"}
+        assert [risk["days"] for risk in one["risk"]] == [90, 180, 365]
+        assert [risk["probability"] for risk in one["risk"]] == outlook.risk[row].tolist()
+        assert (one["mean_days"], one["expected_contraction"]) == (outlook.mean_days[row], outlook.contraction[row])
+
+
+@pytest.mark.parametrize(
+    ("without", "left"),
+    [("hazard", {"expected_contraction"}), ("contraction", {"risk", "mean_days"})],
+)
+def test_what_was_not_kept_is_absent(
+    book: Tables, far_sighted: Bundle, as_of: date, without: str, left: set[str]
+) -> None:
+    found = score_book(book, as_of, replace(far_sighted, **{without: None})).outlooks()
+    assert found and all(set(one) == left for one in found.values())
+
+
+def test_without_either_there_is_no_outlook(book: Tables, far_sighted: Bundle, as_of: date) -> None:
+    scored = score_book(book, as_of, replace(far_sighted, hazard=None, contraction=None))
+    assert scored.outlook is None and scored.outlooks() == {}
+
+
+def test_nobody_has_no_outlook(book: Tables, far_sighted: Bundle) -> None:
+    assert score_book(book, date(1990, 1, 1), far_sighted).outlooks() == {}
+
+
+def test_the_endpoint_does_not_wait_for_it(foreseen: Scored, far_sighted: Bundle) -> None:
+    """Requests are scored by `score_matrix`."""
+    assert score_matrix(foreseen.matrix, far_sighted, foreseen.missing).outlook is None
+
+
+def test_scores_are_the_same_with_it(scores: list[Score], foreseen: Scored, tmp_path: Path) -> None:
+    """The contract is kept to the letter: no column more, no figure changed."""
+    same = [replace(score, scored_at=scores[0].scored_at) for score in foreseen.rows()]
+    assert same == scores
+    for name in ("scores.parquet", "scores.csv"):
+        write_scores(foreseen, tmp_path / name)
+    assert pq.read_schema(tmp_path / "scores.parquet").names == COLUMNS
+    assert (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[0].split(",") == COLUMNS
+    assert list(scores[0].as_dict()) == COLUMNS
 
 
 # Files

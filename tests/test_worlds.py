@@ -25,6 +25,6 @@ def test_model_is_no_worse_than_logistic_regression_and_below_the_truth() -> Non
 
 
 def test_null_world_earns_no_grade_above_d() -> None:
-    found = [judge_world(World(accounts=500, seed=seed, null=True), QUICK) for seed in (0, 1, 2)]
-    assert [one.trained.verdict.grade for one in found] == ["D", "D", "D"]
+    found = [judge_world(World(accounts=500, seed=seed, null=True), QUICK, (), graded=True) for seed in (0, 1, 2)]
+    assert [one.grade for one in found] == ["D", "D", "D"]
     assert abs(np.mean([one.verdict.metrics[MODEL].roc_auc for one in found]) - 0.5) < 0.08

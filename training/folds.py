@@ -21,8 +21,8 @@ from training.settings import TrainingSettings
 from training.slices import forward_folds, thinned
 from training.weights import SCHEMES, revenue_weights
 
-#: Numbers of rounds among which the folds choose, as shares of the greatest.
-ROUND_STEPS = 6
+#: Numbers of rounds among which the folds choose, as shares of the greatest: few, as folds part them by chance.
+ROUND_STEPS = 3
 FORWARD = "forward in time, purged"
 BY_ACCOUNT = "by account: the history is too short to go forward in time"
 Split = tuple[np.ndarray, np.ndarray]

@@ -77,13 +77,17 @@ def headline(
     )
 
 
+def window(days: int, lead: int, formats: Formats) -> str:
+    """Return in words the days from the lead on that a probability is about: "within 180 days"."""
+    words = page_texts(formats.lang)["headline"]
+    if lead:
+        return str(words["between"].format(lead=formats.number(lead), reach=formats.number(lead + days)))
+    return str(words["within"].format(days=formats.number(days)))
+
+
 def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
     horizon, lead = rule.get("horizon_days"), rule.get("lead_days") or 0
-    when = ""
-    if horizon and lead:
-        when = words["between"].format(lead=formats.number(lead), reach=formats.number(lead + horizon))
-    elif horizon:
-        when = words["within"].format(days=formats.number(horizon))
+    when = window(horizon, lead, formats) if horizon else ""
     if rule.get("silence_days"):
         when = f"{when} {words['silence']}".strip()
     return " ".join(words["probability"].format(when=when).split())

@@ -14,6 +14,7 @@ from typing import Any
 from serving.reasons import ReasonSentence, Speaker, reason_sentences, themes
 from serving.reports.formats import Formats, Lang
 from serving.reports.headline import Headline, headline
+from serving.reports.outlook import OutlookView, outlook_of
 from serving.reports.past import History, TimeLineView, history_of, time_line_of
 from serving.reports.tables import DataTable, evidence_tables, without_rows
 from serving.reports.why import SignalGroup, Why, signal_groups, why
@@ -47,6 +48,8 @@ class AccountReport:
     facts : tuple of str
         Segment, industry, country, customer since, account manager, as far as known.
     headline : Headline
+    outlook : OutlookView or None
+        None where scoring foresaw nothing, and when the band is unknown.
     why : Why or None
         None when the band is unknown.
     signals : tuple of SignalGroup
@@ -74,6 +77,7 @@ class AccountReport:
     as_of: str
     facts: tuple[str, ...]
     headline: Headline
+    outlook: OutlookView | None
     why: Why | None
     signals: tuple[SignalGroup, ...]
     book_note: str
@@ -127,6 +131,7 @@ def account_report(
         as_of=texts["page"]["as_of"].format(day=day),
         facts=_facts(found["account_id"], account, formats, texts["page"]),
         headline=headline(found, sentences, model, formats),
+        outlook=outlook_of(evidence, model.get("rule") or {}, formats) if known else None,
         why=why(found, sentences, formats, speaker, reference) if known else None,
         signals=signal_groups(themes(found["reasons"]), speaker, reference),
         book_note=_book_note(reference, formats, texts["why"]),

@@ -1,0 +1,25 @@
+"""What the tests of the outlook share: a bundle that carries a hazard and a contraction, whatever judging would say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from features.tables import Tables
+from training.bundle import Bundle
+from training.contraction import fit_contraction, shrinkage
+from training.hazard import fit_hazard
+from training.labels import end_of_data
+from training.landmarks import landmarks
+from training.pipeline import Trained
+
+ROUNDS = 12
+
+
+def with_outlook(bundle: Bundle, trained: Trained, book: Tables) -> Bundle:
+    """Return the bundle with both models, fitted briefly on what it was trained on."""
+    settings, encoder = trained.settings, bundle.trees.encoder
+    known = landmarks(book, trained.data.matrix, settings.rule, end_of_data(book, None))
+    shrunk = shrinkage(book, trained.data, settings.rule, trained.recorded_since["invoices"])
+    hazard = fit_hazard(known, settings.fit, settings.seed, ROUNDS, encoder)
+    contraction = fit_contraction(shrunk, settings.fit, settings.seed, ROUNDS, encoder)
+    return replace(bundle, hazard=hazard, contraction=contraction)
