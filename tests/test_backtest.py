@@ -12,6 +12,7 @@ from handmade import dataset
 from features.errors import NotEnoughData
 from training.ablation import ablate
 from training.backtest import MEASURES, Backtest, backtest
+from training.choice import earlier_cutoffs
 from training.folds import BY_ACCOUNT, FORWARD
 from training.origins import contend, known_at, latest_origin, spread_origins
 from training.pipeline import Trained
@@ -88,10 +89,10 @@ def test_each_measure_has_mean_interval_and_paired_difference(found: Backtest) -
 
 
 def test_seen_and_unseen_accounts_are_apart(found: Backtest) -> None:
-    rows = [0 if part is None else part.rows for part in (found.seen, found.unseen)]
-    assert sum(rows) <= len(found.judged)
     assert found.seen is not None
-    assert found.seen.rows > 0
+    unseen = 0 if found.unseen is None else found.unseen.rows
+    assert 0 < found.seen.rows < len(found.judged)
+    assert found.seen.rows + unseen <= len(found.judged)
 
 
 def test_age_nought_is_the_fresh_model(found: Backtest) -> None:
@@ -102,9 +103,13 @@ def test_age_nought_is_the_fresh_model(found: Backtest) -> None:
     assert any(age.behind_fresh != 0 for age in found.ages[1:])
 
 
-def test_the_first_origin_has_no_cutoff_yet(found: Backtest) -> None:
-    interval = found.verdict.intervals["profit_at_cutoff"]
-    assert not np.isnan(interval.value), "later ones have"
+def test_dates_before_which_no_outcome_was_known_have_no_cutoff(found: Backtest, settings: TrainingSettings) -> None:
+    cutoffs = earlier_cutoffs(found.judged, found.probabilities["model"], settings)
+    first = found.judged.as_of.min()
+    assert first not in cutoffs
+    assert all(day >= first + np.timedelta64(180, "D") for day in cutoffs)
+    assert cutoffs, "later ones have"
+    assert not np.isnan(found.verdict.intervals["profit_at_cutoff"].value)
 
 
 def test_a_history_without_an_origin_says_why(trained: Trained, settings: TrainingSettings) -> None:

@@ -157,7 +157,7 @@ def test_trees_cut_short_are_refused(copied: Path) -> None:
     [
         (MANIFEST, b"{"),
         (MANIFEST, b"[]"),
-        (MANIFEST, b'{"format": 1}'),
+        (MANIFEST, b'{"format": 2}'),
         (MANIFEST, b"\xff\xfe"),
         (MODEL, b"\xff\xfe"),
         (VERSION, b"{}"),

@@ -8,10 +8,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from features.tables import Tables
 from training.bootstrap import Interval
 from training.bundle import Bundle
+from training.fitting import Fitted, fit_model
 from training.origins import Origin, latest_origin
-from training.pipeline import Trained
+from training.pipeline import Trained, train
 from training.reigning import reigning_probability
 from training.settings import ChurnRule
 from training.verdict import REIGNING, Verdict, gate, grade
@@ -43,9 +45,12 @@ def test_decisions(roc_auc: Interval | None, profit: Interval | None, decision: 
     assert found.why
 
 
-def test_against_itself_nothing_is_won(trained: Trained) -> None:
-    nothing = Interval(0.0, 0.0, 0.0)
-    assert gate(verdict(nothing, nothing)).decision == "undecided"
+def test_a_model_trained_again_ties_with_itself(book: Tables, trained: Trained, bundle: Bundle) -> None:
+    again = train(book, trained.settings, champion=bundle)
+    for measure in ("roc_auc", "profit_at_capacity"):
+        lead = again.verdict.intervals[f"{measure} - {REIGNING}"]
+        assert (lead.value, lead.low, lead.high) == (0, 0, 0)
+    assert again.gate.decision == "undecided"
 
 
 def test_behind_the_champion_no_better_than_c(trained: Trained) -> None:
@@ -62,30 +67,41 @@ def origin(trained: Trained) -> Origin:
     return latest_origin(trained.data, trained.settings)
 
 
+@pytest.fixture(scope="module")
+def then(trained: Trained, origin: Origin) -> Fitted:
+    return fit_model(origin.learnt, trained.settings)
+
+
 def having_learnt(bundle: Bundle, slices: list) -> Bundle:
     return replace(bundle, manifest=bundle.manifest.model_copy(update={"slices": slices}))
 
 
-def test_a_champion_from_before_is_judged_as_it_stands(bundle: Bundle, trained: Trained, origin: Origin) -> None:
+def test_a_champion_from_before_is_judged_as_it_stands(
+    bundle: Bundle, trained: Trained, origin: Origin, then: Fitted
+) -> None:
     before = [min(origin.test.dates) - timedelta(days=180)]
-    found = reigning_probability(having_learnt(bundle, before), origin, trained.settings)
+    found = reigning_probability(having_learnt(bundle, before), origin, then, trained.settings)
     assert found is not None
     assert (found == bundle.calibrator(bundle.trees.margin(origin.test.matrix))).all()
 
 
 def test_a_champion_that_knows_the_outcomes_is_made_again_without_them(
-    bundle: Bundle, trained: Trained, origin: Origin
+    bundle: Bundle, trained: Trained, origin: Origin, then: Fitted
 ) -> None:
     """One day of a label is enough; what is made again does not read the outcomes judged by."""
     late = having_learnt(bundle, [min(origin.test.dates) - timedelta(days=179)])
-    found = reigning_probability(late, origin, trained.settings)
+    found = reigning_probability(late, origin, then, trained.settings)
     assert found is not None
     stands = bundle.calibrator(bundle.trees.margin(origin.test.matrix))
     assert (found != stands).any()
     flipped = Origin(origin.learnt, replace(origin.test, churned=~origin.test.churned), origin.how)
-    assert (reigning_probability(late, flipped, trained.settings) == found).all()
+    assert (reigning_probability(late, flipped, then, trained.settings) == found).all()
     assert np.corrcoef(found, stands)[0, 1] > 0.5
 
 
-def test_a_champion_of_another_rule_cannot_be_judged(bundle: Bundle, trained: Trained, origin: Origin) -> None:
-    assert reigning_probability(replace(bundle, rule=ChurnRule(horizon_days=90)), origin, trained.settings) is None
+def test_a_champion_of_another_rule_cannot_be_judged(
+    bundle: Bundle, trained: Trained, origin: Origin, then: Fitted
+) -> None:
+    assert (
+        reigning_probability(replace(bundle, rule=ChurnRule(horizon_days=90)), origin, then, trained.settings) is None
+    )

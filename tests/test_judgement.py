@@ -161,7 +161,7 @@ def test_grades_by_hand(low: float, captured: float, grade: str, monkeypatch: py
         "roc_auc - recency alone": Interval(0.9, 0.8, 1.0),
         "captured_10 - recency alone": Interval(0.9, 0.8, 1.0),
     }
-    monkeypatch.setattr("training.verdict.intervals", lambda *_: found)
+    monkeypatch.setattr("training.verdict._paired", lambda *_: found)
     score = np.array([0.9, 0.8, 0.2, 0.1])
     probabilities = {"model": score, "recency alone": score[::-1], "revenue alone": score[[0, 2, 1, 3]]}
     verdict = judge_all(dataset([1, 1, 0, 0]), probabilities, TrainingSettings())

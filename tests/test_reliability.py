@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from handmade import dataset
@@ -21,7 +23,7 @@ def drawn(n: int = 4000, stretch: float = 1.0, seed: int = 1) -> tuple[np.ndarra
     return rng.random(n) < truth, expit(stretch * logit(truth)), rng.lognormal(5, 0.5, n)
 
 
-@pytest.mark.parametrize(("stretch", "slope"), [(1.0, 1.0), (2.0, 0.5), (0.5, 2.0)])
+@pytest.mark.parametrize(("stretch", "slope"), [(1.0, 1.0), (2.0, 0.5), (0.5, 2.0), (0.2, 5.0)])
 def test_slope_tells_too_bold_from_too_shy(stretch: float, slope: float) -> None:
     churned, said, revenue = drawn(stretch=stretch)
     found = reliability(dataset(churned, revenue), said, SETTINGS)
@@ -74,3 +76,11 @@ def test_bands_are_cut_at_each_date() -> None:
         dataset([1, 0] * 20, revenue, [f"a{i}" for i in range(20)] * 2, days), np.full(40, 0.5), SETTINGS
     )
     assert [band.rows for band in found.bands] == [20, 12, 6, 2, 40]
+
+
+def test_a_band_without_accounts_is_null_not_nan() -> None:
+    """The largest 5 % of nine accounts are none."""
+    found = reliability(dataset([1, 0, 0] * 3, np.arange(1.0, 10.0)), np.linspace(0.1, 0.9, 9), SETTINGS)
+    last = found.as_dict()["bands"][3]
+    assert (last["rows"], last["predicted_rate"], last["churn_rate"], last["ratio"]["value"]) == (0, None, None, None)
+    assert json.loads(json.dumps(found.as_dict(), allow_nan=False))

@@ -191,7 +191,7 @@ def test_the_model_is_grown_on_the_slices_that_are_left(slices: Dataset, monkeyp
 
     monkeypatch.setattr("training.fitting.fit_trees", kept)
     fit_model(slices, replace(SETTINGS, every=3, window_days=600, weighting="none"))
-    (last,) = grown
+    last = grown[0]  # those after it are the account folds that calibrate
     assert last.dates == thinned(slices.dates, 3, 600) and len(last) == ACCOUNTS * len(last.dates)
 
 

@@ -6,7 +6,6 @@ little here though the model leans on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +55,7 @@ def ablate(
         families.setdefault(item.family, np.zeros(len(all_signals()), dtype=bool))[position] = True
     known = origin.learnt.matrix.signals.notna().any().to_numpy()
     families = {name: mask for name, mask in families.items() if (mask & known).any()}
-    whole = _probability(origin, fitted, settings, np.zeros(len(known), dtype=bool))
+    whole = fitted.probability(origin.test.matrix)
     without = {}
     for step, (name, mask) in enumerate(families.items()):
         progress("leaving out families of signals", step, len(families))
@@ -89,9 +88,3 @@ def _worth(
         }
     found = intervals(test.accounts, figures, settings.bootstraps, settings.seed)
     return {name: {measure: found[f"{measure} {name}"] for measure in MEASURES} for name in without}
-
-
-def describe(found: Sequence[Ablated]) -> str:
-    """Return the families whose loss is beyond chance, in words."""
-    telling = [one.family for one in found if one.worth["roc_auc"].above]
-    return ", ".join(telling) if telling else "none beyond chance"

@@ -122,7 +122,10 @@ class Bundle:
     def settings(self) -> TrainingSettings:
         """The settings it was trained with, the end of the data left open."""
         kept = self.manifest.settings
-        names = ("seed", "embargo_days", "bootstraps", "every", "window_days", "folds")
+        names = (
+            "seed", "slice_days", "least_slices", "min_history_days", "embargo_days", "folds", "bootstraps", "every",
+            "window_days", "weighting",
+        )  # fmt: skip
         return TrainingSettings(
             rule=self.rule,
             fit=FitSettings(**kept["fit"]),
@@ -188,13 +191,14 @@ def load_bundle(folder: Path) -> Bundle:
     """
     try:
         text = (folder / MODEL).read_text(encoding="utf-8")
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        plain = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if plain["format"] != FORMAT:
+            raise BundleDamaged(f"{folder}: a bundle of format {plain['format']}; this code reads format {FORMAT}")
+        manifest = Manifest.model_validate(plain)
         stamped = folder / VERSION
         version = json.loads(stamped.read_text(encoding="utf-8"))["model_version"] if stamped.is_file() else None
     except (OSError, ValidationError, ValueError, KeyError, TypeError) as error:
         raise BundleDamaged(f"{folder}: not a model bundle ({error})") from error
-    if manifest.format != FORMAT:
-        raise BundleDamaged(f"{folder}: a bundle of format {manifest.format}; this code reads format {FORMAT}")
     _demand_checksum(folder, MODEL, text, manifest.model_sha256)
     if tuple(manifest.signals) != signal_names():
         raise SignalsDiffer(manifest.signals, signal_names())

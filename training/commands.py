@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,7 @@ def train(
     from training.printing import show_training
     from training.settings import ChurnRule, Environment, TrainingSettings
     from training.tracking import register
+    from training.verdict import Gate
 
     wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
@@ -75,13 +77,15 @@ def train(
         economics=environment.economics,
     )
     _warn_beyond(tables, until)
-    champion = _champion(environment)
+    champion, unreadable = _champion(environment)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
         tuning = tuned(prepared[0], settings, environment, wanted, step)
         settings = settings if tuning is None else tuning.settings
         trained = train_model(tables, settings, step, champion, prepared)
+        if unreadable is not None:
+            trained = replace(trained, gate=Gate("undecided", f"the champion cannot be judged: {unreadable}"))
         step("registering", 0, 1)
         against = None if champion is None else champion.version
         decision, why = trained.gate.decision, trained.gate.why
@@ -118,18 +122,18 @@ def train(
     say(_standing(registered, trained))
 
 
-def _champion(environment: Environment) -> Bundle | None:
-    """Return the reigning champion; None where there is none, or where it cannot be loaded by this code."""
+def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
+    """Return the reigning champion, None where there is none; and why it cannot be loaded, where it cannot."""
     from features.errors import BundleDamaged, NoModel, SignalsDiffer
     from training.tracking import fetch
 
     try:
-        return fetch(environment)
+        return fetch(environment), None
     except NoModel:
-        return None
+        return None, None
     except (BundleDamaged, SignalsDiffer) as error:
         say(f"warning: the champion cannot be judged beside this model: {error}")
-        return None
+        return None, str(error)
 
 
 def _warn_beyond(tables: Tables, until: date | None) -> None:

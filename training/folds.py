@@ -21,7 +21,8 @@ from training.settings import TrainingSettings
 from training.slices import forward_folds, thinned
 from training.weights import SCHEMES, revenue_weights
 
-#: Numbers of rounds among which the folds choose, as shares of the greatest: few, as folds part them by chance.
+#: How many numbers of rounds the folds choose among, from two thirds of the greatest on: few, since folds part them by
+#: chance, and none small, since folds learn from fewer rows than the refit and so ask for too few.
 ROUND_STEPS = 3
 FORWARD = "forward in time, purged"
 BY_ACCOUNT = "by account: the history is too short to go forward in time"
@@ -106,12 +107,13 @@ def curves(judged: Dataset, steps: np.ndarray) -> np.ndarray:
     for rows in date_rows(judged):
         weight = revenue_weights(judged.revenue[rows])
         found.append([_both_aucs(judged, rows, margin[rows], weight) for margin in steps])
-    return np.array(found)
+    return np.array(found).reshape(-1, len(steps))
 
 
 def round_steps(settings: TrainingSettings) -> list[int]:
     """Return the numbers of rounds among which the folds choose."""
-    return [max(1, settings.fit.max_rounds * step // ROUND_STEPS) for step in range(1, ROUND_STEPS + 1)]
+    most = settings.fit.max_rounds
+    return [max(1, most * (2 * ROUND_STEPS - back) // (2 * ROUND_STEPS)) for back in reversed(range(ROUND_STEPS))]
 
 
 def _both_aucs(part: Dataset, rows: np.ndarray, margin: np.ndarray, revenue: np.ndarray) -> float:

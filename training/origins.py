@@ -18,6 +18,9 @@ from training.settings import TrainingSettings
 from training.slices import forward_folds
 from training.verdict import MODEL
 
+#: Fewer accounts of either outcome are nothing to learn from.
+LEAST_ACCOUNTS = 10
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -60,7 +63,7 @@ def latest_origin(data: Dataset, settings: TrainingSettings) -> Origin:
 def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> list[Origin]:
     """Return up to `count` origins of one date each, evenly spread over the dates with a purged past, the last too.
 
-    Dates at which only one outcome occurred, before or after, are left out.
+    Dates at which only one outcome occurred, and those before which too few churned or stayed, are left out.
     """
     made = []
     for day in data.dates:
@@ -73,8 +76,10 @@ def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> lis
 
 
 def has_both_outcomes(origin: Origin) -> bool:
-    """Whether accounts churned and stayed on both sides."""
-    return all(0 < part.churned.sum() < len(part) for part in (origin.learnt, origin.test))
+    """Whether accounts churned and stayed on both sides, ten of each among those learnt from."""
+    learnt, test = origin.learnt, origin.test
+    accounts = [len(np.unique(learnt.accounts[learnt.churned == outcome])) for outcome in (True, False)]
+    return min(accounts) >= LEAST_ACCOUNTS and 0 < test.churned.sum() < len(test)
 
 
 def contend(

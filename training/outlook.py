@@ -79,7 +79,8 @@ def _hazard(made: Making) -> tuple[Hazard | None, dict[str, Any]]:
         return None, {"kept": False, "why": "churn is derived from silence, which has no day of churn"}
     known = _landmarks(made)
     by_account = origin.how == BY_ACCOUNT
-    learnt = known.without(origin.test.accounts) if by_account else known.known_at(origin.test.dates[0])
+    arrived = origin.test.dates[0] - timedelta(days=settings.embargo_days)
+    learnt = known.without(origin.test.accounts) if by_account else known.known_at(arrived)
     try:
         then = fit_hazard(learnt, settings.fit, settings.seed, HAZARD_ROUNDS)
         test = landmarks(made.tables, origin.test.matrix, settings.rule, known.end)

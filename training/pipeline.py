@@ -24,7 +24,7 @@ from training.fitting import Fitted, Progress, fit_model, silent
 from training.labels import check_rule, end_of_data
 from training.leaks import Suspect, model_warning, suspects
 from training.model import Trees
-from training.origins import contend, latest_origin
+from training.origins import LEAST_ACCOUNTS, contend, latest_origin
 from training.outlook import Making, Outlook, look_ahead
 from training.reigning import reigning_probability
 from training.reliability import Reliability, reliability
@@ -33,8 +33,6 @@ from training.settings import TrainingSettings
 from training.slices import slice_dates
 from training.treated import Apart, judge_apart
 from training.verdict import MODEL, REIGNING, Gate, Verdict, gate, judge_all
-
-LEAST_ACCOUNTS = 10
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ def train(
     end = end_of_data(tables, settings.until)
     origin = latest_origin(data, settings)
     then, probabilities = contend(origin, CHEAP, settings, progress)
-    reigning = None if champion is None else reigning_probability(champion, origin, settings)
+    reigning = None if champion is None else reigning_probability(champion, origin, then, settings)
     if reigning is not None:
         probabilities[REIGNING] = reigning
     verdict = judge_all(origin.test, probabilities, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,8 @@ def _shap_summary(trained: Trained, path: Path) -> None:
     """Draw SHAP's beeswarm of the latest slice; pyplot is used because the library draws on it."""
     import matplotlib as mpl
 
-    mpl.use("Agg")
+    if "matplotlib.pyplot" not in sys.modules:  # a notebook keeps the backend that it draws with
+        mpl.use("Agg")
     import shap
     from matplotlib import pyplot
 
@@ -90,13 +92,16 @@ def _shap_summary(trained: Trained, path: Path) -> None:
     values = np.asarray(trained.trees.booster.predict(encoded, pred_contrib=True))[:, :-1]
     known = ~np.isnan(encoded).all(axis=0)
     labels = np.array([item.en for item in all_signals()])[known]
-    shap.summary_plot(
-        values[:, known],
-        encoded[:, known],
-        labels,
-        max_display=SHAP_SIGNALS,
-        show=False,
-        rng=np.random.default_rng(trained.settings.seed),
-    )
-    pyplot.gcf().savefig(path, dpi=120, bbox_inches="tight")
-    pyplot.close("all")
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the library cannot draw with every layout that a user may have set
+        figure = pyplot.figure()  # it draws on the current figure, which may be the user's
+        shap.summary_plot(
+            values[:, known],
+            encoded[:, known],
+            labels,
+            max_display=SHAP_SIGNALS,
+            show=False,
+            rng=np.random.default_rng(trained.settings.seed),
+        )
+        figure.savefig(path, dpi=120, bbox_inches="tight")
+        pyplot.close(figure)

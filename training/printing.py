@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from training.backtest import Backtest
     from training.bootstrap import Interval
     from training.choice import Choice
+    from training.outlook import Outlook
     from training.pipeline import Trained
     from training.reliability import Reliability
+    from training.treated import Apart
     from training.verdict import Verdict
 
 #: Label, attribute of Metrics, number format.
@@ -41,6 +43,7 @@ MEASURES: Mapping[str, tuple[str, str]] = {
     "profit_at_capacity": ("profit at capacity, currency an account", ",.2f"),
     "profit_at_cutoff": ("profit at an earlier cutoff, currency an account", ",.2f"),
 }
+WORTH = ("roc_auc", "captured_10")
 #: One account that holds more than this share of the lost revenue can decide what was captured.
 ONE_DECIDES = 0.25
 
@@ -78,13 +81,40 @@ def show_training(trained: Trained) -> None:
     show_verdict(trained.verdict, f"Judged {trained.judged_how}")
     show_choice(trained.choice)
     show_reliability(trained.findings.reliability)
+    if trained.findings.apart is not None:
+        show_apart(trained.findings.apart)
     worth = [
-        [one.family, str(one.signals), *(_lead(one.worth[measure], ".3f") for measure in ("roc_auc", "captured_10"))]
+        [one.family, str(one.signals), *(interval_text(one.worth[measure], ".3f", signed=True) for measure in WORTH)]
         for one in trained.findings.ablation
     ]
-    table("What is lost without a family of signals", ["", "signals", "ROC AUC", "captured"], worth)
+    table("What is lost without a family of signals", ["", "signals", *(MEASURES[name][0] for name in WORTH)], worth)
+    show_outlook(trained.findings.outlook)
     for warning in trained.findings.warnings:
         say(f"warning: {warning}")
+
+
+def show_apart(found: Apart) -> None:
+    """Print accounts that were acted on in the label's window beside the others."""
+    lines = [
+        [
+            name,
+            f"{part.rows:,}",
+            _known(part.churn_rate, ".1%"),
+            _known(part.mean_probability, ".1%"),
+            "too few" if part.roc_auc is None else interval_text(part.roc_auc, ".3f"),
+        ]
+        for name, part in (("acted on", found.treated), ("left alone", found.untreated))
+    ]
+    table("Accounts acted on in the label's window, apart", ["", "rows", "churned", "predicted", "ROC AUC"], lines)
+    say("an account that an action saved looks safe, so the prediction for those acted on looks too high")
+
+
+def show_outlook(found: Outlook) -> None:
+    """Print whether the hazard and the contraction are kept."""
+    for name, figures in (("when an account leaves", found.hazard_figures), ("shrinking", found.contraction_figures)):
+        kept = "kept" if figures["kept"] else "not kept"
+        why = figures.get("why") or "figures in the run and on the card"
+        say(f"{name}: {kept}, {why}")
 
 
 def show_choice(choice: Choice) -> None:
@@ -153,6 +183,10 @@ def _lead(interval: Interval, form: str) -> str:
     return interval_text(interval, form, signed=True) + (
         " better" if interval.above else " WORSE" if interval.below else ""
     )
+
+
+def _known(value: float | None, form: str) -> str:
+    return "too few" if value is None else f"{value:{form}}"
 
 
 def _number(value: float, form: str) -> str:

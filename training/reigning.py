@@ -1,24 +1,33 @@
 """The reigning champion beside a challenger, on rows that neither had learnt the outcome of.
 
 A champion made before the rows' dates is judged as it stands: that it has aged counts. One that has learnt outcomes
-of those days would be flattered; it is made again by its own recipe (settings, weighting, rounds) from what was known.
+of those days would be flattered; it is made again by its own settings from what was known then, so that a model ties
+with itself.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 
 from training.bundle import Bundle
-from training.folds import learnable_part
-from training.model import fit_trees
+from training.fitting import Fitted, fit_model
 from training.origins import Origin
 from training.settings import TrainingSettings
 
 
-def reigning_probability(champion: Bundle, origin: Origin, settings: TrainingSettings) -> np.ndarray | None:
-    """Return the champion's probabilities of an origin's test rows, shape (n,); None where its rule differs."""
+def reigning_probability(
+    champion: Bundle, origin: Origin, then: Fitted, settings: TrainingSettings
+) -> np.ndarray | None:
+    """Return the champion's probabilities of an origin's test rows, shape (n,); None where its rule of churn differs.
+
+    Parameters
+    ----------
+    then : Fitted
+        The challenger as made at the origin: a champion of the same settings, made again, is the same.
+    """
     if champion.rule != settings.rule:
         return None
     matrix = origin.test.matrix
@@ -26,12 +35,5 @@ def reigning_probability(champion: Bundle, origin: Origin, settings: TrainingSet
     if knew_until <= min(origin.test.dates):
         return champion.calibrator(champion.trees.margin(matrix))
     recipe = champion.settings
-    trees = fit_trees(
-        learnable_part(origin.learnt, recipe),
-        recipe.fit,
-        recipe.seed,
-        champion.manifest.rounds,
-        champion.manifest.weighting,
-        recipe.economics,
-    )
-    return champion.calibrator(trees.margin(matrix))
+    again = then if recipe == replace(settings, until=None) else fit_model(origin.learnt, recipe)
+    return again.probability(matrix)

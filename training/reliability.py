@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from training.bootstrap import Figure, Interval, intervals
+from training.bootstrap import Figure, Interval, intervals, plain
 from training.dataset import Dataset
 from training.settings import TrainingSettings
 
@@ -28,7 +28,7 @@ BANDS: Mapping[str, tuple[float, float]] = {
     "next 15 %": (0.8, 0.95),
     "largest 5 %": (0.95, 1.0),
 }
-STEPS, FLAT = 25, 1e-12
+STEPS, CONVERGED, FLAT = 60, 1e-8, 1e-12
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Reliability:
         return {
             "slope": self.slope.as_dict(),
             "weighted_slope": self.weighted_slope.as_dict(),
-            "bands": [{**vars(band), "ratio": band.ratio.as_dict()} for band in self.bands],
+            "bands": [{**plain(band), "ratio": band.ratio.as_dict()} for band in self.bands],
         }
 
 
@@ -102,22 +102,23 @@ def slope_figure(churned: np.ndarray, probability: np.ndarray, size: np.ndarray 
 
 
 def _slope(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
-    """Weighted logistic regression on one variable by Newton's method; NaN where there is nothing to fit."""
+    """Weighted logistic regression on one variable by Newton's method, in steps of 1 at most; NaN without maximum."""
     if min(weight[churned > 0].sum(), weight[churned == 0].sum()) <= 0 or np.ptp(margin) < FLAT:
         return float("nan")
-    design = np.column_stack([margin, np.ones(len(margin))])
-    found = np.array([1.0, 0.0])
+    scale = margin.std()
+    design = np.column_stack([(margin - margin.mean()) / scale, np.ones(len(margin))])
+    found = np.array([scale, 0.0])
     for _ in range(STEPS):
         rate = expit(design @ found)
         gradient = design.T @ (weight * (churned - rate))
         curvature = (design * (weight * rate * (1 - rate))[:, None]).T @ design
-        if abs(np.linalg.det(curvature)) < FLAT:
+        if np.linalg.det(curvature) < FLAT * weight.sum() ** 2:
             return float("nan")
         step = np.linalg.solve(curvature, gradient)
-        found = found + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-8:
-            break
-    return float(found[0])
+        found = found + step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < CONVERGED:
+            return float(found[0] / scale)
+    return float("nan")
 
 
 def _band_rows(data: Dataset, low: float, high: float) -> np.ndarray:

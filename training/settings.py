@@ -45,6 +45,8 @@ class Economics:
     def __post_init__(self) -> None:
         """Refuse shares that are none."""
         shares = ("success_rate", "incentive_share", "capacity")
+        if self.success_rate == self.incentive_share == 0:
+            raise ValueError("economics: success_rate and incentive_share are both 0: nothing is won or spent")
         wrong = [f"{name}={getattr(self, name)}" for name in shares if not 0 <= getattr(self, name) <= 1]
         if wrong or not self.contact_cost >= 0:
             wrong += [] if self.contact_cost >= 0 else [f"contact_cost={self.contact_cost}"]
@@ -124,7 +126,7 @@ class FitSettings:
     bagging_fraction: float = 0.7
     lambda_l2: float = 10.0
     max_bin: int = 63
-    max_rounds: int = 240
+    max_rounds: int = 180
     monotone: bool = True
     #: Share of the rows that are learnt from without a table, for each table, and once without all optional ones.
     removed_share: float = 0.015

@@ -110,26 +110,30 @@ def measure(
     Measured or None
         None where it was given up.
     """
-    made, _ = splits(data, settings)
+    made, folded = splits(data, settings)
     scheme = str(starting_point(settings)["weighting"])
     folds: list[OutOfFold] = []
     for step, split in enumerate(made):
         folds.append(out_of_fold(data, split, settings, (scheme,)))
-        reached = _reached(data, folds, scheme, settings)
+        reached = _reached(data, folds, scheme, settings, folded)
         if stop(step, reached) and len(folds) < len(made):
             return None
-    return Measured(reached, _draws(data, folds, scheme, settings))
+    return Measured(reached, _draws(data, folds, scheme, settings, folded))
 
 
-def _reached(data: Dataset, folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings) -> Reached:
-    rounds = rounds_of(folds, scheme, settings)
+def _reached(
+    data: Dataset, folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings, folded: str
+) -> Reached:
+    rounds = rounds_of(folds, scheme, settings, folded)
     judged = sum(len(fold.valid) for fold in folds)
     profit = money_figure(data, folds, scheme, rounds, settings)(np.ones(judged))
     curve = np.nanmean(np.concatenate([fold.curves[scheme] for fold in folds]), axis=0)
     return Reached(profit, float(curve[round_steps(settings).index(rounds)]))
 
 
-def _draws(data: Dataset, folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings) -> tuple[float, ...]:
-    figure = money_figure(data, folds, scheme, rounds_of(folds, scheme, settings), settings)
+def _draws(
+    data: Dataset, folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings, folded: str
+) -> tuple[float, ...]:
+    figure = money_figure(data, folds, scheme, rounds_of(folds, scheme, settings, folded), settings)
     accounts = data.accounts[np.concatenate([fold.valid for fold in folds])]
     return tuple(figure(weight) for weight in resamples(accounts, settings.bootstraps, settings.seed))

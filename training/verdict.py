@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from training.bootstrap import Figure, Interval, difference, intervals
+from training.bootstrap import Figure, Interval, interval_of, resamples
 from training.dataset import Dataset
 from training.economics import expected_profit
 from training.evaluation import Metrics, auc_figure, captured_figure, cutoff_figure, judge, profit_figure
@@ -21,7 +21,9 @@ from training.rivals import CHEAP
 from training.settings import TrainingSettings
 
 MODEL, REIGNING = "model", "reigning champion"
-#: What a training run compares with intervals; a backtest adds the others.
+#: What a training run compares, with intervals; a backtest adds the profit at an earlier cutoff.
+COMPARED = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_capacity")
+#: What a grade may fall by, beside the champion.
 DECIDING = ("roc_auc", "captured_10", "profit_at_capacity")
 Cutoffs = Mapping[np.datetime64, float]
 
@@ -80,7 +82,7 @@ def judge_all(
     test: Dataset,
     probabilities: Mapping[str, np.ndarray],
     settings: TrainingSettings,
-    measures: Sequence[str] = DECIDING,
+    measures: Sequence[str] = COMPARED,
     cutoffs: Mapping[str, Cutoffs] | None = None,
 ) -> Verdict:
     """Judge the model and its rivals on the same rows.
@@ -97,17 +99,33 @@ def judge_all(
         For `profit_at_cutoff`: the cutoff of expected profit that each name had fixed before each date.
     """
     metrics = {name: judge(test, given, settings.economics) for name, given in probabilities.items()}
-    figures: dict[str, Figure] = {}
-    for measure in measures:
-        made = {
-            name: figure_of(measure, test, given, settings, (cutoffs or {}).get(name, {}))
-            for name, given in probabilities.items()
-        }
-        figures |= {measure: made[MODEL]}
-        for name in list(made)[1:]:
-            figures |= {f"{measure} of {name}": made[name], f"{measure} - {name}": difference(made[MODEL], made[name])}
-    found = intervals(test.accounts, figures, settings.bootstraps, settings.seed)
+    figures = {
+        (measure, name): figure_of(measure, test, given, settings, (cutoffs or {}).get(name, {}))
+        for measure in measures
+        for name, given in probabilities.items()
+    }
+    found = _paired(figures, test.accounts, settings)
     return Verdict(tuple(map(str, test.dates)), metrics, found, grade(metrics, found))
+
+
+def _paired(
+    figures: Mapping[tuple[str, str], Figure], accounts: np.ndarray, settings: TrainingSettings
+) -> dict[str, Interval]:
+    """Intervals of every figure and of the model's lead over it, all on the same resamples."""
+    weights = resamples(accounts, settings.bootstraps, settings.seed)
+    drawn = np.array([[figure(weight) for figure in figures.values()] for weight in weights])
+    draws = dict(zip(figures, drawn.T, strict=True))
+    value = {key: figure(np.ones(len(accounts))) for key, figure in figures.items()}
+    found = {}
+    for (measure, name), own in draws.items():
+        model = (measure, MODEL)
+        if name == MODEL:
+            found[measure] = interval_of(value[model], own)
+        else:
+            found[f"{measure} of {name}"] = interval_of(value[measure, name], own)
+            lead = value[model] - value[measure, name]
+            found[f"{measure} - {name}"] = interval_of(lead, draws[model] - own)
+    return found
 
 
 def figure_of(

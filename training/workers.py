@@ -1,6 +1,6 @@
 """Tuning from start to end: workers on a study, and the best trial beside the settings that tuning started from.
 
-Processes are started afresh, not forked; each reads the labelled slices from one file, so no signal is computed again.
+Processes are started afresh, not forked; each is handed the labelled slices, so no signal is computed again.
 LightGBM takes as many threads as the environment gives it: with several workers, set OMP_NUM_THREADS.
 """
 
@@ -81,7 +81,7 @@ def tune(
 
 
 def _work_in_processes(job: Job, workers: int, progress: Progress) -> None:
-    """Work on the study in processes of their own, each with the data from one file; this one shows how far it is.
+    """Work on the study in processes of their own, each with the data; this one shows how far it is.
 
     What a process that died leaves undone is left to the caller.
     """
