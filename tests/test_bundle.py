@@ -171,9 +171,10 @@ def test_broken_files_are_refused(copied: Path, name: str, content: bytes) -> No
         load_bundle(copied)
 
 
-def test_a_newer_format_is_refused(copied: Path) -> None:
-    change(copied, format=99)
-    with pytest.raises(BundleDamaged, match="format 99"):
+@pytest.mark.parametrize("number", [1, 99])
+def test_another_format_is_refused_before_anything_else_is_read(copied: Path, number: int) -> None:
+    (copied / MANIFEST).write_text(json.dumps({"format": number, "of": "other fields"}))
+    with pytest.raises(BundleDamaged, match=f"a bundle of format {number}; this code reads format 2"):
         load_bundle(copied)
 
 

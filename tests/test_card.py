@@ -20,6 +20,7 @@ from training.card.parts import make_table
 from training.card.record import Card, card_of
 from training.card.render import html_of, markdown_of, summary_of
 from training.printing import MEASURES, ROWS
+from training.verdict import COMPARED
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_every_metric_of_the_model_and_every_rival(manifest: Manifest) -> None:
 def test_every_interval(manifest: Manifest) -> None:
     tables, intervals = section(card_of(manifest, "1"), "rivals"), manifest.verdict["intervals"]
     measures = [name for name in intervals if name in MEASURES]
-    assert len(measures) == 3
+    assert tuple(measures) == COMPARED
     for measure in measures:
         form, table = MEASURES[measure][1], tables[f"measure-{measure}"]
         assert table["this model"][1] == with_interval(Interval(**intervals[measure]), form)

@@ -652,7 +652,7 @@ def test_train_uses_what_was_adopted_and_says_so(
     monkeypatch.setattr("training.pipeline.train", train)
     monkeypatch.setattr("training.pipeline.prepare", lambda tables, settings: (None, {}))
     monkeypatch.setattr("training.tracking.register", register)
-    monkeypatch.setattr("training.commands._champion", lambda environment: None)
+    monkeypatch.setattr("training.commands._champion", lambda environment: (None, None))
     options = ("--trials", 7, "--tune-minutes", 2.5, "--study", "spring", "--workers", 3, "--objectives", "both")
     done = run_command(monkeypatch, capfd, "train", book_folder, "--seed", 5, *options, "--json")
     assert done.code == 0, done.err
