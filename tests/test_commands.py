@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -92,6 +93,18 @@ def versions(home: Path) -> list[str]:
 
 
 # Help and usage
+
+
+@pytest.mark.parametrize(("own", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_give_way(
+    churn_risk: Command, monkeypatch: pytest.MonkeyPatch, own: str | None, found: str
+) -> None:
+    """Unless the user says otherwise: LightGBM's threads spin, and slow down whatever shares the machine."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    if own is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert churn_risk("--help").code == 0
+    assert os.environ["OMP_WAIT_POLICY"] == found
 
 
 def test_help_lists_the_commands_that_work(churn_risk: Command) -> None:
