@@ -30,7 +30,7 @@ from training.weights import SCHEMES
 
 CHOOSE = "choose"
 #: A snapshot has a fraction of the rows that a book's slices have: smaller trees compete with the product's.
-SMALLER = FitSettings(num_leaves=4, min_data_in_leaf=30)
+SMALLER = FitSettings(num_leaves=4, min_data_in_leaf=30, max_rounds=240)
 CANDIDATES = (FitSettings(), SMALLER)
 
 
