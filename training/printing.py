@@ -174,7 +174,9 @@ def show_backtest(found: Backtest) -> None:
 
 
 def interval_text(interval: Interval, form: str, signed: bool = False) -> str:
-    """Return `value (low to high)`."""
+    """Return `value (low to high)`; a dash for what cannot be told."""
+    if interval.value != interval.value:
+        return "–"
     sign = "+" if signed else ""
     return f"{interval.value:{sign}{form}} ({interval.low:{sign}{form}} to {interval.high:{sign}{form}})"
 
