@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from features.tables import Tables
     from training.bundle import Bundle
     from training.pipeline import Trained
-    from training.settings import Environment
+    from training.settings import Environment, TrainingSettings
     from training.tracking import Registered
 
 
@@ -62,20 +62,14 @@ def train(
     from training.pipeline import prepare
     from training.pipeline import train as train_model
     from training.printing import show_training
-    from training.settings import ChurnRule, Environment, TrainingSettings
+    from training.settings import Environment
     from training.tracking import register
     from training.verdict import Gate
 
     wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
     tables = read_book(source)
-    settings = TrainingSettings(
-        rule=ChurnRule(horizon_days, lead_days, silence_days),
-        until=until,
-        seed=seed,
-        embargo_days=embargo_days,
-        economics=environment.economics,
-    )
+    settings = _settings(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
     _warn_beyond(tables, until)
     champion, unreadable = _champion(environment)
     with progress_bar(as_json) as step:
@@ -120,6 +114,27 @@ def train(
     say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}")
     say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
     say(_standing(registered, trained))
+
+
+def _settings(
+    environment: Environment,
+    horizon_days: int,
+    lead_days: int,
+    silence_days: int | None,
+    until: date | None,
+    seed: int,
+    embargo_days: int,
+) -> TrainingSettings:
+    """Return what the options of `train` and of `backtest` say, with the economics of the environment."""
+    from training.settings import ChurnRule, TrainingSettings
+
+    return TrainingSettings(
+        rule=ChurnRule(horizon_days, lead_days, silence_days),
+        until=until,
+        seed=seed,
+        embargo_days=embargo_days,
+        economics=environment.economics,
+    )
 
 
 def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
@@ -206,16 +221,10 @@ def backtest(
     from training.backtest import backtest as run_backtest
     from training.pipeline import prepare
     from training.printing import show_backtest
-    from training.settings import ChurnRule, Environment, TrainingSettings
+    from training.settings import Environment
 
     tables = read_book(source)
-    settings = TrainingSettings(
-        rule=ChurnRule(horizon_days, lead_days, silence_days),
-        until=until,
-        seed=seed,
-        embargo_days=embargo_days,
-        economics=Environment().economics,
-    )
+    settings = _settings(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
     _warn_beyond(tables, until)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
