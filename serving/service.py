@@ -11,11 +11,12 @@ from pathlib import Path
 import bentoml
 
 from features.errors import NoModel
-from serving.api.app import Runtime, create_app
+from serving.api.app import create_app
 from serving.api.predictions import Predictor
+from serving.api.runtime import Runtime
+from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from training.bundle import load_bundle
-from training.settings import Environment
 
 MODEL_TAG = "churn_risk:latest"
 
@@ -28,9 +29,9 @@ class ChurnRisk:
     """Churn risk of B2B accounts: predictions from raw history, stored scores, explanation reports."""
 
     def __init__(self) -> None:
-        environment = Environment()
-        bundle = load_bundle(environment.bundle or carried_bundle())
-        app.state.runtime = Runtime(Predictor(bundle), ScoreStore(environment.scores_url))
+        settings = ServiceSettings()
+        bundle = load_bundle(settings.bundle or carried_bundle())
+        app.state.runtime = Runtime(Predictor(bundle), ScoreStore(settings.scores_url), settings)
 
 
 def carried_bundle() -> Path:

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from features.errors import AccountUnknown
+from serving.database.engine import open_database, reading, writing
+from serving.database.metadata import metadata
 from serving.scores import Reason, Score
 
 CHUNK = 500
-metadata = sa.MetaData()
 
 RUNS = sa.Table(
     "score_runs",
@@ -90,10 +90,7 @@ class ScoreStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = _engine(url)
-        if not sa.inspect(self._engine).has_table(SCORES.name):
-            with self._engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
-                metadata.create_all(connection)
+        self._engine = open_database(url)
 
     def write(
         self,
@@ -105,7 +102,7 @@ class ScoreStore:
     ) -> int:
         """Store one scoring run in place of that of the same as-of date and version; return the row count."""
         count = 0
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             replaced = (SCORES.c.as_of == as_of) & (SCORES.c.model_version == model["version"])
             connection.execute(sa.delete(SCORES).where(replaced))
             for chunk in _chunks(_record(score, evidence) for score in scores):
@@ -125,7 +122,7 @@ class ScoreStore:
         """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
         mine = SCORES.c.account_id == account_id
         newest_first = (SCORES.c.as_of.desc(), SCORES.c.scored_at.desc())
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(sa.select(SCORES).where(mine).order_by(*newest_first).limit(1)).mappings().first()
             if row is None:
                 raise AccountUnknown(f"there is no score of account {account_id!r}")
@@ -144,27 +141,6 @@ class ScoreStore:
         keys = [column.name for column in table.primary_key]
         replaced = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
         connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
-
-
-def _engine(url: str) -> Engine:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(url)
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 30})
-
-    @sa.event.listens_for(engine, "connect")
-    def _write_ahead(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        """Python's driver begins before a write only: without this, each look-up of an answer sees another state."""
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-    return engine
 
 
 def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:

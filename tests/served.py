@@ -28,8 +28,10 @@ from fastapi import FastAPI
 from features.errors import ChurnRiskError
 from features.tables import HISTORY, TABLES
 from serving import cli
-from serving.api.app import Runtime, create_app
+from serving.api.app import create_app
 from serving.api.predictions import Predictor
+from serving.api.runtime import Runtime
+from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from training.bundle import Bundle
 
@@ -73,7 +75,7 @@ class Client:
 def client_of(bundle: Bundle, store: ScoreStore) -> Client:
     """Return a client of an app that serves a bundle and a store."""
     app = create_app()
-    app.state.runtime = Runtime(Predictor(bundle), store)
+    app.state.runtime = Runtime(Predictor(bundle), store, ServiceSettings())
     return Client(app)
 
 

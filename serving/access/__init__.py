@@ -1,0 +1,1 @@
+"""Who may do what: API keys, OIDC tokens, signed links, and what each of them sees."""

@@ -1,0 +1,26 @@
+"""GET /v1/model: the served model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from serving.access.principal import Principal
+from serving.api.access import demand
+from serving.api.responses import ModelOut
+from serving.api.runtime import Runtime, request_id, runtime
+from serving.model_facts import model_facts, signal_facts
+
+router = APIRouter(tags=["Model"])
+
+
+@router.get("/v1/model", operation_id="getModel", summary="The served model")
+def model(
+    request: Request,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+) -> ModelOut:
+    """Return what the model was trained on and when, its rule of churn, signals, metrics and grade."""
+    facts = model_facts(served.predictor.bundle)
+    return ModelOut.model_validate(facts | {"signals": signal_facts(), "request_id": request_id(request)})

@@ -1,0 +1,70 @@
+"""Bring a database up to the newest migration (Alembic), one process at a time, all or nothing.
+
+A database of the time before migrations is taken up where it stands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, Engine
+
+from features.errors import ChurnRiskError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: What the tables were before they had migrations.
+BASELINE = "0001"
+#: Key of PostgreSQL's advisory lock: any number that nobody else takes.
+LOCK = 4_827_301
+
+
+class DatabaseTooNew(ChurnRiskError):
+    """The database was migrated by a newer version of churn-risk."""
+
+
+def migrate(engine: Engine) -> str:
+    """Bring the database up to date and return its revision; raises DatabaseTooNew."""
+    newest = scripts().get_current_head()
+    with engine.connect() as connection:
+        if current(connection) == newest:
+            return str(newest)
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        _upgrade(connection)
+        return str(current(connection))
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision a database stands at; None before the first."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def scripts() -> ScriptDirectory:
+    """Return the migrations."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    found = current(connection)
+    if found is None and sa.inspect(connection).has_table("scores"):
+        command.stamp(config, BASELINE)
+    elif found is not None and found not in {script.revision for script in scripts().walk_revisions()}:
+        raise DatabaseTooNew(
+            f"the database stands at migration {found}, which this version of churn-risk does not know"
+        )
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,8 @@
+"""Alembic's entry: run the migrations on the connection that `serving.database.migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True, transactional_ddl=True)
+context.run_migrations()

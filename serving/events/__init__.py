@@ -1,0 +1,1 @@
+"""What happened to accounts, told to other programs: events, an outbox, signed webhooks."""

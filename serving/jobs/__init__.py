@@ -1,0 +1,1 @@
+"""Bulk scoring: jobs that survive a restart, run in chunks, with a result for each account."""
