@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
+from typing import ClassVar
 
 import ibis
 import ibis.expr.types as ir
@@ -37,11 +38,18 @@ class AsOf:
         The book.
     spine : Ibis table
         Columns account_id (string) and as_of (date), one row each pair.
+
+    Attributes
+    ----------
+    keys : list of str
+        What tells the rows of the spine apart, and stands in every view.
     """
+
+    keys: ClassVar[list[str]] = KEYS
 
     def __init__(self, tables: Tables, spine: ir.Table) -> None:
         self.tables = tables
-        self.spine = spine.select(*KEYS)
+        self.spine = spine.select(*self.keys)
         self._views: dict[str, ir.Table] = {}
 
     def __getitem__(self, name: str) -> ir.Table:
@@ -51,9 +59,9 @@ class AsOf:
         return self._views[name]
 
     def _cut(self, table: Table) -> ir.Table:
-        joined = self._clock.inner_join(self.tables[table.name], "account_id")
-        known = joined.filter(joined[table.time].cast("timestamp") < joined.as_of_instant)
-        chosen = {name: known[name] for name in KEYS}
+        rows = self._dated(table)
+        known = rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
+        chosen = {name: known[name] for name in self.keys}
         for column in table.columns:
             if column.name == "account_id":
                 continue
@@ -63,6 +71,10 @@ class AsOf:
                 chosen[column.name] = _once_known(known, table, column)
         chosen["age_days"] = chosen[age_column(table.time)]
         return known.select(**chosen)
+
+    def _dated(self, table: Table) -> ir.Table:
+        """Return the records with the as-of dates at which each is looked at: as_of, as_of_instant, as_of_seconds."""
+        return self._clock.inner_join(self.tables[table.name], "account_id")
 
     @cached_property
     def _clock(self) -> ir.Table:
@@ -105,14 +117,18 @@ def customers(tables: Tables, as_of: Iterable[date] | ir.Table, by_silence: bool
     With `by_silence` (the rule for books without a churns table) a customer also has at least 2 positive invoices in
     the 365 days before as_of.
     """
-    view = AsOf(tables, every_account(tables, as_of))
-    spine = view.spine.anti_join(view["churns"].select(*KEYS), KEYS)
+    return still_customers(AsOf(tables, every_account(tables, as_of)), by_silence)
+
+
+def still_customers(view: AsOf, by_silence: bool) -> ir.Table:
+    """Return those rows of a view's spine that are customers; see `customers`."""
+    spine = view.spine.anti_join(view["churns"].select(*view.keys), view.keys)
     if not by_silence:
         return spine
     invoices = view["invoices"]
     active = (
         invoices.filter((invoices.amount > 0) & (invoices.age_days <= ACTIVE_DAYS))
-        .group_by(KEYS)
+        .group_by(view.keys)
         .aggregate(invoices=lambda rows: rows.count())
     )
-    return spine.semi_join(active.filter(active.invoices >= ACTIVE_INVOICES), KEYS)
+    return spine.semi_join(active.filter(active.invoices >= ACTIVE_INVOICES), view.keys)

@@ -7,7 +7,7 @@ so that one compiled query serves any mixture of absent tables, and training can
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, reduce
@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import KEYS, AsOf
-from features.signal import ROW, Relation, Signal, all_signals, table_relation
+from features.assembly import by_joins
+from features.signal import ROW, Relation, all_signals, table_relation
 from features.signals.contracts import running
 from features.tables import HISTORY, TABLES, Tables
 
@@ -53,8 +54,8 @@ class Matrix:
     @property
     def value(self) -> np.ndarray:
         """What an account is worth a year: max(revenue_365d, annual value of running contracts, 0)."""
-        most = self.facts[["revenue_365d", "contract_value"]].max(axis=1).to_numpy(float)
-        return np.asarray(np.maximum(most, 0.0))
+        revenue, signed = (self.facts[name].to_numpy(float) for name in ("revenue_365d", "contract_value"))
+        return np.maximum(np.maximum(revenue, signed), 0.0)
 
     def take(self, rows: np.ndarray) -> Matrix:
         """Return the rows of a boolean mask or an index array."""
@@ -64,12 +65,15 @@ class Matrix:
 
     def masked(self, unknown: np.ndarray) -> Matrix:
         """Return a copy that is null where a boolean array of shape (rows, signals) is true."""
-        columns = {}
-        for position, (name, column) in enumerate(self.signals.items()):
-            hit = unknown[:, position]
-            null = None if column.dtype == object else np.nan
-            columns[name] = column.mask(hit, null) if hit.any() else column
-        return Matrix(self.keys, pd.DataFrame(columns), self.facts)
+        if not unknown.any():
+            return self
+        numbers, texts = self.signals[_numbers()].to_numpy(copy=True), {}
+        numbers[unknown[:, _is_number()]] = np.nan
+        for position, item in enumerate(all_signals()):
+            if item.is_text:
+                texts[item.name] = self.signals[item.name].to_numpy(object, copy=True)
+                texts[item.name][unknown[:, position]] = None
+        return Matrix(self.keys, _signals(numbers, texts), self.facts)
 
     def without_tables(self, tables: Sequence[Collection[str]]) -> Matrix:
         """Return a copy in which each row knows nothing of the tables named for it."""
@@ -104,14 +108,39 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
 
 def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date]) -> Matrix:
     """Turn the query's result into a matrix: sorted, typed, and null where a table or its history is missing."""
-    frame = frame.assign(as_of=frame["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
-    signals = pd.DataFrame({item.name: _typed(frame[item.name], item) for item in all_signals()})
-    facts = pd.DataFrame({name: frame[FACT + name].astype("float64").fillna(0.0).round(DECIMALS) for name in FACTS})
-    matrix = Matrix(frame[KEYS], signals, facts)
-    unknown = _unrecorded(frame["as_of"], recorded_since)
+    keys = frame[KEYS].astype({"as_of": "datetime64[s]"}).sort_values(KEYS)
+    frame = frame.loc[keys.index]
+
+    def column(name: str) -> np.ndarray:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            return frame[name].to_numpy(np.float64, na_value=np.nan)
+        return frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
+
+    matrix = made_of(keys.reset_index(drop=True), column, recorded_since)
+    unknown = np.zeros((len(matrix), len(all_signals())), dtype=bool)
     for table in missing:
         unknown |= needing(table)
     return matrix.masked(unknown)
+
+
+def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], recorded_since: Mapping[str, date]) -> Matrix:
+    """Return the matrix of a query's columns, typed, and null where a table's history is too short.
+
+    Parameters
+    ----------
+    keys : DataFrame
+        account_id and as_of, sorted by both.
+    column : callable
+        Name -> array of shape (rows,): numbers with NaN, or texts with None, where there is none.
+    """
+    numbers = np.column_stack([column(name) for name in _numbers()]).astype(np.float64)
+    # Signals are kept to single precision: the order in which an engine adds up cannot then change a score.
+    numbers = np.round(numbers, DECIMALS).astype(np.float32).astype(np.float64)
+    texts = {item.name: column(item.name) for item in all_signals() if item.is_text}
+    found = np.column_stack([column(FACT + name) for name in FACTS]).astype(np.float64)
+    facts = pd.DataFrame(np.round(np.nan_to_num(found, nan=0.0), DECIMALS), columns=list(FACTS))
+    matrix = Matrix(keys, _signals(numbers, texts), facts)
+    return matrix.masked(_unrecorded(keys["as_of"].to_numpy("datetime64[D]"), recorded_since))
 
 
 def first_records(tables: Tables) -> dict[str, date]:
@@ -124,8 +153,14 @@ def first_records(tables: Tables) -> dict[str, date]:
     return found
 
 
-def matrix_expression(view: AsOf) -> ir.Table:
-    """Return the whole matrix as one query: account_id, as_of, every signal, every fact (prefixed `fact__`)."""
+def matrix_expression(view: AsOf, assembled: Callable[[ir.Table, Sequence[ir.Table]], ir.Table] = by_joins) -> ir.Table:
+    """Return the whole matrix as one query: account_id, as_of, every signal, every fact (prefixed `fact__`).
+
+    Parameters
+    ----------
+    assembled : callable
+        How the aggregates of the relations become one row an account: `by_joins` or `by_stacking`, the same figures.
+    """
     by_relation: dict[str, tuple[Relation, dict[str, ir.Value]]] = {}
     defaults: dict[str, float] = {}
     for item in all_signals():
@@ -137,16 +172,14 @@ def matrix_expression(view: AsOf) -> ir.Table:
     for relation, name, expression in _facts(view):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
         defaults[name] = 0.0
-    joined = reduce(lambda left, part: _attach(left, part[0].build(view), part[1]), by_relation.values(), view.spine)
+    parts = [
+        rows.build(view).group_by(view.keys).aggregate(**expressions) for rows, expressions in by_relation.values()
+    ]
+    joined = assembled(view.spine, parts)
     filled = joined.mutate(**{name: joined[name].fill_null(value) for name, value in defaults.items()})
     records = [filled[name] for name in defaults if name.startswith(f"{FACT}records_")]
     row = filled.mutate(**{f"{FACT}records_365d": reduce(lambda a, b: a + b, records)})
     return row.mutate(**{item.name: item.expression(row) for item in all_signals() if item.over is ROW})
-
-
-def _attach(left: ir.Table, rows: ir.Table, expressions: dict[str, ir.Value]) -> ir.Table:
-    part = rows.group_by(KEYS).aggregate(**expressions)
-    return left.left_join(part, KEYS).select(*left.columns, *expressions)
 
 
 def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
@@ -164,20 +197,32 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
     ]
 
 
-def _typed(column: pd.Series, item: Signal) -> pd.Series:
-    """Signals are kept to single precision: the order in which an engine adds up cannot then change a score."""
-    if item.is_text:
-        return column.astype(object).where(column.notna(), None)
-    return column.astype("float64").round(DECIMALS).astype("float32").astype("float64")
+@cache
+def _is_number() -> np.ndarray:
+    return np.array([not item.is_text for item in all_signals()])
 
 
-def _unrecorded(as_of: pd.Series, recorded_since: Mapping[str, date]) -> np.ndarray:
+@cache
+def _numbers() -> list[str]:
+    return [item.name for item in all_signals() if not item.is_text]
+
+
+def _signals(numbers: np.ndarray, texts: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the signals in their order, from the numbers in one array and the texts by name."""
+    frame = pd.DataFrame(numbers, columns=_numbers())
+    for position, item in enumerate(all_signals()):
+        if item.is_text:
+            frame.insert(position, item.name, pd.Series(texts[item.name], dtype=object))
+    return frame
+
+
+def _unrecorded(dates: np.ndarray, recorded_since: Mapping[str, date]) -> np.ndarray:
     """Mark, by row and signal, what looks back beyond the first record of a table it needs.
 
     A first record at or after as_of says nothing yet: at that date the table is as empty as one without any record.
     """
-    days = {name: (as_of - pd.Timestamp(start)).dt.days.to_numpy() for name, start in recorded_since.items()}
-    short = np.zeros((len(as_of), len(all_signals())), dtype=bool)
+    days = {name: (dates - np.datetime64(start, "D")).astype(int) for name, start in recorded_since.items()}
+    short = np.zeros((len(dates), len(all_signals())), dtype=bool)
     for position, item in enumerate(all_signals()):
         for name in item.needs:
             if item.history_days is not None and name in days:

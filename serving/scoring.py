@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -51,18 +52,18 @@ class Scored:
         """Return the number of scores."""
         return len(self.frame)
 
-    def rows(self) -> Iterator[Score]:
-        """Yield one Score a row."""
+    def rows(self, currencies: Sequence[str | None] | None = None) -> Iterator[Score]:
+        """Yield one Score a row, in the book's currency where none is given for each row."""
         shared: dict[str, Any] = {
             "model_version": self.bundle.version,
             "scored_at": self.scored_at,
-            "currency": self.currency,
             "base_probability": self.explained.base,
         }
         reasons = _Reasons(self.matrix, self.explained)
         records: list[dict[str, Any]] = self.frame.to_dict("records")  # type: ignore[assignment]
         for i, record in enumerate(records):
             record["as_of"] = record["as_of"].date()
+            record["currency"] = self.currency if currencies is None else currencies[i]
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
 
@@ -89,7 +90,10 @@ class _Reasons:
         self._signals = all_signals()
         self._contributions = explained.contributions
         self._order = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable")
-        self._columns = [matrix.signals[item.name].to_numpy() for item in self._signals]
+        numbers = iter(matrix.signals.loc[:, [not item.is_text for item in self._signals]].to_numpy(float).T)
+        self._columns = [
+            matrix.signals[item.name].to_numpy(object) if item.is_text else next(numbers) for item in self._signals
+        ]
 
     def of(self, row: int) -> tuple[Reason, ...]:
         """Return one row's reasons by falling absolute contribution."""
@@ -97,7 +101,7 @@ class _Reasons:
 
     def _reason(self, row: int, column: int) -> Reason:
         item, value = self._signals[column], self._columns[column][row]
-        number = None if item.is_text or np.isnan(value) else float(value)
+        number = None if item.is_text or math.isnan(value) else float(value)
         text = str(value) if item.is_text and value is not None else None
         part = float(self._contributions[row, column])
         return Reason(item.theme, item.name, number, text, part, item.actionable)
@@ -134,13 +138,16 @@ def score_matrix(
         matrix.facts["records_365d"].to_numpy(float),
         bundle.economics,
     )
-    frame = matrix.keys.assign(
-        churn_probability=probability,
-        revenue_365d=revenue,
-        value=value,
-        revenue_at_risk=np.maximum(probability * revenue, 0.0),
-        expected_profit=expected_profit(probability, value, bundle.economics),
-        band=band,
-        threat=(band == "at_risk") & (value >= bundle.reference.threat_value),
+    frame = pd.DataFrame(
+        {
+            **matrix.keys,
+            "churn_probability": probability,
+            "revenue_365d": revenue,
+            "value": value,
+            "revenue_at_risk": np.maximum(probability * revenue, 0.0),
+            "expected_profit": expected_profit(probability, value, bundle.economics),
+            "band": band,
+            "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
+        }
     )
     return Scored(bundle, datetime.now(UTC), currency, matrix, explained, frame, missing)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -96,9 +95,19 @@ def test_a_failed_request_leaves_nothing_behind(compiled: CompiledMatrix, frames
     others = request_of(frames, IDS[6:])
     columns = others["surveys"].column_names
     broken = others | {"surveys": others["surveys"].set_column(0, columns[0], others["surveys"]["sent_at"]).select([0])}
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(KeyError):
         compiled.compute(broken, CENTRE, {})
     assert_same(compiled.compute(asked, CENTRE, {}), expected)
+
+
+def test_more_accounts_than_it_can_tell_apart_are_refused(compiled: CompiledMatrix) -> None:
+    since = pa.array([date(2020, 1, 1)] * 257, pa.date32())
+    columns = {field.name: pa.nulls(257, field.type) for field in ARROW["accounts"]}
+    columns |= {"account_id": pa.array([f"a{number}" for number in range(257)]), "customer_since": since}
+    accounts = pa.Table.from_arrays([columns[name] for name in ARROW["accounts"].names], schema=ARROW["accounts"])
+    with pytest.raises(ValueError, match="257 accounts"):
+        compiled.compute({"accounts": accounts}, CENTRE, {})
+    assert len(compiled.compute({"accounts": accounts.slice(1)}, CENTRE, {})) == 256
 
 
 def test_concurrent_requests_do_not_mix(compiled: CompiledMatrix, frames: Frames) -> None:

@@ -43,14 +43,14 @@ class Encoder:
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the float64 array of shape (rows, columns), nulls as NaN."""
-        columns = []
-        for name, column in frame.items():
+        text = [name in self.categories for name in frame.columns]
+        found = np.empty(frame.shape)
+        found[:, np.logical_not(text)] = frame.loc[:, np.logical_not(text)].to_numpy(float)
+        for position, name in enumerate(frame.columns):
             if name in self.categories:
-                codes = pd.Index(self.categories[str(name)], dtype=object).get_indexer(pd.Index(column)).astype(float)
-                columns.append(np.where(codes < 0, np.nan, codes))
-            else:
-                columns.append(column.to_numpy(float))
-        return np.column_stack(columns)
+                codes = pd.Index(self.categories[str(name)], dtype=object).get_indexer(pd.Index(frame[name]))
+                found[:, position] = np.where(codes < 0, np.nan, codes.astype(float))
+        return found
 
 
 @dataclass(frozen=True)

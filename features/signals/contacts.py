@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.signal import ROW, relation, theme
 
 signal = theme("single_contact")
@@ -13,10 +13,10 @@ signal = theme("single_contact")
 @relation("contacts", "surveys")
 def surveyed_contacts(view: AsOf) -> ir.Table:
     """Return active contacts with `surveyed`, whether they were ever invited."""
-    invited = view["surveys"].filter(lambda t: t.contact_id.notnull()).select(*KEYS, "contact_id").distinct()
+    invited = view["surveys"].filter(lambda t: t.contact_id.notnull()).select(*view.keys, "contact_id").distinct()
     active = view["contacts"].filter(lambda t: t.valid_to_age_days.isnull())
-    marked = active.left_join(invited.mutate(invited=1), [*KEYS, "contact_id"])
-    return marked.select(account_id=active.account_id, as_of=active.as_of, surveyed=marked.invited.notnull())
+    marked = active.left_join(invited.mutate(invited=1), [*view.keys, "contact_id"])
+    return marked.select(**{key: active[key] for key in view.keys}, surveyed=marked.invited.notnull())
 
 
 def _active(rows: ir.Table) -> ir.BooleanValue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.signal import relation, theme
 
 signal = theme("contract")
@@ -14,7 +14,7 @@ signal = theme("contract")
 def terms(view: AsOf) -> ir.Table:
     """Return the terms begun by as_of, with the age of the latest start."""
     rows = view["contracts"]
-    return rows.mutate(latest_age=rows.age_days.min().over(group_by=KEYS))
+    return rows.mutate(latest_age=rows.age_days.min().over(group_by=view.keys))
 
 
 def running(rows: ir.Table) -> ir.BooleanValue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features import closing
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.signal import relation, theme
 
 signal = theme("closing_delay")
@@ -15,8 +15,8 @@ DETRACTOR = 6
 @relation("loops", "surveys")
 def scored_loops(view: AsOf) -> ir.Table:
     """Return loops that follow a survey, with that survey's score."""
-    scores = view["surveys"].select(*KEYS, "survey_id", "score")
-    return view["loops"].inner_join(scores, [*KEYS, "survey_id"])
+    scores = view["surveys"].select(*view.keys, "survey_id", "score")
+    return view["loops"].inner_join(scores, [*view.keys, "survey_id"])
 
 
 @signal(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.signal import relation, theme
 
 signal = theme("nps")
@@ -23,14 +23,14 @@ def answers(view: AsOf) -> ir.Table:
     """Return answered surveys that carry a score, with the age of the account's latest answer."""
     rows = view["surveys"]
     scored = rows.filter(rows.score.notnull() & rows.answered_age_days.notnull())
-    return scored.mutate(latest_age=scored.answered_age_days.min().over(group_by=KEYS))
+    return scored.mutate(latest_age=scored.answered_age_days.min().over(group_by=view.keys))
 
 
 @relation("surveys")
 def contact_scores(view: AsOf) -> ir.Table:
     """Return each contact's latest score of the last 365 days, one row a contact."""
     rows = answers.build(view).filter(lambda t: (t.answered_age_days <= 365) & t.contact_id.notnull())
-    by_contact = [*KEYS, "contact_id"]
+    by_contact = [*view.keys, "contact_id"]
     latest = rows.mutate(contact_latest=rows.answered_age_days.min().over(group_by=by_contact))
     return latest.group_by(by_contact).aggregate(
         score=lambda t: t.score.mean(where=t.answered_age_days == t.contact_latest)
@@ -40,18 +40,18 @@ def contact_scores(view: AsOf) -> ir.Table:
 @relation("surveys", "contacts")
 def decision_maker_answers(view: AsOf) -> ir.Table:
     """Return the answers of decision makers, with the age of the latest of them."""
-    makers = view["contacts"].filter(lambda t: t.decision_maker).select(*KEYS, "contact_id")
-    rows = answers.build(view).drop("latest_age").semi_join(makers, [*KEYS, "contact_id"])
-    return rows.mutate(latest_age=rows.answered_age_days.min().over(group_by=KEYS))
+    makers = view["contacts"].filter(lambda t: t.decision_maker).select(*view.keys, "contact_id")
+    rows = answers.build(view).drop("latest_age").semi_join(makers, [*view.keys, "contact_id"])
+    return rows.mutate(latest_age=rows.answered_age_days.min().over(group_by=view.keys))
 
 
 @relation("surveys")
 def waves(view: AsOf) -> ir.Table:
     """Return relationship answers with `wave` 1 for the latest wave, 2 for the one before it, null for older ones."""
     rows = answers.build(view).filter(lambda t: t.kind == "relationship")
-    rows = rows.mutate(first=rows.age_days.min().over(group_by=KEYS))
+    rows = rows.mutate(first=rows.age_days.min().over(group_by=view.keys))
     older = rows.age_days.min(where=rows.age_days > rows.first + WAVE_DAYS)
-    rows = rows.mutate(second=older.over(group_by=KEYS))
+    rows = rows.mutate(second=older.over(group_by=view.keys))
     in_first = rows.age_days <= rows.first + WAVE_DAYS
     in_second = (rows.age_days >= rows.second) & (rows.age_days <= rows.second + WAVE_DAYS)
     return rows.mutate(wave=ibis.cases((in_first, 1), (in_second, 2)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.signal import relation, theme
 
 signal = theme("silence")
@@ -20,7 +20,7 @@ def invitations(view: AsOf) -> ir.Table:
     """Return invitations answered or older than 14 days, with `answered` and the age of the last answered one."""
     rows = view["surveys"].mutate(answered=lambda t: t.answered_age_days.notnull())
     rows = rows.filter(rows.answered | (rows.age_days > GRACE_DAYS))
-    return rows.mutate(last_answered=rows.age_days.min(where=rows.answered).over(group_by=KEYS))
+    return rows.mutate(last_answered=rows.age_days.min(where=rows.answered).over(group_by=view.keys))
 
 
 @relation("surveys")
@@ -28,7 +28,7 @@ def contact_invitations(view: AsOf) -> ir.Table:
     """Return one row a contact: invited and answered in the last 180 days, answers to what was sent before."""
     rows = invitations.build(view).filter(lambda t: t.contact_id.notnull())
     recent = rows.age_days <= NOW_DAYS
-    return rows.group_by([*KEYS, "contact_id"]).aggregate(
+    return rows.group_by([*view.keys, "contact_id"]).aggregate(
         invited_now=rows.count(where=recent),
         answered_now=rows.count(where=recent & rows.answered),
         answered_before=rows.count(where=~recent & rows.answered),

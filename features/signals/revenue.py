@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.fading import faded
 from features.signal import relation, theme
 
@@ -19,7 +19,7 @@ DAYS_A_MONTH = 30
 def months(view: AsOf) -> ir.Table:
     """Return invoiced revenue above 0 by blocks of 30 days before as_of, faded: a block a year ago counts half."""
     rows = view["invoices"].filter(lambda t: t.amount > 0)
-    blocks = rows.mutate(month=((rows.age_days - 1) / DAYS_A_MONTH).floor()).group_by([*KEYS, "month"])
+    blocks = rows.mutate(month=((rows.age_days - 1) / DAYS_A_MONTH).floor()).group_by([*view.keys, "month"])
     return blocks.aggregate(amount=lambda t: t.amount.sum()).mutate(
         fade=lambda t: faded(t.month * DAYS_A_MONTH, 365),
     )

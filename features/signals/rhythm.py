@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.fading import faded
 from features.signal import ROW, relation, theme
 from features.signals.revenue import months
@@ -16,14 +16,14 @@ signal = theme("revenue")
 def invoice_days(view: AsOf) -> ir.Table:
     """Return one row a day with a positive invoice: its age and amount."""
     rows = view["invoices"].filter(lambda t: t.amount > 0)
-    return rows.group_by([*KEYS, "age_days"]).aggregate(amount=lambda t: t.amount.sum())
+    return rows.group_by([*view.keys, "age_days"]).aggregate(amount=lambda t: t.amount.sum())
 
 
 @relation("invoices")
 def invoice_gaps(view: AsOf) -> ir.Table:
     """Return the days with a positive invoice, each with the days since the one before (null for the first)."""
     days = invoice_days.build(view)
-    earlier = days.age_days.lead().over(group_by=KEYS, order_by=days.age_days)
+    earlier = days.age_days.lead().over(group_by=view.keys, order_by=days.age_days)
     return days.mutate(gap=earlier - days.age_days)
 
 
