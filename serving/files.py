@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -74,7 +76,14 @@ def _write_parquet(scored: Scored, path: Path) -> None:
 
 
 def _write_csv(scored: Scored, path: Path) -> None:
-    nested = ("reasons", "missing_tables", "collect")
-    rows = (score.as_dict() for score in scored.rows())
-    flat = [row | {name: json.dumps(row[name], ensure_ascii=False) for name in nested} for row in rows]
-    pd.DataFrame(flat, columns=SCHEMA.names).to_csv(path, index=False)
+    flat_frame((score.as_dict() for score in scored.rows()), SCHEMA.names).to_csv(path, index=False)
+
+
+def flat_frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """Return rows as a table may hold them: lists and records as JSON text."""
+    flat = [{name: _flat(row.get(name)) for name in columns} for row in rows]
+    return pd.DataFrame(flat, columns=columns)
+
+
+def _flat(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

@@ -107,8 +107,7 @@ class ReasonSentence:
 def themes(reasons: Iterable[Reason | Mapping[str, Any]]) -> list[ThemeReason]:
     """Sum contributions by theme, by falling absolute sum; accepts the dictionaries of `Score.as_dict`."""
     grouped: dict[str, list[Reason]] = {}
-    for item in reasons:
-        reason = item if isinstance(item, Reason) else Reason(**item)
+    for reason in map(_reason, reasons):
         grouped.setdefault(reason.code, []).append(reason)
     found = [
         ThemeReason(
@@ -120,6 +119,10 @@ def themes(reasons: Iterable[Reason | Mapping[str, Any]]) -> list[ThemeReason]:
         for code, members in grouped.items()
     ]
     return sorted(found, key=lambda theme: (-abs(theme.contribution), theme.code))
+
+
+def _reason(item: Reason | Mapping[str, Any]) -> Reason:
+    return item if isinstance(item, Reason) else Reason(**item)
 
 
 def reason_sentences(
@@ -147,8 +150,7 @@ class Speaker:
         self._words: Catalogue = catalogue(formats.lang)
         self._values: dict[str, float | str | None] = {
             reason.signal: reason.value_text if reason.value is None else float(reason.value)
-            for theme in themes(score["reasons"])
-            for reason in theme.reasons
+            for reason in map(_reason, score["reasons"])
         }
 
     def say(self, theme: ThemeReason) -> ReasonSentence:
@@ -162,7 +164,7 @@ class Speaker:
             sentence=self.sentence(theme.leading),
             effect=self.effect(theme.contribution),
             advice_key=key,
-            advice=self._words.advice[key].format_map(self._figures) if key else None,
+            advice=self._words.advice[key].format_map(Figures({}, self)) if key else None,
         )
 
     def figure(self, signal: str) -> str:
@@ -190,7 +192,8 @@ class Speaker:
         named = {"label": label(item, formats.lang), "value": self.figure(reason.signal)}
         if value is None:
             return self._unknown(item.needs, named["label"])
-        known = named | self._figures | ({} if isinstance(value, str) else self._measures(reason.signal, value))
+        measures = {} if isinstance(value, str) else self._measures(reason.signal, value)
+        known = Figures(named | measures, self)
         for template in self._words.sentences(reason.signal, self._case(reason.signal, value)):
             try:
                 return template.format_map(known)
@@ -217,9 +220,9 @@ class Speaker:
         return "below" if value < 0 else "one" if value == 1 else "other"
 
     def _measures(self, signal: str, value: float) -> dict[str, str]:
-        """Return the sizes a sentence may name; none where a relative change is between negative revenues."""
+        """Return the sizes a sentence may name; a relative change has none from or to nothing or a negative revenue."""
         item, formats = signal_of(signal), self.formats
-        if self._is_index(signal, value):
+        if self._is_index(signal, value) or (item.unit == "relative change" and abs(value) >= ALL):
             return {}
         measures = {"abs": size(item, value, formats), "n": bare(abs(value), formats)}
         if item.unit in ("days", "hours", "months"):
@@ -232,16 +235,35 @@ class Speaker:
         as_of = datetime.combine(date.fromisoformat(self._score["as_of"]), time())
         return self.formats.day((as_of + timedelta(days=days)).date())
 
+    def known(self, name: str) -> str:
+        """Return what a sentence may name beside its own signal: any signal's value with its unit, or of the evidence.
+
+        Raises
+        ------
+        KeyError
+            When it is not known.
+        """
+        return self.figure(name) if self._values.get(name) is not None else self._beside[name]
+
     @cached_property
-    def _figures(self) -> dict[str, str]:
-        """Every signal's value with its unit by name, and what the evidence adds."""
-        found = {name: self.figure(name) for name, value in self._values.items() if value is not None}
+    def _beside(self) -> dict[str, str]:
         ends = self._values.get("contract_days_to_end")
-        if isinstance(ends, float):
-            found["contract_end"] = self._day(ends)
+        found = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
         return found | role_words(self._evidence, self._score["as_of"])
 
     def _advice_key(self, theme: ThemeReason) -> str | None:
         if min(theme.contribution, theme.actionable_contribution) < NO_EFFECT:
             return None
         return advice_key(theme.code, self._values)
+
+
+class Figures(dict[str, str]):
+    """What a sentence names: what is given, and what its speaker knows, put in words only when the sentence asks."""
+
+    def __init__(self, given: Mapping[str, str], speaker: Speaker) -> None:
+        super().__init__(given)
+        self._speaker = speaker
+
+    def __missing__(self, name: str) -> str:
+        """Ask the speaker."""
+        return self._speaker.known(name)

@@ -7,47 +7,27 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from served import process
+from stored import AT, DAY, MODEL, REASONS, SCORE, put, runs_in, scores_in
 
-from features.errors import AccountUnknown
-from serving.scores import Reason, Score
-from serving.store import CHUNK, ScoreStore
-
-DAY, AT = date(2026, 1, 1), datetime(2026, 1, 1, 6, 0, 0, 123456, tzinfo=UTC)
-REASONS = (
-    Reason("nps", "nps_last", 3.0, None, 0.25, True),
-    Reason("segment", "account_country", None, "Österreich", -0.125, False),
-    Reason("silence", "silence_never_surveyed", None, None, 0.0, True),
-)
-SCORE = Score(
-    account_id="A1", as_of=DAY, model_version="1", scored_at=AT, churn_probability=0.3, revenue_365d=1000.0,
-    value=1200.0, currency="EUR", revenue_at_risk=300.0, expected_profit=45.0, band="at_risk", threat=True,
-    base_probability=0.175, reasons=REASONS, missing_tables=("loops",), collect=(),
-)  # fmt: skip
-MODEL = {"version": "1", "grade": "B", "rule": {"horizon_days": 180}, "metrics": {"roc_auc": None}}
+from features.errors import AccountUnknown, InputError
+from serving.scores import Score
+from serving.store import ScoreStore
+from serving.store.store import CHUNK
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ScoreStore]:
-    made = ScoreStore(f"sqlite:///{tmp_path / 'folder' / 'scores.db'}")
+def store(database_url: str) -> Iterator[ScoreStore]:
+    made = ScoreStore(database_url)
     yield made
     made.close()
-
-
-def put(store: ScoreStore, *scores: Score, evidence: dict[str, Any] | None = None) -> int:
-    first = scores[0]
-    return store.write(scores, evidence or {}, MODEL | {"version": first.model_version}, first.as_of, first.scored_at)
-
-
-def path_of(store: ScoreStore) -> Path:
-    return Path(store.url.removeprefix("sqlite:///"))
 
 
 def test_a_score_comes_back_as_it_was_written(store: ScoreStore) -> None:
@@ -55,7 +35,7 @@ def test_a_score_comes_back_as_it_was_written(store: ScoreStore) -> None:
     assert put(store, SCORE, evidence=evidence) == 1
     found = store.latest("A1")
     assert found.score == SCORE
-    assert found.evidence == evidence["A1"] and found.model == MODEL
+    assert found.evidence == evidence["A1"] and found.model == MODEL and found.account_manager == "Eva"
     assert found.history == (
         {
             "as_of": "2026-01-01", "model_version": "1", "scored_at": AT.isoformat(), "churn_probability": 0.3,
@@ -64,7 +44,9 @@ def test_a_score_comes_back_as_it_was_written(store: ScoreStore) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("account_id", ["a/b", "Ä€😀", "quo'te", 'dou"ble', "%", "_", "a\x00b", " ", "'; DROP TABLE x"])
+@pytest.mark.parametrize(
+    "account_id", ["a/b", "Ä€😀", "quo'te", 'dou"ble', "%", "_", "a\x00b", "\x10p\x100", " ", "'; DROP x"]
+)
 def test_any_text_is_an_id(store: ScoreStore, account_id: str) -> None:
     put(store, SCORE, replace(SCORE, account_id=account_id), evidence={account_id: {"account": {"name": account_id}}})
     found = store.latest(account_id)
@@ -124,6 +106,13 @@ def test_each_run_keeps_its_model(store: ScoreStore) -> None:
     assert store.latest("A1").model["version"] == "2"
     assert put(store, replace(SCORE, as_of=DAY + timedelta(days=2), model_version="1")) == 1
     assert store.latest("A1").model["version"] == "1"
+
+
+def test_an_id_that_is_too_long_is_refused(store: ScoreStore) -> None:
+    put(store, replace(SCORE, account_id="Ä" * 256))
+    with pytest.raises(InputError, match=r"accounts\.account_id: 'Ä+…' has more than 256 characters"):
+        put(store, replace(SCORE, account_id="Ä" * 257))
+    assert [row.accounts for row in runs_in(store.url)] == [1]
 
 
 def test_an_empty_run_is_a_run(store: ScoreStore) -> None:
@@ -189,8 +178,8 @@ def test_one_answer_is_of_one_moment(store: ScoreStore, monkeypatch: pytest.Monk
     writer.close()
 
 
-def test_two_writers_wait_for_each_other(store: ScoreStore) -> None:
-    """The second one writes while the first is half done, and both runs are there at the end."""
+def test_two_write_at_once(store: ScoreStore) -> None:
+    """The second one writes, and ends, while the first is half done; both runs are there at the end."""
     ids = [f"A{number}" for number in range(CHUNK + 10)]
     other = ScoreStore(store.url)
     second = replace(SCORE, model_version="2", scored_at=AT + timedelta(hours=1))
@@ -199,27 +188,25 @@ def test_two_writers_wait_for_each_other(store: ScoreStore) -> None:
         def half() -> Iterator[Score]:
             for number, account_id in enumerate(ids):
                 if number == CHUNK:
-                    waiting.append(pool.submit(put, other, second))
+                    assert pool.submit(put, other, second).result(60) == 1
                 yield replace(SCORE, account_id=account_id)
 
-        waiting: list[Future[int]] = []
-        store.write(half(), {}, MODEL, DAY, AT)
-        assert waiting[0].result(60) == 1
+        assert store.write(half(), {}, MODEL, DAY, AT) == len(ids)
     assert store.latest("A1").score.model_version == "2" and len(store.latest("A1").history) == 2
     other.close()
 
 
-def test_the_file_is_written_ahead(store: ScoreStore) -> None:
-    connection = sqlite3.connect(path_of(store))
+def test_the_file_is_written_ahead(tmp_path: Path) -> None:
+    ScoreStore(f"sqlite:///{tmp_path / 'scores.db'}").close()
+    connection = sqlite3.connect(tmp_path / "scores.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
 
 
-def test_many_may_open_a_new_store_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def test_many_may_open_a_new_store_at_once(database_url: str) -> None:
     code = (
         "import sys; from serving.store import ScoreStore; print('ready', flush=True); sys.stdin.readline();"
-        f"ScoreStore({url!r}).close()"
+        f"ScoreStore({database_url!r}).close()"
     )
     opened = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -236,46 +223,48 @@ KILLED_HALFWAY = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from serving import cli, store
+from serving import cli
+from serving.store import runs, store
 from training.bundle import load_bundle
 
-put, done = store.ScoreStore._put, []
+add, done = runs.RunWriter.add, []
 
-def and_wait(self, connection, table, rows):
-    put(self, connection, table, rows)
-    done.append(table)
+def and_wait(self, rows):
+    add(self, rows)
+    done.append(rows)
     if len(done) == 3:
         print("half", flush=True)
         sys.stdin.readline()
 
 sys.modules["training.tracking"] = SimpleNamespace(fetch=lambda environment: load_bundle(Path({bundle!r})))
-store.CHUNK, store.ScoreStore._put = 40, and_wait
+store.CHUNK, runs.RunWriter.add = 40, and_wait
 sys.argv = ["churn-risk", "score", {book!r}, "--as-of", {as_of!r}]
 cli.main()
 """
 
 
 def test_kill_in_the_middle_of_score_leaves_the_earlier_scores(
-    bundle_folder: Path, book_folder: Path, as_of: date, tmp_path: Path
+    bundle_folder: Path, book_folder: Path, as_of: date, tmp_path: Path, database_url: str
 ) -> None:
     """The command is the real one, but for the registry: it is given the champion."""
-    url = f"sqlite:///{tmp_path / 'scores.db'}"
-    store = ScoreStore(url)
+    store = ScoreStore(database_url)
     ids = [f"A{number:06d}" for number in range(1, 401)]
     before = [replace(SCORE, account_id=account_id, as_of=as_of) for account_id in ids]
     put(store, *before)
     code = KILLED_HALFWAY.format(bundle=str(bundle_folder), book=str(book_folder), as_of=as_of.isoformat())
-    environment = {"CHURN_RISK_STORE_URL": url}
+    environment = {"CHURN_RISK_STORE_URL": database_url}
     with process([sys.executable, "-c", code], tmp_path / "home", tmp_path / "log", environment, piped=True) as scoring:
         assert scoring.stdout is not None
         assert scoring.stdout.readline() == b"half\n", (tmp_path / "log").read_text()
         assert [store.latest(account_id).score for account_id in ids[:3]] == before[:3]
         scoring.send_signal(signal.SIGKILL)
         assert scoring.wait(60) == -signal.SIGKILL
-    again = ScoreStore(url)
+    assert len(scores_in(database_url)) == len(ids) + 3 * 40
+    again = ScoreStore(database_url)
     assert [again.latest(account_id).score for account_id in ids] == before
     assert all(len(again.latest(account_id).history) == 1 for account_id in ids[::50])
     put(again, replace(before[0], churn_probability=0.5))
     assert again.latest(ids[0]).score.churn_probability == 0.5
+    assert len(scores_in(database_url)) == len(ids) + 1 and len(runs_in(database_url)) == 2
     for opened in (store, again):
         opened.close()

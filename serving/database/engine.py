@@ -7,25 +7,38 @@ writer's changes appear at once or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from features.errors import ChurnRiskError
 from serving.database.migrate import migrate
 
 BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+
+
+class StoreUnavailable(ChurnRiskError):
+    """The database cannot be reached, or cannot take what is written; nothing of it was kept. It may work later."""
 
 
 def open_database(url: str) -> Engine:
     """Return an engine on the database at a SQLAlchemy address, brought up to the newest migration.
 
-    The folder of an SQLite file is made when it is not there.
+    The folder of an SQLite file is made when it is not there. Raises StoreUnavailable.
     """
     engine = connect(url)
-    migrate(engine)
+    try:
+        with _reported(engine):
+            migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -36,36 +49,63 @@ def connect(url: str) -> Engine:
         return _sqlite(parsed)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return sa.create_engine(parsed, pool_pre_ping=True, isolation_level="REPEATABLE READ")
+    if "connect_timeout" not in parsed.query:
+        parsed = parsed.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+    return sa.create_engine(parsed, pool_pre_ping=True, isolation_level="REPEATABLE READ", hide_parameters=True)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Read in one transaction: every statement sees the same state."""
-    with engine.begin() as connection:
+    """Read in one transaction: every statement sees the same state. Raises StoreUnavailable."""
+    with _reported(engine), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Write in one transaction; SQLite's write lock is taken at its beginning, so that nothing has to be retried."""
+    """Write in one transaction; SQLite's write lock is taken at its beginning, so that nothing has to be retried.
+
+    Raises StoreUnavailable.
+    """
     options: dict[str, Any] = {"begin": "BEGIN IMMEDIATE"}
     if engine.dialect.name != "sqlite":
         options["isolation_level"] = "READ COMMITTED"
-    with engine.execution_options(**options).begin() as connection:
+    with _reported(engine), engine.execution_options(**options).begin() as connection:
         yield connection
 
 
+def empty_log(engine: Engine) -> None:
+    """Empty SQLite's write-ahead log, in which what was deleted still stands; waits for readers, but not for ever."""
+    if engine.dialect.name == "sqlite":
+        with _reported(engine), closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def _reported(engine: Engine) -> Iterator[None]:
+    """Name the database, without its password, in what it cannot do."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreUnavailable(f"the database {engine.url!r} cannot be used now: {cause}") from error
+
+
 def _sqlite(url: sa.URL) -> Engine:
+    options: dict[str, Any] = {}
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    else:  # It is gone with its connection, so all threads take turns with one.
+        options = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
+    arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True, **options)
 
     @sa.event.listens_for(engine, "connect")
     def _write_ahead(connection: Any, _: Any) -> None:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # What is deleted is overwritten: privacy requests mean it.
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

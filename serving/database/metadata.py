@@ -28,3 +28,22 @@ class Instant(sa.TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Read."""
         return None if value is None else datetime.fromisoformat(value)
+
+
+class AnyText(sa.TypeDecorator[str]):
+    """Text that may hold any character: PostgreSQL takes no NUL, so it is written with an escape there."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """Write."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace("\x10", "\x10p").replace("\x00", "\x100")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """Read."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace("\x100", "\x00").replace("\x10p", "\x10")

@@ -33,9 +33,12 @@ def migrate(engine: Engine) -> str:
     with engine.connect() as connection:
         if current(connection) == newest:
             return str(newest)
-    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+    options = {"begin": "BEGIN IMMEDIATE"}
+    if engine.dialect.name == "postgresql":  # Whoever had to wait for the lock sees what the other has done.
+        options["isolation_level"] = "READ COMMITTED"
+    with engine.execution_options(**options).begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         _upgrade(connection)
         return str(current(connection))
 

@@ -1,0 +1,85 @@
+"""A hold says that somebody is at work on something; it goes with the process that has it, however that ends.
+
+With PostgreSQL a hold is an advisory lock of a connection of its own (so a pooler between must keep sessions), with
+SQLite a locked file beside the database. A memory database has one process only, whose holds nobody else can ask for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+
+@contextmanager
+def holding(engine: Engine, name: str) -> Iterator[None]:
+    """Hold a name, which nobody else may have taken, for as long as the block runs."""
+    if engine.dialect.name == "postgresql":
+        with _advisory(engine, name):
+            yield
+        return
+    with engine.connect() as connection:
+        path = _path(connection, name)
+    if path is None:
+        yield
+        return
+    held = _locked(path)
+    try:
+        yield
+    finally:
+        held.close()
+        path.unlink(missing_ok=True)
+
+
+def is_held(connection: Connection, name: str) -> bool:
+    """Whether a living process holds a name; what a dead one left of its hold is removed."""
+    if connection.dialect.name == "postgresql":
+        free = sa.select(sa.func.pg_try_advisory_xact_lock(_number(name)))
+        return not connection.execute(free).scalar_one()
+    path = _path(connection, name)
+    if path is None or not path.exists():
+        return path is None
+    try:
+        _locked(path).close()
+    except sqlite3.OperationalError:
+        return True
+    path.unlink(missing_ok=True)
+    return False
+
+
+@contextmanager
+def _advisory(engine: Engine, name: str) -> Iterator[None]:
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(_number(name))))
+        try:
+            yield
+        finally:
+            with suppress(SQLAlchemyError):  # The server is gone, and the lock with it.
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
+
+
+def _path(connection: Connection, name: str) -> Path | None:
+    """Return the file of a hold; None for a database in memory."""
+    database = connection.exec_driver_sql("PRAGMA database_list").first()
+    return Path(f"{database[2]}-held-{name}") if database is not None and database[2] else None
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """Lock a file as SQLite does, which works on every system; nothing is ever written to it."""
+    held = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        held.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        held.close()
+        raise
+    return held

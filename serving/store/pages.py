@@ -1,0 +1,150 @@
+"""A page of the newest run, highest revenue at risk first; a cursor keeps to that run while others are written.
+
+The cursor is opaque to its holder: the run, the last score's place, and a digest of the filters, in base64. It carries
+no right: what may be seen is asked anew with every page.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from features.errors import ChurnRiskError, InputError
+from serving.scores import Score
+from serving.store.tables import RUNS, SCORES, newest_run, score_of
+
+#: SQLite and PostgreSQL number runs up to here.
+GREATEST_RUN = 2**31 - 1
+
+
+class CursorInvalid(InputError):
+    """The cursor is none that the store gave, or it belongs to a list with other filters."""
+
+
+class PageGone(ChurnRiskError):
+    """The run that a cursor belongs to is no longer kept; the list has to be read from its beginning."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list is narrowed to; None: not narrowed."""
+
+    band: str | None
+    account_manager: str | None
+    threat: bool | None
+
+    def condition(self) -> sa.ColumnElement[bool]:
+        """Return the filters as SQL."""
+        wanted = {"band": self.band, "account_manager": self.account_manager, "threat": self.threat}
+        return sa.and_(sa.true(), *(SCORES.c[name] == value for name, value in wanted.items() if value is not None))
+
+    def digest(self) -> str:
+        """Return a digest, which names no account manager."""
+        return sha256(json.dumps([self.band, self.account_manager, self.threat]).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The place after a score in one run's list."""
+
+    run_id: int
+    revenue_at_risk: float
+    account_id: str
+    filters: str
+
+    def token(self) -> str:
+        """Return the cursor as text that may stand in an address."""
+        fields = [self.run_id, self.revenue_at_risk, self.account_id, self.filters]
+        return urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, token: str) -> Cursor:
+        """Read a token; raises CursorInvalid."""
+        try:
+            fields = json.loads(urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)))
+            cursor = cls(*fields)
+            sound = cursor._is_sound() and cursor.token() == token
+        except (ValueError, TypeError, RecursionError):
+            sound = False
+        if not sound:
+            raise CursorInvalid("the cursor is damaged; send it as `next_cursor` gave it")
+        return cursor
+
+    def after(self) -> sa.ColumnElement[bool]:
+        """Return what comes after it as SQL."""
+        risk = SCORES.c.revenue_at_risk
+        tied = (risk == self.revenue_at_risk) & (SCORES.c.account_id > self.account_id)
+        return (risk <= self.revenue_at_risk) & ((risk < self.revenue_at_risk) | tied)
+
+    def _is_sound(self) -> bool:
+        texts = isinstance(self.account_id, str) and isinstance(self.filters, str)
+        numbers = type(self.run_id) is int and type(self.revenue_at_risk) is float and isfinite(self.revenue_at_risk)
+        return texts and numbers and 0 < self.run_id <= GREATEST_RUN
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One score of a list with its account manager and its evidence."""
+
+    score: Score
+    account_manager: str | None
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some scores of one run.
+
+    Attributes
+    ----------
+    as_of, model_version : date and str, or None
+        Of the run; None where no run is published.
+    rows : tuple of Listed
+        By falling revenue at risk, then account_id.
+    next : str or None
+        The cursor of the page that follows; None after the last.
+    """
+
+    as_of: date | None
+    model_version: str | None
+    rows: tuple[Listed, ...]
+    next: str | None
+
+
+def read_page(connection: Connection, filters: Filters, limit: int, after: str | None) -> Page:
+    """Return a page; raises CursorInvalid, PageGone."""
+    cursor = Cursor.of(after) if after is not None else None
+    if cursor is not None and cursor.filters != filters.digest():
+        raise CursorInvalid("the cursor belongs to a list with other filters; leave it out to begin anew")
+    run = _run(connection, cursor)
+    if run is None:
+        return Page(None, None, (), None)
+    which = (SCORES.c.run_id == run.run_id) & filters.condition()
+    if cursor is not None:
+        which &= cursor.after()
+    listed = sa.select(SCORES).where(which).order_by(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id)
+    found = connection.execute(listed.limit(limit + 1)).mappings().all()
+    rows = tuple(Listed(score_of(dict(row)), row["account_manager"], row["evidence"]) for row in found[:limit])
+    more = None
+    if len(found) > limit:
+        last = rows[-1].score
+        more = Cursor(run.run_id, last.revenue_at_risk, last.account_id, filters.digest()).token()
+    return Page(run.as_of, run.model_version, rows, more)
+
+
+def _run(connection: Connection, cursor: Cursor | None) -> sa.Row[Any] | None:
+    if cursor is None:
+        return connection.execute(newest_run()).first()
+    pinned = sa.select(RUNS).where(RUNS.c.run_id == cursor.run_id, RUNS.c.published_at.is_not(None))
+    found = connection.execute(pinned).first()
+    if found is None:
+        raise PageGone("the scores that this cursor goes through are no longer kept; leave it out to begin anew")
+    return found

@@ -1,0 +1,179 @@
+"""Write a scoring run: begin it, add to it in short transactions, publish it in one; or remove what is left of it.
+
+Goes in: rows of `scores`. Comes out: a `PublishedRun`, handed to the hooks in the transaction that publishes it. Order
+among runs of one as-of date and version is that of publication, whatever the clocks say: the last one is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from features.errors import ChurnRiskError
+from serving.database.engine import reading, writing
+from serving.database.holds import is_held
+from serving.store.tables import CURRENT, RUNS, SCORES, newest_run
+
+#: Rows removed in one transaction.
+REMOVED_AT_ONCE = 1000
+#: Key of PostgreSQL's advisory lock under which runs are published.
+PUBLISHING = 4_827_302
+
+
+class RunLost(ChurnRiskError):
+    """The run was removed while it was being written, because its writer had lost the database; nothing is stored."""
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A run at the moment it is published.
+
+    Attributes
+    ----------
+    run_id : int
+    as_of : date
+    model_version : str
+    scored_at : datetime
+    accounts : int
+        Number of its scores.
+    replaced : int or None
+        The run of the same as-of date and version whose place it takes; its scores are still there.
+    follows : int or None
+        The run that was the newest (greatest as_of, then scored_at) until now.
+    newest : bool
+        Whether it is the newest now; one of a past as-of date is not.
+    """
+
+    run_id: int
+    as_of: date
+    model_version: str
+    scored_at: datetime
+    accounts: int
+    replaced: int | None
+    follows: int | None
+    newest: bool
+
+
+PublicationHook = Callable[[Connection, PublishedRun], None]
+
+
+@dataclass(frozen=True)
+class RunWriter:
+    """One run that is being written; `writer` is the name under which its process has a hold."""
+
+    engine: Engine
+    run_id: int
+    writer: str
+
+    @classmethod
+    def begin(
+        cls, engine: Engine, writer: str, model: Mapping[str, Any], as_of: date, scored_at: datetime, now: datetime
+    ) -> RunWriter:
+        """Take a number for a new run that nobody sees yet."""
+        row = {
+            "as_of": as_of,
+            "model_version": model["version"],
+            "scored_at": scored_at,
+            "accounts": 0,
+            "model": dict(model),
+            "writer": writer,
+            "begun_at": now,
+        }
+        with writing(engine) as connection:
+            inserted = connection.execute(sa.insert(RUNS).returning(RUNS.c.run_id), row)
+            return cls(engine, inserted.scalar_one(), writer)
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Add scores; raises RunLost."""
+        with writing(self.engine) as connection:
+            self._demand(connection)
+            connection.execute(sa.insert(SCORES), rows)
+
+    def publish(self, accounts: int, hooks: Iterable[PublicationHook], now: datetime) -> PublishedRun:
+        """Show the run to readers, mark the one it replaces, and tell the hooks, at once; raises RunLost."""
+        with writing(self.engine) as connection:
+            serialised(connection)
+            self._demand(connection)
+            follows = connection.execute(newest_run()).first()
+            replaced = self._replace(connection, now)
+            shown = sa.update(RUNS).where(RUNS.c.run_id == self.run_id)
+            connection.execute(shown.values(published_at=now, accounts=accounts))
+            newest = connection.execute(newest_run()).one()
+            own = connection.execute(sa.select(RUNS).where(RUNS.c.run_id == self.run_id)).one()
+            published = PublishedRun(
+                run_id=own.run_id,
+                as_of=own.as_of,
+                model_version=own.model_version,
+                scored_at=own.scored_at,
+                accounts=accounts,
+                replaced=replaced,
+                follows=follows.run_id if follows else None,
+                newest=newest.run_id == self.run_id,
+            )
+            for hook in hooks:
+                hook(connection, published)
+            return published
+
+    def drop(self) -> None:
+        """Remove what was written of it."""
+        remove(self.engine, self.run_id)
+
+    def _demand(self, connection: Connection) -> None:
+        """Demand that the run is still there, and that it stays while this transaction lasts."""
+        if connection.execute(unpublished(self.run_id).with_for_update(key_share=True)).first() is None:
+            raise RunLost(
+                f"scoring run {self.run_id} was removed while it was being written: its writer had lost the database "
+                "for a while. Nothing of it is stored; run it again"
+            )
+
+    def _replace(self, connection: Connection, now: datetime) -> int | None:
+        own = sa.select(RUNS.c.as_of, RUNS.c.model_version).where(RUNS.c.run_id == self.run_id)
+        same = CURRENT & (sa.tuple_(RUNS.c.as_of, RUNS.c.model_version).in_(own))
+        found: int | None = connection.execute(sa.select(RUNS.c.run_id).where(same)).scalar_one_or_none()
+        if found is not None:
+            connection.execute(sa.update(RUNS).where(RUNS.c.run_id == found).values(replaced_at=now))
+        return found
+
+
+def serialised(connection: Connection) -> None:
+    """Wait until nobody else publishes or hides runs; SQLite has one writer only."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(PUBLISHING)))
+
+
+def unpublished(run_id: int) -> sa.Select[Any]:
+    """Select a run's number where it is there and not published."""
+    return sa.select(RUNS.c.run_id).where(RUNS.c.run_id == run_id, RUNS.c.published_at.is_(None))
+
+
+def sweep(engine: Engine) -> int:
+    """Remove every run that is not published and whose writer lives no more; return how many."""
+    with reading(engine) as connection:
+        found = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(RUNS.c.published_at.is_(None))).all()
+        dead = [row.run_id for row in found if not (row.writer and is_held(connection, row.writer))]
+    return sum(remove(engine, run_id) for run_id in dead)
+
+
+def remove(engine: Engine, run_id: int) -> bool:
+    """Remove a run that is not published, in short transactions; return whether there was one."""
+    some = (
+        sa.select(SCORES.c.account_id)
+        .where(SCORES.c.run_id == run_id)
+        .order_by(SCORES.c.account_id)
+        .limit(REMOVED_AT_ONCE)
+    )
+    delete_some = sa.delete(SCORES).where(SCORES.c.run_id == run_id, SCORES.c.account_id.in_(some))
+    removed = False
+    while not removed:
+        with writing(engine) as connection:
+            if connection.execute(unpublished(run_id).with_for_update()).first() is None:
+                return False
+            removed = connection.execute(delete_some).rowcount < REMOVED_AT_ONCE
+            if removed:
+                connection.execute(sa.delete(RUNS).where(RUNS.c.run_id == run_id))
+    return True

@@ -1,0 +1,188 @@
+"""`ScoreStore`: the one face of the score store; how runs are written, paged and removed stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from features.errors import AccountUnknown, ChurnRiskError
+from serving.database.engine import open_database, reading
+from serving.database.holds import holding
+from serving.scores import Score
+from serving.store.pages import Filters, Page, read_page
+from serving.store.retention import Purged, purge
+from serving.store.runs import PublicationHook, RunWriter
+from serving.store.tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, record_of, score_of
+
+CHUNK = 500
+DAY = timedelta(days=1)
+
+
+def utc_now() -> datetime:
+    """Return the instant it is."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One stored score with what a report needs beside it.
+
+    Attributes
+    ----------
+    score : Score
+        The latest: greatest as_of, then scored_at.
+    history : tuple of dict
+        Every stored score of the account, oldest first: as_of, model_version, scored_at, churn_probability,
+        revenue_at_risk, band, threat.
+    evidence : dict
+        See `serving.evidence`.
+    model : dict
+        The model as it was when the score was made: version, slices, rule, grade, reference figures, metrics.
+    account_manager : str or None
+        Whose account it was when the score was made.
+    """
+
+    score: Score
+    history: tuple[dict[str, Any], ...]
+    evidence: dict[str, Any]
+    model: dict[str, Any]
+    account_manager: str | None
+
+
+class ScoreStore:
+    """Scores in a database.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy address; the folder of an SQLite file is made when it is not there.
+    on_publish : sequence of callables
+        Each is called with the connection and the `PublishedRun` in the transaction that publishes a run: what it
+        writes there is there exactly when the run is. What it raises undoes the run.
+    keep_replaced : timedelta
+        For how long a replaced run stays for those who are paging through it.
+    now : callable
+        The clock by which runs are published, replaced and purged.
+
+    Every method may raise `serving.database.engine.StoreUnavailable`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        on_publish: Sequence[PublicationHook] = (),
+        keep_replaced: timedelta = DAY,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.url = url
+        self._engine = open_database(url)
+        self._on_publish, self._keep_replaced, self._now = tuple(on_publish), keep_replaced, now
+
+    def write(
+        self,
+        scores: Iterable[Score],
+        evidence: Mapping[str, dict[str, Any]],
+        model: Mapping[str, Any],
+        as_of: date,
+        scored_at: datetime,
+    ) -> int:
+        """Store one scoring run in place of that of the same as-of date and version; return the row count.
+
+        What is no longer needed of earlier ones is removed first. Raises RunLost, InputError.
+        """
+        self.purge()
+        name = uuid4().hex
+        with holding(self._engine, name):
+            run = RunWriter.begin(self._engine, name, model, as_of, scored_at, self._now())
+            try:
+                count = 0
+                rows = (record_of(run.run_id, score, evidence.get(score.account_id, {})) for score in scores)
+                for chunk in _chunks(rows):
+                    run.add(chunk)
+                    count += len(chunk)
+                run.publish(count, self._on_publish, self._now())
+            except BaseException:
+                with suppress(ChurnRiskError):  # Who cannot remove it now leaves it to the next writer.
+                    run.drop()
+                raise
+        return count
+
+    def latest(self, account_id: str) -> Stored:
+        """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
+        mine = CURRENT & (SCORES.c.account_id == account_id)
+        found = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(found).mappings().first()
+            if row is None:
+                raise AccountUnknown(f"there is no score of account {account_id!r}")
+            history = connection.execute(_history(mine)).mappings().all()
+        past = tuple(_plain(dict(score)) for score in history)
+        return Stored(score_of(dict(row)), past, row["evidence"], row["model"], row["account_manager"])
+
+    def page(
+        self,
+        band: str | None = None,
+        account_manager: str | None = None,
+        threat: bool | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        """Return scores of the newest run, highest revenue at risk first, ties by account_id.
+
+        Parameters
+        ----------
+        band, account_manager, threat : optional
+            Narrow the list.
+        limit : int
+            Most scores of the page.
+        after : str or None
+            The `next` of the page before, asked with the same filters: the pages are of one run, whatever is written
+            meanwhile.
+
+        Raises
+        ------
+        CursorInvalid
+            When `after` is damaged or belongs to other filters.
+        PageGone
+            When its run is no longer kept.
+        """
+        with reading(self._engine) as connection:
+            return read_page(connection, Filters(band, account_manager, threat), limit, after)
+
+    def purge(self, keep: timedelta | None = None) -> Purged:
+        """Remove what dead writers left, runs replaced long enough ago, and those scored longer ago than `keep`."""
+        now = self._now()
+        return purge(self._engine, now - self._keep_replaced, None if keep is None else now - keep)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for what else is kept in it."""
+        return self._engine
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._engine.dispose()
+
+
+def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    names = ("as_of", "model_version", "scored_at", "churn_probability", "revenue_at_risk", "band", "threat")
+    oldest_first = (RUNS.c.as_of, RUNS.c.scored_at, RUNS.c.run_id)
+    return sa.select(*(SCORES.c[name] for name in names)).join(RUNS).where(mine).order_by(*oldest_first)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    moments = {"as_of": row["as_of"].isoformat(), "scored_at": row["scored_at"].isoformat(timespec="microseconds")}
+    return {**row, **moments}
+
+
+def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
