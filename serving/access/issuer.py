@@ -1,0 +1,119 @@
+"""The public keys of an OIDC issuer: found by its address, kept for a while, fetched again when one is not known.
+
+`<issuer>/.well-known/openid-configuration` names where the keys are (OpenID Connect Discovery 1.0). Nothing is sent but
+two requests for public documents.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import httpx
+import jwt
+
+from features.errors import ChurnRiskError
+from serving.access.addresses import is_secure
+from serving.access.refusals import IssuerAway
+
+#: Asymmetric algorithms only: `none` proves nothing, and a symmetric one would take the public key for a secret.
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+)  # fmt: skip
+WELL_KNOWN = "/.well-known/openid-configuration"
+TIMEOUT_SECONDS = 5.0
+#: Keys are fetched anew after ten minutes; where the issuer is away, those that are known go on for an hour.
+FRESH_SECONDS, STALE_SECONDS = 600.0, 3600.0
+#: A token with a key that is not known makes us ask again at most once a minute; so does an issuer that failed,
+#: after ten seconds.
+UNKNOWN_SECONDS, FAILED_SECONDS = 60.0, 10.0
+log = logging.getLogger("churn_risk.access")
+
+
+class IssuerWrong(ChurnRiskError):
+    """The issuer's documents are not what they must be."""
+
+
+class IssuerKeys:
+    """The keys of one issuer.
+
+    Parameters
+    ----------
+    issuer : str
+        Its address, as it stands in tokens.
+    tick : callable
+        A clock that only goes forward, in seconds.
+    """
+
+    def __init__(self, issuer: str, tick: Callable[[], float] = monotonic) -> None:
+        self._issuer, self._tick = issuer, tick
+        self._lock = threading.Lock()
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._fetched_at = self._tried_at = self._failed_at = float("-inf")
+
+    def key(self, kid: str | None) -> jwt.PyJWK | None:
+        """Return a key by its id, None where the issuer has no such key; raises IssuerAway."""
+        found = self._fresh(kid)
+        # Whoever brings an unknown key while another thread asks for it is sent away, lest all threads stand here.
+        if found is None and not self._lock.acquire(blocking=not self._keys):
+            raise IssuerAway("the keys of the issuer of tokens are being fetched", 1)
+        return found or self._known(kid)
+
+    def _fresh(self, kid: str | None) -> jwt.PyJWK | None:
+        return self._keys.get(kid) if self._tick() - self._fetched_at < FRESH_SECONDS else None
+
+    def _known(self, kid: str | None) -> jwt.PyJWK | None:
+        """Fetch if it is time to; give up the lock."""
+        try:
+            now = self._tick()
+            if self._fresh(kid) is None and self._due(now):
+                self._fetch(now)
+            known = now - self._fetched_at < STALE_SECONDS
+            if known and kid in self._keys:
+                return self._keys[kid]
+            if not known or self._failed_at > self._fetched_at:
+                raise IssuerAway("the issuer of tokens does not answer", int(FAILED_SECONDS))
+            return None
+        finally:
+            self._lock.release()
+
+    def _due(self, now: float) -> bool:
+        if now - self._failed_at < FAILED_SECONDS:
+            return False
+        return now - self._fetched_at >= FRESH_SECONDS or now - self._tried_at >= UNKNOWN_SECONDS
+
+    def _fetch(self, now: float) -> None:
+        self._tried_at = now
+        try:
+            self._keys = _keys(self._issuer)
+            self._fetched_at = now
+        except (httpx.HTTPError, jwt.PyJWTError, ValueError, IssuerWrong) as error:
+            self._failed_at = now
+            log.warning("the keys of issuer %s cannot be had: %s", self._issuer, error)
+
+
+def _keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
+    """Return an issuer's signing keys by id; where there is one only, it also serves tokens that name none."""
+    with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        found = _document(client, issuer.rstrip("/") + WELL_KNOWN)
+        if found.get("issuer") != issuer:
+            raise IssuerWrong(f"{issuer} says it is {found.get('issuer')!r}")
+        where = str(found.get("jwks_uri"))
+        if not is_secure(where):
+            raise IssuerWrong(f"jwks_uri {where!r} is not https")
+        every = jwt.PyJWKSet.from_dict(_document(client, where)).keys
+    keys = [key for key in every if key.public_key_use in (None, "sig") and key.algorithm_name in ALGORITHMS]
+    named: dict[str | None, jwt.PyJWK] = {key.key_id: key for key in keys}
+    return named | ({None: keys[0]} if len(keys) == 1 else {})
+
+
+def _document(client: httpx.Client, address: str) -> dict[str, Any]:
+    answer = client.get(address, headers={"Accept": "application/json"})
+    answer.raise_for_status()
+    found = answer.json()
+    if answer.is_redirect or not isinstance(found, dict):
+        raise IssuerWrong(f"{address} is no JSON object")
+    return found

@@ -1,0 +1,100 @@
+"""The keys as a running service knows them: all of them in memory, read again after one second.
+
+So a key that is made, revoked or rotated by another process counts within that second, and an unknown key never reaches
+the database. Expiry is looked at in every check. Where the database is away, nobody is let in by an old state.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from time import monotonic
+
+from serving.access.keys import ApiKey, KeyStore, matching
+from serving.access.refusals import Unauthenticated
+from serving.database.engine import StoreUnavailable
+
+SECONDS = 1.0
+WHY = {"revoked": "the API key has been revoked", "expired": "the API key has expired"}
+log = logging.getLogger("churn_risk.access")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The keys by id, and when they were read (of a clock that only goes forward)."""
+
+    keys: dict[str, ApiKey]
+    read_at: float
+
+
+class KeyRing:
+    """Checks tokens against the keys of a store.
+
+    Parameters
+    ----------
+    store : KeyStore
+    tick : callable
+        A clock that only goes forward, in seconds: setting the machine's clock must not keep a revoked key alive.
+    """
+
+    def __init__(self, store: KeyStore, tick: Callable[[], float] = monotonic) -> None:
+        self._store, self._tick = store, tick
+        self._snapshot: Snapshot | None = None
+        self._reading = threading.Lock()
+        self._noted: set[tuple[str, date]] = set()
+
+    def due(self) -> bool:
+        """Whether the keys are to be read again before they are looked at."""
+        found = self._snapshot
+        return found is None or self._tick() - found.read_at >= SECONDS
+
+    def refresh(self) -> None:
+        """Read the keys if they are due, one thread at a time; raises StoreUnavailable."""
+        with self._reading:
+            if self.due():
+                began = self._tick()
+                self._snapshot = Snapshot({key.id: key for key in self._store.list()}, began)
+
+    @property
+    def keys(self) -> dict[str, ApiKey]:
+        """All keys by id, as they were last read."""
+        return {} if self._snapshot is None else self._snapshot.keys
+
+    def check(self, token: str) -> ApiKey:
+        """Return the usable key that a token opens; raises Unauthenticated."""
+        at = self._store.now()
+        key = matching(self.keys, token, at)
+        if key is None:
+            raise Unauthenticated("there is no such API key")
+        state = key.state(at)
+        if state != "usable":
+            raise Unauthenticated(WHY[state])
+        return key
+
+    def usable(self, identifier: str) -> ApiKey | None:
+        """Return a key by its id if it can be used now."""
+        key = self.keys.get(identifier)
+        return key if key is not None and key.state(self.now()) == "usable" else None
+
+    def now(self) -> datetime:
+        """Return the present instant, of the store's clock."""
+        return self._store.now()
+
+    def due_note(self, key: ApiKey) -> date | None:
+        """Return today once a day and key: the first who is told writes it down, by `note_use`."""
+        today = self.now().date()
+        if key.last_used_on == today or (key.id, today) in self._noted:
+            return None
+        self._noted = {(key.id, today)} | {one for one in self._noted if one[1] == today}
+        return today
+
+    def note_use(self, identifier: str, day: date) -> None:
+        """Write down that a key was used; that the database is busy or away is no reason to refuse anybody."""
+        try:
+            self._store.note_use(identifier, day)
+        except StoreUnavailable as error:
+            self._noted.discard((identifier, day))
+            log.warning("that key %s was used could not be written down: %s", identifier, error)

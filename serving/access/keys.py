@@ -1,0 +1,249 @@
+"""API keys in the database: `crk_<id>_<secret>` is shown once; of the secret only its SHA-256 digest is kept.
+
+A secret is 256 random bits, so that nobody can try all of them however fast the digest is: a slow hash, which a
+password needs because people choose it, would add nothing but time to every request. A key that is rotated keeps its
+id and its rights; its old secret goes on for a while beside the new one. A key that is revoked stays listed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from features.errors import InputError
+from serving.access.principal import SCOPES, Principal, Scope
+from serving.database.engine import reading, writing
+from serving.database.metadata import Instant, metadata
+
+PREFIX = "crk_"
+OVERLAP = timedelta(days=7)
+State = Literal["usable", "expired", "revoked"]
+#: Compared with when there is no such key, so that an unknown id costs what a known one costs.
+NOBODY = sha256(b"no key").hexdigest()
+
+KEYS = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("account_manager", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("revoked_at", Instant),
+    sa.Column("last_used_on", sa.Date),
+)
+SECRETS = sa.Table(
+    "api_key_secrets",
+    metadata,
+    sa.Column("key_id", sa.String(32), sa.ForeignKey("api_keys.id"), primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("valid_until", Instant),
+)
+
+
+class KeyUnknown(InputError):
+    """There is no key with this id."""
+
+
+class KeyRevoked(InputError):
+    """A revoked key cannot be given a new secret."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The digest of one secret, and until when it is valid; None: as long as the key."""
+
+    digest: str
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as it is kept.
+
+    Attributes
+    ----------
+    id : str
+        The public part; it stands in logs.
+    name : str or None
+        What it is for, in its maker's words.
+    scopes : frozenset of Scope
+    account_manager : str or None
+        Sees the accounts of this account manager only; None: all.
+    created_at, expires_at, revoked_at : datetime or None
+        From `expires_at` and `revoked_at` on it is refused.
+    last_used_on : date or None
+        The day (UTC), no finer: enough to find keys that nobody uses.
+    """
+
+    id: str
+    name: str | None
+    scopes: frozenset[Scope]
+    account_manager: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_on: date | None
+    secrets: tuple[Secret, ...] = field(repr=False, default=())
+
+    def state(self, at: datetime) -> State:
+        """Whether it can be used at an instant, and why not."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and at >= self.expires_at else "usable"
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks with it."""
+        return Principal(f"key:{self.id}", self.scopes, self.account_manager)
+
+    def as_dict(self, at: datetime) -> dict[str, Any]:
+        """Return it as plain values, without anything of its secrets."""
+        names = ("id", "name", "account_manager", "created_at", "expires_at", "revoked_at", "last_used_on")
+        values = {name: getattr(self, name) for name in names}
+        plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+        return plain | {"scopes": [scope for scope in SCOPES if scope in self.scopes], "state": self.state(at)}
+
+
+def utc_now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+def digest_of(secret: str) -> str:
+    """Return what is kept of a secret."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def matching(keys: Mapping[str, ApiKey], token: str, at: datetime) -> ApiKey | None:
+    """Return the key that a token opens, whatever its state; None when it opens none.
+
+    An unknown id takes the same work as a known one: one digest, one comparison that looks at every character.
+    """
+    identifier, _, secret = token.removeprefix(PREFIX).partition("_")
+    sent = digest_of(secret)
+    key = keys.get(identifier)
+    kept = [one.digest for one in key.secrets if one.valid_until is None or at < one.valid_until] if key else []
+    found = [hmac.compare_digest(sent, digest) for digest in kept or [NOBODY]]
+    return key if kept and any(found) else None
+
+
+class KeyStore:
+    """The keys of a database.
+
+    Parameters
+    ----------
+    engine : Engine
+        See `serving.database.engine.open_database`.
+    now : callable
+        The clock.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now) -> None:
+        self._engine = engine
+        self.now = now
+
+    def create(
+        self,
+        scopes: Collection[str],
+        account_manager: str | None = None,
+        expires_at: datetime | None = None,
+        name: str | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Make a key; return it and its token, which is never to be had again.
+
+        Raises
+        ------
+        InputError
+            Without a scope, with an empty account manager, or when it would have expired already.
+        """
+        now = self.now()
+        if not scopes or not set(scopes) <= set(SCOPES):
+            raise InputError(f"scopes={sorted(scopes)}: one or more of {', '.join(SCOPES)} are expected")
+        if account_manager is not None and not account_manager.strip():
+            raise InputError("account_manager: an empty name would see no account")
+        if expires_at is not None and expires_at <= now:
+            raise InputError(f"expires_at={expires_at.isoformat()}: lies in the past")
+        identifier, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+        row = {"id": identifier, "name": name, "account_manager": account_manager, "expires_at": expires_at}
+        with writing(self._engine) as connection:
+            connection.execute(sa.insert(KEYS), row | {"scopes": sorted(set(scopes)), "created_at": now})
+            _add_secret(connection, identifier, secret, now)
+        return self.get(identifier), f"{PREFIX}{identifier}_{secret}"
+
+    def rotate(self, identifier: str, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+        """Give a key a new secret; those before it end after the overlap. Return as `create` does.
+
+        Raises
+        ------
+        KeyUnknown, KeyRevoked
+        """
+        now, secret = self.now(), secrets.token_urlsafe(32)
+        mine = SECRETS.c.key_id == identifier
+        with writing(self._engine) as connection:
+            if _demand(connection, identifier)["revoked_at"] is not None:
+                raise KeyRevoked(f"key {identifier} is revoked: create another one")
+            connection.execute(sa.delete(SECRETS).where(mine, SECRETS.c.valid_until <= now))
+            later = sa.or_(SECRETS.c.valid_until.is_(None), SECRETS.c.valid_until > now + overlap)
+            connection.execute(sa.update(SECRETS).where(mine, later).values(valid_until=now + overlap))
+            _add_secret(connection, identifier, secret, now)
+        return self.get(identifier), f"{PREFIX}{identifier}_{secret}"
+
+    def revoke(self, identifier: str) -> ApiKey:
+        """End a key for good; one that is revoked already stays as it is. Raises KeyUnknown."""
+        with writing(self._engine) as connection:
+            _demand(connection, identifier)
+            mine = (KEYS.c.id == identifier) & KEYS.c.revoked_at.is_(None)
+            connection.execute(sa.update(KEYS).where(mine).values(revoked_at=self.now()))
+        return self.get(identifier)
+
+    def list(self) -> tuple[ApiKey, ...]:
+        """Return every key ever made, oldest first."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id)).mappings().all()
+            kept = connection.execute(sa.select(SECRETS)).mappings().all()
+        mine: dict[str, list[Secret]] = {row["id"]: [] for row in rows}
+        for row in kept:
+            mine[row["key_id"]].append(Secret(row["digest"], row["valid_until"]))
+        return tuple(
+            ApiKey(**{**row, "scopes": frozenset(row["scopes"])}, secrets=tuple(mine[row["id"]])) for row in rows
+        )
+
+    def get(self, identifier: str) -> ApiKey:
+        """Return one key; raises KeyUnknown."""
+        found = {key.id: key for key in self.list()}
+        if identifier not in found:
+            raise KeyUnknown(f"there is no key {identifier!r}; `churn-risk keys list` shows them")
+        return found[identifier]
+
+    def check(self, token: str) -> ApiKey | None:
+        """Return the key that a token opens, whatever its state; None when it opens none."""
+        return matching({key.id: key for key in self.list()}, token, self.now())
+
+    def note_use(self, identifier: str, day: date) -> None:
+        """Record that a key was used on a day; an earlier day is overwritten, a later one stays."""
+        earlier = sa.or_(KEYS.c.last_used_on.is_(None), KEYS.c.last_used_on < day)
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(KEYS).where(KEYS.c.id == identifier, earlier).values(last_used_on=day))
+
+
+def _add_secret(connection: Connection, identifier: str, secret: str, now: datetime) -> None:
+    row = {"key_id": identifier, "digest": digest_of(secret), "created_at": now, "valid_until": None}
+    connection.execute(sa.insert(SECRETS), row)
+
+
+def _demand(connection: Connection, identifier: str) -> Mapping[str, Any]:
+    row = connection.execute(sa.select(KEYS).where(KEYS.c.id == identifier)).mappings().first()
+    if row is None:
+        raise KeyUnknown(f"there is no key {identifier!r}; `churn-risk keys list` shows them")
+    return dict(row)
