@@ -1,0 +1,57 @@
+"""What is answered of jobs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.jobs.ledger import Job
+
+
+class JobFacts(BaseModel):
+    """A job of bulk scoring."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    job_id: str = Field(description="Id of the job")
+    status: Literal["queued", "running", "done", "cancelled", "failed"] = Field(
+        description="queued and running change; failed: accounts were given up after failures of the service"
+    )
+    as_of: date = Field(description="What was known at its beginning counts; by default the day the job was made (UTC)")
+    accounts: int = Field(description="Accounts of the job")
+    done: int = Field(description="Accounts that have a score")
+    failed: int = Field(description="Accounts that have a problem instead")
+    model_versions: list[str] = Field(description="Versions that scored some of it, in the order of their first use")
+    created_at: datetime = Field(description="When it was made")
+    started_at: datetime | None = Field(description="When its first accounts were taken up")
+    finished_at: datetime | None = Field(description="When it was done, cancelled or failed")
+    expires_at: datetime | None = Field(description="When it and its results are deleted; null while not finished")
+
+    @classmethod
+    def of(cls, job: Job) -> JobFacts:
+        """Return what is told of a job."""
+        return cls(**_told(job))
+
+
+class JobOut(JobFacts):
+    """A job of bulk scoring, and the id of the request."""
+
+    request_id: str = Field(description="Id of this request in the service's logs")
+
+    @classmethod
+    def answering(cls, job: Job, request_id: str) -> JobOut:
+        """Return the answer that tells of a job."""
+        return cls(**_told(job), request_id=request_id)
+
+
+class JobsOut(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[JobFacts] = Field(description="Jobs, newest first")
+    next_cursor: str | None = Field(description="Send it as cursor for the jobs before these; null after the oldest")
+    request_id: str = Field(description="Id of this request in the service's logs")
+
+
+def _told(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in JobFacts.model_fields}

@@ -1,0 +1,206 @@
+"""Requests that may be repeated: the first with an Idempotency-Key is worked on, its answer is given to the others.
+
+A key belongs to who asks and to what is asked for. While the first request is worked on, its record is claimed for a
+lease, so that a crash does not keep the key for ever; an answer is kept for a day, compressed. Answers hold data of
+accounts: the accounts they name are noted beside them, so that an account can be forgotten.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+
+from features.errors import ChurnRiskError
+from serving.account_keys import account_key
+from serving.database.engine import reading, writing
+from serving.database.metadata import Instant, metadata
+
+KEPT = timedelta(hours=24)
+DELETED_AT_ONCE = 500
+
+RECORDS = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("record_id", sa.String(36), primary_key=True),
+    sa.Column("principal", sa.String(256), nullable=False),
+    sa.Column("operation", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(255), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("claimed_until", Instant),
+    sa.Column("status", sa.Integer),
+    sa.Column("headers", sa.JSON),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.UniqueConstraint("principal", "operation", "key", name="idempotency_once"),
+    sa.Index("idempotency_by_expiry", "expires_at"),
+)
+NAMED = sa.Table(
+    "idempotency_accounts",
+    metadata,
+    sa.Column("record_id", sa.String(36), sa.ForeignKey("idempotency.record_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("account_key", sa.String(64), primary_key=True),
+    sa.Index("idempotency_by_account", "account_key"),
+)
+
+
+class KeyReused(ChurnRiskError):
+    """The key was sent before with another request."""
+
+
+class InProgress(ChurnRiskError):
+    """The first request with the key is still being worked on; `seconds` until its claim ends at the latest."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("a request with this key is being worked on")
+        self.seconds = seconds
+
+
+class TakenOver(ChurnRiskError):
+    """The request took longer than its lease, and another one with the key was begun meanwhile."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that may be repeated.
+
+    Attributes
+    ----------
+    principal : str
+        Who asks.
+    operation : str
+        What for, as "POST /v1/jobs".
+    key : str
+        The Idempotency-Key.
+    fingerprint : str
+        A digest of the whole request.
+    """
+
+    principal: str
+    operation: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The right to answer a request: the record that the answer goes into."""
+
+    record_id: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def begin(engine: Engine, asked: Asked, now: datetime, lease: timedelta) -> Claimed | Answer:
+    """Return the right to answer, or the answer that was given.
+
+    Raises
+    ------
+    KeyReused
+        When the key came with another request.
+    InProgress
+        While another one with the key is worked on.
+    """
+    own = Claimed(str(uuid4()))
+    row = {
+        "record_id": own.record_id,
+        "principal": asked.principal,
+        "operation": asked.operation,
+        "key": asked.key,
+        "fingerprint": asked.fingerprint,
+        "claimed_until": now + lease,
+        "expires_at": now + KEPT,
+    }
+    same = sa.and_(*(RECORDS.c[name] == row[name] for name in ("principal", "operation", "key")))
+    with writing(engine) as connection:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        inserted = dialect.insert(RECORDS).values(**row).on_conflict_do_nothing().returning(RECORDS.c.record_id)
+        while connection.execute(inserted).one_or_none() is None:
+            found = connection.execute(sa.select(RECORDS).where(same).with_for_update()).one_or_none()
+            answer = None if found is None else _still_holds(found, asked, now)
+            if answer is not None:
+                return answer
+            connection.execute(sa.delete(RECORDS).where(same))
+    return own
+
+
+def finish(connection: Connection, claimed: Claimed, answer: Answer, accounts: Collection[str], now: datetime) -> None:
+    """Keep the answer, in the transaction of what it tells of; raises TakenOver, upon which nothing may be kept.
+
+    Parameters
+    ----------
+    accounts : collection of str
+        Ids of the accounts whose data stand in the answer.
+    """
+    kept = {
+        "claimed_until": None,
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "body": zlib.compress(answer.body, 1),
+        "expires_at": now + KEPT,
+    }
+    if not connection.execute(sa.update(RECORDS).where(_open(claimed)).values(**kept)).rowcount:
+        raise TakenOver("the request took too long, and another one with its key was begun")
+    keys = {account_key(account) for account in accounts}
+    if keys:
+        rows = [{"record_id": claimed.record_id, "account_key": key} for key in sorted(keys)]
+        connection.execute(sa.insert(NAMED), rows)
+
+
+def give_up(engine: Engine, claimed: Claimed) -> None:
+    """Free the key: the request came to nothing, and may be sent again or in another form."""
+    with writing(engine) as connection:
+        connection.execute(sa.delete(RECORDS).where(_open(claimed)))
+
+
+def delete_expired_records(engine: Engine, now: datetime) -> int:
+    """Delete answers that have expired, some at a time; return how many there were."""
+    some = sa.select(RECORDS.c.record_id).where(RECORDS.c.expires_at <= now).limit(DELETED_AT_ONCE)
+    count = 0
+    while True:
+        with reading(engine) as connection:
+            expired = connection.execute(some).scalars().all()
+        if not expired:
+            return count
+        with writing(engine) as connection:
+            still = RECORDS.c.record_id.in_(expired) & (RECORDS.c.expires_at <= now)
+            count += connection.execute(sa.delete(RECORDS).where(still)).rowcount
+
+
+def forget_answers(connection: Connection, account_id: str) -> Mapping[str, int]:
+    """Delete every kept answer in which an account stands."""
+    naming = sa.select(NAMED.c.record_id).where(NAMED.c.account_key == account_key(account_id))
+    gone = connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id.in_(naming)))
+    return {"repeated_answers": gone.rowcount}
+
+
+def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime) -> Answer | None:
+    """Return the answer of a record; None where it has expired or its claim has."""
+    if found.expires_at <= now:
+        return None
+    if found.fingerprint != asked.fingerprint:
+        raise KeyReused("this Idempotency-Key was sent before with another request")
+    if found.status is not None:
+        return Answer(found.status, found.headers, zlib.decompress(found.body))
+    if found.claimed_until > now:
+        raise InProgress(max(1, math.ceil((found.claimed_until - now).total_seconds())))
+    return None
+
+
+def _open(claimed: Claimed) -> sa.ColumnElement[bool]:
+    return (RECORDS.c.record_id == claimed.record_id) & RECORDS.c.status.is_(None)

@@ -1,0 +1,208 @@
+"""Who scores which chunk: a claim with a lease, which another worker takes over when it has run out.
+
+What a chunk came to is written together with the end of its claim, so that a worker killed before has done nothing and
+one killed after has done all of it. A claim that was taken over, or whose job was cancelled, writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from serving.database.engine import reading, writing
+from serving.jobs.tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
+
+LEASE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One account that is to be scored.
+
+    Attributes
+    ----------
+    sent : object
+        Whatever the caller sent as an account.
+    twice : bool
+        Whether an earlier account of the job has the same id.
+    """
+
+    number: int
+    sent: Any
+    twice: bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A chunk that is one's own for a while.
+
+    Attributes
+    ----------
+    attempts : int
+        How often it was claimed, this time included.
+    """
+
+    chunk_id: int
+    token: str
+    job_id: str
+    as_of: date
+    first: int
+    last: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one account: the fields of a score, or a `problem`."""
+
+    number: int
+    state: AccountState
+    found: dict[str, Any]
+
+
+def claim_chunk(engine: Engine, now: datetime, lease: timedelta = LEASE) -> Claim | None:
+    """Claim the oldest chunk that nobody holds, or None; while there is none, nothing is written."""
+    while True:
+        with reading(engine) as connection:
+            row = connection.execute(
+                sa.select(CHUNKS).where(_free(now)).order_by(CHUNKS.c.chunk_id).limit(1)
+            ).one_or_none()
+        if row is None:
+            return None
+        claim = _claimed(engine, row, now, lease)
+        if claim is not None:
+            return claim
+
+
+def waiting_accounts(engine: Engine, claim: Claim) -> list[Waiting]:
+    """Return the accounts of a claimed chunk that have no outcome yet."""
+    earlier = ACCOUNTS.alias()
+    same = (earlier.c.account_key == ACCOUNTS.c.account_key) & (earlier.c.job_id == claim.job_id)
+    twice = sa.exists().where(same & (earlier.c.number < ACCOUNTS.c.number))
+    wanted = (
+        (ACCOUNTS.c.job_id == claim.job_id)
+        & ACCOUNTS.c.number.between(claim.first, claim.last)
+        & (ACCOUNTS.c.state == "queued")
+    )
+    query = sa.select(ACCOUNTS.c.number, ACCOUNTS.c.payload, twice.label("twice")).where(wanted)
+    with reading(engine) as connection:
+        rows = connection.execute(query.order_by(ACCOUNTS.c.number)).all()
+    return [Waiting(row.number, unpacked(row.payload), row.twice) for row in rows]
+
+
+def renew_claim(engine: Engine, claim: Claim, now: datetime, lease: timedelta = LEASE) -> bool:
+    """Hold a claim for another lease; False where it is no longer one's own."""
+    return _change(engine, claim, {"claimed_until": now + lease})
+
+
+def release_claim(engine: Engine, claim: Claim) -> bool:
+    """Give a claim back as if it had not been made."""
+    return _change(engine, claim, {"claim": None, "claimed_until": None, "attempts": claim.attempts - 1})
+
+
+def postpone_claim(engine: Engine, claim: Claim, until: datetime) -> bool:
+    """Give a claim back after a failure: nobody claims the chunk before an instant."""
+    return _change(engine, claim, {"claim": None, "claimed_until": until})
+
+
+def finish_claim(
+    engine: Engine,
+    claim: Claim,
+    found: Sequence[Outcome],
+    model_version: str | None,
+    now: datetime,
+    keep: timedelta,
+    given_up: bool = False,
+) -> bool:
+    """Write what a chunk came to and end its claim, at once; False, and nothing written, where it is not one's own.
+
+    Parameters
+    ----------
+    model_version : str or None
+        What scored it; None where nothing did.
+    keep : timedelta
+        How long the results stay once the last chunk is written.
+    given_up : bool
+        Whether some of it failed by our own fault: the job then ends as failed.
+    """
+    with writing(engine) as connection:
+        job = connection.execute(sa.select(JOBS).where(JOBS.c.job_id == claim.job_id).with_for_update()).one_or_none()
+        if job is None or not connection.execute(sa.delete(CHUNKS).where(_mine(claim))).rowcount:
+            return False
+        there = _still_there(connection, claim, found)
+        _write(connection, claim.job_id, there)
+        _count(connection, job, there, model_version, given_up)
+        _end(connection, claim.job_id, now, keep)
+    return True
+
+
+def _claimed(engine: Engine, row: sa.Row[Any], now: datetime, lease: timedelta) -> Claim | None:
+    """Claim one chunk, its job locked first, as by all who change both; None where somebody else was faster."""
+    token = str(uuid4())
+    job = JOBS.c.job_id == row.job_id
+    with writing(engine) as connection:
+        as_of = connection.execute(sa.select(JOBS.c.as_of).where(job).with_for_update()).scalar_one_or_none()
+        taken = {"claim": token, "claimed_until": now + lease, "attempts": CHUNKS.c.attempts + 1}
+        free = (CHUNKS.c.chunk_id == row.chunk_id) & (CHUNKS.c.job_id == row.job_id) & _free(now)
+        chunk = connection.execute(
+            sa.update(CHUNKS).where(free).values(**taken).returning(CHUNKS.c.attempts)
+        ).scalar_one_or_none()
+        if as_of is None or chunk is None:
+            return None
+        started = {"status": "running", "started_at": now}
+        connection.execute(sa.update(JOBS).where(job & (JOBS.c.status == "queued")).values(**started))
+    return Claim(row.chunk_id, token, row.job_id, as_of, row.first, row.last, chunk)
+
+
+def _still_there(connection: Connection, claim: Claim, found: Sequence[Outcome]) -> list[Outcome]:
+    """Leave out accounts that were erased while they were scored."""
+    wanted = (ACCOUNTS.c.job_id == claim.job_id) & ACCOUNTS.c.number.between(claim.first, claim.last)
+    numbers = set(connection.execute(sa.select(ACCOUNTS.c.number).where(wanted)).scalars())
+    return [item for item in found if item.number in numbers]
+
+
+def _write(connection: Connection, job_id: str, found: Sequence[Outcome]) -> None:
+    mine = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number == sa.bindparam("of"))
+    change: dict[str, Any] = {"state": sa.bindparam("to"), "outcome": sa.bindparam("what"), "payload": None}
+    rows = [{"of": item.number, "to": item.state, "what": packed(item.found)} for item in found]
+    if rows:
+        connection.execute(sa.update(ACCOUNTS).where(mine).values(**change), rows)
+
+
+def _count(
+    connection: Connection, job: sa.Row[Any], found: Sequence[Outcome], model_version: str | None, given_up: bool
+) -> None:
+    new = [model_version] if model_version is not None and model_version not in job.model_versions else []
+    change = {
+        "done": job.done + sum(item.state == "done" for item in found),
+        "failed": job.failed + sum(item.state == "failed" for item in found),
+        "model_versions": [*job.model_versions, *new],
+        "given_up": job.given_up or given_up,
+    }
+    connection.execute(sa.update(JOBS).where(JOBS.c.job_id == job.job_id).values(**change))
+
+
+def _end(connection: Connection, job_id: str, now: datetime, keep: timedelta) -> None:
+    if connection.execute(sa.select(CHUNKS.c.chunk_id).where(CHUNKS.c.job_id == job_id).limit(1)).first() is None:
+        status = sa.case((JOBS.c.given_up, "failed"), else_="done")
+        ended = {"status": status, "finished_at": now, "expires_at": now + keep}
+        connection.execute(sa.update(JOBS).where(JOBS.c.job_id == job_id).values(**ended))
+
+
+def _change(engine: Engine, claim: Claim, values: dict[str, Any]) -> bool:
+    with writing(engine) as connection:
+        return bool(connection.execute(sa.update(CHUNKS).where(_mine(claim)).values(**values)).rowcount)
+
+
+def _mine(claim: Claim) -> sa.ColumnElement[bool]:
+    return (CHUNKS.c.chunk_id == claim.chunk_id) & (CHUNKS.c.claim == claim.token)
+
+
+def _free(now: datetime) -> sa.ColumnElement[bool]:
+    return CHUNKS.c.claimed_until.is_(None) | (CHUNKS.c.claimed_until <= now)

@@ -1,0 +1,219 @@
+"""Jobs as they are kept: made, found, listed, cancelled, and deleted once they have expired.
+
+A job is there with all of its accounts or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from features.errors import InputError
+from serving.account_keys import account_key
+from serving.database.engine import reading, writing
+from serving.jobs.tables import ACCOUNTS, CHUNKS, FINISHED, JOBS, AccountState, JobStatus, unpacked
+
+#: Accounts that are scored in one go, so that a request for predictions never waits long.
+CHUNK = 50
+INSERTED = 1000
+#: Outcomes read in one go: a thousand have ninety thousand reasons.
+READ = 250
+ID = re.compile(r"[0-9a-f-]{36}")
+
+
+class JobUnknown(InputError):
+    """There is no such job, or whoever asks may not see it."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """One account as it was sent.
+
+    Attributes
+    ----------
+    account_id : str or None
+        None where no id can be told.
+    payload : bytes
+        Its JSON text, compressed.
+    """
+
+    account_id: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job.
+
+    Attributes
+    ----------
+    principal : str
+        Who made it.
+    accounts, done, failed : int
+        How many it has, how many have a score, how many have a problem instead.
+    model_versions : tuple of str
+        Every version that scored some of it, in the order of their first use.
+    expires_at : datetime or None
+        When it is deleted with its results; None while it is not finished.
+    """
+
+    job_id: str
+    principal: str
+    status: JobStatus
+    as_of: date
+    accounts: int
+    done: int
+    failed: int
+    model_versions: tuple[str, ...]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it will change any more."""
+        return self.status in FINISHED
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One account of a finished job; `found` has the fields of a score, a `problem`, or nothing where cancelled."""
+
+    account_id: str | None
+    state: AccountState
+    found: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a list of jobs goes on: after the job made at an instant, with an id."""
+
+    created_at: datetime
+    job_id: str
+
+
+def make_job(connection: Connection, accounts: Sequence[Submitted], principal: str, as_of: date, now: datetime) -> Job:
+    """Store a job with its accounts, in the transaction of `connection`, and return it."""
+    record = {
+        "job_id": str(uuid4()),
+        "principal": principal,
+        "status": "queued",
+        "as_of": as_of,
+        "accounts": len(accounts),
+        "done": 0,
+        "failed": 0,
+        "model_versions": [],
+        "given_up": False,
+        "created_at": now,
+    }
+    connection.execute(sa.insert(JOBS), record)
+    rows = _rows(str(record["job_id"]), accounts)
+    while some := list(islice(rows, INSERTED)):
+        connection.execute(sa.insert(ACCOUNTS), some)
+    starts = range(0, len(accounts), CHUNK)
+    chunks = [{"job_id": record["job_id"], "first": at, "last": at + CHUNK - 1, "attempts": 0} for at in starts]
+    connection.execute(sa.insert(CHUNKS), chunks)
+    return _found(connection, JOBS.c.job_id == record["job_id"])[0]
+
+
+def find_job(engine: Engine, job_id: str, principal: str | None, now: datetime) -> Job:
+    """Return a job; with a principal, only if it is theirs. Raises JobUnknown."""
+    with reading(engine) as connection:
+        found = _found(connection, _seen(principal, now) & _is(job_id))
+    if not found:
+        raise JobUnknown(f"there is no job {job_id!r}")
+    return found[0]
+
+
+def list_jobs(engine: Engine, principal: str | None, now: datetime, limit: int, after: Page | None = None) -> list[Job]:
+    """Return jobs, newest first; with a principal, theirs only."""
+    wanted = _seen(principal, now)
+    if after is not None:
+        wanted &= sa.tuple_(JOBS.c.created_at, JOBS.c.job_id) < sa.tuple_(
+            sa.literal(after.created_at, JOBS.c.created_at.type), after.job_id
+        )
+    with reading(engine) as connection:
+        return _found(connection, wanted, limit)
+
+
+def cancel_job(engine: Engine, job_id: str, principal: str | None, now: datetime, keep: timedelta) -> Job:
+    """Cancel a job that is not finished, leaving what is done of it, and return it; raises JobUnknown.
+
+    What is being scored at this moment is thrown away: its claim goes with the chunk.
+    """
+    with writing(engine) as connection:
+        mine = _is(job_id)
+        found = _found(connection, _seen(principal, now) & mine, lock=True)
+        if not found:
+            raise JobUnknown(f"there is no job {job_id!r}")
+        if not found[0].finished:
+            connection.execute(sa.delete(CHUNKS).where(CHUNKS.c.job_id == job_id))
+            waiting = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.state == "queued")
+            connection.execute(sa.update(ACCOUNTS).where(waiting).values(state="cancelled", payload=None))
+            ended = {"status": "cancelled", "finished_at": now, "expires_at": now + keep}
+            connection.execute(sa.update(JOBS).where(mine).values(**ended))
+        return _found(connection, mine)[0]
+
+
+def delete_expired_jobs(engine: Engine, now: datetime) -> int:
+    """Delete jobs that have expired, one a transaction, with all of their accounts; return how many there were."""
+    with reading(engine) as connection:
+        expired = connection.execute(sa.select(JOBS.c.job_id).where(JOBS.c.expires_at <= now)).scalars().all()
+    for job_id in expired:
+        with writing(engine) as connection:
+            connection.execute(sa.delete(JOBS).where(JOBS.c.job_id == job_id))
+    return len(expired)
+
+
+def outcomes(engine: Engine, job_id: str, size: int = READ) -> Iterator[list[Finished]]:
+    """Yield what came of a job's accounts in the order of the request, some at a time."""
+    columns = (ACCOUNTS.c.number, ACCOUNTS.c.account_id, ACCOUNTS.c.state, ACCOUNTS.c.outcome)
+    last = -1
+    while True:
+        wanted = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number > last)
+        with reading(engine) as connection:
+            rows = connection.execute(sa.select(*columns).where(wanted).order_by(ACCOUNTS.c.number).limit(size)).all()
+        if not rows:
+            return
+        last = rows[-1].number
+        yield [Finished(row.account_id, row.state, unpacked(row.outcome) if row.outcome else {}) for row in rows]
+
+
+def _rows(job_id: str, accounts: Sequence[Submitted]) -> Iterator[dict[str, Any]]:
+    for number, account in enumerate(accounts):
+        yield {
+            "job_id": job_id,
+            "number": number,
+            "account_id": account.account_id,
+            "account_key": None if account.account_id is None else account_key(account.account_id),
+            "state": "queued",
+            "payload": account.payload,
+        }
+
+
+def _is(job_id: str) -> sa.ColumnElement[bool]:
+    """Only what may be an id is looked for: PostgreSQL takes no text with a NUL in it."""
+    return JOBS.c.job_id == job_id if ID.fullmatch(job_id) else sa.false()
+
+
+def _seen(principal: str | None, now: datetime) -> sa.ColumnElement[bool]:
+    kept = JOBS.c.expires_at.is_(None) | (JOBS.c.expires_at > now)
+    return kept if principal is None else kept & (JOBS.c.principal == principal)
+
+
+def _found(
+    connection: Connection, wanted: sa.ColumnElement[bool], limit: int | None = None, lock: bool = False
+) -> list[Job]:
+    columns = [JOBS.c[name] for name in Job.__dataclass_fields__]
+    query = sa.select(*columns).where(wanted).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc()).limit(limit)
+    rows = connection.execute(query.with_for_update() if lock else query).mappings()
+    return [Job(**{**row, "model_versions": tuple(row["model_versions"])}) for row in rows]

@@ -1,0 +1,239 @@
+"""The thread that scores jobs, one in each worker: it claims a chunk, scores it, writes it, and claims the next.
+
+Any number of runners may work on one database. Between chunks it looks whether a job was cancelled, whether it is to
+stop, and whether predictions wait, for which it makes room. Beside that it deletes what has expired.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Event, Lock, Thread
+
+from sqlalchemy.engine import Engine
+
+from features.errors import ChurnRiskError
+from serving import metrics
+from serving.api.predictions import Predictor
+from serving.database.engine import StoreUnavailable
+from serving.idempotency import delete_expired_records
+from serving.jobs.claims import (
+    LEASE,
+    Claim,
+    Outcome,
+    claim_chunk,
+    finish_claim,
+    postpone_claim,
+    release_claim,
+    renew_claim,
+    waiting_accounts,
+)
+from serving.jobs.ledger import delete_expired_jobs
+from serving.jobs.scoring import not_scored, score_chunk, score_one_by_one
+
+log = logging.getLogger("churn_risk.jobs")
+
+
+class ClaimLost(ChurnRiskError):
+    """The lease ran out and somebody else has the chunk, or its job was cancelled."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a runner works.
+
+    Attributes
+    ----------
+    lease : timedelta
+        For how long a chunk is its own; renewed while its accounts are scored one by one.
+    attempts : int
+        How often a chunk is claimed before its accounts are given up; the last time each is scored alone.
+    pause : timedelta
+        Before a chunk that failed is claimed again; doubled each time.
+    idle : timedelta
+        Between two looks for work.
+    patience : timedelta
+        Longest that a chunk waits for predictions to be answered.
+    expiry : timedelta
+        Between two deletions of what has expired.
+    """
+
+    lease: timedelta = LEASE
+    attempts: int = 5
+    pause: timedelta = timedelta(seconds=2)
+    idle: timedelta = timedelta(seconds=1)
+    patience: timedelta = timedelta(seconds=2)
+    expiry: timedelta = timedelta(minutes=10)
+
+
+PACE = Pace()
+#: Seconds between two looks whether predictions still wait.
+MOMENT = 0.02
+
+
+def utc_now() -> datetime:
+    """Return the instant it is."""
+    return datetime.now(UTC)
+
+
+def nobody_waits() -> bool:
+    """Say that no prediction waits."""
+    return False
+
+
+class JobRunner:
+    """Scores jobs in a thread of its own.
+
+    Parameters
+    ----------
+    engine : Engine
+    predictor : callable
+        Returns the predictor that answers at this moment; asked once a chunk.
+    keep : timedelta
+        How long results stay once a job is finished.
+    busy : callable
+        Whether predictions wait for an answer.
+    now : callable
+        The clock of leases and expiry.
+    pace : Pace
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        predictor: Callable[[], Predictor],
+        keep: timedelta = timedelta(days=7),
+        busy: Callable[[], bool] = nobody_waits,
+        now: Callable[[], datetime] = utc_now,
+        pace: Pace = PACE,
+    ) -> None:
+        self._engine, self._predictor, self._keep = engine, predictor, keep
+        self._busy, self._now, self._pace = busy, now, pace
+        self._stopping, self._holding = Event(), Lock()
+        self._claim: Claim | None = None
+        self._expired_at: datetime | None = None
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begin to work, until `stop`."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="job-runner", daemon=True)
+            self._thread.start()
+
+    def stop(self, seconds: float | None = 30.0) -> None:
+        """Finish the chunk in hand and claim no other; what is not finished in time is given back to others."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        with self._holding:
+            if self._claim is not None:
+                self._give_back(self._claim)
+
+    def step(self) -> bool:
+        """Score one chunk and return whether there was one; delete what has expired when that is due."""
+        self._delete_expired()
+        self._make_room()
+        if self._stopping.is_set():
+            return False
+        claim = claim_chunk(self._engine, self._now(), self._pace.lease)
+        if claim is None:
+            return False
+        with self._holding:
+            self._claim = claim
+        try:
+            self._score(claim)
+        finally:
+            with self._holding:
+                self._claim = None
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                worked = self.step()
+            except StoreUnavailable as error:
+                log.warning("jobs wait for the database: %s", error)
+                worked = False
+            except Exception:  # whatever happens to one chunk, the next may be sound
+                log.exception("a chunk of a job failed")
+                worked = False
+            if not worked:
+                self._stopping.wait(self._pace.idle.total_seconds())
+
+    def _make_room(self) -> None:
+        """Wait while predictions wait, but not for ever: a service that is always busy must finish its jobs too."""
+        for _ in range(round(self._pace.patience.total_seconds() / MOMENT)):
+            if not self._busy() or self._stopping.wait(MOMENT):
+                return
+
+    def _score(self, claim: Claim) -> None:
+        try:
+            done = self._outcomes(claim)
+        except ClaimLost:
+            log.info("a chunk of job %s is no longer ours", claim.job_id)
+        except StoreUnavailable:
+            self._give_back(claim)
+            raise
+        except Exception:
+            log.exception("scoring accounts %d to %d of job %s failed", claim.first, claim.last, claim.job_id)
+            wait = self._pace.pause * 2 ** (claim.attempts - 1)
+            postpone_claim(self._engine, claim, self._now() + wait)
+        else:
+            self._write(claim, done)
+
+    def _outcomes(self, claim: Claim) -> _Done:
+        """Score a chunk; at the last attempt each account alone, and beyond it, as after so many crashes, none."""
+        waiting = waiting_accounts(self._engine, claim)
+        if claim.attempts > self._pace.attempts:
+            return _Done([not_scored(account) for account in waiting], None, True)
+        predictor = self._predictor()
+        version = predictor.bundle.version
+
+        def alive() -> None:
+            if not renew_claim(self._engine, claim, self._now(), self._pace.lease):
+                raise ClaimLost(f"job {claim.job_id}, accounts {claim.first} to {claim.last}")
+
+        if claim.attempts < self._pace.attempts:
+            return _Done(score_chunk(waiting, predictor, claim.as_of), version, False)
+        found, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
+        return _Done(found, version, failed)
+
+    def _write(self, claim: Claim, done: _Done) -> None:
+        version = done.version if any(item.state == "done" for item in done.outcomes) else None
+        try:
+            kept = finish_claim(self._engine, claim, done.outcomes, version, self._now(), self._keep, done.given_up)
+        except StoreUnavailable:
+            self._give_back(claim)
+            raise
+        if kept:
+            for item in done.outcomes:
+                if item.state == "done":
+                    metrics.predicted(item.found["band"], item.found["missing_tables"])
+        else:
+            log.info("a chunk of job %s was scored by another worker, or the job was cancelled", claim.job_id)
+
+    def _give_back(self, claim: Claim) -> None:
+        """Give a claim back; where even that cannot be written, its lease runs out."""
+        try:
+            release_claim(self._engine, claim)
+        except StoreUnavailable as error:
+            log.warning("a claim could not be given back: %s", error)
+
+    def _delete_expired(self) -> None:
+        now = self._now()
+        if self._expired_at is None or not timedelta(0) <= now - self._expired_at < self._pace.expiry:
+            self._expired_at = now
+            jobs, records = delete_expired_jobs(self._engine, now), delete_expired_records(self._engine, now)
+            if jobs or records:
+                log.info("deleted %d expired jobs and %d answers to repeated requests", jobs, records)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a chunk came to, the model's version, and whether some of it was given up."""
+
+    outcomes: list[Outcome]
+    version: str | None
+    given_up: bool

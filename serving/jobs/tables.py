@@ -1,0 +1,80 @@
+"""The tables of jobs: a job, its accounts one by one, and the chunks of it that are still to be scored.
+
+A claim touches one row of `job_chunks`, which holds open work only: a chunk's row goes with the transaction that writes
+its outcomes. What an account sent and what came of it are compressed JSON; the former goes once the latter is there.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any, Literal
+
+import orjson
+import sqlalchemy as sa
+
+from serving.database.metadata import AnyText, Instant, metadata
+
+JobStatus = Literal["queued", "running", "done", "cancelled", "failed"]
+AccountState = Literal["queued", "done", "failed", "cancelled"]
+#: What a job can no longer leave.
+FINISHED: tuple[JobStatus, ...] = ("done", "cancelled", "failed")
+
+JOBS = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("job_id", sa.String(36), primary_key=True),
+    sa.Column("principal", sa.String(256), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("accounts", sa.Integer, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("model_versions", sa.JSON, nullable=False),
+    sa.Column("given_up", sa.Boolean, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("started_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("expires_at", Instant),
+    sa.Index("jobs_newest", "created_at", "job_id"),
+    sa.Index("jobs_by_expiry", "expires_at"),
+)
+ACCOUNTS = sa.Table(
+    "job_accounts",
+    metadata,
+    sa.Column("job_id", sa.String(36), sa.ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("account_id", AnyText),
+    sa.Column("account_key", sa.String(64)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("payload", sa.LargeBinary),
+    sa.Column("outcome", sa.LargeBinary),
+    sa.Index("job_accounts_by_account", "account_key"),
+)
+CHUNKS = sa.Table(
+    "job_chunks",
+    metadata,
+    sa.Column("chunk_id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.String(36), sa.ForeignKey("jobs.job_id", ondelete="CASCADE"), nullable=False),
+    sa.Column("first", sa.Integer, nullable=False),
+    sa.Column("last", sa.Integer, nullable=False),
+    sa.Column("claim", sa.String(36)),
+    sa.Column("claimed_until", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Index("job_chunks_by_job", "job_id"),
+)
+
+
+def packed(value: Any) -> bytes:
+    """Return a value, which may hold dates and records, as compressed JSON."""
+    return zlib.compress(orjson.dumps(value), 1)
+
+
+def packed_text(text: str) -> bytes:
+    """Return JSON text, compressed."""
+    return zlib.compress(text.encode("utf-8"), 1)
+
+
+def unpacked(content: bytes) -> Any:
+    """Return what was packed, read as a request's body is read."""
+    return json.loads(zlib.decompress(content))

@@ -1,0 +1,96 @@
+"""What the tests of jobs share: accounts to send, jobs made without HTTP, a predictor that is quick and counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from serving.api.predictions import Call
+from serving.api.problems import FieldError, RequestProblem
+from serving.database.engine import writing
+from serving.jobs.ledger import Finished, Job, Submitted, make_job, outcomes
+from serving.jobs.tables import packed_text
+from serving.scores import Reason, Score
+
+START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+DAY = date(2026, 1, 1)
+Json = dict[str, Any]
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+class Quick:
+    """A predictor that needs no model: it notes whom it scored, chunk by chunk, and refuses whom it is told to."""
+
+    def __init__(self, version: str = "1", strangers: Iterable[str] = ()) -> None:
+        self.bundle = SimpleNamespace(version=version)
+        self.calls: list[list[str]] = []
+        self._strangers = frozenset(strangers)
+
+    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | RequestProblem]:
+        self.calls.append([history.account.account_id for call in calls for history in call.histories])
+        return [self._answer(call) for call in calls]
+
+    def _answer(self, call: Call) -> list[Score] | RequestProblem:
+        (history,) = call.histories
+        if history.account.account_id in self._strangers:
+            fault = FieldError(pointer="/accounts/0/churns", detail="no longer a customer")
+            return RequestProblem("only customers can be scored", [fault])
+        assert call.as_of is not None
+        return [score(history.account.account_id, call.as_of, self.bundle.version)]
+
+
+def score(account_id: str, as_of: date = DAY, version: str = "1") -> Score:
+    reasons = (
+        Reason("nps", "nps_last", 3.0, None, 0.25, True),
+        Reason("segment", "account_country", None, "Österreich", -0.125, False),
+    )
+    return Score(
+        account_id=account_id, as_of=as_of, model_version=version, scored_at=START, churn_probability=0.3,
+        revenue_365d=1000.0, value=1200.0, currency=None, revenue_at_risk=300.0, expected_profit=45.5, band="at_risk",
+        threat=True, base_probability=0.175, reasons=reasons, missing_tables=("loops",), collect=(),
+    )  # fmt: skip
+
+
+def sent(account_id: str, *amounts: float) -> Json:
+    """Return an account as a request has it."""
+    invoices = [
+        {"invoice_id": f"{account_id}-{number}", "invoiced_on": "2025-06-01", "amount": amount}
+        for number, amount in enumerate(amounts)
+    ]
+    return {"account": {"account_id": account_id, "customer_since": "2020-01-01"}, "invoices": invoices}
+
+
+def names(count: int) -> list[str]:
+    return [f"A{number:04d}" for number in range(count)]
+
+
+def job_of(engine: Engine, accounts: Iterable[Json], principal: str = "local", now: datetime = START) -> Job:
+    """Make a job of accounts as they are sent."""
+    submitted = [
+        Submitted(account["account"]["account_id"] if "account" in account else None, packed_text(json.dumps(account)))
+        for account in accounts
+    ]
+    with writing(engine) as connection:
+        return make_job(connection, submitted, principal, DAY, now)
+
+
+def found(engine: Engine, job: Job) -> list[Finished]:
+    """Return what came of all accounts of a job."""
+    return [account for chunk in outcomes(engine, job.job_id) for account in chunk]
