@@ -1,1 +1,1 @@
-"""What happened to accounts, told to other programs: events, an outbox, signed webhooks."""
+"""Events about accounts and their way to the receivers: what changed, the outbox, signatures, deliveries."""

@@ -1,0 +1,99 @@
+"""Which receivers may be spoken to: public addresses only, unless private ones are allowed.
+
+An address decides, not a name: whoever controls a name can let it point anywhere, and elsewhere the next moment.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+import httpx
+
+from features.errors import ChurnRiskError, InputError
+
+Resolve = Callable[[str, int], list[str]]
+URL_LENGTH = 2048
+DEFAULT_PORTS = {"https": 443, "http": 80}
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+NAT64 = IPv6Network("64:ff9b::/96")
+#: Global by the registry, but not hosts in the internet: protocol assignments, and the relays of 6to4.
+SPECIAL = tuple(ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
+
+
+class AddressRefused(ChurnRiskError):
+    """A receiver's name leads to no address that may be spoken to."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is that of a host in the internet.
+
+    An IPv6 address that carries an IPv4 address is what it carries (mapped, NAT64) or refused (6to4, Teredo).
+
+    Examples
+    --------
+    >>> is_public("8.8.8.8"), is_public("10.0.0.1"), is_public("169.254.169.254"), is_public("100.64.0.1")
+    (True, False, False, False)
+    >>> is_public("2606:4700::1111"), is_public("::1"), is_public("::ffff:127.0.0.1"), is_public("64:ff9b::7f00:1")
+    (True, False, False, False)
+    """
+    found = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv6Address):
+        carried = found.ipv4_mapped or (IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None)
+        if carried is None:
+            tunnelled = found.sixtofour is not None or found.teredo is not None
+            return found in GLOBAL_UNICAST and found.is_global and not tunnelled
+        found = carried
+    refused = found.is_multicast or found.is_reserved or any(found in block for block in SPECIAL)
+    return found.is_global and not refused
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a name, in the order in which they are to be tried."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def allowed_addresses(host: str, port: int, resolver: Resolve, private: bool) -> list[str]:
+    """Return the addresses of a name that may be spoken to; raises AddressRefused when none may."""
+    found = resolver(host, port)
+    allowed = [address for address in found if private or is_public(address)]
+    if not allowed:
+        raise AddressRefused(
+            f"{host} is at {', '.join(found) or 'no address'}, which is not in the internet: webhooks go to private "
+            "addresses only with CHURN_RISK_WEBHOOK_PRIVATE=true"
+        )
+    return allowed
+
+
+def checked_url(text: str, private: bool) -> str:
+    """Return an endpoint's address as it will be sent; raises InputError when it can be none.
+
+    A name is looked up when something is sent to it, not here.
+    """
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise InputError(f"URL: {text!r} is no address: {error}") from error
+    wrong = _wrong(url, private)
+    if wrong or len(str(url)) > URL_LENGTH:
+        raise InputError(f"URL: {wrong or f'an address has at most {URL_LENGTH:,} characters'}")
+    port = None if url.port == DEFAULT_PORTS[url.scheme] else url.port
+    return str(url.copy_with(port=port, raw_path=url.raw_path, fragment=None))
+
+
+def _wrong(url: httpx.URL, private: bool) -> str | None:
+    if url.scheme not in DEFAULT_PORTS or not url.host:
+        return "must be https://HOST/PATH"
+    if url.scheme == "http" and not private:
+        return "must be https: what is sent is about customers (http only with CHURN_RISK_WEBHOOK_PRIVATE=true)"
+    if url.port is not None and not 0 < url.port < 65_536:
+        return f"{url.port} is no port"
+    if url.userinfo or url.fragment:
+        return "no name, password or #fragment may stand in it"
+    try:
+        literal = is_public(url.host)
+    except ValueError:
+        return None
+    return None if literal or private else f"{url.host} is not in the internet (see CHURN_RISK_WEBHOOK_PRIVATE)"

@@ -1,0 +1,57 @@
+"""What is sent: an event in the shape of Standard Webhooks, or as one text in Slack's format.
+
+    {"type", "timestamp", "data": {account_id, account_name, account_manager, as_of, model_version, currency, changes,
+     before: null | {as_of, model_version, band, threat, churn_probability, revenue_at_risk}, after: as before,
+     reason_1..3}}
+
+The same event is the same bytes at every attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from serving.events.changes import PING
+from serving.events.endpoints import Endpoint
+from serving.events.slack import ping_text, slack_text
+from serving.short_reasons import NAMES
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event as the outbox holds it.
+
+    Attributes
+    ----------
+    type : str
+        See `serving.events.changes`.
+    data : dict
+        What it says, without reasons.
+    sentences : dict
+        The reasons in words, at most three, by language.
+    """
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+    sentences: Mapping[str, list[str]]
+
+
+def body_of(message: Message, endpoint: Endpoint) -> bytes:
+    """Return what is sent of an event to an endpoint."""
+    said = message.sentences.get(endpoint.lang, [])
+    if endpoint.format == "slack":
+        ping = message.type == PING
+        text = ping_text(endpoint.lang) if ping else slack_text(message.type, message.data, said, endpoint.lang)
+        return orjson.dumps({"text": text})
+    data = dict(message.data)
+    if message.type != PING:
+        data |= dict.fromkeys(NAMES) | dict(zip(NAMES, said, strict=False))
+    at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return orjson.dumps({"type": message.type, "timestamp": at, "data": data})

@@ -1,0 +1,185 @@
+"""Publish a scoring run, and in the same transaction the events that it makes: both are there, or neither.
+
+The new scores are held against those that were the latest so far, in one query. The first run of a store makes no
+event, since nothing has changed; nor does one that is not the newest, or a rerun that gives the same figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.events.changes import EventType, Materiality, Standing, changes, weightiest
+from serving.events.endpoints import Endpoint, all_endpoints
+from serving.events.tables import DELIVERIES, EVENTS
+from serving.reports.formats import Lang
+from serving.scores import Score
+from serving.settings import ServiceSettings
+from serving.short_reasons import short_reasons
+from serving.store.runs import PublishedRun
+from serving.store.tables import SCORES, score_of
+
+CHUNK = 500
+COMPARED = ("as_of", "model_version", "band", "threat", "churn_probability", "revenue_at_risk")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one account, and who is to hear of it: endpoints by the type of event they get."""
+
+    account_id: str
+    account_manager: str | None
+    before: Standing | None
+    after: Standing
+    types: tuple[EventType, ...]
+    receivers: dict[EventType, list[Endpoint]]
+
+    @property
+    def languages(self) -> set[Lang]:
+        """The languages in which its reasons will be read."""
+        return {endpoint.lang for endpoints in self.receivers.values() for endpoint in endpoints}
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Makes events of a published run; `publish` is a hook of the score store."""
+
+    settings: ServiceSettings
+
+    def publish(self, connection: Connection, run: PublishedRun) -> None:
+        """Write the events of a run that is being published, and one delivery an event and endpoint."""
+        if run.follows is None or not run.newest:
+            return
+        endpoints = [endpoint for endpoint in all_endpoints(connection) if endpoint.disabled_at is None]
+        if not endpoints:
+            return
+        found = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        for start in range(0, len(found), CHUNK):
+            _write(connection, run, found[start : start + CHUNK])
+
+    def _material(self, connection: Connection, run: PublishedRun) -> Materiality:
+        average = sa.select(sa.func.avg(SCORES.c.revenue_at_risk)).where(SCORES.c.run_id == run.run_id)
+        amount = self.settings.webhook_moved_accounts * (connection.execute(average).scalar_one() or 0.0)
+        return Materiality(self.settings.webhook_moved_share, amount)
+
+
+def _changed(
+    connection: Connection, run_id: int, follows: int, material: Materiality, endpoints: Sequence[Endpoint]
+) -> list[Change]:
+    """Return what changed and is wanted by somebody, by account id."""
+    found = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
+    return [change for change in found if change.receivers]
+
+
+def _candidates(run_id: int, follows: int, material: Materiality) -> sa.Select[Any]:
+    """Select the accounts that may have changed, with both scores; `changes` has the last word."""
+    new, old = SCORES.alias("new"), SCORES.alias("old")
+    same = (old.c.account_id == new.c.account_id) & (old.c.run_id == follows)
+    move = sa.func.abs(new.c.revenue_at_risk - old.c.revenue_at_risk)
+    moved = (move > 0) & (move >= material.amount) & (move >= material.share * old.c.revenue_at_risk)
+    appeared = old.c.account_id.is_(None) & ((new.c.band == "at_risk") | new.c.threat)
+    changed = (new.c.band != old.c.band) | (new.c.threat & ~old.c.threat) | moved
+    columns = [
+        table.c[name].label(f"{label}_{name}") for label, table in (("new", new), ("old", old)) for name in COMPARED
+    ]
+    return (
+        sa.select(new.c.account_id, new.c.account_manager, *columns)
+        .select_from(new.outerjoin(old, same))
+        .where(new.c.run_id == run_id, appeared | changed)
+        .order_by(new.c.account_id)
+    )
+
+
+def _change(row: sa.Row[Any], material: Materiality, endpoints: Sequence[Endpoint]) -> Change:
+    mapping = row._mapping
+    before, after = _standing(mapping, "old"), _standing(mapping, "new")
+    assert after is not None
+    types = changes(before, after, material)
+    receivers: dict[EventType, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        kind = weightiest(types, endpoint.events) if endpoint.wants(row.account_manager) else None
+        if kind is not None:
+            receivers.setdefault(kind, []).append(endpoint)
+    return Change(row.account_id, row.account_manager, before, after, types, receivers)
+
+
+def _standing(row: sa.RowMapping, label: str) -> Standing | None:
+    if row[f"{label}_band"] is None:
+        return None
+    return Standing(**{name: row[f"{label}_{name}"] for name in COMPARED})
+
+
+def _write(connection: Connection, run: PublishedRun, found: Sequence[Change]) -> None:
+    """Write the events and deliveries of some accounts."""
+    details = _details(connection, run.run_id, [change.account_id for change in found])
+    events: list[Row] = []
+    deliveries: list[Row] = []
+    for change in found:
+        score, evidence = details[change.account_id]
+        told = {lang: short_reasons(score, evidence, lang) for lang in sorted(change.languages)}
+        said = {lang: [text for text in texts.values() if text] for lang, texts in told.items()}
+        for kind, endpoints in change.receivers.items():
+            event = _event(run, change, kind, score, evidence) | {"sentences": said}
+            events.append(event)
+            deliveries += [_delivery(event, endpoint) for endpoint in endpoints]
+    _bring_forward(connection, deliveries, run.scored_at)
+    connection.execute(sa.insert(EVENTS), events)
+    connection.execute(sa.insert(DELIVERIES), deliveries)
+
+
+def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[str, tuple[Score, Row]]:
+    """Return some scores with their evidence, by account id: with reasons and evidence they are too much for all."""
+    mine = (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(ids)
+    rows = connection.execute(sa.select(SCORES).where(mine)).mappings()
+    return {row["account_id"]: (score_of(dict(row)), row["evidence"]) for row in rows}
+
+
+def _event(run: PublishedRun, change: Change, kind: EventType, score: Score, evidence: Row) -> Row:
+    data = {
+        "account_id": change.account_id,
+        "account_name": (evidence.get("account") or {}).get("name"),
+        "account_manager": change.account_manager,
+        "as_of": run.as_of.isoformat(),
+        "model_version": run.model_version,
+        "currency": score.currency,
+        "changes": list(change.types),
+        "before": change.before.as_dict() if change.before else None,
+        "after": change.after.as_dict(),
+    }
+    return {
+        "event_id": f"evt_{uuid4().hex}",
+        "type": kind,
+        "account_id": change.account_id,
+        "run_id": run.run_id,
+        "occurred_at": run.scored_at,
+        "data": data,
+    }
+
+
+def _delivery(event: Row, endpoint: Endpoint) -> Row:
+    return {
+        "event_id": event["event_id"],
+        "endpoint_id": endpoint.endpoint_id,
+        "account_id": event["account_id"],
+        "state": "pending",
+        "attempts": 0,
+        "next_attempt_at": event["occurred_at"],
+    }
+
+
+def _bring_forward(connection: Connection, deliveries: Iterable[Row], at: datetime) -> None:
+    """Try what is still pending of the same accounts anew, so that the news need not wait for a retry of the old."""
+    accounts: dict[str, list[str]] = {}
+    for row in deliveries:
+        accounts.setdefault(row["endpoint_id"], []).append(row["account_id"])
+    for endpoint_id, ids in accounts.items():
+        earlier = (DELIVERIES.c.endpoint_id == endpoint_id) & DELIVERIES.c.account_id.in_(ids)
+        pending = sa.update(DELIVERIES).where(earlier, DELIVERIES.c.state == "pending")
+        connection.execute(pending.values(attempts=0, next_attempt_at=at))
