@@ -15,6 +15,7 @@ import bentoml
 from features.console import say
 from serving.service import MODEL_TAG
 from training.bundle import FILES, load_bundle
+from training.publishing import bundle_in
 from training.settings import Environment
 from training.tracking import fetch_bundle
 
@@ -36,7 +37,7 @@ def import_bundle(folder: Path) -> str:
 def build() -> str:
     """Import the champion, build the Bento and return its tag."""
     environment = Environment()
-    tag = import_bundle(environment.bundle or fetch_bundle(environment))
+    tag = import_bundle(fetch_bundle(environment) if environment.bundle is None else bundle_in(environment.bundle))
     bento = bentoml.bentos.build_bentofile(str(ROOT / "bentofile.yaml"), build_ctx=str(ROOT))
     say(f"{bento.tag} carries {tag}\nserve it with: bentoml serve {bento.tag}")
     return str(bento.tag)

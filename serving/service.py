@@ -1,7 +1,7 @@
-"""The BentoML service: it loads a bundle and the score store, and serves the app of `serving.api`.
+"""The BentoML service: it builds a worker's parts when it starts, and our app answers every request.
 
-Without API keys it listens on loopback only, as a Bento too. The bundle is the folder that `CHURN_RISK_BUNDLE` names,
-else the model that the Bento carries. Neither needs MLflow.
+The model is what the folder `CHURN_RISK_BUNDLE` names, followed when the champion changes, else the one that the Bento
+carries. Neither needs MLflow. Without API keys only this machine is answered, by a Bento too.
 """
 
 from __future__ import annotations
@@ -12,26 +12,52 @@ import bentoml
 
 from features.errors import NoModel
 from serving.api.app import create_app
-from serving.api.predictions import Predictor
-from serving.api.runtime import Runtime
-from serving.settings import ServiceSettings
-from serving.store import ScoreStore
-from training.bundle import load_bundle
+from serving.api.front import Front
+from serving.running import Running, before_workers, in_worker
+from serving.settings import LONGEST_ANSWER_SECONDS, ServiceSettings
 
 MODEL_TAG = "churn_risk:latest"
 
 app = create_app()
 
 
-@bentoml.service(name="churn_risk", http={"host": "127.0.0.1"}, traffic={"timeout": 60})
+@bentoml.service(
+    name="churn_risk",
+    http={"host": "127.0.0.1"},
+    # Our own limits answer long before it, as problem details.
+    traffic={"timeout": 2 * LONGEST_ANSWER_SECONDS},
+    # BentoML's would name paths, and with them accounts.
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower. The library reads
+    # it as it is loaded, so it must be there before this module is: BentoML gives it to each worker.
+    envs=[{"name": "OMP_WAIT_POLICY", "value": "PASSIVE"}],
+)
 @bentoml.asgi_app(app, path="/")
 class ChurnRisk:
     """Churn risk of B2B accounts: predictions from raw history, stored scores, explanation reports."""
 
     def __init__(self) -> None:
         settings = ServiceSettings()
-        bundle = load_bundle(settings.bundle or carried_bundle())
-        app.state.runtime = Runtime(Predictor(bundle), ScoreStore(settings.scores_url), settings)
+        in_worker(settings)
+        self._running = Running(settings, settings.bundle or carried_bundle())
+        self._running.start()
+        app.state.runtime = self._running.runtime
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def before_workers() -> None:
+        """Run once, in BentoML's own process."""
+        settings = ServiceSettings()
+        before_workers(settings, settings.bundle or carried_bundle())
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        """Run in each worker after its last request."""
+        self._running.stop()
+
+
+ChurnRisk.add_asgi_middleware(Front, ours=app)  # type: ignore[attr-defined]
 
 
 def carried_bundle() -> Path:

@@ -5,10 +5,12 @@ another and no length limit cuts the oldest off (a tag's value holds 5,000 chara
 
 1. the move is recorded, as an intent;
 2. the alias is moved: from now on the version is the champion;
-3. the version's own tags say the same, for whoever looks at it in MLflow.
+3. the pointer that services watch is swung to its bundle, which was staged before (see `training.publishing`);
+4. the version's own tags say the same, for whoever looks at it in MLflow.
 
 The alias alone decides. A crash after 1 leaves an intent that came to nothing: the next move, or the alias, still
-starts from where that one did, and `took_effect` leaves it out. A crash after 2 leaves only the version's tags behind.
+starts from where that one did, and `took_effect` leaves it out. A crash after 2 leaves services with the champion
+before, until `training.tracking.bring_in_line`, and one after 3 only the version's tags behind.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mlflow.entities.model_registry import ModelVersion
@@ -29,6 +32,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from training.settings import CHAMPION, MODEL_NAME
+
+if TYPE_CHECKING:
+    from training.publishing import Staged
 
 #: What MLflow says when there is no such model, version or alias; anything else is a failure, not an absence.
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -91,6 +97,7 @@ def move_champion(
     *,
     expected: str | None,
     how: str,
+    staged: Staged | None,
     override: bool = False,
     reason: str = "",
 ) -> Move | None:
@@ -106,20 +113,31 @@ def move_champion(
         Folder of the lock; it must be there.
     expected : str or None
         The champion on which the decision to move was taken.
+    staged : Staged or None
+        The version's bundle where services watch for it; None where nobody watches.
 
     Returns
     -------
     Move or None
         What was recorded; None, with nothing written, where the champion is not (or no longer) the one expected.
+
+    Raises
+    ------
+    PublishingFailed
+        When the pointer cannot be swung: the version is champion, and services go on with the one before.
     """
-    with _one_at_a_time(home):
+    with one_at_a_time(home):
         if current_version(client) != expected:
+            if staged is not None:
+                staged.drop()
             return None
         at = _after(moves(client))
         move = Move(version, expected, at.isoformat(timespec="microseconds"), user(), how, override, reason)
         key = f"{PREFIX}{at:%Y%m%dT%H%M%S.%f}Z.{uuid4().hex[:8]}"
         client.set_registered_model_tag(MODEL_NAME, key, json.dumps(asdict(move), ensure_ascii=False))
         client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
+        if staged is not None:
+            staged.swing()
         for name in ("at", "by", "how", "reason"):
             client.set_model_version_tag(MODEL_NAME, version, f"promoted_{name}", getattr(move, name))
         client.set_model_version_tag(MODEL_NAME, version, "override", str(override).lower())
@@ -205,7 +223,7 @@ def _after(recorded: Sequence[Move]) -> datetime:
 
 
 @contextmanager
-def _one_at_a_time(home: Path) -> Iterator[None]:
+def one_at_a_time(home: Path) -> Iterator[None]:
     """Wait for the lock and hold it; the system takes it back from a process that dies."""
     with (home / "champion.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

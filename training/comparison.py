@@ -18,12 +18,13 @@ from pydantic import ValidationError
 
 from features.errors import BundleDamaged
 from training.bundle import MANIFEST, Manifest
+from training.connecting import connected
 from training.folds import BY_ACCOUNT
 from training.paired import Common, Matched, match, paired
 from training.promotion import Version, look_up
 from training.runs import JUDGED
 from training.settings import ChurnRule, Economics, Environment
-from training.tracking import connected, fetch_bundle
+from training.tracking import fetch_bundle
 
 BOOTSTRAPS = 500
 

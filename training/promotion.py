@@ -14,8 +14,19 @@ from typing import Any
 from features.errors import ChurnRiskError, InputError, NoModel
 from training.bundle import load_bundle
 from training.champion import FIRST, PROMOTE, ROLLBACK, Move, current_version, former_champions, move_champion, moves
+from training.connecting import connected
+from training.publishing import publishing_folder
 from training.settings import Environment
-from training.tracking import LOST, UNDECIDED, WON, connected, download, fetch, version_of
+from training.tracking import (
+    LOST,
+    UNDECIDED,
+    WON,
+    bring_in_line,
+    download,
+    fetch,
+    staged_bundle,
+    version_of,
+)
 
 #: Characters of a reason: a tag of the registered model holds 5,000 in a database, the rest of the record included.
 LONGEST_REASON = 1000
@@ -65,12 +76,15 @@ class Outcome:
         What was recorded; None where it was the champion already.
     skipped : tuple of str
         Versions, nearest first, that a rollback passed over because they were deleted.
+    published : Path or None
+        The folder that services watch, where the champion lies ready for them now; None where nobody watches.
     """
 
     version: str
     gate: str | None
     move: Move | None
     skipped: tuple[str, ...] = ()
+    published: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as plain values."""
@@ -80,6 +94,7 @@ class Outcome:
             "moved": self.move is not None,
             "gate": self.gate,
             "skipped": list(self.skipped),
+            "published": None if self.published is None else str(self.published),
             "move": recorded,
         }
 
@@ -106,7 +121,8 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
     Parameters
     ----------
     version : str
-        Its number in the registry. The champion itself stays what it is, and nothing is recorded.
+        Its number in the registry. The champion itself stays what it is, and nothing is recorded; but where services
+        watch for another version, they are pointed to it.
     reason : str
         Why; demanded with `override`, at most 1,000 characters.
     override : bool
@@ -118,20 +134,25 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
         When there is no such version, or it did not win at the gate and `override` or the reason is missing.
     BundleDamaged, SignalsDiffer
         When it does not load.
+    PublishingFailed
+        When services could not be pointed to it; the message says what they go on with.
     ChurnRiskError
         When the champion was moved by somebody else in the meantime.
     """
     reason = _checked(reason)
     found = look_up(environment, version)
+    root = publishing_folder(environment)
     if found.is_champion:
-        return Outcome(found.version, found.gate, None)
+        if root is not None:
+            bring_in_line(environment, root)
+        return Outcome(found.version, found.gate, None, published=root)
     overridden = found.gate != WON
     if overridden and not (override and reason):
         missing = "a --reason" if override else "--override and a --reason"
         raise InputError(f"version {found.version}: {SAID.get(found.gate, found.gate)}; to promote it give {missing}")
     check_loads(environment, found.version)
     move = _move(environment, found, found.champion, PROMOTE, reason, overridden)
-    return Outcome(found.version, found.gate, move)
+    return Outcome(found.version, found.gate, move, published=root)
 
 
 def rollback(environment: Environment, reason: str = "") -> Outcome:
@@ -146,6 +167,8 @@ def rollback(environment: Environment, reason: str = "") -> Outcome:
         When no earlier champion is left.
     BundleDamaged, SignalsDiffer
         When it does not load.
+    PublishingFailed
+        When services could not be pointed to it; the message says what they go on with.
     ChurnRiskError
         When the champion was moved by somebody else in the meantime.
     """
@@ -162,7 +185,7 @@ def rollback(environment: Environment, reason: str = "") -> Outcome:
             continue
         check_loads(environment, version)
         move = _move(environment, found, champion, ROLLBACK, reason, False)
-        return Outcome(version, found.gate, move, tuple(skipped))
+        return Outcome(version, found.gate, move, tuple(skipped), publishing_folder(environment))
     gone = f"; deleted since: {', '.join(skipped)}" if skipped else ""
     now = "there is no champion" if champion is None else f"version {champion} is the champion"
     raise InputError(f"there is nothing to roll back to: {now} and no earlier one is on record{gone}")
@@ -198,7 +221,14 @@ def _move(
 ) -> Move:
     with connected(environment) as client:
         move = move_champion(
-            client, environment.home, found.version, expected=champion, how=how, override=override, reason=reason
+            client,
+            environment.home,
+            found.version,
+            expected=champion,
+            how=how,
+            staged=staged_bundle(client, environment, found.version),
+            override=override,
+            reason=reason,
         )
         if move is None:
             raise ChurnRiskError(

@@ -49,15 +49,22 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
         emit(outcome.as_dict())
         return
     if outcome.move is None:
-        say(f"version {outcome.version} is the champion already: nothing to do")
+        watched = "" if outcome.published is None else f", and services that watch {outcome.published} have it"
+        say(f"version {outcome.version} is the champion already: nothing to do{watched}")
         return
     for version in outcome.skipped:
         say(f"version {version} was champion before, but is deleted: passed over")
     before = outcome.move.from_version
     instead = "" if before is None else f" in place of version {before}"
-    say(f"version {outcome.version} is the champion now{instead}; a service takes it up when it is started again")
+    say(f"version {outcome.version} is the champion now{instead}; {_taken_up(outcome)}")
     if outcome.move.override:
         say(f"warning: by override, recorded with the name {outcome.move.by} and the reason given")
+
+
+def _taken_up(outcome: Outcome) -> str:
+    if outcome.published is None:
+        return "a service takes it up when it is started again"
+    return f"services that watch {outcome.published} take it up within seconds"
 
 
 def compare(

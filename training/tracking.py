@@ -1,18 +1,14 @@
-"""Runs and versions in MLflow: connecting, registering, fetching.
+"""Runs and versions in MLflow: registering, fetching, publishing the champion.
 
-Default: an SQLite file and an artefact folder under `CHURN_RISK_HOME`; a server when `MLFLOW_TRACKING_URI` names one.
-(When that names a database instead, the artefacts still go under the home folder.)
 A version is made in one order, so that a crash leaves the champion as it was: the run with everything in it, then the
 registered version, its model card, then, and only then, the alias.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
@@ -25,16 +21,23 @@ from mlflow.tracking import MlflowClient
 
 from features.errors import BundleDamaged, NoModel
 from training.bundle import Bundle, Manifest, load_bundle, stamp_version, write_bundle
-from training.champion import ABSENT, FIRST, GATE, current, current_version, move_champion
+from training.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
+from training.connecting import artifact_root, connected, tracking_uri
 from training.pipeline import Trained
 from training.plots import draw_plots
+from training.publishing import (
+    Pointer,
+    Staged,
+    demand_as_published,
+    publish,
+    publishing_folder,
+    read_pointer,
+    stage,
+)
 from training.runs import code_version, log_card, log_files, log_model, log_run, log_tuning, write_judged
 from training.settings import MODEL_NAME, Environment
 from training.tuning import Tuning
 
-SQLITE = "sqlite:///"
-#: Addresses behind which no server keeps the artefacts: they go under the home folder.
-DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 #: What the gate may have said of a version; 'first' where there was no champion to beat.
 WON, LOST, UNDECIDED = "won", "lost", "undecided"
 DECISIONS = (WON, LOST, UNDECIDED, FIRST)
@@ -60,54 +63,6 @@ class Registered:
     champion: bool
     tracking_uri: str
     how: str | None = None
-
-
-def tracking_uri(environment: Environment) -> str:
-    """Return where runs are kept: `MLFLOW_TRACKING_URI`, else an SQLite file under the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{environment.home.absolute() / 'mlflow.db'}"
-
-
-@contextmanager
-def connected(environment: Environment, reading: bool = False) -> Iterator[MlflowClient]:
-    """Point MLflow at the environment's store for the length of a block, and yield a client; blocks do not nest.
-
-    With `reading`, an SQLite file that is not there is not made: NoModel is raised instead.
-
-    MLflow keeps addresses in the process environment too, makes `./mlruns` for a database unless told where artefacts
-    go, and prints a server's addresses where results go; all of it is put back afterwards.
-    """
-    uri = tracking_uri(environment)
-    if reading and uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
-        raise NoModel(f"there is no model yet: run `churn-risk train SOURCE` first ({uri})")
-    environment.home.mkdir(parents=True, exist_ok=True)
-    wanted = {
-        "MLFLOW_TRACKING_URI": uri,
-        "MLFLOW_REGISTRY_URI": uri,
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    if uri.startswith(DATABASES):
-        wanted["_MLFLOW_SERVER_ARTIFACT_ROOT"] = _artifacts(environment)
-    before = {name: os.environ.get(name) for name in wanted}
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    os.environ.update(wanted)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    try:
-        yield MlflowClient(uri, uri)
-    finally:
-        mlflow.set_tracking_uri("")
-        mlflow.set_registry_uri("")
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _artifacts(environment: Environment) -> str:
-    return (environment.home.absolute() / "mlruns").as_uri()
 
 
 def register(
@@ -170,15 +125,55 @@ def _enter(
     client: MlflowClient, environment: Environment, version: str, gate: str | None, against: str | None, reason: str
 ) -> str | None:
     """Make a new version the champion where it may be; return how, None where it stays a candidate."""
-    if current(client) is None:
-        move = move_champion(
-            client, environment.home, version, expected=None, how=FIRST, reason="there was no champion"
-        )
-    elif gate == WON:
-        move = move_champion(client, environment.home, version, expected=against, how=GATE, reason=reason)
-    else:
-        move = None
+    first = current(client) is None
+    if not first and gate != WON:
+        return None
+    how, expected = (FIRST, None) if first else (GATE, against)
+    reason = "there was no champion" if first else reason
+    staged = staged_bundle(client, environment, version)
+    move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=reason)
     return None if move is None else move.how
+
+
+def staged_bundle(client: MlflowClient, environment: Environment, version: str) -> Staged | None:
+    """Lay a version's bundle ready where services watch, before it becomes champion; None where nobody watches.
+
+    Raises
+    ------
+    PublishingFailed, BundleDamaged, SignalsDiffer
+        When it cannot be written or does not load.
+    """
+    root = publishing_folder(environment)
+    return None if root is None else stage(root, _local(client, environment, version_of(client, version)))
+
+
+def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
+    """Publish the champion where the watched folder points to another version; return the pointer if it was moved.
+
+    A move that crashed half way, or one made in MLflow itself, leaves the pointer behind the alias, which decides.
+
+    Raises
+    ------
+    NoModel
+        When there is no champion.
+    PublishingFailed, BundleDamaged, SignalsDiffer
+        When its bundle cannot be written or does not load; the pointer stays where it was.
+    """
+    with connected(environment, reading=True) as client, one_at_a_time(environment.home):
+        found = version_of(client, None)
+        if _points_to(root, str(found.version)):
+            return None
+        return publish(root, _local(client, environment, found))
+
+
+def _points_to(root: Path, version: str) -> bool:
+    try:
+        pointer = read_pointer(root)
+        if pointer is not None:
+            demand_as_published(root / pointer.folder, pointer)
+    except BundleDamaged:
+        return False
+    return pointer is not None and pointer.version == version
 
 
 def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
@@ -192,10 +187,13 @@ def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
         When the registry has the version, but its files are not there.
     """
     with connected(environment, reading=True) as client:
-        found = version_of(client, version)
-        folder = environment.home / "bundles" / f"{found.run_id}-{found.version}"
-        if not folder.is_dir():
-            download(client, found, folder)
+        return _local(client, environment, version_of(client, version))
+
+
+def _local(client: MlflowClient, environment: Environment, found: ModelVersion) -> Path:
+    folder = environment.home / "bundles" / f"{found.run_id}-{found.version}"
+    if not folder.is_dir():
+        download(client, found, folder)
     return folder
 
 
@@ -251,5 +249,5 @@ def _experiment(client: MlflowClient, environment: Environment) -> str:
     if found is not None:
         return str(found.experiment_id)
     local = "_MLFLOW_SERVER_ARTIFACT_ROOT" in os.environ
-    artifacts = _artifacts(environment) if local else None
+    artifacts = artifact_root(environment) if local else None
     return str(client.create_experiment(MODEL_NAME, artifact_location=artifacts))
