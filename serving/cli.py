@@ -16,8 +16,12 @@ from features import commands as features_commands
 from features.console import emit, say
 from features.errors import ChurnRiskError, InputError, InvalidTables
 from serving import commands as serving_commands
+from serving import key_commands, openapi_commands, store_commands, webhook_commands
 from training import card_commands, registry_commands
 from training import commands as training_commands
+
+#: What an installation that only serves does not have.
+TRAINING_ONLY = ("empulse", "matplotlib", "mlflow", "optuna", "shap")
 
 
 def build() -> typer.Typer:
@@ -29,7 +33,18 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for commands in (features_commands, training_commands, registry_commands, card_commands, serving_commands):
+    joined = (
+        features_commands,
+        training_commands,
+        registry_commands,
+        card_commands,
+        serving_commands,
+        store_commands,
+        key_commands,
+        webhook_commands,
+        openapi_commands,
+    )
+    for commands in joined:
         commands.add_to(app)
     return app
 
@@ -50,6 +65,11 @@ def main() -> None:
         sys.exit(2)
     except ChurnRiskError as error:
         say(f"error: {error}")
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING_ONLY:
+            raise
+        say(f"error: {error.name} is not installed: this needs what training needs, churn-risk[training]")
         sys.exit(1)
 
 

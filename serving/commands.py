@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from features.errors import InputError
 if TYPE_CHECKING:
     from features.tables import Tables
     from serving.scoring import Scored
+    from serving.settings import ServiceSettings
     from training.settings import Environment
 
 TOP = 10
@@ -62,11 +63,15 @@ def score(
 
 def _store(scored: Scored, tables: Tables, as_of: date, environment: Environment) -> str:
     from features.as_of import customers
+    from serving.events.outbox import Outbox
     from serving.evidence import collect_evidence
     from serving.model_facts import model_facts
+    from serving.settings import ServiceSettings
     from serving.store import ScoreStore
 
-    store = ScoreStore(environment.scores_url)
+    settings = ServiceSettings()
+    kept = timedelta(hours=settings.replaced_hours)
+    store = ScoreStore(environment.scores_url, (Outbox(settings).publish,), kept)
     spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
     evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
     store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
@@ -143,18 +148,21 @@ def report(
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; loopback only without API keys.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; loopback only without keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 3000,
 ) -> None:
-    """Serve the champion over HTTP (BentoML)."""
-    from serving.listening import demand_free_port, demand_loopback
-    from training.settings import Environment
+    """Serve the champion over HTTP (BentoML); it follows `promote` and `rollback` while it runs."""
+    from serving.bundle_folder import folder_to_serve
+    from serving.listening import demand_closed, demand_free_port
+    from serving.settings import ServiceSettings
 
-    demand_loopback(host)
+    environment = ServiceSettings()
+    credentials = _has_credentials(environment)
+    demand_closed([host], credentials)
     demand_free_port(host, port)
-    environment = Environment()
-    bundle = _served_bundle(environment)
-    say(f"listening on http://{host}:{port}, loopback only because there are no API keys; model in {bundle}")
+    bundle = folder_to_serve(environment)
+    why = "callers need a key or a token" if credentials else "loopback only because there are no API keys"
+    say(f"listening on http://{host}:{port}, {why}; model in {bundle}")
     settings = {"CHURN_RISK_BUNDLE": str(bundle.absolute()), "CHURN_RISK_STORE_URL": environment.scores_url}
     command = [
         sys.executable,
@@ -170,17 +178,15 @@ def serve(
     os.execve(sys.executable, command, {**os.environ, "BENTOML_DO_NOT_TRACK": "true", **settings})
 
 
-def _served_bundle(environment: Environment) -> Path:
-    """Return the bundle that `CHURN_RISK_BUNDLE` names, else the champion's, once it has been seen to load."""
-    from training.bundle import load_bundle
+def _has_credentials(settings: ServiceSettings) -> bool:
+    from serving.access.gate import has_credentials
+    from serving.database.engine import open_database
 
-    bundle = environment.bundle
-    if bundle is None:
-        from training.tracking import fetch_bundle
-
-        bundle = fetch_bundle(environment)
-    load_bundle(bundle)
-    return bundle
+    engine = open_database(settings.scores_url)
+    try:
+        return has_credentials(engine, settings)
+    finally:
+        engine.dispose()
 
 
 def demo(

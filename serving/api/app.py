@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
-from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
-from serving.api import problems
-from serving.api.routes import accounts, model, predictions
-
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+from serving.api import handlers
+from serving.api.guarded import Guarded
+from serving.api.identity import Identified
+from serving.api.limits import Limits
+from serving.api.observed import Observed
+from serving.api.problems import problem
+from serving.api.routes import accounts, document, jobs, links, model, operations, predictions
 
 
 def create_app() -> FastAPI:
     """Return the app."""
-    app = FastAPI(title="churn-risk", version="1", docs_url=None, redoc_url=None)
-    problems.install(app)
-    for routes in (predictions, accounts, model):
+    app = FastAPI(title="churn-risk", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    handlers.install(app)
+    # The last is the outermost: an answer has its id even where the limits or a failure give it.
+    app.add_middleware(Limits)
+    app.add_middleware(Guarded, routes=app.router.routes)
+    for middleware in (handlers.Unexpected, Identified, Observed):
+        app.add_middleware(middleware)
+    for routes in (predictions, jobs, accounts, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)
-    _everything_else(app)
+    app.router.routes.append(Route("/{path:path}", Unrouted(list(app.router.routes))))
     return app
 
 
-def _everything_else(app: FastAPI) -> None:
-    """Answer unknown routes and wrong methods with problem details too, rather than with BentoML's plain text."""
+class Unrouted:
+    """Answers unknown routes and wrong methods, whatever the method, with problem details.
 
-    @app.api_route("/{path:path}", methods=METHODS, include_in_schema=False)
-    def unknown(request: Request, path: str) -> None:
+    Parameters
+    ----------
+    routes : list of BaseRoute
+        The routes there are.
+    """
+
+    def __init__(self, routes: list[BaseRoute]) -> None:
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 405 where another method would do, else 404."""
+        request = Request(scope)
         allowed = {
             method
-            for route in request.app.routes
-            if getattr(route, "path", "") != "/{path:path}" and route.matches(request.scope)[0] is Match.PARTIAL
-            for method in route.methods
+            for route in self._routes
+            if isinstance(route, Route) and route.matches(scope)[0] is Match.PARTIAL
+            for method in route.methods or ()
         }
         if allowed:
-            raise HTTPException(405, f"{request.method} is not allowed here", {"Allow": ", ".join(sorted(allowed))})
-        raise HTTPException(404, f"there is no {request.url.path}")
+            headers = {"Allow": ", ".join(sorted(allowed))}
+            detail = f"{request.method} is not allowed here"
+            answer = problem(request, 405, "method-not-allowed", detail, headers=headers)
+        else:
+            answer = problem(request, 404, "not-found", f"there is no {scope['path']}")
+        await answer(scope, receive, send)

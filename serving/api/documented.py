@@ -1,4 +1,8 @@
-"""What the document says of errors: one entry a status, put together by the routes that can answer so."""
+"""What the document says of errors: one entry a status, put together by the routes that can answer so.
+
+A route names the statuses of its own. Those that any route can answer with (`EVERYWHERE`), and those of a route that
+demands a scope (`GUARDED`), are added when the document is made.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,44 @@ from serving.api.problems import ProblemDetail
 Responses = dict[int | str, dict[str, Any]]
 
 TEXTS = {
-    400: "The body is not JSON",
-    404: "No score of this account is stored",
-    415: "The body is of another media type than application/json",
+    400: "The body is not JSON in UTF-8, or nested too deeply",
+    401: "No valid API key or token was sent",
+    403: "The key or token does not hold the scope that is needed",
+    404: "There is nothing of this id, or nothing that the caller may see",
+    405: "The method is not one of those in Allow",
+    406: "Nothing that the caller accepts can be made",
+    408: "The body did not arrive in time",
+    409: "The state of what is asked for does not allow this, or the same request is still being worked on",
+    410: "It was there and is gone for good",
+    413: "The body is larger than the service takes",
+    415: "The body is of another media type than application/json, or compressed",
     422: "Fields are not as they should be, each named",
+    429: "The key has asked too often; Retry-After says when to come back",
+    500: "An unexpected failure; it is logged under the request id",
+    503: "Not ready, overloaded, or the database is away; Retry-After says when to come back",
 }
+#: The commonest type of problem of each status, `urn:churn-risk:problem:<code>`; for examples.
+CODES = {
+    400: "broken-json",
+    401: "unauthenticated",
+    403: "scope-missing",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    408: "body-too-slow",
+    409: "conflict",
+    410: "gone",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    422: "invalid-request",
+    429: "too-often",
+    500: "internal",
+    503: "not-ready",
+}
+#: What any route can answer: the limits apply before a route is looked for.
+EVERYWHERE = (400, 408, 413, 415, 500, 503)
+#: What a route that demands a scope can answer.
+GUARDED = (401, 403, 429)
 
 
 def errors(*statuses: int) -> Responses:

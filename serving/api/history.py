@@ -9,15 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StringConstraints, create_model
-from pydantic.functional_validators import field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ModelWrapValidatorHandler,
+    Strict,
+    StrictBool,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from features.conversion import FIRST_YEAR, LAST_YEAR
 from features.tables import HISTORY, TABLES, Column, Kind, Table
 
 MAX_ACCOUNTS = 100
+#: Rows up to which a request's faults are all listed; of a longer one, those of the first bad row of each table.
+MOST_ROWS_IN_FULL = 1000
 OUT_OF_RANGE = f"the year is outside {FIRST_YEAR} to {LAST_YEAR}"
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
@@ -61,9 +78,9 @@ def _no_text(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _no_flag(value: Any) -> Any:
-    """Python takes true for 1; the tables do not."""
-    if isinstance(value, bool):
+def _number(value: Any) -> Any:
+    """Python takes true for 1 and reads "1_0" as 10; the document does not."""
+    if isinstance(value, bool | str):
         raise ValueError("a number is expected")
     return value
 
@@ -73,10 +90,12 @@ def _type(column: Column) -> Any:
         return Literal[column.choices]
     bounds = Field(ge=column.low, le=column.high)
     return {
-        Kind.TEXT: Annotated[str, StringConstraints(min_length=1)],
-        Kind.NUMBER: Annotated[FiniteFloat, bounds, BeforeValidator(_no_flag)],
-        Kind.INTEGER: Annotated[int, bounds, BeforeValidator(_no_flag)],
-        Kind.FLAG: bool,
+        # A bound, be it 0, makes pydantic look for half surrogate pairs, which no UTF-8 can say.
+        Kind.TEXT: Annotated[str, StringConstraints(min_length=0 if column.optional else 1)],
+        Kind.NUMBER: Annotated[FiniteFloat, bounds, Strict()],
+        # Not strict: what counts in decimals sends 7 as 7.0.
+        Kind.INTEGER: Annotated[int, bounds, BeforeValidator(_number)],
+        Kind.FLAG: StrictBool,
         Kind.DATE: Annotated[date, BeforeValidator(_day)],
         Kind.INSTANT: Annotated[datetime, BeforeValidator(_instant)],
     }[column.kind]
@@ -116,16 +135,40 @@ def record_model(table: Table) -> type[BaseModel]:
 RECORDS: dict[str, type[BaseModel]] = {name: record_model(table) for name, table in TABLES.items()}
 
 
-def _history_model() -> type[BaseModel]:
+def _history_model(every_fault: bool) -> type[BaseModel]:
     fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...)}
     for name in NESTED:
-        rows = list[RECORDS[name]]  # type: ignore[valid-type]
+        rows: Any = list[RECORDS[name]]  # type: ignore[valid-type]
+        rows = rows if every_fault else Annotated[rows, Field(fail_fast=True)]
         fields[name] = (rows, ...) if TABLES[name].required else (rows | None, None)
     return create_model("AccountHistory", __config__=ConfigDict(extra="ignore", frozen=True), **fields)
 
 
-#: One account with its raw history: `account`, `invoices`, and any other table by its contract name.
-AccountHistory: Any = _history_model()
+#: One account; of each table's faults, all or the first bad row's only.
+_EVERY_FAULT, _FIRST_FAULTS = _history_model(every_fault=True), _history_model(every_fault=False)
+_EVERY_ACCOUNT: TypeAdapter[Any] = TypeAdapter(list[_EVERY_FAULT])  # type: ignore[valid-type]
+
+
+def _few(histories: Any) -> bool:
+    """Whether there are so few rows that all their faults can be told: a fault costs a thousand times its row."""
+    if not isinstance(histories, list) or len(histories) > MAX_ACCOUNTS:
+        return False
+    tables = (table for history in histories if isinstance(history, dict) for table in history.values())
+    return sum(len(table) for table in tables if isinstance(table, list)) <= MOST_ROWS_IN_FULL
+
+
+class AccountHistory(_FIRST_FAULTS):  # type: ignore[misc,valid-type]
+    """One account with its raw history: `account`, `invoices`, and any other table by its contract name."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told_in_full(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError:
+            if _few([value]):
+                _EVERY_FAULT.model_validate(value)
+            raise
 
 
 class PredictionRequest(BaseModel):
@@ -133,7 +176,17 @@ class PredictionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     as_of: Annotated[date, BeforeValidator(_day)] | None = None
-    accounts: Annotated[list[AccountHistory], Field(min_length=1, max_length=MAX_ACCOUNTS)]
+    accounts: Annotated[list[_FIRST_FAULTS], Field(min_length=1, max_length=MAX_ACCOUNTS)]  # type: ignore[valid-type]
+
+    @field_validator("accounts", mode="wrap")
+    @classmethod
+    def _told_in_full(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            if _few(value):
+                _EVERY_ACCOUNT.validate_python(value)
+            raise
 
 
 def missing_tables(history: Any) -> tuple[str, ...]:

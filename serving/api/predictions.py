@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from features.compiled import ARROW, CompiledMatrix
+from features.matrix import Matrix
 from features.tables import TABLES
-from serving.api.history import NESTED, missing_tables
+from serving import metrics
+from serving.api.history import missing_tables
 from serving.api.problems import FieldError, RequestProblem
 from serving.scores import Score
 from serving.scoring import score_matrix
 from training.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one caller asked: histories, and the date that was named."""
+
+    histories: Sequence[Any]
+    as_of: date | None = None
 
 
 class Predictor:
@@ -38,32 +49,73 @@ class Predictor:
         RequestProblem
             When as_of is later than today, rows contradict each other, or an account is not a customer at as_of.
         """
+        (found,) = self.predict_each([Call(histories, as_of)])
+        if isinstance(found, RequestProblem):
+            raise found
+        return found
+
+    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | RequestProblem]:
+        """Answer several calls with one matrix a date: the same answers as one by one, and for each its own problem.
+
+        Within the matrix every account bears a number of its own, so that calls may name the same account.
+        """
         today = datetime.now(UTC).date()
-        day = as_of or today
-        faults = [FieldError(pointer="/as_of", detail=f"later than today, {today} (UTC)")] if day > today else []
-        faults += contradictions(histories)
-        if faults:
-            raise RequestProblem("as_of lies in the future, or the accounts contradict themselves", faults)
-        missing = {history.account.account_id: missing_tables(history) for history in histories}
-        matrix = self._matrix.compute(to_arrow(histories), day, missing)
-        ids = matrix.keys["account_id"].tolist()
-        self._demand_customers(histories, set(ids), day)
-        scored = score_matrix(matrix, self.bundle, [missing[name] for name in ids], self._currency(histories))
-        by_account = {score.account_id: score for score in scored.rows()}
-        return [by_account[history.account.account_id] for history in histories]
+        answers: dict[int, list[Score] | RequestProblem] = {}
+        sound: dict[date, list[int]] = {}
+        for number, call in enumerate(calls):
+            problem = _refused(call, today)
+            if problem is None:
+                sound.setdefault(call.as_of or today, []).append(number)
+            else:
+                answers[number] = problem
+        for day, numbers in sound.items():
+            found = self._at(day, [calls[number].histories for number in numbers])
+            answers |= dict(zip(numbers, found, strict=True))
+        return [answers[number] for number in range(len(calls))]
 
-    def _currency(self, histories: Sequence[Any]) -> str | None:
-        found = {name for _, _, row in _rows(histories) if (name := row.currency)}
-        return next(iter(found), self.bundle.manifest.currency)
+    def _at(self, day: date, calls: Sequence[Sequence[Any]]) -> list[list[Score] | RequestProblem]:
+        histories = [history for call in calls for history in call]
+        names = [f"{number:09d}" for number in range(len(histories))]
+        missing = dict(zip(names, map(missing_tables, histories), strict=True))
+        with metrics.step("matrix"):
+            matrix = self._matrix.compute(to_arrow(histories, names), day, missing)
+        rows = matrix.keys["account_id"].tolist()
+        currencies = dict(zip(names, (name for call in calls for name in self._currencies(call)), strict=True))
+        with metrics.step("explain"):
+            named = _named(matrix, [histories[int(name)].account.account_id for name in rows])
+            scored = score_matrix(named, self.bundle, [missing[name] for name in rows])
+            by_name = dict(zip(rows, scored.rows([currencies[name] for name in rows]), strict=True))
+        own = iter(names)
+        return [_answer(call, [by_name.get(next(own)) for _ in call], day) for call in calls]
 
-    def _demand_customers(self, histories: Sequence[Any], customers: set[str], day: date) -> None:
-        faults = [
-            _why_no_customer(history, f"/accounts/{number}", day)
-            for number, history in enumerate(histories)
-            if history.account.account_id not in customers
-        ]
-        if faults:
-            raise RequestProblem("only customers can be scored", faults)
+    def _currencies(self, histories: Sequence[Any]) -> list[str | None]:
+        """Return the currency of a call, once for each of its accounts."""
+        named = (row.currency for history in histories for name in TABLES for row in _table(history, name))
+        return [next(filter(None, named), self.bundle.manifest.currency)] * len(histories)
+
+
+def _named(matrix: Matrix, ids: list[str]) -> Matrix:
+    return replace(matrix, keys=matrix.keys.assign(account_id=ids))
+
+
+def _refused(call: Call, today: date) -> RequestProblem | None:
+    faults = []
+    if call.as_of is not None and call.as_of > today:
+        faults.append(FieldError(pointer="/as_of", detail=f"later than today, {today} (UTC)"))
+    faults += contradictions(call.histories)
+    title = "as_of lies in the future, or the accounts contradict themselves"
+    return RequestProblem(title, faults) if faults else None
+
+
+def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | RequestProblem:
+    faults = [
+        _why_no_customer(history, f"/accounts/{number}", day)
+        for number, (history, score) in enumerate(zip(histories, scores, strict=True))
+        if score is None
+    ]
+    if faults:
+        return RequestProblem("only customers can be scored", faults)
+    return [score for score in scores if score is not None]
 
 
 def _why_no_customer(history: Any, place: str, day: date) -> FieldError:
@@ -84,42 +136,41 @@ def contradictions(histories: Sequence[Any]) -> Iterator[FieldError]:
     """Yield every row that names another account, every key that stands twice, and a second currency."""
     seen: dict[str, Counter[Any]] = {name: Counter() for name in TABLES}
     currency: str | None = None
-    for place, table, row in _rows(histories):
-        owner = histories[int(place.split("/")[2])].account.account_id
-        if row.account_id not in (None, owner):
-            yield FieldError(pointer=f"{place}/account_id", detail=f"{row.account_id!r} is not {owner!r}")
-        key = tuple(owner if name == "account_id" else getattr(row, name) for name in TABLES[table].key)
-        seen[table][key] += 1
-        if seen[table][key] == 2:
-            yield FieldError(pointer=f"{place}/{TABLES[table].key[0]}", detail="stands there twice")
-        if row.currency and row.currency != (currency := currency or row.currency):
-            yield FieldError(
-                pointer=f"{place}/currency", detail=f"{row.currency!r} beside {currency!r}; one is expected"
-            )
-
-
-def _rows(histories: Sequence[Any]) -> Iterator[tuple[str, str, Any]]:
-    """Yield (JSON pointer, table, row) for every row of a request."""
     for number, history in enumerate(histories):
-        yield f"/accounts/{number}/account", "accounts", history.account
-        for name in NESTED:
-            for index, row in enumerate(getattr(history, name) or ()):
-                yield f"/accounts/{number}/{name}/{index}", name, row
+        owner = history.account.account_id
+        for name, table in TABLES.items():
+            for index, row in enumerate(_table(history, name)):
+                place = (number, name, index)
+                if row.account_id not in (None, owner):
+                    yield FieldError(
+                        pointer=_pointer(*place, "account_id"), detail=f"{row.account_id!r} is not {owner!r}"
+                    )
+                key = tuple(owner if part == "account_id" else getattr(row, part) for part in table.key)
+                seen[name][key] += 1
+                if seen[name][key] == 2:
+                    yield FieldError(pointer=_pointer(*place, table.key[0]), detail="stands there twice")
+                if row.currency and row.currency != (currency := currency or row.currency):
+                    detail = f"{row.currency!r} beside {currency!r}; one is expected"
+                    yield FieldError(pointer=_pointer(*place, "currency"), detail=detail)
 
 
-def to_arrow(histories: Sequence[Any]) -> dict[str, pa.Table]:
-    """Return the contract's tables of a request; every row carries its account's id."""
-    rows: dict[str, list[tuple[str, Any]]] = {name: [] for name in TABLES}
-    for place, table, row in _rows(histories):
-        rows[table].append((histories[int(place.split("/")[2])].account.account_id, row))
+def _table(history: Any, name: str) -> Sequence[Any]:
+    return (history.account,) if name == "accounts" else getattr(history, name) or ()
+
+
+def _pointer(number: int, table: str, index: int, column: str) -> str:
+    row = "account" if table == "accounts" else f"{table}/{index}"
+    return f"/accounts/{number}/{row}/{column}"
+
+
+def to_arrow(histories: Sequence[Any], names: Sequence[str]) -> dict[str, pa.Table]:
+    """Return the contract's tables of a request, those with rows; every row carries its account's name."""
     made = {}
-    for name, found in rows.items():
-        if found:
-            schema = ARROW[name]
-            columns = [
-                [owner for owner, _ in found] if column == "account_id" else [getattr(row, column) for _, row in found]
-                for column in schema.names
-            ]
-            arrays = [pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)]
-            made[name] = pa.Table.from_arrays(arrays, schema=schema)
+    for table, schema in ARROW.items():
+        rows = [(name, row) for name, history in zip(names, histories, strict=True) for row in _table(history, table)]
+        if rows:
+            values = {column: [getattr(row, column) for _, row in rows] for column in schema.names}
+            values["account_id"] = [name for name, _ in rows]
+            arrays = [pa.array(values[field.name], field.type) for field in schema]
+            made[table] = pa.Table.from_arrays(arrays, schema=schema)
     return made

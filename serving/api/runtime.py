@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import uuid4
 
 from fastapi import Request
 
+from serving.access.gate import Gate
+from serving.api.batching import Batcher
+from serving.api.identity import request_id as request_id
 from serving.api.predictions import Predictor
+from serving.api.problems import unavailable
+from serving.served_model import ServedModel
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
+
+#: Seconds after which to ask a service again that is starting.
+STARTING_SECONDS = 2
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The model with its compiled matrix, the score store, the settings."""
+    """The model that answers now and who waits for it, the score store, the settings, and who is let in."""
 
-    predictor: Predictor
+    model: ServedModel
     store: ScoreStore
     settings: ServiceSettings
+    access: Gate
+    batcher: Batcher
+
+    @property
+    def predictor(self) -> Predictor:
+        """What answers now; a request reads it once, because it may be another a moment later."""
+        return self.model.predictor
 
 
 def runtime(request: Request) -> Runtime:
-    """Return the runtime of the app that answers; a dependency of routes."""
-    found: Runtime = request.app.state.runtime
+    """Return the runtime of the app that answers; a dependency of routes, which answer 503 while there is none."""
+    found: Runtime | None = getattr(request.app.state, "runtime", None)
+    if found is None:
+        raise unavailable("the service is starting", "not-ready", STARTING_SECONDS)
     return found
-
-
-def request_id(request: Request) -> str:
-    """Return the id that this request has in the answer and in the logs."""
-    state = request.scope.setdefault("state", {})
-    return str(state.setdefault("request_id", str(uuid4())))

@@ -1,7 +1,11 @@
-"""GET /v1/accounts/...: stored scores and the reports made of them."""
+"""GET /v1/accounts and what is below it: stored scores and the reports made of them.
+
+Whoever sees one account manager's accounts only finds no others: they are as unknown as one that is not there.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -9,16 +13,45 @@ from fastapi.responses import HTMLResponse
 
 from serving.access.principal import Principal
 from serving.api.access import demand
-from serving.api.documented import ACCOUNT_ERRORS
+from serving.api.account_rows import AccountsOut
+from serving.api.documented import ACCOUNT_ERRORS, errors
+from serving.api.problems import FieldError, RequestProblem
 from serving.api.responses import RiskOut
 from serving.api.runtime import Runtime, request_id, runtime
-from serving.reports.record import account_report
-from serving.reports.render import render_account
+from serving.api.stored import report_page, stored_for
+from serving.store import CursorInvalid, Page, PageGone, ScoreStore
 
 router = APIRouter(tags=["Accounts"])
 AccountId = Annotated[str, Path(description="The account's id as in the accounts table; a slash may be sent as %2F")]
-#: A report carries no script and loads nothing.
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+MOST_ROWS = 200
+CURSOR_LENGTH = 4096
+
+
+@router.get(
+    "/v1/accounts",
+    responses=errors(410, 422),
+    operation_id="listAccounts",
+    summary="The newest stored scores, highest revenue at risk first",
+)
+def accounts(
+    request: Request,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+    band: Annotated[Literal["unknown", "at_risk", "safe"] | None, Query(description="Only this band")] = None,
+    account_manager: Annotated[str | None, Query(description="Only this account manager's accounts")] = None,
+    threat: Annotated[bool | None, Query(description="Only threats, or only the others")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most accounts of a page")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=CURSOR_LENGTH, description="`next_cursor` of the page before, with the same filters"),
+    ] = None,
+) -> AccountsOut:
+    """Return a page; all pages of one list are of one scoring run, whatever is stored meanwhile."""
+    manager = account_manager if principal.account_manager is None else principal.account_manager
+    page = _page(served.store, band, manager, threat, limit, cursor)
+    if account_manager is not None and not principal.sees(account_manager):
+        page = replace(page, rows=(), next=None)
+    return AccountsOut.of(page, request_id(request))
 
 
 @router.get(
@@ -34,10 +67,8 @@ def risk(
     served: Annotated[Runtime, Depends(runtime)],
 ) -> RiskOut:
     """Return the latest stored score."""
-    stored = served.store.latest(account_id)
-    return RiskOut.model_validate(
-        stored.score.as_dict() | {"history": stored.history, "request_id": request_id(request)}
-    )
+    stored = stored_for(served.store, principal, account_id)
+    return RiskOut.answering(stored, request_id(request))
 
 
 @router.get(
@@ -55,6 +86,19 @@ def report(
     format: Annotated[Literal["html"], Query(description="Format")] = "html",
 ) -> HTMLResponse:
     """Return the report."""
-    stored = served.store.latest(account_id)
-    record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
-    return HTMLResponse(render_account(record), headers={"Content-Security-Policy": REPORT_POLICY})
+    return report_page(stored_for(served.store, principal, account_id), lang)
+
+
+def _page(
+    store: ScoreStore, band: str | None, manager: str | None, threat: bool | None, limit: int, cursor: str | None
+) -> Page:
+    try:
+        return store.page(band, manager, threat, limit, cursor)
+    except CursorInvalid as error:
+        raise _refused(str(error), 422, "cursor-invalid") from error
+    except PageGone as error:
+        raise _refused(str(error), 410, "cursor-gone") from error
+
+
+def _refused(detail: str, status: int, code: str) -> RequestProblem:
+    return RequestProblem(detail, [FieldError(pointer="/query/cursor", detail=detail)], status, code)

@@ -1,0 +1,117 @@
+"""JSON Schema as OpenAPI 3.1 has it, turned into what OpenAPI 3.0 has: converted for real, not relabelled.
+
+3.0 knows no type lists, no `null` type, no `const`, no numeric exclusive bounds, one example instead of several, and
+ignores whatever stands beside a `$ref`. What cannot be said in 3.0 without a union raises, since CRMs refuse unions.
+
+References
+----------
+OpenAPI 3.0.3, section "Schema Object"; its clarification of `nullable` (proposal 2019-10-31).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from features.errors import ChurnRiskError
+
+Schema = dict[str, Any]
+#: Keywords that mean the same in both; `nullable` where a route writes its own schema in the words of 3.0.
+KEPT = frozenset(
+    {"title", "type", "format", "description", "default", "enum", "required", "pattern", "minLength", "maxLength",
+     "minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
+     "readOnly", "writeOnly", "deprecated", "example", "nullable"}
+)  # fmt: skip
+
+
+class NotConvertible(ChurnRiskError):
+    """A schema says what OpenAPI 3.0 cannot; change the model."""
+
+
+def to_30(schema: Schema) -> Schema:
+    """Return a 3.1 schema as 3.0 has it.
+
+    Raises
+    ------
+    NotConvertible
+        When it is a union of several types, or uses a keyword that 3.0 has no word for.
+
+    Examples
+    --------
+    >>> to_30({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]})
+    {'type': 'number', 'minimum': 0, 'exclusiveMinimum': True, 'nullable': True}
+    >>> to_30({"$ref": "#/components/schemas/Rule", "description": "How churn is told"})
+    {'allOf': [{'$ref': '#/components/schemas/Rule'}], 'description': 'How churn is told'}
+    """
+    found: Schema = {}
+    for keyword, value in schema.items():
+        if keyword in KEPT:
+            found |= _plain(keyword, value)
+        elif keyword in CONVERTERS:
+            found |= CONVERTERS[keyword](value)
+        else:
+            raise NotConvertible(f"OpenAPI 3.0 has no {keyword!r}: {schema}")
+    if "$ref" in found and len(found) > 1:
+        found = {"allOf": [{"$ref": found.pop("$ref")}], **found}
+    if found.get("nullable") and "enum" in found and None not in found["enum"]:
+        found["enum"] = [*found["enum"], None]
+    return found
+
+
+def _plain(keyword: str, value: Any) -> Schema:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if keyword == "default" and value is None:
+        return {}
+    if keyword != "type" or isinstance(value, str):
+        return {keyword: value}
+    kinds = [kind for kind in value if kind != "null"]
+    if len(kinds) != 1:
+        raise NotConvertible(f"a union of types: {value}")
+    return {"type": kinds[0], "nullable": True} if "null" in value else {"type": kinds[0]}
+
+
+def _union(options: list[Schema]) -> Schema:
+    """Return the one option that is not null, nullable."""
+    others = [option for option in options if option != {"type": "null"}]
+    if len(others) != 1:
+        raise NotConvertible(f"a union of {len(others)} schemas, which CRMs refuse: {options}")
+    only = to_30(others[0])
+    if len(others) == len(options):
+        return only
+    # `nullable` beside a bare reference would be ignored.
+    return {"allOf": [only], "nullable": True} if "$ref" in only else {**only, "nullable": True}
+
+
+def _tuple(items: list[Schema]) -> Schema:
+    if any(item != items[0] for item in items):
+        raise NotConvertible(f"a tuple of several types: {items}")
+    return {"items": to_30(items[0])}
+
+
+def _encoding(name: str) -> Schema:
+    if name != "base64":
+        raise NotConvertible(f"a text encoded as {name}")
+    return {"format": "byte"}
+
+
+def _open(value: bool | Schema) -> Schema:
+    return {"additionalProperties": to_30(value) if isinstance(value, dict) else value}
+
+
+CONVERTERS: dict[str, Callable[[Any], Schema]] = {
+    "$ref": lambda value: {"$ref": value},
+    "anyOf": _union,
+    "oneOf": _union,
+    "allOf": lambda value: {"allOf": [to_30(one) for one in value]},
+    "properties": lambda value: {"properties": {name: to_30(one) for name, one in value.items()}},
+    "items": lambda value: {"items": to_30(value)},
+    "prefixItems": _tuple,
+    "additionalProperties": _open,
+    "const": lambda value: {"enum": [value]},
+    "examples": lambda value: {"example": value[0]},
+    "exclusiveMinimum": lambda value: {"minimum": value, "exclusiveMinimum": True},
+    "exclusiveMaximum": lambda value: {"maximum": value, "exclusiveMaximum": True},
+    "contentMediaType": lambda value: {"format": "binary"},
+    "contentEncoding": _encoding,
+}

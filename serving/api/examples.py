@@ -1,0 +1,143 @@
+"""Examples for the document: a value for every field by its name, put together along the schemas.
+
+So every request and answer has one, also of routes that come later, and none can drift from its schema. A name means
+the same everywhere; where it does not, `Model.name` stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+
+SENTENCE = "The last survey answered was on 2025-10-02: raises the estimated risk by 8.0 points"
+FIELDS: Mapping[str, Any] = {
+    "account_id": "A-1042",
+    "account_manager": "Jana Brandt",
+    "action_id": "AC-7",
+    "amount": 1250.0,
+    "annual_value": 24000.0,
+    "answered_at": "2025-10-02T14:05:00Z",
+    "as_of": "2026-01-31",
+    "base_probability": 0.34,
+    "band": "at_risk",
+    "churn_probability": 0.42,
+    "churned_on": "2026-03-31",
+    "closed_at": "2025-10-09T09:00:00Z",
+    "code": "silence",
+    "comment": "Nobody called back",
+    "contact_id": "C-7",
+    "contacted_at": "2025-08-21T10:00:00Z",
+    "contract_id": "CO-3",
+    "contribution": 0.08,
+    "country": "DE",
+    "currency": "EUR",
+    "customer_since": "2021-03-01",
+    "cursor": None,
+    "detail": "1 field is not as the contract has it",
+    "done_at": "2025-11-03T11:30:00Z",
+    "ends_on": "2026-12-31",
+    "expected_profit": 2010.0,
+    "grade": "B",
+    "industry": "Machinery",
+    "instance": "/v1/predictions",
+    "invoice_id": "I-88213",
+    "invoiced_on": "2026-01-15",
+    "joined_on": "2023-05-01",
+    "kind": "visit",
+    "label_de": "Seit der letzten Antwort",
+    "label_en": "Since the last answer",
+    "left_on": None,
+    "loop_id": "L-12",
+    "model_version": "7",
+    "name": "Muster Maschinenbau GmbH",
+    "note": "Asked about the delayed delivery",
+    "opened_at": "2025-10-03T08:00:00Z",
+    "pointer": "/accounts/0/invoices/0/amount",
+    "price_change": 0.03,
+    "program": "Partner",
+    "reason": "Price",
+    "reason_1": SENTENCE,
+    "reason_2": None,
+    "reason_3": None,
+    "referral_id": "R-5",
+    "referred_at": "2025-08-20T10:00:00Z",
+    "request_id": "0b6f8a52-8f0e-4f2b-9a53-2f6c1d8f0c11",
+    "revenue": 18000.0,
+    "revenue_365d": 41800.0,
+    "revenue_at_risk": 17556.0,
+    "role": "Purchasing",
+    "score": 4,
+    "scored_at": "2026-01-31T06:15:00Z",
+    "segment": "Mid-market",
+    "sent_at": "2025-09-30T08:00:00Z",
+    "signal": "answer_age_days",
+    "starts_on": "2024-01-01",
+    "survey_id": "S-3190",
+    "threat": True,
+    "ticket_id": "T-551",
+    "valid_from": "2021-03-01",
+    "valid_to": None,
+    "value": 41800.0,
+    "value_text": None,
+    "won_at": "2025-09-15T10:00:00Z",
+    "AccountHistory.churns": [],
+    "FieldError.detail": "a number is expected",
+    "ReasonOut.value": 121.0,
+    "SignalOut.name": "answer_age_days",
+}
+BY_FORMAT: Mapping[str, str] = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T06:15:00Z",
+    "uuid": "0b6f8a52-8f0e-4f2b-9a53-2f6c1d8f0c11",
+    "uri": "https://example.com/",
+    "byte": "",
+    "binary": "",
+}
+BY_TYPE: Mapping[str, Any] = {"string": "text", "number": 1.0, "integer": 1, "boolean": True}
+
+
+def example_of(schema: Schema, schemas: Mapping[str, Schema], name: str = "", model: str = "") -> Any:
+    """Return an example of a schema of OpenAPI 3.0.
+
+    Parameters
+    ----------
+    schemas : mapping of str to schema
+        The document's components.
+    name, model : str
+        The field that the schema describes, and the model that the field belongs to.
+    """
+    found = schema.get("example", FIELDS.get(f"{model}.{name}", FIELDS.get(name, schema)))
+    if found is not schema and _suits(found, schema):
+        return found
+    inner = schema.get("$ref") or schema.get("allOf", [{}])[0].get("$ref")
+    if inner:
+        model = inner.rpartition("/")[2]
+        return example_of(schemas[model], schemas, name, model)
+    if "enum" in schema or "default" in schema:
+        return schema.get("default", schema.get("enum", [None])[0])
+    return _by_type(schema, schemas, name, model)
+
+
+def _by_type(schema: Schema, schemas: Mapping[str, Schema], name: str, model: str) -> Any:
+    kind = schema.get("type")
+    if kind == "array":
+        return [example_of(schema["items"], schemas, name, model)] * max(schema.get("minItems", 1), 1)
+    if kind == "object":
+        inner = schema.get("properties", {})
+        return {field: example_of(one, schemas, field, schema.get("title", model)) for field, one in inner.items()}
+    if kind == "integer" and "minimum" in schema:
+        return max(schema["minimum"], 1)
+    return BY_FORMAT.get(schema.get("format", ""), BY_TYPE.get(str(kind)))
+
+
+def _suits(value: Any, schema: Schema) -> bool:
+    """Whether a value of the table can be one of this schema: the same name may be a number here and a text there."""
+    kinds = {"string": str, "number": int | float, "integer": int, "boolean": bool, "array": list, "object": dict}
+    if value is None:
+        return bool(schema.get("nullable"))
+    if "enum" in schema:
+        return value in schema["enum"]
+    kind = kinds.get(schema.get("type", ""))
+    return kind is not None and isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)

@@ -1,0 +1,45 @@
+"""Each request's id: in the answer's body and its `X-Request-Id`, in problem details and in the logs.
+
+A caller may bring its own in `X-Request-Id`, so that its logs and ours can be read side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = b"x-request-id"
+#: What a caller's own id may look like: no more than what is safe in a header, a log line and a file name.
+CALLERS_OWN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+def request_id(request: Request) -> str:
+    """Return the id that this request has in the answer and in the logs."""
+    state = request.scope.setdefault("state", {})
+    return str(state.setdefault("request_id", str(uuid4())))
+
+
+class Identified:
+    """Middleware that gives every request its id, and the answer the header."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        own = sent if CALLERS_OWN.fullmatch(sent) else str(uuid4()).encode()
+        scope.setdefault("state", {})["request_id"] = own.decode()
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (HEADER, own)]
+            await send(message)
+
+        await self._app(scope, receive, named)
