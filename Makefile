@@ -23,7 +23,7 @@ demo: setup
 	$(BIN)/churn-risk demo
 
 test: setup
-	scripts/chromium
+	scripts/debian
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
@@ -41,8 +41,9 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 lock: setup
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile $(LOCK) --extra dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile $(LOCK) --extra training pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(LOCK) --constraint requirements.lock pyproject.toml -o requirements-serving.lock
+	$(BIN)/uv pip compile $(LOCK) --extra training --extra dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

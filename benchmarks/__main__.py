@@ -6,6 +6,8 @@ import sys
 
 from benchmarks.endpoint import endpoint
 from benchmarks.fit_ratio import fit_ratio
+from benchmarks.fuzz import fuzz
+from benchmarks.load import load
 from benchmarks.online_retail import online_retail
 from benchmarks.telco import telco
 from benchmarks.worlds import null_worlds, worlds
@@ -15,6 +17,8 @@ BENCHMARKS = {
     "telco": telco,
     "fit-ratio": fit_ratio,
     "endpoint": endpoint,
+    "load": load,
+    "fuzz": fuzz,
     "worlds": worlds,
     "null": null_worlds,
 }

@@ -7,6 +7,8 @@ it. Imports stand in the fixtures, so that a test that needs no model does not w
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from training.bundle import Bundle
     from training.pipeline import Trained
     from training.settings import Environment, TrainingSettings
+
+pytest_plugins = ("databases",)
 
 ACCOUNTS, SEED = 400, 1
 #: Read by the libraries when they are first loaded: one thread each, no window, nothing sent to anybody.
@@ -122,3 +126,17 @@ def bundle(bundle_folder: Path) -> Bundle:
     from training.bundle import load_bundle
 
     return load_bundle(bundle_folder)
+
+
+@pytest.fixture(scope="session")
+def bento_home(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the home of BentoML's stores with the checkout's Bento in it, built from another folder, offline."""
+    home = tmp_path_factory.mktemp("bentoml")
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    settings = nowhere | {
+        "BENTOML_HOME": str(home), "CHURN_RISK_BUNDLE": str(bundle_folder), "UV_OFFLINE": "1", "PIP_NO_INDEX": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-W", "ignore", "-m", "serving.bento"]
+    done = subprocess.run(command, env={**os.environ, **settings}, cwd=home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return home

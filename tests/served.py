@@ -28,28 +28,41 @@ from fastapi import FastAPI
 from features.errors import ChurnRiskError
 from features.tables import HISTORY, TABLES
 from serving import cli
+from serving.access.gate import Gate
 from serving.api.app import create_app
+from serving.api.batching import Batcher
 from serving.api.predictions import Predictor
 from serving.api.runtime import Runtime
+from serving.served_model import ServedModel
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from training.bundle import Bundle
 
 ROOT = Path(__file__).parent.parent
-PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "errors"}
+PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "request_id", "errors"}
 START_SECONDS = 120
 Json = dict[str, Any]
 
 
 class Client:
-    """HTTP against an app in this process; what the app raises becomes an answer, as in a server."""
+    """HTTP against an app in this process; what the app raises becomes an answer, as in a server.
 
-    def __init__(self, app: FastAPI) -> None:
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    It asks from this machine, unless an address says otherwise; `headers` go with every request, such as a key.
+    """
+
+    def __init__(self, app: FastAPI, headers: Mapping[str, str] | None = None, address: str = "127.0.0.1") -> None:
+        self.app, self._headers = app, dict(headers or {})
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
+
+    def with_headers(self, address: str = "127.0.0.1", **headers: str) -> Client:
+        """Return a client of the same app that sends other headers: `Authorization="..."`, `X_API_Key="..."`."""
+        return Client(self.app, {name.replace("_", "-"): value for name, value in headers.items()}, address)
 
     def ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         async def one() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://test") as client:
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://127.0.0.1", headers=self._headers
+            ) as client:
                 return await client.request(method, path, **content)
 
         return asyncio.run(one())
@@ -72,10 +85,13 @@ class Client:
         return found
 
 
-def client_of(bundle: Bundle, store: ScoreStore) -> Client:
-    """Return a client of an app that serves a bundle and a store."""
-    app = create_app()
-    app.state.runtime = Runtime(Predictor(bundle), store, ServiceSettings())
+def client_of(
+    bundle: Bundle, store: ScoreStore, settings: ServiceSettings | None = None, access: Gate | None = None
+) -> Client:
+    """Return a client of an app that serves a bundle and a store, to whoever the gate lets in."""
+    app, chosen = create_app(), settings or ServiceSettings()
+    access = access or Gate(store.engine, chosen)
+    app.state.runtime = Runtime(ServedModel(Predictor(bundle)), store, chosen, access, Batcher(chosen.waiting))
     return Client(app)
 
 
@@ -85,6 +101,7 @@ def assert_problem(answer: httpx.Response, status: int, *pointers: str) -> Json:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert set(body) == PROBLEM_KEYS and body["status"] == status
+    assert body["request_id"] == answer.headers["x-request-id"]
     assert body["title"] and body["detail"] and body["type"].startswith("urn:churn-risk:problem:")
     assert body["instance"] == answer.request.url.raw_path.decode().partition("?")[0].replace("%2F", "/")
     assert [error["pointer"] for error in body["errors"]] == list(pointers), body

@@ -125,7 +125,9 @@ def client(environment: Environment) -> Iterator[MlflowClient]:
 
 
 def moved(client: MlflowClient, environment: Environment, version: str, how: str = PROMOTE, **more: Any) -> Move | None:
-    return move_champion(client, environment.home, version, expected=current_version(client), how=how, **more)
+    return move_champion(
+        client, environment.home, version, expected=current_version(client), how=how, staged=None, **more
+    )
 
 
 def test_a_move_is_recorded_with_who_when_how_and_why(
@@ -233,7 +235,7 @@ def test_a_decision_on_another_champion_is_not_carried_out(client: MlflowClient,
     moved(client, environment, "1")
     kept = moves(client)
     for expected in (None, "2"):
-        assert move_champion(client, environment.home, "3", expected=expected, how=PROMOTE) is None
+        assert move_champion(client, environment.home, "3", expected=expected, how=PROMOTE, staged=None) is None
     assert current_version(client) == "1" and moves(client) == kept
     assert "promoted_at" not in client.get_model_version(MODEL_NAME, "3").tags
 
@@ -254,7 +256,7 @@ def test_the_lock_is_held_from_the_look_to_the_last_write(
 
     for name in ("get_model_version_by_alias", "set_registered_model_tag", "set_registered_model_alias"):
         monkeypatch.setattr(client, name, watched(name))
-    assert move_champion(client, environment.home, "1", expected=None, how=PROMOTE) is not None
+    assert move_champion(client, environment.home, "1", expected=None, how=PROMOTE, staged=None) is not None
     assert found == [True, True, True]
     assert not _locked(environment.home / "champion.lock")
 
@@ -273,7 +275,7 @@ def test_of_several_at_once_one_moves(client: MlflowClient, environment: Environ
     results: list[Move | None] = []
 
     def work(version: str) -> None:
-        results.append(move_champion(client, environment.home, version, expected="1", how=PROMOTE))
+        results.append(move_champion(client, environment.home, version, expected="1", how=PROMOTE, staged=None))
 
     threads = [Thread(target=work, args=(version,)) for version in ("2", "3", "2", "3")]
     for thread in threads:

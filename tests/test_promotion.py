@@ -256,7 +256,7 @@ def test_a_champion_moved_in_the_meantime_stays(registry: Registry, monkeypatch:
     def meanwhile(environment: Environment, version: str) -> None:
         real(environment, version)
         with connected(environment) as client:
-            assert move_champion(client, environment.home, third, expected=second, how=PROMOTE)
+            assert move_champion(client, environment.home, third, expected=second, how=PROMOTE, staged=None)
 
     monkeypatch.setattr(promotion, "check_loads", meanwhile)
     with pytest.raises(ChurnRiskError, match="the champion was version 2 a moment ago and is version 3 now"):

@@ -217,3 +217,10 @@ def test_formats():
     assert (de.points(0.0812), en.points(-0.0004), de.percent(0.2)) == ("+8,1", "0.0", f"20{NBSP}%")
     with pytest.raises(ValueError, match="'fr'"):
         Formats("fr")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.0, "Revenue"), (-1.0, "No net revenue")])
+@pytest.mark.parametrize("signal", ["revenue_trend_90d", "revenue_trend_180d", "revenue_yoy_90d", "revenue_yoy_365d"])
+def test_a_change_from_nothing_or_to_nothing_has_no_size(signal: str, value: float, expected: str) -> None:
+    """As a share of what was before, a change from nothing is infinite."""
+    assert said("en", signal, value).startswith(expected)

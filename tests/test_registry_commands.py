@@ -105,7 +105,7 @@ def test_promote_and_rollback_as_json(churn_risk: Command, registry: Registry) -
     version = registry.add("undecided")
     done = churn_risk("promote", version, "--override", "--reason", "März", "--json")
     assert done.code == 0 and done.err == ""
-    assert set(done.result) == {"model_version", "moved", "gate", "skipped", "move"}
+    assert set(done.result) == {"model_version", "moved", "gate", "skipped", "published", "move"}
     assert done.result["model_version"] == "2" and done.result["moved"] is True and done.result["gate"] == "undecided"
     assert done.result["move"] == vars(registry.moves[-1])
     again = churn_risk("promote", version, "--json")
