@@ -28,6 +28,7 @@ from benchmarks.record import record
 from benchmarks.serving import bento, free_port, make_bundle, payloads, quantiles, running
 
 CLIENTS, WARM_UP_SECONDS, SHORT_SECONDS = 32, 5.0, 60.0
+CORES = os.cpu_count() or 1
 SECONDS = float(os.environ.get("CHURN_RISK_LOAD_SECONDS", "300"))
 JSON = {"Content-Type": "application/json"}
 
@@ -39,10 +40,10 @@ def load() -> None:
         make_bundle(folder)
         bodies = payloads(folder / "book", 1, 2 * CLIENTS)
         short = min(SHORT_SECONDS, SECONDS)
-        with bento("serving.service:ChurnRisk", folder) as address:
+        with bento("serving.service:ChurnRisk", folder, CORES) as address:
             alone = _loaded(folder, f"{address}/v1/predictions", bodies, 1, short)
             ours = _loaded(folder, f"{address}/v1/predictions", bodies, CLIENTS, SECONDS)
-        with bento("benchmarks.echo:Echo", folder) as address:
+        with bento("benchmarks.echo:Echo", folder, CORES) as address:
             echo = _loaded(folder, f"{address}/echo", bodies, CLIENTS, short)
         with _mlflow(folder) as address:
             wrapped = [json.dumps({"inputs": {"body": [body.decode()]}}).encode() for body in bodies]
@@ -106,7 +107,7 @@ def _mlflow(folder: Path) -> Iterator[str]:
     mlflow.pyfunc.save_model(model, python_model=code, artifacts={"bundle": str(folder / "bundle")})
     port = free_port()
     options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
-    workers = ["--workers", str(os.cpu_count())]
+    workers = ["--workers", str(CORES)]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model), *options, *workers]
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_WAIT_POLICY": "PASSIVE"}
     with running(command, settings, f"http://127.0.0.1:{port}", "/ping") as address:

@@ -57,12 +57,14 @@ def quantiles(milliseconds: list[float]) -> dict[str, float]:
 
 
 @contextmanager
-def bento(service: str, folder: Path) -> Iterator[str]:
-    """Serve a BentoML service of `folder`'s bundle; yield its address."""
+def bento(service: str, folder: Path, workers: int = 1) -> Iterator[str]:
+    """Serve a BentoML service of `folder`'s bundle by so many processes; yield its address."""
+    name = {"serving.service:ChurnRisk": "churn_risk", "benchmarks.echo:Echo": "echo"}[service]
     settings = {
         "CHURN_RISK_BUNDLE": str(folder / "bundle"),
         "CHURN_RISK_HOME": str(folder),
         "BENTOML_DO_NOT_TRACK": "true",
+        "BENTOML_CONFIG_OPTIONS": f"services.{name}.workers={workers}",
     }
     port = free_port()
     command = [*BENTO, service, "--host", "127.0.0.1", "--port", str(port)]

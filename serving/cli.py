@@ -67,9 +67,10 @@ def main() -> None:
         say(f"error: {error}")
         sys.exit(1)
     except ModuleNotFoundError as error:
-        if error.name not in TRAINING_ONLY:
+        library = (error.name or "").partition(".")[0]
+        if library not in TRAINING_ONLY:
             raise
-        say(f"error: {error.name} is not installed: this needs what training needs, churn-risk[training]")
+        say(f"error: {library} is not installed: this needs what training needs, churn-risk[training]")
         sys.exit(1)
 
 

@@ -150,6 +150,7 @@ def report(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; loopback only without keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 3000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; each holds a model of its own.")] = 1,
 ) -> None:
     """Serve the champion over HTTP (BentoML); it follows `promote` and `rollback` while it runs."""
     from serving.bundle_folder import folder_to_serve
@@ -163,18 +164,14 @@ def serve(
     bundle = folder_to_serve(environment)
     why = "callers need a key or a token" if credentials else "loopback only because there are no API keys"
     say(f"listening on http://{host}:{port}, {why}; model in {bundle}")
-    settings = {"CHURN_RISK_BUNDLE": str(bundle.absolute()), "CHURN_RISK_STORE_URL": environment.scores_url}
-    command = [
-        sys.executable,
-        "-m",
-        "bentoml",
-        "serve",
-        "serving.service:ChurnRisk",
-        "--host",
-        host,
-        "--port",
-        str(port),
-    ]
+    settings = {
+        "CHURN_RISK_BUNDLE": str(bundle.absolute()),
+        "CHURN_RISK_STORE_URL": environment.scores_url,
+    }
+    if workers > 1:  # a Bento's own option for it is fixed when it is built
+        settings["BENTOML_CONFIG_OPTIONS"] = f"services.churn_risk.workers={workers}"
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:ChurnRisk"]
+    command += ["--host", host, "--port", str(port)]
     os.execve(sys.executable, command, {**os.environ, "BENTOML_DO_NOT_TRACK": "true", **settings})
 
 

@@ -28,7 +28,7 @@ from training.bundle import load_bundle
 from training.publishing import bundle_in
 
 
-class Thread(Protocol):
+class Beside(Protocol):
     """What runs beside the requests."""
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class Running:
         self.runtime = Runtime(model, self._store, settings, Gate(engine, settings), batcher)
         keep = timedelta(days=settings.job_keep_days)
         jobs = JobRunner(engine, lambda: model.predictor, keep, busy=lambda: batcher.waiting > 0)
-        self._threads: tuple[Thread, ...] = (model, jobs, DeliveryWorker(engine, settings))
+        self._threads: tuple[Beside, ...] = (model, jobs, DeliveryWorker(engine, settings))
 
     def start(self) -> None:
         """Start what runs beside the requests."""

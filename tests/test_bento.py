@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -118,3 +119,25 @@ def test_without_a_model_it_ends_at_once_and_says_why(
     with process([*BENTO, str(free_port())], tmp_path / "home", log, variables) as started:
         assert started.wait(START_SECONDS) != 0
     assert says in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["score", "book", "--as-of", "2026-01-01"], "is not installed: this needs what training needs"),
+        (["promote", "1"], "is not installed: this needs what training needs"),
+        (["serve"], "without MLflow no champion can be fetched"),
+    ],
+    ids=["score", "promote", "serve"],
+)
+def test_the_command_line_says_what_is_not_installed(
+    source: Path, book_folder: Path, tmp_path: Path, words: list[str], says: str
+) -> None:
+    (tmp_path / "book").symlink_to(book_folder)
+    program = WITHOUT + "sys.argv[1:] = sys.argv[3:]\nmodule.main()"
+    command = [sys.executable, "-W", "ignore", "-c", program, "serving.cli", ",".join(TRAINING_ONLY), *words]
+    if words == ["serve"]:
+        command += ["--port", str(free_port())]
+    variables = {**os.environ, "PYTHONPATH": str(source), "CHURN_RISK_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
