@@ -109,7 +109,9 @@ def _mlflow(folder: Path) -> Iterator[str]:
     options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     workers = ["--workers", str(CORES)]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model), *options, *workers]
-    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_WAIT_POLICY": "PASSIVE"}
+    # MLflow starts uvicorn by its name.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_WAIT_POLICY": "PASSIVE", "PATH": path}
     with running(command, settings, f"http://127.0.0.1:{port}", "/ping") as address:
         yield address
 
