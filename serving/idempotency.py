@@ -2,7 +2,8 @@
 
 A key belongs to who asks and to what is asked for. While the first request is worked on, its record is claimed for a
 lease, so that a crash does not keep the key for ever; an answer is kept for a day, compressed. Answers hold data of
-accounts: the accounts they name are noted beside them, so that an account can be forgotten.
+accounts: the accounts they name are noted from the beginning, so that an account can be forgotten, also while it is
+worked on: the claim goes then, and the answer is not kept.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sqlalchemy.engine import Connection, Engine
 from features.errors import ChurnRiskError
 from serving.account_keys import account_key
 from serving.database.engine import reading, writing
+from serving.database.leases import SLACK
 from serving.database.metadata import Instant, metadata
 
 KEPT = timedelta(hours=24)
@@ -65,7 +67,7 @@ class InProgress(ChurnRiskError):
 
 
 class TakenOver(ChurnRiskError):
-    """The request took longer than its lease, and another one with the key was begun meanwhile."""
+    """The request took longer than its lease and another one was begun, or an account it names was forgotten."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,15 @@ class Answer:
     body: bytes
 
 
-def begin(engine: Engine, asked: Asked, now: datetime, lease: timedelta) -> Claimed | Answer:
+def begin(
+    engine: Engine, asked: Asked, now: datetime, lease: timedelta, accounts: Collection[str] = ()
+) -> Claimed | Answer:
     """Return the right to answer, or the answer that was given.
+
+    Parameters
+    ----------
+    accounts : collection of str
+        Ids of the accounts whose data will stand in the answer.
 
     Raises
     ------
@@ -126,27 +135,25 @@ def begin(engine: Engine, asked: Asked, now: datetime, lease: timedelta) -> Clai
         "claimed_until": now + lease,
         "expires_at": now + KEPT,
     }
-    same = sa.and_(*(RECORDS.c[name] == row[name] for name in ("principal", "operation", "key")))
     with writing(engine) as connection:
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         inserted = dialect.insert(RECORDS).values(**row).on_conflict_do_nothing().returning(RECORDS.c.record_id)
         while connection.execute(inserted).one_or_none() is None:
-            found = connection.execute(sa.select(RECORDS).where(same).with_for_update()).one_or_none()
-            answer = None if found is None else _still_holds(found, asked, now)
+            found = connection.execute(sa.select(RECORDS).where(_same(asked)).with_for_update()).one_or_none()
+            if found is None:  # It went just now: whoever comes first has the key.
+                continue
+            answer = _still_holds(found, asked, now, lease)
             if answer is not None:
                 return answer
-            connection.execute(sa.delete(RECORDS).where(same))
+            connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id == found.record_id))
+        named = [{"record_id": own.record_id, "account_key": key} for key in sorted(set(map(account_key, accounts)))]
+        if named:
+            connection.execute(sa.insert(NAMED), named)
     return own
 
 
-def finish(connection: Connection, claimed: Claimed, answer: Answer, accounts: Collection[str], now: datetime) -> None:
-    """Keep the answer, in the transaction of what it tells of; raises TakenOver, upon which nothing may be kept.
-
-    Parameters
-    ----------
-    accounts : collection of str
-        Ids of the accounts whose data stand in the answer.
-    """
+def finish(connection: Connection, claimed: Claimed, answer: Answer, now: datetime) -> None:
+    """Keep the answer, in the transaction of what it tells of; raises TakenOver, upon which nothing may be kept."""
     kept = {
         "claimed_until": None,
         "status": answer.status,
@@ -155,11 +162,7 @@ def finish(connection: Connection, claimed: Claimed, answer: Answer, accounts: C
         "expires_at": now + KEPT,
     }
     if not connection.execute(sa.update(RECORDS).where(_open(claimed)).values(**kept)).rowcount:
-        raise TakenOver("the request took too long, and another one with its key was begun")
-    keys = {account_key(account) for account in accounts}
-    if keys:
-        rows = [{"record_id": claimed.record_id, "account_key": key} for key in sorted(keys)]
-        connection.execute(sa.insert(NAMED), rows)
+        raise TakenOver("the request took too long, or an account that it names was forgotten meanwhile")
 
 
 def give_up(engine: Engine, claimed: Claimed) -> None:
@@ -183,13 +186,17 @@ def delete_expired_records(engine: Engine, now: datetime) -> int:
 
 
 def forget_answers(connection: Connection, account_id: str) -> Mapping[str, int]:
-    """Delete every kept answer in which an account stands."""
+    """Delete every answer in which an account stands, also those that are still being worked on."""
     naming = sa.select(NAMED.c.record_id).where(NAMED.c.account_key == account_key(account_id))
     gone = connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id.in_(naming)))
     return {"repeated_answers": gone.rowcount}
 
 
-def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime) -> Answer | None:
+def _same(asked: Asked) -> sa.ColumnElement[bool]:
+    return sa.and_(*(RECORDS.c[name] == getattr(asked, name) for name in ("principal", "operation", "key")))
+
+
+def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime, lease: timedelta) -> Answer | None:
     """Return the answer of a record; None where it has expired or its claim has."""
     if found.expires_at <= now:
         return None
@@ -197,7 +204,7 @@ def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime) -> Answer | No
         raise KeyReused("this Idempotency-Key was sent before with another request")
     if found.status is not None:
         return Answer(found.status, found.headers, zlib.decompress(found.body))
-    if found.claimed_until > now:
+    if now < found.claimed_until <= now + lease + SLACK:
         raise InProgress(max(1, math.ceil((found.claimed_until - now).total_seconds())))
     return None
 

@@ -2,23 +2,30 @@
 
 A line has time (UTC), level, logger and message, what the code that wrote it gives beside, and, where it was written
 for a request, request_id, trace_id and span_id (OpenTelemetry, as BentoML brings it), so that the lines of one request
-are found by any of them. No line holds an account's id, a path, a query, an address or anything of a body: who may read
-logs need not be who may read accounts.
+are found by any of them. No line of ours holds an account's id, a path, a query, an address or anything of a body: who
+may read logs need not be who may read accounts. So an exception is written as its type and where it was raised: its
+text may quote a value (pydantic's input, PostgreSQL's DETAIL, a cell of Arrow). Only our own errors keep their texts,
+and of these not those that quote what was given (`InputError`).
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Literal
 
 from opentelemetry import trace
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from features.errors import ChurnRiskError, InputError
+
 LogFormat = Literal["json", "text"]
+Trouble = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 #: Our own loggers stand below this one.
 OURS = "churn_risk"
 #: Loggers that bring handlers of their own, and from which level on they have something to say.
@@ -74,6 +81,27 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
+def trail_of(error: BaseException | None, told: frozenset[int] = frozenset()) -> str:
+    """Return where an exception and those before it were raised, without what their texts may quote.
+
+    Parameters
+    ----------
+    error : BaseException or None
+    told : frozenset of int
+        Ids of those that are written already: exceptions may lead to one another in a ring.
+    """
+    if error is None or id(error) in told:
+        return ""
+    told |= {id(error)}
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    within = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    text = f": {error}" if isinstance(error, ChurnRiskError) and not isinstance(error, InputError) else ""
+    trails = (trail_of(before, told), frames + kind + text, *(trail_of(one, told) for one in within))
+    return "\n".join(trail for trail in trails if trail)
+
+
 class Json(JsonFormatter):
     """One JSON object a line."""
 
@@ -84,6 +112,10 @@ class Json(JsonFormatter):
         """Return the instant, UTC, ISO."""
         return _time(record)
 
+    def formatException(self, ei: Trouble) -> str:  # noqa: N802
+        """Return `trail_of` it."""
+        return trail_of(ei[1])
+
 
 class Text(logging.Formatter):
     """One line for people: time, level, logger, message, then what stands beside it as name=value."""
@@ -93,5 +125,5 @@ class Text(logging.Formatter):
         beside = {name: value for name, value in vars(record).items() if name not in RESERVED_ATTRS}
         words = [_time(record), record.levelname, record.name, record.getMessage()]
         words += [f"{name}={value}" for name, value in beside.items()]
-        trail = [self.formatException(record.exc_info)] if record.exc_info else []
+        trail = [trail_of(record.exc_info[1])] if record.exc_info else []
         return "\n".join([" ".join(words), *trail])

@@ -34,7 +34,7 @@ BATCH_BUCKETS = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100, 200, 400)
 
 
 class Metrics:
-    """Every metric that is counted under way; what is read off the database stands in `serving.api.stored_metrics`."""
+    """Every metric that is counted under way; what is read off the database stands in `serving.stored_metrics`."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram

@@ -9,6 +9,7 @@ running.stop()              after the last request: what was begun ends or is gi
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -73,13 +74,14 @@ class Running:
             thread.start()
 
     def stop(self) -> None:
-        """Stop it all at once, so that it takes as long as the slowest, and leave the database."""
-        self.runtime.batcher.close()
-        with ThreadPoolExecutor(len(self._threads)) as together:
-            for stopped in [together.submit(thread.stop) for thread in self._threads]:
-                stopped.result()
-        self._store.close()
-        metrics.forget_own()
+        """Stop it all at once, so that it takes as long as the slowest, and leave the database, whatever fails."""
+        with ExitStack() as last:
+            for leave in (metrics.forget_own, self._store.close, self.runtime.access.close):
+                last.callback(leave)
+            self.runtime.batcher.close()
+            with ThreadPoolExecutor(len(self._threads)) as together:
+                for stopped in [together.submit(thread.stop) for thread in self._threads]:
+                    stopped.result()
 
 
 def before_workers(settings: ServiceSettings, place: Path) -> None:

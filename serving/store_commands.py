@@ -65,16 +65,19 @@ def forget(
 
     engine = open_database(ServiceSettings().scores_url)
     try:
-        removed = forget_account(engine, account_id)
+        found = forget_account(engine, account_id)
     finally:
         engine.dispose()
     if as_json:
-        emit({"account_id": account_id, "removed": removed})
-    elif any(removed.values()):
-        counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in removed.items() if count)
+        emit({"account_id": account_id, "removed": found.removed, "log_emptied": found.log_emptied})
+    elif any(found.removed.values()):
+        counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.removed.items() if count)
         say(f"account {account_id} is forgotten: {counted} removed")
     else:
         say(f"nothing was kept of account {account_id}")
+    if not found.log_emptied:
+        say("the database's log, which somebody reads, still holds what was removed: run this command again")
+        raise typer.Exit(1)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from served import process
@@ -158,17 +159,17 @@ def test_the_worker_of_a_service(
     """It works in a thread of its own, gets over a database that is gone for a while, and ends when it is told."""
     endpoint = subscribe(engine, receiver.url)
     looked, failures = Event(), [StoreUnavailable("gone"), RuntimeError("a bug")]
-    run_once = DeliveryWorker.run_once
+    whole = DeliveryWorker._round
 
-    def round_of(self: DeliveryWorker) -> Round:
+    def round_of(self: DeliveryWorker, turn: Any) -> tuple[Round, bool]:
         if failures:
             raise failures.pop(0)
-        done = run_once(self)
-        if done.delivered:
+        done = whole(self, turn)
+        if done[0].delivered:
             looked.set()
         return done
 
-    monkeypatch.setattr(DeliveryWorker, "run_once", round_of)
+    monkeypatch.setattr(DeliveryWorker, "_round", round_of)
     monkeypatch.setattr(delivery, "POLL", 0.01)
     worker = DeliveryWorker(engine, own_settings())
     with caplog.at_level(logging.WARNING, logger=delivery.__name__):

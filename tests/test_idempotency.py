@@ -261,13 +261,13 @@ def test_a_claim_is_given_up_or_taken_over_and_then_keeps_nothing(bulk: Bulk) ->
     assert waiting.value.seconds == 41
     with pytest.raises(KeyReused):
         begin(engine, replace(ASKED, fingerprint="0" * 64), START, LEASE)
-    second = begin(engine, ASKED, START + LEASE, LEASE)
+    second = begin(engine, ASKED, START + LEASE, LEASE, ("A1", "A1"))
     assert isinstance(second, Claimed)
     with pytest.raises(TakenOver), writing(engine) as connection:
-        finish(connection, first, ANSWER, (), START)
+        finish(connection, first, ANSWER, START)
     give_up(engine, first)
     with writing(engine) as connection:
-        finish(connection, second, ANSWER, ("A1", "A1"), START + LEASE)
+        finish(connection, second, ANSWER, START + LEASE)
     give_up(engine, second)
     assert begin(engine, ASKED, START + LEASE, LEASE) == ANSWER
 

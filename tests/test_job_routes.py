@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import io
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pandas as pd
 import pytest
@@ -250,6 +251,17 @@ def test_jobs_are_listed_newest_first_in_pages(both: Bulk) -> None:
 @pytest.mark.parametrize("cursor", ["x", "WzFd", "W10", "%00", "bnVsbA", "é", "a" * 5000])
 def test_a_damaged_cursor(both: Bulk, cursor: str) -> None:
     assert_problem(both.client.get(f"/v1/jobs?cursor={cursor}"), 422, "/query/cursor")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-01T12:00:00", "now"])
+def test_a_cursor_at_no_instant(both: Bulk, at: str) -> None:
+    cursor = urlsafe_b64encode(json.dumps([at, str(UUID(int=7))]).encode()).decode().rstrip("=")
+    assert_problem(both.client.get(f"/v1/jobs?cursor={cursor}"), 422, "/query/cursor")
+
+
+def test_an_empty_cursor_is_none(both: Bulk) -> None:
+    made = both.made([sent("A1")])["job_id"]
+    assert [job["job_id"] for job in both.client.get("/v1/jobs?cursor=").json()["jobs"]] == [made]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "x"])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from served import Done, run_command
 
-from serving.access.keys import KeyStore
+from serving.access.keys import KeyStore, matching
 from serving.database.engine import open_database
 from training.settings import Environment
 
@@ -34,17 +34,25 @@ def test_a_new_key_is_alone_on_standard_output(run: Command, store: KeyStore) ->
     token = done.out.removesuffix("\n")
     found = KEY.fullmatch(token)
     assert done.code == 0 and found and token not in done.err
-    made = store.check(token)
-    assert made is not None and (made.id, made.scopes, made.name) == (found[1], {"read", "score"}, "CRM")
+    (made,) = store.list()
+    assert matching({made.id: made}, token, store.now()) == made
+    assert (made.id, made.scopes, made.name) == (found[1], {"read", "score"}, "CRM")
     assert "read, score" in done.err and "Anna Berg" in done.err and "shown this once" in done.err
 
 
 def test_a_new_key_as_json(run: Command, store: KeyStore) -> None:
     day = (datetime.now(UTC) + timedelta(days=30)).date()
     found = run("create", "--scope", "admin", "--expires", day, "--json").result
-    assert found["id"] == store.list()[0].id and store.check(found["key"]) is not None
+    (made,) = store.list()
+    assert found["id"] == made.id and matching({made.id: made}, found["key"], store.now()) == made
     assert found["expires_at"] == f"{day}T00:00:00+00:00"
     assert (found["scopes"], found["state"], found["account_manager"]) == (["admin"], "usable", None)
+
+
+def test_an_admin_of_one_account_manager_is_refused(run: Command, store: KeyStore) -> None:
+    done = run("create", "--scope", "admin", "--account-manager", "Anna Berg")
+    assert done.code == 2 and done.out == "" and "admin" in done.err
+    assert store.list() == ()
 
 
 def test_list_shows_no_secret(run: Command) -> None:

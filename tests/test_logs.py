@@ -46,10 +46,35 @@ except ZeroDivisionError:
 logs.out_of_request(token)
 ours.info("after it")
 """
+#: Fails as libraries do whose texts quote what they were given, and as we do.
+QUOTING = """
+import logging, sys
+from pydantic import BaseModel
+from features.errors import AccountUnknown
+from serving import logs
+from serving.database.engine import StoreUnavailable
+logs.configure("INFO", sys.argv[1])
+class Account(BaseModel):
+    account_id: int
+try:
+    try:
+        try:
+            Account(account_id="SECRET")
+        except ValueError as error:
+            error.add_note("SECRET")
+            raise AccountUnknown("there is no score of account SECRET") from error
+    except AccountUnknown as error:
+        raise ExceptionGroup("SECRET", [error, KeyError("SECRET")])
+except ExceptionGroup:
+    try:
+        raise StoreUnavailable("the database is away")
+    except StoreUnavailable:
+        logging.getLogger("uvicorn.error").exception("failed")
+"""
 
 
-def written(level: str, form: str) -> str:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, level, form], cwd=ROOT, capture_output=True, text=True)
+def written(*words: str, program: str = PROGRAM) -> str:
+    done = subprocess.run([sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     return done.stderr
@@ -100,6 +125,21 @@ def test_as_text() -> None:
     assert text[0].endswith(" INFO churn_risk.api grüß route=/v1/model status=200")
     assert any(" churn_risk.api in a request request_id=r-1 trace_id=" in line for line in text)
     assert text[-1].endswith(" INFO churn_risk.api after it")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_exception_quotes_what_it_was_given(form: str) -> None:
+    text = written(form, program=QUOTING)
+    trail = json.loads(text)["exc_info"] if form == "json" else text
+    kinds = (
+        "ValidationError",
+        "AccountUnknown",
+        "ExceptionGroup",
+        "KeyError",
+        "StoreUnavailable: the database is away",
+    )
+    assert "SECRET" not in text and all(kind in trail for kind in kinds)
+    assert 'File "<string>", line' in trail
 
 
 # Requests

@@ -9,18 +9,20 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from gates import Clock
 from prometheus_client.core import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from served import ROOT, Client, assert_problem, client_of, histories, rows_of
 
 from serving import metrics
 from serving.access.gate import Gate
-from serving.access.keys import KeyStore
+from serving.access.keys import KEYS, KeyStore
 from serving.api.app import create_app
-from serving.database.engine import open_database, writing
+from serving.database.engine import StoreUnavailable, open_database, writing
 from serving.events.tables import DELIVERIES, ENDPOINTS, EVENTS
 from serving.jobs.tables import JOBS
 from serving.settings import ServiceSettings
@@ -135,6 +137,33 @@ def test_predictions_are_counted_by_band_missing_table_and_step(client: Client, 
         assert grown[key("step_seconds_sum", step=step)] >= 0
     assert grown[key("batch_accounts_sum")] == 2 and after[key("waiting_predictions")] == 0
     assert after[key("model_info", model_version="1")] == 1
+
+
+def test_an_admin_of_one_account_manager_sees_no_metrics(bundle: Bundle, store: ScoreStore) -> None:
+    """Such a key was made before it was refused."""
+    _, token = KeyStore(store.engine).create(["admin"])
+    with writing(store.engine) as connection:
+        connection.execute(sa.update(KEYS).values(account_manager="Anna Berg"))
+    gated = client_of(bundle, store, access=Gate(store.engine, ServiceSettings()))
+    assert_problem(gated.with_headers(Authorization=f"Bearer {token}").get("/metrics"), 403)
+
+
+def test_without_its_keys_a_request_is_answered_before_its_route(
+    bundle: Bundle, store: ScoreStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def away(*_: Any) -> None:
+        asked.append("keys")
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(KeyStore, "list", away)
+    clock = Clock()
+    client = client_of(bundle, store, access=Gate(store.engine, ServiceSettings(), clock.now, clock.tick))
+    for _ in range(3):
+        answer = client.post("not JSON")
+        assert assert_problem(answer, 503)["type"].endswith(":store-away") and int(answer.headers["retry-after"]) > 0
+    assert asked == ["keys"], "a failure is remembered, and the route does not ask again"
 
 
 def test_with_keys_only_an_admin_sees_metrics(bundle: Bundle, store: ScoreStore) -> None:

@@ -176,12 +176,26 @@ def test_a_disk_that_fails_at_any_step_changes_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"training.publishing.{call}", full)
+        patch.setattr(f"training.durable.{call}", full)
         with pytest.raises(PublishingFailed, match="No space left on device"):
             publish(root, source)
     assert state(root)[0] == before[0] and not list(root.rglob(f"{UNFINISHED}*"))
     publish(root, source)
     assert load_bundle(bundle_in(root)).version == "2"
+
+
+def test_a_swing_stands_where_only_its_way_to_the_disk_fails(
+    root: Path, version: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    staged = stage(root, version("2"))
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.durable.os.fsync", failing)
+        assert staged.swing().version == "2"
+    assert load_bundle(bundle_in(root)).version == "2" and "Input/output error" in caplog.text
 
 
 #: Publishes over and over until it is killed.

@@ -33,9 +33,9 @@ PRIVATE = (
     "255.255.255.255", "224.0.0.1", "240.0.0.1", "192.0.2.1", "198.18.0.1", "192.0.0.9", "192.88.99.1", "::1", "::",
     "fe80::1", "fe80::1%eth0", "fc00::1", "fd00::1", "fec0::1", "ff02::1", "ff0e::1", "2001:db8::1", "::ffff:10.0.0.1",
     "::ffff:127.0.0.1", "::10.0.0.1", "64:ff9b::a00:1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:a00:1::1",
-    "2002:7f00:1::", "2001:0:a00:1::1", "5f00::1", "100::1",
+    "2002:7f00:1::", "2001:0:a00:1::1", "5f00::1", "100::1", "3fff::1", "3fff:fff::1",
 )  # fmt: skip
-PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808")
+PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700::1111", "3fff:1000::1", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808")
 NAME = "hooks.example"
 
 
@@ -311,3 +311,16 @@ def test_tls_is_held_against_the_name_though_the_address_is_spoken_to(certificat
         unknown = strict.post(f"https://{NAME}:{port}/", {}, b"{}")
     assert other.status is None and "Hostname mismatch" in str(other.error)
     assert unknown.status is None and "self-signed certificate" in str(unknown.error)
+
+
+def test_the_systems_authorities_are_trusted_and_no_librarys(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_asked() -> str:
+        raise AssertionError("certifi was asked")
+
+    monkeypatch.setattr("certifi.where", not_asked)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with receiving_tls(certificate) as port:
+        sender = Sender(5.0, private=True, resolver=at("127.0.0.1"))
+        assert sender.post(f"https://{NAME}:{port}/", {}, b"{}").status == 204

@@ -92,7 +92,7 @@ def test_what_is_forgotten_is_in_no_file(tmp_path: Path) -> None:
             put(store, *scores(3), evidence=evidence)
         assert _in_files(tmp_path, b"Unmistakable")
         engine = open_database(url)
-        assert forget(engine, "A1")["scores"] > 0
+        assert forget(engine, "A1").removed["scores"] > 0
         engine.dispose()
         assert not _in_files(tmp_path, b"Unmistakable")
         assert store.latest("A0").score.account_id == "A0"
@@ -135,7 +135,7 @@ def test_a_score_that_is_being_written_is_forgotten_too(database_url: str) -> No
 
     def forgotten_halfway() -> Iterator[Score]:
         yield from scores(600)
-        assert forget(engine, "A1")["scores"] == 1
+        assert forget(engine, "A1").removed["scores"] == 1
 
     with opened(database_url) as store:
         store.write(forgotten_halfway(), {}, MODEL, DAY, SCORE.scored_at)

@@ -15,6 +15,7 @@ from served import assert_problem, client_of, run_command
 from stored import AT, DAY, MODEL, SCORE, opened, put, runs_in, scores, scores_in
 
 from serving.database.engine import StoreUnavailable, open_database, writing
+from serving.database.holds import holding
 from serving.scores import Score
 from serving.store import ScoreStore
 from training.bundle import Bundle
@@ -72,6 +73,8 @@ def test_the_database_goes_and_comes_back(bundle: Bundle) -> None:
         server.stop()
         with pytest.raises(StoreUnavailable, match="cannot be used now"):
             store.latest("A1")
+        with pytest.raises(StoreUnavailable, match="cannot be used now"), holding(store.engine, "name"):
+            pytest.fail("nothing is held")
         for path in ("/v1/accounts/A1/risk", "/v1/accounts/A1/report", "/v1/accounts?limit=3"):
             answer = client.get(path)
             problem = assert_problem(answer, 503)
@@ -135,6 +138,17 @@ def test_a_database_that_was_never_there(
     monkeypatch.setenv("CHURN_RISK_STORE_URL", url)
     done = run_command(monkeypatch, capsys, "store", "migrate", "--json")
     assert done.code == 1 and done.out == "" and "pass-word" not in done.err and "cannot be used now" in done.err
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """No hold can be made there, and no folder below a file."""
+    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="unable to open"), holding(store.engine, "no/such/folder"):
+                pytest.fail("nothing is held")
+        put(store, SCORE)
+    with pytest.raises(StoreUnavailable, match="cannot be made"):
+        open_database(f"sqlite:///{tmp_path / 'scores.db' / 'folder' / 'other.db'}")
 
 
 def test_a_reader_gets_the_earlier_scores_while_the_store_is_locked(tmp_path: Path) -> None:

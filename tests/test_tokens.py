@@ -13,8 +13,11 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from gates import AUDIENCE, Gated, Issuer, gated, issuing
+from gates import AUDIENCE, Clock, Gated, Issuer, gated, issuing
 from served import Client, assert_problem
+
+from serving.access.issuer import IssuerKeys
+from serving.access.refusals import IssuerAway
 
 DISCOVERY = "/.well-known/openid-configuration"
 
@@ -278,6 +281,21 @@ def test_known_keys_go_on_for_an_hour_without_the_issuer(app: Gated, issuer: Iss
     assert ask(app, issuer.token(header={"kid": "new"})).status_code == 503
     app.clock.pass_by(minutes=30)
     assert ask(app, token).status_code == 503
+
+
+def test_known_keys_go_on_while_another_thread_fetches_them(issuer: Issuer) -> None:
+    clock = Clock()
+    keys = IssuerKeys(issuer.address, clock.tick)
+    known = keys.key("rsa")
+    assert known is not None
+    clock.pass_by(minutes=59)
+    with keys._lock:
+        assert keys.key("rsa") is known
+        with pytest.raises(IssuerAway, match="being fetched"):
+            keys.key("new")
+        clock.pass_by(minutes=1)
+        with pytest.raises(IssuerAway, match="being fetched"):
+            keys.key("rsa")
 
 
 def test_nobody_listens_at_the_issuers_address(tmp_path: Path, issuer: Issuer) -> None:

@@ -14,8 +14,8 @@ A folder that holds a bundle itself (manifest.json and no pointer) is served as 
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -28,6 +28,7 @@ from uuid import uuid4
 
 from features.errors import BundleDamaged, ChurnRiskError, NoModel
 from training.bundle import FILES, MANIFEST, load_bundle
+from training.durable import checksum_of, place_folder, to_disk, write_text
 from training.locks import holding
 from training.settings import Environment
 
@@ -38,6 +39,7 @@ UNFINISHED = ".publishing-"
 KEPT = 4
 #: From this age on, a staged pointer is nobody's any more.
 ABANDONED_SECONDS = 3600
+log = logging.getLogger("churn_risk.publishing")
 
 
 class PublishingFailed(ChurnRiskError):
@@ -91,12 +93,19 @@ class Staged:
         try:
             with _said(consequence), holding(self.root / LOCK):
                 self.written.replace(self.root / POINTER)
-                _to_disk(self.root)
+                self._keep()
                 with suppress(OSError):
                     _sweep(self.root, self.pointer)
         finally:
             self.drop()
         return self.pointer
+
+    def _keep(self) -> None:
+        """Bring the swing to the disk; where that fails it stands all the same, until a power cut."""
+        try:
+            to_disk(self.root)
+        except OSError as error:
+            log.warning("version %s is published, but a power cut may undo that: %s", self.pointer.version, error)
 
     def drop(self) -> None:
         """Give the staged pointer up, where it was not swung after all."""
@@ -153,12 +162,14 @@ def stage(root: Path, source: Path) -> Staged:
         with holding(root / LOCK):
             folder = root / VERSIONS / name
             if not folder.is_dir() or digest(folder) != checksum:
-                _place(source, folder)
+                place_folder(source, folder, FILES, folder.with_name(f"{UNFINISHED}{uuid4().hex}"))
             os.utime(folder)
             load_bundle(folder)
             at = datetime.now(UTC).isoformat(timespec="seconds")
             pointer = Pointer(loaded.version, f"{VERSIONS}/{name}", checksum, at)
-            return Staged(root, pointer, _write_pointer(root, pointer))
+            written = root / f"{UNFINISHED}{uuid4().hex}.json"
+            write_text(written, json.dumps(asdict(pointer), indent=1))
+            return Staged(root, pointer, written)
 
 
 def read_pointer(root: Path) -> Pointer | None:
@@ -209,56 +220,10 @@ def demand_as_published(folder: Path, pointer: Pointer) -> None:
 
 def digest(folder: Path) -> str:
     """Return the checksum of a bundle's files, names included; raises BundleDamaged where one cannot be read."""
-    found = hashlib.sha256()
-    for name in FILES:
-        path = folder / name
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise BundleDamaged(f"{path} cannot be read ({error})") from error
-        found.update(f"{name} {len(content)}\n".encode())
-        found.update(content)
-    return found.hexdigest()
-
-
-def _place(source: Path, folder: Path) -> None:
-    """Copy a bundle under another name, to the disk, and rename it; what lay there damaged is moved aside first."""
-    scratch = folder.with_name(f"{UNFINISHED}{uuid4().hex}")
     try:
-        scratch.mkdir()
-        for name in FILES:
-            if (source / name).is_file():
-                shutil.copyfile(source / name, scratch / name)
-                _to_disk(scratch / name)
-        _to_disk(scratch)
-        if folder.exists():
-            folder.rename(folder.with_name(f"{UNFINISHED}{uuid4().hex}"))
-        scratch.rename(folder)
-        _to_disk(folder.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _write_pointer(root: Path, pointer: Pointer) -> Path:
-    written = root / f"{UNFINISHED}{uuid4().hex}.json"
-    try:
-        written.write_text(json.dumps(asdict(pointer), indent=1), encoding="utf-8")
-        _to_disk(written)
-    except OSError:
-        written.unlink(missing_ok=True)
-        raise
-    return written
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would outlast a power cut."""
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+        return checksum_of(folder, FILES)
+    except OSError as error:
+        raise BundleDamaged(f"{folder} cannot be read ({error})") from error
 
 
 def _sweep(root: Path, pointer: Pointer) -> None:

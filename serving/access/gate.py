@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from time import monotonic
 
 from sqlalchemy.engine import Engine
@@ -23,10 +23,13 @@ from serving.access.principal import LOCAL, Principal
 from serving.access.rates import Rates
 from serving.access.refusals import Closed, LinkRefused, Unauthenticated
 from serving.access.tokens import TokenRules, TokenVerifier
+from serving.database.engine import StoreUnavailable
 from serving.settings import ServiceSettings
 
 #: Under these names failures are counted: all keys that are not there are one, all links too.
 UNKNOWN, TOKEN, LINK = "unknown key", "token", "link"
+#: For as long a request waits for the keys to be read.
+PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Caller:
     address : str
         Where it comes from.
     local : bool
-        Whether it is this machine that asks, and nobody through it.
+        Whether it is this machine that asks, or what cannot be told from it.
     """
 
     credential: str | None
@@ -80,7 +83,9 @@ class Gate:
         self.now = now
         # Pools of their own: neither a slow database nor a slow issuer takes the threads that answer requests.
         self._database = ThreadPoolExecutor(1, "keys")
+        self._notes = ThreadPoolExecutor(1, "key-use")
         self._network = ThreadPoolExecutor(2, "tokens")
+        self._refreshing: Future[StoreUnavailable | None] | None = None
 
     async def identify(self, caller: Caller) -> Principal:
         """Return who asks, and count the request.
@@ -104,7 +109,6 @@ class Gate:
         ------
         LinkRefused, LinkExpired, TooOften, StoreUnavailable
         """
-        self._rates.demand_patience(caller.address, LINK)
         is_open = await self._open()
         try:
             if self.signer is None:
@@ -113,7 +117,7 @@ class Gate:
             if not self._stands(link.maker, is_open and caller.local):
                 raise LinkRefused(REFUSED)
         except LinkRefused:
-            self._rates.fail(caller.address, LINK)
+            self._failed(caller.address, LINK)
             raise
         self._rates.admit(f"links of {link.maker}")
         return link
@@ -123,25 +127,50 @@ class Gate:
         key = self._ring.usable(principal.id.removeprefix("key:"))
         return None if key is None else key.expires_at
 
-    def due_note(self, principal: Principal) -> date | None:
-        """Return today to the first who asks with a key this day, who is then to call `note_use`."""
+    def note_use(self, principal: Principal) -> None:
+        """Have it written down, beside the request and once a day, that somebody's key was used."""
         key = self._ring.usable(principal.id.removeprefix("key:"))
-        return None if key is None else self._ring.due_note(key)
+        day = None if key is None else self._ring.due_note(key)
+        if key is not None and day is not None:
+            self._notes.submit(self._ring.note_use, key.id, day)
 
-    def note_use(self, principal: Principal, day: date) -> None:
-        """Write down the day on which a key was last used."""
-        self._ring.note_use(principal.id.removeprefix("key:"), day)
+    def close(self) -> None:
+        """End its threads, after what is to be written down is written."""
+        for pool in (self._database, self._network):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._notes.shutdown()
 
     async def _open(self) -> bool:
         """Whether this machine needs no credential; reads the keys where they are due."""
         if self._ring.due():
-            await asyncio.get_running_loop().run_in_executor(self._database, self._ring.refresh)
+            await self._refreshed()
         return self._tokens is None and not self._ring.keys
+
+    async def _refreshed(self) -> None:
+        """Wait for the keys to be read, once for all who ask meanwhile; raises StoreUnavailable."""
+        self._ring.demand_reachable()
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = self._database.submit(self._read)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                # Shielded: a caller who leaves must not take the keys from the others.
+                failure = await asyncio.shield(asyncio.wrap_future(self._refreshing))
+        except TimeoutError as error:
+            raise StoreUnavailable("the database is too slow to read the keys from") from error
+        if failure is not None:
+            raise StoreUnavailable(str(failure)) from failure
+
+    def _read(self) -> StoreUnavailable | None:
+        """Read the keys; return a failure, lest all who wait raise the same exception and its trail grows with them."""
+        try:
+            self._ring.refresh()
+        except StoreUnavailable as error:
+            return error
+        return None
 
     async def _principal(self, credential: str, address: str) -> Principal:
         if self._tokens is not None and not credential.startswith(PREFIX):
             work = asyncio.get_running_loop().run_in_executor(self._network, self._tokens.principal, credential)
-            # A signature cannot be guessed, and callers behind one address share it: who has a good token passes.
             try:
                 return await work
             except Unauthenticated:
@@ -149,14 +178,18 @@ class Gate:
                 raise
         identifier = credential.removeprefix(PREFIX).partition("_")[0]
         name = identifier if identifier in self._ring.keys else UNKNOWN
-        self._rates.demand_patience(address, name)
         try:
             return self._ring.check(credential).principal
         except Unauthenticated:
-            self._rates.fail(address, name)
+            self._failed(address, name)
             raise
 
     def _failed(self, address: str, name: str) -> None:
+        """Count a failure, or raise TooOften.
+
+        Only after one: nothing here can be guessed, and callers behind one address share it, so that whoever has what
+        is good must pass whatever others send.
+        """
         self._rates.demand_patience(address, name)
         self._rates.fail(address, name)
 

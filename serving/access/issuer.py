@@ -56,20 +56,25 @@ class IssuerKeys:
 
     def key(self, kid: str | None) -> jwt.PyJWK | None:
         """Return a key by its id, None where the issuer has no such key; raises IssuerAway."""
-        found = self._fresh(kid)
-        # Whoever brings an unknown key while another thread asks for it is sent away, lest all threads stand here.
-        if found is None and not self._lock.acquire(blocking=not self._keys):
+        found = self._younger(kid, FRESH_SECONDS)
+        if found is not None:
+            return found
+        if self._lock.acquire(blocking=not self._keys):
+            return self._known(kid)
+        # Another thread is asking. Known keys go on; whoever brings another is sent away, lest all threads stand here.
+        found = self._younger(kid, STALE_SECONDS)
+        if found is None:
             raise IssuerAway("the keys of the issuer of tokens are being fetched", 1)
-        return found or self._known(kid)
+        return found
 
-    def _fresh(self, kid: str | None) -> jwt.PyJWK | None:
-        return self._keys.get(kid) if self._tick() - self._fetched_at < FRESH_SECONDS else None
+    def _younger(self, kid: str | None, seconds: float) -> jwt.PyJWK | None:
+        return self._keys.get(kid) if self._tick() - self._fetched_at < seconds else None
 
     def _known(self, kid: str | None) -> jwt.PyJWK | None:
         """Fetch if it is time to; give up the lock."""
         try:
             now = self._tick()
-            if self._fresh(kid) is None and self._due(now):
+            if self._younger(kid, FRESH_SECONDS) is None and self._due(now):
                 self._fetch(now)
             known = now - self._fetched_at < STALE_SECONDS
             if known and kid in self._keys:

@@ -1,7 +1,8 @@
 """The keys as a running service knows them: all of them in memory, read again after one second.
 
 So a key that is made, revoked or rotated by another process counts within that second, and an unknown key never reaches
-the database. Expiry is looked at in every check. Where the database is away, nobody is let in by an old state.
+the database. Expiry is looked at in every check. Where the database is away, nobody is let in by an old state, and for
+one second after a failure nobody asks it again.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class KeyRing:
     def __init__(self, store: KeyStore, tick: Callable[[], float] = monotonic) -> None:
         self._store, self._tick = store, tick
         self._snapshot: Snapshot | None = None
+        self._failure: tuple[StoreUnavailable, float] | None = None
         self._reading = threading.Lock()
         self._noted: set[tuple[str, date]] = set()
 
@@ -54,9 +56,20 @@ class KeyRing:
     def refresh(self) -> None:
         """Read the keys if they are due, one thread at a time; raises StoreUnavailable."""
         with self._reading:
-            if self.due():
-                began = self._tick()
+            if not self.due():
+                return
+            self.demand_reachable()
+            began = self._tick()
+            try:
                 self._snapshot = Snapshot({key.id: key for key in self._store.list()}, began)
+            except StoreUnavailable as error:
+                self._failure = error, self._tick()
+                raise
+
+    def demand_reachable(self) -> None:
+        """Raise StoreUnavailable if reading the keys failed within the last second."""
+        if self._failure is not None and self._tick() - self._failure[1] < SECONDS:
+            raise StoreUnavailable(str(self._failure[0])) from self._failure[0]
 
     @property
     def keys(self) -> dict[str, ApiKey]:

@@ -165,13 +165,15 @@ class KeyStore:
         Raises
         ------
         InputError
-            Without a scope, with an empty account manager, or when it would have expired already.
+            Without a scope, with an empty account manager or one beside admin, or when it would have expired already.
         """
         now = self.now()
         if not scopes or not set(scopes) <= set(SCOPES):
             raise InputError(f"scopes={sorted(scopes)}: one or more of {', '.join(SCOPES)} are expected")
         if account_manager is not None and not account_manager.strip():
             raise InputError("account_manager: an empty name would see no account")
+        if account_manager is not None and "admin" in scopes:
+            raise InputError("scopes: admin sees everybody's jobs and metrics, so it goes with no account_manager")
         if expires_at is not None and expires_at <= now:
             raise InputError(f"expires_at={expires_at.isoformat()}: lies in the past")
         identifier, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -225,10 +227,6 @@ class KeyStore:
         if identifier not in found:
             raise KeyUnknown(f"there is no key {identifier!r}; `churn-risk keys list` shows them")
         return found[identifier]
-
-    def check(self, token: str) -> ApiKey | None:
-        """Return the key that a token opens, whatever its state; None when it opens none."""
-        return matching({key.id: key for key in self.list()}, token, self.now())
 
     def note_use(self, identifier: str, day: date) -> None:
         """Record that a key was used on a day; an earlier day is overwritten, a later one stays."""

@@ -1,11 +1,13 @@
 """Links to one account's report that need no other credential: signed, expiring, and dying with whoever made them.
 
 A link's token can be read by whoever has it: it holds the account's id, the language, the maker's id (never the key),
-when it ends, and of the account manager whose accounts the maker sees a digest only. It is signed with HMAC-SHA256.
+when it ends, and of the account manager whose accounts the maker sees a keyed digest only: names can be guessed, so a
+plain one would tell. It is signed with HMAC-SHA256.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +20,8 @@ from serving.access.principal import Principal
 from serving.access.refusals import LinkExpired, LinkRefused
 
 SALT = "churn-risk report link 1"
+#: Makes the key of managers' digests another one than that which signs.
+MANAGER_SALT = b"churn-risk account manager 1"
 REFUSED = "the link is not valid, or no longer"
 
 
@@ -31,7 +35,7 @@ class Link:
     maker : str
         `Principal.id` of whoever made it.
     manager : str or None
-        `manager_digest` of whose accounts the maker sees; None: all.
+        A keyed digest of whose accounts the maker sees; None: all.
     expires_at : int
         Seconds since 1970 (UTC); from then on it is over.
     """
@@ -41,20 +45,6 @@ class Link:
     maker: str
     manager: str | None
     expires_at: int
-
-    @classmethod
-    def by(cls, maker: Principal, account_id: str, lang: Literal["de", "en"], expires_at: datetime) -> Link:
-        """Return the link that somebody makes."""
-        return cls(account_id, lang, maker.id, manager_digest(maker.account_manager), int(expires_at.timestamp()))
-
-    def shows(self, account_manager: str | None) -> bool:
-        """Whether its maker sees the accounts of an account manager."""
-        return self.manager is None or self.manager == manager_digest(account_manager)
-
-
-def manager_digest(account_manager: str | None) -> str | None:
-    """Return what a link holds of an account manager: enough to compare, not to read."""
-    return None if account_manager is None else sha256(account_manager.encode()).hexdigest()[:32]
 
 
 class LinkSigner:
@@ -68,8 +58,20 @@ class LinkSigner:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         settings = {"digest_method": sha256, "key_derivation": "hmac"}
+        self._manager_keys = [hmac.digest(secret.encode(), MANAGER_SALT, "sha256") for secret in secrets]
         # itsdangerous signs with the last.
         self._serializer = URLSafeSerializer(list(reversed(secrets)), salt=SALT, signer_kwargs=settings)
+
+    def link(self, maker: Principal, account_id: str, lang: Literal["de", "en"], expires_at: datetime) -> Link:
+        """Return the link that somebody makes."""
+        manager = None if maker.account_manager is None else _digest(self._manager_keys[0], maker.account_manager)
+        return Link(account_id, lang, maker.id, manager, int(expires_at.timestamp()))
+
+    def shows(self, link: Link, account_manager: str | None) -> bool:
+        """Whether a link's maker sees the accounts of an account manager."""
+        if link.manager is None or account_manager is None:
+            return link.manager is None
+        return any(hmac.compare_digest(link.manager, _digest(key, account_manager)) for key in self._manager_keys)
 
     def sign(self, link: Link) -> str:
         """Return a link's token: letters, digits, `-`, `_` and `.`."""
@@ -84,3 +86,8 @@ class LinkSigner:
         if now.timestamp() >= link.expires_at:
             raise LinkExpired("the link has expired")
         return link
+
+
+def _digest(key: bytes, account_manager: str) -> str:
+    """Return what a link holds of an account manager: enough to compare, not to guess."""
+    return hmac.digest(key, account_manager.encode(), "sha256").hex()[:32]

@@ -18,7 +18,7 @@ class Principal:
     id : str
         What logs and records name: `local`, `key:<id>` or `oidc:<hash of the subject>`.
     scopes : frozenset of Scope
-        `admin` includes all others.
+        `admin` includes all others, and everybody's jobs and metrics, unless there is an account manager.
     account_manager : str or None
         Sees the accounts of this account manager only; None: all.
     """
@@ -28,7 +28,9 @@ class Principal:
     account_manager: str | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Whether it holds a scope."""
+        """Whether it holds a scope; whoever sees one account manager's accounts only is no admin."""
+        if scope == "admin" and self.account_manager is not None:
+            return False
         return scope in self.scopes or "admin" in self.scopes
 
     def sees(self, account_manager: str | None) -> bool:

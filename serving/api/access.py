@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Request, Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
@@ -34,7 +34,7 @@ BEARER = HTTPBearer(
 )
 API_KEY = APIKeyHeader(name="X-API-Key", scheme_name="apiKey", description="An API key (crk_...)", auto_error=False)
 CHALLENGE = 'Bearer realm="churn-risk"'
-#: Signs of a request that came through another machine.
+#: What many proxies add, but not all: nginx adds nothing unless it is told to.
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 STATUSES: dict[type[AccessRefused], tuple[int, str]] = {
     Unauthenticated: (401, "unauthenticated"),
@@ -56,7 +56,7 @@ class Demand:
 
     scope: Scope
 
-    async def __call__(self, request: Request, tasks: BackgroundTasks, bearer: Bearer, key: Key) -> Principal:
+    async def __call__(self, request: Request, bearer: Bearer, key: Key) -> Principal:
         """Return who asks; raises RequestProblem, StoreUnavailable."""
         gate = runtime(request).access
         known: Principal | None = request.scope.setdefault("state", {}).get("principal")
@@ -64,9 +64,7 @@ class Demand:
             principal = await admitted(gate, request, self.scope, known)
         except AccessRefused as error:
             raise refused(error) from error
-        day = gate.due_note(principal)
-        if day is not None:
-            tasks.add_task(gate.note_use, principal, day)
+        gate.note_use(principal)
         return principal
 
 
@@ -112,10 +110,12 @@ def _credential(request: Request) -> str | None:
 
 
 def _is_local(request: Request, address: str) -> bool:
-    """Whether this machine asks for itself.
+    """Whether this machine asks, as far as a request can tell.
 
     Both ends must be loopback. So must the name in `Host` be, else a page of another name that was pointed here would
-    pass (DNS rebinding), and `Origin`, where a browser sends it; nor may a proxy have passed it on.
+    pass (DNS rebinding), and `Origin`, where a browser sends it. A proxy that shows itself does not pass: by a header,
+    or by HTTP/1.0, nginx's default and no browser's. One that shows nothing, such as socat, `ssh -R` or nginx with
+    HTTP/1.1, cannot be told from this machine: behind any proxy or tunnel, a key has to be made first.
     """
     server = request.scope.get("server")
     headers = request.headers
@@ -127,5 +127,6 @@ def _is_local(request: Request, address: str) -> bool:
         and is_loopback(host_of(headers.get("host", "")))
         and (origin is None or is_loopback(host_of(origin.partition("://")[2])))
         and headers.get("sec-fetch-site") != "cross-site"
+        and request.scope.get("http_version") != "1.0"
         and not any(name in headers for name in PASSED_ON)
     )

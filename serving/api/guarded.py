@@ -19,6 +19,7 @@ from serving.access.gate import Gate
 from serving.access.principal import Scope
 from serving.access.refusals import AccessRefused
 from serving.api.access import Demand, admitted, refused
+from serving.api.handlers import store_away
 from serving.api.problems import problem
 from serving.database.engine import StoreUnavailable
 
@@ -51,10 +52,10 @@ class Guarded:
     async def _asked(self, gate: Gate, request: Request, route: BaseRoute | None, wanted: Scope) -> ASGIApp:
         try:
             request.scope.setdefault("state", {})["principal"] = await admitted(gate, request, wanted)
-        except StoreUnavailable:
-            pass  # The route fails in the same way, where it is answered as all such failures are.
-        except AccessRefused as error:
+        except (StoreUnavailable, AccessRefused) as error:
             request.scope["route"] = route
+            if isinstance(error, StoreUnavailable):
+                return store_away(request, error)
             found = refused(error)
             return problem(request, found.status, found.code, found.title, found.errors, found.headers)
         return self._app

@@ -87,7 +87,12 @@ async def _http(request: Request, error: HTTPException) -> Response:
     return problem(request, error.status_code, code, str(error.detail), headers=error.headers)
 
 
-async def _store_away(request: Request, error: Exception) -> Response:
+async def _store_away(request: Request, error: StoreUnavailable) -> Response:
+    return store_away(request, error)
+
+
+def store_away(request: Request, error: StoreUnavailable) -> Response:
+    """Return the 503 of a database that does not answer."""
     log.error("no score store while answering %s %s", request.method, route_of(request.scope), exc_info=error)
     headers = {"Retry-After": str(STORE_AWAY_SECONDS)}
     return problem(request, 503, "store-away", "the score store does not answer; ask again", headers=headers)

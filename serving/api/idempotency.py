@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a request that is sent again with its key gets the answer of the first, and a header says so.
 
 A route takes part by `RepeatableRoute` as its router's class and `RepeatDependency` as its last dependency, after the
-one that tells who asks. What was refused or failed is not kept: its key may be used again, also by a corrected request.
-Without the header nothing is done.
+one that tells who asks, or `JobRepeatDependency` where the answer holds no data of accounts. What was refused or failed
+is not kept: its key may be used again, also by a corrected request. Without the header nothing is done.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -37,6 +37,10 @@ TEXT = (
 )
 log = logging.getLogger("churn_risk.api")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Named = Callable[[bytes], Collection[str]]
+Key = Annotated[
+    str | None, Header(alias=HEADER, description=TEXT, min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+]
 
 
 class Replayed(Exception):
@@ -54,14 +58,14 @@ class Replayed(Exception):
 class Repeatable:
     """The first request with a key, while it is worked on."""
 
-    def __init__(self, served: Runtime, claimed: Claimed, body: bytes) -> None:
-        self._served, self._claimed, self._body = served, claimed, body
+    def __init__(self, served: Runtime, claimed: Claimed) -> None:
+        self._served, self._claimed = served, claimed
         self._kept = False
 
     def keep_within(self, connection: Connection, response: Response) -> None:
-        """Keep an answer that names no account, in the transaction of what it tells of; raises RequestProblem."""
+        """Keep an answer in the transaction of what it tells of; raises RequestProblem."""
         try:
-            finish(connection, self._claimed, _answer(response), (), self._served.access.now())
+            finish(connection, self._claimed, _answer(response), self._served.access.now())
         except TakenOver as error:
             raise in_progress(1) from error
         self._kept = True
@@ -76,7 +80,7 @@ class Repeatable:
         engine, now = self._served.store.engine, self._served.access.now()
         try:
             with writing(engine) as connection:
-                finish(connection, self._claimed, _answer(response), _named(self._body), now)
+                finish(connection, self._claimed, _answer(response), now)
         except (StoreUnavailable, TakenOver) as error:
             log.warning("an answer could not be kept for repeated requests: %s", error)
 
@@ -116,23 +120,44 @@ class RepeatableRoute(APIRoute):
         return kept
 
 
-async def repeatable(
-    request: Request,
-    served: Annotated[Runtime, Depends(runtime)],
-    key: Annotated[
-        str | None, Header(alias=HEADER, description=TEXT, min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
-    ] = None,
-) -> Repeatable | None:
-    """Claim a request that came with a key; None without one. Raises Replayed, RequestProblem."""
-    if key is None:
-        return None
-    body = await request.body()
-    first = await run_in_threadpool(_begin, request, served, key, body)
-    request.scope["state"]["repeatable"] = first
-    return first
+def repeating(named: Named) -> Callable[..., Coroutine[Any, Any, Repeatable | None]]:
+    """Return the dependency that claims a request; `named` tells from its body whose data stand in the answer."""
+
+    async def repeatable(
+        request: Request, served: Annotated[Runtime, Depends(runtime)], key: Key = None
+    ) -> Repeatable | None:
+        """Claim a request that came with a key; None without one. Raises Replayed, RequestProblem."""
+        if key is None:
+            return None
+        body = await request.body()
+        first = await run_in_threadpool(_begin, request, served, key, body, named)
+        request.scope["state"]["repeatable"] = first
+        return first
+
+    return repeatable
 
 
-RepeatDependency = Annotated[Repeatable | None, Depends(repeatable)]
+def accounts_in(body: bytes) -> set[str]:
+    """Return the accounts that a request names, and so its answer; what else it is, is judged by who reads it."""
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return set()
+    if not isinstance(asked, dict):
+        return set()
+    accounts = asked.get("accounts")
+    inner = [item.get("account") for item in accounts if isinstance(item, dict)] if isinstance(accounts, list) else []
+    ids = [item.get("account_id") for item in (asked, *inner) if isinstance(item, dict)]
+    return {account_id for account_id in ids if isinstance(account_id, str)}
+
+
+def nobody(body: bytes) -> Collection[str]:
+    """Say that the answer holds no data of accounts."""
+    return ()
+
+
+RepeatDependency = Annotated[Repeatable | None, Depends(repeating(accounts_in))]
+JobRepeatDependency = Annotated[Repeatable | None, Depends(repeating(nobody))]
 
 
 def in_progress(seconds: int) -> RequestProblem:
@@ -142,7 +167,7 @@ def in_progress(seconds: int) -> RequestProblem:
     return RequestProblem("the request is still being worked on; ask again", faults, 409, "in-progress", headers)
 
 
-def _begin(request: Request, served: Runtime, key: str, body: bytes) -> Repeatable:
+def _begin(request: Request, served: Runtime, key: str, body: bytes, named: Named) -> Repeatable:
     principal: str = request.scope["state"]["principal_id"]
     operation = f"{request.method} {request.scope['route'].path}"
     fingerprint = hashlib.sha256(f"{request.method} {request.scope['path']}\n".encode("utf-8", "replace") + body)
@@ -151,7 +176,7 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes) -> Repeatab
     # A request that takes longer than it may is dead: it was answered 503, or its worker was killed.
     lease = timedelta(seconds=2 * served.settings.answer_seconds)
     try:
-        found = begin(served.store.engine, asked, now, lease)
+        found = begin(served.store.engine, asked, now, lease, named(body))
     except InProgress as error:
         raise in_progress(error.seconds) from error
     except KeyReused as error:
@@ -159,7 +184,7 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes) -> Repeatab
         raise RequestProblem(str(error), faults, 422, "key-reused") from error
     if isinstance(found, Answer):
         raise Replayed(found)
-    return Repeatable(served, found, body)
+    return Repeatable(served, found)
 
 
 def _first(request: Request) -> Repeatable | None:
@@ -170,10 +195,3 @@ def _first(request: Request) -> Repeatable | None:
 def _answer(response: Response) -> Answer:
     headers = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
     return Answer(response.status_code, headers, bytes(response.body))
-
-
-def _named(body: bytes) -> set[str]:
-    """Return the accounts that a request names, and so its answer."""
-    asked = json.loads(body)
-    named = {account["account"]["account_id"] for account in asked.get("accounts", ())}
-    return named | ({asked["account_id"]} if "account_id" in asked else set())

@@ -22,7 +22,7 @@ from serving.settings import ServiceSettings
 BOM = b"\xef\xbb\xbf"
 #: What may be given up without harm: nothing is stored by it, so that asking again asks the same.
 GIVEN_UP = frozenset({"GET", "HEAD", "OPTIONS"})
-STORES_NOTHING = ("/v1/predictions", "/what-if")
+STORES_NOTHING = "/v1/predictions"
 #: Where the greater body goes.
 JOBS = "/v1/jobs"
 #: Seconds after which to ask again when an answer took too long.
@@ -110,9 +110,10 @@ def _body_limit(scope: Scope, settings: ServiceSettings) -> BodyLimit:
 
 
 def _may_be_given_up(request: Request) -> bool:
-    if "idempotency-key" in request.headers:
-        return False  # its answer is kept
-    return request.method in GIVEN_UP or request.scope["path"].endswith(STORES_NOTHING)
+    if request.method in GIVEN_UP:
+        return True
+    # With a key its answer is kept.
+    return request.scope["path"] == STORES_NOTHING and "idempotency-key" not in request.headers
 
 
 async def _body(request: Request, limit: BodyLimit) -> bytes | None:

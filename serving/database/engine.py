@@ -6,9 +6,11 @@ writer's changes appear at once or not at all.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,8 @@ from serving.database.migrate import migrate
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
+#: Seconds between two tries to empty SQLite's log.
+MOMENT = 0.05
 
 
 class StoreUnavailable(ChurnRiskError):
@@ -34,7 +38,7 @@ def open_database(url: str) -> Engine:
     """
     engine = connect(url)
     try:
-        with _reported(engine):
+        with reported(engine):
             migrate(engine)
     except BaseException:
         engine.dispose()
@@ -57,7 +61,7 @@ def connect(url: str) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read in one transaction: every statement sees the same state. Raises StoreUnavailable."""
-    with _reported(engine), engine.begin() as connection:
+    with reported(engine), engine.begin() as connection:
         yield connection
 
 
@@ -70,31 +74,53 @@ def writing(engine: Engine) -> Iterator[Connection]:
     options: dict[str, Any] = {"begin": "BEGIN IMMEDIATE"}
     if engine.dialect.name != "sqlite":
         options["isolation_level"] = "READ COMMITTED"
-    with _reported(engine), engine.execution_options(**options).begin() as connection:
+    with reported(engine), engine.execution_options(**options).begin() as connection:
         yield connection
 
 
-def empty_log(engine: Engine) -> None:
-    """Empty SQLite's write-ahead log, in which what was deleted still stands; waits for readers, but not for ever."""
-    if engine.dialect.name == "sqlite":
-        with _reported(engine), closing(engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def empty_log(engine: Engine, seconds: float = BUSY_SECONDS) -> bool:
+    """Empty SQLite's write-ahead log, in which what was deleted still stands; return whether it is empty.
+
+    Waits for those who read, but not for ever. PostgreSQL's log is its administrator's. Raises StoreUnavailable.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    until = monotonic() + seconds
+    with reported(engine), closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={round(1000 * min(seconds, 1))}")
+        try:
+            # That it is in use is told as a row, not as an error.
+            while cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if monotonic() >= until:
+                    return False
+                sleep(MOMENT)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}")
+    return True
 
 
 @contextmanager
-def _reported(engine: Engine) -> Iterator[None]:
-    """Name the database, without its password, in what it cannot do."""
+def reported(engine: Engine) -> Iterator[None]:
+    """Raise StoreUnavailable for what a database cannot do, naming it without its password."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as error:
         cause = getattr(error, "orig", None) or error
         raise StoreUnavailable(f"the database {engine.url!r} cannot be used now: {cause}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the folder {folder} of the database cannot be made: {error.strerror}") from error
 
 
 def _sqlite(url: sa.URL) -> Engine:
     options: dict[str, Any] = {}
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(url.database).parent)
     else:  # It is gone with its connection, so all threads take turns with one.
         options = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}

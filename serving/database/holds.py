@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,25 +16,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from serving.database.engine import reported
+
 
 @contextmanager
 def holding(engine: Engine, name: str) -> Iterator[None]:
-    """Hold a name, which nobody else may have taken, for as long as the block runs."""
-    if engine.dialect.name == "postgresql":
-        with _advisory(engine, name):
-            yield
-        return
-    with engine.connect() as connection:
-        path = _path(connection, name)
-    if path is None:
+    """Hold a name, which nobody else may have taken, for as long as the block runs. Raises StoreUnavailable."""
+    taking = _advisory if engine.dialect.name == "postgresql" else _file
+    with ExitStack() as held:
+        with reported(engine):
+            held.enter_context(taking(engine, name))
         yield
-        return
-    held = _locked(path)
-    try:
-        yield
-    finally:
-        held.close()
-        path.unlink(missing_ok=True)
 
 
 def is_held(connection: Connection, name: str) -> bool:
@@ -62,6 +54,21 @@ def _advisory(engine: Engine, name: str) -> Iterator[None]:
         finally:
             with suppress(SQLAlchemyError):  # The server is gone, and the lock with it.
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
+
+
+@contextmanager
+def _file(engine: Engine, name: str) -> Iterator[None]:
+    with engine.connect() as connection:
+        path = _path(connection, name)
+    if path is None:
+        yield
+        return
+    held = _locked(path)
+    try:
+        yield
+    finally:
+        held.close()
+        path.unlink(missing_ok=True)
 
 
 def _number(name: str) -> int:

@@ -18,8 +18,9 @@ URL_LENGTH = 2048
 DEFAULT_PORTS = {"https": 443, "http": 80}
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
-#: Global by the registry, but not hosts in the internet: protocol assignments, and the relays of 6to4.
-SPECIAL = tuple(ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
+#: Global as far as Python knows, but not hosts in the internet: protocol assignments, the relays of 6to4, and the
+#: documentation block of RFC 9637.
+SPECIAL = tuple(ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
 
 
 class AddressRefused(ChurnRiskError):
@@ -43,10 +44,14 @@ def is_public(address: str) -> bool:
         carried = found.ipv4_mapped or (IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None)
         if carried is None:
             tunnelled = found.sixtofour is not None or found.teredo is not None
-            return found in GLOBAL_UNICAST and found.is_global and not tunnelled
+            return found in GLOBAL_UNICAST and found.is_global and not tunnelled and not _is_special(found)
         found = carried
-    refused = found.is_multicast or found.is_reserved or any(found in block for block in SPECIAL)
+    refused = found.is_multicast or found.is_reserved or _is_special(found)
     return found.is_global and not refused
+
+
+def _is_special(address: IPv4Address | IPv6Address) -> bool:
+    return any(address in block for block in SPECIAL)
 
 
 def resolve(host: str, port: int) -> list[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from features.errors import InputError
 from serving.events.endpoints import endpoint_of
+from serving.events.locks import lock_deliveries
 from serving.events.tables import DELIVERIES, ENDPOINTS, EVENTS, State
 
 EVENT_PREFIX = "evt_"
@@ -57,6 +58,7 @@ def redeliver(connection: Connection, wanted: str, now: datetime) -> int:
         which = (DELIVERIES.c.endpoint_id == wanted) & DELIVERIES.c.state.in_(GIVEN_UP)
         if endpoint_of(connection, wanted).disabled_at is not None:
             raise InputError(f"endpoint {wanted} is disabled: `churn-risk webhooks enable {wanted}` first")
+    lock_deliveries(connection, which)
     enabled = DELIVERIES.c.endpoint_id.in_(sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None)))
     anew = {"state": "pending", "attempts": 0, "next_attempt_at": now, "last_status": None, "last_error": None}
     return connection.execute(sa.update(DELIVERIES).where(which, enabled).values(anew)).rowcount

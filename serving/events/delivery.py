@@ -15,23 +15,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
+from traceback import format_tb
 
 from sqlalchemy.engine import Engine
 
 from features.errors import ChurnRiskError, InputError
 from serving import metrics
-from serving.database.engine import reading, writing
+from serving.database.engine import StoreUnavailable, reading, writing
 from serving.events.changes import PING
 from serving.events.endpoints import Endpoint, endpoint_of
 from serving.events.leases import Claimed, claim, release, settle, waiting_endpoints
 from serving.events.messages import Message, body_of
 from serving.events.retention import purge_events
 from serving.events.sending import Answer, Sender
+from serving.events.sentences import worded
 from serving.events.signatures import demand_secret_of, headers
 from serving.settings import ServiceSettings
 
 #: Seconds between two looks into the outbox.
 POLL = 5.0
+#: How long a service's worker sends to one endpoint before it looks again what is due to all.
+TURN = timedelta(seconds=30)
 #: Endpoints that are sent to at the same time.
 LANES = 8
 PURGE_EVERY = timedelta(hours=1)
@@ -105,31 +109,49 @@ class DeliveryWorker:
         StoreUnavailable
             When the database is gone; what was under way is sent again once its lease has run out.
         """
+        return self._round(None)[0]
+
+    def _round(self, turn: timedelta | None) -> tuple[Round, bool]:
+        """Deliver what is due, to each endpoint no longer than its turn; return also whether something was left."""
         self._purge()
         with reading(self._engine) as connection:
             waiting = waiting_endpoints(connection, self._now())
         counts: Counter[str] = Counter()
-        problems = []
+        problems, left = [], False
         with ThreadPoolExecutor(LANES, thread_name_prefix="webhooks") as lanes:
-            for done, problem in lanes.map(self._empty, waiting):
+            for done, problem, more in lanes.map(lambda endpoint_id: self._empty(endpoint_id, turn), waiting):
                 counts += done
                 problems += [problem] if problem else []
+                left |= more
         retried = counts["pending"]
-        return Round(counts["delivered"], retried, counts["failed"], counts["disabled"], tuple(problems))
+        return Round(counts["delivered"], retried, counts["failed"], counts["disabled"], tuple(problems)), left
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            left = False
             try:
-                self.run_once()
+                _, left = self._round(TURN)
             except ChurnRiskError as error:
                 log.warning("webhooks: %s", error)
             except Exception:
                 log.exception("webhooks: a round of deliveries failed")
-            self._stopping.wait(POLL)
+            if not left:
+                self._stopping.wait(POLL)
 
-    def _empty(self, endpoint_id: str) -> tuple[Counter[str], str | None]:
-        """Send all that is due to one endpoint, until there is nothing left or the receiver is in trouble."""
+    def _empty(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
+        """Send what is due to one endpoint, until there is nothing left, the receiver is in trouble or time is up.
+
+        Returns
+        -------
+        Counter, str or None, bool
+            What became of deliveries; why nothing can be sent; whether time was up.
+        """
         counts: Counter[str] = Counter()
+        begun = self._now()
+
+        def over() -> bool:
+            return turn is not None and abs(self._now() - begun) >= turn
+
         while not self._stopping.is_set():
             with writing(self._engine) as connection:
                 try:
@@ -137,19 +159,23 @@ class DeliveryWorker:
                     demand_secret_of(endpoint, self._settings)
                 except InputError as error:  # Removed meanwhile, or nothing to sign with: no delivery's fault.
                     log.warning("webhooks: nothing is sent to %s: %s", endpoint_id, error)
-                    return counts, str(error)
+                    return counts, str(error), False
                 claimed = claim(connection, endpoint_id, self._now())
-            if not claimed or not self._send_all(endpoint, claimed, counts):
+            if not claimed or not self._send_all(endpoint, claimed, counts, over):
                 break
-        return counts, None
+            if over():
+                return counts, None, True
+        return counts, None, False
 
-    def _send_all(self, endpoint: Endpoint, claimed: list[Claimed], counts: Counter[str]) -> bool:
+    def _send_all(
+        self, endpoint: Endpoint, claimed: list[Claimed], counts: Counter[str], over: Callable[[], bool]
+    ) -> bool:
         """Send one after the other; return whether the endpoint can take more."""
         for place, one in enumerate(claimed):
-            if self._stopping.is_set() or self._is_late(one):
+            if self._stopping.is_set() or self._is_late(one) or (place and over()):
                 self._give_back(claimed[place:])
                 return not self._stopping.is_set()
-            answer = post_event(self._sender, self._settings, endpoint, one.message, self._now())
+            answer = self._post(endpoint, one.message)
             with writing(self._engine) as connection:
                 state = settle(connection, one, answer, self._now(), self._chance())
             counts[state or "lost"] += 1
@@ -159,6 +185,25 @@ class DeliveryWorker:
                 self._give_back(claimed[place + 1 :])
                 return False
         return True
+
+    def _post(self, endpoint: Endpoint, message: Message) -> Answer:
+        """Send an event; one that cannot be made counts as an attempt and holds up no other account.
+
+        Raises
+        ------
+        StoreUnavailable
+            When its reasons cannot be read now.
+        """
+        try:
+            with reading(self._engine) as connection:
+                message = worded(connection, message, endpoint.lang)
+            return post_event(self._sender, self._settings, endpoint, message, self._now())
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            what, where = type(error).__name__, "".join(format_tb(error.__traceback__))  # Its text may name an account.
+            log.error("webhooks: %s to %s cannot be made: %s\n%s", message.event_id, endpoint.endpoint_id, what, where)
+            return Answer(None, f"it could not be made: {what}", unmade=True)
 
     def _is_late(self, one: Claimed) -> bool:
         """Whether the lease might run out while the receiver is waited for."""

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from features.errors import InputError
 from serving.events.changes import TYPES
+from serving.events.locks import lock_deliveries, lock_endpoint
 from serving.events.tables import DELIVERIES, ENDPOINTS
 from serving.reports.formats import Lang
 
@@ -130,27 +131,37 @@ def endpoint_of(connection: Connection, endpoint_id: str) -> Endpoint:
 def remove_endpoint(connection: Connection, endpoint_id: str) -> None:
     """Delete a subscription with all that was to be delivered to it; raises EndpointUnknown."""
     endpoint_of(connection, endpoint_id)
+    lock_endpoint(connection, endpoint_id)
+    lock_deliveries(connection, DELIVERIES.c.endpoint_id == endpoint_id)
     connection.execute(sa.delete(ENDPOINTS).where(ENDPOINTS.c.endpoint_id == endpoint_id))
 
 
 def enable_endpoint(connection: Connection, endpoint_id: str) -> Endpoint:
     """Let events go to a subscription again; what was not sent meanwhile stays so until it is redelivered."""
+    lock_endpoint(connection, endpoint_id)
     found = endpoint_of(connection, endpoint_id)
     return _change(connection, replace(found, disabled_at=None, disabled_because=None, paused_until=None))
 
 
 def rotate_endpoint(connection: Connection, endpoint_id: str, now: datetime) -> Endpoint:
     """Give a subscription a new signing secret; the one before signs on for `ROTATION`."""
+    lock_endpoint(connection, endpoint_id)
     found = endpoint_of(connection, endpoint_id)
     return _change(connection, replace(found, generation=found.generation + 1, previous_until=now + ROTATION))
 
 
 def disable_endpoint(connection: Connection, endpoint_id: str, now: datetime, because: str) -> None:
     """Send nothing more to a subscription, and take what is pending for it out of the queue."""
-    endpoint = ENDPOINTS.c.endpoint_id == endpoint_id
+    endpoint, pending = ENDPOINTS.c.endpoint_id == endpoint_id, pending_of(endpoint_id)
+    lock_endpoint(connection, endpoint_id)
+    lock_deliveries(connection, pending)
     connection.execute(sa.update(ENDPOINTS).where(endpoint).values(disabled_at=now, disabled_because=because))
-    pending = (DELIVERIES.c.endpoint_id == endpoint_id) & (DELIVERIES.c.state == "pending")
     connection.execute(sa.update(DELIVERIES).where(pending).values(state="disabled", claim=None, claimed_until=None))
+
+
+def pending_of(endpoint_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition on deliveries that they are an endpoint's and still to be made."""
+    return (DELIVERIES.c.endpoint_id == endpoint_id) & (DELIVERIES.c.state == "pending")
 
 
 def pause_endpoint(connection: Connection, endpoint_id: str, until: datetime) -> None:

@@ -18,13 +18,16 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from serving.events.endpoints import disable_endpoint, pause_endpoint
+from serving.events.endpoints import disable_endpoint, pause_endpoint, pending_of
+from serving.events.locks import lock_deliveries, lock_endpoint
 from serving.events.messages import Message
 from serving.events.schedule import HORIZON, LONGEST_PAUSE, asked_pause, next_attempt
 from serving.events.sending import LATER, Answer
 from serving.events.tables import DELIVERIES, ENDPOINTS, EVENTS, State
 
 LEASE = timedelta(minutes=5)
+#: How far the clocks of workers may lie apart.
+SLACK = timedelta(minutes=5)
 BATCH = 20
 GONE = 410
 
@@ -72,7 +75,7 @@ def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claim
 
 def release(connection: Connection, claimed: Sequence[Claimed]) -> None:
     """Give claimed deliveries back that were not tried."""
-    for one in claimed:
+    for one in sorted(claimed, key=lambda one: one.delivery_id):  # The order of `serving.events.locks`.
         connection.execute(sa.update(DELIVERIES).where(_held(one)).values(claim=None, claimed_until=None))
 
 
@@ -84,13 +87,14 @@ def settle(connection: Connection, one: Claimed, answer: Answer, now: datetime, 
     chance : float
         A random number from 0 to 1 (exclusive), for the jitter.
     """
+    pause = asked_pause(answer.retry_after, now) if answer.trouble else None
+    _lock(connection, one, answer.status == GONE, pause is not None)
     made = sa.select(DELIVERIES.c.attempts).where(_held(one))
     attempts = connection.execute(made).scalar_one_or_none()
     if attempts is None:
         return _late(connection, one, answer)
     if answer.status == GONE:
         disable_endpoint(connection, one.endpoint_id, now, "the receiver answered 410 Gone")
-    pause = asked_pause(answer.retry_after, now) if answer.trouble else None
     if pause:
         pause_endpoint(connection, one.endpoint_id, now + pause)
     state, again = _outcome(answer, attempts + 1, now, chance, pause)
@@ -99,6 +103,13 @@ def settle(connection: Connection, one: Claimed, answer: Answer, now: datetime, 
     own = DELIVERIES.c.delivery_id == one.delivery_id
     connection.execute(sa.update(DELIVERIES).where(own).values(values))
     return state
+
+
+def _lock(connection: Connection, one: Claimed, gone: bool, paused: bool) -> None:
+    """Lock what an answer changes, so that a claim that is found now is still held when it is written down."""
+    if gone or paused:
+        lock_endpoint(connection, one.endpoint_id)
+    lock_deliveries(connection, pending_of(one.endpoint_id) if gone else DELIVERIES.c.delivery_id == one.delivery_id)
 
 
 def _outcome(
@@ -146,8 +157,9 @@ def _passed(column: sa.ColumnElement[Any], now: datetime, reach: timedelta) -> s
     """Whether a time has come, or none is set.
 
     One further ahead than times are ever set (`reach`) comes from a clock that has been put back since: it has come.
+    Not so when it is ahead by no more than the clocks of two workers may differ.
     """
-    return column.is_(None) | (column <= now) | (column > now + reach)
+    return column.is_(None) | (column <= now) | (column > now + reach + SLACK)
 
 
 def _preceded() -> sa.ColumnElement[bool]:

@@ -4,7 +4,7 @@
      before: null | {as_of, model_version, band, threat, churn_probability, revenue_at_risk}, after: as before,
      reason_1..3}}
 
-The same event is the same bytes at every attempt.
+The same event is the same bytes at every attempt, as long as its score is kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Message:
     data : dict
         What it says, without reasons.
     sentences : dict
-        The reasons in words, at most three, by language.
+        The reasons in words, at most three, by language; see `serving.events.sentences`.
+    run_id : int or None
+        The scoring run that made it; None for a test.
     """
 
     event_id: str
@@ -41,6 +43,7 @@ class Message:
     occurred_at: datetime
     data: Mapping[str, Any]
     sentences: Mapping[str, list[str]]
+    run_id: int | None = None
 
 
 def body_of(message: Message, endpoint: Endpoint) -> bytes:

@@ -6,7 +6,7 @@ event, since nothing has changed; nor does one that is not the newest, or a reru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,13 +17,11 @@ from sqlalchemy.engine import Connection
 
 from serving.events.changes import EventType, Materiality, Standing, changes, weightiest
 from serving.events.endpoints import Endpoint, all_endpoints
+from serving.events.locks import keep_endpoints, lock_deliveries
 from serving.events.tables import DELIVERIES, EVENTS
-from serving.reports.formats import Lang
-from serving.scores import Score
 from serving.settings import ServiceSettings
-from serving.short_reasons import short_reasons
 from serving.store.runs import PublishedRun
-from serving.store.tables import SCORES, score_of
+from serving.store.tables import SCORES
 
 CHUNK = 500
 COMPARED = ("as_of", "model_version", "band", "threat", "churn_probability", "revenue_at_risk")
@@ -42,9 +40,9 @@ class Change:
     receivers: dict[EventType, list[Endpoint]]
 
     @property
-    def languages(self) -> set[Lang]:
-        """The languages in which its reasons will be read."""
-        return {endpoint.lang for endpoints in self.receivers.values() for endpoint in endpoints}
+    def heard_by(self) -> list[Endpoint]:
+        """Everybody who is to hear of it."""
+        return [endpoint for endpoints in self.receivers.values() for endpoint in endpoints]
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,18 @@ class Outbox:
     settings: ServiceSettings
 
     def publish(self, connection: Connection, run: PublishedRun) -> None:
-        """Write the events of a run that is being published, and one delivery an event and endpoint."""
+        """Write the events of a run that is being published, and one delivery an event and endpoint.
+
+        An endpoint that is disabled gets its deliveries too, for when it is enabled and they are redelivered.
+        """
         if run.follows is None or not run.newest:
             return
-        endpoints = [endpoint for endpoint in all_endpoints(connection) if endpoint.disabled_at is None]
+        keep_endpoints(connection)
+        endpoints = all_endpoints(connection)
         if not endpoints:
             return
         found = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        _bring_forward(connection, found, run.scored_at)
         for start in range(0, len(found), CHUNK):
             _write(connection, run, found[start : start + CHUNK])
 
@@ -122,33 +125,31 @@ def _write(connection: Connection, run: PublishedRun, found: Sequence[Change]) -
     events: list[Row] = []
     deliveries: list[Row] = []
     for change in found:
-        score, evidence = details[change.account_id]
-        told = {lang: short_reasons(score, evidence, lang) for lang in sorted(change.languages)}
-        said = {lang: [text for text in texts.values() if text] for lang, texts in told.items()}
+        currency, name = details[change.account_id]
         for kind, endpoints in change.receivers.items():
-            event = _event(run, change, kind, score, evidence) | {"sentences": said}
+            event = _event(run, change, kind, currency, name)
             events.append(event)
             deliveries += [_delivery(event, endpoint) for endpoint in endpoints]
-    _bring_forward(connection, deliveries, run.scored_at)
     connection.execute(sa.insert(EVENTS), events)
     connection.execute(sa.insert(DELIVERIES), deliveries)
 
 
-def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[str, tuple[Score, Row]]:
-    """Return some scores with their evidence, by account id: with reasons and evidence they are too much for all."""
+def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+    """Return the currency and the name of some accounts, by id: their evidence is too much for all at once."""
     mine = (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(ids)
-    rows = connection.execute(sa.select(SCORES).where(mine)).mappings()
-    return {row["account_id"]: (score_of(dict(row)), row["evidence"]) for row in rows}
+    rows = connection.execute(sa.select(SCORES.c.account_id, SCORES.c.currency, SCORES.c.evidence).where(mine))
+    return {row.account_id: (row.currency, (row.evidence.get("account") or {}).get("name")) for row in rows}
 
 
-def _event(run: PublishedRun, change: Change, kind: EventType, score: Score, evidence: Row) -> Row:
+def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | None, name: str | None) -> Row:
+    """Return one event; its reasons are put into words when it is sent."""
     data = {
         "account_id": change.account_id,
-        "account_name": (evidence.get("account") or {}).get("name"),
+        "account_name": name,
         "account_manager": change.account_manager,
         "as_of": run.as_of.isoformat(),
         "model_version": run.model_version,
-        "currency": score.currency,
+        "currency": currency,
         "changes": list(change.types),
         "before": change.before.as_dict() if change.before else None,
         "after": change.after.as_dict(),
@@ -160,6 +161,7 @@ def _event(run: PublishedRun, change: Change, kind: EventType, score: Score, evi
         "run_id": run.run_id,
         "occurred_at": run.scored_at,
         "data": data,
+        "sentences": {},
     }
 
 
@@ -168,18 +170,20 @@ def _delivery(event: Row, endpoint: Endpoint) -> Row:
         "event_id": event["event_id"],
         "endpoint_id": endpoint.endpoint_id,
         "account_id": event["account_id"],
-        "state": "pending",
+        "state": "pending" if endpoint.disabled_at is None else "disabled",
         "attempts": 0,
         "next_attempt_at": event["occurred_at"],
     }
 
 
-def _bring_forward(connection: Connection, deliveries: Iterable[Row], at: datetime) -> None:
+def _bring_forward(connection: Connection, found: Sequence[Change], at: datetime) -> None:
     """Try what is still pending of the same accounts anew, so that the news need not wait for a retry of the old."""
-    accounts: dict[str, list[str]] = {}
-    for row in deliveries:
-        accounts.setdefault(row["endpoint_id"], []).append(row["account_id"])
-    for endpoint_id, ids in accounts.items():
-        earlier = (DELIVERIES.c.endpoint_id == endpoint_id) & DELIVERIES.c.account_id.in_(ids)
-        pending = sa.update(DELIVERIES).where(earlier, DELIVERIES.c.state == "pending")
-        connection.execute(pending.values(attempts=0, next_attempt_at=at))
+    news = {(endpoint.endpoint_id, change.account_id) for change in found for endpoint in change.heard_by}
+    names = (DELIVERIES.c.delivery_id, DELIVERIES.c.endpoint_id, DELIVERIES.c.account_id)
+    pending = DELIVERIES.c.state == "pending"
+    rows = connection.execute(sa.select(*names).where(pending).order_by(DELIVERIES.c.delivery_id))
+    earlier = [row.delivery_id for row in rows if (row.endpoint_id, row.account_id) in news]
+    for start in range(0, len(earlier), CHUNK):
+        some = DELIVERIES.c.delivery_id.in_(earlier[start : start + CHUNK])
+        lock_deliveries(connection, some)
+        connection.execute(sa.update(DELIVERIES).where(some, pending).values(attempts=0, next_attempt_at=at))

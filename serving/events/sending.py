@@ -15,7 +15,6 @@ from time import monotonic
 from typing import Any
 
 import httpcore
-import httpx
 
 from serving.events.addresses import AddressRefused, Resolve, allowed_addresses, resolve
 
@@ -41,12 +40,15 @@ class Answer:
         The header of this name.
     text : str
         The beginning of the body.
+    unmade : bool
+        Whether nothing was sent, because what was to be sent could not be made.
     """
 
     status: int | None
     error: str | None = None
     retry_after: str | None = None
     text: str = ""
+    unmade: bool = False
 
     @property
     def taken(self) -> bool:
@@ -56,6 +58,8 @@ class Answer:
     @property
     def trouble(self) -> bool:
         """Whether the receiver can take nothing at present; else an answer is about this one delivery."""
+        if self.unmade:
+            return False
         return self.status is None or self.status >= 500 or self.status in LATER
 
 
@@ -78,7 +82,7 @@ class Sender:
     seconds: float
     private: bool
     resolver: Resolve = resolve
-    trusted: ssl.SSLContext = field(default_factory=httpx.create_ssl_context)
+    trusted: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a body and return the answer; raises nothing."""

@@ -39,7 +39,7 @@ EVENTS = sa.Table(
     sa.Column("run_id", sa.Integer, nullable=False),
     sa.Column("occurred_at", Instant, nullable=False),
     sa.Column("data", sa.JSON, nullable=False),
-    #: By language, at most three.
+    #: By language, at most three; empty: they are said when it is sent.
     sa.Column("sentences", sa.JSON, nullable=False),
     sa.Index("events_by_account", "account_id"),
     sa.Index("events_by_time", "occurred_at"),

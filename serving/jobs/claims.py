@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from serving.database.engine import reading, writing
+from serving.database.leases import SLACK
 from serving.jobs.tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 
 LEASE = timedelta(seconds=60)
@@ -71,7 +72,7 @@ def claim_chunk(engine: Engine, now: datetime, lease: timedelta = LEASE) -> Clai
     while True:
         with reading(engine) as connection:
             row = connection.execute(
-                sa.select(CHUNKS).where(_free(now)).order_by(CHUNKS.c.chunk_id).limit(1)
+                sa.select(CHUNKS).where(_free(now, lease)).order_by(CHUNKS.c.chunk_id).limit(1)
             ).one_or_none()
         if row is None:
             return None
@@ -106,9 +107,16 @@ def release_claim(engine: Engine, claim: Claim) -> bool:
     return _change(engine, claim, {"claim": None, "claimed_until": None, "attempts": claim.attempts - 1})
 
 
-def postpone_claim(engine: Engine, claim: Claim, until: datetime) -> bool:
-    """Give a claim back after a failure: nobody claims the chunk before an instant."""
-    return _change(engine, claim, {"claim": None, "claimed_until": until})
+def postpone_claim(engine: Engine, claim: Claim, until: datetime, counted: bool = True) -> bool:
+    """Give a claim back after a failure: nobody claims the chunk before an instant, at most `SLACK` ahead.
+
+    Parameters
+    ----------
+    counted : bool
+        Whether it was an attempt; False: it is as if it had not been made.
+    """
+    attempts = claim.attempts if counted else claim.attempts - 1
+    return _change(engine, claim, {"claim": None, "claimed_until": until, "attempts": attempts})
 
 
 def finish_claim(
@@ -149,7 +157,7 @@ def _claimed(engine: Engine, row: sa.Row[Any], now: datetime, lease: timedelta) 
     with writing(engine) as connection:
         as_of = connection.execute(sa.select(JOBS.c.as_of).where(job).with_for_update()).scalar_one_or_none()
         taken = {"claim": token, "claimed_until": now + lease, "attempts": CHUNKS.c.attempts + 1}
-        free = (CHUNKS.c.chunk_id == row.chunk_id) & (CHUNKS.c.job_id == row.job_id) & _free(now)
+        free = (CHUNKS.c.chunk_id == row.chunk_id) & (CHUNKS.c.job_id == row.job_id) & _free(now, lease)
         chunk = connection.execute(
             sa.update(CHUNKS).where(free).values(**taken).returning(CHUNKS.c.attempts)
         ).scalar_one_or_none()
@@ -204,5 +212,6 @@ def _mine(claim: Claim) -> sa.ColumnElement[bool]:
     return (CHUNKS.c.chunk_id == claim.chunk_id) & (CHUNKS.c.claim == claim.token)
 
 
-def _free(now: datetime) -> sa.ColumnElement[bool]:
-    return CHUNKS.c.claimed_until.is_(None) | (CHUNKS.c.claimed_until <= now)
+def _free(now: datetime, lease: timedelta) -> sa.ColumnElement[bool]:
+    until = CHUNKS.c.claimed_until
+    return until.is_(None) | (until <= now) | (until > now + lease + SLACK)

@@ -49,9 +49,12 @@ class Pace:
     lease : timedelta
         For how long a chunk is its own; renewed while its accounts are scored one by one.
     attempts : int
-        How often a chunk is claimed before its accounts are given up; the last time each is scored alone.
+        How often a chunk is claimed before its accounts are given up; the last time each is scored alone, and only
+        those that fail by themselves are given up.
     pause : timedelta
-        Before a chunk that failed is claimed again; doubled each time.
+        Before a chunk that failed is claimed again; four times as long each time.
+    longest_pause : timedelta
+        What the pauses grow to, less than `serving.database.leases.SLACK`.
     idle : timedelta
         Between two looks for work.
     patience : timedelta
@@ -62,7 +65,8 @@ class Pace:
 
     lease: timedelta = LEASE
     attempts: int = 5
-    pause: timedelta = timedelta(seconds=2)
+    pause: timedelta = timedelta(seconds=5)
+    longest_pause: timedelta = timedelta(minutes=4)
     idle: timedelta = timedelta(seconds=1)
     patience: timedelta = timedelta(seconds=2)
     expiry: timedelta = timedelta(minutes=10)
@@ -178,10 +182,15 @@ class JobRunner:
             raise
         except Exception:
             log.exception("scoring accounts %d to %d of job %s failed", claim.first, claim.last, claim.job_id)
-            wait = self._pace.pause * 2 ** (claim.attempts - 1)
-            postpone_claim(self._engine, claim, self._now() + wait)
+            self._postpone(claim)
         else:
             self._write(claim, done)
+
+    def _postpone(self, claim: Claim) -> None:
+        """Leave a chunk for a while; a last attempt that fails as a whole, by no account's fault, does not count."""
+        wait = min(self._pace.pause * 4 ** (claim.attempts - 1), self._pace.longest_pause)
+        last = claim.attempts == self._pace.attempts
+        postpone_claim(self._engine, claim, self._now() + wait, counted=not last)
 
     def _outcomes(self, claim: Claim) -> _Done:
         """Score a chunk; at the last attempt each account alone, and beyond it, as after so many crashes, none."""

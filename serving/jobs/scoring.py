@@ -21,6 +21,8 @@ from serving.api.problems import MOST_ERRORS, FieldError, RequestProblem, pointe
 from serving.jobs.claims import Outcome, Waiting
 from serving.scores import Score
 
+#: Raised by what is no account's own fault: the clock went back behind as_of, a file cannot be read, memory is short.
+OURS = (RequestProblem, OSError, MemoryError)
 FIELDS = tuple(field.name for field in fields(Score))
 log = logging.getLogger("churn_risk.jobs")
 
@@ -71,12 +73,19 @@ def score_one_by_one(
     ----------
     alive : callable
         Called before each account; what it raises ends the work.
+
+    Raises
+    ------
+    RequestProblem, OSError, MemoryError
+        What is no account's own fault: it passes, and then the accounts can be scored.
     """
     found, failed = [], False
     for account in waiting:
         alive()
         try:
             found += score_chunk([account], predictor, as_of)
+        except OURS:
+            raise
         except Exception:
             log.exception("account %d of a job cannot be scored", account.number)
             found.append(not_scored(account))

@@ -93,7 +93,7 @@ def _page(
     store: ScoreStore, band: str | None, manager: str | None, threat: bool | None, limit: int, cursor: str | None
 ) -> Page:
     try:
-        return store.page(band, manager, threat, limit, cursor)
+        return store.page(band, manager, threat, limit, cursor or None)
     except CursorInvalid as error:
         raise _refused(str(error), 422, "cursor-invalid") from error
     except PageGone as error:

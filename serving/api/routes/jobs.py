@@ -16,8 +16,8 @@ from serving.access.principal import Principal
 from serving.api.access import demand
 from serving.api.documented import BODY_ERRORS, Responses, errors
 from serving.api.handlers import says_json
-from serving.api.idempotency import RepeatableRoute, RepeatDependency
-from serving.api.job_cursor import cursor_of, page_at
+from serving.api.idempotency import JobRepeatDependency, RepeatableRoute
+from serving.api.job_cursor import CURSOR_LENGTH, cursor_of, page_at
 from serving.api.job_models import JobFacts, JobOut, JobsOut
 from serving.api.job_submission import read_submission, refuse_media_type
 from serving.api.problems import FieldError, RequestProblem
@@ -74,7 +74,7 @@ RESULTS: Responses = {200: {"description": "The file", "content": FILES}}
     summary="Score many accounts from raw history",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": BODY}}}},
 )
-async def make(request: Request, principal: Score, served: Served, repeat: RepeatDependency) -> Response:
+async def make(request: Request, principal: Score, served: Served, repeat: JobRepeatDependency) -> Response:
     """Make a job of up to 10,000 accounts (a setting). It is worked on at once, beside predictions; its results say of
     each account its score or its problem.
     """
@@ -102,7 +102,9 @@ def list_all(
     principal: Score,
     served: Served,
     limit: Annotated[int, Query(ge=1, le=100, description="Most jobs of a page")] = 20,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=CURSOR_LENGTH, description="`next_cursor` of the page before")
+    ] = None,
 ) -> JobsOut:
     """Return jobs, newest first; with the scope admin, everybody's."""
     found = list_jobs(served.store.engine, _of(principal), served.access.now(), limit + 1, page_at(cursor))
@@ -135,7 +137,12 @@ def results(
         raise RequestProblem(f"the job is {found.status}: results are there once it is finished", (), 409, "conflict")
     # Without a name: it is gone with its last reader, however that one ends.
     file = tempfile.TemporaryFile()  # noqa: SIM115
-    write_results(outcomes(served.store.engine, found.job_id), file, format)
+    try:
+        write_results(outcomes(served.store.engine, found.job_id), file, format)
+        _job(served, principal, job_id)  # If it went while it was read, the file ends too early.
+    except BaseException:
+        file.close()
+        raise
     headers = {
         "Content-Length": str(file.seek(0, os.SEEK_END)),
         "Content-Disposition": f'attachment; filename="{found.job_id}.{format}"',

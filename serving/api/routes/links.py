@@ -57,14 +57,15 @@ def create_link(
 ) -> LinkOut:
     """Return a link that shows one account's report in one language to whoever has it."""
     gate = served.access
-    if gate.signer is None:
+    signer = gate.signer
+    if signer is None:
         raise RequestProblem("links are signed: set CHURN_RISK_SECRET and start again", status=409, code="no-secret")
     stored = stored_for(served.store, principal, body.account_id)
     ends = [gate.now() + timedelta(seconds=body.expires_in_seconds), gate.expiry_of(principal)]
     expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
-    link = Link.by(principal, stored.score.account_id, body.lang, expires_at)
+    link = signer.link(principal, stored.score.account_id, body.lang, expires_at)
     base = served.settings.public_url or str(request.base_url)
-    url = f"{base.rstrip('/')}/v1/reports/{gate.signer.sign(link)}"
+    url = f"{base.rstrip('/')}/v1/reports/{signer.sign(link)}"
     return LinkOut(url=url, expires_at=expires_at, request_id=request_id(request))
 
 
@@ -93,9 +94,10 @@ def linked_report(
     link: Annotated[Link, Depends(followed)], served: Annotated[Runtime, Depends(runtime)]
 ) -> HTMLResponse:
     """Return the report of the account and in the language that the link was made for."""
+    signer = served.access.signer
     try:
         stored = served.store.latest(link.account_id)
-        shown = link.shows(stored.account_manager)
+        shown = signer is not None and signer.shows(link, stored.account_manager)
     except AccountUnknown:
         shown = False
     if not shown:

@@ -1,0 +1,29 @@
+"""The reasons of an event in words, said when it is sent, from the score that it tells of.
+
+Goes in: an event, a language. Comes out: the event with its reasons. Publishing a run need not wait for words this way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.events.messages import Message
+from serving.reports.formats import Lang
+from serving.short_reasons import short_reasons
+from serving.store.tables import SCORES, score_of
+
+
+def worded(connection: Connection, message: Message, lang: Lang) -> Message:
+    """Return an event with its reasons in a language; with none when its score is no longer kept.
+
+    One that carries its words already (earlier versions stored them) stays as it is.
+    """
+    if message.run_id is None or lang in message.sentences:
+        return message
+    own = (SCORES.c.run_id == message.run_id) & (SCORES.c.account_id == message.data["account_id"])
+    row = connection.execute(sa.select(SCORES).where(own)).mappings().first()
+    texts = short_reasons(score_of(dict(row)), row["evidence"], lang).values() if row else ()
+    return replace(message, sentences={lang: [text for text in texts if text]})
