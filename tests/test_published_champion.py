@@ -127,9 +127,9 @@ def test_on_a_full_disk_the_old_champion_stays(
     moves = registry.moves
     with monkeypatch.context() as patch:
         if step == "fsync":
-            patch.setattr("training.publishing.os.fsync", full)
-        else:  # MLflow copies by the same function
-            patch.setattr("training.publishing.shutil", SimpleNamespace(copyfile=full, rmtree=shutil.rmtree))
+            patch.setattr("training.durable.os.fsync", full)
+        else:  # not shutil itself: MLflow copies by the same function
+            patch.setattr("training.durable.shutil", SimpleNamespace(copyfile=full, rmtree=shutil.rmtree))
         done = churn_risk("promote", "2")
     assert done.code == 1 and "services go on with what they serve" in done.err and "No space left" in done.err
     assert "Traceback" not in done.err
