@@ -3,7 +3,7 @@
 A body of sixty megabytes is never turned into objects as a whole: it is decoded one account after the other, and of
 each its text is kept, compressed. It is looked at as Latin-1, a byte a character, for one emoji would make a text of it
 four times as large; what JSON is made of is ASCII, and whatever else stands in it comes out as the bytes that came in.
- What is wrong is reported as FastAPI reports it of a body that it reads itself.
+What is wrong is reported as FastAPI reports it of a body that it reads itself.
 """
 
 from __future__ import annotations
