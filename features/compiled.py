@@ -1,18 +1,20 @@
 """The matrix for requests: the same signals as in batch, compiled once, run on a few accounts at a time.
 
-The query of an in-memory DuckDB is prepared over sources that are Arrow tables of the contract's form; a request puts
-its own tables there, each record stamped with the as-of date, and takes them away again. One request runs at a time;
-the caller may merge several into one, which costs little more than one.
+Two queries of an in-memory DuckDB are prepared over sources that are Arrow tables: the stack of all aggregates, over
+tables of the contract's form, and the finished row, over what is gathered of the stack. A request puts its own tables
+there, each record stamped with the as-of date, and takes them away again. One request runs at a time; the caller may
+merge several into one, which costs little more than one.
 
-With so few rows a query costs what its operators cost to set up, and DuckDB would plan a prepared query anew each time
-it is run. So nothing is joined to the dates, accounts are told apart by a number of one byte (DuckDB then groups by
-index instead of by hash, a quarter of the cost), the parts are stacked instead of joined, and the optimiser is
-switched off: it takes four times as long as the query, and has nothing to gain.
+With so few rows a query costs what its operators cost to set up. So nothing is joined to the dates, accounts are told
+apart by a number of one byte (DuckDB then groups by index instead of by hash, a quarter of the cost), the parts are
+stacked instead of joined (see `features.stacking`), and the optimiser is switched off: it takes four times as long as
+the queries, and has nothing to gain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
 from threading import Lock
@@ -26,9 +28,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.as_of import AsOf, still_customers
-from features.assembly import by_stacking
-from features.matrix import Matrix, made_of, matrix_expression
+from features.matrix import Matrix, finished_row, made_of, parts
 from features.sources import connect
+from features.stacking import Layout, stacked
 from features.tables import TABLES, Table, Tables
 
 ARROW = {name: table.schema.to_pyarrow() for name, table in TABLES.items()}
@@ -36,6 +38,7 @@ ARROW = {name: table.schema.to_pyarrow() for name, table in TABLES.items()}
 STAMP = pa.schema([("as_of", pa.date32()), ("as_of_instant", pa.timestamp("us")), ("as_of_seconds", pa.int64())])
 #: Greatest number of accounts at a time: what one byte can tell apart.
 MOST_ACCOUNTS = 256
+GATHERED = "gathered"
 
 
 class Source:
@@ -86,9 +89,13 @@ class CompiledMatrix:
         self._raw = connection.con
         for setting in ("SET threads = 1", "PRAGMA disable_optimizer"):
             self._raw.execute(setting)
-        for name, source in self._sources.items():
+        queries = _queries(by_silence)
+        self._layout = queries.layout
+        self._gathered = Source(queries.layout.gathered_schema(pa.uint8()))
+        for name, source in {**self._sources, GATHERED: self._gathered}.items():
             self._raw.register(name, source)
-        self._raw.execute(f"PREPARE matrix AS {_query(by_silence)}")
+        self._raw.execute(f"PREPARE stack AS {queries.stack}")
+        self._raw.execute(f"PREPARE matrix AS {queries.row}")
 
     def compute(self, tables: Mapping[str, pa.Table], as_of: date, missing: Mapping[str, Sequence[str]]) -> Matrix:
         """Compute the rows of those accounts that are customers at `as_of`.
@@ -114,15 +121,21 @@ class CompiledMatrix:
             try:
                 for name, rows in tables.items():
                     self._sources[name].table = _numbered(rows, ARROW[name], names, as_of)
-                found = self._raw.execute("EXECUTE matrix").fetchnumpy()
+                self._gathered.table = self._layout.gathered(self._run("stack"))
+                found = self._run("matrix")
             finally:
-                for source in self._sources.values():
+                for source in (*self._sources.values(), self._gathered):
                     source.clear()
         order = np.argsort(found["account_id"])
         ids = names.take(pa.array(found["account_id"][order])).to_pylist()
         keys = pd.DataFrame({"account_id": pd.Series(ids, dtype="str"), "as_of": np.datetime64(as_of, "s")})
-        matrix = made_of(keys, lambda name: _nulls_told(found[name])[order], self._recorded_since)
+        matrix = made_of(keys, lambda name: found[name][order], self._recorded_since)
         return matrix.without_tables([missing.get(account, ()) for account in ids])
+
+    def _run(self, query: str) -> dict[str, np.ndarray]:
+        return {
+            name: _nulls_told(column) for name, column in self._raw.execute(f"EXECUTE {query}").fetchnumpy().items()
+        }
 
 
 def _nulls_told(column: np.ndarray) -> np.ndarray:
@@ -152,18 +165,29 @@ def _numbered(rows: pa.Table, schema: pa.Schema, names: pa.Array, as_of: date) -
     return pa.Table.from_arrays([*columns, *stamps], schema=_numbered_schema(schema))
 
 
+@dataclass(frozen=True)
+class Queries:
+    """The text of both queries, and how what the first gives becomes what the second takes."""
+
+    stack: str
+    layout: Layout
+    row: str
+
+
 @cache
-def _query(by_silence: bool) -> str:
-    """Return the query's text; to write it takes a second, which a change of the model need not cost again."""
+def _queries(by_silence: bool) -> Queries:
+    """Return the queries; to write them takes a second, which a change of the model need not cost again."""
     connection = connect()
     for name, schema in ARROW.items():
         connection.con.register(name, Source(_numbered_schema(schema)))
     tables = Tables({name: connection.table(name) for name in TABLES}, frozenset())
-    return str(ibis.to_sql(_request_matrix(tables, by_silence), dialect="duckdb"))
-
-
-def _request_matrix(tables: Tables, by_silence: bool) -> ir.Table:
     accounts = tables["accounts"]
     everyone = accounts.filter(accounts.customer_since < accounts.as_of).select("account_id")
     spine = still_customers(StampedAsOf(tables, everyone), by_silence)
-    return matrix_expression(StampedAsOf(tables, spine), by_stacking)
+    layout, stack = stacked(spine, parts(StampedAsOf(tables, spine)))
+    row = finished_row(ibis.table(layout.gathered_schema(pa.uint8()), name=GATHERED))
+    return Queries(_sql(stack), layout, _sql(row))
+
+
+def _sql(expression: ir.Table) -> str:
+    return str(ibis.to_sql(expression, dialect="duckdb"))

@@ -1,8 +1,9 @@
 """Accounts x as-of dates x signals: the one matrix that training, batch scoring, the endpoint and notebooks share.
 
-`matrix_expression` is the whole of it as one Ibis query. `compute` runs it and nulls what is not known: signals whose
-table is absent, and signals that look back further than the book is recorded. Both are masks on the finished matrix,
-so that one compiled query serves any mixture of absent tables, and training can remove tables from rows at will.
+`matrix_expression` is the whole of it as one Ibis query: the `parts`, one a relation, side by side, and of them the
+`finished_row`. `compute` runs it and nulls what is not known: signals whose table is absent, and signals that look back
+further than the book is recorded. Both are masks on the finished matrix, so that one compiled query serves any mixture
+of absent tables, and training can remove tables from rows at will.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import KEYS, AsOf
-from features.assembly import by_joins
 from features.signal import ROW, Relation, all_signals, table_relation
 from features.signals.contracts import running
 from features.tables import HISTORY, TABLES, Tables
@@ -153,31 +153,39 @@ def first_records(tables: Tables) -> dict[str, date]:
     return found
 
 
-def matrix_expression(view: AsOf, assembled: Callable[[ir.Table, Sequence[ir.Table]], ir.Table] = by_joins) -> ir.Table:
+def matrix_expression(view: AsOf) -> ir.Table:
     """Return the whole matrix as one query: account_id, as_of, every signal, every fact (prefixed `fact__`).
 
-    Parameters
-    ----------
-    assembled : callable
-        How the aggregates of the relations become one row an account: `by_joins` or `by_stacking`, the same figures.
+    The parts are put side by side, one join each by the spine's columns: what an engine does best with many rows.
     """
+
+    def joined(left: ir.Table, part: ir.Table) -> ir.Table:
+        own = [name for name in part.columns if name not in view.spine.columns]
+        return left.left_join(part, view.spine.columns).select(*left.columns, *own)
+
+    return finished_row(reduce(joined, parts(view), view.spine))
+
+
+def parts(view: AsOf) -> list[ir.Table]:
+    """Return one table a relation: the view's keys with every signal and fact over that relation, null or not."""
     by_relation: dict[str, tuple[Relation, dict[str, ir.Value]]] = {}
-    defaults: dict[str, float] = {}
     for item in all_signals():
         if item.over is not ROW:
             rows = item.over.build(view)
             by_relation.setdefault(item.over.name, (item.over, {}))[1][item.name] = item.expression(rows)
-            if item.when_none is not None:
-                defaults[item.name] = item.when_none
     for relation, name, expression in _facts(view):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
-        defaults[name] = 0.0
-    parts = [
-        rows.build(view).group_by(view.keys).aggregate(**expressions) for rows, expressions in by_relation.values()
-    ]
-    joined = assembled(view.spine, parts)
-    filled = joined.mutate(**{name: joined[name].fill_null(value) for name, value in defaults.items()})
-    records = [filled[name] for name in defaults if name.startswith(f"{FACT}records_")]
+    return [rows.build(view).group_by(view.keys).aggregate(**found) for rows, found in by_relation.values()]
+
+
+def finished_row(joined: ir.Table) -> ir.Table:
+    """Return a table of all parts with what stands where there was no record, and with what is made of the row."""
+    defaults = {item.name: item.when_none for item in all_signals() if item.over is not ROW}
+    defaults |= {name: 0.0 for name in joined.columns if name.startswith(FACT)}
+    filled = joined.mutate(
+        **{name: joined[name].fill_null(value) for name, value in defaults.items() if value is not None}
+    )
+    records = [filled[name] for name in joined.columns if name.startswith(f"{FACT}records_")]
     row = filled.mutate(**{f"{FACT}records_365d": reduce(lambda a, b: a + b, records)})
     return row.mutate(**{item.name: item.expression(row) for item in all_signals() if item.over is ROW})
 
