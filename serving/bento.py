@@ -13,6 +13,7 @@ from pathlib import Path
 import bentoml
 
 from features.console import say
+from features.errors import ChurnRiskError
 from serving.service import MODEL_TAG
 from training.bundle import FILES, load_bundle
 from training.publishing import bundle_in
@@ -44,4 +45,7 @@ def build() -> str:
 
 
 if __name__ == "__main__":
-    build()
+    try:
+        build()
+    except ChurnRiskError as error:
+        raise SystemExit(f"error: {error}") from None

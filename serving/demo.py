@@ -121,8 +121,8 @@ def _compare(address: str, book: Path, stored: pd.Series, as_of: date) -> None:
         f"band {found['band']}: the same as in batch"
     )
     for reason in top:
-        value = reason["value_text"] or reason["value"]
-        say(f"  {100 * reason['contribution']:+.1f} points  {reason['signal']} = {value}")
+        value = reason["value_text"] if reason["value"] is None else f"{reason['value']:,.6g}"
+        say(f"  {100 * reason['contribution']:+.1f} points  {reason['signal']} = {value or 'not known'}")
 
 
 def raw_history(book: Path, account_id: str) -> dict[str, Any]:
@@ -164,6 +164,7 @@ def _say_where(home: Path, book: Path, scores: Path, reports: list[Path]) -> dic
     say("\nEverything is here:")
     for name, path in places.items():
         say(f"  {name.replace('_', ' '):14} {path.absolute()}")
-    say(f"\nTo go on:  CHURN_RISK_HOME={home} .venv/bin/churn-risk serve")
+    say(f"\nTo go on, here as in `make serve` and `make bento`:  export CHURN_RISK_HOME={home.absolute()}")
+    say("           .venv/bin/churn-risk serve")
     say(f"           .venv/bin/mlflow ui --backend-store-uri sqlite:///{(home / 'mlflow.db').absolute()}")
     return {name: str(path.absolute()) for name, path in places.items()}

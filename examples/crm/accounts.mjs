@@ -10,6 +10,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 const PAGE = 200;
 const ATTEMPTS = 5;
 
+if (!process.env.CHURN_RISK_URL || !process.env.CHURN_RISK_KEY) {
+  console.error("CHURN_RISK_URL=http://127.0.0.1:3000 CHURN_RISK_KEY=crk_... node accounts.mjs");
+  process.exit(1);
+}
+
 // Ordered by revenue at risk. All pages are of one scoring run, so that no account is missed or comes twice.
 const accounts = [];
 let cursor = null;

@@ -64,4 +64,6 @@ def get(path: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if not {"CHURN_RISK_URL", "CHURN_RISK_KEY"} <= os.environ.keys():
+        sys.exit(__doc__)
     main()

@@ -6,6 +6,7 @@
 # A line an account, with tabs: account_id, name, threat or band, probability, revenue at risk, weightiest reason. The key
 # needs the scope `read`; one of an account manager lists theirs. Needs curl 7.76 or later, and jq.
 set -eu
+: "${CHURN_RISK_URL:?where the service is}" "${CHURN_RISK_KEY:?an API key}"
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,8 +3,8 @@
 //     CHURN_RISK_URL=http://127.0.0.1:3000 CHURN_RISK_KEY=crk_... node job.mjs history.json results.csv [KEY]
 //
 // KEY names the job, as `nightly-2026-01-01`: run again within 24 hours with the same KEY and file, it goes on with
-// the job that is there. The CSV has one row an account: `status` is done or failed, `problem` says why. The API key
-// needs the scope `score`. Node 20 or later, nothing to install.
+// the job that is there. The CSV has one row an account: `status` is done or failed, `problem` says why. It ends with 1
+// where none was scored. The API key needs the scope `score`. Node 20 or later, nothing to install.
 
 import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
@@ -12,6 +12,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const ATTEMPTS = 5;
 const LONGEST_PAUSE = 30;
+
+if (process.argv.length < 4 || !process.env.CHURN_RISK_URL || !process.env.CHURN_RISK_KEY) {
+  console.error("CHURN_RISK_URL=http://127.0.0.1:3000 CHURN_RISK_KEY=crk_... node job.mjs history.json results.csv [KEY]");
+  process.exit(1);
+}
 
 const [source, target, key = randomUUID()] = process.argv.slice(2);
 let job = JSON.parse(await call("POST", "/v1/jobs", await readFile(source), key));
@@ -21,7 +26,7 @@ for (let pause = 1; ["queued", "running"].includes(job.status); pause = Math.min
 }
 await writeFile(target, await call("GET", `/v1/jobs/${job.job_id}/results?format=csv`));
 console.log(`${job.job_id} ${job.status}: ${job.done} scored, ${job.failed} failed`);
-process.exitCode = job.status === "done" ? 0 : 1;
+process.exitCode = job.status === "done" && job.done > 0 ? 0 : 1;
 
 // Return the answer as bytes; ask again where that is worth it.
 async function call(method, path, body, key) {

@@ -3,8 +3,8 @@
     CHURN_RISK_URL=http://127.0.0.1:3000 CHURN_RISK_KEY=crk_... python3 job.py history.json results.csv [KEY]
 
 KEY names the job, as `nightly-2026-01-01`: run again within 24 hours with the same KEY and file, it goes on with the
-job that is there. The CSV has one row an account: `status` is done or failed, `problem` says why. The API key needs
-the scope `score`. Nothing to install.
+job that is there. The CSV has one row an account: `status` is done or failed, `problem` says why. It ends with 1 where
+none was scored. The API key needs the scope `score`. Nothing to install.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
         job = json.loads(call("GET", f"/v1/jobs/{job['job_id']}"))
     Path(target).write_bytes(call("GET", f"/v1/jobs/{job['job_id']}/results?format=csv"))
     print(f"{job['job_id']} {job['status']}: {job['done']} scored, {job['failed']} failed")
-    sys.exit(job["status"] != "done")
+    sys.exit(job["status"] != "done" or not job["done"])
 
 
 def call(method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
@@ -61,4 +61,6 @@ def call(method: str, path: str, body: bytes | None = None, key: str = "") -> by
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3 or not {"CHURN_RISK_URL", "CHURN_RISK_KEY"} <= os.environ.keys():
+        sys.exit(__doc__)
     main()

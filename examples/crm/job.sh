@@ -4,11 +4,12 @@
 #     CHURN_RISK_URL=http://127.0.0.1:3000 CHURN_RISK_KEY=crk_... sh job.sh history.json results.csv [KEY]
 #
 # KEY names the job, as `nightly-2026-01-01`: run again within 24 hours with the same KEY and file, it goes on with
-# the job that is there. The CSV has one row an account: `status` is done or failed, `problem` says why. The API key
-# needs the scope `score`. Needs curl 7.76 or later, and jq.
+# the job that is there. The CSV has one row an account: `status` is done or failed, `problem` says why. It ends with 1
+# where none was scored. The API key needs the scope `score`. Needs curl 7.76 or later, and jq.
 set -eu
+: "${CHURN_RISK_URL:?where the service is}" "${CHURN_RISK_KEY:?an API key}"
 
-source=$1 target=$2 key=${3:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
+source=${1:?a file, as history.json} target=${2:?a file for the results} key=${3:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -33,9 +34,9 @@ while [ "$(told '.status == "queued" or .status == "running"')" = true ]; do
   pause=$((pause < 30 ? pause + 1 : 30))
   call "/v1/jobs/$job"
 done
-summary=$(told '"\(.job_id) \(.status): \(.done) scored, \(.failed) failed"') status=$(told .status)
+summary=$(told '"\(.job_id) \(.status): \(.done) scored, \(.failed) failed"') some=$(told '.status == "done" and .done > 0')
 
 call "/v1/jobs/$job/results?format=csv"
 cp "$folder/answer" "$target"
 echo "$summary"
-[ "$status" = done ]
+[ "$some" = true ]

@@ -11,6 +11,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 const FIELDS = ["account_id", "churn_probability", "band", "revenue_at_risk", "reason_1", "reason_2", "reason_3"];
 const ATTEMPTS = 5;
 
+if (process.argv.length < 3 || !process.env.CHURN_RISK_URL || !process.env.CHURN_RISK_KEY) {
+  console.error("CHURN_RISK_URL=http://127.0.0.1:3000 CHURN_RISK_KEY=crk_... node predict.mjs history.json");
+  process.exit(1);
+}
+
 const { predictions } = await post("/v1/predictions", await readFile(process.argv[2]));
 for (const score of predictions) {
   for (const name of FIELDS) {

@@ -56,4 +56,6 @@ def post(path: str, body: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or not {"CHURN_RISK_URL", "CHURN_RISK_KEY"} <= os.environ.keys():
+        sys.exit(__doc__)
     main()

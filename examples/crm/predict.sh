@@ -5,6 +5,7 @@
 #
 # The key needs the scope `score`. Needs curl 7.76 or later, and jq.
 set -eu
+: "${CHURN_RISK_URL:?where the service is}" "${CHURN_RISK_KEY:?an API key}"
 
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
@@ -14,7 +15,7 @@ trap 'rm -f "$answer"' EXIT
 curl --silent --show-error --fail-with-body --max-time 60 --retry 4 --retry-connrefused --output "$answer" \
   --header "Content-Type: application/json" \
   --header "Idempotency-Key: $(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" \
-  --data-binary "@$1" --config - "$CHURN_RISK_URL/v1/predictions" <<END || { cat "$answer" >&2; exit 1; }
+  --data-binary "@${1:?a file, as history.json}" --config - "$CHURN_RISK_URL/v1/predictions" <<END || { cat "$answer" >&2; exit 1; }
 header = "Authorization: Bearer $CHURN_RISK_KEY"
 END
 
