@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from features.tables import Tables
     from serving.scoring import Scored
     from serving.settings import ServiceSettings
-    from training.settings import Environment
 
 TOP = 10
 
@@ -36,23 +35,26 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score and explain every customer with the champion; into the score store, or a file."""
+    from serving.clock import utc_now
     from serving.files import check_name, write_scores
     from serving.scoring import score_book
-    from training.settings import Environment
+    from serving.settings import ServiceSettings
     from training.tracking import fetch
 
+    if as_of > (today := utc_now().date()):
+        raise InputError(f"--as-of {as_of}: later than today, {today} (UTC); what is known by then is not known yet")
     if out is not None:
         check_name(out)
+    settings = ServiceSettings()
     tables = read_book(source)
-    environment = Environment()
-    bundle = fetch(environment)
+    bundle = fetch(settings)
     if "churns" in tables.missing and not bundle.rule.by_silence:
         say("warning: there is no churns table, so accounts that have left count as customers")
     with progress_bar(as_json) as step:
         step("scoring", 0, 2)
         scored = score_book(tables, as_of, bundle)
         step("writing", 1, 2)
-        where = _store(scored, tables, as_of, environment) if out is None else str(out)
+        where = _store(scored, tables, as_of, settings) if out is None else str(out)
         if out is not None:
             write_scores(scored, out)
     if as_json:
@@ -61,22 +63,21 @@ def score(
         _show(scored, as_of, where)
 
 
-def _store(scored: Scored, tables: Tables, as_of: date, environment: Environment) -> str:
+def _store(scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings) -> str:
     from features.as_of import customers
     from serving.events.outbox import Outbox
     from serving.evidence import collect_evidence
     from serving.model_facts import model_facts
-    from serving.settings import ServiceSettings
     from serving.store import ScoreStore
+    from training.database_address import shown
 
-    settings = ServiceSettings()
     kept = timedelta(hours=settings.replaced_hours)
-    store = ScoreStore(environment.scores_url, (Outbox(settings).publish,), kept)
+    store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
     spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
     evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
     store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
     store.close()
-    return store.url
+    return shown(store.url)
 
 
 def _summary(scored: Scored, as_of: date) -> dict[str, Any]:

@@ -26,6 +26,7 @@ STEPS: tuple[Step, ...] = get_args(Step)
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: The folder that BentoML names is one for all services of a user, and emptied whenever one of them starts.
 OWN_FOLDER = "CHURN_RISK_METRICS_FOLDER"
+MEMORY = "/dev/shm"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Seconds; a request may take from a millisecond to the longest time it is given.
 REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -154,8 +155,13 @@ def exposition(*others: Any) -> tuple[bytes, str]:
 
 
 def make_folder() -> None:
-    """Make a folder for the files of this service's workers, which inherit its name; it goes when this process ends."""
-    folder = os.environ[OWN_FOLDER] = tempfile.mkdtemp(prefix="churn-risk-metrics-")
+    """Make a folder for the files of this service's workers, which inherit its name; it goes when this process ends.
+
+    In memory where there is a place for that: the files are mapped, so that a full disk would end the workers by a
+    signal at their next count.
+    """
+    in_memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    folder = os.environ[OWN_FOLDER] = tempfile.mkdtemp(prefix="churn-risk-metrics-", dir=in_memory)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 

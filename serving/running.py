@@ -18,7 +18,7 @@ from serving import logs, metrics
 from serving.access.gate import Gate, has_credentials
 from serving.api.batching import Batcher
 from serving.api.runtime import Runtime
-from serving.database.engine import open_database
+from serving.database.engine import connect, open_database
 from serving.events.delivery import DeliveryWorker
 from serving.jobs.runner import JobRunner
 from serving.listening import asked_addresses, bound_addresses, demand_closed
@@ -59,11 +59,13 @@ class Running:
     """
 
     def __init__(self, settings: ServiceSettings, place: Path) -> None:
-        self._store = ScoreStore(settings.scores_url)
+        self._store = ScoreStore(settings.scores_url, keep_replaced=timedelta(hours=settings.replaced_hours))
         engine = self._store.engine
         demand_closed(bound_addresses(), has_credentials(engine, settings))
         model, batcher = open_model(place, settings.watch_seconds), Batcher(settings.waiting)
-        self.runtime = Runtime(model, self._store, settings, Gate(engine, settings), batcher)
+        # Connections of its own: what waits for the database with all others must not keep anybody from being let in.
+        self._keys = connect(settings.scores_url)
+        self.runtime = Runtime(model, self._store, settings, Gate(self._keys, settings), batcher)
         keep = timedelta(days=settings.job_keep_days)
         jobs = JobRunner(engine, lambda: model.predictor, keep, busy=lambda: batcher.waiting > 0)
         self._threads: tuple[Beside, ...] = (model, jobs, DeliveryWorker(engine, settings))
@@ -76,7 +78,7 @@ class Running:
     def stop(self) -> None:
         """Stop it all at once, so that it takes as long as the slowest, and leave the database, whatever fails."""
         with ExitStack() as last:
-            for leave in (metrics.forget_own, self._store.close, self.runtime.access.close):
+            for leave in (metrics.forget_own, self._store.close, self._keys.dispose, self.runtime.access.close):
                 last.callback(leave)
             self.runtime.batcher.close()
             with ThreadPoolExecutor(len(self._threads)) as together:

@@ -127,7 +127,10 @@ class ServedModel:
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._watch_seconds):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # whatever became of one look, the next may be sound
+                log.exception("looking for a change of the model failed")
 
 
 def open_model(place: Path, watch_seconds: float = WATCH_SECONDS) -> ServedModel:

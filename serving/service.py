@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bentoml
 
-from features.errors import NoModel
+from features.errors import ChurnRiskError, NoModel
 from serving.api.app import create_app
 from serving.api.front import Front
 from serving.running import Running, before_workers, in_worker
@@ -47,9 +47,12 @@ class ChurnRisk:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def before_workers() -> None:
-        """Run once, in BentoML's own process."""
+        """Run once, in BentoML's own process, which ends where this cannot be served."""
         settings = ServiceSettings()
-        before_workers(settings, settings.bundle or carried_bundle())
+        try:
+            before_workers(settings, settings.bundle or carried_bundle())
+        except ChurnRiskError as error:
+            raise SystemExit(f"error: {error}") from None
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:

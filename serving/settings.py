@@ -33,6 +33,9 @@ class ServiceSettings(Environment):
         all verify, so that a secret can be replaced without a break.
     body_bytes, job_body_bytes : int
         Greatest size of a request, and of one that makes a job.
+    bodies_bytes : int
+        Most bytes of bodies that a worker holds at a time, from their arrival until they are answered; beyond, the
+        caller gets 503 with Retry-After. A prediction's takes about fourteen times as much memory.
     body_seconds : float
         Longest time until a body of `body_bytes` is there; a job's greater body has as much more.
     json_depth : int
@@ -46,7 +49,8 @@ class ServiceSettings(Environment):
     job_accounts, job_keep_days : int
         Most accounts of a job; days that its results are kept for once it is finished.
     rate_limit : str
-        Requests that one key or token may make, as `limits` writes it: "600/minute". Each worker counts on its own.
+        Requests that one key or token may make, as `limits` writes it: "600/minute". One limit, above 0; each worker
+        counts on its own.
     oidc_issuer, oidc_audience : str or None
         Who issues bearer tokens, and for whom they must be meant; both or neither. The issuer's address is https, or
         on this machine.
@@ -81,6 +85,7 @@ class ServiceSettings(Environment):
     secret_file: Path | None = None
     body_bytes: Annotated[int, Field(gt=0)] = 10 * MEBIBYTE
     job_body_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
+    bodies_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
     json_depth: Annotated[int, Field(gt=2)] = 32
     answer_seconds: Annotated[float, Field(gt=0, le=LONGEST_ANSWER_SECONDS)] = 30.0
@@ -110,7 +115,9 @@ class ServiceSettings(Environment):
     @field_validator("rate_limit")
     @classmethod
     def _rate(cls, text: str) -> str:
-        limits.parse(text)
+        found = limits.parse_many(text)
+        if len(found) != 1 or found[0].amount < 1:
+            raise ValueError(f"rate_limit={text!r}: exactly one limit above 0 is expected, such as 600/minute")
         return text
 
     @field_validator("oidc_issuer", "public_url")
@@ -140,7 +147,7 @@ class ServiceSettings(Environment):
         Raises
         ------
         InputError
-            When the file cannot be read, or a secret is shorter than 32 characters.
+            When the file cannot be read or is not UTF-8, or a secret is shorter than 32 characters.
         """
         text = _text(self.secret, self.secret_file, "CHURN_RISK_SECRET_FILE")
         found = tuple(line.strip() for line in text.splitlines() if line.strip())
@@ -165,3 +172,5 @@ def _text(secret: SecretStr | None, file: Path | None, variable: str) -> str:
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{variable}: {file} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{variable}: {file} is not UTF-8 text; write the secret as text") from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ import typer
 
 from features.console import JsonOption, emit, say, table
 from features.errors import ChurnRiskError, InputError
+from serving.clock import utc_now
 from serving.events.changes import TYPES
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add(
 
     with _opened() as (engine, settings):
         checked = checked_url(url, settings.webhook_private)
-        made = new_endpoint(checked, event or TYPES, _now(), account_manager, style, lang, signature)
+        made = new_endpoint(checked, event or TYPES, utc_now(), account_manager, style, lang, signature)
         demand_secret_of(made, settings)
         with writing(engine) as connection:
             add_endpoint(connection, made)
@@ -100,7 +100,7 @@ def rotate(endpoint_id: IdArgument, as_json: JsonOption = False) -> None:
 
     with _opened() as (engine, settings):
         with writing(engine) as connection:
-            made = rotate_endpoint(connection, endpoint_id, _now())
+            made = rotate_endpoint(connection, endpoint_id, utc_now())
             if receiver_secret(made, settings) is None:
                 raise InputError(f"endpoint {endpoint_id}: its deliveries are not signed with a secret of churn-risk's")
         until = f"until {made.previous_until:%Y-%m-%d %H:%M} UTC the secret before signs too"
@@ -118,7 +118,9 @@ def test(endpoint_id: IdArgument, as_json: JsonOption = False) -> None:
     with _opened() as (engine, settings):
         with reading(engine) as connection:
             endpoint = endpoint_of(connection, endpoint_id)
-        answer = ping(Sender(settings.webhook_seconds, settings.webhook_private), settings, endpoint, event_id, _now())
+        answer = ping(
+            Sender(settings.webhook_seconds, settings.webhook_private), settings, endpoint, event_id, utc_now()
+        )
     result = {"endpoint_id": endpoint_id, "webhook_id": event_id, "status": answer.status, "error": answer.error}
     _done(result | {"answer": answer.text}, f"{answer.status or answer.error} {answer.text}".rstrip(), as_json)
     if not answer.taken:
@@ -146,7 +148,7 @@ def redeliver(
     """Send an event again, or all that was given up of an endpoint's; the service or `deliver` does it."""
     from serving.events.deliveries import redeliver as again
 
-    count = _change(lambda connection: again(connection, wanted, _now()))
+    count = _change(lambda connection: again(connection, wanted, utc_now()))
     _done({"id": wanted, "deliveries": count}, f"{count:,} deliveries are due again", as_json)
 
 
@@ -157,10 +159,6 @@ def add_to(app: typer.Typer) -> None:
         webhooks.command()(command)
     webhooks.command("list")(show)
     app.add_typer(webhooks, name="webhooks")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,6 +99,8 @@ class Issuer:
         self.private: dict[str, Any] = {}
         self.asked: list[str] = []
         self.down = False
+        #: Seconds between the first bytes of an answer.
+        self.pause = 0.0
         self.address = ""
         self.document: Json = {}
 
@@ -145,7 +148,11 @@ def issuing() -> Iterator[Issuer]:
             self.send_response(503 if issuer.down else 200 if found else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            pieces = [body[:1], body[1:2], body[2:3], body[3:4], body[4:]] if issuer.pause else [body]
+            with suppress(OSError):  # Who does not wait has gone.
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    sleep(issuer.pause)
 
         def log_message(self, format: str, *arguments: Any) -> None:
             pass

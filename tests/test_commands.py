@@ -9,12 +9,13 @@ import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 from outlooks import with_outlook
 from served import Done, changed_book, free_port, registered_home, run_command
 
@@ -406,6 +407,13 @@ def far_sighted(home: Path, bundle: Bundle, trained: Trained, book: Tables, monk
 
 
 @pytest.mark.usefixtures("far_sighted")
+def test_what_is_not_known_yet_is_not_scored(churn_risk: Command, home: Path, book_folder: Path) -> None:
+    """A date mistyped would be the newest run for years."""
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    done = churn_risk("score", book_folder, "--as-of", tomorrow)
+    assert done.code == 2 and "later than today" in done.err and not (home / "scores.db").exists()
+
+
 def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     churn_risk: Command, book_folder: Path, as_of: date, tmp_path: Path
 ) -> None:
@@ -448,6 +456,19 @@ def _reports(churn_risk: Command, folder: Path) -> None:
     refused = churn_risk("report", "A000001", "--out", folder / "report.pdf")
     assert refused.code == 2 and "written as .html" in refused.err
     assert sorted(path.name for path in folder.iterdir()) == ["de", "en"]
+
+
+@pytest.mark.usefixtures("home")
+def test_score_shows_no_password_of_the_database(
+    churn_risk: Command, book_folder: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = sa.make_url(postgres_url).set(password="geheim-1").update_query_dict({"password": "geheim-2"})
+    monkeypatch.setenv("CHURN_RISK_STORE_URL", address.render_as_string(hide_password=False))
+    told = churn_risk("score", book_folder, "--as-of", "1990-01-01")
+    done = churn_risk("score", book_folder, "--as-of", "1990-01-01", "--json")
+    assert told.code == done.code == 0
+    assert "geheim" not in told.out + told.err + done.out + done.err
+    assert ":***@" in done.result["out"] and f"written to {done.result['out']}" in told.err
 
 
 def test_score_into_a_file_leaves_the_store_alone(

@@ -132,6 +132,13 @@ def test_jitter_stays_within_its_bounds(attempts: int, chance: float) -> None:
     assert again - AT <= HORIZON
 
 
+@pytest.mark.parametrize(
+    "header", [f"Thu, 01 Jan 2026 00:05:00 +{'9' * 20}", "Thu, 01 Jan 0001 00:00:00 +2300", "01 Jan 99999 00:00:00 GMT"]
+)
+def test_a_date_that_is_none_asks_for_no_pause(header: str) -> None:
+    assert asked_pause(header, AT) in (None, timedelta())
+
+
 @given(st.text() | st.integers(0, 10**30).map(str) | st.datetimes().map(lambda at: f"{at:%a, %d %b %Y %H:%M:%S} GMT"))
 def test_any_retry_after_gives_a_pause_within_bounds(header: str) -> None:
     pause = asked_pause(header, AT)
@@ -284,6 +291,13 @@ def test_without_a_secret_nothing_is_sent_and_nothing_counts(engine: Engine, rec
         hubspot.endpoint_id: ("pending", 0),
         slack.endpoint_id: ("delivered", 1),
     }
+
+
+def test_what_was_never_tried_is_due_whatever_clock_put_it_there(
+    engine: Engine, receiver: Receiver, clock: Clock
+) -> None:
+    put_event(engine, subscribe(engine, receiver.url), at=AT + timedelta(hours=20))
+    assert worker_of(engine, clock).run_once() == Round(delivered=1)
 
 
 def test_the_clock_is_put_back(engine: Engine, receiver: Receiver, clock: Clock) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from threading import Event
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from webhooks import AT, Clock, Receiver, deliveries, own_settings, put_event, receiving, subscribe, worker_of
 
 from serving.database.engine import open_database, writing
+from serving.database.erasure import forget
+from serving.database.leases import SLACK
 from serving.events import delivery
-from serving.events.delivery import TURN, DeliveryWorker, Round
-from serving.events.leases import LEASE, SLACK, claim
+from serving.events.delivery import LANES, TURN, DeliveryWorker, Round
+from serving.events.endpoints import Endpoint, disable_endpoint, remove_endpoint
+from serving.events.leases import LEASE, Claimed, claim, settle
 from serving.events.tables import EVENTS
 
 
@@ -110,6 +114,59 @@ def test_an_event_that_cannot_be_made_holds_up_no_other_account(
         clock.move(hours=30)
         worker.run_once()
     assert deliveries(engine)[0]["state"] == "failed" and receiver.ids == others
+
+
+def test_an_endpoint_with_which_something_is_amiss_holds_up_no_other(
+    engine: Engine, receiver: Receiver, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More endpoints than lanes; the first fails where nobody expects it."""
+    secret = "Müller"
+    made = [subscribe(engine, f"{receiver.url}/{number}") for number in range(3 * LANES)]
+    for number, endpoint in enumerate(made):
+        put_event(engine, endpoint, f"A{number}")
+
+    def settled(connection: Connection, one: Claimed, *more: Any) -> Any:
+        if one.endpoint_id == made[0].endpoint_id:
+            raise OverflowError(secret)
+        return settle(connection, one, *more)
+
+    monkeypatch.setattr(delivery, "settle", settled)
+    with caplog.at_level(logging.ERROR):
+        found = worker_of(engine, clock).run_once()
+    assert found.delivered == len(made) - 1 and len(found.problems) == 1 and made[0].endpoint_id in found.problems[0]
+    (record,) = caplog.records
+    assert "OverflowError" in record.getMessage() and secret not in record.getMessage()
+
+
+def forgotten(engine: Engine, endpoint: Endpoint) -> None:
+    forget(engine, "A2")
+
+
+def removed(engine: Engine, endpoint: Endpoint) -> None:
+    with writing(engine) as connection:
+        remove_endpoint(connection, endpoint.endpoint_id)
+
+
+def disabled(engine: Engine, endpoint: Endpoint) -> None:
+    with writing(engine) as connection:
+        disable_endpoint(connection, endpoint.endpoint_id, AT, "nobody wants it")
+
+
+@pytest.mark.parametrize(("change", "sent"), [(forgotten, [0, 1, 3]), (removed, [0]), (disabled, [0])])
+def test_what_is_withdrawn_after_it_was_claimed_is_not_sent(
+    engine: Engine, receiver: Receiver, clock: Clock, change: Callable[[Engine, Endpoint], None], sent: list[int]
+) -> None:
+    endpoint = subscribe(engine, receiver.url)
+    ids = [put_event(engine, endpoint, f"A{number}") for number in range(4)]
+
+    def first(_: object) -> tuple[int, dict[str, str]]:
+        if len(receiver.received) == 1:
+            change(engine, endpoint)
+        return 200, {}
+
+    receiver.reply = first
+    worker_of(engine, clock).run_once()
+    assert receiver.ids == [ids[number] for number in sent]
 
 
 def test_a_lease_of_a_worker_whose_clock_is_ahead(engine: Engine, clock: Clock) -> None:

@@ -17,7 +17,6 @@ from webhooks import (
     deliveries,
     own_settings,
     publish,
-    put_event,
     receiving,
     store_with,
     subscribe,
@@ -102,12 +101,6 @@ def test_a_score_that_is_gone(store: ScoreStore, engine: Engine, receiver: Recei
         connection.execute(sa.delete(SCORES))
     assert worker_of(engine, clock).run_once() == Round(delivered=1)
     assert said(receiver) == [None] * 3
-
-
-def test_words_that_an_earlier_version_stored(engine: Engine, receiver: Receiver, clock: Clock) -> None:
-    put_event(engine, subscribe(engine, receiver.url))
-    assert worker_of(engine, clock).run_once() == Round(delivered=1)
-    assert said(receiver) == ["It is so", None, None]
 
 
 def test_what_an_endpoint_missed_while_it_was_disabled(

@@ -153,7 +153,7 @@ def test_events_of_a_run_that_is_being_published_are_forgotten_too(postgres_url:
 
 
 def event(run: PublishedRun) -> dict[str, Any]:
-    named = {"event_id": "evt_1", "type": "account.band_changed", "account_id": "A1", "data": {}, "sentences": {}}
+    named = {"event_id": "evt_1", "type": "account.band_changed", "account_id": "A1", "data": {}}
     return named | {"run_id": run.run_id, "occurred_at": AT}
 
 

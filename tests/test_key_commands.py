@@ -106,6 +106,14 @@ def test_bad_usage_is_exit_code_2(run: Command, store: KeyStore, words: tuple[st
     assert store.list() == ()
 
 
+def test_an_expired_key_is_not_rotated(run: Command, store: KeyStore) -> None:
+    made, _ = KeyStore(store._engine, lambda: datetime(2026, 1, 1, tzinfo=UTC)).create(
+        ["read"], expires_at=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    done = run("rotate", made.id)
+    assert done.code == 2 and "has expired" in done.err and done.out == ""
+
+
 def test_a_revoked_key_is_not_rotated(run: Command) -> None:
     made = run("create", "--scope", "read", "--json").result
     run("revoke", made["id"])

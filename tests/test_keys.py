@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from unittest.mock import patch
 
@@ -15,7 +15,7 @@ from gates import Clock
 from features.errors import InputError
 from serving.access import keys as keys_module
 from serving.access.key_ring import KeyRing
-from serving.access.keys import KEYS, ApiKey, KeyRevoked, KeyStore, KeyUnknown, matching
+from serving.access.keys import KEYS, ApiKey, KeyExpired, KeyRevoked, KeyStore, KeyUnknown, matching
 from serving.access.principal import SCOPES
 from serving.access.refusals import Unauthenticated
 from serving.database.engine import StoreUnavailable, open_database, writing
@@ -151,6 +151,18 @@ def test_revocation_is_for_good(store: KeyStore, clock: Clock) -> None:
     assert [key.id for key in store.list()] == [made.id] and opened(store, token).state(clock.now()) == "revoked"
 
 
+def test_an_expired_key_gets_no_new_secret(store: KeyStore, clock: Clock) -> None:
+    """It would be refused from the start."""
+    made, token = store.create(["read"], expires_at=clock.now() + timedelta(hours=1))
+    clock.pass_by(hours=1, microseconds=-1)
+    _, newer = store.rotate(made.id, timedelta())
+    clock.pass_by(microseconds=1)
+    before = store.get(made.id)
+    with pytest.raises(KeyExpired, match=f"{made.id} has expired.*create another key"):
+        store.rotate(made.id)
+    assert store.get(made.id) == before and found_by(store, token) is None and found_by(store, newer) == before
+
+
 def test_an_unknown_id_is_said_to_be_unknown(store: KeyStore) -> None:
     for act in (store.get, store.revoke, store.rotate):
         with pytest.raises(KeyUnknown, match="'nobody'"):
@@ -272,3 +284,46 @@ def test_a_note_that_fails_is_tried_again(
     assert today is not None
     ring.note_use(made.id, today)
     assert "busy" in caplog.text and ring.due_note(made) == today
+
+
+class Interrupted(date):
+    """A day that lets another thread go on whenever it is found the same, as the interpreter may between two steps."""
+
+    meanwhile = staticmethod(lambda: None)
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        if same is True:
+            self.meanwhile()
+        return same
+
+    __hash__ = date.__hash__
+
+
+class Moment(datetime):
+    """An instant of such a day."""
+
+    def date(self) -> Interrupted:
+        return Interrupted(self.year, self.month, self.day)
+
+
+def test_a_note_may_fail_while_others_are_looked_at(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`due_note` runs on the event loop, `note_use` in threads beside it."""
+
+    def busy(identifier: str, day: date) -> None:
+        raise StoreUnavailable("busy")
+
+    ring, made = KeyRing(store), [store.create(["read"])[0] for _ in range(3)]
+    monkeypatch.setattr(store, "now", lambda: Moment(2026, 3, 1))
+    monkeypatch.setattr(store, "note_use", busy)
+    for key in made[:2]:
+        assert ring.due_note(key) == date(2026, 3, 1)
+    left = [made[0].id]
+
+    def meanwhile() -> None:
+        while left:
+            ring.note_use(left.pop(), Moment(2026, 3, 1).date())
+
+    monkeypatch.setattr(Interrupted, "meanwhile", staticmethod(meanwhile))
+    assert [ring.due_note(key) for key in (made[2], made[1])] == [date(2026, 3, 1), None]
+    assert not left and ring.due_note(made[0]) == date(2026, 3, 1) and ring.due_note(made[1]) is None

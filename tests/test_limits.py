@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -40,7 +41,7 @@ def limited(**changes: Any) -> FastAPI:
         return {"size": len(body), "body": body.decode("utf-8", "replace")}
 
     for path in ("/echo", "/v1/jobs", "/v1/predictions"):
-        app.add_api_route(path, echo, methods=["POST", "PUT", "GET"])
+        app.add_api_route(path, echo, methods=["POST", "PUT", "GET"], openapi_extra={"requestBody": {}})
     return app
 
 
@@ -121,7 +122,65 @@ def test_a_caller_that_goes_away_is_not_answered() -> None:
     assert asyncio.run(scripted(limited(), receive, [(b"transfer-encoding", b"chunked")])) == []
 
 
+async def unread() -> Message:
+    raise AssertionError("the body was read")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/plain", 200), ("/unknown", 404)])
+def test_where_no_body_is_taken_none_is_read(path: str, status: int) -> None:
+    """However large it is said to be, or in whatever form: nobody can fill a worker with it."""
+    app = limited()
+    app.add_api_route("/plain", lambda: {}, methods=["POST"])
+    for headers in (
+        [(b"content-length", b"9" * 9)],
+        [(b"transfer-encoding", b"chunked"), (b"content-encoding", b"br")],
+    ):
+        answer = asyncio.run(scripted(app, unread, [*headers, (b"content-type", b"application/json")], path))
+        assert answer[0]["status"] == status
+
+
+def test_what_all_hold_at_a_time_is_limited() -> None:
+    """Counted from when it is announced, or as it comes, until it is answered; one alone may be larger."""
+    app = limited(body_bytes=1000, bodies_bytes=100)
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    def body_of(size: int, *events: asyncio.Event) -> Callable[[], Awaitable[Message]]:
+        async def receive() -> Message:
+            for event in events:
+                started.set()
+                await event.wait()
+            return {"type": "http.request", "body": b"x" * size, "more_body": False}
+
+        return receive
+
+    async def all_of() -> list[int]:
+        chunked = [(b"transfer-encoding", b"chunked")]
+        first = asyncio.create_task(scripted(app, body_of(80, ended), [(b"content-length", b"80")]))
+        await started.wait()
+        found = [
+            (await scripted(app, body_of(size), headers))[0]
+            for size, headers in ((20, [(b"content-length", b"20")]), (21, [(b"content-length", b"21")]),
+                                  (20, chunked), (21, chunked))
+        ]  # fmt: skip
+        assert [name for name, _ in found[1]["headers"] if name == b"retry-after"] == [b"retry-after"]
+        ended.set()
+        await first
+        found.append((await scripted(app, body_of(900), chunked))[0])
+        return [answer["status"] for answer in found]
+
+    assert asyncio.run(all_of()) == [200, 503, 200, 503, 200]
+
+
 # Encoding and depth
+
+
+def test_a_body_in_too_many_pieces_is_refused() -> None:
+    """A parser makes an object of each and collects garbage meanwhile: some megabytes hold a worker up for seconds."""
+    client = Client(limited(body_bytes=1_000_000))
+    rows = [{"invoice_id": "1", "invoiced_on": "2026-01-01", "amount": 1.0}] * 10_000
+    assert send(client, json.dumps(rows)).status_code == 200
+    assert "8 bytes" in assert_problem(send(client, "[" + "[]," * 20_000 + "1]"), 413)["detail"]
+    assert send(client, "[" + "[]," * 5_000 + "1]").status_code == 200
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "nonsense"])
@@ -254,6 +313,34 @@ def test_what_may_have_stored_something_is_waited_for(path: str, headers: dict[s
     event = hanging(app, path, "POST")
     threading.Timer(0.3, event.set).start()
     assert Client(app).ask("POST", path, headers=headers).json() == {"waited": True}
+
+
+def test_an_answer_that_is_ready_as_the_time_runs_out_is_given() -> None:
+    """The loop is busy with another request when the timer rings; the answer is there by then."""
+    app = limited(answer_seconds=0.2)
+
+    async def predicted() -> Json:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[None] = loop.create_future()
+
+        def busy() -> None:
+            time.sleep(0.3)
+            answer.set_result(None)
+
+        loop.call_later(0.1, busy)
+        await asyncio.wait_for(answer, 60)  # It swallows being cancelled where its future is done already.
+        return {"ready": True}
+
+    app.add_api_route("/ready", predicted)
+    answer = Client(app).get("/ready")
+    assert answer.status_code == 200 and answer.json() == {"ready": True}
+
+
+def test_what_is_long_by_itself_is_waited_for() -> None:
+    app = limited(answer_seconds=0.05)
+    event = hanging(app, "/v1/jobs/1/results", "GET")
+    threading.Timer(0.3, event.set).start()
+    assert Client(app).get("/v1/jobs/1/results").json() == {"waited": True}
 
 
 def test_an_answer_that_has_begun_is_not_cut() -> None:

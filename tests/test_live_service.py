@@ -152,7 +152,7 @@ def test_errors_are_problem_details(
     [
         (b"{", 400, ""),
         (b"\xff", 400, ""),
-        (b"[" * 100_000, 400, ""),
+        (b"[" * 9_000, 400, ""),
         (b'{"accounts": []}', 422, "/accounts"),
         (b'{"as_of": "2199-12-31", "accounts": [{"account": {"account_id": "a", "customer_since": "2020-01-01"}, '
          b'"invoices": []}]}', 422, "/as_of"),

@@ -18,6 +18,7 @@ from served import Client, Json, run_command
 from serving.api.app import create_app
 from serving.api.documented import EVERYWHERE, GUARDED
 from serving.api.downgrade import NotConvertible, to_30
+from serving.api.idempotency import HEADER, REPLAYED
 from serving.api.openapi import document as document_of
 from serving.api.swagger import swagger as swagger_of
 
@@ -198,8 +199,24 @@ def test_headers_are_there(document: Json) -> None:
         for status, response in responses(document, operation).items():
             headers = response["headers"]
             assert headers["X-Request-Id"]["required"], (name, status)
-            assert ("Retry-After" in headers) == (status in ("429", "503")), (name, status)
+            assert ("Retry-After" in headers) == (status in ("409", "429", "503")), (name, status)
+            assert status == "409" or headers.get("Retry-After", {"required": True})["required"], (name, status)
             assert ("WWW-Authenticate" in headers) == (status == "401"), (name, status)
+
+
+@pytest.mark.parametrize("kind", ["document", "swagger"])
+def test_answers_that_are_given_again_say_so(kind: str, request: pytest.FixtureRequest) -> None:
+    """Where an Idempotency-Key is taken, and only there; a first answer has no such header."""
+    found, taking = request.getfixturevalue(kind), set()
+    for name, operation in operations(found):
+        takes = any(parameter["name"] == HEADER for parameter in operation.get("parameters", ()))
+        taking |= {operation["operationId"]} if takes else set()
+        for status, response in responses(found, operation).items():
+            replayed = response["headers"].get(REPLAYED)
+            assert (replayed is not None) == (takes and status < "300"), (name, status)
+            assert replayed is None or not replayed.get("required", False), (name, status)
+        assert not takes or "Retry-After" in responses(found, operation)["409"]["headers"], name
+    assert taking == {"predict", "createJob", "createLink"}
 
 
 def test_everything_under_v1_is_guarded_but_signed_links(document: Json) -> None:

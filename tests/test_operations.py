@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def test_jobs_are_counted_by_status_and_webhooks_that_wait(engine: sa.Engine) ->
     statuses = ("queued", "running", "running", "done")
     endpoint = {"endpoint_id": "e", "url": "https://crm.example", "events": [], "format": "standard", "lang": "en",
                 "signature": "standard", "generation": 1, "created_at": NOW}  # fmt: skip
-    event = {"type": "t", "account_id": "A", "run_id": 1, "occurred_at": NOW, "data": {}, "sentences": {}}
+    event = {"type": "t", "account_id": "A", "run_id": 1, "occurred_at": NOW, "data": {}}
     delivery = {"endpoint_id": "e", "account_id": "A", "attempts": 0, "next_attempt_at": NOW}
     states = ("pending", "delivered", "pending", "failed")
     with writing(engine) as connection:
@@ -289,6 +290,19 @@ def test_counts_of_workers_add_up_and_only_the_living_serve(tmp_path: Path) -> N
     assert value('requests_total{method="GET",route="/livez",status="200"}') == 3
     assert value('step_seconds_count{step="matrix"}') == 3
     assert value('model_info{model_version="7"}') == 1 and value("waiting_predictions") == 2
+
+
+def test_counts_are_kept_where_no_full_disk_ends_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are mapped into memory: on a full disk a worker would get a signal at its next count."""
+    monkeypatch.setenv(metrics.OWN_FOLDER, "")
+    kept: list[Callable[[], None]] = []
+    monkeypatch.setattr(metrics.atexit, "register", lambda *asked, **more: kept.append(partial(*asked, **more)))
+    metrics.make_folder()
+    folder = Path(os.environ[metrics.OWN_FOLDER])
+    assert folder.is_dir() and (folder.parent == Path(metrics.MEMORY)) == os.access(metrics.MEMORY, os.W_OK)
+    (at_the_end,) = kept
+    at_the_end()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("record", [

@@ -66,7 +66,6 @@ def test_an_account_that_becomes_a_threat(store: ScoreStore, engine: Engine) -> 
     }  # fmt: skip
     assert event["type"] == "account.became_threat" and event["account_id"] == "A1"
     assert event["occurred_at"] == AT.replace(day=2)
-    assert event["sentences"] == {}  # put into words when it is sent
     (delivery,) = deliveries(engine)
     assert (delivery["endpoint_id"], delivery["state"], delivery["attempts"]) == (endpoint.endpoint_id, "pending", 0)
 
@@ -142,14 +141,18 @@ def test_a_move_is_measured_against_the_book(store: ScoreStore, engine: Engine) 
 
 
 def test_what_is_still_pending_of_an_account_is_tried_anew(store: ScoreStore, engine: Engine) -> None:
-    subscribe(engine, URL)
-    publish(store, SAFE)
-    publish(store, THREAT, day=1)
+    """That account's to that endpoint; nothing else is touched."""
+    for wanted in ({}, {"account_manager": "nobody's"}):
+        subscribe(engine, URL, **wanted)
+    other_safe, other_threat = (replace(score, account_id="A2") for score in (SAFE, THREAT))
+    publish(store, SAFE, other_safe)
+    publish(store, THREAT, other_threat, day=1)
     late = {"attempts": 7, "next_attempt_at": AT.replace(day=9)}
     with engine.begin() as connection:
         connection.execute(sa.update(DELIVERIES).values(late))
-    publish(store, SAFE, day=2)
-    assert [(row["attempts"], row["next_attempt_at"]) for row in deliveries(engine)] == [(0, AT.replace(day=3))] * 2
+    publish(store, SAFE, other_threat, day=2)
+    found = {(row["account_id"], row["attempts"], row["next_attempt_at"]) for row in deliveries(engine)}
+    assert found == {("A1", 0, AT.replace(day=3)), ("A2", 7, AT.replace(day=9))}
 
 
 class Broken(RuntimeError):

@@ -52,8 +52,8 @@ def test_the_good_request_is_good(client: Client) -> None:
         ("{'accounts': []}", "not JSON: Expecting property name enclosed in double quotes (at character 1)"),
         ("nonsense", "not JSON: Expecting value (at character 0)"),
         (b'{"accounts": "\xff\xfe"}', "not JSON: not UTF-8"),
-        ("[" * 100_000, "not JSON: nested more than 32 levels deep"),
-        ('{"accounts": ' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON: nested more than 32 levels deep"),
+        ("[" * 4_000, "not JSON: nested more than 32 levels deep"),
+        ('{"accounts": ' + "[" * 4_000 + "]" * 4_000 + "}", "not JSON: nested more than 32 levels deep"),
         ('{"accounts": ' + "9" * 5000 + "}", "not JSON: it cannot be parsed"),
     ],
     ids=["cut off", "single quotes", "text", "not UTF-8", "deep and open", "deep", "endless number"],
@@ -211,7 +211,7 @@ def test_one_bad_field(client: Client, body: Json, pointer: str) -> None:
             "/invoices/1/currency",
             "'USD' beside 'EUR'; one is expected",
         ),
-        ({"invoices": [INVOICE | {"account_id": "A2"}]}, "/invoices/0/account_id", "'A2' is not 'A1'"),
+        ({"invoices": [INVOICE | {"account_id": "A2"}]}, "/invoices/0/account_id", "not 'A1', whose history it is"),
     ],
 )
 def test_rows_that_contradict_each_other(client: Client, change: Json, pointer: str, detail: str) -> None:

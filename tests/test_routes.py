@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from documents import faults, operation_of, responses
+from fastapi import Request
 from served import Client, Json, assert_problem, client_of, histories, rows_of
 
 from features.signal import signal_names
 from features.tables import Tables
+from serving.api.problems import path_of
 from serving.commands import _store
 from serving.reasons import themes
 from serving.scores import Score
@@ -26,6 +29,8 @@ from training.settings import Environment
 ODD_IDS = (
     "a/b", "a b", "Ä-1", "quo'te", 'dou"ble', "a?b=c", "per%cent", "%2F", "..", "risk", "a/risk", "<i>", "#1", "+1",
 )  # fmt: skip
+#: RFC 3986, 3.3: segments of pchar.
+URI_PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 Batch = tuple[str, list[Score]]
 
 
@@ -138,6 +143,32 @@ def test_model(client: Client, bundle: Bundle) -> None:
 def test_unknown_account(client: Client, view: str) -> None:
     problem = assert_problem(client.get(f"/v1/accounts/nobody%20here/{view}"), 404, "/path/account_id")
     assert "'nobody here'" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "instance"),
+    [
+        (b"/v1/accounts/100%25/risk", "/v1/accounts/100%25/risk"),
+        (b"/v1/accounts/a%2Fb/risk", "/v1/accounts/a%2Fb/risk"),
+        (b"/v1/accounts/%C3%84%20%3Ci%3E/risk", "/v1/accounts/%C3%84%20%3Ci%3E/risk"),
+        (b"/v1/accounts/a@b:c;d,e/risk", "/v1/accounts/a@b:c;d,e/risk"),
+        (b"/v1/accounts/100%/risk", "/v1/accounts/100%25/risk"),
+        (b"/v1/accounts/%zz%4/risk", "/v1/accounts/%25zz%254/risk"),
+        (b'/v1/accounts/\xc3\x84 "<i>^|/risk', "/v1/accounts/%C3%84%20%22%3Ci%3E%5E%7C/risk"),
+        (None, "/v1/accounts/100%25%20%C3%84/b/risk"),
+    ],
+    ids=str,
+)
+def test_an_instance_is_a_valid_path(sent: bytes | None, instance: str) -> None:
+    """As it was sent, where that is a path; a server need not say how it was sent."""
+    scope = {"type": "http", "path": unquote((sent or b"/v1/accounts/100% \xc3\x84/b/risk").decode()), "raw_path": sent}
+    found = path_of(Request(scope))
+    assert found == instance and URI_PATH.fullmatch(found)
+
+
+def test_an_unknown_account_whose_id_is_odd(client: Client) -> None:
+    for account_id in ("100%25", "a%2Fb", "%25zz", "%C3%84"):
+        assert_problem(client.get(f"/v1/accounts/{account_id}/risk"), 404, "/path/account_id")
 
 
 @pytest.mark.parametrize(

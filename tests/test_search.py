@@ -455,8 +455,10 @@ def test_a_study_has_a_name_that_makes_a_file(slices: Dataset, environment: Envi
 
 def test_addresses_are_checked_and_shown_without_their_password(tmp_path: Path) -> None:
     assert Place("book", tmp_path, "postgresql://me:secret@host/db").shown == "postgresql://me:***@host/db"
-    with pytest.raises(InputError, match="CHURN_RISK_STUDY_URL is no address"):
-        Place("book", tmp_path, "nowhere")
+    assert Place("book", tmp_path, "postgresql://me@host/db?password=secret").shown == "postgresql://me@host/db"
+    for address in ("nowhere", "postgresql://me:secret"):
+        with pytest.raises(InputError, match=r"CHURN_RISK_STUDY_URL is no address of a database$"):
+            Place("book", tmp_path, address)
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/study.db", "nosuchdialect://host/db"])

@@ -128,6 +128,21 @@ def test_a_statement_that_the_server_ends_is_no_answer(postgres: Any, postgres_u
         assert store.latest("A1").score == SCORE
 
 
+def test_a_server_that_takes_no_writing(postgres: Any, postgres_url: str, bundle: Bundle) -> None:
+    """A standby after a failover: what is read is answered, what is to be written is a 503."""
+    with opened(postgres_url) as store:
+        put(store, SCORE)
+        name = sa.make_url(postgres_url).database
+        execute(postgres, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        store.engine.dispose()
+        client = client_of(bundle, store)
+        assert client.get("/v1/accounts/A1/risk").status_code == 200
+        job = {"accounts": [{"account": {"account_id": "A1", "customer_since": "2020-01-01"}, "invoices": []}]}
+        assert_problem(client.ask("POST", "/v1/jobs", json=job), 503)
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            put(store, SCORE)
+
+
 def test_a_database_that_was_never_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -150,6 +150,29 @@ def test_a_cursor_ends_with_its_run(database_url: str) -> None:
             store.page(limit=2, after=after)
 
 
+def test_history_is_not_paged_through(database_url: str) -> None:
+    """A cursor can be made up: whoever is given an account today must not page through whose it was years ago."""
+    clock = Clock()
+    with opened(database_url, now=clock) as store:
+        put(store, *scores(5))
+        after = store.page(limit=2).next
+        assert after is not None
+        clock.now = AT + 9 * ONE_DAY
+        put(store, *scores(5, as_of=DAY + 9 * ONE_DAY))
+        assert ids([store.page(limit=2, after=after)]) == ["A2", "A3"]
+        clock.now += ONE_DAY
+        put(store, *scores(5, as_of=DAY + 10 * ONE_DAY))
+        assert ids([store.page(limit=2, after=after)]) == ["A2", "A3"]
+        clock.now += timedelta(seconds=1)
+        with pytest.raises(PageGone, match="begin anew"):
+            store.page(limit=2, after=after)
+        put(store, *scores(5, as_of=DAY + ONE_DAY))
+        late = replace(Cursor.of(after), run_id=4)
+        with pytest.raises(PageGone, match="begin anew"):
+            store.page(limit=2, after=late.token())
+        assert len(store.latest("A1").history) == 4
+
+
 @pytest.mark.parametrize(
     "filters", [{}, {"band": "at_risk"}, {"account_manager": "Eva", "threat": True}, {"account_manager": "None"}]
 )

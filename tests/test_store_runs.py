@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,12 +15,12 @@ from sqlalchemy.engine import Connection, Engine
 from stored import AT, DAY, MODEL, SCORE, Clock, opened, put, runs_in, scores, scores_in
 
 from features.errors import AccountUnknown
-from serving.database.engine import open_database, reading
+from serving.database.engine import open_database, reading, writing
 from serving.database.holds import holding, is_held
 from serving.scores import Score
 from serving.store import PublishedRun, RunLost
 from serving.store.retention import Purged
-from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove
+from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove, sweep
 from serving.store.tables import record_of
 
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
@@ -142,6 +143,29 @@ def test_a_writer_whose_run_was_removed_is_told(database_url: str, engine: Engin
     for act in (lambda: run.add([]), lambda: run.publish(3, (), AT)):
         with pytest.raises(RunLost, match="scoring run 1 was removed"):
             act()
+    assert runs_in(database_url) == [] and scores_in(database_url) == []
+
+
+def test_a_run_of_which_some_is_gone_is_never_published(
+    database_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer lost its hold but lives: it publishes between two pieces of the removal."""
+    run = begun(engine, "lost", REMOVED_AT_ONCE + 10)
+    refused = []
+
+    @contextmanager
+    def pausing(database: Engine) -> Iterator[Connection]:
+        with writing(database) as connection:
+            yield connection
+        if not refused:
+            monkeypatch.undo()
+            assert 0 < len(scores_in(database_url)) <= 10
+            with pytest.raises(RunLost) as lost:
+                run.publish(REMOVED_AT_ONCE + 10, (), AT)
+            refused.append(lost.value)
+
+    monkeypatch.setattr("serving.store.runs.writing", pausing)
+    assert sweep(engine) == 1 and refused
     assert runs_in(database_url) == [] and scores_in(database_url) == []
 
 

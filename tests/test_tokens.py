@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -296,6 +297,33 @@ def test_known_keys_go_on_while_another_thread_fetches_them(issuer: Issuer) -> N
         clock.pass_by(minutes=1)
         with pytest.raises(IssuerAway, match="being fetched"):
             keys.key("rsa")
+
+
+@pytest.mark.parametrize("wrong", ["slow", "large"])
+def test_a_document_that_does_not_end_is_not_read_to_its_end(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    """Every piece of it comes in time."""
+    monkeypatch.setattr("serving.access.issuer.TIMEOUT_SECONDS", 0.4)
+    if wrong == "slow":
+        issuer.pause = 0.2
+    else:
+        monkeypatch.setattr("serving.access.issuer.LARGEST_BYTES", 10)
+    with pytest.raises(IssuerAway):
+        IssuerKeys(issuer.address).key("rsa")
+    assert "takes more than some seconds" in caplog.text
+
+
+def test_a_caller_does_not_wait_for_a_slow_issuer_for_ever(
+    app: Gated, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = Event()
+    monkeypatch.setattr("serving.access.issuer._document", lambda *_: go_on.wait(60) and {})
+    monkeypatch.setattr("serving.access.gate.PATIENCE_SECONDS", 0.05)
+    answer = ask(app, issuer.token())
+    assert_problem(answer, 503)
+    assert "too slow" in answer.json()["detail"] and int(answer.headers["retry-after"]) >= 0
+    go_on.set()
 
 
 def test_nobody_listens_at_the_issuers_address(tmp_path: Path, issuer: Issuer) -> None:

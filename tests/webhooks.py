@@ -151,7 +151,7 @@ def put_event(engine: Engine, endpoint: Endpoint, account_id: str = "A1", at: da
     """Put an event for an endpoint into the outbox and return its id."""
     event = {
         "event_id": f"evt_{uuid4().hex}", "type": TYPES[0], "account_id": account_id, "run_id": 1, "occurred_at": at,
-        "data": DATA | {"account_id": account_id}, "sentences": {"en": ["It is so"]},
+        "data": DATA | {"account_id": account_id},
     }  # fmt: skip
     delivery = {
         "event_id": event["event_id"], "endpoint_id": endpoint.endpoint_id, "account_id": account_id,

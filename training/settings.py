@@ -1,15 +1,18 @@
 """Settings of a training run and of the place where it is kept: explicit, frozen, written into every run.
 
 Nothing is read on import. `Environment()` reads the environment and, where it exists, the file `churn-risk.toml`.
+Secrets are no part of that file: it is copied, shown and kept under version control.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,8 +20,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from features.errors import InputError
+
 MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
+#: Settings that are addresses of databases.
+ADDRESSES = ("store_url", "study_url")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,12 @@ class Environment(BaseSettings):
     """Where things are kept, from `CHURN_RISK_*` variables or `churn-risk.toml` in the working directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CHURN_RISK_", env_nested_delimiter="__", toml_file="churn-risk.toml", frozen=True, extra="ignore"
+        env_prefix="CHURN_RISK_",
+        env_nested_delimiter="__",
+        toml_file="churn-risk.toml",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # of a fault between two settings pydantic would show all of them, secrets too
     )
 
     home: Path = Path(".churn-risk")
@@ -74,14 +86,40 @@ class Environment(BaseSettings):
         *args: PydanticBaseSettingsSource,
         **kwargs: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file."""
+        """Arguments first, then the environment, then the file; raises InputError for secrets in it."""
         init, environment = (*args, *kwargs.values())[:2]
-        return init, environment, TomlConfigSettingsSource(settings_cls)
+        file = TomlConfigSettingsSource(settings_cls)
+        found = "; ".join(_secrets_in(file.toml_data, settings_cls))
+        if found:
+            raise InputError(f"{file.toml_file_path} holds secrets, which come from the environment only: {found}")
+        return init, environment, file
 
     @property
     def scores_url(self) -> str:
         """SQLAlchemy address of the score store."""
         return self.store_url or f"sqlite:///{self.home.absolute() / 'scores.db'}"
+
+
+def _secrets_in(values: Mapping[str, Any], settings: type[BaseSettings]) -> Iterator[str]:
+    """Yield each setting of a file that is a secret or carries one, and the variable to set instead."""
+    for written, value in sorted(values.items()):
+        name = written.lower()  # as pydantic reads it
+        field, variable = settings.model_fields.get(name), f"{Environment.model_config['env_prefix']}{name.upper()}"
+        if field is not None and SecretStr in (field.annotation, *get_args(field.annotation)):
+            yield f"{written} (set {variable} or {variable}_FILE)"
+        elif name in ADDRESSES and value and isinstance(value, str) and _carries_password(written, value):
+            yield f"the password in {written} (set {variable})"
+
+
+def _carries_password(name: str, address: str) -> bool:
+    from sqlalchemy.exc import SQLAlchemyError  # Most files hold no address, and --help must answer at once.
+
+    from training.database_address import carries_password
+
+    try:
+        return carries_password(address)
+    except (SQLAlchemyError, ValueError) as error:
+        raise InputError(f"{Environment.model_config['toml_file']}: {name} is no address of a database") from error
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import InputError
 from training.bundle import fingerprint
+from training.database_address import shown
 from training.dataset import Dataset
 from training.locks import holding, is_held
 from training.search_space import Dimension
@@ -54,8 +54,8 @@ class Place:
             raise InputError(f"a study's name is letters, digits, '.', '_' and '-', at most 100: not {self.name!r}")
         try:
             _ = self.shown
-        except SQLAlchemyError as error:
-            raise InputError(f"CHURN_RISK_STUDY_URL is no address of a database: {error}") from error
+        except (SQLAlchemyError, ValueError) as error:  # Its text is not told: it may hold a part of the password.
+            raise InputError("CHURN_RISK_STUDY_URL is no address of a database") from error
 
     @property
     def journal(self) -> Path:
@@ -70,7 +70,7 @@ class Place:
     @property
     def shown(self) -> str:
         """Where the study is kept, without a password."""
-        return str(self.journal) if self.url is None else make_url(self.url).render_as_string(hide_password=True)
+        return str(self.journal) if self.url is None else shown(self.url)
 
     @contextmanager
     def signed_in(self) -> Iterator[str]:

@@ -21,7 +21,7 @@ from serving.access.keys import PREFIX, KeyStore, utc_now
 from serving.access.links import REFUSED, Link, LinkSigner
 from serving.access.principal import LOCAL, Principal
 from serving.access.rates import Rates
-from serving.access.refusals import Closed, LinkRefused, Unauthenticated
+from serving.access.refusals import Closed, IssuerAway, LinkRefused, Unauthenticated
 from serving.access.tokens import TokenRules, TokenVerifier
 from serving.database.engine import StoreUnavailable
 from serving.settings import ServiceSettings
@@ -151,11 +151,16 @@ class Gate:
         self._ring.demand_reachable()
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = self._database.submit(self._read)
+        reading = self._refreshing
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 # Shielded: a caller who leaves must not take the keys from the others.
-                failure = await asyncio.shield(asyncio.wrap_future(self._refreshing))
+                failure = await asyncio.shield(asyncio.wrap_future(reading))
         except TimeoutError as error:
+            if self._refreshing is reading and not reading.done():
+                # Left to itself: nobody may be there at the end of its connection, and that of the next is sound.
+                self._database.shutdown(wait=False)
+                self._database, self._refreshing = ThreadPoolExecutor(1, "keys"), None
             raise StoreUnavailable("the database is too slow to read the keys from") from error
         if failure is not None:
             raise StoreUnavailable(str(failure)) from failure
@@ -172,7 +177,10 @@ class Gate:
         if self._tokens is not None and not credential.startswith(PREFIX):
             work = asyncio.get_running_loop().run_in_executor(self._network, self._tokens.principal, credential)
             try:
-                return await work
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    return await work
+            except TimeoutError as error:
+                raise IssuerAway("the issuer of tokens is too slow", round(PATIENCE_SECONDS)) from error
             except Unauthenticated:
                 self._failed(address, TOKEN)
                 raise

@@ -6,6 +6,7 @@ two requests for public documents.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -25,6 +26,7 @@ ALGORITHMS = (
 )  # fmt: skip
 WELL_KNOWN = "/.well-known/openid-configuration"
 TIMEOUT_SECONDS = 5.0
+LARGEST_BYTES = 2**20
 #: Keys are fetched anew after ten minutes; where the issuer is away, those that are known go on for an hour.
 FRESH_SECONDS, STALE_SECONDS = 600.0, 3600.0
 #: A token with a key that is not known makes us ask again at most once a minute; so does an issuer that failed,
@@ -59,7 +61,7 @@ class IssuerKeys:
         found = self._younger(kid, FRESH_SECONDS)
         if found is not None:
             return found
-        if self._lock.acquire(blocking=not self._keys):
+        if self._lock.acquire(timeout=0 if self._keys else TIMEOUT_SECONDS):
             return self._known(kid)
         # Another thread is asking. Known keys go on; whoever brings another is sent away, lest all threads stand here.
         found = self._younger(kid, STALE_SECONDS)
@@ -116,9 +118,15 @@ def _keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
 
 
 def _document(client: httpx.Client, address: str) -> dict[str, Any]:
-    answer = client.get(address, headers={"Accept": "application/json"})
-    answer.raise_for_status()
-    found = answer.json()
-    if answer.is_redirect or not isinstance(found, dict):
+    """Read a document, as long as it is small and comes in time: httpx's time-out is that of each piece."""
+    until, read = monotonic() + TIMEOUT_SECONDS, b""
+    with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
+        answer.raise_for_status()
+        for piece in answer.iter_bytes():
+            read += piece
+            if len(read) > LARGEST_BYTES or monotonic() > until:
+                raise IssuerWrong(f"{address} is larger than {LARGEST_BYTES:,} bytes, or takes more than some seconds")
+    found = json.loads(read) if answer.is_success else None
+    if not isinstance(found, dict):
         raise IssuerWrong(f"{address} is no JSON object")
     return found

@@ -8,7 +8,6 @@ one second after a failure nobody asks it again.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,8 +44,8 @@ class KeyRing:
         self._store, self._tick = store, tick
         self._snapshot: Snapshot | None = None
         self._failure: tuple[StoreUnavailable, float] | None = None
-        self._reading = threading.Lock()
-        self._noted: set[tuple[str, date]] = set()
+        # By key, on which day its use was noted last. Never walked through: other threads change it meanwhile.
+        self._noted: dict[str, date] = {}
 
     def due(self) -> bool:
         """Whether the keys are to be read again before they are looked at."""
@@ -54,17 +53,18 @@ class KeyRing:
         return found is None or self._tick() - found.read_at >= SECONDS
 
     def refresh(self) -> None:
-        """Read the keys if they are due, one thread at a time; raises StoreUnavailable."""
-        with self._reading:
-            if not self.due():
-                return
-            self.demand_reachable()
-            began = self._tick()
-            try:
-                self._snapshot = Snapshot({key.id: key for key in self._store.list()}, began)
-            except StoreUnavailable as error:
-                self._failure = error, self._tick()
-                raise
+        """Read the keys if they are due; raises StoreUnavailable. What a later read has overtaken counts no more."""
+        if not self.due():
+            return
+        self.demand_reachable()
+        began = self._tick()
+        try:
+            keys = {key.id: key for key in self._store.list()}
+        except StoreUnavailable as error:
+            self._failure = error, self._tick()
+            raise
+        if self._snapshot is None or self._snapshot.read_at <= began:
+            self._snapshot = Snapshot(keys, began)
 
     def demand_reachable(self) -> None:
         """Raise StoreUnavailable if reading the keys failed within the last second."""
@@ -99,9 +99,9 @@ class KeyRing:
     def due_note(self, key: ApiKey) -> date | None:
         """Return today once a day and key: the first who is told writes it down, by `note_use`."""
         today = self.now().date()
-        if key.last_used_on == today or (key.id, today) in self._noted:
+        if key.last_used_on == today or self._noted.get(key.id) == today:
             return None
-        self._noted = {(key.id, today)} | {one for one in self._noted if one[1] == today}
+        self._noted[key.id] = today
         return today
 
     def note_use(self, identifier: str, day: date) -> None:
@@ -109,5 +109,6 @@ class KeyRing:
         try:
             self._store.note_use(identifier, day)
         except StoreUnavailable as error:
-            self._noted.discard((identifier, day))
+            if self._noted.get(identifier) == day:
+                self._noted.pop(identifier, None)
             log.warning("that key %s was used could not be written down: %s", identifier, error)

@@ -11,7 +11,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from features.errors import InputError
 from serving.access.principal import SCOPES, Principal, Scope
+from serving.clock import utc_now as utc_now
 from serving.database.engine import reading, writing
 from serving.database.metadata import Instant, metadata
 
@@ -57,6 +58,10 @@ class KeyUnknown(InputError):
 
 class KeyRevoked(InputError):
     """A revoked key cannot be given a new secret."""
+
+
+class KeyExpired(InputError):
+    """A key that has expired cannot be given a new secret: it would be refused from the start."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,6 @@ class ApiKey:
         values = {name: getattr(self, name) for name in names}
         plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
         return plain | {"scopes": [scope for scope in SCOPES if scope in self.scopes], "state": self.state(at)}
-
-
-def utc_now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)
 
 
 def digest_of(secret: str) -> str:
@@ -188,13 +188,16 @@ class KeyStore:
 
         Raises
         ------
-        KeyUnknown, KeyRevoked
+        KeyUnknown, KeyRevoked, KeyExpired
         """
         now, secret = self.now(), secrets.token_urlsafe(32)
         mine = SECRETS.c.key_id == identifier
         with writing(self._engine) as connection:
-            if _demand(connection, identifier)["revoked_at"] is not None:
+            found = _demand(connection, identifier)
+            if found["revoked_at"] is not None:
                 raise KeyRevoked(f"key {identifier} is revoked: create another one")
+            if found["expires_at"] is not None and found["expires_at"] <= now:
+                raise KeyExpired(f"key {identifier} has expired, and a new secret with it: create another key")
             connection.execute(sa.delete(SECRETS).where(mine, SECRETS.c.valid_until <= now))
             later = sa.or_(SECRETS.c.valid_until.is_(None), SECRETS.c.valid_until > now + overlap)
             connection.execute(sa.update(SECRETS).where(mine, later).values(valid_until=now + overlap))

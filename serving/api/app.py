@@ -20,9 +20,7 @@ def create_app() -> FastAPI:
     app = FastAPI(title="churn-risk", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     handlers.install(app)
     # The last is the outermost: an answer has its id even where the limits or a failure give it.
-    app.add_middleware(Limits)
-    app.add_middleware(Guarded, routes=app.router.routes)
-    for middleware in (handlers.Unexpected, Identified, Observed):
+    for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed):
         app.add_middleware(middleware)
     for routes in (predictions, jobs, accounts, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)

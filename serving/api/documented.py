@@ -1,7 +1,7 @@
 """What the document says of errors: one entry a status, put together by the routes that can answer so.
 
-A route names the statuses of its own. Those that any route can answer with (`EVERYWHERE`), and those of a route that
-demands a scope (`GUARDED`), are added when the document is made.
+A route names the statuses of its own. Those that any route can answer with (`EVERYWHERE`), those of a route that takes
+a body (`WITH_BODY`) and of one that demands a scope (`GUARDED`) are added when the document is made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEXTS = {
     408: "The body did not arrive in time",
     409: "The state of what is asked for does not allow this, or the same request is still being worked on",
     410: "It was there and is gone for good",
-    413: "The body is larger than the service takes",
+    413: "The body is larger than the service takes, or in more pieces",
     415: "The body is of another media type than application/json, or compressed",
     422: "Fields are not as they should be, each named",
     429: "The key has asked too often; Retry-After says when to come back",
@@ -45,8 +45,9 @@ CODES = {
     500: "internal",
     503: "not-ready",
 }
-#: What any route can answer: the limits apply before a route is looked for.
-EVERYWHERE = (400, 408, 413, 415, 500, 503)
+#: What any route can answer, and what one that takes a body can: the limits apply before the route sees it.
+EVERYWHERE = (500, 503)
+WITH_BODY = (400, 408, 413, 415)
 #: What a route that demands a scope can answer.
 GUARDED = (401, 403, 429)
 

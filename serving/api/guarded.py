@@ -6,12 +6,12 @@ wrong with it. The route's own `demand` takes up what is found here, and asks it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
@@ -20,6 +20,7 @@ from serving.access.principal import Scope
 from serving.access.refusals import AccessRefused
 from serving.api.access import Demand, admitted, refused
 from serving.api.handlers import store_away
+from serving.api.matching import matching
 from serving.api.problems import problem
 from serving.database.engine import StoreUnavailable
 
@@ -31,20 +32,18 @@ class Guarded:
     ----------
     app : ASGIApp
         What answers those who do.
-    routes : sequence of BaseRoute
-        All routes, in the order in which they are tried.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._routes = [(route, demanded(route)) for route in routes]
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         answer = self._app
         if scope["type"] == "http":
             served = getattr(scope["app"].state, "runtime", None)
-            route, wanted = self._match(scope)
+            route = matching(scope)
+            wanted = demanded(route)
             if served is not None and wanted is not None:
                 answer = await self._asked(served.access, Request(scope), route, wanted)
         await answer(scope, receive, send)
@@ -60,11 +59,8 @@ class Guarded:
             return problem(request, found.status, found.code, found.title, found.errors, found.headers)
         return self._app
 
-    def _match(self, scope: Connection) -> tuple[BaseRoute | None, Scope | None]:
-        return next(((route, wanted) for route, wanted in self._routes if _is(route, scope)), (None, None))
 
-
-def demanded(route: BaseRoute) -> Scope | None:
+def demanded(route: BaseRoute | None) -> Scope | None:
     """Return the scope that a route demands; None where it demands none."""
     calls = _calls(route.dependant) if isinstance(route, APIRoute) else ()
     return next((call.scope for call in calls if isinstance(call, Demand)), None)
@@ -74,7 +70,3 @@ def _calls(dependant: Dependant) -> Iterator[object]:
     for one in dependant.dependencies:
         yield one.call
         yield from _calls(one)
-
-
-def _is(route: BaseRoute, scope: Connection) -> bool:
-    return route.matches(scope)[0] is Match.FULL

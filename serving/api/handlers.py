@@ -76,7 +76,8 @@ async def _refused(request: Request, error: RequestProblem) -> Response:
 
 
 async def _unknown(request: Request, error: AccountUnknown) -> Response:
-    errors = [FieldError(pointer="/path/account_id", detail=str(error))]
+    place = ("path", "account_id") if "account_id" in request.path_params else ("body", "account_id")
+    errors = [FieldError(pointer=pointer(place), detail=str(error))]
     return problem(request, 404, "account-unknown", str(error), errors)
 
 

@@ -27,6 +27,8 @@ from serving.idempotency import Answer, Asked, Claimed, InProgress, KeyReused, T
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+#: Seconds after which to ask again while the first request is worked on; its claim lasts longer, for it may have died.
+SOON_SECONDS = 2
 #: Headers that are part of the answer; others are of the one request.
 KEPT_HEADERS = ("content-type", "location", "cache-control")
 POINTER = f"/header/{HEADER}"
@@ -178,7 +180,7 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes, named: Name
     try:
         found = begin(served.store.engine, asked, now, lease, named(body))
     except InProgress as error:
-        raise in_progress(error.seconds) from error
+        raise in_progress(min(error.seconds, SOON_SECONDS)) from error
     except KeyReused as error:
         faults = [FieldError(pointer=POINTER, detail="was sent before with another request")]
         raise RequestProblem(str(error), faults, 422, "key-reused") from error

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
-from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import logs, metrics
+from serving.api.matching import matching
 
 #: Asked every few seconds by whoever watches the service: logged only when the answer is an error, or on request.
 PROBES = frozenset({"/livez", "/healthz", "/readyz", "/metrics"})
@@ -78,15 +78,9 @@ def _tell(scope: Scope, state: dict[str, Any], status: int, written: int, second
 
 def route_of(scope: Scope) -> str:
     """Return the template of the route that answers, which names no account as the path does."""
-    route = scope.get("route") or _matching(scope)
+    route = scope.get("route") or matching(scope)
     template = getattr(route, "path_format", UNROUTED)
     return "unmatched" if template == UNROUTED else str(template)
-
-
-def _matching(scope: Scope) -> BaseRoute | None:
-    """Return the route that would have answered, had the request not been refused before."""
-    routes = scope["app"].router.routes if "app" in scope else ()
-    return next((route for route in routes if route.matches(scope)[0] is Match.FULL), None)
 
 
 def _announced(scope: Scope) -> int | None:

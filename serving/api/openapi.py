@@ -14,9 +14,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving.api.documented import CODES, EVERYWHERE, GUARDED, TEXTS
+from serving.api.documented import CODES, EVERYWHERE, GUARDED, TEXTS, WITH_BODY
 from serving.api.downgrade import Schema, to_30
 from serving.api.examples import example_of
+from serving.api.idempotency import HEADER, REPLAYED
 from serving.api.problems import MEDIA_TYPE, PLAIN_TYPE, ProblemDetail
 
 VERSION = "3.0.3"
@@ -97,6 +98,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
 def _beside(operation: dict[str, Any]) -> Iterator[int]:
     """Yield the errors that an operation need not name itself."""
     yield from EVERYWHERE
+    yield from WITH_BODY if "requestBody" in operation else ()
     yield from GUARDED if operation.get("security") else ()
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         yield 404  # an id that holds a slash or is empty is the path of another route, or of none
@@ -112,7 +114,11 @@ def _success(response: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
         content["schema"] = to_30(content["schema"])
     if response.get("description") in (None, "Successful Response"):
         response["description"] = operation["summary"]
-    return {**response, "headers": _headers(200) | response.get("headers", {})}
+    headers = _headers(200)
+    if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
+        said = f"true where this is the answer of the first request with the {HEADER}, given again"
+        headers[REPLAYED] = _header(said, {"type": "string", "enum": ["true"]}, required=False)
+    return {**response, "headers": headers | response.get("headers", {})}
 
 
 def _name(status: int) -> str:
@@ -142,16 +148,21 @@ def _error(status: int, schemas: dict[str, Schema]) -> dict[str, Any]:
 
 
 def _headers(status: int) -> dict[str, Any]:
-    found = {"X-Request-Id": _header("Id of the request, as in the body", {"type": "string"})}
-    if status in (429, 503):
-        found["Retry-After"] = _header("Seconds until it is worth asking again", {"type": "integer", "minimum": 0})
+    found = {
+        "X-Request-Id": _header("Id of the request, as in the body but for one that is given again", {"type": "string"})
+    }
+    if status in (409, 429, 503):
+        said = "Seconds until it is worth asking again"
+        if status == 409:
+            said += f", where the first request with the {HEADER} is still being worked on"
+        found["Retry-After"] = _header(said, {"type": "integer", "minimum": 0}, required=status != 409)
     if status == 401:
         found["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
     return found
 
 
-def _header(description: str, schema: Schema) -> dict[str, Any]:
-    return {"description": description, "required": True, "schema": schema}
+def _header(description: str, schema: Schema, required: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": required, "schema": schema}
 
 
 def _used(nodes: Any, schemas: dict[str, Schema]) -> set[str]:

@@ -143,7 +143,7 @@ def contradictions(histories: Sequence[Any]) -> Iterator[FieldError]:
                 place = (number, name, index)
                 if row.account_id not in (None, owner):
                     yield FieldError(
-                        pointer=_pointer(*place, "account_id"), detail=f"{row.account_id!r} is not {owner!r}"
+                        pointer=_pointer(*place, "account_id"), detail=f"not {owner!r}, whose history it is"
                     )
                 key = tuple(owner if part == "account_id" else getattr(row, part) for part in table.key)
                 seen[name][key] += 1

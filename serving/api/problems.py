@@ -7,6 +7,7 @@ client whose `Accept` names application/json and not the problem type gets the s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,9 @@ from serving.api.identity import request_id
 MEDIA_TYPE, PLAIN_TYPE = "application/problem+json", "application/json"
 #: More fields at fault are counted, not listed.
 MOST_ERRORS = 100
+#: What may stand in a path beside letters, digits and `-._~` (RFC 3986), and the signs of what is quoted already.
+IN_PATHS = "/:@!$&'()*+,;=%"
+NOT_QUOTED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class FieldError(BaseModel):
@@ -37,7 +41,7 @@ class ProblemDetail(BaseModel):
     title: str = Field(description="The status in words")
     status: int = Field(description="The HTTP status again")
     detail: str = Field(description="What went wrong this time, for people")
-    instance: str = Field(description="The path that was asked for")
+    instance: str = Field(description="The path that was asked for, percent-encoded")
     request_id: str = Field(description="Id of this request in the service's logs")
     errors: list[FieldError] = Field(description=f"Fields at fault, the first {MOST_ERRORS}; may be empty")
 
@@ -89,7 +93,7 @@ def problem(
         type=f"urn:churn-risk:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        detail=_with_first(detail, errors) if status == HTTPStatus.UNPROCESSABLE_ENTITY else detail,
         instance=path_of(request),
         request_id=request_id(request),
         errors=list(errors[:MOST_ERRORS]),
@@ -100,9 +104,22 @@ def problem(
     return Response(content, status, headers, media_type=_media_type(request))
 
 
+def _with_first(detail: str, errors: Sequence[FieldError]) -> str:
+    """Say of the first field what is wrong with it: whoever shows one sentence shows the detail."""
+    if not errors or errors[0].detail in detail:
+        return detail
+    return f"{detail}: {errors[0].pointer or 'the body'}: {errors[0].detail}"
+
+
 def path_of(request: Request) -> str:
-    """Return the path asked for, quoted; unlike `request.url` it is not put together from the Host header."""
-    return quote(request.scope["path"].encode("utf-8", "replace"), safe="/%")
+    """Return the path asked for, percent-encoded; unlike `request.url` it is not put together from the Host header.
+
+    As it was sent, where the server says so: decoded, a slash inside an account's id is like any other.
+    """
+    sent: bytes | None = request.scope.get("raw_path")
+    if sent is None:
+        return quote(request.scope["path"].encode("utf-8", "replace"), safe="/")
+    return NOT_QUOTED.sub("%25", quote(sent, safe=IN_PATHS))
 
 
 def pointer(location: Sequence[Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
@@ -28,6 +29,8 @@ class Runtime:
     settings: ServiceSettings
     access: Gate
     batcher: Batcher
+    #: Files of results that are made at a time: each takes seconds, and others need the threads.
+    files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
     def predictor(self) -> Predictor:

@@ -14,6 +14,7 @@ from serving.store import ScoreStore, Stored
 
 #: A report carries no script and loads nothing; who may show it in a frame is added.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+#: The origin that no page has.
 NOBODY = "'none'"
 
 
@@ -32,7 +33,7 @@ def report_page(stored: Stored, lang: Literal["de", "en"], ancestors: str = "") 
     """Return the report as a page that only `ancestors` (origins, separated by spaces) may show in a frame."""
     record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
     headers = {
-        "Content-Security-Policy": f"{POLICY}; frame-ancestors " + (ancestors or "'none'"),
+        "Content-Security-Policy": f"{POLICY}; frame-ancestors " + (ancestors or NOBODY),
         "Cache-Control": "private, no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",

@@ -15,14 +15,25 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.errors import ChurnRiskError
 from serving.database.migrate import migrate
+from training.database_address import shown
 
 BUSY_SECONDS = 30
-CONNECT_SECONDS = 10
+#: What libpq is told unless the address says it itself: a server that vanishes without a word is given up after half a
+#: minute, while Linux alone would wait for a quarter of an hour.
+PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+#: SQLSTATEs of a server that takes no writing, or that ended a transaction which idled: psycopg has them as internal.
+TRANSACTION_STATE = "25"
 #: Seconds between two tries to empty SQLite's log.
 MOMENT = 0.05
 
@@ -53,8 +64,7 @@ def connect(url: str) -> Engine:
         return _sqlite(parsed)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    if "connect_timeout" not in parsed.query:
-        parsed = parsed.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+    parsed = parsed.update_query_dict({name: value for name, value in PATIENCE.items() if name not in parsed.query})
     return sa.create_engine(parsed, pool_pre_ping=True, isolation_level="REPEATABLE READ", hide_parameters=True)
 
 
@@ -106,8 +116,17 @@ def reported(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreUnavailable(f"the database {engine.url!r} cannot be used now: {cause}") from error
+        raise _unavailable(engine, error) from error
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or state.startswith(TRANSACTION_STATE):
+            raise _unavailable(engine, error) from error
+        raise
+
+
+def _unavailable(engine: Engine, error: Exception) -> StoreUnavailable:
+    cause = getattr(error, "orig", None) or error
+    return StoreUnavailable(f"the database {shown(engine.url)} cannot be used now: {cause}")
 
 
 def _make_folder(folder: Path) -> None:

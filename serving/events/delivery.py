@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from traceback import format_tb
 
@@ -21,10 +21,11 @@ from sqlalchemy.engine import Engine
 
 from features.errors import ChurnRiskError, InputError
 from serving import metrics
+from serving.clock import utc_now
 from serving.database.engine import StoreUnavailable, reading, writing
 from serving.events.changes import PING
 from serving.events.endpoints import Endpoint, endpoint_of
-from serving.events.leases import Claimed, claim, release, settle, waiting_endpoints
+from serving.events.leases import Claimed, claim, is_held, release, settle, waiting_endpoints
 from serving.events.messages import Message, body_of
 from serving.events.retention import purge_events
 from serving.events.sending import Answer, Sender
@@ -80,7 +81,7 @@ class DeliveryWorker:
         self,
         engine: Engine,
         settings: ServiceSettings,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         chance: Callable[[], float] = random.random,
         sender: Sender | None = None,
     ) -> None:
@@ -119,7 +120,7 @@ class DeliveryWorker:
         counts: Counter[str] = Counter()
         problems, left = [], False
         with ThreadPoolExecutor(LANES, thread_name_prefix="webhooks") as lanes:
-            for done, problem, more in lanes.map(lambda endpoint_id: self._empty(endpoint_id, turn), waiting):
+            for done, problem, more in lanes.map(lambda endpoint_id: self._lane(endpoint_id, turn), waiting):
                 counts += done
                 problems += [problem] if problem else []
                 left |= more
@@ -137,6 +138,16 @@ class DeliveryWorker:
                 log.exception("webhooks: a round of deliveries failed")
             if not left:
                 self._stopping.wait(POLL)
+
+    def _lane(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
+        """Send what is due to one endpoint; what nobody expected there keeps no other from its events."""
+        try:
+            return self._empty(endpoint_id, turn)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.error("webhooks: nothing more is sent to %s for now: %s", endpoint_id, _where(error))
+            return Counter(), f"sending to {endpoint_id} failed unexpectedly; it is logged", False
 
     def _empty(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
         """Send what is due to one endpoint, until there is nothing left, the receiver is in trouble or time is up.
@@ -175,7 +186,10 @@ class DeliveryWorker:
             if self._stopping.is_set() or self._is_late(one) or (place and over()):
                 self._give_back(claimed[place:])
                 return not self._stopping.is_set()
-            answer = self._post(endpoint, one.message)
+            answer = self._post(endpoint, one)
+            if answer is None:
+                counts["lost"] += 1
+                continue
             with writing(self._engine) as connection:
                 state = settle(connection, one, answer, self._now(), self._chance())
             counts[state or "lost"] += 1
@@ -186,8 +200,11 @@ class DeliveryWorker:
                 return False
         return True
 
-    def _post(self, endpoint: Endpoint, message: Message) -> Answer:
+    def _post(self, endpoint: Endpoint, one: Claimed) -> Answer | None:
         """Send an event; one that cannot be made counts as an attempt and holds up no other account.
+
+        Returns None, and nothing was sent, where it is no longer to be sent: its account was forgotten, its endpoint
+        removed or disabled, or another worker has it.
 
         Raises
         ------
@@ -196,13 +213,15 @@ class DeliveryWorker:
         """
         try:
             with reading(self._engine) as connection:
-                message = worded(connection, message, endpoint.lang)
+                if not is_held(connection, one):
+                    return None
+                message = worded(connection, one.message, endpoint.lang)
             return post_event(self._sender, self._settings, endpoint, message, self._now())
         except StoreUnavailable:
             raise
         except Exception as error:
-            what, where = type(error).__name__, "".join(format_tb(error.__traceback__))  # Its text may name an account.
-            log.error("webhooks: %s to %s cannot be made: %s\n%s", message.event_id, endpoint.endpoint_id, what, where)
+            event_id, what = one.message.event_id, type(error).__name__
+            log.error("webhooks: %s to %s cannot be made: %s", event_id, endpoint.endpoint_id, _where(error))
             return Answer(None, f"it could not be made: {what}", unmade=True)
 
     def _is_late(self, one: Claimed) -> bool:
@@ -233,8 +252,13 @@ def post_event(
 
 def ping(sender: Sender, settings: ServiceSettings, endpoint: Endpoint, event_id: str, now: datetime) -> Answer:
     """Send a test to an endpoint, whatever it subscribed to, and return the answer."""
-    message = Message(event_id, PING, now, {"endpoint_id": endpoint.endpoint_id}, {})
+    message = Message(event_id, PING, now, {"endpoint_id": endpoint.endpoint_id})
     return post_event(sender, settings, endpoint, message, now)
+
+
+def _where(error: Exception) -> str:
+    """Return what an exception is and where it came from, without its text, which may name an account."""
+    return "\n".join([type(error).__name__, *format_tb(error.__traceback__)])
 
 
 def _tell(endpoint: Endpoint, one: Claimed, answer: Answer) -> None:

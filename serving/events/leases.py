@@ -18,6 +18,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from serving.database.leases import SLACK
 from serving.events.endpoints import disable_endpoint, pause_endpoint, pending_of
 from serving.events.locks import lock_deliveries, lock_endpoint
 from serving.events.messages import Message
@@ -26,8 +27,6 @@ from serving.events.sending import LATER, Answer
 from serving.events.tables import DELIVERIES, ENDPOINTS, EVENTS, State
 
 LEASE = timedelta(minutes=5)
-#: How far the clocks of workers may lie apart.
-SLACK = timedelta(minutes=5)
 BATCH = 20
 GONE = 410
 
@@ -65,12 +64,19 @@ def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claim
     mark, until = uuid4().hex, now + LEASE
     own = DELIVERIES.c.delivery_id.in_(taken)
     connection.execute(sa.update(DELIVERIES).where(own).values(claim=mark, claimed_until=until))
-    columns = (EVENTS.c[name] for name in Message.__dataclass_fields__)
+    columns = (EVENTS.c[name] for name in ("event_id", "type", "occurred_at", "data", "run_id"))
     found = sa.select(DELIVERIES.c.delivery_id, *columns).join(EVENTS).where(own).order_by(DELIVERIES.c.delivery_id)
     return [
         Claimed(delivery_id, endpoint_id, mark, until, Message(*message))
         for delivery_id, *message in connection.execute(found)
     ]
+
+
+def is_held(connection: Connection, one: Claimed) -> bool:
+    """Whether a claimed delivery is still to be sent by this worker: not erased, disabled or taken over meanwhile."""
+    enabled = sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None))
+    mine = sa.select(DELIVERIES.c.delivery_id).where(_held(one), DELIVERIES.c.endpoint_id.in_(enabled))
+    return connection.execute(mine).first() is not None
 
 
 def release(connection: Connection, claimed: Sequence[Claimed]) -> None:
@@ -142,11 +148,14 @@ def _held(one: Claimed) -> sa.ColumnElement[bool]:
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
-    """Whether a delivery is to be tried now, by nobody else, to an endpoint that is open, and its turn has come."""
+    """Whether a delivery is to be tried now, by nobody else, to an endpoint that is open, and its turn has come.
+
+    What was never tried is due whatever the clock said of whoever put it there.
+    """
     closed = ENDPOINTS.c.disabled_at.is_not(None) | ~_passed(ENDPOINTS.c.paused_until, now, LONGEST_PAUSE)
     return (
         (DELIVERIES.c.state == "pending")
-        & _passed(DELIVERIES.c.next_attempt_at, now, HORIZON)
+        & ((DELIVERIES.c.attempts == 0) | _passed(DELIVERIES.c.next_attempt_at, now, HORIZON))
         & _passed(DELIVERIES.c.claimed_until, now, LEASE)
         & DELIVERIES.c.endpoint_id.not_in(sa.select(ENDPOINTS.c.endpoint_id).where(closed))
         & ~_preceded()

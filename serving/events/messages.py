@@ -32,29 +32,28 @@ class Message:
         See `serving.events.changes`.
     data : dict
         What it says, without reasons.
-    sentences : dict
-        The reasons in words, at most three, by language; see `serving.events.sentences`.
     run_id : int or None
         The scoring run that made it; None for a test.
+    reasons : tuple of str
+        In the receiver's words, at most three; not in the outbox, see `serving.events.sentences`.
     """
 
     event_id: str
     type: str
     occurred_at: datetime
     data: Mapping[str, Any]
-    sentences: Mapping[str, list[str]]
     run_id: int | None = None
+    reasons: tuple[str, ...] = ()
 
 
 def body_of(message: Message, endpoint: Endpoint) -> bytes:
     """Return what is sent of an event to an endpoint."""
-    said = message.sentences.get(endpoint.lang, [])
     if endpoint.format == "slack":
-        ping = message.type == PING
-        text = ping_text(endpoint.lang) if ping else slack_text(message.type, message.data, said, endpoint.lang)
+        lang, ping = endpoint.lang, message.type == PING
+        text = ping_text(lang) if ping else slack_text(message.type, message.data, message.reasons, lang)
         return orjson.dumps({"text": text})
     data = dict(message.data)
     if message.type != PING:
-        data |= dict.fromkeys(NAMES) | dict(zip(NAMES, said, strict=False))
+        data |= dict.fromkeys(NAMES) | dict(zip(NAMES, message.reasons, strict=False))
     at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return orjson.dumps({"type": message.type, "timestamp": at, "data": data})

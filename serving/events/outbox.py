@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -39,11 +38,6 @@ class Change:
     types: tuple[EventType, ...]
     receivers: dict[EventType, list[Endpoint]]
 
-    @property
-    def heard_by(self) -> list[Endpoint]:
-        """Everybody who is to hear of it."""
-        return [endpoint for endpoints in self.receivers.values() for endpoint in endpoints]
-
 
 @dataclass(frozen=True)
 class Outbox:
@@ -63,9 +57,9 @@ class Outbox:
         if not endpoints:
             return
         found = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
-        _bring_forward(connection, found, run.scored_at)
         for start in range(0, len(found), CHUNK):
             _write(connection, run, found[start : start + CHUNK])
+        _bring_forward(connection, run)
 
     def _material(self, connection: Connection, run: PublishedRun) -> Materiality:
         average = sa.select(sa.func.avg(SCORES.c.revenue_at_risk)).where(SCORES.c.run_id == run.run_id)
@@ -135,10 +129,11 @@ def _write(connection: Connection, run: PublishedRun, found: Sequence[Change]) -
 
 
 def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
-    """Return the currency and the name of some accounts, by id: their evidence is too much for all at once."""
+    """Return the currency and the name of some accounts, by id."""
     mine = (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(ids)
-    rows = connection.execute(sa.select(SCORES.c.account_id, SCORES.c.currency, SCORES.c.evidence).where(mine))
-    return {row.account_id: (row.currency, (row.evidence.get("account") or {}).get("name")) for row in rows}
+    name = SCORES.c.evidence["account", "name"].as_string()
+    rows = connection.execute(sa.select(SCORES.c.account_id, SCORES.c.currency, name).where(mine))
+    return {account_id: (currency, name) for account_id, currency, name in rows}
 
 
 def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | None, name: str | None) -> Row:
@@ -161,7 +156,6 @@ def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | N
         "run_id": run.run_id,
         "occurred_at": run.scored_at,
         "data": data,
-        "sentences": {},
     }
 
 
@@ -176,14 +170,15 @@ def _delivery(event: Row, endpoint: Endpoint) -> Row:
     }
 
 
-def _bring_forward(connection: Connection, found: Sequence[Change], at: datetime) -> None:
-    """Try what is still pending of the same accounts anew, so that the news need not wait for a retry of the old."""
-    news = {(endpoint.endpoint_id, change.account_id) for change in found for endpoint in change.heard_by}
-    names = (DELIVERIES.c.delivery_id, DELIVERIES.c.endpoint_id, DELIVERIES.c.account_id)
-    pending = DELIVERIES.c.state == "pending"
-    rows = connection.execute(sa.select(*names).where(pending).order_by(DELIVERIES.c.delivery_id))
-    earlier = [row.delivery_id for row in rows if (row.endpoint_id, row.account_id) in news]
-    for start in range(0, len(earlier), CHUNK):
-        some = DELIVERIES.c.delivery_id.in_(earlier[start : start + CHUNK])
-        lock_deliveries(connection, some)
-        connection.execute(sa.update(DELIVERIES).where(some, pending).values(attempts=0, next_attempt_at=at))
+def _bring_forward(connection: Connection, run: PublishedRun) -> None:
+    """Try what was tried before of the same accounts anew, so that the news need not wait for a retry of the old.
+
+    One statement: SQLite's only write lock is held meanwhile, and a receiver that is down has a long queue.
+    """
+    newer = DELIVERIES.alias("newer")
+    news = sa.select(newer.c.endpoint_id, newer.c.account_id).join(EVENTS).where(EVENTS.c.run_id == run.run_id)
+    waiting = (DELIVERIES.c.state == "pending") & (DELIVERIES.c.attempts > 0)
+    waiting &= sa.tuple_(DELIVERIES.c.endpoint_id, DELIVERIES.c.account_id).in_(news)
+    lock_deliveries(connection, waiting)
+    anew = {"attempts": 0, "next_attempt_at": run.scored_at}
+    connection.execute(sa.update(DELIVERIES).where(waiting).values(anew))

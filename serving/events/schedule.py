@@ -73,7 +73,7 @@ def asked_pause(retry_after: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(text[:9]), LONGEST_PAUSE.total_seconds()))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):  # The latter: a time zone or a year that no date has.
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(until - now, timedelta()), LONGEST_PAUSE)
+    return min(max(left, timedelta()), LONGEST_PAUSE)

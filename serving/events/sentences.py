@@ -17,13 +17,10 @@ from serving.store.tables import SCORES, score_of
 
 
 def worded(connection: Connection, message: Message, lang: Lang) -> Message:
-    """Return an event with its reasons in a language; with none when its score is no longer kept.
-
-    One that carries its words already (earlier versions stored them) stays as it is.
-    """
-    if message.run_id is None or lang in message.sentences:
+    """Return an event with its reasons in a language; with none when its score is no longer kept."""
+    if message.run_id is None:
         return message
     own = (SCORES.c.run_id == message.run_id) & (SCORES.c.account_id == message.data["account_id"])
     row = connection.execute(sa.select(SCORES).where(own)).mappings().first()
     texts = short_reasons(score_of(dict(row)), row["evidence"], lang).values() if row else ()
-    return replace(message, sentences={lang: [text for text in texts if text]})
+    return replace(message, reasons=tuple(text for text in texts if text))

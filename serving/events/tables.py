@@ -39,8 +39,6 @@ EVENTS = sa.Table(
     sa.Column("run_id", sa.Integer, nullable=False),
     sa.Column("occurred_at", Instant, nullable=False),
     sa.Column("data", sa.JSON, nullable=False),
-    #: By language, at most three; empty: they are said when it is sent.
-    sa.Column("sentences", sa.JSON, nullable=False),
     sa.Index("events_by_account", "account_id"),
     sa.Index("events_by_time", "occurred_at"),
 )
@@ -62,5 +60,6 @@ DELIVERIES = sa.Table(
     sa.UniqueConstraint("event_id", "endpoint_id", name="deliveries_once"),
     sa.Index("deliveries_due", "state", "endpoint_id", "next_attempt_at"),
     sa.Index("deliveries_by_account", "account_id", "endpoint_id"),
+    sa.Index("deliveries_by_endpoint", "endpoint_id", "last_attempt_at"),
     sqlite_autoincrement=True,
 )

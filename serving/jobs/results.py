@@ -1,4 +1,4 @@
-"""What came of a finished job as a file: the columns of a score, `status`, and `problem` where there is no score.
+"""What came of a finished job as a file: the columns of a score, `reason_1..3`, `status`, and `problem` without one.
 
 One row an account, in the order of the request. Parquet has reasons as a list of structs and the problem as a struct;
 CSV has both as JSON text. It is written some rows at a time.
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from serving.files import SCHEMA, flat_frame
 from serving.jobs.ledger import Finished
+from serving.short_reasons import NAMES
 
 ResultFormat = Literal["parquet", "csv"]
 FAULT = pa.struct([("pointer", pa.string()), ("detail", pa.string())])
@@ -27,7 +28,7 @@ PROBLEM = pa.struct(
         ("errors", pa.list_(FAULT)),
     ]
 )
-RESULTS = SCHEMA.append(pa.field("status", pa.string())).append(pa.field("problem", PROBLEM))
+RESULTS = pa.schema([*SCHEMA, *((name, pa.string()) for name in NAMES), ("status", pa.string()), ("problem", PROBLEM)])
 
 
 def write_results(chunks: Iterable[list[Finished]], target: IO[bytes], form: ResultFormat) -> None:

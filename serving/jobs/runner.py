@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 
 from sqlalchemy.engine import Engine
@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 from features.errors import ChurnRiskError
 from serving import metrics
 from serving.api.predictions import Predictor
+from serving.clock import utc_now
 from serving.database.engine import StoreUnavailable
 from serving.idempotency import delete_expired_records
 from serving.jobs.claims import (
@@ -75,11 +76,6 @@ class Pace:
 PACE = Pace()
 #: Seconds between two looks whether predictions still wait.
 MOMENT = 0.02
-
-
-def utc_now() -> datetime:
-    """Return the instant it is."""
-    return datetime.now(UTC)
 
 
 def nobody_waits() -> bool:

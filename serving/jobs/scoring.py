@@ -20,6 +20,7 @@ from serving.api.predictions import Call, Predictor
 from serving.api.problems import MOST_ERRORS, FieldError, RequestProblem, pointer
 from serving.jobs.claims import Outcome, Waiting
 from serving.scores import Score
+from serving.short_reasons import short_reasons
 
 #: Raised by what is no account's own fault: the clock went back behind as_of, a file cannot be read, memory is short.
 OURS = (RequestProblem, OSError, MemoryError)
@@ -135,4 +136,4 @@ def _refused(number: int, problem: RequestProblem) -> Outcome:
 
 
 def _scored(number: int, score: Score) -> Outcome:
-    return Outcome(number, "done", {name: getattr(score, name) for name in FIELDS})
+    return Outcome(number, "done", {name: getattr(score, name) for name in FIELDS} | short_reasons(score))

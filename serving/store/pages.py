@@ -1,7 +1,8 @@
 """A page of the newest run, highest revenue at risk first; a cursor keeps to that run while others are written.
 
 The cursor is opaque to its holder: the run, the last score's place, and a digest of the filters, in base64. It carries
-no right: what may be seen is asked anew with every page.
+no right: what may be seen is asked anew with every page, and a run that has not been the newest for long can no longer
+be paged through, though it is kept as history: its accounts may be somebody else's by now.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from math import isfinite
 from typing import Any
@@ -119,12 +120,17 @@ class Page:
     next: str | None
 
 
-def read_page(connection: Connection, filters: Filters, limit: int, after: str | None) -> Page:
-    """Return a page; raises CursorInvalid, PageGone."""
+def read_page(connection: Connection, filters: Filters, limit: int, after: str | None, since: datetime) -> Page:
+    """Return a page of the newest run, or of a cursor's run if that was the newest until `since` or later.
+
+    Raises
+    ------
+    CursorInvalid, PageGone
+    """
     cursor = Cursor.of(after) if after is not None else None
     if cursor is not None and cursor.filters != filters.digest():
         raise CursorInvalid("the cursor belongs to a list with other filters; leave it out to begin anew")
-    run = _run(connection, cursor)
+    run = _run(connection, cursor, since)
     if run is None:
         return Page(None, None, (), None)
     which = (SCORES.c.run_id == run.run_id) & filters.condition()
@@ -140,11 +146,21 @@ def read_page(connection: Connection, filters: Filters, limit: int, after: str |
     return Page(run.as_of, run.model_version, rows, more)
 
 
-def _run(connection: Connection, cursor: Cursor | None) -> sa.Row[Any] | None:
-    if cursor is None:
-        return connection.execute(newest_run()).first()
+def _run(connection: Connection, cursor: Cursor | None, since: datetime) -> sa.Row[Any] | None:
+    newest = connection.execute(newest_run()).first()
+    if cursor is None or (newest is not None and newest.run_id == cursor.run_id):
+        return newest
     pinned = sa.select(RUNS).where(RUNS.c.run_id == cursor.run_id, RUNS.c.published_at.is_not(None))
     found = connection.execute(pinned).first()
-    if found is None:
+    if found is None or _newest_until(connection, found) < since:
         raise PageGone("the scores that this cursor goes through are no longer kept; leave it out to begin anew")
     return found
+
+
+def _newest_until(connection: Connection, run: sa.Row[Any]) -> datetime:
+    """Return when a run that is not the newest ceased to be: replaced, or followed by another."""
+    place = (RUNS.c.as_of, RUNS.c.scored_at, RUNS.c.run_id)
+    own = (sa.literal(getattr(run, column.name), column.type) for column in place)
+    later = RUNS.c.published_at.is_not(None) & (sa.tuple_(*place) > sa.tuple_(*own))
+    followed = connection.execute(sa.select(sa.func.min(RUNS.c.published_at)).where(later)).scalar_one()
+    return min(at for at in (run.replaced_at, followed) if at is not None)

@@ -52,7 +52,10 @@ def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | N
 
 def forget_scores(connection: Connection, account_id: str) -> Mapping[str, int]:
     """Remove an account's scores and their evidence from every run."""
-    gone = connection.execute(sa.delete(SCORES).where(SCORES.c.account_id == account_id))
+    mine = SCORES.c.account_id == account_id
+    counted = RUNS.c.published_at.is_not(None) & RUNS.c.run_id.in_(sa.select(SCORES.c.run_id).where(mine))
+    connection.execute(sa.update(RUNS).where(counted).values(accounts=RUNS.c.accounts - 1))
+    gone = connection.execute(sa.delete(SCORES).where(mine))
     return {"scores": gone.rowcount}
 
 

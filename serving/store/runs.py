@@ -125,7 +125,8 @@ class RunWriter:
 
     def _demand(self, connection: Connection) -> None:
         """Demand that the run is still there, and that it stays while this transaction lasts."""
-        if connection.execute(unpublished(self.run_id).with_for_update(key_share=True)).first() is None:
+        own = sa.select(RUNS.c.run_id).where(_unpublished(self.run_id), RUNS.c.writer == self.writer)
+        if connection.execute(own.with_for_update(key_share=True)).first() is None:
             raise RunLost(
                 f"scoring run {self.run_id} was removed while it was being written: its writer had lost the database "
                 "for a while. Nothing of it is stored; run it again"
@@ -146,9 +147,9 @@ def serialised(connection: Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(PUBLISHING)))
 
 
-def unpublished(run_id: int) -> sa.Select[Any]:
-    """Select a run's number where it is there and not published."""
-    return sa.select(RUNS.c.run_id).where(RUNS.c.run_id == run_id, RUNS.c.published_at.is_(None))
+def _unpublished(run_id: int) -> sa.ColumnElement[bool]:
+    """Whether it is this run, and not published."""
+    return (RUNS.c.run_id == run_id) & RUNS.c.published_at.is_(None)
 
 
 def sweep(engine: Engine) -> int:
@@ -160,7 +161,11 @@ def sweep(engine: Engine) -> int:
 
 
 def remove(engine: Engine, run_id: int) -> bool:
-    """Remove a run that is not published, in short transactions; return whether there was one."""
+    """Remove a run that is not published, in short transactions; return whether there was one.
+
+    The first takes it from its writer, should that one live after all: a run of which some is gone is never published.
+    """
+    disown = sa.update(RUNS).where(_unpublished(run_id)).values(writer="")
     some = (
         sa.select(SCORES.c.account_id)
         .where(SCORES.c.run_id == run_id)
@@ -171,7 +176,7 @@ def remove(engine: Engine, run_id: int) -> bool:
     removed = False
     while not removed:
         with writing(engine) as connection:
-            if connection.execute(unpublished(run_id).with_for_update()).first() is None:
+            if not connection.execute(disown).rowcount:
                 return False
             removed = connection.execute(delete_some).rowcount < REMOVED_AT_ONCE
             if removed:

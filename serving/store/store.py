@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from features.errors import AccountUnknown, ChurnRiskError
+from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
 from serving.scores import Score
@@ -24,11 +25,6 @@ from serving.store.tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, record_of,
 
 CHUNK = 500
 DAY = timedelta(days=1)
-
-
-def utc_now() -> datetime:
-    """Return the instant it is."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class ScoreStore:
         Each is called with the connection and the `PublishedRun` in the transaction that publishes a run: what it
         writes there is there exactly when the run is. What it raises undoes the run.
     keep_replaced : timedelta
-        For how long a replaced run stays for those who are paging through it.
+        For how long a run that is no longer the newest stays for those who are paging through it.
     now : callable
         The clock by which runs are published, replaced and purged.
 
@@ -152,10 +148,11 @@ class ScoreStore:
         CursorInvalid
             When `after` is damaged or belongs to other filters.
         PageGone
-            When its run is no longer kept.
+            When its run is no longer kept, or has not been the newest for as long as replaced runs are kept.
         """
         with reading(self._engine) as connection:
-            return read_page(connection, Filters(band, account_manager, threat), limit, after)
+            since = self._now() - self._keep_replaced
+            return read_page(connection, Filters(band, account_manager, threat), limit, after, since)
 
     def purge(self, keep: timedelta | None = None) -> Purged:
         """Remove what dead writers left, runs replaced long enough ago, and those scored longer ago than `keep`."""

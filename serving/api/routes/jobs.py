@@ -125,13 +125,20 @@ def job(request: Request, job_id: JobId, principal: Score, served: Served) -> Jo
     operation_id="getJobResults",
     summary="What came of a job's accounts, as a file",
 )
-def results(
+async def results(
     job_id: JobId,
     principal: Score,
     served: Served,
     format: Annotated[ResultFormat, Query(description="Of the file; reasons are JSON text in CSV")] = "parquet",
 ) -> StreamingResponse:
-    """Return one row an account, in the order of the request: the columns of a score, `status`, and `problem`."""
+    """Return one row an account, in the order of the request: the columns of a score, `reason_1` to `reason_3`,
+    `status`, and `problem`.
+    """
+    async with served.files:
+        return await run_in_threadpool(_file_of, served, principal, job_id, format)
+
+
+def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultFormat) -> StreamingResponse:
     found = _job(served, principal, job_id)
     if not found.finished:
         raise RequestProblem(f"the job is {found.status}: results are there once it is finished", (), 409, "conflict")

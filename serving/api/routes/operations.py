@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -13,6 +12,7 @@ from serving import metrics
 from serving.access.principal import Principal
 from serving.api.access import demand
 from serving.api.runtime import Runtime, request_id, runtime
+from serving.clock import utc_now
 from serving.database.engine import reading
 from serving.store.tables import newest_run
 from serving.stored_metrics import StoredMetrics
@@ -67,5 +67,5 @@ def measured(
     served: Annotated[Runtime, Depends(runtime)],
 ) -> Response:
     """Return the metrics; with credentials in use they demand the scope admin, because they tell of the whole book."""
-    text, media_type = metrics.exposition(StoredMetrics(served.store.engine, lambda: datetime.now(UTC)))
+    text, media_type = metrics.exposition(StoredMetrics(served.store.engine, utc_now))
     return Response(text, media_type=media_type)

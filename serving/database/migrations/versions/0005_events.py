@@ -44,7 +44,6 @@ def _events() -> None:
         sa.Column("run_id", sa.Integer, nullable=False),
         sa.Column("occurred_at", sa.String(40), nullable=False),
         sa.Column("data", sa.JSON, nullable=False),
-        sa.Column("sentences", sa.JSON, nullable=False),
     )
     op.create_index("events_by_account", "events", ["account_id"])
     op.create_index("events_by_time", "events", ["occurred_at"])
@@ -72,3 +71,4 @@ def _deliveries() -> None:
     )
     op.create_index("deliveries_due", "deliveries", ["state", "endpoint_id", "next_attempt_at"])
     op.create_index("deliveries_by_account", "deliveries", ["account_id", "endpoint_id"])
+    op.create_index("deliveries_by_endpoint", "deliveries", ["endpoint_id", "last_attempt_at"])
