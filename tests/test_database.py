@@ -164,3 +164,15 @@ def test_a_transaction_that_fails_is_undone(engine: Engine) -> None:
         json.dumps(1 / 0)
     with reading(engine) as connection:
         assert current(connection) != "9999"
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, "30000"), ({"tcp_user_timeout": "5000"}, "5000")])
+def test_a_server_that_vanishes_is_given_up_after_half_a_minute(
+    postgres_url: str, asked: dict[str, str], expected: str
+) -> None:
+    """Unless the address says otherwise."""
+    engine = connect(sa.make_url(postgres_url).update_query_dict(asked).render_as_string(hide_password=False))
+    with reading(engine) as connection:
+        said = connection.connection.dbapi_connection.info.get_parameters()  # type: ignore[union-attr]
+    engine.dispose()
+    assert said["tcp_user_timeout"] == expected and said["keepalives_idle"] == "15"

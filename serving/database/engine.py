@@ -64,8 +64,9 @@ def connect(url: str) -> Engine:
         return _sqlite(parsed)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    parsed = parsed.update_query_dict({name: value for name, value in PATIENCE.items() if name not in parsed.query})
-    return sa.create_engine(parsed, pool_pre_ping=True, isolation_level="REPEATABLE READ", hide_parameters=True)
+    patience = {name: value for name, value in PATIENCE.items() if name not in parsed.query}
+    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "hide_parameters": True}
+    return sa.create_engine(parsed, connect_args=patience, pool_pre_ping=True, **options)
 
 
 @contextmanager
