@@ -41,10 +41,12 @@ def store(database_url: str, clock: Clock) -> Iterator[ScoreStore]:
 
 
 @pytest.fixture
-def client(bundle: Bundle, store: ScoreStore) -> Client:
+def client(bundle: Bundle, store: ScoreStore) -> Iterator[Client]:
     made = [replace(score, band="safe" if score.account_id > "A5" else "at_risk") for score in scores(9)]
     put(store, *made, evidence=EVIDENCE)
-    return client_of(bundle, store)
+    asking = client_of(bundle, store)
+    yield asking
+    asking.app.state.runtime.access.close()  # It notes that keys were used, beside the requests.
 
 
 def keyed(client: Client, store: ScoreStore, manager: str | None) -> Client:

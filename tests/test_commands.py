@@ -406,7 +406,6 @@ def far_sighted(home: Path, bundle: Bundle, trained: Trained, book: Tables, monk
     return found
 
 
-@pytest.mark.usefixtures("far_sighted")
 def test_what_is_not_known_yet_is_not_scored(churn_risk: Command, home: Path, book_folder: Path) -> None:
     """A date mistyped would be the newest run for years."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
@@ -414,6 +413,7 @@ def test_what_is_not_known_yet_is_not_scored(churn_risk: Command, home: Path, bo
     assert done.code == 2 and "later than today" in done.err and not (home / "scores.db").exists()
 
 
+@pytest.mark.usefixtures("far_sighted")
 def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     churn_risk: Command, book_folder: Path, as_of: date, tmp_path: Path
 ) -> None:

@@ -22,9 +22,9 @@ from serving.commands import _store
 from serving.reasons import themes
 from serving.scores import Score
 from serving.scoring import score_book
+from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from training.bundle import Bundle
-from training.settings import Environment
 
 ODD_IDS = (
     "a/b", "a b", "Ä-1", "quo'te", 'dou"ble', "a?b=c", "per%cent", "%2F", "..", "risk", "a/risk", "<i>", "#1", "+1",
@@ -39,11 +39,11 @@ def batch(book: Tables, bundle: Bundle, as_of: date, tmp_path_factory: pytest.Te
     """Return a store's address with the whole book scored at two dates, and the later scores."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CHURN_RISK_STORE_URL", raising=False)
-        environment = Environment(home=tmp_path_factory.mktemp("routes"))
+        settings = ServiceSettings(home=tmp_path_factory.mktemp("routes"))
     for day in (as_of - timedelta(days=31), as_of):
         scored = score_book(book, day, bundle)
-        _store(scored, book, day, environment)
-    return environment.scores_url, list(scored.rows())
+        _store(scored, book, day, settings)
+    return settings.scores_url, list(scored.rows())
 
 
 @pytest.fixture(scope="module")
