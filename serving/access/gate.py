@@ -17,12 +17,13 @@ from sqlalchemy.engine import Engine
 
 from serving.access.issuer import IssuerKeys
 from serving.access.key_ring import KeyRing
-from serving.access.keys import PREFIX, KeyStore, utc_now
+from serving.access.keys import PREFIX, KeyStore
 from serving.access.links import REFUSED, Link, LinkSigner
 from serving.access.principal import LOCAL, Principal
 from serving.access.rates import Rates
 from serving.access.refusals import Closed, IssuerAway, LinkRefused, Unauthenticated
 from serving.access.tokens import TokenRules, TokenVerifier
+from serving.clock import utc_now
 from serving.database.engine import StoreUnavailable
 from serving.settings import ServiceSettings
 

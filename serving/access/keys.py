@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from features.errors import InputError
 from serving.access.principal import SCOPES, Principal, Scope
-from serving.clock import utc_now as utc_now
+from serving.clock import utc_now
 from serving.database.engine import reading, writing
 from serving.database.metadata import Instant, metadata
 
