@@ -35,7 +35,7 @@ serve: setup
 	$(BIN)/churn-risk serve
 
 bento: setup
-	$(BIN)/python -m serving.bento
+	$(BIN)/python -m serving.run.bento
 
 bench: setup
 	$(BIN)/python -m benchmarks

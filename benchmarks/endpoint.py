@@ -30,7 +30,7 @@ def endpoint() -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         make_bundle(folder)
-        ours = stack.enter_context(bento("serving.service:ChurnRisk", folder))
+        ours = stack.enter_context(bento("serving.run.service:ChurnRisk", folder))
         echo = stack.enter_context(bento("benchmarks.echo:Echo", folder))
         figures = {f"{size} accounts": _compare(ours, echo, payloads(folder / "book", size)[0]) for size in SIZES}
     single = figures["1 accounts"]["echo_ms"]["p50"]

@@ -1,9 +1,9 @@
 """Our fit step beside a bare LightGBM fit of the same matrix: the ratio of their times, in the same process.
 
-Ours is `training.model.fit_trees` from the labelled slices of a simulated book: categories learnt and encoded, tables
-removed from some rows, revenue weights without giants, monotone constraints, the trees. Bare is `lightgbm.Dataset` and
-`lightgbm.train` on the matrix encoded beforehand: the same rows, tree parameters, categorical columns and number of
-rounds; no weights, no constraints, nothing removed. Both bin the matrix anew. They take turns after a warm-up of each;
+Ours is `training.models.trees.fit_trees` from the labelled slices of a simulated book: categories learnt and encoded,
+tables removed from some rows, revenue weights without giants, monotone constraints, the trees. Bare is
+`lightgbm.Dataset` and `lightgbm.train` on the matrix encoded beforehand: the same rows, tree parameters, categorical
+columns and number of rounds; no weights, no constraints, nothing removed. Both bin the matrix anew. They take turns after a warm-up of each;
 a ratio is of neighbours in time, the figure is the median. Processor time stands beside wall time, which others on the
 machine disturb. Computing the signals and the folds that choose are no part of either.
 
@@ -28,10 +28,10 @@ from features.signal import all_signals
 from features.simulation import World, simulate
 from features.sources import open_source
 from features.validation import validate
-from training.dataset import Dataset
-from training.model import Encoder, fit_trees
-from training.pipeline import prepare
+from training.making.pipeline import prepare
+from training.models.trees import Encoder, fit_trees
 from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
 
 SIZES = (2000, 5000)
 REPEATS = 7

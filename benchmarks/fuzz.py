@@ -29,7 +29,7 @@ def fuzz() -> None:
         make_bundle(folder)
         (valid,) = payloads(folder / "book", 3)
         with (
-            bento("serving.service:ChurnRisk", folder) as address,
+            bento("serving.run.service:ChurnRisk", folder) as address,
             httpx.Client(base_url=address, timeout=60, headers=JSON) as client,
         ):
             found = _sent(client, json.loads(valid))

@@ -40,7 +40,7 @@ def load() -> None:
         make_bundle(folder)
         bodies = payloads(folder / "book", 1, 2 * CLIENTS)
         short = min(SHORT_SECONDS, SECONDS)
-        with bento("serving.service:ChurnRisk", folder, CORES) as address:
+        with bento("serving.run.service:ChurnRisk", folder, CORES) as address:
             alone = _loaded(folder, f"{address}/v1/predictions", bodies, 1, short)
             ours = _loaded(folder, f"{address}/v1/predictions", bodies, CLIENTS, SECONDS)
         with bento("benchmarks.echo:Echo", folder, CORES) as address:

@@ -9,10 +9,10 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from serving.api.history import PredictionRequest
-from serving.api.predictions import Predictor
-from serving.api.rendering import rendered_predictions
-from training.bundle import load_bundle
+from serving.api.answers.rendering import rendered_predictions
+from serving.predict.history import PredictionRequest
+from serving.predict.predictor import Predictor
+from training.bundle.bundle import load_bundle
 
 
 class RawHistoryModel(PythonModel):

@@ -19,20 +19,20 @@ from features.console import say
 from features.sources import open_source
 from features.tables import Tables
 from features.validation import validate
-from training.backtest import backtest
-from training.dataset import build_dataset
-from training.economics import expected_profit
-from training.evaluation import judge
-from training.fitting import fit_model
-from training.folds import FORWARD
-from training.max_profit import auepc, empb
-from training.origins import Origin, against
-from training.pipeline import prepare
-from training.reliability import reliability
+from training.judge.backtest import backtest
+from training.judge.origins import Origin, against
+from training.judge.verdict import MODEL, judge_all
+from training.making.pipeline import prepare
+from training.models.fitting import fit_model
+from training.models.folds import FORWARD
 from training.rivals import ALL
 from training.rivals.boosted import PLAIN, at_equal_size
 from training.settings import ChurnRule, TrainingSettings
-from training.verdict import MODEL, judge_all
+from training.slices.dataset import build_dataset
+from training.worth.economics import expected_profit
+from training.worth.evaluation import judge
+from training.worth.max_profit import auepc, empb
+from training.worth.reliability import reliability
 
 ORIGIN, SILENCE_DAYS = date(2011, 6, 12), 180
 FILE = "online_retail_ii.parquet"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from features.console import say, written_at_once
+from training.registry.tracking import code_version
 from training.settings import FitSettings
-from training.tracking import code_version
 
 RESULTS = Path(__file__).parent / "results"
 #: Pieces of runs that may be broken off; not committed.

@@ -21,9 +21,9 @@ import pandas as pd
 from features.simulation import World, simulate
 from features.sources import open_source
 from features.validation import validate
-from serving.demo import raw_history
-from training.bundle import stamp_version, write_bundle
-from training.pipeline import train
+from serving.cli.demo import raw_history
+from training.bundle.bundle import stamp_version, write_bundle
+from training.making.pipeline import train
 from training.settings import FitSettings, TrainingSettings
 
 ACCOUNTS, AS_OF = 1500, date(2026, 1, 1)
@@ -59,7 +59,7 @@ def quantiles(milliseconds: list[float]) -> dict[str, float]:
 @contextmanager
 def bento(service: str, folder: Path, workers: int = 1) -> Iterator[str]:
     """Serve a BentoML service of `folder`'s bundle by so many processes; yield its address."""
-    name = {"serving.service:ChurnRisk": "churn_risk", "benchmarks.echo:Echo": "echo"}[service]
+    name = {"serving.run.service:ChurnRisk": "churn_risk", "benchmarks.echo:Echo": "echo"}[service]
     settings = {
         "CHURN_RISK_BUNDLE": str(folder / "bundle"),
         "CHURN_RISK_HOME": str(folder),

@@ -37,10 +37,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks.record import record
 from features.console import say
-from training.estimator import RevenueWeightedClassifier
-from training.evaluation import captured
-from training.model import Encoder
+from training.models.trees import Encoder
 from training.settings import FitSettings
+from training.snapshot.estimator import RevenueWeightedClassifier
+from training.worth.evaluation import captured
 
 FILE = "telco_customer_churn.csv"
 REPEATS, FOLDS, SEED = 3, 5, 0

@@ -30,19 +30,19 @@ from features.simulation import World, simulate
 from features.sources import open_source
 from features.tables import Tables
 from features.validation import validate
-from training.dataset import Dataset, build_dataset
-from training.economics import expected_profit
-from training.evaluation import auc_figure
-from training.fitting import Fitted, fit_model
-from training.folds import FORWARD
-from training.max_profit import auepc, empb
-from training.model import Trees, fit_trees
-from training.origins import Origin, against, contend, latest_origin
-from training.pipeline import prepare
-from training.reliability import reliability
+from training.judge.origins import Origin, against, contend, latest_origin
+from training.judge.verdict import MODEL, Verdict, judge_all
+from training.making.pipeline import prepare
+from training.models.fitting import Fitted, fit_model
+from training.models.folds import FORWARD
+from training.models.trees import Trees, fit_trees
 from training.rivals import ALL, CHEAP, Rival
 from training.settings import TrainingSettings
-from training.verdict import MODEL, Verdict, judge_all
+from training.slices.dataset import Dataset, build_dataset
+from training.worth.economics import expected_profit
+from training.worth.evaluation import auc_figure
+from training.worth.max_profit import auepc, empb
+from training.worth.reliability import reliability
 
 UNTIL = date(2025, 4, 1)
 JUDGED = [date(2025, 4, 1), date(2025, 5, 1), date(2025, 6, 1), date(2025, 7, 1)]

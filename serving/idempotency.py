@@ -21,10 +21,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from features.errors import ChurnRiskError
-from serving.account_keys import account_key
 from serving.database.engine import reading, writing
 from serving.database.leases import SLACK
 from serving.database.metadata import Instant, metadata
+from serving.privacy import account_key
 
 KEPT = timedelta(hours=24)
 DELETED_AT_ONCE = 500

@@ -35,7 +35,7 @@ BATCH_BUCKETS = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100, 200, 400)
 
 
 class Metrics:
-    """Every metric that is counted under way; what is read off the database stands in `serving.stored_metrics`."""
+    """Every metric counted under way; what is read off the database stands in `serving.api.answers.stored_metrics`."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -129,7 +129,7 @@ def bundle_refused() -> None:
 
 
 def delivered(outcome: str) -> None:
-    """Count a webhook that was sent: 'delivered', 'failed', 'disabled' or whatever `serving.events` calls it."""
+    """Count a webhook that was sent: 'delivered', 'failed', 'disabled' or whatever `serving.webhooks` calls it."""
     made().deliveries.labels(outcome).inc()
 
 

@@ -13,7 +13,7 @@ import limits
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from features.errors import InputError
-from serving.access.addresses import is_secure
+from serving.networks import is_secure
 from training.settings import Environment
 
 MEBIBYTE = 2**20

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from serving.api.predictions import Call
-from serving.api.problems import FieldError, RequestProblem
+from serving.api.edge.problems import FieldError, RequestProblem
 from serving.database.engine import writing
+from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import Finished, Job, Submitted, make_job, outcomes
-from serving.jobs.tables import packed_text
-from serving.scores import Reason, Score
+from serving.predict.predictor import Call
+from serving.scoring.scores import Reason, Score
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 DAY = date(2026, 1, 1)

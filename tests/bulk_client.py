@@ -16,7 +16,7 @@ from serving.access.gate import Gate
 from serving.jobs.runner import JobRunner
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 
 class Bulk:

@@ -20,10 +20,10 @@ from serving.access.keys import KeyStore
 from serving.access.links import Link, LinkSigner
 from serving.access.principal import SCOPES
 from serving.jobs.runner import JobRunner
-from serving.served_model import MADE_UP, MADE_UP_AS_OF
+from serving.predict.served_model import MADE_UP, MADE_UP_AS_OF
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 ANNA, BERND = "Anna Berg", "Bernd Cohn"
 BODY = {"as_of": MADE_UP_AS_OF.isoformat(), "accounts": [MADE_UP]}

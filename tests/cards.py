@@ -10,7 +10,7 @@ from html import unescape
 from typing import Any
 
 from features.tables import OPTIONAL_HISTORY
-from training.bundle import Manifest
+from training.bundle.bundle import Manifest
 from training.card.drawing import Drawing
 
 NASTY = "<script>alert('1')</script> | a*b_ \n# **c** [d](e) `f` & <b>"

@@ -18,8 +18,8 @@ import pytest
 
 if TYPE_CHECKING:
     from features.tables import Tables
-    from training.bundle import Bundle
-    from training.pipeline import Trained
+    from training.bundle.bundle import Bundle
+    from training.making.pipeline import Trained
     from training.settings import Environment, TrainingSettings
 
 pytest_plugins = ("databases",)
@@ -103,7 +103,7 @@ def quick_settings() -> TrainingSettings:
 @pytest.fixture(scope="session")
 def trained(book: Tables, quick_settings: TrainingSettings) -> Trained:
     """Return a model trained on the book."""
-    from training.pipeline import train
+    from training.making.pipeline import train
 
     return train(book, quick_settings)
 
@@ -111,7 +111,7 @@ def trained(book: Tables, quick_settings: TrainingSettings) -> Trained:
 @pytest.fixture(scope="session")
 def bundle_folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the model's bundle, version 1; copy it before changing anything in it."""
-    from training.bundle import stamp_version, write_bundle
+    from training.bundle.bundle import stamp_version, write_bundle
 
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
     folder.mkdir()
@@ -123,7 +123,7 @@ def bundle_folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def bundle(bundle_folder: Path) -> Bundle:
     """Return the bundle as serving loads it."""
-    from training.bundle import load_bundle
+    from training.bundle.bundle import load_bundle
 
     return load_bundle(bundle_folder)
 
@@ -136,7 +136,7 @@ def bento_home(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     settings = nowhere | {
         "BENTOML_HOME": str(home), "CHURN_RISK_BUNDLE": str(bundle_folder), "UV_OFFLINE": "1", "PIP_NO_INDEX": "1",
     }  # fmt: skip
-    command = [sys.executable, "-W", "ignore", "-m", "serving.bento"]
+    command = [sys.executable, "-W", "ignore", "-m", "serving.run.bento"]
     done = subprocess.run(command, env={**os.environ, **settings}, cwd=home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return home

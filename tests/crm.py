@@ -22,15 +22,15 @@ from served import ROOT, Json, free_port, process, wait_until_ready
 
 from features.tables import Tables
 from serving.access.keys import KeyStore
-from serving.evidence import collect_evidence
-from serving.model_facts import model_facts
-from serving.scoring import score_book
+from serving.scoring.evidence import collect_evidence
+from serving.scoring.model_facts import model_facts
+from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 EXAMPLES = ROOT / "examples" / "crm"
 HISTORY = EXAMPLES / "history.json"
-SERVE = [sys.executable, "-m", "serving.cli", "serve", "--port"]
+SERVE = [sys.executable, "-m", "serving.cli.main", "serve", "--port"]
 SECRETS = {"CHURN_RISK_SECRET": "m" * 32, "CHURN_RISK_FRAME_ANCESTORS": "https://crm.example"}
 #: What runs the files of an ending; the programs that must be there.
 RUNNERS = {"sh": "sh", "py": sys.executable, "mjs": "node"}

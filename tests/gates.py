@@ -22,9 +22,9 @@ from served import Client
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
 from serving.access.principal import SCOPES, Principal
-from serving.api import handlers
-from serving.api.access import demand
-from serving.api.identity import Identified
+from serving.api.edge import handlers
+from serving.api.edge.demands import demand
+from serving.api.edge.identity import Identified
 from serving.database.engine import open_database
 from serving.settings import ServiceSettings
 

@@ -13,7 +13,7 @@ from features.matrix import FACTS, Matrix
 from features.signal import all_signals
 from features.sources import connect
 from features.tables import TABLES, Tables
-from training.dataset import Dataset
+from training.slices.dataset import Dataset
 
 
 def tables_of(frames: Mapping[str, pd.DataFrame], missing: Iterable[str] = ()) -> Tables:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from features.tables import Tables
-from training.bundle import Bundle
-from training.contraction import fit_contraction, shrinkage
-from training.hazard import fit_hazard
-from training.labels import end_of_data
-from training.landmarks import landmarks
-from training.pipeline import Trained
+from training.bundle.bundle import Bundle
+from training.making.pipeline import Trained
+from training.models.contraction import fit_contraction, shrinkage
+from training.models.hazard import fit_hazard
+from training.models.landmarks import landmarks
+from training.slices.labels import end_of_data
 
 ROUNDS = 12
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from served import registered_home
 
-from training.champion import Move, current_version, moves
-from training.pipeline import Trained
+from training.making.pipeline import Trained
+from training.registry.champion import Move, current_version, moves
+from training.registry.tracking import connected
 from training.settings import MODEL_NAME, Environment
-from training.tracking import connected
 
 
 @dataclass(frozen=True)

@@ -27,16 +27,16 @@ from fastapi import FastAPI
 
 from features.errors import ChurnRiskError
 from features.tables import HISTORY, TABLES
-from serving import cli
 from serving.access.gate import Gate
 from serving.api.app import create_app
-from serving.api.batching import Batcher
-from serving.api.predictions import Predictor
-from serving.api.runtime import Runtime
-from serving.served_model import ServedModel
+from serving.api.edge.runtime import Runtime
+from serving.cli import main as cli
+from serving.predict.batching import Batcher
+from serving.predict.predictor import Predictor
+from serving.predict.served_model import ServedModel
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 ROOT = Path(__file__).parent.parent
 PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "request_id", "errors"}
@@ -151,8 +151,8 @@ def registered_home(trained: Any, book: Path, factory: pytest.TempPathFactory) -
     """Return a home whose registry holds one version, the champion; made once a session, to be copied by its users."""
     home = factory.getbasetemp() / "registered-home"
     if not home.is_dir():
+        from training.registry.tracking import fetch_bundle, register
         from training.settings import Environment
-        from training.tracking import fetch_bundle, register
 
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.database.engine import connect
-from serving.scores import Reason, Score
+from serving.scoring.scores import Reason, Score
 from serving.store import ScoreStore
-from serving.store.tables import RUNS, SCORES
+from serving.store.score_tables import RUNS, SCORES
 
 DAY, AT = date(2026, 1, 1), datetime(2026, 1, 1, 6, 0, 0, 123456, tzinfo=UTC)
 REASONS = (

@@ -19,7 +19,7 @@ from serving.access.gate import Caller
 from serving.access.keys import KeyStore
 from serving.access.principal import LOCAL, SCOPES, Principal
 from serving.access.rates import FAILURES
-from serving.api.access import demand
+from serving.api.edge.demands import demand
 from serving.database.engine import StoreUnavailable
 from serving.settings import ServiceSettings
 

@@ -13,9 +13,9 @@ from stored import AT, DAY, SCORE, Clock, opened, put, scores
 
 from serving.access.keys import KeyStore
 from serving.database.engine import open_database
-from serving.reasons import reason_sentences
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from serving.words.reasons import reason_sentences
+from training.bundle.bundle import Bundle
 
 ROW = {
     "account_id", "name", "account_manager", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d",

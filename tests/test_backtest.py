@@ -10,12 +10,12 @@ import pytest
 from handmade import dataset
 
 from features.errors import NotEnoughData
-from training.ablation import ablate
-from training.backtest import MEASURES, Backtest, backtest
-from training.choice import earlier_cutoffs
-from training.folds import BY_ACCOUNT, FORWARD
-from training.origins import contend, known_at, latest_origin, spread_origins
-from training.pipeline import Trained
+from training.judge.ablation import ablate
+from training.judge.backtest import MEASURES, Backtest, backtest
+from training.judge.origins import contend, known_at, latest_origin, spread_origins
+from training.making.pipeline import Trained
+from training.models.choice import earlier_cutoffs
+from training.models.folds import BY_ACCOUNT, FORWARD
 from training.rivals import LOGISTIC, RECENCY
 from training.settings import FitSettings, TrainingSettings
 

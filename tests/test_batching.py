@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from served import Json, histories, rows_of
 
-from serving.api.batching import MOST_ACCOUNTS, Batcher, Overloaded
-from serving.api.history import PredictionRequest
-from serving.api.predictions import Call, Predictor
-from serving.api.problems import RequestProblem
-from serving.api.rendering import rendered_predictions
-from serving.api.responses import PredictionsOut, ScoreOut
-from serving.scores import Score
-from training.bundle import Bundle
+from serving.api.answers.rendering import rendered_predictions
+from serving.api.answers.responses import PredictionsOut, ScoreOut
+from serving.api.edge.problems import RequestProblem
+from serving.predict.batching import MOST_ACCOUNTS, Batcher, Overloaded
+from serving.predict.history import PredictionRequest
+from serving.predict.predictor import Call, Predictor
+from serving.scoring.scores import Score
+from training.bundle.bundle import Bundle
 
 SECONDS = 60.0
 
@@ -44,7 +44,7 @@ class Held(Predictor):
 
 @pytest.fixture(scope="module")
 def accounts(book_folder: Path, book: Any, as_of: date, bundle: Bundle) -> list[Json]:
-    from serving.scoring import score_book
+    from serving.scoring.scoring import score_book
 
     ids = [score.account_id for score in score_book(book, as_of, bundle).rows()]
     return histories(rows_of(book_folder), ids[:12])

@@ -17,7 +17,7 @@ from living import BENTO, Living, living
 from served import ROOT, START_SECONDS, Client, client_of, free_port, histories, process, rows_of
 
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 TRAINING_ONLY = ("mlflow", "shap", "optuna", "empulse", "matplotlib", "numba")
 #: Imports a module in an interpreter that has none of some libraries, and says where the module came from.
@@ -69,7 +69,9 @@ def test_the_locks_agree() -> None:
     assert locks[0] < locks[1] < set((ROOT / "requirements-dev.lock").read_text().split())
 
 
-@pytest.mark.parametrize("module", ["serving.service", "serving.cli", "serving.jobs.runner", "serving.events.delivery"])
+@pytest.mark.parametrize(
+    "module", ["serving.run.service", "serving.cli.main", "serving.jobs.runner", "serving.webhooks.delivery.delivery"]
+)
 def test_it_imports_without_what_only_training_needs(source: Path, module: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", WITHOUT, module, ",".join(TRAINING_ONLY)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True)
@@ -135,7 +137,7 @@ def test_the_command_line_says_what_is_not_installed(
 ) -> None:
     (tmp_path / "book").symlink_to(book_folder)
     program = WITHOUT + "sys.argv[1:] = sys.argv[3:]\nmodule.main()"
-    command = [sys.executable, "-W", "ignore", "-c", program, "serving.cli", ",".join(TRAINING_ONLY), *words]
+    command = [sys.executable, "-W", "ignore", "-c", program, "serving.cli.main", ",".join(TRAINING_ONLY), *words]
     if words == ["serve"]:
         command += ["--port", str(free_port())]
     variables = {**os.environ, "PYTHONPATH": str(source), "CHURN_RISK_HOME": str(tmp_path / "home")}

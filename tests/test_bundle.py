@@ -14,7 +14,7 @@ import pytest
 
 from features.errors import BundleDamaged, SignalsDiffer
 from features.signal import all_signals, signal_names
-from training.bundle import (
+from training.bundle.bundle import (
     FILES,
     MANIFEST,
     MODEL,
@@ -25,8 +25,8 @@ from training.bundle import (
     threat_value,
     write_bundle,
 )
-from training.dataset import Dataset
-from training.pipeline import Trained, train
+from training.making.pipeline import Trained, train
+from training.slices.dataset import Dataset
 
 ROOT = Path(__file__).parent.parent
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve", "skops"}

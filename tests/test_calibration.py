@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from training.calibration import LEAST_SLOPE, Platt, fit_platt
-from training.pipeline import Trained
+from training.making.pipeline import Trained
+from training.models.calibration import LEAST_SLOPE, Platt, fit_platt
 
 MARGINS = st.lists(st.floats(-30, 30, allow_subnormal=False), min_size=2, max_size=60)
 

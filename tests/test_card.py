@@ -10,17 +10,17 @@ from cards import HAZARD, MADE, NASTY, changed, shown_in_html, shown_in_markdown
 
 from features.signal import all_signals
 from features.tables import TABLES
-from training.bootstrap import Interval
-from training.bundle import Bundle, Manifest
+from training.bundle.bundle import Bundle, Manifest
+from training.card.card import Card, card_of
+from training.card.card_html import html_of, markdown_of, summary_of
+from training.card.caveats import TAKEN_AS_KNOWN
 from training.card.data import families
 from training.card.figures import DASH, number, percent, with_interval
 from training.card.headline import GRADES
-from training.card.limits import TAKEN_AS_KNOWN
 from training.card.parts import make_table
-from training.card.record import Card, card_of
-from training.card.render import html_of, markdown_of, summary_of
-from training.printing import MEASURES, ROWS
-from training.verdict import COMPARED
+from training.card.printing import MEASURES, ROWS
+from training.judge.verdict import COMPARED
+from training.worth.bootstrap import Interval
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ from cards import changed, shown_in_markdown
 from registries import Registry, registry_of
 from served import Done, run_command
 
-import training.tracking as tracking
-from training.bundle import MANIFEST, Bundle, Manifest
-from training.card.record import card_of
-from training.card.render import html_of, markdown_of, summary_of
-from training.pipeline import Trained
-from training.runs import LONGEST_DESCRIPTION, log_card
+import training.registry.tracking as tracking
+from training.bundle.bundle import MANIFEST, Bundle, Manifest
+from training.card.card import card_of
+from training.card.card_html import html_of, markdown_of, summary_of
+from training.making.pipeline import Trained
+from training.registry.run_records import LONGEST_DESCRIPTION, log_card
+from training.registry.tracking import connected, fetch_bundle
 from training.settings import MODEL_NAME, Environment
-from training.tracking import connected, fetch_bundle
 
 Command = Callable[..., Done]
 

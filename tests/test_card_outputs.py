@@ -12,11 +12,11 @@ from cards import MADE, nasty, plain, shown_in_html, shown_in_markdown, texts
 from playwright.sync_api import sync_playwright
 from test_report_in_browser import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, opened
 
-from training.bootstrap import Interval
-from training.bundle import Bundle, Manifest
+from training.bundle.bundle import Bundle, Manifest
+from training.card.card import Card, card_of
+from training.card.card_html import html_of, markdown_of
 from training.card.drawing import draw_leads, draw_ratios, draw_slopes
-from training.card.record import Card, card_of
-from training.card.render import html_of, markdown_of
+from training.worth.bootstrap import Interval
 
 NAN = float("nan")
 VOID = {"meta", "link", "line", "circle"}

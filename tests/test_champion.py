@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
-from training.champion import (
+from training.registry.champion import (
     GATE,
     PREFIX,
     PROMOTE,
@@ -30,8 +30,8 @@ from training.champion import (
     took_effect,
     user,
 )
+from training.registry.tracking import connected
 from training.settings import CHAMPION, MODEL_NAME, Environment
-from training.tracking import connected
 
 
 def move(from_version: str | None, version: str, how: str = PROMOTE) -> Move:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.events.changes import TYPES, Materiality, Standing, changes, weightiest
+from serving.webhooks.changes import TYPES, Materiality, Standing, changes, weightiest
 
 MATERIAL = Materiality(share=0.25, amount=100.0)
 SAFE = Standing(date(2026, 1, 1), "1", "safe", False, 0.1, 1000.0)

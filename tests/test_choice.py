@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from handmade import dataset
 
-from training.bootstrap import Interval
-from training.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_of
-from training.dataset import Dataset
-from training.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
+from training.models.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_of
+from training.models.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
+from training.models.weights import SCHEMES
 from training.settings import ChurnRule, FitSettings, TrainingSettings
-from training.weights import SCHEMES
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Interval
 
 FLAT = [0.5] * ROUND_STEPS
 

@@ -22,9 +22,9 @@ from served import Done, changed_book, free_port, registered_home, run_command
 from features.signal import signal_names
 from features.tables import Tables
 from serving.store import ScoreStore
-from training.bundle import Bundle, load_bundle
-from training.pipeline import Trained
-from training.publishing import bundle_in
+from training.bundle.bundle import Bundle, load_bundle
+from training.bundle.publishing import bundle_in
+from training.making.pipeline import Trained
 from training.settings import Environment
 
 COMMANDS = (
@@ -90,7 +90,7 @@ def home(
 
 
 def versions(home: Path) -> list[str]:
-    from training.tracking import connected
+    from training.registry.tracking import connected
 
     with connected(Environment(home=home)) as client:
         return sorted(str(version.version) for version in client.search_model_versions())
@@ -297,7 +297,7 @@ def test_features_are_parquet_only(churn_risk: Command, book_folder: Path) -> No
 @pytest.fixture
 def trained_at_once(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `train` take the tests' model instead of growing one; all else it does as ever."""
-    monkeypatch.setattr("training.pipeline.train", lambda *_: trained)
+    monkeypatch.setattr("training.making.pipeline.train", lambda *_: trained)
 
 
 @pytest.mark.usefixtures("trained_at_once")
@@ -402,7 +402,7 @@ SUMMARY = {
 def far_sighted(home: Path, bundle: Bundle, trained: Trained, book: Tables, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     """Let the champion be a bundle that carries hazard and contraction."""
     found = with_outlook(bundle, trained, book)
-    monkeypatch.setattr("training.tracking.fetch", lambda environment: found)
+    monkeypatch.setattr("training.registry.tracking.fetch", lambda environment: found)
     return found
 
 
@@ -436,7 +436,7 @@ def test_score_says_nothing_of_shrinking_where_it_is_not_known(
     churn_risk: Command, far_sighted: Bundle, book_folder: Path, as_of: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blind = replace(far_sighted, hazard=None, contraction=None)
-    monkeypatch.setattr("training.tracking.fetch", lambda environment: blind)
+    monkeypatch.setattr("training.registry.tracking.fetch", lambda environment: blind)
     found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
     assert set(found) == SUMMARY and found["expected_loss_shrinking"] is None
     assert found["expected_loss_leaving"] == found["revenue_at_risk"]
@@ -534,7 +534,7 @@ def test_serve_hands_the_champion_to_bentoml(churn_risk: Command, home: Path, mo
     done = churn_risk("serve", "--port", port)
     assert done.code == 0 and f"listening on http://127.0.0.1:{port}, loopback only" in done.err
     (command, variables), bundle = started[0], home / "bundle"
-    assert command[1:5] == ["-m", "bentoml", "serve", "serving.service:ChurnRisk"]
+    assert command[1:5] == ["-m", "bentoml", "serve", "serving.run.service:ChurnRisk"]
     assert command[-2:] == ["--port", str(port)] and command[-4:-2] == ["--host", "127.0.0.1"]
     assert variables["CHURN_RISK_BUNDLE"] == str(bundle) and load_bundle(bundle_in(bundle)).version == "1"
     assert variables["CHURN_RISK_STORE_URL"] == f"sqlite:///{home / 'scores.db'}"

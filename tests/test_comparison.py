@@ -15,16 +15,16 @@ from registries import Registry, registry_of
 from sklearn.metrics import roc_auc_score
 
 from features.errors import BundleDamaged, InputError
-from training.bundle import Bundle
-from training.comparison import Comparison, Side, compare, compare_sides
-from training.economics import expected_profit, realised_profit
-from training.evaluation import captured
-from training.folds import BY_ACCOUNT, FORWARD
-from training.paired import Common, match, paired
-from training.pipeline import Trained
-from training.promotion import Version
+from training.bundle.bundle import Bundle
+from training.judge.paired import Common, match, paired
+from training.making.pipeline import Trained
+from training.models.folds import BY_ACCOUNT, FORWARD
+from training.registry.comparison import Comparison, Side, compare, compare_sides
+from training.registry.promotion import Version
+from training.registry.tracking import connected, fetch_bundle
 from training.settings import MODEL_NAME, Economics, Environment
-from training.tracking import connected, fetch_bundle
+from training.worth.economics import expected_profit, realised_profit
+from training.worth.evaluation import captured
 
 FEW = 20
 

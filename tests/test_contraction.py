@@ -15,8 +15,8 @@ from handmade import dataset, tables_of
 
 from features.errors import NotEnoughData
 from features.tables import Tables
-from training.contraction import Contraction, Shrinkage, expected_contraction, fit_contraction, shrinkage
-from training.contraction_verdict import MEAN, MODEL, REPEATED, ContractionVerdict, judge_contraction
+from training.judge.contraction_verdict import MEAN, MODEL, REPEATED, ContractionVerdict, judge_contraction
+from training.models.contraction import Contraction, Shrinkage, expected_contraction, fit_contraction, shrinkage
 from training.settings import ChurnRule, FitSettings
 
 AS_OF = date(2024, 6, 1)

@@ -21,14 +21,14 @@ from served import ROOT, Json, free_port
 from webhooks import Clock, own_settings, put_event, subscribe, worker_of
 
 from features.tables import Tables
-from serving.api.account_rows import AccountRow
+from serving.api.answers.account_rows import AccountRow
 from serving.api.app import create_app
-from serving.api.routes.document import documents
+from serving.api.routes.document_routes import documents
 from serving.database.engine import open_database
-from serving.events.delivery import Round
-from serving.events.signatures import receiver_secret, standard_signature
 from serving.settings import ServiceSettings
-from training.bundle import Bundle
+from serving.webhooks.delivery.delivery import Round
+from serving.webhooks.delivery.signatures import receiver_secret, standard_signature
+from training.bundle.bundle import Bundle
 
 GUIDES = ROOT / "docs" / "crm"
 PAGES = sorted(path.stem for path in GUIDES.glob("*.md"))

@@ -30,13 +30,13 @@ from webhooks import (
 
 from features.errors import InputError
 from serving.database.engine import open_database, reading, writing
-from serving.events.deliveries import redeliver, standing_of
-from serving.events.delivery import Round
-from serving.events.endpoints import enable_endpoint, remove_endpoint
-from serving.events.outbox import Outbox
-from serving.events.retention import erase_events
-from serving.events.schedule import DELAYS, HORIZON, JITTER, LONGEST_PAUSE, asked_pause, next_attempt
-from serving.events.tables import EVENTS
+from serving.webhooks.deliveries import redeliver, standing_of
+from serving.webhooks.delivery.delivery import Round
+from serving.webhooks.delivery.schedule import DELAYS, HORIZON, JITTER, LONGEST_PAUSE, asked_pause, next_attempt
+from serving.webhooks.endpoints import enable_endpoint, remove_endpoint
+from serving.webhooks.event_retention import erase_events
+from serving.webhooks.event_tables import EVENTS
+from serving.webhooks.outbox import Outbox
 
 
 @pytest.fixture

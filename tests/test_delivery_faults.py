@@ -27,10 +27,10 @@ from webhooks import (
 )
 
 from serving.database.engine import StoreUnavailable, open_database, writing
-from serving.events import delivery
-from serving.events.delivery import DeliveryWorker, Round
-from serving.events.leases import BATCH, LEASE, claim, release, settle
-from serving.events.sending import Answer
+from serving.webhooks.delivery import delivery
+from serving.webhooks.delivery.delivery import DeliveryWorker, Round
+from serving.webhooks.delivery.delivery_claims import BATCH, LEASE, claim, release, settle
+from serving.webhooks.delivery.sending import Answer
 
 
 @pytest.fixture

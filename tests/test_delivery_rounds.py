@@ -14,13 +14,13 @@ from sqlalchemy.engine import Connection, Engine
 from webhooks import AT, Clock, Receiver, deliveries, own_settings, put_event, receiving, subscribe, worker_of
 
 from serving.database.engine import open_database, writing
-from serving.database.erasure import forget
 from serving.database.leases import SLACK
-from serving.events import delivery
-from serving.events.delivery import LANES, TURN, DeliveryWorker, Round
-from serving.events.endpoints import Endpoint, disable_endpoint, remove_endpoint
-from serving.events.leases import LEASE, Claimed, claim, settle
-from serving.events.tables import EVENTS
+from serving.run.forgetting import forget
+from serving.webhooks.delivery import delivery
+from serving.webhooks.delivery.delivery import LANES, TURN, DeliveryWorker, Round
+from serving.webhooks.delivery.delivery_claims import LEASE, Claimed, claim, settle
+from serving.webhooks.endpoints import Endpoint, disable_endpoint, remove_endpoint
+from serving.webhooks.event_tables import EVENTS
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from served import ROOT, Json, free_port, histories, rows_of, run_command
 
-from serving.demo import DemoFailed, _compare, _run, raw_history, run_demo
+from serving.cli.demo import DemoFailed, _compare, _run, raw_history, run_demo
 from serving.store import ScoreStore
-from training.pipeline import Trained
+from training.making.pipeline import Trained
 from training.settings import Environment
 
 
@@ -46,7 +46,7 @@ def test_an_answer_that_differs_is_a_failure(book_folder: Path, monkeypatch: pyt
         def read(self) -> bytes:
             return json.dumps({"predictions": [{"churn_probability": 0.25, "band": "safe"}]}).encode()
 
-    monkeypatch.setattr("serving.demo.urlopen", lambda request, timeout: Answer())
+    monkeypatch.setattr("serving.cli.demo.urlopen", lambda request, timeout: Answer())
     stored = pd.Series({"account_id": "A000003", "churn_probability": 0.5, "band": "safe"})
     with pytest.raises(DemoFailed, match=r"endpoint 0\.25 is not batch 0\.5"):
         _compare("http://127.0.0.1:1", book_folder, stored, date(2026, 1, 1))
@@ -68,11 +68,11 @@ def steps(
         done.append(arguments)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CHURN_RISK_HOME", variables["CHURN_RISK_HOME"])
-            patch.setattr("training.pipeline.train", lambda *_: trained)
+            patch.setattr("training.making.pipeline.train", lambda *_: trained)
             ended = run_command(patch, capfd, *arguments)
         assert ended.code == 0, ended.err
 
-    monkeypatch.setattr("serving.demo._run", here)
+    monkeypatch.setattr("serving.cli.demo._run", here)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     yield done
 

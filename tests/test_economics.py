@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.economics import best_cutoff, expected_profit, realised_profit
 from training.settings import Economics, Environment
+from training.worth.economics import best_cutoff, expected_profit, realised_profit
 
 
 def test_realised_profit_by_hand() -> None:

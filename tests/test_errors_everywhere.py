@@ -13,11 +13,11 @@ from documents import operations
 from served import Client, Json, assert_problem, client_of
 
 from serving.api.app import create_app
+from serving.api.document.openapi import document as document_of
 from serving.api.front import Front
-from serving.api.openapi import document as document_of
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "QUERY", "BREW")
 DOCUMENT = document_of(create_app())

@@ -18,9 +18,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils.estimator_checks import check_estimator
 
 from benchmarks.telco import DIRECTIONS, FILE, LEAK, read_telco
-from training.estimator import RevenueWeightedClassifier
+from training.models.weights import SCHEMES
 from training.settings import FitSettings
-from training.weights import SCHEMES
+from training.snapshot.estimator import RevenueWeightedClassifier
 
 REAL_DATA = os.environ.get("CHURN_RISK_REAL_DATA")
 QUICK = FitSettings(max_rounds=32, learning_rate=0.2, num_leaves=4, min_data_in_leaf=20)

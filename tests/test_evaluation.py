@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from features.errors import NotEnoughData
-from training.bootstrap import intervals
-from training.dataset import Dataset
-from training.economics import expected_profit
-from training.evaluation import (
+from training.settings import Economics
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import intervals
+from training.worth.economics import expected_profit
+from training.worth.evaluation import (
     auc_figure,
     calibration_error,
     captured,
@@ -25,7 +26,6 @@ from training.evaluation import (
     lift,
     profit_figure,
 )
-from training.settings import Economics
 
 FIRST, SECOND = date(2024, 1, 1), date(2024, 7, 1)
 

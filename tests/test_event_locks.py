@@ -14,14 +14,14 @@ from sqlalchemy.engine import Connection, Engine
 from webhooks import AT, SAFE, THREAT, Clock, deliveries, own_settings, publish, put_event, store_with, subscribe
 
 from serving.database.engine import open_database, reading, writing
-from serving.events.deliveries import redeliver
-from serving.events.endpoints import Endpoint, disable_endpoint, remove_endpoint
-from serving.events.leases import claim, release, settle
-from serving.events.outbox import Outbox
-from serving.events.retention import erase_events
-from serving.events.sending import Answer
-from serving.events.tables import DELIVERIES, EVENTS
 from serving.store import ScoreStore
+from serving.webhooks.deliveries import redeliver
+from serving.webhooks.delivery.delivery_claims import claim, release, settle
+from serving.webhooks.delivery.sending import Answer
+from serving.webhooks.endpoints import Endpoint, disable_endpoint, remove_endpoint
+from serving.webhooks.event_retention import erase_events
+from serving.webhooks.event_tables import DELIVERIES, EVENTS
+from serving.webhooks.outbox import Outbox
 
 LATER = AT + timedelta(days=1)
 Work = Callable[[], object]

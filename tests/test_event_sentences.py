@@ -24,12 +24,12 @@ from webhooks import (
 )
 
 from serving.database.engine import open_database, writing
-from serving.events.deliveries import redeliver
-from serving.events.delivery import Round
-from serving.events.endpoints import disable_endpoint, enable_endpoint
-from serving.events.outbox import Outbox
 from serving.store import ScoreStore
-from serving.store.tables import SCORES
+from serving.store.score_tables import SCORES
+from serving.webhooks.deliveries import redeliver
+from serving.webhooks.delivery.delivery import Round
+from serving.webhooks.endpoints import disable_endpoint, enable_endpoint
+from serving.webhooks.outbox import Outbox
 
 NAMES = ("reason_1", "reason_2", "reason_3")
 

@@ -12,7 +12,7 @@ from features.as_of import customers
 from features.sources import open_source
 from features.tables import OPTIONAL_HISTORY, Tables
 from features.validation import validate
-from serving.evidence import LIMITS, MONTHS, TABLE_OF, collect_evidence, month_starts, nps_category
+from serving.scoring.evidence import LIMITS, MONTHS, TABLE_OF, collect_evidence, month_starts, nps_category
 
 AS_OF = date(2026, 1, 15)
 BOOK = {

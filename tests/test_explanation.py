@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from features.matrix import Matrix
 from features.signal import all_signals
-from serving.explanation import explain, in_probability
-from training.bundle import Bundle
-from training.pipeline import Trained
+from serving.scoring.explanation import explain, in_probability
+from training.bundle.bundle import Bundle
+from training.making.pipeline import Trained
 
 
 @pytest.fixture(scope="module")

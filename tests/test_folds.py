@@ -12,8 +12,8 @@ from handmade import dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.dataset import Dataset
-from training.folds import (
+from training.making.pipeline import Trained
+from training.models.folds import (
     BY_ACCOUNT,
     FORWARD,
     ROUND_STEPS,
@@ -21,10 +21,10 @@ from training.folds import (
     round_steps,
     splits,
 )
-from training.pipeline import Trained
+from training.models.weights import SCHEMES
 from training.settings import ChurnRule, FitSettings, TrainingSettings
-from training.slices import slice_dates
-from training.weights import SCHEMES
+from training.slices.dataset import Dataset
+from training.slices.slice_dates import slice_dates
 
 FIRST = date(2024, 1, 1)
 

@@ -16,15 +16,15 @@ from served import run_command
 from sqlalchemy.engine import Connection, Engine
 from stored import AT, opened, put, scores
 
-from serving.api.idempotency import accounts_in
-from serving.api.rendering import rendered_predictions
+from serving.api.answers.rendering import rendered_predictions
+from serving.api.edge.repeats import accounts_in
 from serving.database.engine import open_database, reading, writing
-from serving.database.erasure import Forgotten, forget
-from serving.events.tables import EVENTS
 from serving.idempotency import RECORDS, forget_answers
+from serving.run.forgetting import Forgotten, forget
 from serving.settings import ServiceSettings
 from serving.store.runs import PublishedRun
-from training.bundle import Bundle
+from serving.webhooks.event_tables import EVENTS
+from training.bundle.bundle import Bundle
 
 EVIDENCE = {"A1": {"account": {"name": "Unmistakable Ltd"}, "text": "Unmistakable " * 2000}}
 NOTHING = {"scores": 0, "job_accounts": 0, "repeated_answers": 0, "events": 0}
@@ -74,7 +74,7 @@ def test_the_command_says_that_it_is_to_be_run_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CHURN_RISK_STORE_URL", str(engine.url))
-    monkeypatch.setattr("serving.database.erasure.empty_log", lambda *_: False)
+    monkeypatch.setattr("serving.run.forgetting.empty_log", lambda *_: False)
     done = run_command(monkeypatch, capsys, "store", "forget", "A1", "--json")
     assert done.code == 1 and "run this command again" in done.err
     assert json.loads(done.out)["removed"]["scores"] == 1 and json.loads(done.out)["log_emptied"] is False
@@ -94,7 +94,7 @@ def test_a_prediction_under_way_is_not_kept_once_its_account_is_forgotten(
             gone.append(forget_answers(connection, "A1")["repeated_answers"])
         return rendered_predictions(*arguments)
 
-    monkeypatch.setattr("serving.api.routes.predictions.rendered_predictions", forgetting)
+    monkeypatch.setattr("serving.api.routes.prediction_routes.rendered_predictions", forgetting)
     for account_id in ("A1", "A2"):
         headers = {"Content-Type": "application/json", "Idempotency-Key": account_id}
         body = json.dumps({"accounts": [sent(account_id, 1.0)]})

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from features.tables import Tables
-from training.bootstrap import Interval
-from training.bundle import Bundle
-from training.fitting import Fitted, fit_model
-from training.origins import Origin, latest_origin
-from training.pipeline import Trained, train
-from training.reigning import reigning_probability
+from training.bundle.bundle import Bundle
+from training.judge.origins import Origin, latest_origin
+from training.judge.reigning import reigning_probability
+from training.judge.verdict import REIGNING, Verdict, gate, grade
+from training.making.pipeline import Trained, train
+from training.models.fitting import Fitted, fit_model
 from training.settings import ChurnRule
-from training.verdict import REIGNING, Verdict, gate, grade
+from training.worth.bootstrap import Interval
 
 BETTER, WORSE, EVEN = Interval(0.02, 0.01, 0.03), Interval(-0.02, -0.03, -0.01), Interval(0.01, -0.01, 0.03)
 

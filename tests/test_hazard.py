@@ -13,11 +13,11 @@ from features.errors import NotEnoughData
 from features.matrix import first_records
 from features.signal import all_signals, signal_names
 from features.tables import Tables
-from training.dataset import build_dataset
-from training.hazard import CLOCKS, Hazard, at_month, fit_hazard
-from training.landmarks import Landmarks, landmarks
+from training.models.hazard import CLOCKS, Hazard, at_month, fit_hazard
+from training.models.landmarks import Landmarks, landmarks
+from training.models.survival import restricted_mean, risk_within
 from training.settings import ChurnRule, FitSettings
-from training.survival import restricted_mean, risk_within
+from training.slices.dataset import build_dataset
 
 SETTINGS = FitSettings(learning_rate=0.1, min_data_in_leaf=20, feature_fraction_bynode=1.0, removed_share=0.0)
 QUICK = FitSettings(learning_rate=0.1, min_data_in_leaf=20, num_leaves=6)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from handmade import dataset
 
-from training.bootstrap import Interval
-from training.horizons import HAZARD, SHOWN, SINGLE, AtHorizon, HazardVerdict, brier_figure, judge_hazard
-from training.landmarks import Landmarks
-from training.survival import risk_within
+from training.judge.horizons import HAZARD, SHOWN, SINGLE, AtHorizon, HazardVerdict, brier_figure, judge_hazard
+from training.models.landmarks import Landmarks
+from training.models.survival import risk_within
+from training.worth.bootstrap import Interval
 
 AS_OF = date(2024, 1, 1)
 ROWS = 400

@@ -19,8 +19,8 @@ from fastapi.openapi.utils import get_openapi
 from served import Client, Json, assert_problem
 
 from serving.access.keys import KeyStore
-from serving.api.idempotency import REPLAYED, TEXT
-from serving.api.routes import jobs
+from serving.api.edge.repeats import REPLAYED, TEXT
+from serving.api.routes import job_routes as jobs
 from serving.database.engine import StoreUnavailable, reading, writing
 from serving.idempotency import (
     KEPT,
@@ -39,7 +39,7 @@ from serving.idempotency import (
     give_up,
 )
 from serving.settings import ServiceSettings
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 LEASE = timedelta(seconds=60)
 ASKED = Asked("key:1", "POST /v1/jobs", "k", "f" * 64)
@@ -147,7 +147,7 @@ def test_what_failed_frees_its_key(bulk: Bulk, monkeypatch: pytest.MonkeyPatch) 
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("serving.api.routes.jobs.make_job", broken)
+        patch.setattr("serving.api.routes.job_routes.make_job", broken)
         assert_problem(ask(bulk.client, "/v1/jobs", body_of("")), 500)
     assert records(bulk) == []
     assert ask(bulk.client, "/v1/jobs", body_of("")).status_code == 202
@@ -197,8 +197,8 @@ def test_a_crash_frees_the_key_after_the_lease(bulk: Bulk, monkeypatch: pytest.M
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("serving.api.routes.jobs.make_job", killed)
-        patch.setattr("serving.api.idempotency.give_up", lambda *_: None)  # A process that is killed frees nothing.
+        patch.setattr("serving.api.routes.job_routes.make_job", killed)
+        patch.setattr("serving.api.edge.repeats.give_up", lambda *_: None)  # A process that is killed frees nothing.
         with pytest.raises(Killed):
             ask(bulk.client, "/v1/jobs", body_of(""))
     assert_problem(ask(bulk.client, "/v1/jobs", body_of("")), 409, HEADER_POINTER)
@@ -229,7 +229,7 @@ def test_a_prediction_is_answered_though_it_cannot_be_kept(bulk: Bulk, monkeypat
     def full(*_: Any) -> None:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr("serving.api.idempotency.finish", full)
+    monkeypatch.setattr("serving.api.edge.repeats.finish", full)
     assert ask(bulk.client, "/v1/predictions", body_of("")).status_code == 200
 
 

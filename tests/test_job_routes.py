@@ -24,16 +24,16 @@ from served import Json, assert_problem, histories, rows_of
 
 from serving.access.keys import KeyStore
 from serving.access.principal import Scope
-from serving.api.job_submission import read_submission
-from serving.api.predictions import Call
-from serving.api.routes import jobs
+from serving.api.answers.job_submission import read_submission
+from serving.api.routes import job_routes as jobs
 from serving.database.engine import reading
-from serving.files import SCHEMA
+from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, unpacked
 from serving.jobs.ledger import CHUNK
 from serving.jobs.runner import JobRunner
-from serving.jobs.tables import ACCOUNTS, CHUNKS, JOBS, unpacked
+from serving.predict.predictor import Call
+from serving.scoring.score_files import SCHEMA
 from serving.settings import ServiceSettings
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 NESTED = ("reasons", "missing_tables", "collect")
 

@@ -19,14 +19,14 @@ from bulk import START, Clock, Quick, found, job_of, names, sent
 from served import process
 from sqlalchemy.engine import Engine
 
-from serving.api.predictions import Call
-from serving.api.problems import FieldError, RequestProblem
+from serving.api.edge.problems import FieldError, RequestProblem
 from serving.database.engine import StoreUnavailable, open_database, reading, writing
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, release_claim, renew_claim, waiting_accounts
-from serving.jobs.erasure import forget_in_jobs
+from serving.jobs.job_erasure import forget_in_jobs
+from serving.jobs.job_tables import ACCOUNTS, CHUNKS, unpacked
 from serving.jobs.ledger import CHUNK, JobUnknown, cancel_job, delete_expired_jobs, find_job
 from serving.jobs.runner import PACE, JobRunner
-from serving.jobs.tables import ACCOUNTS, CHUNKS, unpacked
+from serving.predict.predictor import Call
 
 WEEK = timedelta(days=7)
 COUNT = 2 * CHUNK + 7

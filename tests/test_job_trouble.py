@@ -13,15 +13,15 @@ from bulk_client import Bulk
 from served import assert_problem
 from sqlalchemy.engine import Engine
 
-from serving.api.predictions import Call
-from serving.api.problems import FieldError, RequestProblem
+from serving.api.edge.problems import FieldError, RequestProblem
 from serving.database.engine import open_database, reading
 from serving.database.leases import SLACK
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, postpone_claim, renew_claim
+from serving.jobs.job_tables import CHUNKS
 from serving.jobs.ledger import delete_expired_jobs, find_job, outcomes
 from serving.jobs.runner import PACE, JobRunner
-from serving.jobs.tables import CHUNKS
-from training.bundle import Bundle
+from serving.predict.predictor import Call
+from training.bundle.bundle import Bundle
 
 WEEK = timedelta(days=7)
 
@@ -158,5 +158,5 @@ def test_results_of_a_job_that_goes_while_they_are_read_are_no_short_file(
 
     path = f"/v1/jobs/{job['job_id']}/results?format={form}"
     assert bulk.client.get(path).status_code == 200
-    monkeypatch.setattr("serving.api.routes.jobs.outcomes", expiring)
+    monkeypatch.setattr("serving.api.routes.job_routes.outcomes", expiring)
     assert_problem(bulk.client.get(path), 404, "/path/job_id")

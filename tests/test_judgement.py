@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 from handmade import dataset
 
-import training.judgement as judgement
+import training.judge.judgement as judgement
 from features.errors import InputError, NotEnoughData
 from features.tables import Tables
-from training.bootstrap import Interval
-from training.bundle import Bundle
-from training.dataset import Dataset
-from training.judgement import Judgement, evaluate_at
-from training.pipeline import Trained
+from training.bundle.bundle import Bundle
+from training.judge.judgement import Judgement, evaluate_at
+from training.judge.verdict import judge_all
+from training.making.pipeline import Trained
 from training.rivals import CHEAP
 from training.settings import ChurnRule, TrainingSettings
-from training.verdict import judge_all
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Interval
 
 REACH = timedelta(days=180)
 
@@ -161,7 +161,7 @@ def test_grades_by_hand(low: float, captured: float, grade: str, monkeypatch: py
         "roc_auc - recency alone": Interval(0.9, 0.8, 1.0),
         "captured_10 - recency alone": Interval(0.9, 0.8, 1.0),
     }
-    monkeypatch.setattr("training.verdict._paired", lambda *_: found)
+    monkeypatch.setattr("training.judge.verdict._paired", lambda *_: found)
     score = np.array([0.9, 0.8, 0.2, 0.1])
     probabilities = {"model": score, "recency alone": score[::-1], "revenue alone": score[[0, 2, 1, 3]]}
     verdict = judge_all(dataset([1, 1, 0, 0]), probabilities, TrainingSettings())

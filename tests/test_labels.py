@@ -11,9 +11,9 @@ from handmade import tables_of
 from features.as_of import customers
 from features.errors import InputError
 from features.tables import Tables
-from training.dataset import build_dataset
-from training.labels import check_rule, days_to_churn, end_of_data, invoiced, labels
 from training.settings import ChurnRule
+from training.slices.dataset import build_dataset
+from training.slices.labels import check_rule, days_to_churn, end_of_data, invoiced, labels
 
 AS_OF = date(2024, 3, 1)
 RULE = ChurnRule(horizon_days=30, lead_days=10)

@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 from handmade import dataset, tables_of
 
-from training.landmarks import EACH, FEWEST, Landmarks, PersonMonths, landmarks, person_months, sampled, young_dates
+from training.models.landmarks import (
+    EACH,
+    FEWEST,
+    Landmarks,
+    PersonMonths,
+    landmarks,
+    person_months,
+    sampled,
+    young_dates,
+)
 from training.settings import ChurnRule
 
 AS_OF = date(2024, 1, 1)

@@ -16,14 +16,14 @@ FILES = sorted(path.relative_to(ROOT) for layer in LAYERS for path in (ROOT / la
 #: Library -> the only files that may import it, at the top or in a function.
 ONLY = {
     "mlflow": {
-        "training/connecting.py",
-        "training/tracking.py",
-        "training/runs.py",
-        "training/champion.py",
-        "training/pyfunc.py",
+        "training/registry/connecting.py",
+        "training/registry/tracking.py",
+        "training/registry/run_records.py",
+        "training/registry/champion.py",
+        "training/bundle/pyfunc.py",
     },
-    "shap": {"training/plots.py"},
-    "optuna": {"training/search.py"},
+    "shap": {"training/registry/plots.py"},
+    "optuna": {"training/tuning/search.py"},
 }
 #: Layer -> the layers it must not know.
 ABOVE = {"features": {"training", "serving"}, "training": {"serving"}, "serving": set()}
@@ -100,11 +100,23 @@ def test_importing_the_packages_does_nothing(tmp_path: Path) -> None:
 
 def test_importing_the_command_line_is_light(tmp_path: Path) -> None:
     """`--help` answers at once: what a command needs is imported when it runs."""
-    found = loaded(tmp_path, "features.commands", "training.commands", "serving.commands", "serving.cli")
+    found = loaded(
+        tmp_path,
+        "features.cli.book_commands",
+        "training.cli.model_commands",
+        "serving.cli.score_commands",
+        "serving.cli.main",
+    )
     assert not found & {"pandas", "ibis", "duckdb", "lightgbm", "sklearn", "mlflow", "bentoml", "shap", "matplotlib"}
 
 
 def test_importing_what_scores_does_nothing_and_needs_no_mlflow(tmp_path: Path) -> None:
-    modules = ("features.matrix", "features.validation", "training.pipeline", "training.judgement", "serving.scoring")
-    found = loaded(tmp_path, *modules, "training.settings", "training.plots", "training.rivals")
+    modules = (
+        "features.matrix",
+        "features.validation",
+        "training.making.pipeline",
+        "training.judge.judgement",
+        "serving.scoring.scoring",
+    )
+    found = loaded(tmp_path, *modules, "training.settings", "training.registry.plots", "training.rivals")
     assert not found & {"mlflow", "shap", "bentoml", "optuna", "empulse"}

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from training.dataset import Dataset
-from training.leaks import Suspect, model_warning, suspects
+from training.judge.leaks import Suspect, model_warning, suspects
 from training.settings import ChurnRule
-from training.univariate import Rows, SortedSignal, surest
+from training.slices.dataset import Dataset
+from training.worth.univariate import Rows, SortedSignal, surest
 
 NAN = float("nan")
 DATES = [date(2024, 1, 1), date(2024, 7, 1)]

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from served import Client, Json, assert_problem
 
-from serving.api import handlers
-from serving.api.depth import too_deep
-from serving.api.identity import Identified
-from serving.api.limits import Limits
+from serving.api.edge import handlers
+from serving.api.edge.depth import too_deep
+from serving.api.edge.identity import Identified
+from serving.api.edge.limits import Limits
 from serving.settings import ServiceSettings
 
 LIMITS: Json = {"body_bytes": 100, "job_body_bytes": 200, "json_depth": 4, "body_seconds": 60, "answer_seconds": 60}

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Engine
 from serving.access.gate import has_credentials
 from serving.access.keys import KeyStore
 from serving.database.engine import open_database
-from serving.listening import TooOpen, asked_addresses, bound_addresses, demand_closed
+from serving.run.listening import TooOpen, asked_addresses, bound_addresses, demand_closed
 from serving.settings import ServiceSettings
 from training.settings import Environment
 
@@ -121,7 +121,7 @@ def refused(ended: Popen[bytes] | subprocess.CompletedProcess[bytes], log: str) 
 
 
 def test_bentoml_serve_elsewhere_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:ChurnRisk", "--host", "0.0.0.0", "--port"]
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.run.service:ChurnRisk", "--host", "0.0.0.0", "--port"]
     log = tmp_path / "log"
     variables = {"CHURN_RISK_BUNDLE": str(bundle_folder)}
     with process([*command, str(free_port())], tmp_path / "home", log, variables) as ended:
@@ -133,7 +133,7 @@ def test_a_worker_elsewhere_is_refused(bundle_folder: Path, tmp_path: Path) -> N
     """However BentoML was told to listen there."""
     with socket.create_server(("0.0.0.0", 0)) as given:
         os.set_inheritable(given.fileno(), True)
-        worker = ["-m", "_bentoml_impl.worker.service", "serving.service:ChurnRisk", "--fd", str(given.fileno())]
+        worker = ["-m", "_bentoml_impl.worker.service", "serving.run.service:ChurnRisk", "--fd", str(given.fileno())]
         variables = {"CHURN_RISK_BUNDLE": str(bundle_folder), "CHURN_RISK_HOME": str(tmp_path / "home")}
         path = {"PYTHONPATH": str(Path(__file__).parent.parent)}
         ended = subprocess.run(

@@ -18,13 +18,13 @@ from registries import Registry
 from served import Json, client_of, histories, registered_home, rows_of
 from versions import version_of_bundle
 
-from serving.bundle_folder import folder_to_serve
+from serving.run.bundle_folder import folder_to_serve
 from serving.store import ScoreStore
-from training.bundle import MODEL, load_bundle
-from training.pipeline import Trained
-from training.publishing import POINTER, bundle_in, digest, publish, read_pointer
+from training.bundle.bundle import MODEL, load_bundle
+from training.bundle.publishing import POINTER, bundle_in, digest, publish, read_pointer
+from training.making.pipeline import Trained
+from training.registry.tracking import WON, fetch_bundle
 from training.settings import Environment
-from training.tracking import WON, fetch_bundle
 
 ANSWERS = 10
 
@@ -45,7 +45,7 @@ class Changing:
 
     def churn_risk(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command in a process of its own."""
-        command = [sys.executable, "-m", "serving.cli", *arguments]
+        command = [sys.executable, "-m", "serving.cli.main", *arguments]
         variables = {"CHURN_RISK_HOME": str(self.environment.home)}
         return subprocess.run(command, env=_clean() | variables, capture_output=True, text=True)
 

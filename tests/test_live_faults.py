@@ -15,7 +15,7 @@ from living import PATIENCE, TWO_WORKERS, Living, Load, consistent, living, wait
 from served import Json, client_of, histories, rows_of
 
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 ANSWERS = 10
 

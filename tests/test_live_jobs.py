@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from served import START_SECONDS, Json, free_port, histories, process, rows_of, wait_until_ready
 
 from serving.database.engine import connect, reading
-from serving.jobs.tables import CHUNKS
+from serving.jobs.job_tables import CHUNKS
 
 #: Enough that a service is stopped before the job is done, however quick the machine.
 COPIES = 12
@@ -26,7 +26,7 @@ COPIES = 12
 def running(bundle_folder: Path, url: str, log: Path) -> Iterator[httpx.Client]:
     """Serve; end the service, as an operator would, with the block."""
     port = free_port()
-    command = [sys.executable, "-m", "serving.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
     variables = {"CHURN_RISK_STORE_URL": url, "CHURN_RISK_BUNDLE": str(bundle_folder)}
     with process(command, log.with_suffix(".home"), log, variables) as started:
         wait_until_ready(f"http://127.0.0.1:{port}", started, log)

@@ -16,16 +16,16 @@ from served import START_SECONDS, Json, assert_problem, histories, process, rows
 
 from features.tables import Tables
 from serving.api.app import create_app
-from serving.api.openapi import document
-from serving.evidence import collect_evidence
-from serving.model_facts import model_facts
-from serving.scores import Score
-from serving.scoring import score_book
+from serving.api.document.openapi import document
+from serving.scoring.evidence import collect_evidence
+from serving.scoring.model_facts import model_facts
+from serving.scoring.scores import Score
+from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 SLASHED, BROKEN = "ÄÖ/7 <b>", "NO-EVIDENCE"
-SERVE = [sys.executable, "-m", "serving.cli", "serve", "--port"]
+SERVE = [sys.executable, "-m", "serving.cli.main", "serve", "--port"]
 
 
 @dataclass(frozen=True)

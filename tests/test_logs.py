@@ -13,7 +13,7 @@ import pytest
 from served import ROOT, Client, Json, client_of
 
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 #: Logs as the service's parts do, and as BentoML and uvicorn set themselves up before it.
 PROGRAM = """

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from features.matrix import Matrix, needing
 from features.signal import all_signals
 from features.tables import HISTORY, OPTIONAL_HISTORY
-from training.dataset import Dataset
-from training.model import LEAST_SHARE, Encoder, Trees, fit_trees, with_tables_removed
-from training.pipeline import Trained
+from training.making.pipeline import Trained
+from training.models.trees import LEAST_SHARE, Encoder, Trees, fit_trees, with_tables_removed
 from training.settings import FitSettings
+from training.slices.dataset import Dataset
 
 #: Many trees on few signals each, so that every family of signals is split on.
 DEEP = FitSettings(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.money import FEW_RECORDS, NEW_DAYS, bands
-from training.economics import break_even, expected_profit
+from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
 from training.settings import Economics
+from training.worth.economics import break_even, expected_profit
 
 SHARES = st.floats(0.01, 0.99)
 ECONOMICS = st.builds(Economics, success_rate=SHARES, incentive_share=SHARES, contact_cost=st.floats(0, 1000))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from served import Client, Json, assert_problem, client_of, histories, rows_of
 
-from serving.api import predictions
+from serving.predict import predictor as predictions
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from documents import faults, operation_of, responses
 from served import Client, Json, client_of, histories, rows_of
 
 from benchmarks.mutations import mutated
-from serving.api.openapi import document as document_of
+from serving.api.document.openapi import document as document_of
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 COUNT, SEED = 400, 4
 

@@ -20,10 +20,10 @@ from served import Client, Json, client_of
 
 from serving.access.gate import Gate
 from serving.access.links import Link, LinkSigner
-from serving.api.guarded import demanded
+from serving.api.edge.guarded import demanded
 from serving.database.engine import open_database
 from serving.settings import ServiceSettings
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 
 @dataclass(frozen=True)

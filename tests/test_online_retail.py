@@ -13,8 +13,8 @@ import pytest
 
 from features.sources import open_source
 from features.validation import validate
-from training.dataset import build_dataset
 from training.settings import ChurnRule
+from training.slices.dataset import build_dataset
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "online_retail" / "prepare.py"
 REAL_DATA = os.environ.get("CHURN_RISK_REAL_DATA")

@@ -16,11 +16,11 @@ from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidat
 from served import Client, Json, run_command
 
 from serving.api.app import create_app
-from serving.api.documented import EVERYWHERE, GUARDED
-from serving.api.downgrade import NotConvertible, to_30
-from serving.api.idempotency import HEADER, REPLAYED
-from serving.api.openapi import document as document_of
-from serving.api.swagger import swagger as swagger_of
+from serving.api.document.documented import EVERYWHERE, GUARDED
+from serving.api.document.downgrade import NotConvertible, to_30
+from serving.api.document.openapi import document as document_of
+from serving.api.document.swagger import swagger as swagger_of
+from serving.api.edge.repeats import HEADER, REPLAYED
 
 
 @pytest.fixture(scope="module")

@@ -22,15 +22,15 @@ from served import ROOT, Client, assert_problem, client_of, histories, rows_of
 from serving import metrics
 from serving.access.gate import Gate
 from serving.access.keys import KEYS, KeyStore
+from serving.api.answers.stored_metrics import StoredMetrics
 from serving.api.app import create_app
 from serving.database.engine import StoreUnavailable, open_database, writing
-from serving.events.tables import DELIVERIES, ENDPOINTS, EVENTS
-from serving.jobs.tables import JOBS
+from serving.jobs.job_tables import JOBS
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from serving.store.tables import RUNS
-from serving.stored_metrics import StoredMetrics
-from training.bundle import Bundle
+from serving.store.score_tables import RUNS
+from serving.webhooks.event_tables import DELIVERIES, ENDPOINTS, EVENTS
+from training.bundle.bundle import Bundle
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

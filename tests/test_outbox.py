@@ -17,12 +17,12 @@ from webhooks import AT, SAFE, THREAT, deliveries, own_settings, publish, rows, 
 
 from features.errors import AccountUnknown
 from serving.database.engine import open_database, reading
-from serving.events.changes import TYPES, Materiality, Standing, changes
-from serving.events.outbox import COMPARED, Outbox, _candidates, _standing
-from serving.events.tables import DELIVERIES, EVENTS
-from serving.scores import Score
+from serving.scoring.scores import Score
 from serving.store import PublishedRun, ScoreStore
-from serving.store.tables import SCORES
+from serving.store.score_tables import SCORES
+from serving.webhooks.changes import TYPES, Materiality, Standing, changes
+from serving.webhooks.event_tables import DELIVERIES, EVENTS
+from serving.webhooks.outbox import COMPARED, Outbox, _candidates, _standing
 
 OUTBOX = Outbox(own_settings())
 URL = "https://crm.example/hook"
@@ -182,7 +182,7 @@ def test_a_failure_before_the_end_leaves_neither_run_nor_events(database_url: st
 
 KILLED = """
 import sys
-from serving.events.outbox import Outbox
+from serving.webhooks.outbox import Outbox
 from serving.store import ScoreStore
 from webhooks import THREAT, own_settings, publish
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import training.outlook as outlook
+import training.judge.outlook as outlook
 from features.errors import BundleDamaged, NotEnoughData
 from features.tables import Tables
-from training.bundle import CONTRACTION, HAZARD, load_bundle, write_bundle
-from training.labels import end_of_data
-from training.origins import contend, latest_origin
-from training.outlook import Making, look_ahead
-from training.pipeline import Trained
+from training.bundle.bundle import CONTRACTION, HAZARD, load_bundle, write_bundle
+from training.judge.origins import contend, latest_origin
+from training.judge.outlook import Making, look_ahead
+from training.making.pipeline import Trained
 from training.settings import ChurnRule
+from training.slices.labels import end_of_data
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def with_both(made: Making, trained: Trained, tmp_path_factory: pytest.TempPathF
     with pytest.MonkeyPatch.context() as patch:
         judge = outlook.judge_hazard
         patch.setattr(outlook, "judge_hazard", lambda *given: replace(judge(*given), as_good=True))
-        patch.setattr("training.contraction_verdict.ContractionVerdict.earns_its_place", True)
+        patch.setattr("training.judge.contraction_verdict.ContractionVerdict.earns_its_place", True)
         found = look_ahead(made)
     both = replace(trained, findings=replace(trained.findings, outlook=found))
     folder = tmp_path_factory.mktemp("both") / "bundle"

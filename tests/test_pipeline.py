@@ -14,11 +14,11 @@ from handmade import frames_of, tables_of
 
 from features.errors import InputError, NotEnoughData
 from features.tables import TABLES, Table, Tables
-from training.bundle import write_bundle
-from training.pipeline import Trained, prepare, train
+from training.bundle.bundle import write_bundle
+from training.making.pipeline import Trained, prepare, train
+from training.models.weights import SCHEMES
 from training.rivals import CHEAP
 from training.settings import ChurnRule, FitSettings, TrainingSettings
-from training.weights import SCHEMES
 
 UNTIL = date(2025, 3, 17)
 INSTANT = pd.Timestamp(UNTIL)
@@ -103,7 +103,7 @@ def test_nothing_known_at_or_after_until_changes_the_model(
 
 
 def test_no_future_at_all_is_the_same_too(frames: Frames, before: dict[str, Any]) -> None:
-    from training.bundle import fingerprint
+    from training.bundle.bundle import fingerprint
 
     past = {
         name: frame[pd.to_datetime(frame[TABLES[name].time]) < INSTANT].reset_index(drop=True)
@@ -118,7 +118,7 @@ def test_no_future_at_all_is_the_same_too(frames: Frames, before: dict[str, Any]
 
 def test_one_record_before_until_does_matter(frames: Frames, before: dict[str, Any]) -> None:
     """The comparison above can see: an invoice on the day before the last slice moves its figures."""
-    from training.bundle import fingerprint
+    from training.bundle.bundle import fingerprint
 
     invoices = frames["invoices"].copy()
     last = max(before["slices"])

@@ -21,10 +21,10 @@ from features.as_of import KEYS, SECONDS_A_DAY
 from features.signal import all_signals
 from features.simulation import World, tables_in_memory
 from features.tables import TABLES, Column, Table
-from training.dataset import Dataset
-from training.labels import labels
-from training.leaks import suspects
+from training.judge.leaks import suspects
 from training.settings import ChurnRule
+from training.slices.dataset import Dataset
+from training.slices.labels import labels
 
 DATES = [date(2023, 12, 1) + timedelta(days=30 * number) for number in range(12)]
 RULE = ChurnRule()

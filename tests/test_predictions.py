@@ -13,10 +13,10 @@ from served import Client, Json, changed_book, client_of, histories, rows_of
 from features.sources import open_source
 from features.tables import OPTIONAL_HISTORY
 from features.validation import validate
-from serving.scores import Score
-from serving.scoring import score_book
+from serving.scoring.scores import Score
+from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 from training.settings import ChurnRule
 
 MIXTURES = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.bootstrap import Interval
-from training.printing import interval_text
+from training.card.printing import interval_text
+from training.worth.bootstrap import Interval
 
 NAN = float("nan")
 

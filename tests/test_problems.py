@@ -13,7 +13,7 @@ import pytest
 from served import Client, Json, assert_problem, client_of
 
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 from training.settings import ChurnRule
 
 ACCOUNT = {"account_id": "A1", "customer_since": "2020-01-01"}

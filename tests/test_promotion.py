@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from registries import Registry, registry_of
 
-import training.promotion as promotion
+import training.registry.promotion as promotion
 from features.errors import BundleDamaged, ChurnRiskError, InputError, SignalsDiffer
 from features.signal import signal_names
-from training.champion import PROMOTE, move_champion
-from training.pipeline import Trained
-from training.promotion import look_up, promote, rollback
+from training.making.pipeline import Trained
+from training.registry.champion import PROMOTE, move_champion
+from training.registry.promotion import look_up, promote, rollback
+from training.registry.tracking import connected, fetch, fetch_bundle
 from training.settings import CHAMPION, MODEL_NAME, Environment
-from training.tracking import connected, fetch, fetch_bundle
 
 
 @pytest.fixture

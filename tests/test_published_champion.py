@@ -14,15 +14,15 @@ from registries import Registry, registry_of
 from served import Done, run_command
 
 from features.errors import BundleDamaged, NoModel
-from serving.bundle_folder import folder_to_serve
-from training import champion as champions
-from training.bundle import MODEL, load_bundle
-from training.champion import FIRST, current_version
-from training.connecting import connected
-from training.pipeline import Trained
-from training.publishing import POINTER, bundle_in, read_pointer
+from serving.run.bundle_folder import folder_to_serve
+from training.bundle.bundle import MODEL, load_bundle
+from training.bundle.publishing import POINTER, bundle_in, read_pointer
+from training.making.pipeline import Trained
+from training.registry import champion as champions
+from training.registry.champion import FIRST, current_version
+from training.registry.connecting import connected
+from training.registry.tracking import WON, bring_in_line, fetch_bundle, register
 from training.settings import CHAMPION, MODEL_NAME, Environment
-from training.tracking import WON, bring_in_line, fetch_bundle, register
 
 Command = Callable[..., Done]
 
@@ -127,9 +127,9 @@ def test_on_a_full_disk_the_old_champion_stays(
     moves = registry.moves
     with monkeypatch.context() as patch:
         if step == "fsync":
-            patch.setattr("training.durable.os.fsync", full)
+            patch.setattr("training.bundle.durable.os.fsync", full)
         else:  # not shutil itself: MLflow copies by the same function
-            patch.setattr("training.durable.shutil", SimpleNamespace(copyfile=full, rmtree=shutil.rmtree))
+            patch.setattr("training.bundle.durable.shutil", SimpleNamespace(copyfile=full, rmtree=shutil.rmtree))
         done = churn_risk("promote", "2")
     assert done.code == 1 and "services go on with what they serve" in done.err and "No space left" in done.err
     assert "Traceback" not in done.err
@@ -142,7 +142,7 @@ def test_a_pointer_that_could_not_be_swung_is_put_right(
     churn_risk: Command, registry: Registry, watched: Path, monkeypatch: pytest.MonkeyPatch, repair: str
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("training.publishing.Path.replace", full)
+        patch.setattr("training.bundle.publishing.Path.replace", full)
         done = churn_risk("promote", "2")
     assert done.code == 1 and "services go on with the version before" in done.err
     assert registry.champion == "2" and served(watched) == "1"
@@ -160,7 +160,7 @@ def test_a_crash_between_alias_and_pointer_is_put_right(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.publishing.Staged.swing", crash)
+        patch.setattr("training.bundle.publishing.Staged.swing", crash)
         assert churn_risk("promote", "2").code != 0
     assert registry.champion == "2" and served(watched) == "1"
     done = churn_risk("promote", "2")

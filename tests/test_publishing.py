@@ -19,9 +19,9 @@ import pytest
 from served import ROOT
 
 from features.errors import BundleDamaged, NoModel, SignalsDiffer
-from training import publishing
-from training.bundle import MANIFEST, MODEL, load_bundle, stamp_version
-from training.publishing import (
+from training.bundle import publishing
+from training.bundle.bundle import MANIFEST, MODEL, load_bundle, stamp_version
+from training.bundle.publishing import (
     KEPT,
     POINTER,
     UNFINISHED,
@@ -176,7 +176,7 @@ def test_a_disk_that_fails_at_any_step_changes_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"training.durable.{call}", full)
+        patch.setattr(f"training.bundle.durable.{call}", full)
         with pytest.raises(PublishingFailed, match="No space left on device"):
             publish(root, source)
     assert state(root)[0] == before[0] and not list(root.rglob(f"{UNFINISHED}*"))
@@ -193,7 +193,7 @@ def test_a_swing_stands_where_only_its_way_to_the_disk_fails(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("training.durable.os.fsync", failing)
+        patch.setattr("training.bundle.durable.os.fsync", failing)
         assert staged.swing().version == "2"
     assert load_bundle(bundle_in(root)).version == "2" and "Input/output error" in caplog.text
 
@@ -202,7 +202,7 @@ def test_a_swing_stands_where_only_its_way_to_the_disk_fails(
 PUBLISHER = """
 import sys
 from pathlib import Path
-from training.publishing import publish
+from training.bundle.publishing import publish
 print("ready", flush=True)
 while True:
     for source in sys.argv[2:]:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.signal import all_signals
-from serving.reasons import reason_sentences, themes
-from serving.reports.advice import ADVICE, NEVER_ADVISED, advice_key
-from serving.reports.formats import LANGS, Formats
-from serving.reports.wording import MissingWords, catalogue, figure, signal_of
-from serving.scores import Reason
+from serving.scoring.scores import Reason
+from serving.words.advice import ADVICE, NEVER_ADVISED, advice_key
+from serving.words.formats import LANGS, Formats
+from serving.words.reasons import reason_sentences, themes
+from serving.words.wording import MissingWords, catalogue, figure, signal_of
 
 NBSP = "\u00a0"
 CASES = {"zero", "one", "below", "gone", "new", "other"}

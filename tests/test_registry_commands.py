@@ -10,9 +10,9 @@ import pytest
 from registries import Registry, registry_of
 from served import Done, run_command
 
-from training.pipeline import Trained
+from training.making.pipeline import Trained
+from training.registry.tracking import fetch_bundle
 from training.settings import Environment
-from training.tracking import fetch_bundle
 
 Command = Callable[..., Done]
 COMMANDS = ("promote", "rollback", "compare")

@@ -10,8 +10,8 @@ from handmade import dataset
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from training.reliability import BANDS, reliability, slope_figure
 from training.settings import TrainingSettings
+from training.worth.reliability import BANDS, reliability, slope_figure
 
 SETTINGS = TrainingSettings(bootstraps=40)
 

@@ -13,13 +13,13 @@ from outlooks import with_outlook
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from features.tables import Tables
-from serving.evidence import collect_evidence
-from serving.model_facts import model_facts
-from serving.reports.record import account_report
-from serving.reports.render import render_account
-from serving.scoring import score_book
-from training.bundle import Bundle
-from training.pipeline import Trained
+from serving.reports.report import account_report
+from serving.reports.report_html import render_account
+from serving.scoring.evidence import collect_evidence
+from serving.scoring.model_facts import model_facts
+from serving.scoring.scoring import score_book
+from training.bundle.bundle import Bundle
+from training.making.pipeline import Trained
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from features.signal import all_signals
-from serving.evidence import TABLE_OF, month_starts
 from serving.reports.charts import nice, time_line, waterfall
-from serving.reports.formats import LANGS, Lang
-from serving.reports.record import AccountReport, account_report
-from serving.reports.render import render_account
-from serving.reports.wording import page_texts
-from serving.scores import Reason, Score
+from serving.reports.report import AccountReport, account_report
+from serving.reports.report_html import render_account
+from serving.scoring.evidence import TABLE_OF, month_starts
+from serving.scoring.scores import Reason, Score
+from serving.words.formats import LANGS, Lang
+from serving.words.wording import page_texts
 
 AS_OF = date(2026, 1, 15)
 EVIL = "<script>alert('x')</script> & \"Söhne\""

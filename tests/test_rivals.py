@@ -15,15 +15,15 @@ from handmade import dataset
 import training.rivals as rivals
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
-from training.calibration import fit_platt
-from training.dataset import Dataset, build_dataset
+from training.models.calibration import fit_platt
 from training.rivals import ALL, CHEAP, LOGISTIC, RECENCY, REVENUE, Rival, at_equal_size
 from training.rivals import boosted as boosted_rivals
 from training.rivals.boosted import FOLDS, ONE_SLICE, PLAIN, account_folds, boosted, latest_slice
 from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
-from training.rivals.health import HEALTH, SCORECARD, health
+from training.rivals.health_score import HEALTH, SCORECARD, health
 from training.rivals.rules import LAST_SCORE, SILENCE
 from training.settings import Economics, TrainingSettings
+from training.slices.dataset import Dataset, build_dataset
 
 DATES = [date(2023, 9, 1), date(2024, 3, 1), date(2024, 9, 1), date(2025, 3, 1)]
 RULES = {

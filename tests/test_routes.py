@@ -17,14 +17,14 @@ from served import Client, Json, assert_problem, client_of, histories, rows_of
 
 from features.signal import signal_names
 from features.tables import Tables
-from serving.api.problems import path_of
-from serving.commands import _store
-from serving.reasons import themes
-from serving.scores import Score
-from serving.scoring import score_book
+from serving.api.edge.problems import path_of
+from serving.cli.score_commands import _store
+from serving.scoring.scores import Score
+from serving.scoring.scoring import score_book
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from serving.words.reasons import themes
+from training.bundle.bundle import Bundle
 
 ODD_IDS = (
     "a/b", "a b", "Ä-1", "quo'te", 'dou"ble', "a?b=c", "per%cent", "%2F", "..", "risk", "a/risk", "<i>", "#1", "+1",

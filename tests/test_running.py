@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from serving import metrics
-from serving.running import Running
+from serving.run.running import Running
 from serving.settings import ServiceSettings
 
 

@@ -25,10 +25,10 @@ from stored import put, scores
 from serving.access import rates
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
-from serving.api.openapi import document
+from serving.api.document.openapi import document
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 SECRET = "a master secret of more than 32 characters"
 OFTEN = "1000000/minute"

@@ -21,16 +21,16 @@ from features.errors import InputError
 from features.matrix import FACTS, Matrix
 from features.signal import all_signals, signal_names
 from features.tables import Tables
-from serving.files import SCHEMA, write_scores
-from serving.outlook import Foreseen
-from serving.scores import Score
-from serving.scoring import Scored, score_book, score_matrix
-from training.bundle import Bundle
-from training.contraction import Contraction
-from training.economics import break_even
-from training.pipeline import Trained
+from serving.scoring.foresight import Foreseen
+from serving.scoring.score_files import SCHEMA, write_scores
+from serving.scoring.scores import Score
+from serving.scoring.scoring import Scored, score_book, score_matrix
+from training.bundle.bundle import Bundle
+from training.making.pipeline import Trained
+from training.models.contraction import Contraction
+from training.models.survival import risk_within
 from training.settings import ChurnRule, Economics
-from training.survival import risk_within
+from training.worth.economics import break_even
 
 ECONOMICS = Economics()
 #: The columns that the contract promises, in its order.
@@ -343,7 +343,7 @@ def test_a_crash_while_writing_leaves_the_earlier_file(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(b"earlier")
-    monkeypatch.setattr("serving.files.CHUNK", 10)
+    monkeypatch.setattr("serving.scoring.score_files.CHUNK", 10)
     monkeypatch.setattr(Scored, "rows", exploding(Scored.rows))
     with pytest.raises(RuntimeError, match="disk full"):
         write_scores(scored, path)

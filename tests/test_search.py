@@ -28,24 +28,24 @@ from served import run_command
 
 from features.errors import InputError, NotEnoughData
 from features.signal import all_signals
-from training.bootstrap import Interval
-from training.choice import choose
-from training.dataset import Dataset
-from training.fitting import fit_model, schemes_of
-from training.folds import BY_ACCOUNT, FORWARD, learnable, out_of_fold, splits
-from training.origins import latest_origin
-from training.paired import Paired
-from training.search import FOLDS, SLOT, WORKER, claim, ended, open_study, work
-from training.search_space import applied, search_space, starting_point
+from training.judge.origins import latest_origin
+from training.judge.paired import Paired
+from training.judge.verdict import Gate
+from training.models.choice import choose
+from training.models.fitting import fit_model, schemes_of
+from training.models.folds import BY_ACCOUNT, FORWARD, learnable, out_of_fold, splits
+from training.models.weights import SCHEMES
+from training.registry.tracking import Registered
 from training.settings import ChurnRule, Environment, FitSettings, TrainingSettings
-from training.slices import thinned
-from training.studies import Budget, Job, Place, about
-from training.tracking import Registered
-from training.trials import Measured, Reached, Trial, measure
-from training.tuning import HeldOut, Tuning, best_of
-from training.verdict import Gate
-from training.weights import SCHEMES
-from training.workers import tune
+from training.slices.dataset import Dataset
+from training.slices.slice_dates import thinned
+from training.tuning.search import FOLDS, SLOT, WORKER, claim, ended, open_study, work
+from training.tuning.search_space import applied, search_space, starting_point
+from training.tuning.studies import Budget, Job, Place, about
+from training.tuning.trials import Measured, Reached, Trial, measure
+from training.tuning.tuning import HeldOut, Tuning, best_of
+from training.tuning.workers import tune
+from training.worth.bootstrap import Interval
 
 FIRST, STEP, DATES, ACCOUNTS = date(2022, 1, 1), 60, 16, 60
 SETTINGS = TrainingSettings(
@@ -115,7 +115,7 @@ def reaching(monkeypatch: pytest.MonkeyPatch) -> Callable[[Reaching], None]:
                     return None
             return Measured(found, (found.profit,) * 3)
 
-        monkeypatch.setattr("training.search.measure", measured)
+        monkeypatch.setattr("training.tuning.search.measure", measured)
 
     return instead
 
@@ -181,7 +181,7 @@ def test_fewer_slices_are_learnt_from_and_all_are_judged(slices: Dataset) -> Non
 
 
 def test_the_model_is_grown_on_the_slices_that_are_left(slices: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.fitting import fit_trees
+    from training.models.fitting import fit_trees
 
     grown: list[Dataset] = []
 
@@ -189,7 +189,7 @@ def test_the_model_is_grown_on_the_slices_that_are_left(slices: Dataset, monkeyp
         grown.append(data)
         return fit_trees(data, *args)
 
-    monkeypatch.setattr("training.fitting.fit_trees", kept)
+    monkeypatch.setattr("training.models.fitting.fit_trees", kept)
     fit_model(slices, replace(SETTINGS, every=3, window_days=600, weighting="none"))
     last = grown[0]  # those after it are the account folds that calibrate
     assert last.dates == thinned(slices.dates, 3, 600) and len(last) == ACCOUNTS * len(last.dates)
@@ -268,7 +268,7 @@ def test_trials_see_nothing_of_what_they_are_judged_on(slices: Dataset, tmp_path
         return Measured(Reached(0.0, 0.5), (0.0,))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.search.measure", kept)
+        patch.setattr("training.tuning.search.measure", kept)
         tune(slices, SETTINGS, Environment(home=tmp_path), trials=2)
     origin = latest_origin(slices, SETTINGS)
     known = max(map(max, (data.as_of for data in seen))) + np.timedelta64(SETTINGS.known_after_days, "D")
@@ -315,15 +315,15 @@ def test_no_trial_begins_when_the_minutes_are_over_but_the_first(
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-import training.trials
-from training.search import work
-grow, grown = training.trials.out_of_fold, []
+import training.tuning.trials
+from training.tuning.search import work
+grow, grown = training.tuning.trials.out_of_fold, []
 def dying(*args):
     grown.append(args)
     if len(grown) > 3 * 4 + 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return grow(*args)
-training.trials.out_of_fold = dying
+training.tuning.trials.out_of_fold = dying
 work(pickle.loads(Path(sys.argv[1]).read_bytes()))
 """
 
@@ -509,7 +509,7 @@ def test_an_interrupted_trial_leaves_its_place_free(slices: Dataset, tmp_path: P
         raise KeyboardInterrupt
 
     job = job_of(slices, tmp_path)
-    monkeypatch.setattr("training.search.measure", interrupted)
+    monkeypatch.setattr("training.tuning.search.measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
         work(job)
     study = open_study(job)
@@ -565,7 +565,7 @@ def test_tuned_settings_are_taken_when_they_earn_more_and_rank_no_worse(
 
 
 def test_both_settings_are_judged_on_the_rows_held_out(tuning: Tuning, slices: Dataset) -> None:
-    from training.verdict import judge_all
+    from training.judge.verdict import judge_all
 
     origin = latest_origin(slices, SETTINGS)
     assert tuning.held_out is not None and tuning.held_out.rows == len(origin.test)
@@ -604,8 +604,8 @@ def test_the_record_is_plain(tuning: Tuning) -> None:
 def test_trials_are_nested_in_the_run(tuning: Tuning, environment: Environment) -> None:
     import mlflow
 
-    from training.runs import log_tuning
-    from training.tracking import connected
+    from training.registry.run_records import log_tuning
+    from training.registry.tracking import connected
 
     pruned = replace(tuning.trials[1], state="pruned", folds=tuning.trials[1].folds[:2])
     failed = replace(tuning.trials[2], state="failed", folds=(), why="RuntimeError: no such trees")
@@ -650,11 +650,11 @@ def test_train_uses_what_was_adopted_and_says_so(
         used.append(tuning)
         return Registered("1", "run", True, "nowhere"), MagicMock(slices=[])
 
-    monkeypatch.setattr("training.workers.tune", tuned)
-    monkeypatch.setattr("training.pipeline.train", train)
-    monkeypatch.setattr("training.pipeline.prepare", lambda tables, settings: (None, {}))
-    monkeypatch.setattr("training.tracking.register", register)
-    monkeypatch.setattr("training.commands._champion", lambda environment: (None, None))
+    monkeypatch.setattr("training.tuning.workers.tune", tuned)
+    monkeypatch.setattr("training.making.pipeline.train", train)
+    monkeypatch.setattr("training.making.pipeline.prepare", lambda tables, settings: (None, {}))
+    monkeypatch.setattr("training.registry.tracking.register", register)
+    monkeypatch.setattr("training.cli.model_commands._champion", lambda environment: (None, None))
     options = ("--trials", 7, "--tune-minutes", 2.5, "--study", "spring", "--workers", 3, "--objectives", "both")
     done = run_command(monkeypatch, capfd, "train", book_folder, "--seed", 5, *options, "--json")
     assert done.code == 0, done.err

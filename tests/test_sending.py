@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from webhooks import Receiver, receiving
 
 from features.errors import InputError
-from serving.events import sending
-from serving.events.addresses import checked_url, is_public
-from serving.events.sending import ANSWER_BYTES, Sender
+from serving.webhooks.delivery import sending
+from serving.webhooks.delivery.sending import ANSWER_BYTES, Sender
+from serving.webhooks.destinations import checked_url, is_public
 
 PRIVATE = (
     "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",

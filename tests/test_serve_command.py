@@ -11,9 +11,9 @@ from living import wait_for
 from registries import registry_of
 from served import free_port, process, run_command, wait_until_ready
 
-from training.pipeline import Trained
+from training.making.pipeline import Trained
+from training.registry.tracking import WON
 from training.settings import Environment
-from training.tracking import WON
 
 
 def test_it_serves_the_champion_and_follows_it(
@@ -27,7 +27,7 @@ def test_it_serves_the_champion_and_follows_it(
     def version() -> str:
         return str(httpx.get(f"{address}/readyz", timeout=60).json()["model_version"])
 
-    command = [sys.executable, "-m", "serving.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
     with process(command, environment.home, log) as started:
         wait_until_ready(address, started, log)
         said = log.read_text()

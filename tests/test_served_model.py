@@ -19,11 +19,11 @@ from versions import version_of_bundle
 
 from features.errors import BundleDamaged, NoModel, SignalsDiffer
 from serving import metrics
-from serving.api.history import PredictionRequest
-from serving.api.predictions import Predictor
-from serving.served_model import RETRY_SECONDS, ServedModel, open_model
-from training.bundle import MANIFEST, MODEL, Bundle
-from training.publishing import POINTER, bundle_in, digest, publish, read_pointer
+from serving.predict.history import PredictionRequest
+from serving.predict.predictor import Predictor
+from serving.predict.served_model import RETRY_SECONDS, ServedModel, open_model
+from training.bundle.bundle import MANIFEST, MODEL, Bundle
+from training.bundle.publishing import POINTER, bundle_in, digest, publish, read_pointer
 
 SHIFTS = {"1": 0.0, "2": 1.0, "3": -1.0}
 

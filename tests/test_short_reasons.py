@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from stored import SCORE
 
-from serving.reasons import reason_sentences
-from serving.scores import Reason
-from serving.short_reasons import short_reasons
+from serving.scoring.scores import Reason
+from serving.words.reasons import reason_sentences
+from serving.words.short_reasons import short_reasons
 
 REASONS = (
     Reason("closing_delay", "loop_open_oldest_days", 41.0, None, 0.05, True),

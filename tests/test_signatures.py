@@ -15,9 +15,9 @@ from webhooks import MASTER, Clock, Receiver, own_settings, put_event, receiving
 
 from features.errors import InputError
 from serving.database.engine import open_database, writing
-from serving.events.delivery import Round
-from serving.events.endpoints import ROTATION, Endpoint, rotate_endpoint
-from serving.events.signatures import hubspot_signature, receiver_secret, signing_secret
+from serving.webhooks.delivery.delivery import Round
+from serving.webhooks.delivery.signatures import hubspot_signature, receiver_secret, signing_secret
+from serving.webhooks.endpoints import ROTATION, Endpoint, rotate_endpoint
 
 OLD = "o" * 40
 

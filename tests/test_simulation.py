@@ -19,8 +19,8 @@ from sklearn.metrics import roc_auc_score
 from features.errors import InputError
 from features.simulation import SimulationSummary, World, simulate, tables_in_memory
 from features.simulation.blocks import chunks
-from features.simulation.calibration import RANGES, Measure, measure
-from features.simulation.columns import TABLE_NAMES
+from features.simulation.ground.columns import TABLE_NAMES
+from features.simulation.measures import RANGES, Measure, measure
 from features.sources import open_source
 from features.tables import TABLES
 from features.validation import validate

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.settings import ChurnRule
-from training.slices import forward_folds, slice_dates
+from training.slices.slice_dates import forward_folds, slice_dates
 
 RULES = st.builds(ChurnRule, horizon_days=st.integers(1, 400), lead_days=st.integers(0, 120))
 DAYS = st.dates(date(2015, 1, 1), date(2026, 1, 1))

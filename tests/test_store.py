@@ -18,7 +18,7 @@ from served import process
 from stored import AT, DAY, MODEL, REASONS, SCORE, put, runs_in, scores_in
 
 from features.errors import AccountUnknown, InputError
-from serving.scores import Score
+from serving.scoring.scores import Score
 from serving.store import ScoreStore
 from serving.store.store import CHUNK
 
@@ -223,9 +223,9 @@ KILLED_HALFWAY = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from serving import cli
+from serving.cli import main as cli
 from serving.store import runs, store
-from training.bundle import load_bundle
+from training.bundle.bundle import load_bundle
 
 add, done = runs.RunWriter.add, []
 
@@ -236,7 +236,7 @@ def and_wait(self, rows):
         print("half", flush=True)
         sys.stdin.readline()
 
-sys.modules["training.tracking"] = SimpleNamespace(fetch=lambda environment: load_bundle(Path({bundle!r})))
+sys.modules["training.registry.tracking"] = SimpleNamespace(fetch=lambda environment: load_bundle(Path({bundle!r})))
 store.CHUNK, runs.RunWriter.add = 40, and_wait
 sys.argv = ["churn-risk", "score", {book!r}, "--as-of", {as_of!r}]
 cli.main()

@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection
 from stored import DAY, MODEL, SCORE, opened, put, runs_in, scores, scores_in
 
 from features.errors import AccountUnknown
-from serving.database import erasure
 from serving.database.engine import open_database, writing
-from serving.database.erasure import forget
 from serving.database.migrate import scripts
-from serving.scores import Score
+from serving.run import forgetting as erasure
+from serving.run.forgetting import forget
+from serving.scoring.scores import Score
 
 Run = Callable[..., Done]
 NOW = datetime.now(UTC)

@@ -16,9 +16,9 @@ from stored import AT, DAY, MODEL, SCORE, opened, put, runs_in, scores, scores_i
 
 from serving.database.engine import StoreUnavailable, open_database, writing
 from serving.database.holds import holding
-from serving.scores import Score
+from serving.scoring.scores import Score
 from serving.store import ScoreStore
-from training.bundle import Bundle
+from training.bundle.bundle import Bundle
 
 LATER = AT + timedelta(hours=1)
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored import AT, DAY, MODEL, SCORE, Clock, opened, put, scores
 
-from serving.scores import Score
+from serving.scoring.scores import Score
 from serving.store import CursorInvalid, Page, PageGone, ScoreStore
 from serving.store.pages import Cursor
 

@@ -17,11 +17,11 @@ from stored import AT, DAY, MODEL, SCORE, Clock, opened, put, runs_in, scores, s
 from features.errors import AccountUnknown
 from serving.database.engine import open_database, reading, writing
 from serving.database.holds import holding, is_held
-from serving.scores import Score
+from serving.scoring.scores import Score
 from serving.store import PublishedRun, RunLost
-from serving.store.retention import Purged
 from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove, sweep
-from serving.store.tables import record_of
+from serving.store.score_retention import Purged
+from serving.store.score_tables import record_of
 
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 NOTES = sa.Table("notes", sa.MetaData(), sa.Column("run_id", sa.Integer, nullable=False))
@@ -223,7 +223,7 @@ def test_a_purge_that_was_killed_is_ended_by_the_next(
             put(store, *scores(2))
         clock.now = AT + 2 * ONE_DAY
         swept = iter([0, 1])
-        monkeypatch.setattr("serving.store.retention.sweep", lambda _: next(swept) and 1 / 0)
+        monkeypatch.setattr("serving.store.score_retention.sweep", lambda _: next(swept) and 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.purge()
         monkeypatch.undo()

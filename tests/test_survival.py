@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from training.survival import anchored, restricted_mean, risk_within
+from training.models.survival import anchored, restricted_mean, risk_within
 
 hazards = hnp.arrays(float, (3, 12), elements=st.floats(0, 1))
 moderate = hnp.arrays(float, (3, 12), elements=st.floats(1e-6, 0.9))

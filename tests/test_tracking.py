@@ -17,15 +17,15 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-import training.tracking as tracking
+import training.registry.tracking as tracking
 from features.errors import BundleDamaged, NoModel
 from features.signal import all_signals, signal_names
-from training.bundle import FILES, Manifest, load_bundle
-from training.champion import moves
-from training.pipeline import Trained
-from training.promotion import look_up
+from training.bundle.bundle import FILES, Manifest, load_bundle
+from training.making.pipeline import Trained
+from training.registry.champion import moves
+from training.registry.promotion import look_up
+from training.registry.tracking import Registered, connected, fetch, fetch_bundle, register, tracking_uri
 from training.settings import CHAMPION, MODEL_NAME, Environment
-from training.tracking import Registered, connected, fetch, fetch_bundle, register, tracking_uri
 
 SOURCE = "a folder of tables"
 

@@ -12,11 +12,11 @@ from handmade import dataset, tables_of
 
 from features.signal import Signal, all_signals
 from features.tables import Tables
-from serving.reports.advice import ADVICE, NEVER_ADVISED, advice_key
-from training.dataset import Dataset
-from training.pipeline import Trained
+from serving.words.advice import ADVICE, NEVER_ADVISED, advice_key
+from training.judge.treated import LEAST_ACCOUNTS, judge_apart, treated
+from training.making.pipeline import Trained
 from training.settings import ChurnRule
-from training.treated import LEAST_ACCOUNTS, judge_apart, treated
+from training.slices.dataset import Dataset
 
 AS_OF = date(2024, 3, 1)
 INSTANT = pd.Timestamp(AS_OF)

@@ -17,11 +17,11 @@ from standardwebhooks import Webhook
 from webhooks import MASTER, Receiver, deliveries, put_event, receiving, rows
 
 from serving.database.engine import open_database, reading
-from serving.events.changes import PING, TYPES
-from serving.events.endpoints import Endpoint, all_endpoints
-from serving.events.tables import EVENTS
-from serving.store.tables import SCORES
-from training.bundle import Bundle
+from serving.store.score_tables import SCORES
+from serving.webhooks.changes import PING, TYPES
+from serving.webhooks.endpoints import Endpoint, all_endpoints
+from serving.webhooks.event_tables import EVENTS
+from training.bundle.bundle import Bundle
 from training.settings import Environment
 
 Command = Callable[..., Done]
@@ -205,7 +205,7 @@ def test_from_the_book_to_the_receiver(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """`score` at two dates: what is sent are the changes between the stored scores, with reasons in words."""
-    monkeypatch.setitem(sys.modules, "training.tracking", SimpleNamespace(fetch=lambda environment: bundle))
+    monkeypatch.setitem(sys.modules, "training.registry.tracking", SimpleNamespace(fetch=lambda environment: bundle))
     churn_risk("add", receiver.url, "--lang", "de")
     for day in ("2025-09-01", "2025-12-01"):
         assert run_command(monkeypatch, capfd, "score", book_folder, "--as-of", day).code == 0

@@ -17,9 +17,9 @@ from standardwebhooks import WebhookVerificationError
 from webhooks import DATA, Clock, Received, own_settings, put_event, receiving, subscribe, worker_of
 
 from serving.database.engine import open_database
-from serving.events.changes import PING, TYPES
-from serving.events.schedule import DELAYS
-from serving.events.signatures import receiver_secret
+from serving.webhooks.changes import PING, TYPES
+from serving.webhooks.delivery.schedule import DELAYS
+from serving.webhooks.delivery.signatures import receiver_secret
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "webhooks.md").read_text(encoding="utf-8")
 NODE = shutil.which("node")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from webhooks import AT, DATA
 
-from serving.events.changes import PING, TYPES
-from serving.events.endpoints import Endpoint, new_endpoint
-from serving.events.messages import Message, body_of
-from serving.reports.formats import LANGS, NBSP, Lang
+from serving.webhooks.changes import PING, TYPES
+from serving.webhooks.delivery.messages import Message, body_of
+from serving.webhooks.endpoints import Endpoint, new_endpoint
+from serving.words.formats import LANGS, NBSP, Lang
 
 URL = "https://crm.example/hook"
 AFTER: dict[str, Any] = DATA["after"] | {"churn_probability": 0.342, "revenue_at_risk": 12345.6}
@@ -117,6 +117,7 @@ def test_a_name_is_text(name: str) -> None:
 
 def test_both_languages_have_the_same_words() -> None:
     german, english = (
-        tomllib.loads(files("serving.events").joinpath("locales", f"{lang}.toml").read_text("utf-8")) for lang in LANGS
+        tomllib.loads(files("serving.webhooks").joinpath("locales", f"{lang}.toml").read_text("utf-8"))
+        for lang in LANGS
     )
     assert {name: set(words) for name, words in german.items()} == {name: set(words) for name, words in english.items()}

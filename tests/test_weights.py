@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.settings import Economics
-from training.weights import (
+from training.models.weights import (
     LARGEST_SHARE,
     SCHEMES,
     capped_weights,
@@ -19,6 +18,7 @@ from training.weights import (
     root_weights,
     without_giants,
 )
+from training.settings import Economics
 
 VALUES = st.lists(st.floats(0, 1e9, allow_subnormal=False), min_size=1, max_size=200).map(np.array)
 

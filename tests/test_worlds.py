@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks.worlds import TRUTH, judge_world
 from features.simulation import World
+from training.judge.verdict import MODEL
 from training.rivals import LOGISTIC
 from training.settings import FitSettings, TrainingSettings
-from training.verdict import MODEL
 
 QUICK = TrainingSettings(slice_days=60, bootstraps=20, fit=FitSettings(max_rounds=96, learning_rate=0.1))
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from training.bundle import MANIFEST, stamp_version
+from training.bundle.bundle import MANIFEST, stamp_version
 
 
 def version_of_bundle(source: Path, folder: Path, version: str, shift: float = 0.0) -> Path:

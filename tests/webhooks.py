@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from serving.database.engine import reading, writing
-from serving.events.changes import TYPES
-from serving.events.delivery import DeliveryWorker
-from serving.events.endpoints import Endpoint, add_endpoint, all_endpoints, new_endpoint
-from serving.events.tables import DELIVERIES, EVENTS
-from serving.scores import Reason, Score
+from serving.scoring.scores import Reason, Score
 from serving.settings import ServiceSettings
 from serving.store import PublicationHook, ScoreStore
+from serving.webhooks.changes import TYPES
+from serving.webhooks.delivery.delivery import DeliveryWorker
+from serving.webhooks.endpoints import Endpoint, add_endpoint, all_endpoints, new_endpoint
+from serving.webhooks.event_tables import DELIVERIES, EVENTS
 
 MASTER = "m" * 32
 DAY, AT = date(2026, 1, 1), datetime(2026, 1, 1, 6, tzinfo=UTC)

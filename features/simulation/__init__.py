@@ -5,7 +5,7 @@ files (`simulate`) or in memory (`tables_in_memory`). Frozen: a golden hash hold
 published figures were measured on them.
 """
 
-from features.simulation.world import World
+from features.simulation.ground.world import World
 from features.simulation.writing import SimulationSummary, simulate, tables_in_memory
 
 __all__ = ["SimulationSummary", "World", "simulate", "tables_in_memory"]

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from features.simulation import contacts as people
-from features.simulation import contracts as terms
-from features.simulation import engagement
-from features.simulation.accounts import Accounts, accounts_table, draw_accounts
-from features.simulation.churns import Fate, churns_table, draw_fate, hazards_table
-from features.simulation.columns import TABLE_NAMES
-from features.simulation.hazards import Hazards, null_hazards, true_hazards
-from features.simulation.health import draw_health
-from features.simulation.invoices import Invoices, draw_invoices, invoices_table
-from features.simulation.loops import Loops, draw_loops, loops_table
-from features.simulation.surveys import Surveys, draw_surveys, surveys_table
-from features.simulation.tickets import Tickets, draw_tickets, tickets_table
-from features.simulation.world import BLOCK_ACCOUNTS, DAY_SECONDS, Streams, World
+from features.simulation.ground.columns import TABLE_NAMES
+from features.simulation.ground.health import draw_health
+from features.simulation.ground.world import BLOCK_ACCOUNTS, DAY_SECONDS, Streams, World
+from features.simulation.records import contacts as people
+from features.simulation.records import contracts as terms
+from features.simulation.records import engagement
+from features.simulation.records.accounts import Accounts, accounts_table, draw_accounts
+from features.simulation.records.churns import Fate, churns_table, draw_fate, hazards_table
+from features.simulation.records.hazards import Hazards, null_hazards, true_hazards
+from features.simulation.records.invoices import Invoices, draw_invoices, invoices_table
+from features.simulation.records.loops import Loops, draw_loops, loops_table
+from features.simulation.records.surveys import Surveys, draw_surveys, surveys_table
+from features.simulation.records.tickets import Tickets, draw_tickets, tickets_table
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 
 from features.errors import InputError
 from features.simulation.blocks import chunks
-from features.simulation.columns import TABLE_NAMES, arrow_schema
-from features.simulation.world import World
+from features.simulation.ground.columns import TABLE_NAMES, arrow_schema
+from features.simulation.ground.world import World
 
 FileFormat = Literal["parquet", "csv"]
 _PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}

@@ -17,8 +17,8 @@ import httpx
 import jwt
 
 from features.errors import ChurnRiskError
-from serving.access.addresses import is_secure
 from serving.access.refusals import IssuerAway
+from serving.networks import is_secure
 
 #: Asymmetric algorithms only: `none` proves nothing, and a symmetric one would take the public key for a secret.
 ALGORITHMS = (

@@ -6,13 +6,19 @@ from fastapi import FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
-from serving.api import handlers
-from serving.api.guarded import Guarded
-from serving.api.identity import Identified
-from serving.api.limits import Limits
-from serving.api.observed import Observed
-from serving.api.problems import problem
-from serving.api.routes import accounts, document, jobs, links, model, operations, predictions
+from serving.api.edge import handlers
+from serving.api.edge.guarded import Guarded
+from serving.api.edge.identity import Identified
+from serving.api.edge.limits import Limits
+from serving.api.edge.observed import Observed
+from serving.api.edge.problems import problem
+from serving.api.routes import account_routes as accounts
+from serving.api.routes import document_routes as document
+from serving.api.routes import job_routes as jobs
+from serving.api.routes import link_routes as links
+from serving.api.routes import model_routes as model
+from serving.api.routes import operation_routes as operations
+from serving.api.routes import prediction_routes as predictions
 
 
 def create_app() -> FastAPI:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from serving.database.engine import reading, writing
 from serving.database.leases import SLACK
-from serving.jobs.tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
+from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 
 LEASE = timedelta(seconds=60)
 

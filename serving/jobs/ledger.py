@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from features.errors import InputError
-from serving.account_keys import account_key
 from serving.database.engine import reading, writing
-from serving.jobs.tables import ACCOUNTS, CHUNKS, FINISHED, JOBS, AccountState, JobStatus, unpacked
+from serving.jobs.job_tables import ACCOUNTS, CHUNKS, FINISHED, JOBS, AccountState, JobStatus, unpacked
+from serving.privacy import account_key
 
 #: Accounts that are scored in one go, so that a request for predictions never waits long.
 CHUNK = 50

@@ -13,9 +13,9 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from serving.files import SCHEMA, flat_frame
 from serving.jobs.ledger import Finished
-from serving.short_reasons import NAMES
+from serving.scoring.score_files import SCHEMA, flat_frame
+from serving.words.short_reasons import NAMES
 
 ResultFormat = Literal["parquet", "csv"]
 FAULT = pa.struct([("pointer", pa.string()), ("detail", pa.string())])

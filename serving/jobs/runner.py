@@ -16,10 +16,10 @@ from sqlalchemy.engine import Engine
 
 from features.errors import ChurnRiskError
 from serving import metrics
-from serving.api.predictions import Predictor
 from serving.clock import utc_now
 from serving.database.engine import StoreUnavailable
 from serving.idempotency import delete_expired_records
+from serving.jobs.chunks import not_scored, score_chunk, score_one_by_one
 from serving.jobs.claims import (
     LEASE,
     Claim,
@@ -32,7 +32,7 @@ from serving.jobs.claims import (
     waiting_accounts,
 )
 from serving.jobs.ledger import delete_expired_jobs
-from serving.jobs.scoring import not_scored, score_chunk, score_one_by_one
+from serving.predict.predictor import Predictor
 
 log = logging.getLogger("churn_risk.jobs")
 

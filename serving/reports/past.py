@@ -10,9 +10,9 @@ from typing import Any
 from babel.numbers import format_compact_currency, format_compact_decimal
 
 from serving.reports.charts import Spark, TimeLine, shown_months, spark, time_line
-from serving.reports.formats import MINUS, Formats
-from serving.reports.tables import ANSWERS, Cell, Column, DataTable, table
-from serving.reports.wording import page_texts
+from serving.reports.record_tables import ANSWERS, Cell, Column, DataTable, table
+from serving.words.formats import MINUS, Formats
+from serving.words.wording import page_texts
 
 WIDE, NARROW = 760, 356
 MILLION = 1_000_000

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from serving.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason, themes
 from serving.reports.charts import Bar, waterfall
-from serving.reports.formats import Formats
-from serving.reports.wording import catalogue, figure, label, page_texts, signal_of
-from serving.scores import Reason
+from serving.scoring.scores import Reason
+from serving.words.formats import Formats
+from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason, themes
+from serving.words.wording import catalogue, figure, label, page_texts, signal_of
 
 #: Themes below half a point are summed up in one row.
 SHOWN_FROM = 0.005

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from features.errors import ChurnRiskError, InputError
-from serving.scores import Score
-from serving.store.tables import RUNS, SCORES, newest_run, score_of
+from serving.scoring.scores import Score
+from serving.store.score_tables import RUNS, SCORES, newest_run, score_of
 
 #: SQLite and PostgreSQL number runs up to here.
 GREATEST_RUN = 2**31 - 1

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from features.errors import ChurnRiskError
 from serving.database.engine import reading, writing
 from serving.database.holds import is_held
-from serving.store.tables import CURRENT, RUNS, SCORES, newest_run
+from serving.store.score_tables import CURRENT, RUNS, SCORES, newest_run
 
 #: Rows removed in one transaction.
 REMOVED_AT_ONCE = 1000

@@ -17,11 +17,11 @@ from features.errors import AccountUnknown, ChurnRiskError
 from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
-from serving.scores import Score
+from serving.scoring.scores import Score
 from serving.store.pages import Filters, Page, read_page
-from serving.store.retention import Purged, purge
 from serving.store.runs import PublicationHook, RunWriter
-from serving.store.tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, record_of, score_of
+from serving.store.score_retention import Purged, purge
+from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, record_of, score_of
 
 CHUNK = 500
 DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ class Stored:
         Every stored score of the account, oldest first: as_of, model_version, scored_at, churn_probability,
         revenue_at_risk, band, threat.
     evidence : dict
-        See `serving.evidence`.
+        See `serving.scoring.evidence`.
     model : dict
         The model as it was when the score was made: version, slices, rule, grade, reference figures, metrics.
     account_manager : str or None

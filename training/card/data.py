@@ -9,7 +9,7 @@ from itertools import pairwise
 from features.as_of import ACTIVE_DAYS, ACTIVE_INVOICES
 from features.signal import Signal, all_signals
 from features.tables import TABLES
-from training.bundle import Manifest
+from training.bundle.bundle import Manifest
 from training.card.figures import days, number
 from training.card.parts import Section, Table, facts_table, make_table
 from training.settings import ChurnRule

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from training.bootstrap import Interval
 from training.card.figures import is_known, number
+from training.worth.bootstrap import Interval
 
 #: Room left and right of everything drawn, as a share of the width.
 MARGIN = 0.06

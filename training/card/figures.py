@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from training.bootstrap import Interval
+from training.worth.bootstrap import Interval
 
 DASH, MINUS, NBSP = "\u2013", "\u2212", "\u00a0"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.bundle import Manifest
+from training.bundle.bundle import Manifest
 from training.card.drawing import draw_leads
 from training.card.figures import (
     DASH,
@@ -18,7 +18,7 @@ from training.card.figures import (
     with_interval,
 )
 from training.card.parts import Cell, Section, Table, make_table
-from training.card.rivals import plain_words
+from training.card.rival_tables import plain_words
 from training.card.trust import tone_of
 
 #: Findings that have a section of their own.

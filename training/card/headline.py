@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from training.bundle import Manifest
+from training.bundle.bundle import Manifest
+from training.card.caveats import lead_not_known, not_told_apart, one_decides
 from training.card.figures import DASH, capital, interval_of, is_known, limits, number, percent, several, with_interval
-from training.card.limits import lead_not_known, not_told_apart, one_decides
-from training.card.rivals import (
+from training.card.printing import MEASURES
+from training.card.rival_tables import (
     behind_text,
     best_naive,
     better_elsewhere,
@@ -20,11 +21,10 @@ from training.card.rivals import (
     plain_words,
     rivals_of,
 )
-from training.printing import MEASURES
+from training.judge.verdict import MODEL
 from training.rivals import CHEAP
-from training.verdict import MODEL
 
-#: What a grade asks for, in words; the bounds are those of `training.verdict.grade`.
+#: What a grade asks for, in words; the bounds are those of `training.judge.verdict.grade`.
 GRADES = {
     "A": "its ROC AUC lies more than .05 above the best naive rule's at the lower end of the interval, and it catches "
     "at least as much lost revenue",

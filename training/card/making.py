@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.bundle import Manifest
+from training.bundle.bundle import Manifest
 from training.card.drawing import draw_leads
 from training.card.figures import capital, interval_of, is_known, number, with_interval
 from training.card.parts import Cell, Section, Table, facts_table, make_table
-from training.card.rivals import plain_words
-from training.choice import UNWEIGHTED
+from training.card.rival_tables import plain_words
+from training.models.choice import UNWEIGHTED
 
 UNKNOWN = "nothing was lost, or no earlier outcome was known, on the dates compared"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.bootstrap import Interval
-from training.bundle import Manifest
+from training.bundle.bundle import Manifest
 from training.card.drawing import draw_ratios, draw_slopes
 from training.card.figures import DASH, interval_of, is_known, number, percent, with_interval
 from training.card.parts import Cell, Section, Table, Tone, make_table
+from training.worth.bootstrap import Interval
 
 NOTHING_LOST = "no revenue was lost there, or no account fell into it"
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from training.rivals.boosted import ONE_SLICE, PLAIN, at_equal_size
 from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
-from training.rivals.health import HEALTH
+from training.rivals.health_score import HEALTH
 from training.rivals.logistic import LOGISTIC
 from training.rivals.rival import Rival, Score
 from training.rivals.rules import LAST_SCORE, RECENCY, REVENUE, SILENCE

@@ -19,11 +19,11 @@ from sklearn.metrics import roc_auc_score
 
 from features.matrix import Matrix
 from features.signal import all_signals
-from training.calibration import Platt, fit_platt
-from training.dataset import Dataset
-from training.model import Encoder
+from training.models.calibration import Platt, fit_platt
+from training.models.trees import Encoder
 from training.rivals.rival import Rival, Score, constant
 from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
 
 FOLDS = 3
 #: Accounts of either kind, those that ever left and those that never did, below which folds tell nothing.

@@ -22,10 +22,10 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
-from training.dataset import Dataset
-from training.economics import expected_profit
 from training.rivals.boosted import boosted, estimator, text_columns
 from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+from training.worth.economics import expected_profit
 
 #: Stands for what is not known.
 UNKNOWN = -1e9

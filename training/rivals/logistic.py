@@ -11,9 +11,9 @@ from sklearn.preprocessing import StandardScaler
 
 from features.matrix import Matrix
 from features.signal import all_signals
-from training.dataset import Dataset
 from training.rivals.rival import Rival, Score, constant
 from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
 
 #: Levels of a text signal that get a column of their own.
 MOST_LEVELS = 40

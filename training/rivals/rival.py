@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.matrix import Matrix
-from training.dataset import Dataset
 from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
 
 #: Matrix of n rows -> churn probabilities in (0, 1), shape (n,).
 Score = Callable[[Matrix], np.ndarray]

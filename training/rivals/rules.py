@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from features.matrix import Matrix
-from training.calibration import fit_platt
-from training.dataset import Dataset
+from training.models.calibration import fit_platt
 from training.rivals.rival import Rival, Score
 from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
 
 #: Matrix of n rows -> a figure that grows with risk, NaN where it is not known, shape (n,).
 Reading = Callable[[Matrix], np.ndarray]

@@ -1,0 +1,102 @@
+"""The word lists of the simulation: company names, people, survey comments. All made up; any likeness is chance.
+
+In: random generators and indices. Out: strings, the same for the same draws. Names carry `&`, umlauts,
+accents and apostrophes on purpose, so that whatever prints them has to escape and encode.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.simulation.ground.world import BoolArray, IntArray
+
+SEGMENTS = ("small", "mid-market", "enterprise")
+INDUSTRIES = ("machinery", "logistics", "retail", "health care", "software", "construction", "food", "energy")
+COUNTRIES = ("DE", "AT", "CH", "NL", "FR", "IE", "PL")
+COUNTRY_SHARES = (0.56, 0.13, 0.11, 0.06, 0.06, 0.04, 0.04)
+GERMAN_COUNTRIES = 3
+MANAGERS = (
+    "Anna Bergmann", "Tomás O'Neill", "Jörg Weiß", "Claire Dubois",
+    "Mehmet Aydın", "Sabine Krüger", "Pieter van Dael", "Lea Hofstätter",
+)  # fmt: skip
+ROLES = ("management", "purchasing", "operations", "IT", "finance", "quality")
+TICKET_KINDS = ("defect", "question", "delivery", "billing")
+SEVERITIES = ("low", "normal", "high", "critical")
+ACTION_KINDS = ("call", "visit", "executive_call", "training", "discount")
+ACTION_NOTES = (
+    "Offene Punkte durchgesprochen", "Next steps agreed", "Termin vor Ort vereinbart", "Roadmap presented",
+    "Nachlass auf Zeit gewährt", "Escalation explained & closed",
+)  # fmt: skip
+PROGRAMS = ("Partner Plus", "Academy", "User Group")
+REASONS = ("price", "service", "competitor", "no longer needed", "insolvency")
+LEVELS = ("frontline", "management", "executive")
+
+_STEMS = (
+    "Ahlbeck", "Brömmel", "Cassian", "Dornfeld", "Eichinger", "Fährmann", "Grünau", "Hallgrim", "Isenburg", "Jäkel",
+    "Kestrel", "Löwenthal", "Marquart", "Nordhang", "O'Dell", "Pöltner", "Quandel", "Rothmoor", "Søndby", "Tannert",
+    "Überwasser", "Voltaris", "Wiesenau", "Xantos", "Yverdan", "Zöllmer", "Arvenko", "Belmontier", "D'Aubrac",
+    "Esperel", "Falkora", "Granvik", "Hövelmann", "Juniperis", "Kranich", "Lindquell", "Mühlbach", "Novalis",
+    "Orthega", "Steinrück",
+)  # fmt: skip
+_TRADES = (
+    "Antriebstechnik", "Logistik", "Medizintechnik", "Bau", "Energie", "Feinkost", "Software", "Werkzeuge", "Systems",
+    "Transport", "Papier", "Optik", "Textil", "Metallbau", "Consulting", "Foods", "Robotics", "Elektro", "Druck",
+    "Pharma",
+)  # fmt: skip
+_PLACES = (
+    "", "", "", "Nord", "Süd", "Graz", "Zürich", "Köln", "Linz", "Aarau", "Kiel", "Leiden", "Lyon", "Cork", "Poznań",
+    "Würzburg", "Görlitz", "Basel", "Ulm", "Krems",
+)  # fmt: skip
+_FORMS = ("GmbH", "AG", "& Co. KG", "& Söhne GmbH", "SE", "Ltd", "S.A.", "& Partner", "Group", "e. K.")
+
+_OPENINGS_DE = (
+    ("Leider", "Seit Monaten", "Zum wiederholten Mal", "Wie besprochen"),
+    ("Im Großen und Ganzen", "Meistens", "Bisher"),
+    ("Wie immer", "Rundum", "Seit Jahren"),
+)
+_SUBJECTS_DE = ("Lieferung", "Betreuung", "Rechnung", "Anwendung", "Hotline", "Schnittstelle")
+_VERDICTS_DE = (
+    ("nicht wie zugesagt.", "zu langsam.", "ohne Rückmeldung geblieben.", "teurer & schlechter als früher."),
+    ("in Ordnung, mehr nicht.", "brauchbar, aber langsam.", "ok."),
+    ("sehr gut!", "schnell & zuverlässig.", "genau so, wie wir es brauchen."),
+)
+_OPENINGS_EN = (
+    ("Sadly", "For months now", "Once again", "As discussed"),
+    ("All in all", "Mostly", "So far"),
+    ("As always", "All round", "For years"),
+)
+_SUBJECTS_EN = ("delivery", "support", "billing", "the tool", "the hotline", "the interface")
+_VERDICTS_EN = (
+    ("isn't what was promised.", "is too slow.", "gets no reply.", "costs more & does less."),
+    ("is fine, nothing more.", "is usable but slow.", "is ok."),
+    ("is excellent!", "is fast & reliable.", "does just what we need."),
+)
+
+
+def company_names(rng: np.random.Generator, count: int) -> list[str]:
+    """Return company names: 160,000 can occur, so a namesake in a book is rare but possible, as in life."""
+    stems = rng.integers(len(_STEMS), size=count)
+    trades = rng.integers(len(_TRADES), size=count)
+    places = rng.integers(len(_PLACES), size=count)
+    forms = rng.integers(len(_FORMS), size=count)
+    rows = zip(stems, trades, places, forms, strict=True)
+    return [" ".join(filter(None, (_STEMS[s], _TRADES[t], _PLACES[p], _FORMS[f]))) for s, t, p, f in rows]
+
+
+def comments(rng: np.random.Generator, score: IntArray, german: BoolArray) -> list[str | None]:
+    """Return a short comment, or none for about two thirds, that fits each score of 0 to 10."""
+    said = rng.random(score.size) < 0.35
+    picks = rng.random((score.size, 3))
+    mood = np.where(score <= 6, 0, np.where(score <= 8, 1, 2))
+    rows = zip(said, mood, german, picks, strict=True)
+    return [_comment(int(m), bool(g), p) if s else None for s, m, g, p in rows]
+
+
+def _comment(mood: int, german: bool, pick: np.ndarray) -> str:
+    parts = (
+        (_OPENINGS_DE[mood], _SUBJECTS_DE, _VERDICTS_DE[mood])
+        if german
+        else (_OPENINGS_EN[mood], _SUBJECTS_EN, _VERDICTS_EN[mood])
+    )
+    opening, subject, verdict = (words[int(u * len(words))] for words, u in zip(parts, pick, strict=True))
+    return f"{opening}: {subject} {verdict}"

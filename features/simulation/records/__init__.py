@@ -1,0 +1,1 @@
+"""The simulated tables, one module each, and the hazards that end accounts."""

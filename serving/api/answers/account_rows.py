@@ -1,0 +1,73 @@
+"""The list of accounts as GET /v1/accounts answers it: short rows, with the weightiest reasons in words."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.store import Listed, Page
+from serving.words.short_reasons import short_reasons
+
+#: Fields that a row takes from its score as they are.
+TAKEN = (
+    "account_id", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d", "value", "currency",
+    "revenue_at_risk", "expected_profit", "band", "threat", "base_probability",
+)  # fmt: skip
+
+
+class AccountRow(BaseModel):
+    """One account of the list: its score in short; `getRisk` gives all reasons and the history."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    account_id: str = Field(description="The account's id as in the accounts table")
+    name: str | None = Field(description="The account's name, where it is known")
+    account_manager: str | None = Field(description="Whose account it was when it was scored")
+    as_of: date = Field(description="What was known before this day was used")
+    model_version: str = Field(description="Version of the model that scored")
+    scored_at: datetime = Field(description="When it was scored (UTC)")
+    churn_probability: float = Field(description="Calibrated probability of leaving, 0 to 1")
+    revenue_365d: float = Field(description="Invoiced in the 365 days before as_of, in currency")
+    value: float = Field(description="The account's yearly value, in currency")
+    currency: str | None = Field(description="Currency of all sums, where it is known")
+    revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0; the list's order")
+    expected_profit: float = Field(description="Expected profit of contacting the account, in currency")
+    band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
+    threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
+    base_probability: float = Field(description="The probability to which the reasons' contributions add up the score")
+    reason_1: str | None = Field(description="The weightiest reason in English, with its effect on the estimate")
+    reason_2: str | None = Field(description="The second reason")
+    reason_3: str | None = Field(description="The third reason")
+
+    @classmethod
+    def of(cls, listed: Listed) -> AccountRow:
+        """Return the row of a listed score."""
+        texts = short_reasons(listed.score, listed.evidence)
+        account = listed.evidence.get("account") or {}
+        taken = {name: getattr(listed.score, name) for name in TAKEN}
+        return cls.model_validate(
+            taken | texts | {"name": account.get("name"), "account_manager": listed.account_manager}
+        )
+
+
+class AccountsOut(BaseModel):
+    """Scores of the newest run, highest revenue at risk first; all pages of one list are of the same run."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    request_id: str = Field(description="Id of this request in the service's logs")
+    as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
+    model_version: str | None = Field(description="Version of the model that scored; null while no scores are stored")
+    accounts: list[AccountRow] = Field(description="The page")
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last")
+
+    @classmethod
+    def of(cls, page: Page, request_id: str) -> AccountsOut:
+        """Return the answer for a page of the store."""
+        return cls(
+            request_id=request_id,
+            as_of=page.as_of,
+            model_version=page.model_version,
+            accounts=[AccountRow.of(listed) for listed in page.rows],
+            next_cursor=page.next,
+        )

@@ -1,0 +1,38 @@
+"""The cursor of a list of jobs: text that stands for the last job of a page. It carries no right."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+from uuid import UUID
+
+from serving.api.edge.problems import FieldError, RequestProblem
+from serving.jobs.ledger import Job, Page
+
+#: Ours are shorter by far.
+CURSOR_LENGTH = 4096
+
+
+def cursor_of(job: Job) -> str:
+    """Return the cursor that goes on after a job."""
+    text = json.dumps([job.created_at.isoformat(), job.job_id])
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def page_at(cursor: str | None) -> Page | None:
+    """Return where a cursor goes on, None for an empty one; raises RequestProblem for one that nobody gave."""
+    if not cursor:
+        return None
+    try:
+        at, job_id = json.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+        created_at = datetime.fromisoformat(at)
+        sound = created_at.tzinfo is not None
+        # At the edges of the calendar an instant may have no date in UTC.
+        page = Page(created_at.astimezone(UTC), str(UUID(job_id)))
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        sound = False
+    if not sound:
+        faults = [FieldError(pointer="/query/cursor", detail="damaged")]
+        raise RequestProblem("the cursor is damaged; send it as next_cursor gave it", faults)
+    return page

@@ -1,0 +1,184 @@
+"""A request for a job, read account by account: its envelope is judged at once, its accounts are left as they came.
+
+A body of sixty megabytes is never turned into objects as a whole: it is decoded one account after the other, and of
+each its text is kept, compressed. It is looked at as Latin-1, a byte a character, for one emoji would make a text of it
+four times as large; what JSON is made of is ASCII, and whatever else stands in it comes out as the bytes that came in.
+What is wrong is reported as FastAPI reports it of a body that it reads itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NoReturn
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError, create_model
+from starlette.exceptions import HTTPException
+
+from serving.jobs.job_tables import packed_text
+from serving.jobs.ledger import Submitted
+from serving.predict.history import PredictionRequest
+
+_AS_OF: Any = PredictionRequest.model_fields["as_of"].annotation
+_Envelope: type[BaseModel] = create_model("JobEnvelope", as_of=(_AS_OF, None))
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_TEXTS = {
+    "missing": "Field required",
+    "list_type": "Input should be a valid list",
+    "too_short": "List should have at least 1 item after validation, not 0",
+    "model_attributes_type": "Input should be a valid dictionary or object to extract fields from",
+}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a job is made of, in the order of the request; `as_of` is None where it was left out."""
+
+    as_of: date | None
+    accounts: tuple[Submitted, ...]
+
+
+def read_submission(body: bytes, most: int) -> Submission:
+    """Read the body of a request for a job of at most so many accounts.
+
+    Raises
+    ------
+    RequestValidationError
+        When the body is not JSON or no object, as_of is no date, or accounts is no list of 1 to `most` accounts.
+    HTTPException
+        400, when the body cannot be decoded at all.
+    """
+    if not body.strip():
+        _refuse("missing")
+    try:
+        found = _Envelopes(body.decode("latin-1"), most).read()
+    except json.JSONDecodeError as error:
+        place = len(body[: error.pos].decode("utf-8", "replace"))
+        fault = {"type": "json_invalid", "loc": ("body", place), "msg": "", "ctx": {"error": error.msg}}
+        raise RequestValidationError([fault]) from error
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "the body cannot be parsed") from error
+    if "accounts" not in found:
+        _refuse("missing", "accounts")
+    return Submission(_as_of(found.get("as_of")), found["accounts"])
+
+
+def refuse_media_type() -> NoReturn:
+    """Say that the body is not JSON by its media type, as FastAPI says it."""
+    _refuse("model_attributes_type")
+
+
+def _refuse(kind: str, *place: str, text: str = "") -> NoReturn:
+    raise RequestValidationError([_fault(kind, *place, text=text)])
+
+
+def _fault(kind: str, *place: str | int, text: str = "") -> dict[str, Any]:
+    return {"type": kind, "loc": ("body", *place), "msg": text or _TEXTS[kind], "ctx": {}}
+
+
+def _as_of(value: Any) -> date | None:
+    try:
+        found: date | None = _Envelope(as_of=value).as_of  # type: ignore[attr-defined]
+    except ValidationError as error:
+        raise RequestValidationError([{**fault, "loc": ("body", "as_of")} for fault in error.errors()[:1]]) from error
+    return found
+
+
+class _Envelopes:
+    """The members of the request's object; accounts one by one, each gone before the next is decoded."""
+
+    def __init__(self, text: str, most: int) -> None:
+        self._text, self._most, self._at = text, most, 0
+        self._decode = json.JSONDecoder().raw_decode
+
+    def read(self) -> dict[str, Any]:
+        """Return the members as they are, `accounts` as a tuple of Submitted."""
+        if self._next() != "{":
+            self._value()
+            self._end()
+            _refuse("model_attributes_type")
+        found: dict[str, Any] = {}
+        for _ in self._items("}"):
+            name = self._name()
+            found[name] = tuple(self._accounts()) if name == "accounts" else self._value()
+        self._end()
+        return found
+
+    def _accounts(self) -> Iterator[Submitted]:
+        if self._next() != "[":
+            self._value()
+            _refuse("list_type", "accounts")
+        count, strange = 0, []
+        for _ in self._items("]"):
+            self._next()
+            start = self._at
+            account = self._value()
+            if not isinstance(account, dict):
+                strange.append(count)
+            count += 1
+            if count > self._most:
+                text = f"List should have at most {self._most} items after validation, not {count} or more"
+                _refuse("too_long", "accounts", text=text)
+            source = self._text[start : self._at].encode("latin-1").decode()
+            yield Submitted(_id(account, source), packed_text(source))
+        if not count:
+            _refuse("too_short", "accounts")
+        if strange:
+            raise RequestValidationError([_fault("model_attributes_type", "accounts", place) for place in strange])
+
+    def _items(self, closing: str) -> Iterator[None]:
+        """Stand before each item of an object or list in turn, whose opening bracket comes next."""
+        self._at += 1
+        if self._next() == closing:
+            self._at += 1
+            return
+        while True:
+            yield
+            if self._next() == closing:
+                self._at += 1
+                return
+            self._demand(",", "Expecting ',' delimiter")
+
+    def _name(self) -> str:
+        if self._next() != '"':
+            self._fail("Expecting property name enclosed in double quotes")
+        name = self._value()
+        self._demand(":", "Expecting ':' delimiter")
+        return str(name)
+
+    def _value(self) -> Any:
+        self._next()
+        value, self._at = self._decode(self._text, self._at)
+        return value
+
+    def _next(self) -> str:
+        found = _BLANKS.match(self._text, self._at)
+        self._at = found.end() if found else self._at
+        return self._text[self._at : self._at + 1]
+
+    def _demand(self, sign: str, text: str) -> None:
+        if self._next() != sign:
+            self._fail(text)
+        self._at += 1
+
+    def _end(self) -> None:
+        if self._next():
+            self._fail("Extra data")
+
+    def _fail(self, text: str) -> NoReturn:
+        raise json.JSONDecodeError(text, self._text, self._at)
+
+
+def _id(account: Any, source: str) -> str | None:
+    """Return an account's id where it has one; half a surrogate pair, which no database keeps, as a question mark."""
+    inner = account.get("account") if isinstance(account, dict) else None
+    found = inner.get("account_id") if isinstance(inner, dict) else None
+    if not isinstance(found, str):
+        return None
+    if not found.isascii():
+        found = json.loads(source)["account"]["account_id"]
+    return str(found).encode("utf-8", "replace").decode()

@@ -1,0 +1,130 @@
+"""Response models, for validation of what goes out and for the OpenAPI document."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.scoring.scores import Score
+from serving.store import Stored
+from serving.words.short_reasons import short_reasons
+
+REQUEST_ID = Field(description="Id of this request in the service's logs")
+MODEL_VERSION = Field(description="Version of the model that scored")
+
+
+class ReasonOut(BaseModel):
+    """One signal's part in a score."""
+
+    code: str = Field(description="Theme of the signal: nps, silence, revenue, ...")
+    signal: str = Field(description="Name of the signal, as in getModel")
+    value: float | None = Field(description="The signal's value in its unit; null when not known or when it is text")
+    value_text: str | None = Field(description="The value of a text signal")
+    contribution: float = Field(description="Points of probability as a fraction: 0.08 is 8 points")
+    actionable: bool = Field(description="Whether an account manager can change it")
+
+
+class ScoreOut(BaseModel):
+    """One score; base_probability + all contributions = churn_probability."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    account_id: str = Field(description="The account's id as in the accounts table")
+    as_of: date = Field(description="What was known before this day was used")
+    model_version: str = MODEL_VERSION
+    scored_at: datetime = Field(description="When it was scored (UTC)")
+    churn_probability: float = Field(description="Calibrated probability of leaving, 0 to 1")
+    revenue_365d: float = Field(description="Invoiced in the 365 days before as_of, in currency")
+    value: float = Field(description="The account's yearly value, in currency")
+    currency: str | None = Field(description="Currency of all sums, where it is known")
+    revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0")
+    expected_profit: float = Field(description="Expected profit of contacting the account, in currency")
+    band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
+    threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
+    base_probability: float = Field(description="What the contributions start from; not the mean churn rate")
+    reason_1: str | None = Field(description="The weightiest reason in English, summed by theme, with its effect")
+    reason_2: str | None = Field(description="The second reason")
+    reason_3: str | None = Field(description="The third reason")
+    reasons: list[ReasonOut] = Field(description="One entry a signal, all of them, by falling absolute contribution")
+    missing_tables: list[str] = Field(description="Tables that were not known")
+    collect: list[str] = Field(description="What would make an unknown account known")
+
+    @classmethod
+    def of(cls, score: Score) -> ScoreOut:
+        """Return the response of a score."""
+        return cls.model_validate(score.as_dict() | short_reasons(score))
+
+
+class PredictionsOut(BaseModel):
+    """Scores in the order of the request's accounts."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    model_version: str = MODEL_VERSION
+    request_id: str = REQUEST_ID
+    predictions: list[ScoreOut] = Field(description="One score an account")
+
+
+class PastScore(BaseModel):
+    """An earlier score of the account, in short."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    as_of: date = Field(description="What was known before this day was used")
+    model_version: str = MODEL_VERSION
+    scored_at: datetime = Field(description="When it was scored (UTC)")
+    churn_probability: float = Field(description="Calibrated probability of leaving, 0 to 1")
+    revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0")
+    band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
+    threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
+
+
+class RiskOut(ScoreOut):
+    """The latest stored score with every stored one of the account, oldest first."""
+
+    request_id: str = REQUEST_ID
+    history: list[PastScore] = Field(description="Every stored score of the account, oldest first")
+
+    @classmethod
+    def answering(cls, stored: Stored, request_id: str) -> RiskOut:
+        """Return the answer that tells of a stored score; its evidence gives the sentences roles and names."""
+        told = stored.score.as_dict() | short_reasons(stored.score, stored.evidence)
+        return cls.model_validate(told | {"history": stored.history, "request_id": request_id})
+
+
+class SignalOut(BaseModel):
+    """One entry of the data dictionary."""
+
+    name: str = Field(description="Name of the signal")
+    code: str = Field(description="Its theme")
+    unit: str = Field(description="What it is measured in")
+    label_en: str = Field(description="What people call it, in English")
+    label_de: str = Field(description="What people call it, in German")
+    riskier: str = Field(description="Whether the risk rises as it is rising or falling")
+    actionable: bool = Field(description="Whether an account manager can change it")
+    needs: list[str] = Field(description="The tables it is made of")
+
+
+class ModelOut(BaseModel):
+    """The served model."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    version: str = Field(description="The same as model_version")
+    model_version: str = Field(description="Version of the served model")
+    trained_at: datetime = Field(description="When it was trained (UTC)")
+    code_version: str = Field(description="Version of the code that trained it")
+    data_fingerprint: str = Field(description="Fingerprint of the tables it was trained on")
+    rule: dict[str, Any] = Field(description="The rule of churn: horizon_days, lead_days, silence_days")
+    slices: list[date] = Field(description="The as-of dates it was trained on")
+    rows: int = Field(description="Accounts times as-of dates it was trained on")
+    recorded_since: dict[str, date] = Field(description="First day of each table's records")
+    missing_tables: list[str] = Field(description="Tables that the training book lacked")
+    currency: str | None = Field(description="Currency of the training book, where it is known")
+    economics: dict[str, float] = Field(description="What a contact costs and brings, as bands are told by")
+    grade: str = Field(description="A to D, by what it is worth against plain rules")
+    judged_at: list[date] = Field(description="The as-of dates it was judged on")
+    judged_how: str = Field(description="How it was judged")
+    metrics: dict[str, float | None] = Field(description="Its metrics by name")
+    intervals: dict[str, Any] = Field(description="Intervals of its metrics, and of the differences to rivals")
+    reference: dict[str, Any] = Field(description="Reference figures of the training book")
+    signals: list[SignalOut] = Field(description="The data dictionary of its signals")
+    request_id: str = REQUEST_ID

@@ -1,0 +1,41 @@
+"""One account's stored score for whoever may see it, and the page of its report."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi.responses import HTMLResponse
+
+from features.errors import AccountUnknown
+from serving.access.principal import Principal
+from serving.reports.report import account_report
+from serving.reports.report_html import render_account
+from serving.store import ScoreStore, Stored
+
+#: A report carries no script and loads nothing; who may show it in a frame is added.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+#: The origin that no page has.
+NOBODY = "'none'"
+
+
+def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stored:
+    """Return an account's latest score.
+
+    What is not the caller's is as unknown as what is not there: both raise AccountUnknown, with the same words.
+    """
+    stored = store.latest(account_id)
+    if not principal.sees(stored.account_manager):
+        raise AccountUnknown(f"there is no score of account {account_id!r}")
+    return stored
+
+
+def report_page(stored: Stored, lang: Literal["de", "en"], ancestors: str = "") -> HTMLResponse:
+    """Return the report as a page that only `ancestors` (origins, separated by spaces) may show in a frame."""
+    record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
+    headers = {
+        "Content-Security-Policy": f"{POLICY}; frame-ancestors " + (ancestors or NOBODY),
+        "Cache-Control": "private, no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(render_account(record), headers=headers)

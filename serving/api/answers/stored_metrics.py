@@ -1,0 +1,75 @@
+"""Metrics that are read off the database when they are asked for: the scores' age, jobs, webhooks that wait.
+
+They are the same whichever worker answers. When the database does not answer they are left out, and
+`churn_risk_store_up` is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, time
+
+import sqlalchemy as sa
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy.engine import Connection, Engine
+
+from serving.database.engine import StoreUnavailable, reading
+from serving.jobs.job_tables import JOBS
+from serving.store.score_tables import newest_run
+from serving.webhooks.event_tables import DELIVERIES
+
+PREFIX = "churn_risk_"
+
+
+class StoredMetrics:
+    """A collector over a database.
+
+    Parameters
+    ----------
+    engine : Engine
+    now : callable
+        The clock that ages are reckoned by.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._engine, self._now = engine, now
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing beforehand: what there is, is known once the database was asked."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of this moment."""
+        try:
+            with reading(self._engine) as connection:
+                found = [*_ages(connection, self._now()), _jobs(connection), _waiting(connection)]
+        except StoreUnavailable:
+            found = []
+        yield _gauge("store_up", "Whether the database answers", float(bool(found)))
+        yield from found
+
+
+def _ages(connection: Connection, now: datetime) -> Iterator[Metric]:
+    """Yield how old the newest scores are; nothing while there are none."""
+    run = connection.execute(newest_run()).first()
+    if run is not None:
+        known_until = datetime.combine(run.as_of, time(), UTC)
+        scored, known = (now - run.scored_at).total_seconds(), (now - known_until).total_seconds()
+        yield _gauge("scores_age_seconds", "Since the newest stored scores were made", scored)
+        yield _gauge("scores_as_of_age_seconds", "Since the as-of date of the newest stored scores", known)
+
+
+def _jobs(connection: Connection) -> Metric:
+    counts = GaugeMetricFamily(f"{PREFIX}jobs", "Jobs that are kept, by status", labels=["status"])
+    for status, count in connection.execute(sa.select(JOBS.c.status, sa.func.count()).group_by(JOBS.c.status)):
+        counts.add_metric([status], count)
+    return counts
+
+
+def _waiting(connection: Connection) -> Metric:
+    pending = sa.select(sa.func.count()).where(DELIVERIES.c.state == "pending")
+    return _gauge("webhooks_waiting", "Webhooks still to be delivered", connection.execute(pending).scalar_one())
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}{name}", documentation, value)

@@ -1,0 +1,192 @@
+"""The one document of the endpoint: OpenAPI 3.0.3, true for every route and error, made from what FastAPI knows.
+
+FastAPI gives 3.1 of the routes and models. To it come the errors that limits and access can answer, their media types
+and headers, and examples; its schemas are converted (`serving.api.document.downgrade`) and those unused dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from serving.api.document.documented import CODES, EVERYWHERE, GUARDED, TEXTS, WITH_BODY
+from serving.api.document.downgrade import Schema, to_30
+from serving.api.document.examples import example_of
+from serving.api.edge.problems import MEDIA_TYPE, PLAIN_TYPE, ProblemDetail
+from serving.api.edge.repeats import HEADER, REPLAYED
+
+VERSION = "3.0.3"
+PROBLEM: Schema = {"$ref": "#/components/schemas/ProblemDetail"}
+HTTP_METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
+DESCRIPTION = """Which B2B accounts are about to leave, how much revenue goes with them, why, and what can be done.
+
+Send raw history to `predict` and get a score with reasons for each account; nothing is stored. Or read the scores \
+that were stored by batch. Every answer carries `request_id`; errors are problem details (RFC 9457), as \
+application/json for clients whose Accept names that and not the problem type."""
+TAGS = {
+    "Scores": "Scores from raw history",
+    "Jobs": "Scores for more accounts than one call takes",
+    "Accounts": "Stored scores and reports",
+    "Links": "Signed links to reports, for pages of a CRM",
+    "Model": "What is served",
+    "Operations": "For whoever runs the service",
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the document of an app, as plain values."""
+    found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    parts = found.get("components", {})
+    schemas: dict[str, Schema] = parts.get("schemas", {})
+    schemas["ProblemDetail"] = ProblemDetail.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= schemas["ProblemDetail"].pop("$defs")
+    paths = {path: _methods(methods) for path, methods in sorted(found["paths"].items())}
+    kept = {name: to_30(schemas[name]) for name in sorted(_used([paths, PROBLEM], schemas))}
+    for operation in operations(paths):
+        _add_examples(operation, kept)
+    return {
+        "openapi": VERSION,
+        "info": {"title": app.title, "version": app.version, "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": _tags(paths),
+        "paths": paths,
+        "components": {
+            "schemas": kept,
+            "responses": {name: _error(status, kept) for name, status in sorted(_errors(paths).items())},
+            "securitySchemes": parts.get("securitySchemes", {}),
+        },
+    }
+
+
+def operations(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every operation of a document's paths."""
+    for methods in paths.values():
+        yield from (methods[method] for method in HTTP_METHODS if method in methods)
+
+
+def _tags(paths: dict[str, Any]) -> list[dict[str, str]]:
+    used = {tag for operation in operations(paths) for tag in operation.get("tags", ())}
+    return [{"name": tag, "description": TAGS.get(tag, tag)} for tag in sorted(used)]
+
+
+def _methods(methods: dict[str, Any]) -> dict[str, Any]:
+    return {method: _operation(operation) for method, operation in methods.items()}
+
+
+def _operation(operation: dict[str, Any]) -> dict[str, Any]:
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_description(to_30(parameter["schema"]))
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["schema"] = to_30(content["schema"])
+    responses = operation["responses"]
+    for status in _beside(operation):
+        responses.setdefault(str(status), {})
+    operation["responses"] = {
+        status: {"$ref": f"#/components/responses/{_name(int(status))}"}
+        if int(status) >= 400
+        else _success(response, operation)
+        for status, response in sorted(responses.items())
+    }
+    return operation
+
+
+def _beside(operation: dict[str, Any]) -> Iterator[int]:
+    """Yield the errors that an operation need not name itself."""
+    yield from EVERYWHERE
+    yield from WITH_BODY if "requestBody" in operation else ()
+    yield from GUARDED if operation.get("security") else ()
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+        yield 404  # an id that holds a slash or is empty is the path of another route, or of none
+
+
+def _without_description(schema: Schema) -> Schema:
+    """A parameter says itself what it is; FastAPI says it twice."""
+    return {keyword: value for keyword, value in schema.items() if keyword != "description"}
+
+
+def _success(response: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    for content in response.get("content", {}).values():
+        content["schema"] = to_30(content["schema"])
+    if response.get("description") in (None, "Successful Response"):
+        response["description"] = operation["summary"]
+    headers = _headers(200)
+    if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
+        said = f"true where this is the answer of the first request with the {HEADER}, given again"
+        headers[REPLAYED] = _header(said, {"type": "string", "enum": ["true"]}, required=False)
+    return {**response, "headers": headers | response.get("headers", {})}
+
+
+def _name(status: int) -> str:
+    """Return what an error's response is called among the components: ServiceUnavailable."""
+    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
+
+
+def _errors(paths: dict[str, Any]) -> dict[str, int]:
+    statuses = {int(status) for operation in operations(paths) for status in operation["responses"]}
+    return {_name(status): status for status in statuses if status >= 400}
+
+
+def _error(status: int, schemas: dict[str, Schema]) -> dict[str, Any]:
+    example = example_of(PROBLEM, schemas) | {
+        "type": f"urn:churn-risk:problem:{CODES[status]}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+    }
+    if status != 422:
+        example |= {"detail": TEXTS[status], "errors": []}
+    content = {"schema": PROBLEM, "example": example}
+    return {
+        "description": TEXTS[status],
+        "headers": _headers(status),
+        "content": {MEDIA_TYPE: content, PLAIN_TYPE: content},
+    }
+
+
+def _headers(status: int) -> dict[str, Any]:
+    found = {
+        "X-Request-Id": _header("Id of the request, as in the body but for one that is given again", {"type": "string"})
+    }
+    if status in (409, 429, 503):
+        said = "Seconds until it is worth asking again"
+        if status == 409:
+            said += f", where the first request with the {HEADER} is still being worked on"
+        found["Retry-After"] = _header(said, {"type": "integer", "minimum": 0}, required=status != 409)
+    if status == 401:
+        found["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
+    return found
+
+
+def _header(description: str, schema: Schema, required: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": required, "schema": schema}
+
+
+def _used(nodes: Any, schemas: dict[str, Schema]) -> set[str]:
+    """Return the names of the schemas that are referred to, directly or not."""
+    found: set[str] = set()
+    new = _references(nodes)
+    while new:
+        found |= new
+        new = {name for known in new for name in _references(schemas[known])} - found
+    return found
+
+
+def _references(node: Any) -> set[str]:
+    return set(re.findall(r"'\$ref': '#/components/schemas/([^']+)'", repr(node)))
+
+
+def _add_examples(operation: dict[str, Any], schemas: dict[str, Schema]) -> None:
+    for parameter in operation.get("parameters", ()):
+        parameter.setdefault("example", example_of(parameter["schema"], schemas, parameter["name"]))
+        if parameter["example"] is None:
+            del parameter["example"]
+    contents = [operation.get("requestBody", {}).get("content", {})]
+    contents += [response.get("content", {}) for response in operation["responses"].values()]
+    for content in contents:
+        for media_type, one in content.items():
+            if "json" in media_type:
+                one.setdefault("example", example_of(one["schema"], schemas))

@@ -1,0 +1,157 @@
+"""The document as Swagger 2.0 with Microsoft's extensions, for custom connectors of Power Platform and Dynamics.
+
+Made from the OpenAPI 3.0 document: bodies become body parameters, components definitions, `nullable` becomes
+`x-nullable`; every parameter and property gets the name that people see (`x-ms-summary`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving.api.document.downgrade import NotConvertible
+from serving.api.edge.problems import MEDIA_TYPE
+
+Json = dict[str, Any]
+JSON = "application/json"
+#: What an operation says of itself in both.
+KEPT = ("tags", "summary", "description", "operationId", "security", "deprecated")
+#: What 2.0 has in a parameter or header that is no body.
+IN_PARAMETERS = frozenset(
+    {"type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength",
+     "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf"}
+)  # fmt: skip
+
+
+def swagger(document: Json) -> Json:
+    """Return an OpenAPI 3.0 document as Swagger 2.0.
+
+    Raises
+    ------
+    NotConvertible
+        When an operation takes a body that is not JSON, or a cookie.
+    """
+    parts = document["components"]
+    return {
+        "swagger": "2.0",
+        "info": document["info"],
+        "basePath": "/",
+        "schemes": ["https", "http"],
+        "consumes": [JSON],
+        "produces": [JSON],
+        "tags": document["tags"],
+        "paths": {path: _methods(methods, parts) for path, methods in document["paths"].items()},
+        "definitions": {name: _schema(one) for name, one in parts["schemas"].items()},
+        "securityDefinitions": {name: _security(one) for name, one in parts["securitySchemes"].items()},
+    }
+
+
+def _methods(methods: Json, parts: Json) -> Json:
+    return {method: _operation(operation, parts) for method, operation in methods.items()}
+
+
+def _operation(operation: Json, parts: Json) -> Json:
+    kept = {key: operation[key] for key in KEPT if key in operation}
+    parameters = [_parameter(one) for one in operation.get("parameters", ())]
+    if "requestBody" in operation:
+        parameters.append(_body(operation["requestBody"]))
+    responses = {status: _resolved(one, parts) for status, one in operation["responses"].items()}
+    made = {media_type for response in responses.values() for media_type in response.get("content", {})}
+    found: Json = {**kept, "parameters": parameters, "produces": sorted(made | {JSON})}
+    if "Operations" in operation.get("tags", ()):
+        found["x-ms-visibility"] = "internal"
+    return {**found, "responses": {status: _response(one) for status, one in responses.items()}}
+
+
+def _parameter(parameter: Json) -> Json:
+    if parameter["in"] == "cookie":
+        raise NotConvertible(f"Swagger 2.0 has no cookies: {parameter['name']}")
+    return {
+        "name": parameter["name"],
+        "in": parameter["in"],
+        "required": parameter.get("required", False),
+        "description": parameter.get("description", ""),
+        "x-ms-summary": _summary(parameter["schema"], parameter["name"]),
+        "x-ms-visibility": "important" if parameter.get("required") else "advanced",
+        **_flat(parameter["schema"]),
+    }
+
+
+def _body(body: Json) -> Json:
+    if set(body["content"]) != {JSON}:
+        raise NotConvertible(f"a body of {', '.join(body['content'])}, where Swagger 2.0 takes {JSON}")
+    return {
+        "name": "body",
+        "in": "body",
+        "required": body.get("required", False),
+        "x-ms-summary": "Body",
+        "x-ms-visibility": "important",
+        "schema": _schema(body["content"][JSON]["schema"]),
+    }
+
+
+def _resolved(response: Json, parts: Json) -> Json:
+    name = response.get("$ref", "").rpartition("/")[2]
+    return parts["responses"][name] if name else response
+
+
+def _response(response: Json) -> Json:
+    found: Json = {"description": response["description"]}
+    headers = response.get("headers", {})
+    found["headers"] = {
+        name: {"description": one.get("description", ""), **_flat(one["schema"])} for name, one in headers.items()
+    }
+    content = response.get("content", {})
+    if JSON in content:
+        found["schema"] = _schema(content[JSON]["schema"])
+        if MEDIA_TYPE not in content:
+            found["examples"] = {JSON: content[JSON]["example"]}
+    elif content:
+        # Text, or `format: binary`, which connectors take for a file.
+        found["schema"] = _schema(next(iter(content.values()))["schema"])
+    return found
+
+
+def _flat(schema: Json) -> Json:
+    """Return what a parameter or header says of its values, which has no schema of its own in 2.0."""
+    return {keyword: value for keyword, value in _schema(schema).items() if keyword in IN_PARAMETERS}
+
+
+def _schema(schema: Json) -> Json:
+    found: Json = {}
+    for keyword, value in schema.items():
+        if keyword == "$ref":
+            found["$ref"] = f"#/definitions/{value.rpartition('/')[2]}"
+        elif keyword == "nullable":
+            found["x-nullable"] = value
+        elif keyword == "enum":
+            found["enum"] = [one for one in value if one is not None]
+        elif keyword == "properties":
+            found["properties"] = {name: _property(name, one) for name, one in value.items()}
+        elif keyword == "items" or (keyword == "additionalProperties" and isinstance(value, dict)):
+            found[keyword] = _schema(value)
+        elif keyword == "allOf":
+            found["allOf"] = [_schema(one) for one in value]
+        elif keyword not in ("writeOnly", "deprecated"):
+            found[keyword] = value
+    return found
+
+
+def _property(name: str, schema: Json) -> Json:
+    found = _schema(schema)
+    if "$ref" not in found:
+        found["x-ms-summary"] = _summary(schema, name)
+        found.pop("title", None)
+    return found
+
+
+def _summary(schema: Json, name: str) -> str:
+    """Return the name that people see: 'Account id' of account_id."""
+    return str(schema.get("title", name)).replace("_", " ").replace("-", " ").strip().capitalize()
+
+
+def _security(scheme: Json) -> Json:
+    """Return a security definition; 2.0 knows no bearer, so it becomes the header that carries it."""
+    found = {"type": "apiKey", "in": "header", "name": "Authorization", "description": scheme.get("description", "")}
+    if scheme["type"] == "apiKey":
+        return found | {"in": scheme["in"], "name": scheme["name"]}
+    return found | {"description": f"Bearer, a blank, and then: {scheme.get('description', '')}"}

@@ -1,0 +1,199 @@
+"""`Idempotency-Key`: a request that is sent again with its key gets the answer of the first, and a header says so.
+
+A route takes part by `RepeatableRoute` as its router's class and `RepeatDependency` as its last dependency, after the
+one that tells who asks, or `JobRepeatDependency` where the answer holds no data of accounts. What was refused or failed
+is not kept: its key may be used again, also by a corrected request. Without the header nothing is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.routing import APIRoute
+from sqlalchemy.engine import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from serving.api.edge.problems import FieldError, RequestProblem
+from serving.api.edge.runtime import Runtime, runtime
+from serving.database.engine import StoreUnavailable, writing
+from serving.idempotency import Answer, Asked, Claimed, InProgress, KeyReused, TakenOver, begin, finish, give_up
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+#: Seconds after which to ask again while the first request is worked on; its claim lasts longer, for it may have died.
+SOON_SECONDS = 2
+#: Headers that are part of the answer; others are of the one request.
+KEPT_HEADERS = ("content-type", "location", "cache-control")
+POINTER = f"/header/{HEADER}"
+TEXT = (
+    "Makes it safe to send the request again: with the same key and the same body it gets the answer of the first, "
+    f"kept for 24 hours, with the header {REPLAYED}. Another body with the key is a 422; while the first request is "
+    "worked on, it is a 409. A request that was refused or failed frees its key. 1 to 255 visible ASCII characters."
+)
+log = logging.getLogger("churn_risk.api")
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Named = Callable[[bytes], Collection[str]]
+Key = Annotated[
+    str | None, Header(alias=HEADER, description=TEXT, min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+]
+
+
+class Replayed(Exception):
+    """The request was answered before; carries the answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def response(self) -> Response:
+        """Return the answer again."""
+        return Response(self.answer.body, self.answer.status, {**self.answer.headers, REPLAYED: "true"})
+
+
+class Repeatable:
+    """The first request with a key, while it is worked on."""
+
+    def __init__(self, served: Runtime, claimed: Claimed) -> None:
+        self._served, self._claimed = served, claimed
+        self._kept = False
+
+    def keep_within(self, connection: Connection, response: Response) -> None:
+        """Keep an answer in the transaction of what it tells of; raises RequestProblem."""
+        try:
+            finish(connection, self._claimed, _answer(response), self._served.access.now())
+        except TakenOver as error:
+            raise in_progress(1) from error
+        self._kept = True
+
+    def keep(self, response: Response) -> None:
+        """Keep an answer that is not kept yet, or free the key where it is none to keep."""
+        if self._kept:
+            return
+        if not 200 <= response.status_code < 300:
+            self.free()
+            return
+        engine, now = self._served.store.engine, self._served.access.now()
+        try:
+            with writing(engine) as connection:
+                finish(connection, self._claimed, _answer(response), now)
+        except (StoreUnavailable, TakenOver) as error:
+            log.warning("an answer could not be kept for repeated requests: %s", error)
+
+    def free(self) -> None:
+        """Free the key; where even that cannot be written, its lease runs out."""
+        if not self._kept:
+            try:
+                give_up(self._served.store.engine, self._claimed)
+            except StoreUnavailable as error:
+                log.warning("an Idempotency-Key could not be freed: %s", error)
+
+
+class RepeatableRoute(APIRoute):
+    """A route that keeps its answers for requests that are repeated."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the route's handler; with the header, one that keeps what it answers."""
+        handler = super().get_route_handler()
+
+        async def kept(request: Request) -> Response:
+            if HEADER not in request.headers:
+                return await handler(request)
+            try:
+                response = await handler(request)
+            except Replayed as replayed:
+                return replayed.response()
+            except BaseException:
+                first = _first(request)
+                if first is not None:
+                    await run_in_threadpool(first.free)
+                raise
+            first = _first(request)
+            if first is not None:
+                await run_in_threadpool(first.keep, response)
+            return response
+
+        return kept
+
+
+def repeating(named: Named) -> Callable[..., Coroutine[Any, Any, Repeatable | None]]:
+    """Return the dependency that claims a request; `named` tells from its body whose data stand in the answer."""
+
+    async def repeatable(
+        request: Request, served: Annotated[Runtime, Depends(runtime)], key: Key = None
+    ) -> Repeatable | None:
+        """Claim a request that came with a key; None without one. Raises Replayed, RequestProblem."""
+        if key is None:
+            return None
+        body = await request.body()
+        first = await run_in_threadpool(_begin, request, served, key, body, named)
+        request.scope["state"]["repeatable"] = first
+        return first
+
+    return repeatable
+
+
+def accounts_in(body: bytes) -> set[str]:
+    """Return the accounts that a request names, and so its answer; what else it is, is judged by who reads it."""
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return set()
+    if not isinstance(asked, dict):
+        return set()
+    accounts = asked.get("accounts")
+    inner = [item.get("account") for item in accounts if isinstance(item, dict)] if isinstance(accounts, list) else []
+    ids = [item.get("account_id") for item in (asked, *inner) if isinstance(item, dict)]
+    return {account_id for account_id in ids if isinstance(account_id, str)}
+
+
+def nobody(body: bytes) -> Collection[str]:
+    """Say that the answer holds no data of accounts."""
+    return ()
+
+
+RepeatDependency = Annotated[Repeatable | None, Depends(repeating(accounts_in))]
+JobRepeatDependency = Annotated[Repeatable | None, Depends(repeating(nobody))]
+
+
+def in_progress(seconds: int) -> RequestProblem:
+    """Return the 409 of a request whose first is still being worked on."""
+    faults = [FieldError(pointer=POINTER, detail="the first request with this key is still being worked on")]
+    headers = {"Retry-After": str(seconds)}
+    return RequestProblem("the request is still being worked on; ask again", faults, 409, "in-progress", headers)
+
+
+def _begin(request: Request, served: Runtime, key: str, body: bytes, named: Named) -> Repeatable:
+    principal: str = request.scope["state"]["principal_id"]
+    operation = f"{request.method} {request.scope['route'].path}"
+    fingerprint = hashlib.sha256(f"{request.method} {request.scope['path']}\n".encode("utf-8", "replace") + body)
+    asked = Asked(principal, operation, key, fingerprint.hexdigest())
+    now: datetime = served.access.now()
+    # A request that takes longer than it may is dead: it was answered 503, or its worker was killed.
+    lease = timedelta(seconds=2 * served.settings.answer_seconds)
+    try:
+        found = begin(served.store.engine, asked, now, lease, named(body))
+    except InProgress as error:
+        raise in_progress(min(error.seconds, SOON_SECONDS)) from error
+    except KeyReused as error:
+        faults = [FieldError(pointer=POINTER, detail="was sent before with another request")]
+        raise RequestProblem(str(error), faults, 422, "key-reused") from error
+    if isinstance(found, Answer):
+        raise Replayed(found)
+    return Repeatable(served, found)
+
+
+def _first(request: Request) -> Repeatable | None:
+    found: Repeatable | None = request.scope.get("state", {}).get("repeatable")
+    return found
+
+
+def _answer(response: Response) -> Answer:
+    headers = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
+    return Answer(response.status_code, headers, bytes(response.body))

@@ -1,0 +1,104 @@
+"""GET /v1/accounts and what is below it: stored scores and the reports made of them.
+
+Whoever sees one account manager's accounts only finds no others: they are as unknown as one that is not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import HTMLResponse
+
+from serving.access.principal import Principal
+from serving.api.answers.account_rows import AccountsOut
+from serving.api.answers.responses import RiskOut
+from serving.api.answers.stored import report_page, stored_for
+from serving.api.document.documented import ACCOUNT_ERRORS, errors
+from serving.api.edge.demands import demand
+from serving.api.edge.problems import FieldError, RequestProblem
+from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.store import CursorInvalid, Page, PageGone, ScoreStore
+
+router = APIRouter(tags=["Accounts"])
+AccountId = Annotated[str, Path(description="The account's id as in the accounts table; a slash may be sent as %2F")]
+MOST_ROWS = 200
+CURSOR_LENGTH = 4096
+
+
+@router.get(
+    "/v1/accounts",
+    responses=errors(410, 422),
+    operation_id="listAccounts",
+    summary="The newest stored scores, highest revenue at risk first",
+)
+def accounts(
+    request: Request,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+    band: Annotated[Literal["unknown", "at_risk", "safe"] | None, Query(description="Only this band")] = None,
+    account_manager: Annotated[str | None, Query(description="Only this account manager's accounts")] = None,
+    threat: Annotated[bool | None, Query(description="Only threats, or only the others")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most accounts of a page")] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=CURSOR_LENGTH, description="`next_cursor` of the page before, with the same filters"),
+    ] = None,
+) -> AccountsOut:
+    """Return a page; all pages of one list are of one scoring run, whatever is stored meanwhile."""
+    manager = account_manager if principal.account_manager is None else principal.account_manager
+    page = _page(served.store, band, manager, threat, limit, cursor)
+    if account_manager is not None and not principal.sees(account_manager):
+        page = replace(page, rows=(), next=None)
+    return AccountsOut.of(page, request_id(request))
+
+
+@router.get(
+    "/v1/accounts/{account_id:path}/risk",
+    responses=ACCOUNT_ERRORS,
+    operation_id="getRisk",
+    summary="The latest stored score of an account, with reasons and history",
+)
+def risk(
+    request: Request,
+    account_id: AccountId,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+) -> RiskOut:
+    """Return the latest stored score."""
+    stored = stored_for(served.store, principal, account_id)
+    return RiskOut.answering(stored, request_id(request))
+
+
+@router.get(
+    "/v1/accounts/{account_id:path}/report",
+    responses=ACCOUNT_ERRORS,
+    response_class=HTMLResponse,
+    operation_id="getReport",
+    summary="The explanation report of an account's latest stored score",
+)
+def report(
+    account_id: AccountId,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+    lang: Annotated[Literal["de", "en"], Query(description="Language")] = "en",
+    format: Annotated[Literal["html"], Query(description="Format")] = "html",
+) -> HTMLResponse:
+    """Return the report."""
+    return report_page(stored_for(served.store, principal, account_id), lang)
+
+
+def _page(
+    store: ScoreStore, band: str | None, manager: str | None, threat: bool | None, limit: int, cursor: str | None
+) -> Page:
+    try:
+        return store.page(band, manager, threat, limit, cursor or None)
+    except CursorInvalid as error:
+        raise _refused(str(error), 422, "cursor-invalid") from error
+    except PageGone as error:
+        raise _refused(str(error), 410, "cursor-gone") from error
+
+
+def _refused(detail: str, status: int, code: str) -> RequestProblem:
+    return RequestProblem(detail, [FieldError(pointer="/query/cursor", detail=detail)], status, code)

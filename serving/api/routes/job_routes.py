@@ -1,0 +1,203 @@
+"""/v1/jobs: bulk scoring, which is answered at once and done beside everything else."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from serving.access.principal import Principal
+from serving.api.answers.job_cursor import CURSOR_LENGTH, cursor_of, page_at
+from serving.api.answers.job_models import JobFacts, JobOut, JobsOut
+from serving.api.answers.job_submission import read_submission, refuse_media_type
+from serving.api.document.documented import BODY_ERRORS, Responses, errors
+from serving.api.edge.demands import demand
+from serving.api.edge.handlers import says_json
+from serving.api.edge.problems import FieldError, RequestProblem
+from serving.api.edge.repeats import JobRepeatDependency, RepeatableRoute
+from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.database.engine import writing
+from serving.jobs.ledger import Job, JobUnknown, cancel_job, find_job, list_jobs, make_job, outcomes
+from serving.jobs.results import ResultFormat, write_results
+
+router = APIRouter(tags=["Jobs"], route_class=RepeatableRoute)
+JobId = Annotated[str, Path(description="Id of the job, as it was answered when it was made")]
+Score = Annotated[Principal, Depends(demand("score"))]
+Served = Annotated[Runtime, Depends(runtime)]
+MEDIA_TYPES: dict[ResultFormat, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
+PIECE = 2**16
+#: What the body is; it is not declared as a parameter, because nobody may turn all of it into objects at once.
+BODY = {
+    "type": "object",
+    "required": ["accounts"],
+    "properties": {
+        "as_of": {
+            "anyOf": [{"type": "string", "format": "date"}, {"type": "null"}],
+            "description": "The as-of date; by default the day the job is made (UTC)",
+        },
+        "accounts": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object"},
+            "description": "Accounts as for predictions (AccountHistory), up to 10,000 unless the service is set "
+            "otherwise. Each is validated and scored on its own: what is wrong with one stands in its result",
+            "example": [
+                {
+                    "account": {"account_id": "A-1042", "customer_since": "2021-03-01"},
+                    "invoices": [{"invoice_id": "I-88213", "invoiced_on": "2026-01-15", "amount": 1250.0}],
+                }
+            ],
+        },
+    },
+}
+FILE = {"schema": {"type": "string", "format": "binary"}}
+FILES = {"application/vnd.apache.parquet": FILE, "text/csv": FILE}
+RESULTS: Responses = {200: {"description": "The file", "content": FILES}}
+
+
+@router.post(
+    "/v1/jobs",
+    status_code=202,
+    responses={
+        **BODY_ERRORS,
+        **errors(409),
+        202: {"headers": {"Location": {"description": "Where the job is", "schema": {"type": "string"}}}},
+    },
+    response_model=JobOut,
+    operation_id="createJob",
+    summary="Score many accounts from raw history",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": BODY}}}},
+)
+async def make(request: Request, principal: Score, served: Served, repeat: JobRepeatDependency) -> Response:
+    """Make a job of up to 10,000 accounts (a setting). It is worked on at once, beside predictions; its results say of
+    each account its score or its problem.
+    """
+    body = await request.body()
+    if body and not says_json(request):
+        refuse_media_type()
+
+    def made() -> Response:
+        now = served.access.now()
+        submission = read_submission(body, served.settings.job_accounts)
+        as_of = _not_later(submission.as_of, now.date())
+        with writing(served.store.engine) as connection:
+            job = make_job(connection, submission.accounts, principal.id, as_of, now)
+            answer = _accepted(job, request_id(request))
+            if repeat is not None:
+                repeat.keep_within(connection, answer)
+        return answer
+
+    return await run_in_threadpool(made)
+
+
+@router.get("/v1/jobs", responses=errors(422), operation_id="listJobs", summary="The jobs one has made, newest first")
+def list_all(
+    request: Request,
+    principal: Score,
+    served: Served,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most jobs of a page")] = 20,
+    cursor: Annotated[
+        str | None, Query(max_length=CURSOR_LENGTH, description="`next_cursor` of the page before")
+    ] = None,
+) -> JobsOut:
+    """Return jobs, newest first; with the scope admin, everybody's."""
+    found = list_jobs(served.store.engine, _of(principal), served.access.now(), limit + 1, page_at(cursor))
+    more = cursor_of(found[limit - 1]) if len(found) > limit else None
+    return JobsOut(jobs=[JobFacts.of(job) for job in found[:limit]], next_cursor=more, request_id=request_id(request))
+
+
+@router.get("/v1/jobs/{job_id}", responses=errors(404), operation_id="getJob", summary="How far a job is")
+def job(request: Request, job_id: JobId, principal: Score, served: Served) -> JobOut:
+    """Return a job's status and counts."""
+    return JobOut.answering(_job(served, principal, job_id), request_id(request))
+
+
+@router.get(
+    "/v1/jobs/{job_id}/results",
+    responses={**RESULTS, **errors(404, 409, 422)},
+    response_class=Response,
+    operation_id="getJobResults",
+    summary="What came of a job's accounts, as a file",
+)
+async def results(
+    job_id: JobId,
+    principal: Score,
+    served: Served,
+    format: Annotated[ResultFormat, Query(description="Of the file; reasons are JSON text in CSV")] = "parquet",
+) -> StreamingResponse:
+    """Return one row an account, in the order of the request: the columns of a score, `reason_1` to `reason_3`,
+    `status`, and `problem`.
+    """
+    async with served.files:
+        return await run_in_threadpool(_file_of, served, principal, job_id, format)
+
+
+def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultFormat) -> StreamingResponse:
+    found = _job(served, principal, job_id)
+    if not found.finished:
+        raise RequestProblem(f"the job is {found.status}: results are there once it is finished", (), 409, "conflict")
+    # Without a name: it is gone with its last reader, however that one ends.
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
+        write_results(outcomes(served.store.engine, found.job_id), file, format)
+        _job(served, principal, job_id)  # If it went while it was read, the file ends too early.
+    except BaseException:
+        file.close()
+        raise
+    headers = {
+        "Content-Length": str(file.seek(0, os.SEEK_END)),
+        "Content-Disposition": f'attachment; filename="{found.job_id}.{format}"',
+    }
+    return StreamingResponse(_pieces(file), headers=headers, media_type=MEDIA_TYPES[format])
+
+
+@router.post("/v1/jobs/{job_id}/cancel", responses=errors(404), operation_id="cancelJob", summary="Cancel a job")
+def cancel(request: Request, job_id: JobId, principal: Score, served: Served) -> JobOut:
+    """Cancel a job that is not finished; the accounts that are done stay. A finished one stays as it is."""
+    keep = timedelta(days=served.settings.job_keep_days)
+    try:
+        cancelled = cancel_job(served.store.engine, job_id, _of(principal), served.access.now(), keep)
+    except JobUnknown as error:
+        raise _unknown(error) from error
+    return JobOut.answering(cancelled, request_id(request))
+
+
+def _accepted(job: Job, request: str) -> Response:
+    answer = JobOut.answering(job, request).model_dump_json()
+    return Response(answer, 202, {"Location": f"/v1/jobs/{job.job_id}"}, "application/json")
+
+
+def _not_later(as_of: date | None, today: date) -> date:
+    if as_of is not None and as_of > today:
+        faults = [FieldError(pointer="/as_of", detail=f"later than today, {today} (UTC)")]
+        raise RequestProblem("as_of lies in the future", faults)
+    return as_of or today
+
+
+def _of(principal: Principal) -> str | None:
+    """Return whose jobs somebody sees; None: everybody's."""
+    return None if principal.may("admin") else principal.id
+
+
+def _job(served: Runtime, principal: Principal, job_id: str) -> Job:
+    try:
+        return find_job(served.store.engine, job_id, _of(principal), served.access.now())
+    except JobUnknown as error:
+        raise _unknown(error) from error
+
+
+def _unknown(error: JobUnknown) -> RequestProblem:
+    return RequestProblem(str(error), [FieldError(pointer="/path/job_id", detail=str(error))], 404, "job-unknown")
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(PIECE):
+            yield piece

@@ -1,0 +1,105 @@
+"""POST /v1/links and GET /v1/reports/{token}: a signed, expiring link to one account's report, for a CRM's page."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.errors import AccountUnknown
+from serving.access.links import REFUSED, Link
+from serving.access.principal import Principal
+from serving.access.refusals import AccessRefused, LinkRefused
+from serving.api.answers.stored import report_page, stored_for
+from serving.api.document.documented import BODY_ERRORS, errors
+from serving.api.edge.demands import caller, demand, refused
+from serving.api.edge.problems import RequestProblem
+from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
+from serving.api.edge.runtime import Runtime, request_id, runtime
+
+DAY_SECONDS = 86_400
+
+router = APIRouter(tags=["Links"], route_class=RepeatableRoute)
+
+
+class LinkRequest(BaseModel):
+    """Which report, and for how long."""
+
+    model_config = ConfigDict(extra="forbid")
+    account_id: str = Field(description="The account's id as in the accounts table", min_length=1, max_length=256)
+    lang: Literal["de", "en"] = Field(default="en", description="Language of the report")
+    expires_in_seconds: int = Field(default=3600, ge=60, le=7 * DAY_SECONDS, description="How long the link is good")
+
+
+class LinkOut(BaseModel):
+    """A link. It ends earlier than said when the key that it was made with is revoked."""
+
+    url: str = Field(description="Address of the report; needs no other credential, so treat it as a secret")
+    expires_at: datetime = Field(description="From then on it answers 410")
+    request_id: str = Field(description="Id of this request in the service's logs")
+
+
+@router.post(
+    "/v1/links",
+    responses=BODY_ERRORS | errors(404, 409),
+    operation_id="createLink",
+    summary="Make a signed, expiring link to an account's report",
+)
+def create_link(
+    request: Request,
+    body: LinkRequest,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+    repeat: RepeatDependency,
+) -> LinkOut:
+    """Return a link that shows one account's report in one language to whoever has it."""
+    gate = served.access
+    signer = gate.signer
+    if signer is None:
+        raise RequestProblem("links are signed: set CHURN_RISK_SECRET and start again", status=409, code="no-secret")
+    stored = stored_for(served.store, principal, body.account_id)
+    ends = [gate.now() + timedelta(seconds=body.expires_in_seconds), gate.expiry_of(principal)]
+    expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
+    link = signer.link(principal, stored.score.account_id, body.lang, expires_at)
+    base = served.settings.public_url or str(request.base_url)
+    url = f"{base.rstrip('/')}/v1/reports/{signer.sign(link)}"
+    return LinkOut(url=url, expires_at=expires_at, request_id=request_id(request))
+
+
+async def followed(
+    request: Request,
+    token: Annotated[str, Path(description="What POST /v1/links signed")],
+    served: Annotated[Runtime, Depends(runtime)],
+) -> Link:
+    """Return what the link shows; a dependency."""
+    try:
+        link = await served.access.follow(token, caller(request))
+    except AccessRefused as error:
+        raise refused(error) from error
+    request.scope.setdefault("state", {})["principal_id"] = f"link:{link.maker}"
+    return link
+
+
+@router.get(
+    "/v1/reports/{token}",
+    responses=errors(403, 410, 429),
+    response_class=HTMLResponse,
+    operation_id="getLinkedReport",
+    summary="The report that a link shows",
+)
+def linked_report(
+    link: Annotated[Link, Depends(followed)], served: Annotated[Runtime, Depends(runtime)]
+) -> HTMLResponse:
+    """Return the report of the account and in the language that the link was made for."""
+    signer = served.access.signer
+    try:
+        stored = served.store.latest(link.account_id)
+        shown = signer is not None and signer.shows(link, stored.account_manager)
+    except AccountUnknown:
+        shown = False
+    if not shown:
+        raise refused(LinkRefused(REFUSED))
+    return report_page(stored, link.lang, served.settings.frame_ancestors)

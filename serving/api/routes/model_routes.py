@@ -1,0 +1,27 @@
+"""GET /v1/model: the served model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from serving.access.principal import Principal
+from serving.api.answers.responses import ModelOut
+from serving.api.edge.demands import demand
+from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.scoring.model_facts import model_facts, signal_facts
+
+router = APIRouter(tags=["Model"])
+
+
+@router.get("/v1/model", operation_id="getModel", summary="The served model")
+def model(
+    request: Request,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+) -> ModelOut:
+    """Return what the model was trained on and when, its rule of churn, signals, metrics and grade."""
+    facts = model_facts(served.predictor.bundle)
+    beside = {"model_version": facts["version"], "signals": signal_facts(), "request_id": request_id(request)}
+    return ModelOut.model_validate(facts | beside)

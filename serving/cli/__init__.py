@@ -1,0 +1,1 @@
+"""The command line of the service, and the root that joins all commands."""

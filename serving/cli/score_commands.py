@@ -1,0 +1,208 @@
+"""Commands of the serving layer: score, report, serve, demo.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from features.cli.book_commands import read_book
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table, written_at_once
+from features.errors import InputError
+
+if TYPE_CHECKING:
+    from features.tables import Tables
+    from serving.scoring.scoring import Scored
+    from serving.settings import ServiceSettings
+
+TOP = 10
+
+
+def score(
+    source: SourceArgument,
+    as_of: Annotated[date, typer.Option(**DATE_OPTION, help="Score from what was known before.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score and explain every customer with the champion; into the score store, or a file."""
+    from serving.clock import utc_now
+    from serving.scoring.score_files import check_name, write_scores
+    from serving.scoring.scoring import score_book
+    from serving.settings import ServiceSettings
+    from training.registry.tracking import fetch
+
+    if as_of > (today := utc_now().date()):
+        raise InputError(f"--as-of {as_of}: later than today, {today} (UTC); what is known by then is not known yet")
+    if out is not None:
+        check_name(out)
+    settings = ServiceSettings()
+    tables = read_book(source)
+    bundle = fetch(settings)
+    if "churns" in tables.missing and not bundle.rule.by_silence:
+        say("warning: there is no churns table, so accounts that have left count as customers")
+    with progress_bar(as_json) as step:
+        step("scoring", 0, 2)
+        scored = score_book(tables, as_of, bundle)
+        step("writing", 1, 2)
+        where = _store(scored, tables, as_of, settings) if out is None else str(out)
+        if out is not None:
+            write_scores(scored, out)
+    if as_json:
+        emit(_summary(scored, as_of) | {"out": where})
+    else:
+        _show(scored, as_of, where)
+
+
+def _store(scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings) -> str:
+    from features.as_of import customers
+    from serving.scoring.evidence import collect_evidence
+    from serving.scoring.model_facts import model_facts
+    from serving.store import ScoreStore
+    from serving.webhooks.outbox import Outbox
+    from training.database_address import shown
+
+    kept = timedelta(hours=settings.replaced_hours)
+    store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
+    spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
+    evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
+    store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
+    store.close()
+    return shown(store.url)
+
+
+def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
+    frame, leaving = scored.frame, float(scored.frame["revenue_at_risk"].sum())
+    shrinking = None if scored.outlook is None else scored.outlook.contraction
+    return {
+        "as_of": as_of.isoformat(),
+        "model_version": scored.bundle.version,
+        "accounts": len(frame),
+        "bands": {name: int((frame["band"] == name).sum()) for name in ("at_risk", "safe", "unknown")},
+        "threats": int(frame["threat"].sum()),
+        "revenue_365d": float(frame["revenue_365d"].sum()),
+        "revenue_at_risk": leaving,
+        "expected_loss_leaving": leaving,
+        "expected_loss_shrinking": None if shrinking is None else float(shrinking.sum()),
+        "missing_tables": list(scored.missing[0]) if len(frame) else [],
+    }
+
+
+def _show(scored: Scored, as_of: date, where: str) -> None:
+    found, unit = _summary(scored, as_of), scored.currency or ""
+    first = scored.frame.sort_values("revenue_at_risk", ascending=False).head(TOP)
+    rows = [
+        [
+            row["account_id"],
+            f"{row['churn_probability']:.0%}",
+            *(f"{row[name]:,.0f}" for name in ("revenue_365d", "revenue_at_risk", "expected_profit")),
+            row["band"] + (", threat" if row["threat"] else ""),
+        ]
+        for row in first.to_dict("records")
+    ]
+    header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
+    table(f"Highest revenue at risk {unit}".rstrip(), header, rows)
+    bands = ", ".join(f"{count:,} {name}" for name, count in found["bands"].items())
+    share = found["revenue_at_risk"] / found["revenue_365d"] if found["revenue_365d"] > 0 else 0.0
+    say(f"\n{found['accounts']:,} customers at {as_of}: {bands}; {found['threats']:,} threats")
+    say(f"{found['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
+    if found["expected_loss_shrinking"] is not None:
+        leaving, shrinking = found["expected_loss_leaving"], found["expected_loss_shrinking"]
+        both = f"{leaving:,.0f} by leaving, {shrinking:,.0f} by shrinking while staying"
+        say(f"expected to be lost of a year's revenue: {both} {unit}".rstrip())
+    if found["missing_tables"]:
+        say(f"not known: {', '.join(found['missing_tables'])}")
+    say(f"version {found['model_version']}, written to {where}")
+
+
+def report(
+    account_id: Annotated[str, typer.Argument(help="The account.")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.html")],
+    lang: Annotated[Literal["de", "en"], typer.Option(help="Language.")] = "en",
+    as_json: JsonOption = False,
+) -> None:
+    """Write one account's explanation report from the score store."""
+    from serving.reports.report import account_report
+    from serving.reports.report_html import render_account
+    from serving.store import ScoreStore
+    from training.settings import Environment
+
+    if out.suffix != ".html":
+        raise InputError(f"--out {out}: a report is written as .html")
+    stored = ScoreStore(Environment().scores_url).latest(account_id)
+    record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
+    with written_at_once(out) as scratch:
+        scratch.write_text(render_account(record), encoding="utf-8")
+    if as_json:
+        emit({"account_id": account_id, "as_of": stored.score.as_of.isoformat(), "lang": lang, "out": str(out)})
+    else:
+        say(f"report of {account_id} at {stored.score.as_of} in {out}")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; loopback only without keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 3000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; each holds a model of its own.")] = 1,
+) -> None:
+    """Serve the champion over HTTP (BentoML); it follows `promote` and `rollback` while it runs."""
+    from serving.run.bundle_folder import folder_to_serve
+    from serving.run.listening import demand_closed, demand_free_port
+    from serving.settings import ServiceSettings
+
+    environment = ServiceSettings()
+    credentials = _has_credentials(environment)
+    demand_closed([host], credentials)
+    demand_free_port(host, port)
+    bundle = folder_to_serve(environment)
+    why = "callers need a key or a token" if credentials else "loopback only because there are no API keys"
+    say(f"listening on http://{host}:{port}, {why}; model in {bundle}")
+    settings = {
+        "CHURN_RISK_BUNDLE": str(bundle.absolute()),
+        "CHURN_RISK_STORE_URL": environment.scores_url,
+    }
+    if workers > 1:  # a Bento's own option for it is fixed when it is built
+        settings["BENTOML_CONFIG_OPTIONS"] = f"services.churn_risk.workers={workers}"
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.run.service:ChurnRisk"]
+    command += ["--host", host, "--port", str(port)]
+    os.execve(sys.executable, command, {**os.environ, "BENTOML_DO_NOT_TRACK": "true", **settings})
+
+
+def _has_credentials(settings: ServiceSettings) -> bool:
+    from serving.access.gate import has_credentials
+    from serving.database.engine import open_database
+
+    engine = open_database(settings.scores_url)
+    try:
+        return has_credentials(engine, settings)
+    finally:
+        engine.dispose()
+
+
+def demo(
+    accounts: Annotated[int, typer.Option(min=300, help="Size of the simulated book.")] = 1500,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the book.")] = 0,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")] = 3000,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a book, train, score, serve, call the service from another process, write reports."""
+    from serving.cli.demo import run_demo
+    from training.settings import Environment
+
+    found = run_demo(Environment().home / "demo", accounts, seed, port)
+    if as_json:
+        emit(found)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this layer's commands to the root."""
+    for command in (score, report, serve, demo):
+        app.command()(command)

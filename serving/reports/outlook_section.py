@@ -1,0 +1,77 @@
+"""When the customer may leave, and what may be lost though it stays: the outlook as scoring foresaw and stored it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serving.reports.report_head import Figure, window
+from serving.scoring.foresight import YEAR_DAYS
+from serving.words.formats import Formats
+from serving.words.wording import page_texts
+
+
+@dataclass(frozen=True)
+class When:
+    """The risk within growing horizons; `mean` says how much of a year is left on average, `note` whence it comes."""
+
+    risks: tuple[Figure, ...]
+    mean: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """The revenue expected to be lost though the customer stays."""
+
+    loss: Figure
+    note: str
+
+
+@dataclass(frozen=True)
+class OutlookView:
+    """Both halves, each None where the evidence doesn't hold it."""
+
+    when: When | None
+    shrinking: Shrinking | None
+
+
+def outlook_of(evidence: Mapping[str, Any], rule: Mapping[str, Any], formats: Formats) -> OutlookView | None:
+    """Return the outlook that an account's evidence holds, None where it holds none.
+
+    Parameters
+    ----------
+    rule : mapping
+        The model's rule of churn: horizon_days, lead_days; may be empty.
+    """
+    found, words = evidence.get("outlook") or {}, page_texts(formats.lang)["outlook"]
+    when = _when(found["risk"], found["mean_days"], rule, formats, words) if "risk" in found else None
+    shrinking = _shrinking(found["expected_contraction"], formats, words) if "expected_contraction" in found else None
+    return OutlookView(when, shrinking) if when or shrinking else None
+
+
+def _when(
+    risks: Sequence[Mapping[str, Any]],
+    mean_days: float,
+    rule: Mapping[str, Any],
+    formats: Formats,
+    words: Mapping[str, str],
+) -> When:
+    lead = rule.get("lead_days") or 0
+    figures = tuple(
+        Figure(
+            window(risk["days"], lead, formats),
+            formats.probability(risk["probability"]),
+            words["same"] if risk["days"] == rule.get("horizon_days") else "",
+        )
+        for risk in risks
+    )
+    year = words["year_lead"].format(lead=formats.number(lead)) if lead else words["year"]
+    days = round(mean_days)
+    mean = words["mean" if days < YEAR_DAYS else "mean_all"]
+    return When(figures, mean.format(year=year, days=formats.number(days), of=YEAR_DAYS), words["when_note"])
+
+
+def _shrinking(loss: float, formats: Formats, words: Mapping[str, str]) -> Shrinking:
+    return Shrinking(Figure(words["loss"], formats.money(loss), words["loss_formula"]), words["shrinking_note"])

@@ -1,0 +1,218 @@
+"""Everything that an account's report shows, ready to be put on paper: a record without logic left to do.
+
+Goes in: a score, its history, the account's evidence and what is said of the model, all plain values from the store.
+Comes out: `AccountReport`, in one language. Nothing is recomputed: probabilities, contributions, money and bands are
+the score's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serving.reports.outlook_section import OutlookView, outlook_of
+from serving.reports.past import History, TimeLineView, history_of, time_line_of
+from serving.reports.record_tables import DataTable, evidence_tables, without_rows
+from serving.reports.report_head import Headline, headline
+from serving.reports.why import SignalGroup, Why, signal_groups, why
+from serving.scoring.scores import Score
+from serving.words.formats import Formats, Lang
+from serving.words.reasons import ReasonSentence, Speaker, reason_sentences, themes
+from serving.words.wording import page_texts
+
+#: A theme whose changeable part is below this (a tenth of a point) is not advised on.
+ADVISED_FROM = 0.001
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing that can be done; `points` is what its theme's changeable part adds to the estimate."""
+
+    theme: str
+    text: str
+    points: str
+
+
+@dataclass(frozen=True)
+class AccountReport:
+    """One account's report.
+
+    Attributes
+    ----------
+    lang : 'de' or 'en'
+    texts : mapping
+        The page's fixed words.
+    title, kind, name, as_of : str
+        The document's title, what it is, the account's name, "as of ...".
+    facts : tuple of str
+        Segment, industry, country, customer since, account manager, as far as known.
+    headline : Headline
+    outlook : OutlookView or None
+        None where scoring foresaw nothing, and when the band is unknown.
+    why : Why or None
+        None when the band is unknown.
+    signals : tuple of SignalGroup
+        Every signal, by theme.
+    time_line : TimeLineView or None
+        None where the store holds no evidence.
+    advice : tuple of Advice
+        By falling contribution of what can be changed; empty when the band is unknown.
+    collect : tuple of str
+        What would make an unknown account known.
+    evidence : tuple of DataTable
+        Those with rows; `evidence_absent` says which have none and which are not known.
+    history : History or None
+        None with fewer than two scores.
+    reading : tuple of str
+        What is not known, and how to read the figures.
+    model, footer : str
+    """
+
+    lang: Lang
+    texts: Mapping[str, Any]
+    title: str
+    kind: str
+    name: str
+    as_of: str
+    facts: tuple[str, ...]
+    headline: Headline
+    outlook: OutlookView | None
+    why: Why | None
+    signals: tuple[SignalGroup, ...]
+    book_note: str
+    time_line: TimeLineView | None
+    advice: tuple[Advice, ...]
+    collect: tuple[str, ...]
+    evidence: tuple[DataTable, ...]
+    evidence_lead: str
+    evidence_absent: tuple[str, ...]
+    history: History | None
+    reading: tuple[str, ...]
+    model: str
+    footer: str
+
+
+def account_report(
+    score: Score | Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    evidence: Mapping[str, Any],
+    model: Mapping[str, Any],
+    lang: Lang,
+) -> AccountReport:
+    """Collect an account's report.
+
+    Parameters
+    ----------
+    score : Score or its `as_dict`
+    history : sequence of dict
+        Earlier scores, with at least as_of, churn_probability, band and model_version; this one may be among them.
+    evidence : dict
+        As `serving.scoring.evidence.collect_evidence` gave it for this account and date; empty where none was kept.
+    model : dict
+        version, trained_at, slices, rule, grade, reference, metrics; any of them may be missing.
+    lang : 'de' or 'en'
+    """
+    found = score.as_dict() if isinstance(score, Score) else score
+    formats, texts = Formats(lang, found.get("currency")), page_texts(lang)
+    sentences = reason_sentences(found, evidence, lang)
+    known, account = found["band"] != "unknown", evidence.get("account") or {}
+    tables = evidence_tables(evidence, formats)
+    name = account.get("name") or texts["page"]["no_name"].format(id=found["account_id"])
+    day = formats.long_day(found["as_of"])
+    reference = model.get("reference") or {}
+    speaker = Speaker(found, evidence, formats)
+    return AccountReport(
+        lang=lang,
+        texts=texts,
+        title=texts["page"]["title"].format(name=name, day=day),
+        kind=texts["page"]["kind"],
+        name=name,
+        as_of=texts["page"]["as_of"].format(day=day),
+        facts=_facts(found["account_id"], account, formats, texts["page"]),
+        headline=headline(found, sentences, model, formats),
+        outlook=outlook_of(evidence, model.get("rule") or {}, formats) if known else None,
+        why=why(found, sentences, formats, speaker, reference) if known else None,
+        signals=signal_groups(themes(found["reasons"]), speaker, reference),
+        book_note=_book_note(reference, formats, texts["why"]),
+        time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
+        advice=_advice(sentences, formats, texts["advice"]) if known else (),
+        collect=tuple(_collect(item, texts, formats) for item in found["collect"]),
+        evidence=tuple(table for table in tables if table.rows),
+        evidence_lead=texts["evidence"]["lead"].format(day=day),
+        evidence_absent=without_rows(tables, formats),
+        history=history_of(found, history, formats),
+        reading=_reading(found, model, formats, texts),
+        model=_model(model, found, formats, texts["page"]),
+        footer=texts["page"]["footer"].format(day=formats.day(found["scored_at"]), as_of=formats.day(found["as_of"])),
+    )
+
+
+def _facts(account_id: str, account: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> tuple[str, ...]:
+    since, manager, country = (account.get(name) for name in ("customer_since", "account_manager", "country"))
+    facts = (
+        account_id,
+        account.get("segment"),
+        account.get("industry"),
+        formats.country(country) if country else None,
+        texts["customer_since"].format(day=formats.day(since)) if since else None,
+        texts["manager"].format(name=manager) if manager else None,
+    )
+    return tuple(fact for fact in facts if fact)
+
+
+def _advice(sentences: Sequence[ReasonSentence], formats: Formats, texts: Mapping[str, str]) -> tuple[Advice, ...]:
+    ordered = sorted(sentences, key=lambda item: -item.actionable_contribution)
+    found: dict[str, Advice] = {}
+    for item in ordered:
+        if item.advice and item.advice_key and item.actionable_contribution >= ADVISED_FROM:
+            points = texts["points"].format(points=formats.points(item.actionable_contribution))
+            found.setdefault(item.advice_key, Advice(item.theme, item.advice, points))
+    return tuple(found.values())
+
+
+def _collect(item: str, texts: Mapping[str, Any], formats: Formats) -> str:
+    """Say in words what `Score.collect` holds as a code with figures; what cannot be read stands as it is."""
+    code, _, rest = item.partition(": ")
+    figures = [int(word) for word in rest.replace(",", "").split() if word.isdigit()]
+    if code == "table" and rest in texts["tables"]:
+        return str(texts["advice"]["collect_table"].format(table=texts["tables"][rest]))
+    if code == "history" and len(figures) == 2:
+        days, needed = figures
+        return str(texts["advice"]["history"].format(missing=needed - days, days=days, needed=needed))
+    if code == "records" and len(figures) == 3:
+        return str(texts["advice"]["records"].format(found=figures[0], needed=figures[2]))
+    return item
+
+
+def _book_note(reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> str:
+    if not reference.get("as_of"):
+        return ""
+    accounts = formats.number(reference["accounts"])
+    return texts["book_note"].format(accounts=accounts, day=formats.day(reference["as_of"]))
+
+
+def _model(model: Mapping[str, Any], score: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> str:
+    version, trained = score["model_version"], model.get("trained_at")
+    grade = (texts["grade"].format(grade=model["grade"]),) if model.get("grade") else ()
+    if not trained:
+        return ", ".join((texts["model_plain"].format(version=version), *grade))
+    return ", ".join((texts["model"].format(version=version, day=formats.day(trained)), *grade))
+
+
+def _reading(
+    score: Mapping[str, Any], model: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any]
+) -> tuple[str, ...]:
+    words, missing = texts["reading"], [texts["tables"].get(name, name) for name in score["missing_tables"]]
+    lines = [words["missing"].format(tables=", ".join(missing)) if missing else words["complete"]]
+    if score["band"] != "unknown":
+        lines.append(words["estimate"].format(probability=formats.probability(score["churn_probability"])))
+    lines += [words["cause"], words["base"], words["money"]]
+    silence = (model.get("rule") or {}).get("silence_days")
+    if silence:
+        lines.append(words["silence_rule"].format(days=formats.number(silence)))
+    slices = sorted(model.get("slices") or ())
+    if slices:
+        first, last = formats.day(slices[0]), formats.day(slices[-1])
+        lines.append(words["learnt"].format(n=formats.number(len(slices)), first=first, last=last))
+    return tuple(lines)

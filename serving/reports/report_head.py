@@ -1,0 +1,131 @@
+"""The head of a report: the estimate in one glance, or the honest lack of one."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serving.words.formats import Formats
+from serving.words.reasons import ReasonSentence
+from serving.words.wording import page_texts
+
+#: A theme below this is not named in the head.
+NAMED_FROM = 0.005
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure with its name and what it means."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The estimate in one glance.
+
+    Attributes
+    ----------
+    number : str
+        The probability; empty when the band is unknown.
+    statement : str
+        What the number is, or that there is none.
+    band, band_label, meaning : str
+        Code, label and plain words.
+    threat, threat_text : str
+        Empty unless the account is a threat.
+    gist : str
+        The leading themes in a sentence, or what the model would say of an unknown account.
+    figures : tuple of Figure
+    """
+
+    number: str
+    statement: str
+    band: str
+    band_label: str
+    meaning: str
+    threat: str
+    threat_text: str
+    gist: str
+    figures: tuple[Figure, ...]
+
+
+def headline(
+    score: Mapping[str, Any], sentences: Sequence[ReasonSentence], model: Mapping[str, Any], formats: Formats
+) -> Headline:
+    """Return the head of an account's report."""
+    texts = page_texts(formats.lang)
+    words, band = texts["headline"], score["band"]
+    probability = formats.probability(score["churn_probability"])
+    provisional = words["provisional"].format(probability=probability)
+    meaning = "at_risk_no_value" if band == "at_risk" and score["value"] <= 0 else band
+    return Headline(
+        number="" if band == "unknown" else probability,
+        statement=words["no_estimate"] if band == "unknown" else _statement(model.get("rule") or {}, formats, words),
+        band=band,
+        band_label=texts["bands"][band],
+        meaning=words["no_estimate_text"] if band == "unknown" else texts["meaning"][meaning],
+        threat=words["threat"] if score["threat"] else "",
+        threat_text=words["threat_text"] if score["threat"] else "",
+        gist=provisional if band == "unknown" else _gist(sentences, score, words),
+        figures=_figures(score, model.get("reference") or {}, formats, texts["figures"]),
+    )
+
+
+def window(days: int, lead: int, formats: Formats) -> str:
+    """Return in words the days from the lead on that a probability is about: "within 180 days"."""
+    words = page_texts(formats.lang)["headline"]
+    if lead:
+        return str(words["between"].format(lead=formats.number(lead), reach=formats.number(lead + days)))
+    return str(words["within"].format(days=formats.number(days)))
+
+
+def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
+    horizon, lead = rule.get("horizon_days"), rule.get("lead_days") or 0
+    when = window(horizon, lead, formats) if horizon else ""
+    if rule.get("silence_days"):
+        when = f"{when} {words['silence']}".strip()
+    return " ".join(words["probability"].format(when=when).split())
+
+
+def _gist(sentences: Sequence[ReasonSentence], score: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """Name the leading themes in the direction in which the estimate stands from the base value."""
+    up = score["churn_probability"] >= score["base_probability"]
+    sign = 1 if up else -1
+    named = [item.theme for item in sentences if item.contribution * sign >= NAMED_FROM][:NAMED]
+    return words["gist_up" if up else "gist_down"].format(themes=", ".join(named)) if named else ""
+
+
+def _figures(
+    score: Mapping[str, Any], reference: Mapping[str, Any], formats: Formats, words: Mapping[str, str]
+) -> tuple[Figure, ...]:
+    revenue, profit = score["revenue_365d"], score["expected_profit"]
+    note = "revenue_negative" if revenue < 0 else "revenue_note"
+    known = (
+        Figure(words["revenue"], formats.money(revenue), words[note]),
+        Figure(words["value"], formats.money(score["value"]), _value_note(score["value"], reference, formats, words)),
+    )
+    if score["band"] == "unknown":
+        return known
+    at_risk = Figure(words["revenue_at_risk"], formats.money(score["revenue_at_risk"]), words["revenue_at_risk_note"])
+    gain = words["profit_up" if profit > 0 else "profit_down"]
+    return at_risk, Figure(words["profit"], formats.money(profit, signed=True), gain), *known
+
+
+def _value_note(value: float, reference: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
+    percentiles = reference.get("value_percentiles") or []
+    if value <= 0:
+        return words["value_zero"]
+    place = bisect_left(percentiles, value) - 1 if percentiles else 0
+    if not percentiles:
+        return ""
+    return (
+        words["value_note"].format(percent=formats.percent(min(place, 99) / 100))
+        if place > 0
+        else words["value_smallest"]
+    )

@@ -1,0 +1,71 @@
+"""The BentoML service: it builds a worker's parts when it starts, and our app answers every request.
+
+The model is what the folder `CHURN_RISK_BUNDLE` names, followed when the champion changes, else the one that the Bento
+carries. Neither needs MLflow. Without API keys only this machine is answered, by a Bento too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bentoml
+
+from features.errors import ChurnRiskError, NoModel
+from serving.api.app import create_app
+from serving.api.front import Front
+from serving.run.running import Running, before_workers, in_worker
+from serving.settings import LONGEST_ANSWER_SECONDS, ServiceSettings
+
+MODEL_TAG = "churn_risk:latest"
+
+app = create_app()
+
+
+@bentoml.service(
+    name="churn_risk",
+    http={"host": "127.0.0.1"},
+    # Our own limits answer long before it, as problem details.
+    traffic={"timeout": 2 * LONGEST_ANSWER_SECONDS},
+    # BentoML's would name paths, and with them accounts.
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower. The library reads
+    # it as it is loaded, so it must be there before this module is: BentoML gives it to each worker.
+    envs=[{"name": "OMP_WAIT_POLICY", "value": "PASSIVE"}],
+)
+@bentoml.asgi_app(app, path="/")
+class ChurnRisk:
+    """Churn risk of B2B accounts: predictions from raw history, stored scores, explanation reports."""
+
+    def __init__(self) -> None:
+        settings = ServiceSettings()
+        in_worker(settings)
+        self._running = Running(settings, settings.bundle or carried_bundle())
+        self._running.start()
+        app.state.runtime = self._running.runtime
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def before_workers() -> None:
+        """Run once, in BentoML's own process, which ends where this cannot be served."""
+        settings = ServiceSettings()
+        try:
+            before_workers(settings, settings.bundle or carried_bundle())
+        except ChurnRiskError as error:
+            raise SystemExit(f"error: {error}") from None
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        """Run in each worker after its last request."""
+        self._running.stop()
+
+
+ChurnRisk.add_asgi_middleware(Front, ours=app)  # type: ignore[attr-defined]
+
+
+def carried_bundle() -> Path:
+    """Return the folder of the model inside the Bento, or in BentoML's model store; raises NoModel without one."""
+    try:
+        return Path(bentoml.models.get(MODEL_TAG).path)
+    except bentoml.exceptions.NotFound as error:
+        raise NoModel("no model to serve: set CHURN_RISK_BUNDLE, or run `churn-risk serve`, or `make bento`") from error

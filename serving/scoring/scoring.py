@@ -1,0 +1,153 @@
+"""(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import customers
+from features.matrix import Matrix, compute
+from features.signal import all_signals
+from features.tables import OPTIONAL_HISTORY, Tables
+from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
+from serving.scoring.explanation import Explained, explain
+from serving.scoring.foresight import Foreseen, foresee
+from serving.scoring.scores import Reason, Score
+from training.bundle.bundle import Bundle
+from training.worth.economics import expected_profit
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a matrix as columns; `rows` yields them one by one.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row an account: account_id, as_of, churn_probability, revenue_365d, value, revenue_at_risk,
+        expected_profit, band, threat.
+    missing : sequence of tuple of str
+        The tables not known, for each row.
+    outlook : Foreseen or None
+        When each account may leave and what may be lost though it stays: beside the scores, no part of them. None
+        where the bundle has no model of it, and for the endpoint, which does not wait for it.
+    """
+
+    bundle: Bundle
+    scored_at: datetime
+    currency: str | None
+    matrix: Matrix
+    explained: Explained
+    frame: pd.DataFrame
+    missing: Sequence[tuple[str, ...]]
+    outlook: Foreseen | None = None
+
+    def __len__(self) -> int:
+        """Return the number of scores."""
+        return len(self.frame)
+
+    def rows(self, currencies: Sequence[str | None] | None = None) -> Iterator[Score]:
+        """Yield one Score a row, in the book's currency where none is given for each row."""
+        shared: dict[str, Any] = {
+            "model_version": self.bundle.version,
+            "scored_at": self.scored_at,
+            "base_probability": self.explained.base,
+        }
+        reasons = _Reasons(self.matrix, self.explained)
+        records: list[dict[str, Any]] = self.frame.to_dict("records")  # type: ignore[assignment]
+        for i, record in enumerate(records):
+            record["as_of"] = record["as_of"].date()
+            record["currency"] = self.currency if currencies is None else currencies[i]
+            collect = self._collect(i) if record["band"] == "unknown" else ()
+            yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
+
+    def outlooks(self) -> dict[str, dict[str, Any]]:
+        """Return the outlook by account_id as plain values (see `Foreseen.of`); empty where there is none."""
+        if self.outlook is None:
+            return {}
+        return {account_id: self.outlook.of(row) for row, account_id in enumerate(self.frame["account_id"])}
+
+    def _collect(self, row: int) -> tuple[str, ...]:
+        facts = self.matrix.facts.iloc[row]
+        wanted = []
+        if facts["customer_days"] < NEW_DAYS:
+            wanted.append(f"history: a customer for {facts['customer_days']:.0f} days, {NEW_DAYS} are needed")
+        if facts["records_365d"] < FEW_RECORDS:
+            wanted.append(f"records: {facts['records_365d']:.0f} in 365 days, {FEW_RECORDS} are needed")
+        return (*wanted, *(f"table: {name}" for name in self.missing[row]))
+
+
+class _Reasons:
+    """Reasons of a matrix, row by row, without a data frame look-up for each."""
+
+    def __init__(self, matrix: Matrix, explained: Explained) -> None:
+        self._signals = all_signals()
+        self._contributions = explained.contributions
+        self._order = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable")
+        numbers = iter(matrix.signals.loc[:, [not item.is_text for item in self._signals]].to_numpy(float).T)
+        self._columns = [
+            matrix.signals[item.name].to_numpy(object) if item.is_text else next(numbers) for item in self._signals
+        ]
+
+    def of(self, row: int) -> tuple[Reason, ...]:
+        """Return one row's reasons by falling absolute contribution."""
+        return tuple(self._reason(row, int(column)) for column in self._order[row])
+
+    def _reason(self, row: int, column: int) -> Reason:
+        item, value = self._signals[column], self._columns[column][row]
+        number = None if item.is_text or math.isnan(value) else float(value)
+        text = str(value) if item.is_text and value is not None else None
+        part = float(self._contributions[row, column])
+        return Reason(item.theme, item.name, number, text, part, item.actionable)
+
+
+def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
+    """Score, explain and look ahead for every customer of a book as it was known at one as-of date."""
+    connection = tables["accounts"].get_backend()
+    found = customers(tables, [as_of], bundle.rule.by_silence)
+    spine = connection.create_table("spine", found, temp=True, overwrite=True)
+    matrix = compute(tables, spine, bundle.manifest.recorded_since)
+    missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
+    scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency or bundle.manifest.currency)
+    return replace(scored, outlook=foresee(bundle, matrix, scored.explained.probability))
+
+
+def score_matrix(
+    matrix: Matrix, bundle: Bundle, missing: Sequence[tuple[str, ...]], currency: str | None = None
+) -> Scored:
+    """Score and explain every row of a matrix.
+
+    Parameters
+    ----------
+    missing : sequence of tuple of str
+        For each row the tables that are not known (their signals are null in the matrix already).
+    """
+    explained = explain(bundle, matrix)
+    probability, value = explained.probability, matrix.value
+    revenue = matrix.facts["revenue_365d"].to_numpy(float)
+    band = bands(
+        probability,
+        value,
+        matrix.facts["customer_days"].to_numpy(float),
+        matrix.facts["records_365d"].to_numpy(float),
+        bundle.economics,
+    )
+    frame = pd.DataFrame(
+        {
+            **matrix.keys,
+            "churn_probability": probability,
+            "revenue_365d": revenue,
+            "value": value,
+            "revenue_at_risk": np.maximum(probability * revenue, 0.0),
+            "expected_profit": expected_profit(probability, value, bundle.economics),
+            "band": band,
+            "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
+        }
+    )
+    return Scored(bundle, datetime.now(UTC), currency, matrix, explained, frame, missing)

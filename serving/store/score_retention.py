@@ -1,0 +1,64 @@
+"""What is kept and what goes: old runs, replaced ones after a while, what dead writers left, all of one account.
+
+A run that is to go is first hidden, at once, and then removed in pieces: no reader ever sees a part of it, and what a
+purge that was killed leaves is removed by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from serving.database.engine import writing
+from serving.store.runs import serialised, sweep
+from serving.store.score_tables import RUNS, SCORES, newest_run
+
+
+@dataclass(frozen=True)
+class Purged:
+    """How many runs were removed: scored too long ago, replaced long enough ago, left unfinished by dead writers."""
+
+    old: int
+    replaced: int
+    abandoned: int
+
+
+def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | None = None) -> Purged:
+    """Remove what is no longer needed; the newest run stays however old it is.
+
+    Parameters
+    ----------
+    replaced_before : datetime
+        Runs whose place was taken before this instant go.
+    scored_before : datetime or None
+        Runs that were scored before it go too; None: history is kept.
+    """
+    abandoned = sweep(engine)
+    with writing(engine) as connection:
+        serialised(connection)
+        replaced = _hide(connection, RUNS.c.replaced_at < replaced_before)
+        old = 0
+        if scored_before is not None:
+            newest = connection.execute(newest_run()).first()
+            others = RUNS.c.run_id != newest.run_id if newest else sa.true()
+            old = _hide(connection, (RUNS.c.scored_at < scored_before) & others)
+    sweep(engine)
+    return Purged(old, replaced, abandoned)
+
+
+def forget_scores(connection: Connection, account_id: str) -> Mapping[str, int]:
+    """Remove an account's scores and their evidence from every run."""
+    mine = SCORES.c.account_id == account_id
+    counted = RUNS.c.published_at.is_not(None) & RUNS.c.run_id.in_(sa.select(SCORES.c.run_id).where(mine))
+    connection.execute(sa.update(RUNS).where(counted).values(accounts=RUNS.c.accounts - 1))
+    gone = connection.execute(sa.delete(SCORES).where(mine))
+    return {"scores": gone.rowcount}
+
+
+def _hide(connection: Connection, which: sa.ColumnElement[bool]) -> int:
+    hidden = sa.update(RUNS).where(which, RUNS.c.published_at.is_not(None)).values(published_at=None, writer="")
+    return connection.execute(hidden).rowcount

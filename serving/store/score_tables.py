@@ -1,0 +1,85 @@
+"""The tables of the score store, what of them a reader may see, and how a row becomes a score and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.errors import InputError
+from serving.database.metadata import AnyText, Instant, metadata
+from serving.scoring.scores import Reason, Score
+
+ID_LENGTH = 256
+
+#: `published_at`: null while it is being written or removed; no reader sees it then. `replaced_at`: a rerun of the same
+#: as-of date and version took its place. `writer`: the hold of whoever writes it (see `serving.database.holds`).
+RUNS = sa.Table(
+    "score_runs",
+    metadata,
+    sa.Column("run_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("model_version", sa.String(64), nullable=False),
+    sa.Column("scored_at", Instant, nullable=False),
+    sa.Column("accounts", sa.Integer, nullable=False),
+    sa.Column("model", sa.JSON, nullable=False),
+    sa.Column("published_at", Instant),
+    sa.Column("replaced_at", Instant),
+    sa.Column("writer", sa.String(64), nullable=False),
+    sa.Column("begun_at", Instant, nullable=False),
+    sa.Index("score_runs_by_time", "as_of", "scored_at"),
+    sqlite_autoincrement=True,
+)
+SCORES = sa.Table(
+    "scores",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("score_runs.run_id", name="scores_run"), primary_key=True),
+    sa.Column("account_id", AnyText, primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("model_version", sa.String(64), nullable=False),
+    sa.Column("scored_at", Instant, nullable=False),
+    sa.Column("churn_probability", sa.Double, nullable=False),
+    sa.Column("revenue_365d", sa.Double, nullable=False),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("currency", AnyText),
+    sa.Column("revenue_at_risk", sa.Double, nullable=False),
+    sa.Column("expected_profit", sa.Double, nullable=False),
+    sa.Column("band", sa.String(16), nullable=False),
+    sa.Column("threat", sa.Boolean, nullable=False),
+    sa.Column("base_probability", sa.Double, nullable=False),
+    sa.Column("account_manager", AnyText),
+    sa.Column("missing_tables", sa.JSON, nullable=False),
+    sa.Column("collect", sa.JSON, nullable=False),
+    sa.Column("reasons", sa.JSON, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
+    sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
+)
+#: What history and latest scores are taken from.
+CURRENT = RUNS.c.published_at.is_not(None) & RUNS.c.replaced_at.is_(None)
+NEWEST_FIRST = (RUNS.c.as_of.desc(), RUNS.c.scored_at.desc(), RUNS.c.run_id.desc())
+
+
+def newest_run() -> sa.Select[Any]:
+    """Select the current run of the greatest as-of date, then instant of scoring; nothing when none is published."""
+    columns = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.model_version, RUNS.c.scored_at)
+    return sa.select(*columns).where(CURRENT).order_by(*NEWEST_FIRST).limit(1)
+
+
+def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a score as a row; raises InputError for an id that is too long to be looked up."""
+    if len(score.account_id) > ID_LENGTH:
+        shown = f"{score.account_id[:40]}…"
+        raise InputError(f"accounts.account_id: {shown!r} has more than {ID_LENGTH} characters, the store's limit")
+    plain = score.as_dict() | {"as_of": score.as_of, "scored_at": score.scored_at}
+    manager = (evidence.get("account") or {}).get("account_manager")
+    return plain | {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
+
+
+def score_of(row: Mapping[str, Any]) -> Score:
+    """Return the score in a row."""
+    fields = {name: row[name] for name in Score.__dataclass_fields__}
+    fields["reasons"] = tuple(Reason(**reason) for reason in row["reasons"])
+    fields["missing_tables"], fields["collect"] = tuple(row["missing_tables"]), tuple(row["collect"])
+    return Score(**fields)

@@ -1,0 +1,64 @@
+"""What became of deliveries, by endpoint; and how those that were given up are sent again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, get_args
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from features.errors import InputError
+from serving.webhooks.endpoints import endpoint_of
+from serving.webhooks.event_tables import DELIVERIES, ENDPOINTS, EVENTS, State
+from serving.webhooks.row_locks import lock_deliveries
+
+EVENT_PREFIX = "evt_"
+GIVEN_UP: tuple[State, ...] = ("failed", "disabled")
+
+
+def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
+    """Return how an endpoint's deliveries stand: their number by state, and the newest attempt.
+
+    Returns
+    -------
+    dict
+        `deliveries` (number by state), `last_attempt_at`, `last_status`, `last_error`.
+    """
+    mine = DELIVERIES.c.endpoint_id == endpoint_id
+    counted = sa.select(DELIVERIES.c.state, sa.func.count()).where(mine).group_by(DELIVERIES.c.state)
+    counts = {state: number for state, number in connection.execute(counted)}
+    names = ("last_attempt_at", "last_status", "last_error")
+    tried = sa.select(*(DELIVERIES.c[name] for name in names)).where(mine, DELIVERIES.c.last_attempt_at.is_not(None))
+    order = (DELIVERIES.c.last_attempt_at.desc(), DELIVERIES.c.delivery_id.desc())
+    last = connection.execute(tried.order_by(*order).limit(1)).mappings().first()
+    newest = dict(last) if last else dict.fromkeys(names)
+    return {"deliveries": {state: counts.get(state, 0) for state in get_args(State)}} | newest
+
+
+def redeliver(connection: Connection, wanted: str, now: datetime) -> int:
+    """Put deliveries back among those that are due, to be tried as if they were new; return how many.
+
+    Parameters
+    ----------
+    wanted : str
+        An event's id: its deliveries to endpoints that are enabled, whatever became of them. An endpoint's id: what
+        was given up of its deliveries.
+
+    Raises
+    ------
+    InputError
+        When there is no such event or endpoint, or the endpoint is disabled.
+    """
+    if wanted.startswith(EVENT_PREFIX):
+        which = DELIVERIES.c.event_id == wanted
+        if connection.execute(sa.select(EVENTS.c.event_id).where(EVENTS.c.event_id == wanted)).first() is None:
+            raise InputError(f"there is no event {wanted!r}; events are kept for CHURN_RISK_WEBHOOK_RETENTION_DAYS")
+    else:
+        which = (DELIVERIES.c.endpoint_id == wanted) & DELIVERIES.c.state.in_(GIVEN_UP)
+        if endpoint_of(connection, wanted).disabled_at is not None:
+            raise InputError(f"endpoint {wanted} is disabled: `churn-risk webhooks enable {wanted}` first")
+    lock_deliveries(connection, which)
+    enabled = DELIVERIES.c.endpoint_id.in_(sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None)))
+    anew = {"state": "pending", "attempts": 0, "next_attempt_at": now, "last_status": None, "last_error": None}
+    return connection.execute(sa.update(DELIVERIES).where(which, enabled).values(anew)).rowcount

@@ -1,0 +1,1 @@
+"""Deliveries: claimed, put into words, signed, sent, tried again."""

@@ -1,0 +1,268 @@
+"""The worker that empties the outbox: takes what is due, sends it, writes down what became of it.
+
+Any number of workers may run, in any number of processes. What is guaranteed: every event arrives at least once while
+its receiver answers within three days of retries, always with the same `webhook-id`, by which a receiver drops what it
+has; an endpoint gets the events of one account in their order. Nothing is promised of the order among accounts.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from traceback import format_tb
+
+from sqlalchemy.engine import Engine
+
+from features.errors import ChurnRiskError, InputError
+from serving import metrics
+from serving.clock import utc_now
+from serving.database.engine import StoreUnavailable, reading, writing
+from serving.settings import ServiceSettings
+from serving.webhooks.changes import PING
+from serving.webhooks.delivery.delivery_claims import Claimed, claim, is_held, release, settle, waiting_endpoints
+from serving.webhooks.delivery.messages import Message, body_of
+from serving.webhooks.delivery.sending import Answer, Sender
+from serving.webhooks.delivery.sentences import worded
+from serving.webhooks.delivery.signatures import demand_secret_of, headers
+from serving.webhooks.endpoints import Endpoint, endpoint_of
+from serving.webhooks.event_retention import purge_events
+
+#: Seconds between two looks into the outbox.
+POLL = 5.0
+#: How long a service's worker sends to one endpoint before it looks again what is due to all.
+TURN = timedelta(seconds=30)
+#: Endpoints that are sent to at the same time.
+LANES = 8
+PURGE_EVERY = timedelta(hours=1)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Round:
+    """What became of the deliveries that were due.
+
+    Attributes
+    ----------
+    delivered, retried, failed, disabled : int
+        Deliveries by what became of them; `retried` are to be tried again.
+    problems : tuple of str
+        Why nothing could be sent to some endpoint.
+    """
+
+    delivered: int = 0
+    retried: int = 0
+    failed: int = 0
+    disabled: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class DeliveryWorker:
+    """Delivers what is in the outbox.
+
+    Parameters
+    ----------
+    engine : Engine
+        The score store's database.
+    now : callable
+        The clock.
+    chance : callable
+        Random numbers from 0 to 1, for the jitter.
+    sender : Sender, optional
+        How it is sent; else as the settings say.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: ServiceSettings,
+        now: Callable[[], datetime] = utc_now,
+        chance: Callable[[], float] = random.random,
+        sender: Sender | None = None,
+    ) -> None:
+        self._engine, self._settings, self._now, self._chance = engine, settings, now, chance
+        self._sender = sender or Sender(settings.webhook_seconds, settings.webhook_private)
+        self._stopping = Event()
+        self._thread: Thread | None = None
+        self._purged_at: datetime | None = None
+
+    def start(self) -> None:
+        """Deliver in a thread of its own until `stop`."""
+        self._thread = Thread(target=self._run, name="webhooks", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing new, and wait for what is under way."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def run_once(self) -> Round:
+        """Deliver everything that is due now; purge now and then.
+
+        Raises
+        ------
+        StoreUnavailable
+            When the database is gone; what was under way is sent again once its lease has run out.
+        """
+        return self._round(None)[0]
+
+    def _round(self, turn: timedelta | None) -> tuple[Round, bool]:
+        """Deliver what is due, to each endpoint no longer than its turn; return also whether something was left."""
+        self._purge()
+        with reading(self._engine) as connection:
+            waiting = waiting_endpoints(connection, self._now())
+        counts: Counter[str] = Counter()
+        problems, left = [], False
+        with ThreadPoolExecutor(LANES, thread_name_prefix="webhooks") as lanes:
+            for done, problem, more in lanes.map(lambda endpoint_id: self._lane(endpoint_id, turn), waiting):
+                counts += done
+                problems += [problem] if problem else []
+                left |= more
+        retried = counts["pending"]
+        return Round(counts["delivered"], retried, counts["failed"], counts["disabled"], tuple(problems)), left
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            left = False
+            try:
+                _, left = self._round(TURN)
+            except ChurnRiskError as error:
+                log.warning("webhooks: %s", error)
+            except Exception:
+                log.exception("webhooks: a round of deliveries failed")
+            if not left:
+                self._stopping.wait(POLL)
+
+    def _lane(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
+        """Send what is due to one endpoint; what nobody expected there keeps no other from its events."""
+        try:
+            return self._empty(endpoint_id, turn)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.error("webhooks: nothing more is sent to %s for now: %s", endpoint_id, _where(error))
+            return Counter(), f"sending to {endpoint_id} failed unexpectedly; it is logged", False
+
+    def _empty(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
+        """Send what is due to one endpoint, until there is nothing left, the receiver is in trouble or time is up.
+
+        Returns
+        -------
+        Counter, str or None, bool
+            What became of deliveries; why nothing can be sent; whether time was up.
+        """
+        counts: Counter[str] = Counter()
+        begun = self._now()
+
+        def over() -> bool:
+            return turn is not None and abs(self._now() - begun) >= turn
+
+        while not self._stopping.is_set():
+            with writing(self._engine) as connection:
+                try:
+                    endpoint = endpoint_of(connection, endpoint_id)
+                    demand_secret_of(endpoint, self._settings)
+                except InputError as error:  # Removed meanwhile, or nothing to sign with: no delivery's fault.
+                    log.warning("webhooks: nothing is sent to %s: %s", endpoint_id, error)
+                    return counts, str(error), False
+                claimed = claim(connection, endpoint_id, self._now())
+            if not claimed or not self._send_all(endpoint, claimed, counts, over):
+                break
+            if over():
+                return counts, None, True
+        return counts, None, False
+
+    def _send_all(
+        self, endpoint: Endpoint, claimed: list[Claimed], counts: Counter[str], over: Callable[[], bool]
+    ) -> bool:
+        """Send one after the other; return whether the endpoint can take more."""
+        for place, one in enumerate(claimed):
+            if self._stopping.is_set() or self._is_late(one) or (place and over()):
+                self._give_back(claimed[place:])
+                return not self._stopping.is_set()
+            answer = self._post(endpoint, one)
+            if answer is None:
+                counts["lost"] += 1
+                continue
+            with writing(self._engine) as connection:
+                state = settle(connection, one, answer, self._now(), self._chance())
+            counts[state or "lost"] += 1
+            metrics.delivered("retried" if state == "pending" else state or "lost")
+            _tell(endpoint, one, answer)
+            if answer.trouble or state == "disabled":
+                self._give_back(claimed[place + 1 :])
+                return False
+        return True
+
+    def _post(self, endpoint: Endpoint, one: Claimed) -> Answer | None:
+        """Send an event; one that cannot be made counts as an attempt and holds up no other account.
+
+        Returns None, and nothing was sent, where it is no longer to be sent: its account was forgotten, its endpoint
+        removed or disabled, or another worker has it.
+
+        Raises
+        ------
+        StoreUnavailable
+            When its reasons cannot be read now.
+        """
+        try:
+            with reading(self._engine) as connection:
+                if not is_held(connection, one):
+                    return None
+                message = worded(connection, one.message, endpoint.lang)
+            return post_event(self._sender, self._settings, endpoint, message, self._now())
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            event_id, what = one.message.event_id, type(error).__name__
+            log.error("webhooks: %s to %s cannot be made: %s", event_id, endpoint.endpoint_id, _where(error))
+            return Answer(None, f"it could not be made: {what}", unmade=True)
+
+    def _is_late(self, one: Claimed) -> bool:
+        """Whether the lease might run out while the receiver is waited for."""
+        return self._now() + timedelta(seconds=2 * self._settings.webhook_seconds) > one.claimed_until
+
+    def _give_back(self, claimed: list[Claimed]) -> None:
+        if claimed:
+            with writing(self._engine) as connection:
+                release(connection, claimed)
+
+    def _purge(self) -> None:
+        now = self._now()
+        if self._purged_at is not None and abs(now - self._purged_at) < PURGE_EVERY:
+            return
+        with writing(self._engine) as connection:
+            purge_events(connection, now - timedelta(days=self._settings.webhook_retention_days))
+        self._purged_at = now
+
+
+def post_event(
+    sender: Sender, settings: ServiceSettings, endpoint: Endpoint, message: Message, now: datetime
+) -> Answer:
+    """Send one event to an endpoint, signed at this moment; raises InputError when there is nothing to sign with."""
+    body = body_of(message, endpoint)
+    return sender.post(endpoint.url, headers(endpoint, settings, message.event_id, body, now), body)
+
+
+def ping(sender: Sender, settings: ServiceSettings, endpoint: Endpoint, event_id: str, now: datetime) -> Answer:
+    """Send a test to an endpoint, whatever it subscribed to, and return the answer."""
+    message = Message(event_id, PING, now, {"endpoint_id": endpoint.endpoint_id})
+    return post_event(sender, settings, endpoint, message, now)
+
+
+def _where(error: Exception) -> str:
+    """Return what an exception is and where it came from, without its text, which may name an account."""
+    return "\n".join([type(error).__name__, *format_tb(error.__traceback__)])
+
+
+def _tell(endpoint: Endpoint, one: Claimed, answer: Answer) -> None:
+    """Log a delivery, without a word of whom it is about."""
+    told = "webhooks: %s to %s: %s"
+    event_id, what = one.message.event_id, answer.status or answer.error
+    log.log(logging.INFO if answer.taken else logging.WARNING, told, event_id, endpoint.endpoint_id, what)

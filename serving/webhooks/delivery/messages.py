@@ -1,0 +1,59 @@
+"""What is sent: an event in the shape of Standard Webhooks, or as one text in Slack's format.
+
+    {"type", "timestamp", "data": {account_id, account_name, account_manager, as_of, model_version, currency, changes,
+     before: null | {as_of, model_version, band, threat, churn_probability, revenue_at_risk}, after: as before,
+     reason_1..3}}
+
+The same event is the same bytes at every attempt, as long as its score is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from serving.webhooks.changes import PING
+from serving.webhooks.delivery.slack import ping_text, slack_text
+from serving.webhooks.endpoints import Endpoint
+from serving.words.short_reasons import NAMES
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event as the outbox holds it.
+
+    Attributes
+    ----------
+    type : str
+        See `serving.webhooks.changes`.
+    data : dict
+        What it says, without reasons.
+    run_id : int or None
+        The scoring run that made it; None for a test.
+    reasons : tuple of str
+        In the receiver's words, at most three; not in the outbox, see `serving.webhooks.delivery.sentences`.
+    """
+
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+    run_id: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def body_of(message: Message, endpoint: Endpoint) -> bytes:
+    """Return what is sent of an event to an endpoint."""
+    if endpoint.format == "slack":
+        lang, ping = endpoint.lang, message.type == PING
+        text = ping_text(lang) if ping else slack_text(message.type, message.data, message.reasons, lang)
+        return orjson.dumps({"text": text})
+    data = dict(message.data)
+    if message.type != PING:
+        data |= dict.fromkeys(NAMES) | dict(zip(NAMES, message.reasons, strict=False))
+    at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return orjson.dumps({"type": message.type, "timestamp": at, "data": data})

@@ -1,0 +1,26 @@
+"""The reasons of an event in words, said when it is sent, from the score that it tells of.
+
+Goes in: an event, a language. Comes out: the event with its reasons. Publishing a run need not wait for words this way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.store.score_tables import SCORES, score_of
+from serving.webhooks.delivery.messages import Message
+from serving.words.formats import Lang
+from serving.words.short_reasons import short_reasons
+
+
+def worded(connection: Connection, message: Message, lang: Lang) -> Message:
+    """Return an event with its reasons in a language; with none when its score is no longer kept."""
+    if message.run_id is None:
+        return message
+    own = (SCORES.c.run_id == message.run_id) & (SCORES.c.account_id == message.data["account_id"])
+    row = connection.execute(sa.select(SCORES).where(own)).mappings().first()
+    texts = short_reasons(score_of(dict(row)), row["evidence"], lang).values() if row else ()
+    return replace(message, reasons=tuple(text for text in texts if text))

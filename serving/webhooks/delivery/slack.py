@@ -1,0 +1,97 @@
+"""An event as one text in Slack's format, in German or English, with figures written as the reports write them.
+
+The words stand in `locales/`. Nothing of the data becomes a link or a mention: Slack's three special characters are
+escaped in all of it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from serving.words.formats import Formats, Lang
+from serving.words.wording import page_texts
+
+Data = Mapping[str, Any]
+
+
+def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str:
+    """Return what is said of an event.
+
+    Parameters
+    ----------
+    kind : str
+        The event's type.
+    data : dict
+        As `serving.webhooks.delivery.messages` has it, without reasons.
+    reasons : sequence of str
+        In words, the weightiest first.
+    """
+    words, formats = _words(lang), Formats(lang, data["currency"])
+    title = _escaped(_title(kind, data, words["title"], formats))
+    listed = [f"• {reason}" for reason in reasons]
+    lines = [_figures(data, words["text"], formats), *listed, _foot(data, words, formats)]
+    return "\n".join([f"*{title}*", *map(_escaped, lines)])
+
+
+def ping_text(lang: Lang) -> str:
+    """Return what a test says."""
+    return _words(lang)["text"]["ping"]
+
+
+def _title(kind: str, data: Data, words: Mapping[str, str], formats: Formats) -> str:
+    before, after = data["before"], data["after"]
+    name = _name(data, formats.lang)
+    if kind == "account.became_threat":
+        return words["threat"].format(name=name)
+    if before is None:
+        return words["new"].format(name=name)
+    if kind == "account.band_changed":
+        bands = page_texts(formats.lang)["bands"]
+        return words["band"].format(name=name, before=bands[before["band"]], after=bands[after["band"]])
+    move = after["revenue_at_risk"] - before["revenue_at_risk"]
+    return words["rise" if move > 0 else "fall"].format(name=name, amount=formats.money(abs(move)))
+
+
+def _figures(data: Data, words: Mapping[str, str], formats: Formats) -> str:
+    """Return the figures; none of a band that is not known, on which nobody is to act."""
+    before, after = data["before"], data["after"]
+    if after["band"] == "unknown":
+        return words["unknown"]
+    said = _said(after, formats)
+    if before is None or before["band"] == "unknown":
+        return words["risk"].format(**said)
+    past = {f"{name}_before": text for name, text in _said(before, formats).items()}
+    return words["risk_before"].format(**said, **past)
+
+
+def _said(standing: Data, formats: Formats) -> dict[str, str]:
+    return {
+        "probability": formats.probability(standing["churn_probability"]),
+        "amount": formats.money(standing["revenue_at_risk"]),
+    }
+
+
+def _foot(data: Data, words: Mapping[str, Mapping[str, str]], formats: Formats) -> str:
+    day = words["text"]["as_of"].format(day=formats.day(data["as_of"]))
+    if data["account_manager"] is None:
+        return day
+    return f"{words['text']['manager'].format(name=data['account_manager'])}, {day}"
+
+
+def _name(data: Data, lang: Lang) -> str:
+    return data["account_name"] or _words(lang)["text"]["no_name"].format(id=data["account_id"])
+
+
+def _escaped(text: str) -> str:
+    one_line = text.replace("\r", " ").replace("\n", " ")
+    return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@cache
+def _words(lang: Lang) -> Mapping[str, Mapping[str, str]]:
+    path = files("serving.webhooks").joinpath("locales", f"{lang}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,26 @@
+"""Events and deliveries go again: after a time, and when an account is to be forgotten."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.webhooks.event_tables import DELIVERIES, EVENTS
+from serving.webhooks.row_locks import lock_deliveries
+
+
+def purge_events(connection: Connection, before: datetime) -> int:
+    """Delete events of before an instant with their deliveries, but those still to be delivered; return how many."""
+    aged = sa.select(EVENTS.c.event_id).where(EVENTS.c.occurred_at < before)
+    lock_deliveries(connection, DELIVERIES.c.event_id.in_(aged) & (DELIVERIES.c.state != "pending"))
+    pending = sa.select(DELIVERIES.c.event_id).where(DELIVERIES.c.state == "pending")
+    old = (EVENTS.c.occurred_at < before) & EVENTS.c.event_id.not_in(pending)
+    return connection.execute(sa.delete(EVENTS).where(old)).rowcount
+
+
+def erase_events(connection: Connection, account_id: str) -> int:
+    """Delete every event of an account, delivered or not; return how many."""
+    lock_deliveries(connection, DELIVERIES.c.account_id == account_id)
+    return connection.execute(sa.delete(EVENTS).where(EVENTS.c.account_id == account_id)).rowcount

@@ -1,0 +1,184 @@
+"""Publish a scoring run, and in the same transaction the events that it makes: both are there, or neither.
+
+The new scores are held against those that were the latest so far, in one query. The first run of a store makes no
+event, since nothing has changed; nor does one that is not the newest, or a rerun that gives the same figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.settings import ServiceSettings
+from serving.store.runs import PublishedRun
+from serving.store.score_tables import SCORES
+from serving.webhooks.changes import EventType, Materiality, Standing, changes, weightiest
+from serving.webhooks.endpoints import Endpoint, all_endpoints
+from serving.webhooks.event_tables import DELIVERIES, EVENTS
+from serving.webhooks.row_locks import keep_endpoints, lock_deliveries
+
+CHUNK = 500
+COMPARED = ("as_of", "model_version", "band", "threat", "churn_probability", "revenue_at_risk")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one account, and who is to hear of it: endpoints by the type of event they get."""
+
+    account_id: str
+    account_manager: str | None
+    before: Standing | None
+    after: Standing
+    types: tuple[EventType, ...]
+    receivers: dict[EventType, list[Endpoint]]
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Makes events of a published run; `publish` is a hook of the score store."""
+
+    settings: ServiceSettings
+
+    def publish(self, connection: Connection, run: PublishedRun) -> None:
+        """Write the events of a run that is being published, and one delivery an event and endpoint.
+
+        An endpoint that is disabled gets its deliveries too, for when it is enabled and they are redelivered.
+        """
+        if run.follows is None or not run.newest:
+            return
+        keep_endpoints(connection)
+        endpoints = all_endpoints(connection)
+        if not endpoints:
+            return
+        found = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        for start in range(0, len(found), CHUNK):
+            _write(connection, run, found[start : start + CHUNK])
+        _bring_forward(connection, run)
+
+    def _material(self, connection: Connection, run: PublishedRun) -> Materiality:
+        average = sa.select(sa.func.avg(SCORES.c.revenue_at_risk)).where(SCORES.c.run_id == run.run_id)
+        amount = self.settings.webhook_moved_accounts * (connection.execute(average).scalar_one() or 0.0)
+        return Materiality(self.settings.webhook_moved_share, amount)
+
+
+def _changed(
+    connection: Connection, run_id: int, follows: int, material: Materiality, endpoints: Sequence[Endpoint]
+) -> list[Change]:
+    """Return what changed and is wanted by somebody, by account id."""
+    found = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
+    return [change for change in found if change.receivers]
+
+
+def _candidates(run_id: int, follows: int, material: Materiality) -> sa.Select[Any]:
+    """Select the accounts that may have changed, with both scores; `changes` has the last word."""
+    new, old = SCORES.alias("new"), SCORES.alias("old")
+    same = (old.c.account_id == new.c.account_id) & (old.c.run_id == follows)
+    move = sa.func.abs(new.c.revenue_at_risk - old.c.revenue_at_risk)
+    moved = (move > 0) & (move >= material.amount) & (move >= material.share * old.c.revenue_at_risk)
+    appeared = old.c.account_id.is_(None) & ((new.c.band == "at_risk") | new.c.threat)
+    changed = (new.c.band != old.c.band) | (new.c.threat & ~old.c.threat) | moved
+    columns = [
+        table.c[name].label(f"{label}_{name}") for label, table in (("new", new), ("old", old)) for name in COMPARED
+    ]
+    return (
+        sa.select(new.c.account_id, new.c.account_manager, *columns)
+        .select_from(new.outerjoin(old, same))
+        .where(new.c.run_id == run_id, appeared | changed)
+        .order_by(new.c.account_id)
+    )
+
+
+def _change(row: sa.Row[Any], material: Materiality, endpoints: Sequence[Endpoint]) -> Change:
+    mapping = row._mapping
+    before, after = _standing(mapping, "old"), _standing(mapping, "new")
+    assert after is not None
+    types = changes(before, after, material)
+    receivers: dict[EventType, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        kind = weightiest(types, endpoint.events) if endpoint.wants(row.account_manager) else None
+        if kind is not None:
+            receivers.setdefault(kind, []).append(endpoint)
+    return Change(row.account_id, row.account_manager, before, after, types, receivers)
+
+
+def _standing(row: sa.RowMapping, label: str) -> Standing | None:
+    if row[f"{label}_band"] is None:
+        return None
+    return Standing(**{name: row[f"{label}_{name}"] for name in COMPARED})
+
+
+def _write(connection: Connection, run: PublishedRun, found: Sequence[Change]) -> None:
+    """Write the events and deliveries of some accounts."""
+    details = _details(connection, run.run_id, [change.account_id for change in found])
+    events: list[Row] = []
+    deliveries: list[Row] = []
+    for change in found:
+        currency, name = details[change.account_id]
+        for kind, endpoints in change.receivers.items():
+            event = _event(run, change, kind, currency, name)
+            events.append(event)
+            deliveries += [_delivery(event, endpoint) for endpoint in endpoints]
+    connection.execute(sa.insert(EVENTS), events)
+    connection.execute(sa.insert(DELIVERIES), deliveries)
+
+
+def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+    """Return the currency and the name of some accounts, by id."""
+    mine = (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(ids)
+    name = SCORES.c.evidence["account", "name"].as_string()
+    rows = connection.execute(sa.select(SCORES.c.account_id, SCORES.c.currency, name).where(mine))
+    return {account_id: (currency, name) for account_id, currency, name in rows}
+
+
+def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | None, name: str | None) -> Row:
+    """Return one event; its reasons are put into words when it is sent."""
+    data = {
+        "account_id": change.account_id,
+        "account_name": name,
+        "account_manager": change.account_manager,
+        "as_of": run.as_of.isoformat(),
+        "model_version": run.model_version,
+        "currency": currency,
+        "changes": list(change.types),
+        "before": change.before.as_dict() if change.before else None,
+        "after": change.after.as_dict(),
+    }
+    return {
+        "event_id": f"evt_{uuid4().hex}",
+        "type": kind,
+        "account_id": change.account_id,
+        "run_id": run.run_id,
+        "occurred_at": run.scored_at,
+        "data": data,
+    }
+
+
+def _delivery(event: Row, endpoint: Endpoint) -> Row:
+    return {
+        "event_id": event["event_id"],
+        "endpoint_id": endpoint.endpoint_id,
+        "account_id": event["account_id"],
+        "state": "pending" if endpoint.disabled_at is None else "disabled",
+        "attempts": 0,
+        "next_attempt_at": event["occurred_at"],
+    }
+
+
+def _bring_forward(connection: Connection, run: PublishedRun) -> None:
+    """Try what was tried before of the same accounts anew, so that the news need not wait for a retry of the old.
+
+    One statement: SQLite's only write lock is held meanwhile, and a receiver that is down has a long queue.
+    """
+    newer = DELIVERIES.alias("newer")
+    news = sa.select(newer.c.endpoint_id, newer.c.account_id).join(EVENTS).where(EVENTS.c.run_id == run.run_id)
+    waiting = (DELIVERIES.c.state == "pending") & (DELIVERIES.c.attempts > 0)
+    waiting &= sa.tuple_(DELIVERIES.c.endpoint_id, DELIVERIES.c.account_id).in_(news)
+    lock_deliveries(connection, waiting)
+    anew = {"attempts": 0, "next_attempt_at": run.scored_at}
+    connection.execute(sa.update(DELIVERIES).where(waiting).values(anew))

@@ -1,0 +1,1 @@
+"""Scores in words: reasons, advice, numbers and dates in German and English."""

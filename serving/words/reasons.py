@@ -1,0 +1,269 @@
+"""Reasons in words: the catalogue behind API, reports and digests.
+
+Goes in: the reasons of a score, and its evidence where it is at hand. Comes out: reasons summed by theme, a sentence
+for each in German or English that uses the account's own figures, what it does to the estimate in points, and what an
+account manager can do. The words stand in `reports/locales/reasons/`; a signal or theme without words raises.
+
+A sentence states a fact, the effect says what the model makes of it; neither says that one causes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import Any
+
+from serving.scoring.scores import Reason, Score
+from serving.words.advice import advice_key
+from serving.words.formats import Formats, Lang
+from serving.words.people import role_words
+from serving.words.wording import (
+    ALL,
+    Catalogue,
+    bare,
+    catalogue,
+    figure,
+    is_small,
+    label,
+    page_texts,
+    signal_of,
+    size,
+)
+
+#: Below this (half of a tenth of a point) a contribution is shown as none.
+NO_EFFECT = 0.0005
+_REVENUE_OF = {
+    "revenue_trend_180d": "revenue_180d",
+    "revenue_trend_90d": "revenue_90d",
+    "revenue_yoy_90d": "revenue_90d",
+    "revenue_yoy_365d": "revenue_365d",
+}
+
+
+@dataclass(frozen=True)
+class ThemeReason:
+    """The reasons of one theme, summed.
+
+    Attributes
+    ----------
+    code : str
+    contribution : float
+        Sum of the theme's contributions, as a fraction: 0.08 is 8 points.
+    actionable_contribution : float
+        The part of it that an account manager can change.
+    reasons : tuple of Reason
+        By falling absolute contribution.
+    """
+
+    code: str
+    contribution: float
+    actionable_contribution: float
+    reasons: tuple[Reason, ...]
+
+    @property
+    def leading(self) -> Reason:
+        """The reason that tells the theme best: the largest with its sign, one with a value before one without."""
+        same = [reason for reason in self.reasons if reason.contribution * self.contribution > 0] or list(self.reasons)
+        known = [reason for reason in same if reason.value is not None or reason.value_text is not None]
+        if known and abs(known[0].contribution) >= abs(same[0].contribution) / 4:
+            return known[0]
+        return same[0]
+
+
+@dataclass(frozen=True)
+class ReasonSentence:
+    """One theme in words.
+
+    Attributes
+    ----------
+    code, theme : str
+        The theme's code and label.
+    contribution, actionable_contribution : float
+        Points of probability as a fraction.
+    sentence : str
+        The fact, without a full stop.
+    effect : str
+        "raises the estimated risk by 8.0 points".
+    advice_key, advice : str or None
+        What can be done; null where nothing can or the theme does not raise the estimate.
+    """
+
+    code: str
+    theme: str
+    contribution: float
+    actionable_contribution: float
+    sentence: str
+    effect: str
+    advice_key: str | None
+    advice: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def themes(reasons: Iterable[Reason | Mapping[str, Any]]) -> list[ThemeReason]:
+    """Sum contributions by theme, by falling absolute sum; accepts the dictionaries of `Score.as_dict`."""
+    grouped: dict[str, list[Reason]] = {}
+    for reason in map(_reason, reasons):
+        grouped.setdefault(reason.code, []).append(reason)
+    found = [
+        ThemeReason(
+            code=code,
+            contribution=sum(reason.contribution for reason in members),
+            actionable_contribution=sum(reason.contribution for reason in members if reason.actionable),
+            reasons=tuple(sorted(members, key=lambda reason: -abs(reason.contribution))),
+        )
+        for code, members in grouped.items()
+    ]
+    return sorted(found, key=lambda theme: (-abs(theme.contribution), theme.code))
+
+
+def _reason(item: Reason | Mapping[str, Any]) -> Reason:
+    return item if isinstance(item, Reason) else Reason(**item)
+
+
+def reason_sentences(
+    score: Score | Mapping[str, Any], evidence: Mapping[str, Any] | None, lang: Lang
+) -> list[ReasonSentence]:
+    """Say every theme of a score in words, by falling absolute contribution.
+
+    Parameters
+    ----------
+    score : Score or its `as_dict`
+    evidence : dict or None
+        The account's evidence; with it, sentences name the roles of contacts.
+    lang : 'de' or 'en'
+    """
+    found = score.as_dict() if isinstance(score, Score) else score
+    speaker = Speaker(found, evidence, Formats(lang, found.get("currency")))
+    return [speaker.say(theme) for theme in themes(found["reasons"])]
+
+
+class Speaker:
+    """Says the reasons of one score in one language."""
+
+    def __init__(self, score: Mapping[str, Any], evidence: Mapping[str, Any] | None, formats: Formats) -> None:
+        self.formats, self._score, self._evidence = formats, score, evidence or {}
+        self._words: Catalogue = catalogue(formats.lang)
+        self._values: dict[str, float | str | None] = {
+            reason.signal: reason.value_text if reason.value is None else float(reason.value)
+            for reason in map(_reason, score["reasons"])
+        }
+
+    def say(self, theme: ThemeReason) -> ReasonSentence:
+        """Return a theme in words."""
+        key = self._advice_key(theme)
+        return ReasonSentence(
+            code=theme.code,
+            theme=self._words.theme(theme.code),
+            contribution=theme.contribution,
+            actionable_contribution=theme.actionable_contribution,
+            sentence=self.sentence(theme.leading),
+            effect=self.effect(theme.contribution),
+            advice_key=key,
+            advice=self._words.advice[key].format_map(Figures({}, self)) if key else None,
+        )
+
+    def figure(self, signal: str) -> str:
+        """Return a signal's value with its unit; a change between negative revenues as the bare index it is."""
+        value = self._values[signal]
+        if isinstance(value, float) and self._is_index(signal, value):
+            return self.formats.number(value, 2, signed=True)
+        return figure(signal_of(signal), value, self.formats)
+
+    def _is_index(self, signal: str, value: float) -> bool:
+        recent = self._values.get(_REVENUE_OF.get(signal, ""))
+        return isinstance(recent, float) and recent < 0 and abs(value) < ALL
+
+    def effect(self, contribution: float) -> str:
+        """Return what a contribution does to the estimate."""
+        if abs(contribution) < NO_EFFECT:
+            return self._words.effect["none"]
+        points = self.formats.number(abs(contribution) * 100, 1)
+        return self._words.effect["up" if contribution > 0 else "down"].format(points=points)
+
+    def sentence(self, reason: Reason) -> str:
+        """Return what is known of one signal, as a sentence without a full stop."""
+        item, formats = signal_of(reason.signal), self.formats
+        value = self._values[reason.signal]
+        named = {"label": label(item, formats.lang), "value": self.figure(reason.signal)}
+        if value is None:
+            return self._unknown(item.needs, named["label"])
+        measures = {} if isinstance(value, str) else self._measures(reason.signal, value)
+        known = Figures(named | measures, self)
+        for template in self._words.sentences(reason.signal, self._case(reason.signal, value)):
+            try:
+                return template.format_map(known)
+            except KeyError:
+                continue
+        return self._words.generic["value"].format_map(named)
+
+    def _unknown(self, needs: tuple[str, ...], called: str) -> str:
+        absent = [name for name in needs if name in self._score.get("missing_tables", ())]
+        if not absent:
+            return self._words.generic["unknown"].format(label=called)
+        tables = ", ".join(page_texts(self.formats.lang)["tables"][name] for name in absent)
+        return self._words.generic["missing"].format(label=called, tables=tables)
+
+    def _case(self, signal: str, value: float | str) -> str:
+        """Which of a signal's sentences applies."""
+        if isinstance(value, str):
+            return "other"
+        item = signal_of(signal)
+        if item.unit == "relative change" and abs(value) >= ALL:
+            return "new" if value > 0 else "gone"
+        if is_small(item, value):
+            return "zero"
+        return "below" if value < 0 else "one" if value == 1 else "other"
+
+    def _measures(self, signal: str, value: float) -> dict[str, str]:
+        """Return the sizes a sentence may name; a relative change has none from or to nothing or a negative revenue."""
+        item, formats = signal_of(signal), self.formats
+        if self._is_index(signal, value) or (item.unit == "relative change" and abs(value) >= ALL):
+            return {}
+        measures = {"abs": size(item, value, formats), "n": bare(abs(value), formats)}
+        if item.unit in ("days", "hours", "months"):
+            measures["value_dative"] = formats.dative(figure(item, value, formats))
+        if item.unit == "days":
+            measures |= {"date": self._day(-value), "ahead": self._day(value)}
+        return measures
+
+    def _day(self, days: float) -> str:
+        as_of = datetime.combine(date.fromisoformat(self._score["as_of"]), time())
+        return self.formats.day((as_of + timedelta(days=days)).date())
+
+    def known(self, name: str) -> str:
+        """Return what a sentence may name beside its own signal: any signal's value with its unit, or of the evidence.
+
+        Raises
+        ------
+        KeyError
+            When it is not known.
+        """
+        return self.figure(name) if self._values.get(name) is not None else self._beside[name]
+
+    @cached_property
+    def _beside(self) -> dict[str, str]:
+        ends = self._values.get("contract_days_to_end")
+        found = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
+        return found | role_words(self._evidence, self._score["as_of"])
+
+    def _advice_key(self, theme: ThemeReason) -> str | None:
+        if min(theme.contribution, theme.actionable_contribution) < NO_EFFECT:
+            return None
+        return advice_key(theme.code, self._values)
+
+
+class Figures(dict[str, str]):
+    """What a sentence names: what is given, and what its speaker knows, put in words only when the sentence asks."""
+
+    def __init__(self, given: Mapping[str, str], speaker: Speaker) -> None:
+        super().__init__(given)
+        self._speaker = speaker
+
+    def __missing__(self, name: str) -> str:
+        """Ask the speaker."""
+        return self._speaker.known(name)

@@ -1,0 +1,42 @@
+"""The weightiest reasons of a score as three plain texts, for callers that read no lists; in English unless told.
+
+Goes in: a score, and its evidence where it is at hand. Comes out: `reason_1` to `reason_3`, by falling weight, each a
+theme's fact with what it does to the estimate. The words are those of reports (`serving.words.reasons`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from serving.scoring.scores import Score
+from serving.words.formats import NBSP, Formats, Lang
+from serving.words.reasons import Speaker, ThemeReason, themes
+from serving.words.wording import MissingWords
+
+NAMES = ("reason_1", "reason_2", "reason_3")
+
+
+def short_reasons(score: Score, evidence: Mapping[str, Any] | None = None, lang: Lang = "en") -> dict[str, str | None]:
+    """Return the texts by name; null where a score has fewer themes that this version has words for."""
+    # Not `Score.as_dict`, which copies every reason: this is done for every account of a request.
+    told = {
+        "as_of": score.as_of.isoformat(),
+        "currency": score.currency,
+        "missing_tables": score.missing_tables,
+        "reasons": score.reasons,
+    }
+    speaker = Speaker(told, evidence, Formats(lang, score.currency))
+    texts = islice(_texts(speaker, themes(score.reasons)), len(NAMES))
+    return dict.fromkeys(NAMES) | dict(zip(NAMES, texts, strict=False))
+
+
+def _texts(speaker: Speaker, found: Sequence[ThemeReason]) -> Iterator[str]:
+    for theme in found:
+        # A stored score may tell of a signal that this version no longer has; its other reasons are still told.
+        with suppress(MissingWords):
+            said = speaker.say(theme)
+            # Plain blanks: a CRM searches and wraps these.
+            yield f"{said.sentence}: {said.effect}".replace(NBSP, " ")

@@ -1,0 +1,247 @@
+"""The champion's bundle in a folder that running services watch: `CHURN_RISK_BUNDLE`, else `<CHURN_RISK_HOME>/bundle`.
+
+    champion.json              the pointer: version, folder, sha256, published_at
+    versions/3-9f2c41d07ab5/   the files of a version's bundle, named by version and checksum
+
+What may fail comes first. `stage` copies, brings everything to the disk, loads the copy as a service will, and writes
+the pointer under a name of its own; `Staged.swing` then only renames. Whoever moves the champion stages, moves the
+alias, swings: a full disk or a damaged bundle stops it while nothing has moved, and since the alias alone decides, a
+crash before the swing leaves a pointer that is behind and never one that is ahead. `churn-risk serve` and a second
+`promote` of the same version bring it in line.
+
+A folder that holds a bundle itself (manifest.json and no pointer) is served as it is; nothing is published into it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from features.errors import BundleDamaged, ChurnRiskError, NoModel
+from training.bundle.bundle import FILES, MANIFEST, load_bundle
+from training.bundle.durable import checksum_of, place_folder, to_disk, write_text
+from training.bundle.file_locks import holding
+from training.settings import Environment
+
+POINTER, VERSIONS, LOCK = "champion.json", "versions", ".publishing.lock"
+#: What is not finished yet; left behind by a process that was killed, and swept by the next one.
+UNFINISHED = ".publishing-"
+#: Versions that stay: the champion, and those that a service may still be loading or an operator may look at.
+KEPT = 4
+#: From this age on, a staged pointer is nobody's any more.
+ABANDONED_SECONDS = 3600
+log = logging.getLogger("churn_risk.publishing")
+
+
+class PublishingFailed(ChurnRiskError):
+    """A bundle could not be brought to where services look for it; the message says why."""
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Which bundle is the champion's.
+
+    Attributes
+    ----------
+    version : str
+        The registry's version.
+    folder : str
+        Where it lies, under the watched folder.
+    sha256 : str
+        Checksum of the bundle's files, names included.
+    published_at : str
+        When, UTC, ISO; not compared.
+    """
+
+    version: str
+    folder: str
+    sha256: str
+    published_at: str
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What tells one published bundle from another: folder and checksum."""
+        return self.folder, self.sha256
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A bundle that lies ready, verified, with a pointer that has only to be renamed."""
+
+    root: Path
+    pointer: Pointer
+    written: Path
+
+    def swing(self) -> Pointer:
+        """Make it the one that services take up, and remove versions that nobody needs any more.
+
+        Raises
+        ------
+        PublishingFailed
+            When the pointer cannot be renamed; the one before is still there.
+        """
+        consequence = f"{self.root / POINTER} cannot be replaced, so services go on with the version before"
+        try:
+            with _said(consequence), holding(self.root / LOCK):
+                self.written.replace(self.root / POINTER)
+                self._keep()
+                with suppress(OSError):
+                    _sweep(self.root, self.pointer)
+        finally:
+            self.drop()
+        return self.pointer
+
+    def _keep(self) -> None:
+        """Bring the swing to the disk; where that fails it stands all the same, until a power cut."""
+        try:
+            to_disk(self.root)
+        except OSError as error:
+            log.warning("version %s is published, but a power cut may undo that: %s", self.pointer.version, error)
+
+    def drop(self) -> None:
+        """Give the staged pointer up, where it was not swung after all."""
+        self.written.unlink(missing_ok=True)
+
+
+def watched_folder(environment: Environment) -> Path:
+    """Return the folder that services watch, whether it is there or not."""
+    return environment.bundle or environment.home / "bundle"
+
+
+def publishing_folder(environment: Environment) -> Path | None:
+    """Return where moves of the champion are published: a folder that is configured, else the default if it is there.
+
+    None where nobody watches, or where the configured folder holds one bundle that is served as it is.
+    """
+    root = watched_folder(environment)
+    if holds_a_bundle(root) or (environment.bundle is None and not root.is_dir()):
+        return None
+    return root
+
+
+def holds_a_bundle(folder: Path) -> bool:
+    """Whether a folder is a bundle itself, rather than one with a pointer to bundles."""
+    return (folder / MANIFEST).is_file() and not (folder / POINTER).is_file()
+
+
+def publish(root: Path, source: Path) -> Pointer:
+    """Stage a bundle and swing the pointer to it; see `stage`."""
+    return stage(root, source).swing()
+
+
+def stage(root: Path, source: Path) -> Staged:
+    """Bring a bundle into a watched folder, next to the champion that is there, and verify it.
+
+    Parameters
+    ----------
+    root : Path
+        The watched folder; made where it is not there.
+    source : Path
+        A folder with a bundle.
+
+    Raises
+    ------
+    BundleDamaged, SignalsDiffer
+        When the bundle does not load.
+    PublishingFailed
+        When it cannot be written, on a full disk for one; nothing of it stays.
+    """
+    loaded, checksum = load_bundle(source), digest(source)
+    name = f"{loaded.version}-{checksum[:12]}"
+    with _said(f"version {loaded.version} cannot be written to {root}, so services go on with what they serve"):
+        (root / VERSIONS).mkdir(parents=True, exist_ok=True)
+        with holding(root / LOCK):
+            folder = root / VERSIONS / name
+            if not folder.is_dir() or digest(folder) != checksum:
+                place_folder(source, folder, FILES, folder.with_name(f"{UNFINISHED}{uuid4().hex}"))
+            os.utime(folder)
+            load_bundle(folder)
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            pointer = Pointer(loaded.version, f"{VERSIONS}/{name}", checksum, at)
+            written = root / f"{UNFINISHED}{uuid4().hex}.json"
+            write_text(written, json.dumps(asdict(pointer), indent=1))
+            return Staged(root, pointer, written)
+
+
+def read_pointer(root: Path) -> Pointer | None:
+    """Return the pointer of a watched folder, None where there is none.
+
+    Raises
+    ------
+    BundleDamaged
+        When it cannot be read, or leads out of the folder.
+    """
+    path = root / POINTER
+    try:
+        pointer = Pointer(**json.loads(path.read_text(encoding="utf-8")))
+        where = Path(pointer.folder)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise BundleDamaged(f"{path}: not a pointer to a bundle ({error})") from error
+    if where.parent != Path(VERSIONS) or where.name == ".." or not isinstance(pointer.version, str):
+        raise BundleDamaged(f"{path}: {pointer.folder!r} is no folder of a version")
+    return pointer
+
+
+def bundle_in(place: Path) -> Path:
+    """Return the folder with the bundle's files: the place itself, or where its pointer leads, checked.
+
+    Raises
+    ------
+    NoModel
+        When there is neither a bundle nor a pointer.
+    BundleDamaged
+        When what lies there is not what was published.
+    """
+    if holds_a_bundle(place):
+        return place
+    pointer = read_pointer(place)
+    if pointer is None:
+        raise NoModel(f"{place}: there is no bundle and no pointer to one; `churn-risk serve` puts the champion there")
+    demand_as_published(place / pointer.folder, pointer)
+    return place / pointer.folder
+
+
+def demand_as_published(folder: Path, pointer: Pointer) -> None:
+    """Raise BundleDamaged unless a folder holds the very files that the pointer was written for."""
+    if digest(folder) != pointer.sha256:
+        raise BundleDamaged(f"{folder}: not the files that were published as version {pointer.version}")
+
+
+def digest(folder: Path) -> str:
+    """Return the checksum of a bundle's files, names included; raises BundleDamaged where one cannot be read."""
+    try:
+        return checksum_of(folder, FILES)
+    except OSError as error:
+        raise BundleDamaged(f"{folder} cannot be read ({error})") from error
+
+
+def _sweep(root: Path, pointer: Pointer) -> None:
+    """Remove all but the latest versions, and what killed processes left; none of it is worth failing for."""
+    found = sorted((root / VERSIONS).iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    unfinished = [path for path in found if path.name.startswith(UNFINISHED)]
+    finished = [path for path in found if path not in unfinished and path.name != Path(pointer.folder).name]
+    for path in (*unfinished, *finished[KEPT - 1 :]):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in root.glob(f"{UNFINISHED}*.json"):
+        if path.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _said(consequence: str) -> Iterator[None]:
+    """Turn what the system refuses into a sentence that says what follows from it."""
+    try:
+        yield
+    except OSError as error:
+        raise PublishingFailed(f"{consequence} ({error})") from error

@@ -1,0 +1,199 @@
+"""What a run found, as text on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from features.console import say, table
+
+if TYPE_CHECKING:
+    from training.judge.backtest import Backtest
+    from training.judge.outlook import Outlook
+    from training.judge.treated import Apart
+    from training.judge.verdict import Verdict
+    from training.making.pipeline import Trained
+    from training.models.choice import Choice
+    from training.worth.bootstrap import Interval
+    from training.worth.reliability import Reliability
+
+#: Label, attribute of Metrics, number format.
+ROWS = (
+    ("ROC AUC", "roc_auc", ".3f"),
+    ("PR AUC", "pr_auc", ".3f"),
+    ("Brier", "brier", ".3f"),
+    ("calibration error", "calibration_error", ".3f"),
+    ("lift at 10 %", "lift_10", ".2f"),
+    ("lost revenue captured, top 5 %", "captured_5", ".3f"),
+    ("lost revenue captured, top 10 %", "captured_10", ".3f"),
+    ("lost revenue captured, top 20 %", "captured_20", ".3f"),
+    ("profit at capacity, an account", "profit_at_capacity", ",.2f"),
+    ("ROC AUC, by revenue", "weighted_roc_auc", ".3f"),
+    ("PR AUC, by revenue", "weighted_pr_auc", ".3f"),
+    ("Brier, by revenue", "weighted_brier", ".3f"),
+    ("calibration error, by revenue", "weighted_calibration_error", ".3f"),
+    ("lift at 10 %, by revenue", "weighted_lift_10", ".2f"),
+)
+#: Measure -> label and number format.
+MEASURES: Mapping[str, tuple[str, str]] = {
+    "roc_auc": ("ROC AUC", ".3f"),
+    "captured_5": ("lost revenue captured, top 5 %", ".3f"),
+    "captured_10": ("lost revenue captured, top 10 %", ".3f"),
+    "captured_20": ("lost revenue captured, top 20 %", ".3f"),
+    "profit_at_capacity": ("profit at capacity, currency an account", ",.2f"),
+    "profit_at_cutoff": ("profit at an earlier cutoff, currency an account", ",.2f"),
+}
+WORTH = ("roc_auc", "captured_10")
+#: One account that holds more than this share of the lost revenue can decide what was captured.
+ONE_DECIDES = 0.25
+
+
+def show_verdict(verdict: Verdict, title: str) -> None:
+    """Print the metrics of the model beside every rival's, and how far they can be told apart."""
+    names = list(verdict.metrics)
+    lines = [
+        [label, *(_number(getattr(verdict.metrics[name], key), form) for name in names)] for label, key, form in ROWS
+    ]
+    table(f"{title}: {_period(verdict.as_of)}", ["", *names], lines)
+    ours = verdict.metrics["model"]
+    say(
+        f"\n{ours.rows:,} rows, {ours.churned:,} churned ({ours.churn_rate:.1%}), "
+        f"{ours.lost_revenue_share:.1%} of the revenue lost"
+    )
+    if ours.largest_loss_share > ONE_DECIDES:
+        say(f"too few to tell: one account held {ours.largest_loss_share:.0%} of the lost revenue (mean of the dates)")
+    show_differences(verdict, names[1:], [measure for measure in MEASURES if measure in verdict.intervals])
+
+
+def show_differences(verdict: Verdict, rivals: Sequence[str], measures: Sequence[str]) -> None:
+    """Print each measure with its interval, and the model's lead over every rival."""
+    say("\n95 % intervals from resampled accounts; a lead whose interval holds 0 is not told apart from none")
+    lines = []
+    for measure in measures:
+        label, form = MEASURES[measure]
+        lines.append([label, "model", interval_text(verdict.intervals[measure], form)])
+        lines += [["", f"lead over {name}", _lead(verdict.intervals[f"{measure} - {name}"], form)] for name in rivals]
+    table("", ["", "", ""], lines)
+
+
+def show_training(trained: Trained) -> None:
+    """Print everything that a training run found."""
+    show_verdict(trained.verdict, f"Judged {trained.judged_how}")
+    show_choice(trained.choice)
+    show_reliability(trained.findings.reliability)
+    if trained.findings.apart is not None:
+        show_apart(trained.findings.apart)
+    worth = [
+        [one.family, str(one.signals), *(interval_text(one.worth[measure], ".3f", signed=True) for measure in WORTH)]
+        for one in trained.findings.ablation
+    ]
+    table("What is lost without a family of signals", ["", "signals", *(MEASURES[name][0] for name in WORTH)], worth)
+    show_outlook(trained.findings.outlook)
+    for warning in trained.findings.warnings:
+        say(f"warning: {warning}")
+
+
+def show_apart(found: Apart) -> None:
+    """Print accounts that were acted on in the label's window beside the others."""
+    lines = [
+        [
+            name,
+            f"{part.rows:,}",
+            _known(part.churn_rate, ".1%"),
+            _known(part.mean_probability, ".1%"),
+            "too few" if part.roc_auc is None else interval_text(part.roc_auc, ".3f"),
+        ]
+        for name, part in (("acted on", found.treated), ("left alone", found.untreated))
+    ]
+    table("Accounts acted on in the label's window, apart", ["", "rows", "churned", "predicted", "ROC AUC"], lines)
+    say("an account that an action saved looks safe, so the prediction for those acted on looks too high")
+
+
+def show_outlook(found: Outlook) -> None:
+    """Print whether the hazard and the contraction are kept."""
+    for name, figures in (("when an account leaves", found.hazard_figures), ("shrinking", found.contraction_figures)):
+        kept = "kept" if figures["kept"] else "not kept"
+        why = figures.get("why") or "figures in the run and on the card"
+        say(f"{name}: {kept}, {why}")
+
+
+def show_choice(choice: Choice) -> None:
+    """Print the weighting schemes compared and why one was chosen."""
+    lines = [
+        [name, f"{one.ranking:.3f}", f"{one.profit:,.2f}", _lead(one.gain, ",.2f"), str(one.rounds)]
+        for name, one in choice.schemes.items()
+    ]
+    header = ["", "ROC AUC, plain and by revenue", "profit an account", "against none", "rounds"]
+    table("Weights compared on rolling origins", header, lines)
+    say(f"chosen: {choice.weighting}, {choice.rounds} rounds; it {choice.why}")
+
+
+def show_reliability(found: Reliability) -> None:
+    """Print predicted against realised by revenue band."""
+    lines = [
+        [
+            band.name,
+            f"{band.rows:,}",
+            f"{band.predicted_rate:.1%}",
+            f"{band.churn_rate:.1%}",
+            f"{band.predicted_loss:,.0f}",
+            f"{band.realised_loss:,.0f}",
+            interval_text(band.ratio, ".2f"),
+        ]
+        for band in found.bands
+    ]
+    header = ["accounts by revenue", "rows", "predicted", "churned", "predicted loss", "realised loss", "ratio"]
+    table("Predicted and realised", header, lines)
+    slopes = [interval_text(slope, ".2f") for slope in (found.slope, found.weighted_slope)]
+    say(f"calibration slope {slopes[0]}, by revenue {slopes[1]}")
+
+
+def show_backtest(found: Backtest) -> None:
+    """Print the origins, every rival on all of them, accounts seen and unseen, and how models age."""
+    lines = [
+        [
+            origin.as_of,
+            str(origin.learnt_slices),
+            f"{origin.learnt_rows:,}",
+            f"{origin.rows:,}",
+            f"{origin.churned:,}",
+            f"{origin.weighting}, {origin.rounds}",
+            f"{origin.roc_auc:.3f}",
+        ]
+        for origin in found.origins
+    ]
+    header = ["origin", "slices known", "rows known", "rows judged", "churned", "weights, rounds", "ROC AUC"]
+    table("Origins", header, lines)
+    show_verdict(found.verdict, f"{len(found.origins)} origins")
+    for name, part in (("seen", found.seen), ("not seen", found.unseen)):
+        told = "one outcome only" if part is None else f"ROC AUC {part.roc_auc:.3f} on {part.rows:,} rows"
+        say(f"accounts {name} in an earlier slice: {told}")
+    ages = [[str(age.days), str(age.pairs), f"{age.roc_auc:.3f}", f"{age.behind_fresh:+.3f}"] for age in found.ages]
+    table("Models by age", ["days", "judged", "ROC AUC", "against a fresh one"], ages)
+    show_reliability(found.reliability)
+
+
+def interval_text(interval: Interval, form: str, signed: bool = False) -> str:
+    """Return `value (low to high)`; a dash for what cannot be told."""
+    if interval.value != interval.value:
+        return "–"
+    sign = "+" if signed else ""
+    return f"{interval.value:{sign}{form}} ({interval.low:{sign}{form}} to {interval.high:{sign}{form}})"
+
+
+def _lead(interval: Interval, form: str) -> str:
+    return interval_text(interval, form, signed=True) + (
+        " better" if interval.above else " WORSE" if interval.below else ""
+    )
+
+
+def _known(value: float | None, form: str) -> str:
+    return "too few" if value is None else f"{value:{form}}"
+
+
+def _number(value: float, form: str) -> str:
+    return "" if value != value else f"{value:{form}}"
+
+
+def _period(dates: Sequence[str]) -> str:
+    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}, {len(dates)} dates"

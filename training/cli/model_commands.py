@@ -1,0 +1,244 @@
+"""Commands of the training layer: train, evaluate, backtest.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.cli.book_commands import read_book
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say
+from training.cli.tuning_options import (
+    MinutesOption,
+    Objectives,
+    ObjectivesOption,
+    StudyOption,
+    TrialsOption,
+    TuningOptions,
+    WorkersOption,
+    tuned,
+)
+
+if TYPE_CHECKING:
+    from features.tables import Tables
+    from training.bundle.bundle import Bundle
+    from training.making.pipeline import Trained
+    from training.registry.tracking import Registered
+    from training.settings import Environment, TrainingSettings
+
+
+HorizonOption = Annotated[int, typer.Option(min=1, help="Length of the label's window.")]
+LeadOption = Annotated[int, typer.Option(min=0, help="Days between as_of and the window.")]
+EmbargoOption = Annotated[int, typer.Option(min=0, help="Days after a label's window until its records have arrived.")]
+UntilOption = Annotated[date | None, typer.Option(**DATE_OPTION, help="Learn only from what was known before.")]
+SilenceOption = Annotated[int | None, typer.Option(min=1, help="Derive churn from silence of so many days.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same data, seed and settings give the same model.")]
+
+
+def train(
+    source: SourceArgument,
+    horizon_days: HorizonOption = 180,
+    lead_days: LeadOption = 0,
+    embargo_days: EmbargoOption = 0,
+    until: UntilOption = None,
+    silence_days: SilenceOption = None,
+    seed: SeedOption = 0,
+    trials: TrialsOption = None,
+    tune_minutes: MinutesOption = None,
+    study: StudyOption = None,
+    workers: WorkersOption = 1,
+    objectives: ObjectivesOption = Objectives.PROFIT,
+    as_json: JsonOption = False,
+) -> None:
+    """Train on a book, judge beside its rivals and the champion, track in MLflow, register a version.
+
+    With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
+    """
+    from training.card.printing import show_training
+    from training.judge.verdict import Gate
+    from training.making.pipeline import prepare
+    from training.making.pipeline import train as train_model
+    from training.registry.tracking import register
+    from training.settings import Environment
+
+    wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
+    environment = Environment()
+    tables = read_book(source)
+    settings = _settings(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
+    _warn_beyond(tables, until)
+    champion, unreadable = _champion(environment)
+    with progress_bar(as_json) as step:
+        step("computing signals", 0, 1)
+        prepared = prepare(tables, settings)
+        tuning = tuned(prepared[0], settings, environment, wanted, step)
+        settings = settings if tuning is None else tuning.settings
+        trained = train_model(tables, settings, step, champion, prepared)
+        if unreadable is not None:
+            trained = replace(trained, gate=Gate("undecided", f"the champion cannot be judged: {unreadable}"))
+        step("registering", 0, 1)
+        against = None if champion is None else champion.version
+        decision, why = trained.gate.decision, trained.gate.why
+        registered, manifest = register(
+            trained, environment, source, decision, against=against, reason=why, tuning=tuning
+        )
+    if as_json:
+        verdict = trained.verdict.as_dict()
+        emit(
+            {
+                "model_version": registered.version,
+                "run_id": registered.run_id,
+                "champion": registered.champion,
+                "gate": {"decision": decision, "why": why},
+                "grade": verdict["grade"],
+                "metrics": verdict["metrics"]["model"],
+                "verdict": verdict,
+                "findings": manifest.findings,
+                "rows": manifest.rows,
+                "rounds": manifest.rounds,
+                "weighting": manifest.weighting,
+                "choice": manifest.choice,
+                "slices": [day.isoformat() for day in manifest.slices],
+                "data_fingerprint": manifest.data_fingerprint,
+                "tuning": None if tuning is None else tuning.as_dict(),
+            }
+        )
+        return
+    show_training(trained)
+    if tuning is not None:
+        say(f"\n{tuning}")
+    say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}")
+    say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
+    say(_standing(registered, trained))
+
+
+def _settings(
+    environment: Environment,
+    horizon_days: int,
+    lead_days: int,
+    silence_days: int | None,
+    until: date | None,
+    seed: int,
+    embargo_days: int,
+) -> TrainingSettings:
+    """Return what the options of `train` and of `backtest` say, with the economics of the environment."""
+    from training.settings import ChurnRule, TrainingSettings
+
+    return TrainingSettings(
+        rule=ChurnRule(horizon_days, lead_days, silence_days),
+        until=until,
+        seed=seed,
+        embargo_days=embargo_days,
+        economics=environment.economics,
+    )
+
+
+def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
+    """Return the reigning champion, None where there is none; and why it cannot be loaded, where it cannot."""
+    from features.errors import BundleDamaged, NoModel, SignalsDiffer
+    from training.registry.tracking import fetch
+
+    try:
+        return fetch(environment), None
+    except NoModel:
+        return None, None
+    except (BundleDamaged, SignalsDiffer) as error:
+        say(f"warning: the champion cannot be judged beside this model: {error}")
+        return None, str(error)
+
+
+def _warn_beyond(tables: Tables, until: date | None) -> None:
+    """Say where the end of the data is not what it seems: beyond today, or beyond the last record."""
+    from training.slices.labels import end_of_data
+
+    end = end_of_data(tables, until)
+    if end > datetime.now(UTC).date() + timedelta(days=1):
+        say(f"warning: the data end on {end}, in the future: an invoice with a slip in its date?")
+    if until is not None and until > end_of_data(tables, None):
+        say(f"warning: --until {until} lies beyond the last invoice; whoever has not churned by then counts as staying")
+
+
+def _standing(registered: Registered, trained: Trained) -> str:
+    if registered.how is None:
+        moved = "; the champion was moved meanwhile" if trained.gate.decision == "won" else ""
+        return f"a candidate: {trained.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
+    if trained.verdict.grade == "D":
+        return f"warning: champion ({registered.how}), though no better than a naive rule (grade D)"
+    return f"champion: {trained.gate.why}"
+
+
+def evaluate(
+    source: SourceArgument,
+    as_of: Annotated[
+        date, typer.Option(**DATE_OPTION, help="Score from what was known before, judge by what came after.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Version; by default the champion.", metavar="VERSION")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a model at a date it may or may not have seen, with the same metrics as train."""
+    from training.card.printing import show_verdict
+    from training.judge.judgement import evaluate_at
+    from training.registry.tracking import fetch
+    from training.settings import Environment
+
+    tables = read_book(source)
+    bundle = fetch(Environment(), model)
+    with progress_bar(as_json) as step:
+        judged = evaluate_at(tables, as_of, bundle, step)
+    if as_json:
+        found = judged.verdict.as_dict()
+        emit(
+            {
+                "model_version": bundle.version,
+                "as_of": as_of.isoformat(),
+                "metrics": found["metrics"]["model"],
+                "verdict": found,
+                "seen": judged.seen,
+            }
+        )
+        return
+    show_verdict(judged.verdict, f"Version {bundle.version} at {as_of}")
+    if judged.seen:
+        say("warning: the model has learnt from labels that were not known at that date; these figures flatter it")
+
+
+def backtest(
+    source: SourceArgument,
+    origins: Annotated[int, typer.Option(min=1, help="As many as-of dates, where the history has them.")] = 6,
+    horizon_days: HorizonOption = 180,
+    lead_days: LeadOption = 0,
+    embargo_days: EmbargoOption = 0,
+    until: UntilOption = None,
+    silence_days: SilenceOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the model anew at rolling origins from what was known at each, and judge it beside all rivals."""
+    from training.card.printing import show_backtest
+    from training.judge.backtest import backtest as run_backtest
+    from training.making.pipeline import prepare
+    from training.settings import Environment
+
+    tables = read_book(source)
+    settings = _settings(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
+    _warn_beyond(tables, until)
+    with progress_bar(as_json) as step:
+        step("computing signals", 0, 1)
+        data, _ = prepare(tables, settings)
+        found = run_backtest(data, settings, origins, progress=step)
+    if len(found.origins) < origins:
+        say(f"the history has {len(found.origins)} origins, not {origins}")
+    if as_json:
+        emit(found.as_dict())
+        return
+    show_backtest(found)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this layer's commands to the root."""
+    for command in (train, evaluate, backtest):
+        app.command()(command)

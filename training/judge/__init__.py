@@ -1,0 +1,1 @@
+"""A model beside its rivals on dates whose outcomes it did not know."""

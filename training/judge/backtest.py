@@ -1,0 +1,203 @@
+"""Rolling origins: the model made anew at each from what was known then, beside every rival, judged by what came after.
+
+References
+----------
+Tashman, "Out-of-sample tests of forecasting accuracy: an analysis and review", 2000 (rolling origins).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from features.errors import NotEnoughData
+from training.judge.origins import Origin, contend, spread_origins
+from training.judge.verdict import MODEL, Verdict, judge_all
+from training.models.choice import earlier_cutoffs
+from training.models.fitting import Fitted, Progress, silent
+from training.rivals import ALL, Rival
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import mean_of
+from training.worth.economics import expected_profit
+from training.worth.evaluation import Metrics, auc_figure, judge
+from training.worth.reliability import Reliability, reliability
+
+MEASURES = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_capacity", "profit_at_cutoff")
+ORIGINS = 6
+
+
+@dataclass(frozen=True)
+class OriginFigures:
+    """One origin: what was known, what was chosen, and how it went."""
+
+    as_of: str
+    learnt_slices: int
+    learnt_rows: int
+    rows: int
+    churned: int
+    weighting: str
+    rounds: int
+    roc_auc: float
+
+
+@dataclass(frozen=True)
+class Age:
+    """How models of one age did.
+
+    Attributes
+    ----------
+    days : int
+        From the origin a model was made at to the date it was judged at.
+    pairs : int
+        Number of (model, date) pairs.
+    roc_auc : float
+        Mean over the pairs.
+    behind_fresh : float
+        Mean ROC AUC less that of the model made at the date itself.
+    """
+
+    days: int
+    pairs: int
+    roc_auc: float
+    behind_fresh: float
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Everything that was found.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Of all origins' rows together: each measure is taken at each origin and averaged.
+    seen, unseen : Metrics or None
+        Of accounts that the model had, or had not, met in an earlier slice; None where one outcome is missing.
+    judged : Dataset
+    probabilities : dict of name to array of shape (n,)
+        What every name gave the rows judged.
+    """
+
+    origins: tuple[OriginFigures, ...]
+    verdict: Verdict
+    seen: Metrics | None
+    unseen: Metrics | None
+    ages: tuple[Age, ...]
+    reliability: Reliability
+    judged: Dataset = field(repr=False)
+    probabilities: dict[str, np.ndarray] = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the backtest as plain values, measures by rival with mean, interval and paired difference."""
+        return {
+            "origins": [asdict(origin) for origin in self.origins],
+            "grade": self.verdict.grade,
+            "rivals": {name: self._measures(name) for name in self.probabilities},
+            "metrics": {name: metrics.as_dict() for name, metrics in self.verdict.metrics.items()},
+            "seen_accounts": None if self.seen is None else self.seen.as_dict(),
+            "unseen_accounts": None if self.unseen is None else self.unseen.as_dict(),
+            "model_age": [asdict(age) for age in self.ages],
+            "reliability": self.reliability.as_dict(),
+        }
+
+    def _measures(self, name: str) -> dict[str, Any]:
+        found = {}
+        for measure in MEASURES:
+            own = self.verdict.intervals[measure if name == MODEL else f"{measure} of {name}"].as_dict()
+            paired = self.verdict.intervals.get(f"{measure} - {name}")
+            found[measure] = {
+                "mean": own["value"],
+                "low": own["low"],
+                "high": own["high"],
+                "difference": None if paired is None else paired.as_dict(),
+            }
+        return found
+
+
+def backtest(
+    data: Dataset,
+    settings: TrainingSettings,
+    count: int = ORIGINS,
+    rivals: Sequence[Rival] = ALL,
+    progress: Progress = silent,
+) -> Backtest:
+    """Go through up to `count` origins.
+
+    Raises
+    ------
+    NotEnoughData
+        When there is no date at which labels of an earlier one were known.
+    """
+    origins = spread_origins(data, settings, count)
+    if not origins:
+        raise NotEnoughData(
+            f"no origin: the as-of dates run from {data.dates[0]} to {data.dates[-1]}, and a label is known "
+            f"{settings.known_after_days} days after its date"
+        )
+    made = []
+    for step, origin in enumerate(origins):
+        progress(f"origin {origin.test.dates[0]}", step, len(origins))
+        made.append(contend(origin, rivals, settings))
+    progress("judging", len(origins), len(origins))
+    judged = data.take(np.concatenate([data.rows_on(origin.test.dates) for origin in origins]))
+    probabilities = {name: np.concatenate([found[name] for _, found in made]) for name in made[0][1]}
+    cutoffs = {name: _cutoffs(judged, given, settings) for name, given in probabilities.items()}
+    ours = probabilities[MODEL]
+    models = [fitted for fitted, _ in made]
+    known = np.concatenate([np.isin(origin.test.accounts, origin.learnt.accounts) for origin in origins])
+    return Backtest(
+        origins=tuple(_summary(*each) for each in zip(origins, made, strict=True)),
+        verdict=judge_all(judged, probabilities, settings, MEASURES, cutoffs),
+        seen=_part(judged, ours, known, settings),
+        unseen=_part(judged, ours, ~known, settings),
+        ages=_ages(origins, models),
+        reliability=reliability(judged, ours, settings),
+        judged=judged,
+        probabilities=probabilities,
+    )
+
+
+def _cutoffs(judged: Dataset, probability: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:
+    return earlier_cutoffs(judged, expected_profit(probability, judged.matrix.value, settings.economics), settings)
+
+
+def _summary(origin: Origin, made: tuple[Fitted, dict[str, np.ndarray]]) -> OriginFigures:
+    fitted, probabilities = made
+    test = origin.test
+    return OriginFigures(
+        as_of=str(test.dates[0]),
+        learnt_slices=len(origin.learnt.dates),
+        learnt_rows=len(origin.learnt),
+        rows=len(test),
+        churned=int(test.churned.sum()),
+        weighting=fitted.choice.weighting,
+        rounds=fitted.choice.rounds,
+        roc_auc=auc_figure(test, probabilities[MODEL])(np.ones(len(test))),
+    )
+
+
+def _part(judged: Dataset, probability: np.ndarray, rows: np.ndarray, settings: TrainingSettings) -> Metrics | None:
+    try:
+        return judge(judged.take(rows), probability[rows], settings.economics)
+    except NotEnoughData:
+        return None
+
+
+def _ages(origins: Sequence[Origin], models: Sequence[Fitted]) -> tuple[Age, ...]:
+    """Judge every origin's model at its own date and at those of the later origins."""
+    days: list[date] = [origin.test.dates[0] for origin in origins]
+    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for at, origin in enumerate(origins):
+        each = np.ones(len(origin.test))
+        aucs = [auc_figure(origin.test, model.probability(origin.test.matrix))(each) for model in models[: at + 1]]
+        for made_at, auc in enumerate(aucs):
+            found[(days[at] - days[made_at]).days].append((auc, auc - aucs[-1]))
+    return tuple(
+        Age(age, len(pairs), mean_of([auc for auc, _ in pairs]), mean_of([behind for _, behind in pairs]))
+        for age, pairs in sorted(found.items())
+    )

@@ -1,0 +1,181 @@
+"""Does the model of contraction earn its place? Judged on later slices beside what anyone would say without it.
+
+Rivals: the book's mean share, weighted by revenue, and each account's shrinking of the last year, repeated. All are
+judged as what is shown, (1 - p) share revenue_365d, against what was lost by the accounts that stayed, shrink
+revenue_365d, 0 for one that left. Intervals resample accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from features.errors import NotEnoughData
+from features.matrix import Matrix
+from training.models.contraction import Contraction, Shrinkage, expected_contraction
+from training.worth.bootstrap import Figure, Interval, difference, intervals
+
+MODEL, MEAN, REPEATED = "model", "book mean", "last year's shrinking repeated"
+YEAR_ON_YEAR = "revenue_yoy_365d"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How one way to tell the share did on the rows judged.
+
+    Attributes
+    ----------
+    expected : float
+        Sum of what it expects to be lost, currency a year.
+    ratio : Interval
+        That over what was lost: 1 is right.
+    absolute_error, squared_error : Interval
+        Of the share where the account stayed, weighted by revenue; 0-1. Means are judged by the squared one.
+    rank_correlation : Interval
+        Spearman's, of shares where the account stayed, -1 to 1.
+    gain : Interval or None
+        Squared error less the model's: above 0 the model is better. None for the model itself.
+    """
+
+    expected: float
+    ratio: Interval
+    absolute_error: Interval
+    squared_error: Interval
+    rank_correlation: Interval
+    gain: Interval | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, an interval as value, low and high."""
+        found = vars(self).items()
+        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in found}
+
+
+@dataclass(frozen=True)
+class ContractionVerdict:
+    """The model of contraction beside its rivals.
+
+    Attributes
+    ----------
+    rows, accounts : int
+    revenue, lost : float
+        Sums of revenue_365d, and of what of it was lost by shrinking, over the rows; currency a year.
+    judged : mapping of name to Judged
+        'model' first.
+    """
+
+    rows: int
+    accounts: int
+    revenue: float
+    lost: float
+    judged: Mapping[str, Judged]
+
+    @property
+    def earns_its_place(self) -> bool:
+        """Whether its squared error is lower than every rival's, the paired interval leaving out 0."""
+        return all(one.gain.above for one in self.judged.values() if one.gain is not None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, null for what is not a number."""
+        judged = {name: one.as_dict() for name, one in self.judged.items()}
+        return vars(self) | {"judged": judged, "earns_its_place": self.earns_its_place}
+
+
+def judge_contraction(
+    contraction: Contraction,
+    learnt: Shrinkage,
+    test: Shrinkage,
+    probability: np.ndarray,
+    bootstraps: int,
+    seed: int,
+) -> ContractionVerdict:
+    """Judge the model and its rivals.
+
+    Parameters
+    ----------
+    learnt : Shrinkage
+        What the model was fitted on.
+    test : Shrinkage
+        n later rows, purged of what was learnt.
+    probability : array of shape (n,)
+        Churn probability of each row, 0-1.
+
+    Raises
+    ------
+    NotEnoughData
+        When nothing was lost by shrinking.
+    """
+    lost = np.where(test.data.churned, 0.0, test.share * test.data.revenue)
+    if not lost.sum() > 0:
+        raise NotEnoughData(f"none of {len(test)} rows shrank: there is nothing to judge contraction by")
+    mean = _book_mean(learnt)
+    shares = {
+        MODEL: contraction.share(test.data.matrix),
+        MEAN: np.full(len(test), mean),
+        REPEATED: _repeated(test.data.matrix, mean),
+    }
+    amounts = {name: expected_contraction(probability, one, test.data.revenue) for name, one in shares.items()}
+    figures = {name: _figures(test, share, amounts[name], lost) for name, share in shares.items()}
+    gains = {name: difference(one["squared_error"], figures[MODEL]["squared_error"]) for name, one in figures.items()}
+    found = {name: intervals(test.data.accounts, one, bootstraps, seed) for name, one in figures.items()}
+    gained = intervals(
+        test.data.accounts, {name: one for name, one in gains.items() if name != MODEL}, bootstraps, seed
+    )
+    return ContractionVerdict(
+        rows=len(test),
+        accounts=len(np.unique(test.data.accounts)),
+        revenue=float(test.data.revenue.sum()),
+        lost=float(lost.sum()),
+        judged={name: Judged(float(amounts[name].sum()), **one, gain=gained.get(name)) for name, one in found.items()},
+    )
+
+
+def _book_mean(learnt: Shrinkage) -> float:
+    stayed = learnt.stayed
+    return float(np.average(stayed.share, weights=stayed.data.revenue))
+
+
+def _repeated(matrix: Matrix, mean: float) -> np.ndarray:
+    """Share that the last 365 days fell short of the 365 before; the book's mean where that is not known.
+
+    The signal is c = (now - before) / (now + before), so now / before = (1 + c) / (1 - c).
+    """
+    change = matrix.signals[YEAR_ON_YEAR].to_numpy(float)
+    fallen = np.minimum(change, 0.0)
+    return np.where(np.isnan(change), mean, np.clip(-2 * fallen / (1 - fallen), 0, 1))
+
+
+def _figures(test: Shrinkage, share: np.ndarray, amount: np.ndarray, lost: np.ndarray) -> dict[str, Figure]:
+    stayed = ~test.data.churned
+    revenue = test.data.revenue * stayed
+    error = share - test.share
+    return {
+        "ratio": _over(amount, lost),
+        "absolute_error": _over(np.abs(error) * revenue, revenue),
+        "squared_error": _over(error**2 * revenue, revenue),
+        "rank_correlation": _correlation(share, test.share, stayed),
+    }
+
+
+def _over(above: np.ndarray, below: np.ndarray) -> Figure:
+    def figure(weight: np.ndarray) -> float:
+        total = float(below @ weight)
+        return float(above @ weight) / total if total > 0 else float("nan")
+
+    return figure
+
+
+def _correlation(one: np.ndarray, other: np.ndarray, rows: np.ndarray) -> Figure:
+    """Weighted correlation of ranks; not a number where either does not vary."""
+    ranks = np.stack([rankdata(one[rows]), rankdata(other[rows])])
+
+    def figure(weight: np.ndarray) -> float:
+        if np.ptp(ranks, axis=1).min() <= 0 or weight[rows].sum() <= 0:
+            return float("nan")
+        (first, both), (_, second) = np.cov(ranks, aweights=weight[rows])
+        return float(both / np.sqrt(first * second)) if min(first, second) > 0 else float("nan")
+
+    return figure

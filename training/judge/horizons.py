@@ -1,0 +1,150 @@
+"""Is the hazard as good as the single-horizon model at its own horizon, and what does it add at others?
+
+In: later rows with the days to their churns, and what both models give them, learnt from what was known before. Out:
+ROC AUC and Brier score at 90, 180 and 365 days and at the rule's horizon, with account-clustered intervals, of
+
+- the hazard by itself;
+- what is shown: the hazard's course at the single-horizon model's level (`training.models.survival.anchored`);
+- the single-horizon model's probability, which at another horizon than its own is only a ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.models.landmarks import Landmarks
+from training.models.survival import anchored, risk_within
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_of
+from training.worth.evaluation import auc_figure, date_rows
+
+HORIZONS = (90, 180, 365)
+HAZARD, SHOWN, SINGLE = "hazard", "shown", "single horizon"
+#: The hazard's ROC AUC less the single-horizon model's.
+DIFFERENCE = "difference"
+#: What of the other's gain over .5 the hazard must be sure to keep to be as good.
+KEPT = 0.95
+
+
+@dataclass(frozen=True)
+class AtHorizon:
+    """The hazard beside the single-horizon model at one horizon.
+
+    Attributes
+    ----------
+    days : int
+    rows, churned : int
+        Rows whose outcome within the horizon is known.
+    churn_rate, mean_risk : float
+        Realised, and expected by what is shown, 0-1.
+    roc_auc : mapping of 'hazard', 'shown', 'single horizon' and 'difference' to Interval
+        Mean over the as-of dates.
+    brier : mapping of 'hazard' and 'shown' to Interval
+        0-1, lower is better.
+    """
+
+    days: int
+    rows: int
+    churned: int
+    churn_rate: float
+    mean_risk: float
+    roc_auc: Mapping[str, Interval]
+    brier: Mapping[str, Interval]
+
+    @property
+    def as_good(self) -> bool:
+        """Whether the hazard ranks as well as the other: see `judge_hazard`."""
+        gap, gain = self.roc_auc[DIFFERENCE], self.roc_auc[SINGLE].value - 0.5
+        return gap.value >= 0 and gap.low >= -(1 - KEPT) * max(gain, 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, an interval as value, low and high."""
+        both = {"roc_auc": self.roc_auc, "brier": self.brier}
+        return vars(self) | {key: {name: one.as_dict() for name, one in found.items()} for key, found in both.items()}
+
+
+@dataclass(frozen=True)
+class HazardVerdict:
+    """Whether the hazard may stand beside the model, and the figures at every horizon that can be told.
+
+    Attributes
+    ----------
+    horizon_days : int
+        The rule's horizon, at which is decided.
+    as_good : bool
+        Also false where that horizon can't be told.
+    horizons : tuple of AtHorizon
+        By rising horizon.
+    """
+
+    horizon_days: int
+    as_good: bool
+    horizons: tuple[AtHorizon, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, null for what is not a number."""
+        return vars(self) | {"horizons": [one.as_dict() for one in self.horizons]}
+
+
+def judge_hazard(
+    test: Landmarks, monthly: np.ndarray, single: np.ndarray, horizon_days: int, bootstraps: int, seed: int
+) -> HazardVerdict:
+    """Compare the hazard with the single-horizon model.
+
+    The hazard is as good when its ROC AUC at the rule's horizon is no lower, and its paired interval leaves out that it
+    loses more than a twentieth of the other's gain over .5. No lower on few churns says little by itself, hence the
+    interval; one that had to leave out any loss would ask for better, not for as good. The Brier score doesn't decide:
+    the level of what is shown is the single-horizon model's.
+
+    Parameters
+    ----------
+    test : Landmarks
+        n rows later than what both were learnt from, with the churns that are known by now.
+    monthly : array of shape (n, 12)
+        Hazards, 0-1, not anchored.
+    single : array of shape (n,)
+        The other's probability of churning within the rule's horizon, 0-1.
+    horizon_days : int
+        The rule's horizon.
+    """
+    shown = anchored(monthly, single, horizon_days)
+    made = []
+    for days in sorted({*HORIZONS, horizon_days}):
+        rows, data = test.rows_known(days), test.within(days)
+        if date_rows(data):
+            given = {HAZARD: risk_within(monthly[rows], days), SHOWN: risk_within(shown[rows], days)}
+            made.append(_at_horizon(data, days, given, single[rows], bootstraps, seed))
+    as_good = any(one.as_good for one in made if one.days == horizon_days)
+    return HazardVerdict(horizon_days, as_good, tuple(made))
+
+
+def _at_horizon(
+    data: Dataset, days: int, risk: Mapping[str, np.ndarray], single: np.ndarray, bootstraps: int, seed: int
+) -> AtHorizon:
+    aucs = {name: auc_figure(data, one) for name, one in {**risk, SINGLE: single}.items()}
+    aucs[DIFFERENCE] = difference(aucs[HAZARD], aucs[SINGLE])
+    briers = {name: brier_figure(data, one) for name, one in risk.items()}
+    return AtHorizon(
+        days=days,
+        rows=len(data),
+        churned=int(data.churned.sum()),
+        churn_rate=float(data.churned.mean()),
+        mean_risk=float(risk[SHOWN].mean()),
+        roc_auc=intervals(data.accounts, aucs, bootstraps, seed),
+        brier=intervals(data.accounts, briers, bootstraps, seed),
+    )
+
+
+def brier_figure(data: Dataset, probability: np.ndarray) -> Figure:
+    """Return the Brier score as a function of account weights, mean over the dates."""
+    error = (probability - data.churned) ** 2
+    dates = date_rows(data)
+    return lambda weight: mean_of([_mean(error[rows], weight[rows]) for rows in dates])
+
+
+def _mean(error: np.ndarray, weight: np.ndarray) -> float:
+    return float(error @ weight / weight.sum()) if weight.sum() > 0 else float("nan")

@@ -1,0 +1,194 @@
+"""Signals that tell the outcome too well to be honest warnings: records written or changed after the fact.
+
+`AsOf` cuts by the times that stand in the tables. It can't know of a time that was set back, of an amount that was
+restated, or of records that stop because notice was given. Such a leak shows in what one signal achieves alone:
+
+- its ROC AUC, nulls being a value of their own, since a missing record may tell as much as a value;
+- the values at which churn is surest (all up to a bound, all from a bound on, a single one, null). They are suspect
+  where they hold a tenth of the churned rows, and stayers are a tenth as frequent as in the whole book.
+
+Both are looked at twice: on all rows, and with churned accounts only as they were at the last as-of date before they
+left. What was dated back by a month says little half a year before and nearly all at the last date, while honest
+warnings gain little. Two things are left out there: contracts, since to leave at the end of a term is no surprise, and
+churn by silence, which invoices tell by definition.
+
+The bounds leave room for strong signals. On Online Retail II the best one alone has a ROC AUC of .74, and 65 % churn
+at the values where it is surest; on simulated books it is .64 and 17 %, and at the last dates .66 without contracts.
+A suspect is something to look up in the data, not an error: a firm may well record the notices that it is given.
+
+References
+----------
+Kaufman, Rosset, Perlich & Stitelman, "Leakage in data mining: formulation, detection, and avoidance", 2012.
+Hanley & McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.signal import all_signals
+from training.models.trees import LEAST_SHARE
+from training.settings import ChurnRule
+from training.slices.dataset import Dataset
+from training.worth.univariate import ERRORS, Region, Rows, SortedSignal, surest
+
+#: ROC AUC from which one signal alone is suspect, and from which a whole model is.
+SIGNAL_AUC, MODEL_AUC = 0.85, 0.95
+#: Values are suspect where stayers are at most this share of their share in the book ...
+STAYERS = 0.1
+#: ... and which hold at least this share of the churned rows.
+NOTEWORTHY = 0.1
+#: The table that foretells the days on which accounts may leave, as signed.
+FORETELLING = "contracts"
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A signal that by itself tells the outcome too well.
+
+    Attributes
+    ----------
+    signal : str
+    roc_auc : float
+        Of the signal alone in its better direction, mean over the as-of dates, .5-1.
+    where : str
+        The values at which churn is surest, in words: 'at most 0', 'not known'.
+    caught : float
+        Share of the churned rows that have such a value, 0-1.
+    churn_rate : float
+        Share of the rows with such a value that churned, 0-1.
+    accounts : int
+        Distinct accounts among the rows with such a value.
+    tables : tuple of str
+        Tables that the signal is made of.
+    last_date : bool
+        Whether churned rows are only those of the last as-of date before an account left; else all.
+    """
+
+    signal: str
+    roc_auc: float
+    where: str
+    caught: float
+    churn_rate: float
+    accounts: int
+    tables: tuple[str, ...]
+    last_date: bool = False
+
+    def message(self) -> str:
+        """Return what was seen and what to look up, in plain words."""
+        when = ", at the last as-of date before they leave" if self.last_date else ""
+        tells = f"{self.signal} alone tells who churns with a ROC AUC of {self.roc_auc:.2f}{when}"
+        return (
+            f"{tells}: where it is {self.where} "
+            f"({self.accounts:,} accounts), {100 * self.churn_rate:.0f} % churn, {100 * self.caught:.0f} % of all that "
+            f"do. Check in {' and '.join(self.tables)} whether records were written, changed, dated back or no longer "
+            "made because the customer had left or given notice. If so, restore them as they stood at the time, or "
+            "train with a lead (--lead-days) at least as long as the notice."
+        )
+
+
+def suspects(data: Dataset, rule: ChurnRule) -> tuple[Suspect, ...]:
+    """Return the signals that by themselves tell the outcome too well, the strongest first.
+
+    The fewer accounts churned, the further beyond its bound a figure must lie: no ROC AUC is suspect with ten or fewer.
+
+    Parameters
+    ----------
+    data : Dataset
+        Rows to learn from, of any number of as-of dates.
+    rule : ChurnRule
+        The rule of their labels.
+    """
+    found = {one.signal: one for one in _suspects(data, last_date=False)}
+    if not rule.by_silence:
+        for one in _suspects(_at_last_date(data), last_date=True):
+            if FORETELLING not in one.tables:
+                found.setdefault(one.signal, one)
+    return tuple(sorted(found.values(), key=lambda one: (-one.roc_auc, one.signal)))
+
+
+def model_warning(roc_auc: float, bound: float = MODEL_AUC) -> str | None:
+    """Return a warning where a model's ROC AUC is too good to be true, else None.
+
+    Parameters
+    ----------
+    roc_auc : float
+        On dates later than anything learnt from, 0-1.
+    bound : float
+        From here on it is not believed, 0-1.
+    """
+    if not roc_auc >= bound:
+        return None
+    return (
+        f"a ROC AUC of {roc_auc:.3f} is hardly ever honest (the bound is {bound:g}): before the model is used, check "
+        "whether records were written, changed or dated back because customers had left or given notice"
+    )
+
+
+def _suspects(data: Dataset, last_date: bool) -> Iterator[Suspect]:
+    churned = int(data.churned.sum())
+    if not 0 < churned < len(data):
+        return
+    rows = Rows.of(data)
+    least_auc, sure = _least_auc(data), 1 - STAYERS * (1 - churned / len(data))
+    for item in all_signals():
+        values, rates = _numbers(data.matrix.signals[item.name], item.is_text, data.churned)
+        alone = SortedSignal.of(values, rows)
+        roc_auc = alone.roc_auc()
+        region = surest(alone.regions(), NOTEWORTHY * churned, sure)
+        if roc_auc >= least_auc or region.least_rate >= sure:
+            caught, rate = region.churned / churned, region.churned / region.rows
+            where = _words(region, rates)
+            yield Suspect(item.name, roc_auc, where, caught, rate, region.accounts, item.needs, last_date)
+
+
+def _at_last_date(data: Dataset) -> Dataset:
+    """Return the rows that stayed, and of each account that churned the last one, where a later date tells that."""
+    dates, date = np.unique(data.as_of, return_inverse=True)
+    account = np.unique(data.accounts.astype(str), return_inverse=True)[1]
+    place = account * len(dates) + date
+    later = date < len(dates) - 1
+    return data.take(later & ~(data.churned & np.isin(place + 1, place)))
+
+
+def _least_auc(data: Dataset) -> float:
+    """Return the ROC AUC that lies so many of Hanley and McNeil's standard errors beyond the bound.
+
+    They are those of the bound itself and count accounts, as an account's dates tell much the same.
+    """
+    auc = SIGNAL_AUC
+    churned, stayed = (len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False))
+    two_churned, two_stayed = auc / (2 - auc) - auc**2, 2 * auc**2 / (1 + auc) - auc**2
+    variance = auc * (1 - auc) + (churned - 1) * two_churned + (stayed - 1) * two_stayed
+    return float(auc + ERRORS * np.sqrt(variance / (churned * stayed)))
+
+
+def _numbers(column: pd.Series, is_text: bool, churned: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    """Return a signal as numbers, NaN where null; text as the churn rate of its category, with every category's rate.
+
+    Rare categories are null, as they are to the model: the rate of a single row is its own outcome.
+    """
+    if not is_text:
+        return column.to_numpy(float), {}
+    found = pd.Series(churned.astype(float)).groupby(column.to_numpy()).agg(["mean", "size"])
+    rates = found.loc[found["size"] >= LEAST_SHARE * len(column), "mean"]
+    return column.map(rates).to_numpy(float), {str(name): float(rate) for name, rate in rates.items()}
+
+
+def _words(region: Region, rates: dict[str, float]) -> str:
+    if np.isnan(region.low):
+        return "not known"
+    inside = [name for name, rate in rates.items() if region.low <= rate <= region.high]
+    if inside:
+        return " or ".join(repr(name) for name in inside)
+    if region.low == region.high:
+        return _figure(region.low)
+    return f"at most {_figure(region.high)}" if np.isinf(region.low) else f"at least {_figure(region.low)}"
+
+
+def _figure(value: float) -> str:
+    return f"{round(value, 3) + 0.0:,.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,103 @@
+"""Origins: as-of dates at which a model is made from what was known then and judged by what came after.
+
+The same function makes the contenders of a training run (one origin, the latest dates) and of a backtest (many).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.judge.verdict import MODEL
+from training.models.fitting import Fitted, Progress, fit_model, silent
+from training.models.folds import BY_ACCOUNT, FORWARD, by_account
+from training.rivals import Rival
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+from training.slices.slice_dates import forward_folds
+
+#: Fewer accounts of either outcome are nothing to learn from.
+LEAST_ACCOUNTS = 10
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What was known at an origin, and the rows whose outcome it did not know.
+
+    Attributes
+    ----------
+    learnt : Dataset
+        Slices whose labels were known at the first date of `test`.
+    test : Dataset
+        Rows of one or more dates.
+    how : str
+        How the two were parted.
+    """
+
+    learnt: Dataset
+    test: Dataset
+    how: str
+
+
+def known_at(data: Dataset, day: np.datetime64, settings: TrainingSettings) -> Dataset:
+    """Return the rows whose labels were known at a day, the embargo included."""
+    return data.take(np.flatnonzero(data.as_of + np.timedelta64(settings.known_after_days, "D") <= day))
+
+
+def latest_origin(data: Dataset, settings: TrainingSettings) -> Origin:
+    """Return the origin that a training run is judged at: the last block of dates that have a purged past.
+
+    Where there is none, accounts are held out instead.
+    """
+    folds = forward_folds(data.dates, settings.known_after_days, settings.folds)
+    for fold in reversed(folds):
+        found = Origin(data.on(fold.train), data.on(fold.valid), FORWARD)
+        if has_both_outcomes(found):
+            return found
+    learnt, valid = by_account(data, settings)[-1]
+    return Origin(data.take(learnt), data.take(valid), BY_ACCOUNT)
+
+
+def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> list[Origin]:
+    """Return up to `count` origins of one date each, evenly spread over the dates with a purged past, the last too.
+
+    Dates at which only one outcome occurred, and those before which too few churned or stayed, are left out.
+    """
+    made = []
+    for day in data.dates:
+        test = data.on([day])
+        found = Origin(known_at(data, test.as_of[0], settings), test, FORWARD)
+        if has_both_outcomes(found):
+            made.append(found)
+    picked = np.linspace(0, len(made) - 1, min(count, len(made))).round().astype(int)
+    return [made[i] for i in np.unique(picked)]
+
+
+def has_both_outcomes(origin: Origin) -> bool:
+    """Whether accounts churned and stayed on both sides, ten of each among those learnt from."""
+    learnt, test = origin.learnt, origin.test
+    accounts = [len(np.unique(learnt.accounts[learnt.churned == outcome])) for outcome in (True, False)]
+    return min(accounts) >= LEAST_ACCOUNTS and 0 < test.churned.sum() < len(test)
+
+
+def contend(
+    origin: Origin, rivals: Iterable[Rival], settings: TrainingSettings, progress: Progress = silent
+) -> tuple[Fitted, dict[str, np.ndarray]]:
+    """Make the model and every rival from what was known at an origin.
+
+    Returns
+    -------
+    Fitted
+        The model as it would have been made then.
+    dict of name to array of shape (n,)
+        Churn probabilities of the test rows, 'model' first.
+    """
+    fitted = fit_model(origin.learnt, settings, progress)
+    return fitted, {MODEL: fitted.probability(origin.test.matrix)} | against(rivals, origin, settings)
+
+
+def against(rivals: Iterable[Rival], origin: Origin, settings: TrainingSettings) -> dict[str, np.ndarray]:
+    """Fit rivals on what was known at an origin and return what each gives the test rows."""
+    return {rival.name: rival.fit(origin.learnt, settings)(origin.test.matrix) for rival in rivals}

@@ -1,0 +1,124 @@
+"""Two versions on the rows that both were judged on: paired differences with account-clustered intervals.
+
+A row is in common when account, as-of date and label are the same. Both rankings are drawn on the same resamples, so
+that what makes a resample easy or hard for both falls out of their difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import KEYS
+from features.matrix import Matrix
+from training.judge.verdict import DECIDING, figure_of
+from training.settings import Economics, TrainingSettings
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Interval, difference, intervals
+from training.worth.evaluation import date_rows
+
+SUFFIXES = ("_first", "_second")
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A figure of both versions on the same rows, and the second's less the first's with its interval."""
+
+    first: float
+    second: float
+    difference: Interval
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values, null for what is not a number."""
+        figures = {"first": self.first, "second": self.second}
+        plain = {name: None if value != value else value for name, value in figures.items()}
+        return plain | {"difference": self.difference.as_dict()}
+
+
+@dataclass(frozen=True)
+class Common:
+    """What the two versions did on the rows that both were judged on.
+
+    Attributes
+    ----------
+    rows, accounts, churned : int
+    as_of : tuple of str
+        The dates, ISO, oldest first.
+    figures : mapping of measure to Paired
+        roc_auc, captured_10 (both 0-1) and profit_at_capacity (currency an account).
+    """
+
+    rows: int
+    accounts: int
+    churned: int
+    as_of: tuple[str, ...]
+    figures: Mapping[str, Paired]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        figures = {name: paired.as_dict() for name, paired in self.figures.items()}
+        return asdict(self) | {"as_of": list(self.as_of), "figures": figures}
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The rows that two versions were both judged on, and what was amiss with some.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        account_id, as_of, churned, and revenue_365d, value and probability of each version (`_first`, `_second`).
+    relabelled : int
+        Rows with the same account and date, but another label; they are left out.
+    restated : int
+        Rows whose revenue differs; the second version's counts.
+    """
+
+    rows: pd.DataFrame
+    relabelled: int
+    restated: int
+
+
+def match(first: pd.DataFrame, second: pd.DataFrame) -> Matched:
+    """Return the rows in common of two frames as `training.registry.run_records.write_judged` has them."""
+    both = first.merge(second, on=KEYS, suffixes=SUFFIXES, validate="one_to_one")
+    same = both["churned_first"] == both["churned_second"]
+    rows = both[same].rename(columns={"churned_first": "churned"}).drop(columns="churned_second")
+    restated = ~np.isclose(rows["revenue_365d_first"], rows["revenue_365d_second"], rtol=0, atol=0.005)
+    return Matched(rows.reset_index(drop=True), int((~same).sum()), int(restated.sum()))
+
+
+def paired(matched: Matched, economics: Economics, bootstraps: int, seed: int = 0) -> Common | None:
+    """Return the paired differences; None where at no date in common some accounts churned and some stayed.
+
+    Parameters
+    ----------
+    economics : Economics
+        What contacting an account costs and brings, for both versions.
+    """
+    rows, settings = matched.rows, TrainingSettings(economics=economics)
+    data = _dataset(rows)
+    if not date_rows(data):
+        return None
+    given = [rows[f"probability{suffix}"].to_numpy(float) for suffix in SUFFIXES]
+    sides = {name: [figure_of(name, data, one, settings, {}) for one in given] for name in DECIDING}
+    gaps = {name: difference(second, first) for name, (first, second) in sides.items()}
+    found = intervals(data.accounts, gaps, bootstraps, seed)
+    each = np.ones(len(data))
+    return Common(
+        rows=len(data),
+        accounts=len(np.unique(data.accounts)),
+        churned=int(data.churned.sum()),
+        as_of=tuple(map(str, data.dates)),
+        figures={name: Paired(first(each), second(each), found[name]) for name, (first, second) in sides.items()},
+    )
+
+
+def _dataset(rows: pd.DataFrame) -> Dataset:
+    """Return the rows as what figures are computed from; there are no signals in it."""
+    facts = pd.DataFrame({"revenue_365d": rows["revenue_365d_second"], "contract_value": rows["value_second"]})
+    return Dataset(Matrix(rows[KEYS], pd.DataFrame(index=rows.index), facts), rows["churned"].to_numpy(bool))

@@ -1,0 +1,174 @@
+"""The verdict on a model: its metrics beside every rival's on the same rows, intervals, a grade, and the gate.
+
+The grade compares with the best naive rule by ROC AUC, with the paired, account-clustered interval of the difference:
+A when its lower end is above .05 and the model catches at least as much lost revenue, B above .02, C above 0, else D.
+One that ranks worse than the reigning champion, or earns less, beyond chance, gets no better than C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from training.rivals import CHEAP
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Figure, Interval, interval_of, resamples
+from training.worth.economics import expected_profit
+from training.worth.evaluation import Metrics, auc_figure, captured_figure, cutoff_figure, judge, profit_figure
+
+MODEL, REIGNING = "model", "reigning champion"
+#: What a training run compares, with intervals; a backtest adds the profit at an earlier cutoff.
+COMPARED = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_capacity")
+#: What a grade may fall by, beside the champion.
+DECIDING = ("roc_auc", "captured_10", "profit_at_capacity")
+Cutoffs = Mapping[np.datetime64, float]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a candidate may take the champion's place by itself.
+
+    Attributes
+    ----------
+    decision : 'first', 'won', 'lost' or 'undecided'
+        'lost' is worse beyond chance, 'undecided' is neither.
+    why : str
+    """
+
+    decision: Literal["first", "won", "lost", "undecided"]
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the model and its rivals did.
+
+    Attributes
+    ----------
+    as_of : tuple of str
+        The dates judged at, ISO.
+    metrics : mapping of name to Metrics
+        'model' and every rival.
+    intervals : mapping of name to Interval
+        For each measure `MEASURE` of the model, `MEASURE of RIVAL`, and the paired difference `MEASURE - RIVAL`.
+    grade : 'A', 'B', 'C' or 'D', or None
+        None where no naive rule was judged beside the model.
+    """
+
+    as_of: tuple[str, ...]
+    metrics: Mapping[str, Metrics]
+    intervals: Mapping[str, Interval]
+    grade: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as plain values."""
+        return {
+            "as_of": list(self.as_of),
+            "grade": self.grade,
+            "metrics": {name: metrics.as_dict() for name, metrics in self.metrics.items()},
+            "intervals": {name: interval.as_dict() for name, interval in self.intervals.items()},
+        }
+
+    def behind(self) -> list[str]:
+        """Return `MEASURE - RIVAL` wherever a rival is better beyond chance."""
+        return [name for name, interval in self.intervals.items() if " - " in name and interval.below]
+
+
+def judge_all(
+    test: Dataset,
+    probabilities: Mapping[str, np.ndarray],
+    settings: TrainingSettings,
+    measures: Sequence[str] = COMPARED,
+    cutoffs: Mapping[str, Cutoffs] | None = None,
+) -> Verdict:
+    """Judge the model and its rivals on the same rows.
+
+    Parameters
+    ----------
+    test : Dataset
+        Rows of dates later than anything learnt from.
+    probabilities : mapping of name to array of shape (n,)
+        Churn probabilities, 'model' first.
+    measures : sequence of str
+        roc_auc, captured_5, captured_10, captured_20, profit_at_capacity, profit_at_cutoff.
+    cutoffs : mapping of name to mapping of date to float, optional
+        For `profit_at_cutoff`: the cutoff of expected profit that each name had fixed before each date.
+    """
+    metrics = {name: judge(test, given, settings.economics) for name, given in probabilities.items()}
+    figures = {
+        (measure, name): figure_of(measure, test, given, settings, (cutoffs or {}).get(name, {}))
+        for measure in measures
+        for name, given in probabilities.items()
+    }
+    found = _paired(figures, test.accounts, settings)
+    return Verdict(tuple(map(str, test.dates)), metrics, found, grade(metrics, found))
+
+
+def _paired(
+    figures: Mapping[tuple[str, str], Figure], accounts: np.ndarray, settings: TrainingSettings
+) -> dict[str, Interval]:
+    """Intervals of every figure and of the model's lead over it, all on the same resamples."""
+    weights = resamples(accounts, settings.bootstraps, settings.seed)
+    drawn = np.array([[figure(weight) for figure in figures.values()] for weight in weights])
+    draws = dict(zip(figures, drawn.T, strict=True))
+    value = {key: figure(np.ones(len(accounts))) for key, figure in figures.items()}
+    found = {}
+    for (measure, name), own in draws.items():
+        model = (measure, MODEL)
+        if name == MODEL:
+            found[measure] = interval_of(value[model], own)
+        else:
+            found[f"{measure} of {name}"] = interval_of(value[measure, name], own)
+            lead = value[model] - value[measure, name]
+            found[f"{measure} - {name}"] = interval_of(lead, draws[model] - own)
+    return found
+
+
+def figure_of(
+    measure: str, test: Dataset, probability: np.ndarray, settings: TrainingSettings, cutoffs: Cutoffs
+) -> Figure:
+    """Return one measure of one ranking as a function of account weights."""
+    calling = expected_profit(probability, test.matrix.value, settings.economics)
+    if measure == "roc_auc":
+        return auc_figure(test, probability)
+    if measure == "profit_at_capacity":
+        return profit_figure(test, calling, settings.economics)
+    if measure == "profit_at_cutoff":
+        return cutoff_figure(test, calling, settings.economics, cutoffs)
+    return captured_figure(test, probability * test.revenue, int(measure.removeprefix("captured_")) / 100)
+
+
+def grade(metrics: Mapping[str, Metrics], found: Mapping[str, Interval]) -> str | None:
+    """Return the grade, None where no naive rule was judged."""
+    rules = [rival.name for rival in CHEAP if rival.naive and rival.name in metrics]
+    if not rules:
+        return None
+    best = max(rules, key=lambda name: metrics[name].roc_auc)
+    low = found[f"roc_auc - {best}"].low
+    reigning = [found[f"{measure} - {REIGNING}"] for measure in DECIDING if f"{measure} - {REIGNING}" in found]
+    if low > 0.02 and any(interval.below for interval in reigning):
+        return "C"
+    if low > 0.05 and found[f"captured_10 - {best}"].value >= 0:
+        return "A"
+    return "B" if low > 0.02 else "C" if low > 0 else "D"
+
+
+def gate(verdict: Verdict) -> Gate:
+    """Decide by the paired differences from the reigning champion: better beyond chance in one, worse in none."""
+    found = {name: verdict.intervals.get(f"{name} - {REIGNING}") for name in ("roc_auc", "profit_at_capacity")}
+    if None in found.values():
+        return Gate("undecided", "the reigning champion could not be judged on these rows")
+    known = {name: interval for name, interval in found.items() if interval is not None}
+    why = ", ".join(
+        f"{name} {interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+        for name, interval in known.items()
+    )
+    if any(interval.below for interval in known.values()):
+        return Gate("lost", f"worse than the champion beyond chance: {why}")
+    if any(interval.above for interval in known.values()):
+        return Gate("won", f"better than the champion beyond chance: {why}")
+    return Gate("undecided", f"not told apart from the champion: {why}")

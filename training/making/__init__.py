@@ -1,0 +1,1 @@
+"""A book becomes a trained, judged model, and the model a bundle."""

@@ -1,0 +1,215 @@
+"""A book -> a trained, judged model: the whole of `churn-risk train` but for what is written down.
+
+The model is judged as it would have been made at an earlier date, on the latest dates, whose outcomes it did not know;
+then it is made once more from all slices. Both are made by the same `fit_model`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from features.errors import NotEnoughData
+from features.matrix import first_records
+from features.tables import Tables
+from training.bundle.bundle import Bundle
+from training.judge.ablation import Ablated, ablate
+from training.judge.leaks import Suspect, model_warning, suspects
+from training.judge.origins import LEAST_ACCOUNTS, contend, latest_origin
+from training.judge.outlook import Making, Outlook, look_ahead
+from training.judge.reigning import reigning_probability
+from training.judge.treated import Apart, judge_apart
+from training.judge.verdict import MODEL, REIGNING, Gate, Verdict, gate, judge_all
+from training.models.calibration import Platt
+from training.models.choice import Choice
+from training.models.fitting import Fitted, Progress, fit_model, silent
+from training.models.trees import Trees
+from training.rivals import CHEAP
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset, build_dataset
+from training.slices.labels import check_rule, end_of_data
+from training.slices.slice_dates import slice_dates
+from training.worth.reliability import Reliability, reliability
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows that were judged, and churn probabilities by name, 'model' first."""
+
+    data: Dataset
+    probabilities: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What else was found on the rows judged.
+
+    Attributes
+    ----------
+    reliability : Reliability
+    apart : Apart or None
+        Treated and untreated accounts; None where it is not known who was treated.
+    outlook : Outlook
+        When an account may leave, and what may be lost though it stays.
+    ablation : tuple of Ablated
+    suspects : tuple of Suspect
+        Signals that look like leaks.
+    warnings : tuple of str
+    """
+
+    reliability: Reliability
+    apart: Apart | None
+    outlook: Outlook
+    ablation: tuple[Ablated, ...]
+    suspects: tuple[Suspect, ...]
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the findings as plain values."""
+        return {
+            "reliability": self.reliability.as_dict(),
+            "apart": None if self.apart is None else self.apart.as_dict(),
+            **self.outlook.as_dict(),
+            "ablation": [one.as_dict() for one in self.ablation],
+            "suspects": [vars(one) for one in self.suspects],
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with all that is to be said of its making."""
+
+    fitted: Fitted
+    settings: TrainingSettings
+    recorded_since: dict[str, date]
+    data: Dataset = field(repr=False)
+    verdict: Verdict
+    gate: Gate
+    findings: Findings
+    judged: Judged = field(repr=False)
+    judged_how: str
+    missing_tables: tuple[str, ...]
+    currency: str | None
+
+    @property
+    def trees(self) -> Trees:
+        """The trees, grown on all slices."""
+        return self.fitted.trees
+
+    @property
+    def calibrator(self) -> Platt:
+        """From the trees' margin to probabilities."""
+        return self.fitted.calibrator
+
+    @property
+    def choice(self) -> Choice:
+        """Weighting and number of rounds."""
+        return self.fitted.choice
+
+    @property
+    def out_of_fold(self) -> tuple[np.ndarray, np.ndarray]:
+        """Margins and outcomes that the calibrator was fitted on."""
+        return self.fitted.out_of_fold
+
+
+def prepare(tables: Tables, settings: TrainingSettings) -> tuple[Dataset, dict[str, date]]:
+    """Return the dataset of all mature slices, and since when each table is recorded.
+
+    Raises
+    ------
+    InputError
+        When the rule of churn does not fit the book.
+    NotEnoughData
+        When the book is too short for a single mature slice, begins after the end, or too few churned or stayed.
+    """
+    check_rule(tables, settings.rule)
+    end = end_of_data(tables, settings.until)
+    recorded = {name: first for name, first in first_records(tables).items() if first < end}
+    if "invoices" not in recorded:
+        raise NotEnoughData(f"there is no invoice before {end}")
+    start = recorded["invoices"] + timedelta(days=settings.min_history_days)
+    dates = slice_dates(start, end, settings.known_after_days, settings.slice_days, settings.least_slices)
+    if not dates:
+        raise NotEnoughData(
+            f"the invoices begin on {recorded['invoices']} and the data end on {end}: "
+            f"{settings.min_history_days} days of history and {settings.known_after_days} days for the label do not fit"
+        )
+    data = build_dataset(tables, dates, settings.rule, recorded)
+    _demand_both_outcomes(data)
+    return data, recorded
+
+
+def train(
+    tables: Tables,
+    settings: TrainingSettings,
+    progress: Progress = silent,
+    champion: Bundle | None = None,
+    prepared: tuple[Dataset, dict[str, date]] | None = None,
+) -> Trained:
+    """Train and judge a model; see the module's docstring for how.
+
+    Parameters
+    ----------
+    champion : Bundle, optional
+        The reigning champion, to be judged on the same rows.
+    prepared : tuple, optional
+        What `prepare` returned for these tables, where that was done before.
+
+    Raises
+    ------
+    InputError, NotEnoughData
+        As `prepare`.
+    """
+    progress("computing signals", 0, 1)
+    data, recorded = prepare(tables, settings) if prepared is None else prepared
+    end = end_of_data(tables, settings.until)
+    origin = latest_origin(data, settings)
+    then, probabilities = contend(origin, CHEAP, settings, progress)
+    reigning = None if champion is None else reigning_probability(champion, origin, then, settings)
+    if reigning is not None:
+        probabilities[REIGNING] = reigning
+    verdict = judge_all(origin.test, probabilities, settings)
+    fitted = fit_model(data, settings, progress)
+    made = Making(tables, data, recorded, end, origin, then, fitted, settings)
+    return Trained(
+        fitted=fitted,
+        settings=settings,
+        recorded_since=recorded,
+        data=data,
+        verdict=verdict,
+        gate=Gate("first", "there was no champion") if champion is None else gate(verdict),
+        findings=_examine(made, verdict, probabilities[MODEL], progress),
+        judged=Judged(origin.test, probabilities),
+        judged_how=origin.how,
+        missing_tables=tuple(sorted(tables.missing)),
+        currency=tables.currency,
+    )
+
+
+def _examine(made: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
+    settings, test = made.settings, made.origin.test
+    progress("looking for leaks", 0, 1)
+    leaking = suspects(made.data, settings.rule)
+    warning = model_warning(verdict.metrics[MODEL].roc_auc)
+    progress("hazard and contraction", 0, 1)
+    return Findings(
+        reliability=reliability(test, probability, settings),
+        apart=judge_apart(made.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
+        outlook=look_ahead(made),
+        ablation=ablate(made.origin, made.then, settings, progress),
+        suspects=leaking,
+        warnings=(*(one.message() for one in leaking), *([warning] if warning else [])),
+    )
+
+
+def _demand_both_outcomes(data: Dataset) -> None:
+    accounts = [len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False)]
+    if min(accounts) < LEAST_ACCOUNTS:
+        raise NotEnoughData(
+            f"{accounts[0]} accounts churned and {accounts[1]} stayed over {len(data.dates)} as-of dates; "
+            f"at least {LEAST_ACCOUNTS} of each are needed"
+        )

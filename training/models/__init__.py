@@ -1,0 +1,1 @@
+"""What is learnt: trees, weights, folds, calibration, the hazard and the contraction."""

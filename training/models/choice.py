@@ -1,0 +1,164 @@
+"""What the folds decide: the weighting scheme and the number of rounds, by money where money can tell.
+
+A single giant account can decide what a ranking earned. So the scheme that earned most on rolling origins is compared
+with every other by the paired, account-clustered interval; among those that it does not clearly beat, the one that
+ranks best is taken (the mean of plain and revenue-weighted ROC AUC, weights capped: every account has a say in it).
+Money is the mean of two figures: the profit at capacity, and the profit at a cutoff that was best on earlier dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from training.models.calibration import fit_platt
+from training.models.folds import BY_ACCOUNT, FORWARD, OutOfFold, margins_at, round_steps
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_of
+from training.worth.economics import best_cutoff, expected_profit, realised_profit
+from training.worth.evaluation import cutoff_figure, profit_figure
+
+#: Rounds whose figure is within this of the best count as as good.
+ROUND_TOLERANCE = 0.0005
+UNWEIGHTED = "none"
+
+
+@dataclass(frozen=True)
+class SchemeFigures:
+    """What one weighting scheme reached on the folds.
+
+    Attributes
+    ----------
+    ranking : float
+        Mean of plain and revenue-weighted ROC AUC, over the dates.
+    profit : float
+        Mean of the profit at capacity and at an earlier cutoff, in currency per account.
+    behind : Interval
+        Profit less that of the scheme that earned most.
+    gain : Interval
+        Profit less that of no weights.
+    rounds : int
+        The number of rounds the folds choose for it.
+    """
+
+    ranking: float
+    profit: float
+    behind: Interval
+    gain: Interval
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weighting scheme and the number of rounds, and the figures of every scheme that was compared.
+
+    `settled` where the settings had named the scheme.
+    """
+
+    weighting: str
+    rounds: int
+    schemes: Mapping[str, SchemeFigures]
+    settled: bool = False
+
+    @property
+    def why(self) -> str:
+        """What decided, in words."""
+        behind = [name for name, found in self.schemes.items() if not found.behind.below]
+        gain = self.schemes[self.weighting].gain
+        if self.settled:
+            decided = "was settled beforehand"
+        elif len(behind) == 1:
+            decided = "earned most, beyond chance"
+        else:
+            decided = f"ranked best among the {len(behind)} that money cannot tell apart"
+        against = f"; against no weights {gain.value:+.2f} an account ({gain.low:+.2f} to {gain.high:+.2f})"
+        return decided + ("" if self.weighting == UNWEIGHTED or UNWEIGHTED not in self.schemes else against)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choice as plain values."""
+        return {
+            "weighting": self.weighting,
+            "rounds": self.rounds,
+            "why": self.why,
+            "schemes": {
+                name: {**asdict(found), "behind": found.behind.as_dict(), "gain": found.gain.as_dict()}
+                for name, found in self.schemes.items()
+            },
+        }
+
+
+def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings, folded: str = FORWARD) -> Choice:
+    """Choose among the schemes that the folds hold; see the module's docstring for how.
+
+    Parameters
+    ----------
+    folded : str
+        How the folds were made, of `training.models.folds`.
+    """
+    schemes = list(folds[0].margins)
+    rounds = {scheme: rounds_of(folds, scheme, settings, folded) for scheme in schemes}
+    ranking = {scheme: float(_mean_curve(folds, scheme).max()) for scheme in schemes}
+    valid = data.take(np.concatenate([fold.valid for fold in folds]))
+    earned = {scheme: money_figure(data, folds, scheme, rounds[scheme], settings) for scheme in schemes}
+    every = np.ones(len(valid))
+    profit = {scheme: figure(every) for scheme, figure in earned.items()}
+    richest = max(schemes, key=lambda scheme: profit[scheme] if profit[scheme] == profit[scheme] else -np.inf)
+    figures = {f"behind {name}": difference(earned[name], earned[richest]) for name in schemes}
+    plain = UNWEIGHTED if UNWEIGHTED in schemes else richest
+    figures |= {f"gain {name}": difference(earned[name], earned[plain]) for name in schemes}
+    found = intervals(valid.accounts, figures, settings.bootstraps, settings.seed)
+    made = {
+        name: SchemeFigures(ranking[name], profit[name], found[f"behind {name}"], found[f"gain {name}"], rounds[name])
+        for name in schemes
+    }
+    if settings.weighting is not None:
+        return Choice(settings.weighting, rounds[settings.weighting], made, settled=True)
+    best = max((name for name in schemes if not made[name].behind.below), key=lambda name: ranking[name])
+    return Choice(best, rounds[best], made)
+
+
+def rounds_of(folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings, folded: str = FORWARD) -> int:
+    """Return the number of rounds that the folds choose for one weighting scheme.
+
+    Of those as good as the best the most after folds forward in time, since the refit learns from more rows than any of
+    them; the fewest after folds by account, which hold the same dates on both sides and so bear more than a later one.
+    """
+    curve = _mean_curve(folds, scheme)
+    good = np.flatnonzero(curve >= curve.max() - ROUND_TOLERANCE)
+    return round_steps(settings)[int(good[0] if folded == BY_ACCOUNT else good[-1])]
+
+
+def _mean_curve(folds: Sequence[OutOfFold], scheme: str) -> np.ndarray:
+    return np.nanmean(np.concatenate([fold.curves[scheme] for fold in folds]), axis=0)
+
+
+def money_figure(
+    data: Dataset, folds: Sequence[OutOfFold], scheme: str, rounds: int, settings: TrainingSettings
+) -> Figure:
+    """Return what a scheme earned as a function of weights of the folds' rows: currency per account."""
+    margin, rows = margins_at(folds, scheme, rounds, settings)
+    valid = data.take(rows)
+    probability = fit_platt(margin, valid.churned)(margin)
+    score = expected_profit(probability, valid.matrix.value, settings.economics)
+    at_capacity = profit_figure(valid, score, settings.economics)
+    at_cutoff = cutoff_figure(valid, score, settings.economics, earlier_cutoffs(valid, score, settings))
+    return lambda weight: mean_of([at_capacity(weight), at_cutoff(weight)])
+
+
+def earlier_cutoffs(judged: Dataset, score: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:
+    """Return for each date the cutoff of the score that was best on the dates whose outcomes were known by then.
+
+    Dates before which no outcome was known have none.
+    """
+    profit = realised_profit(judged.churned, judged.matrix.value, settings.economics)
+    known_on = judged.as_of + np.timedelta64(settings.known_after_days, "D")
+    found: dict[np.datetime64, float] = {}
+    for day in np.unique(judged.as_of):
+        known = known_on <= day
+        if known.any():
+            found[day] = best_cutoff(score[known], profit[known])
+    return found

@@ -1,0 +1,163 @@
+"""Landmarks: what a hazard is learnt from. Signals at as-of dates, and the days from each to a churn, if it is known.
+
+A row of the fit is an account, an as-of date and a month k = 1 to 12 of 30 days, counted from as_of + lead. It is at
+risk when the account has survived the months before, and known when the month ends by the end of the data: decided by
+date, never by outcome. So a date too young for the single-horizon label still teaches its first months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import KEYS, customers
+from features.matrix import Matrix
+from features.tables import Tables
+from training.models.survival import MONTH_DAYS
+from training.settings import ChurnRule
+from training.slices.dataset import Dataset
+from training.slices.labels import days_to_churn
+
+MONTHS = 12
+#: Person-months without a churn that are learnt from: so many for each with one, and never fewer than the second.
+EACH, FEWEST = 10, 20_000
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Accounts at as-of dates, and when each churned, as far as was known at the end of the data.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        n rows.
+    days : float array of shape (n,)
+        Days from as_of to the churn; NaN where none was known at `end`.
+    end : date
+        End of the data, exclusive, an embargo deducted.
+    lead_days : int
+        Days from as_of to the first month's first day.
+    """
+
+    matrix: Matrix
+    days: np.ndarray
+    end: date
+    lead_days: int
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.days)
+
+    @property
+    def known_days(self) -> np.ndarray:
+        """Days from each as-of date to the end of the data, shape (n,)."""
+        return (pd.Timestamp(self.end) - self.matrix.keys["as_of"]).dt.days.to_numpy()
+
+    def known_at(self, day: date) -> Landmarks:
+        """Return what of them was known at a day, not after `end`: churns on it or later have not happened yet.
+
+        Rows without a month that had ended by then are left out.
+        """
+        then = replace(self, end=min(day, self.end))
+        known = then.known_days
+        kept = np.flatnonzero(known >= self.lead_days + MONTH_DAYS)
+        days = np.where(self.days < known, self.days, np.nan)
+        return replace(then, matrix=self.matrix.take(kept), days=days[kept])
+
+    def rows_known(self, days: int) -> np.ndarray:
+        """Return the rows that survived the lead and of which it is known what happened in the `days` after it."""
+        survived = np.isnan(self.days) | (self.days >= self.lead_days)
+        return np.flatnonzero(survived & (self.known_days >= self.lead_days + days))
+
+    def within(self, days: int) -> Dataset:
+        """Return those rows with whether they churned in [as_of + lead, as_of + lead + days)."""
+        rows = self.rows_known(days)
+        return Dataset(self.matrix.take(rows), self.days[rows] < self.lead_days + days)
+
+    def without(self, accounts: Collection[str]) -> Landmarks:
+        """Return the rows of other accounts than these."""
+        kept = np.flatnonzero(~self.matrix.keys["account_id"].isin(list(accounts)).to_numpy())
+        return replace(self, matrix=self.matrix.take(kept), days=self.days[kept])
+
+
+@dataclass(frozen=True)
+class PersonMonths:
+    """Months of accounts at risk: the row of the landmarks, k from 1, whether it churned then, and its weight.
+
+    All arrays have shape (m,).
+    """
+
+    row: np.ndarray
+    month: np.ndarray
+    churned: np.ndarray
+    weight: np.ndarray
+
+    def take(self, rows: np.ndarray) -> PersonMonths:
+        """Return the entries of an index array."""
+        return PersonMonths(self.row[rows], self.month[rows], self.churned[rows], self.weight[rows])
+
+
+def young_dates(dates: Sequence[date], end: date, lead_days: int) -> list[date]:
+    """Return the as-of dates after the mature ones, in the same step, of which at least one month is known.
+
+    Parameters
+    ----------
+    dates : sequence of date
+        Mature as-of dates, oldest first, at least one.
+    end : date
+        End of the data, exclusive, an embargo deducted.
+    """
+    step = dates[-1] - dates[-2] if len(dates) > 1 else timedelta(days=MONTH_DAYS)
+    room = end - dates[-1] - timedelta(days=lead_days + MONTH_DAYS)
+    return [dates[-1] + step * ahead for ahead in range(1, room // step + 1)]
+
+
+def landmarks(tables: Tables, matrix: Matrix, rule: ChurnRule, end: date) -> Landmarks:
+    """Return the landmarks of a matrix of customers.
+
+    Parameters
+    ----------
+    end : date
+        End of the data, exclusive, an embargo deducted.
+
+    Raises
+    ------
+    InputError
+        When there is no churns table: by a rule of silence there is no day of churn.
+    """
+    dates = [pd.Timestamp(day).date() for day in matrix.keys["as_of"].unique()]
+    found = days_to_churn(tables, customers(tables, dates), end)
+    days = matrix.keys.merge(found, on=KEYS, how="left", validate="one_to_one")["days"].to_numpy(float)
+    return Landmarks(matrix, days, end, rule.lead_days).known_at(end)
+
+
+def person_months(data: Landmarks) -> PersonMonths:
+    """Return every month of every account at risk that is known, weighing 1/k.
+
+    The near months are in more of the horizons that are asked about, and as_of knows more of them.
+    """
+    churn = np.where(np.isnan(data.days), np.inf, data.days - data.lead_days)
+    starts = MONTH_DAYS * np.arange(MONTHS)
+    ends = starts + MONTH_DAYS
+    at_risk = (churn[:, None] >= starts) & (data.known_days[:, None] - data.lead_days >= ends)
+    row, month = np.nonzero(at_risk)
+    return PersonMonths(row, month + 1, churn[row] < ends[month], 1.0 / (month + 1))
+
+
+def sampled(months: PersonMonths, seed: int) -> PersonMonths:
+    """Return all months with a churn and a sample of the others, drawn by weight and weighing for those left out.
+
+    At most ten are kept for each with a churn, or 20,000 if that is more.
+    """
+    others = ~months.churned
+    wanted = max(EACH * int(months.churned.sum()), FEWEST)
+    if others.sum() <= wanted:
+        return months
+    chance = np.minimum(months.weight * wanted / months.weight[others].sum(), 1.0)
+    chance = np.where(months.churned, 1.0, chance)
+    kept = np.flatnonzero(np.random.default_rng(seed).random(len(chance)) < chance)
+    return replace(months.take(kept), weight=(months.weight / chance)[kept])

@@ -1,0 +1,1 @@
+"""Runs and versions in MLflow, and which version is the champion."""

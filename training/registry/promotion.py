@@ -1,0 +1,256 @@
+"""The champion, by hand: promote a version, or roll back to the champion before.
+
+Neither moves anything before the version was seen to load. Promoting one that did not win at the gate is an override:
+it must be asked for, with a reason, and both are recorded with the move (see `training.registry.champion`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from features.errors import ChurnRiskError, InputError, NoModel
+from training.bundle.bundle import load_bundle
+from training.bundle.publishing import publishing_folder
+from training.registry.champion import (
+    FIRST,
+    PROMOTE,
+    ROLLBACK,
+    Move,
+    current_version,
+    former_champions,
+    move_champion,
+    moves,
+)
+from training.registry.connecting import connected
+from training.registry.tracking import (
+    LOST,
+    UNDECIDED,
+    WON,
+    bring_in_line,
+    download,
+    fetch,
+    staged_bundle,
+    version_of,
+)
+from training.settings import Environment
+
+#: Characters of a reason: a tag of the registered model holds 5,000 in a database, the rest of the record included.
+LONGEST_REASON = 1000
+SAID = {
+    LOST: "it lost against the champion at the gate",
+    UNDECIDED: "the gate was undecided between it and the champion",
+    FIRST: "it met no champion at the gate",
+    None: "it was never at the gate",
+}
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version as the registry knows it.
+
+    Attributes
+    ----------
+    version, run_id : str
+    gate : str or None
+        What the gate said when it was registered: 'won', 'lost', 'undecided' or 'first'; None where nobody asked it.
+    champion : str or None
+        The version that is the champion now: this one, another or none.
+    """
+
+    version: str
+    run_id: str
+    gate: str | None
+    champion: str | None
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether this version is the champion."""
+        return self.version == self.champion
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a promotion or a rollback.
+
+    Attributes
+    ----------
+    version : str
+        The champion now.
+    gate : str or None
+        What the gate had said of it.
+    move : Move or None
+        What was recorded; None where it was the champion already.
+    skipped : tuple of str
+        Versions, nearest first, that a rollback passed over because they were deleted.
+    published : Path or None
+        The folder that services watch, where the champion lies ready for them now; None where nobody watches.
+    """
+
+    version: str
+    gate: str | None
+    move: Move | None
+    skipped: tuple[str, ...] = ()
+    published: Path | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain values."""
+        recorded = None if self.move is None else asdict(self.move)
+        return {
+            "model_version": self.version,
+            "moved": self.move is not None,
+            "gate": self.gate,
+            "skipped": list(self.skipped),
+            "published": None if self.published is None else str(self.published),
+            "move": recorded,
+        }
+
+
+def look_up(environment: Environment, version: str) -> Version:
+    """Return what the registry knows of a version.
+
+    Raises
+    ------
+    InputError
+        When there is no such version.
+    """
+    try:
+        with connected(environment, reading=True) as client:
+            found = version_of(client, version)
+            return Version(str(found.version), str(found.run_id), found.tags.get("gate"), current_version(client))
+    except NoModel as error:
+        raise InputError(str(error)) from error
+
+
+def promote(environment: Environment, version: str, reason: str = "", override: bool = False) -> Outcome:
+    """Make a version the champion.
+
+    Parameters
+    ----------
+    version : str
+        Its number in the registry. The champion itself stays what it is, and nothing is recorded; but where services
+        watch for another version, they are pointed to it.
+    reason : str
+        Why; demanded with `override`, at most 1,000 characters.
+    override : bool
+        Promote it although it did not win at the gate.
+
+    Raises
+    ------
+    InputError
+        When there is no such version, or it did not win at the gate and `override` or the reason is missing.
+    BundleDamaged, SignalsDiffer
+        When it does not load.
+    PublishingFailed
+        When services could not be pointed to it; the message says what they go on with.
+    ChurnRiskError
+        When the champion was moved by somebody else in the meantime.
+    """
+    reason = _checked(reason)
+    found = look_up(environment, version)
+    root = publishing_folder(environment)
+    if found.is_champion:
+        if root is not None:
+            bring_in_line(environment, root)
+        return Outcome(found.version, found.gate, None, published=root)
+    overridden = found.gate != WON
+    if overridden and not (override and reason):
+        missing = "a --reason" if override else "--override and a --reason"
+        raise InputError(f"version {found.version}: {SAID.get(found.gate, found.gate)}; to promote it give {missing}")
+    check_loads(environment, found.version)
+    move = _move(environment, found, found.champion, PROMOTE, reason, overridden)
+    return Outcome(found.version, found.gate, move, published=root)
+
+
+def rollback(environment: Environment, reason: str = "") -> Outcome:
+    """Go back to the champion before the present one; a second rollback goes further back (see `former_champions`).
+
+    Versions that were deleted since are passed over. One that is there but does not load ends the rollback: another
+    can still be promoted.
+
+    Raises
+    ------
+    InputError
+        When no earlier champion is left.
+    BundleDamaged, SignalsDiffer
+        When it does not load.
+    PublishingFailed
+        When services could not be pointed to it; the message says what they go on with.
+    ChurnRiskError
+        When the champion was moved by somebody else in the meantime.
+    """
+    reason = _checked(reason)
+    champion, before = _standing(environment)
+    skipped: list[str] = []
+    for version in reversed(before):
+        if version in (champion, *skipped):
+            continue
+        try:
+            found = look_up(environment, version)
+        except InputError:
+            skipped.append(version)
+            continue
+        check_loads(environment, version)
+        move = _move(environment, found, champion, ROLLBACK, reason, False)
+        return Outcome(version, found.gate, move, tuple(skipped), publishing_folder(environment))
+    gone = f"; deleted since: {', '.join(skipped)}" if skipped else ""
+    now = "there is no champion" if champion is None else f"version {champion} is the champion"
+    raise InputError(f"there is nothing to roll back to: {now} and no earlier one is on record{gone}")
+
+
+def _standing(environment: Environment) -> tuple[str | None, list[str]]:
+    """Return the champion and those before it, nearest last."""
+    try:
+        with connected(environment, reading=True) as client:
+            champion = current_version(client)
+            return champion, former_champions(moves(client), champion)
+    except NoModel:
+        return None, []
+
+
+def check_loads(environment: Environment, version: str) -> None:
+    """Load the registry's own copy of a version, which all others will fetch, and the one fetched here before.
+
+    Raises
+    ------
+    NoModel, BundleDamaged, SignalsDiffer
+        When either cannot be loaded.
+    """
+    with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch) / "bundle"
+        download(client, version_of(client, version), fresh)
+        load_bundle(fresh)
+    fetch(environment, version)
+
+
+def _move(
+    environment: Environment, found: Version, champion: str | None, how: str, reason: str, override: bool
+) -> Move:
+    with connected(environment) as client:
+        move = move_champion(
+            client,
+            environment.home,
+            found.version,
+            expected=champion,
+            how=how,
+            staged=staged_bundle(client, environment, found.version),
+            override=override,
+            reason=reason,
+        )
+        if move is None:
+            raise ChurnRiskError(
+                f"the champion was version {champion or 'none'} a moment ago and is version "
+                f"{current_version(client) or 'none'} now: somebody else moved it. Nothing was changed; "
+                "look again, then repeat the command"
+            )
+    return move
+
+
+def _checked(reason: str) -> str:
+    """Return a reason on one line, of characters that any database takes."""
+    clean = " ".join(reason.encode("utf-8", "replace").decode().split())
+    if len(clean) > LONGEST_REASON:
+        raise InputError(f"--reason: {len(clean):,} characters are too many, {LONGEST_REASON:,} at most")
+    return clean

@@ -1,0 +1,191 @@
+"""What an MLflow run keeps of a training: settings, metrics beside every rival's, the rows judged, plots, the model.
+
+Everything here writes into the run that is active, which `training.registry.tracking` opens; but for the model card,
+which names the version and so comes after it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version as installed
+from pathlib import Path
+from subprocess import CalledProcessError, run
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from features.signal import all_signals
+from training.bundle.bundle import Manifest
+from training.card.card import card_of
+from training.card.card_html import html_of, markdown_of, summary_of
+from training.judge.verdict import MODEL
+from training.making.pipeline import Judged, Trained
+from training.settings import MODEL_NAME
+from training.tuning.trials import Trial
+from training.tuning.tuning import Tuning
+
+#: What the logged model's code imports.
+REQUIRED = (
+    "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-settings",
+    "scikit-learn", "scipy", "sqlglot",
+)  # fmt: skip
+ROOT = Path(__file__).parents[2]
+PYFUNC = ROOT / "training" / "bundle" / "pyfunc.py"
+JUDGED = "judged.parquet"
+#: What a database keeps of a version's description.
+LONGEST_DESCRIPTION = 5000
+#: How a run ends whose trial did.
+ENDED = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+#: What MLflow does not take in the name of a metric.
+NO_METRIC_NAME = re.compile(r"[^\w\-. ]")
+
+
+def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
+    """Log parameters, tags, metrics, verdict and signals."""
+    mlflow.log_params(
+        {
+            **_flat(asdict(trained.settings)),
+            "rounds": trained.choice.rounds,
+            "weighting": trained.choice.weighting,
+            "rows": len(trained.data),
+            "judged": trained.judged_how,
+        }
+    )
+    mlflow.set_tags(
+        {
+            "source": source,
+            "code_version": manifest.code_version,
+            "data_fingerprint": manifest.data_fingerprint,
+            "grade": trained.verdict.grade,
+        }
+    )
+    for name, metrics in trained.verdict.metrics.items():
+        prefix = "" if name == MODEL else f"{NO_METRIC_NAME.sub('', name)}/"
+        mlflow.log_metrics({f"{prefix}{key}": value for key, value in metrics.as_dict().items() if value is not None})
+    mlflow.log_dict(trained.verdict.as_dict(), "verdict.json")
+    mlflow.log_dict({"signals": [_described(item) for item in all_signals()]}, "signals.json")
+
+
+def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest) -> None:
+    """Keep a version's model card with its run, and what stands at its top as the version's description."""
+    card = card_of(manifest, version)
+    client.log_text(run_id, html_of(card), "card.html")
+    client.log_text(run_id, markdown_of(card), "card.md")
+    summary = summary_of(card)
+    cut = summary if len(summary) <= LONGEST_DESCRIPTION else f"{summary[: LONGEST_DESCRIPTION - 1]}…"
+    client.update_model_version(MODEL_NAME, version, description=cut)
+
+
+def log_files(plots: Iterable[Path], judged: Path) -> None:
+    """Log the plots and the rows judged."""
+    for plot in plots:
+        mlflow.log_artifact(str(plot), "plots")
+    mlflow.log_artifact(str(judged))
+
+
+def write_judged(judged: Judged, folder: Path) -> Path:
+    """Write the rows judged and the model's probabilities, so that versions can be compared on rows in common.
+
+    Columns: account_id, as_of, churned, revenue_365d (signed), value, probability (0-1).
+    """
+    matrix = judged.data.matrix
+    frame = pd.DataFrame(
+        {
+            "account_id": judged.data.accounts,
+            "as_of": judged.data.as_of,
+            "churned": judged.data.churned,
+            "revenue_365d": matrix.facts["revenue_365d"].to_numpy(float),
+            "value": matrix.value,
+            "probability": judged.probabilities[MODEL],
+        }
+    )
+    path = folder / JUDGED
+    frame.to_parquet(path, index=False)
+    return path
+
+
+def log_tuning(client: MlflowClient, parent: mlflow.ActiveRun, tuning: Tuning) -> None:
+    """Log what tuning found into the active run, and each trial as a run nested in it.
+
+    A trial has its parameters, what it reached after each of its folds, and its state as a tag.
+    """
+    mlflow.log_dict(tuning.as_dict(), "tuning.json")
+    mlflow.set_tags({"study": tuning.study, "tuning": tuning.why})
+    for trial in tuning.trials:
+        tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, MLFLOW_RUN_NAME: f"trial {trial.number}"}
+        made = client.create_run(parent.info.experiment_id, start_time=_milliseconds(trial.started_at), tags=tags)
+        _log_trial(client, made.info.run_id, trial)
+        client.set_terminated(made.info.run_id, ENDED[trial.state], _milliseconds(trial.ended_at))
+
+
+def _log_trial(client: MlflowClient, run_id: str, trial: Trial) -> None:
+    at = _milliseconds(trial.ended_at)
+    metrics = [
+        Metric(name, value, at, step) for step, fold in enumerate(trial.folds) for name, value in asdict(fold).items()
+    ]
+    parameters = [Param(name, str(value)) for name, value in trial.parameters.items()]
+    tags = [RunTag("state", trial.state)] + ([RunTag("why", trial.why)] if trial.why else [])
+    client.log_batch(run_id, metrics, parameters, tags)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(1000 * seconds)
+
+
+def log_model(trained: Trained, bundle: Path) -> str:
+    """Log the bundle as a pyfunc, with signature and example; return the model's address in MLflow."""
+    last = np.arange(len(trained.data))[-3:]
+    example = trained.data.matrix.signals.iloc[last].reset_index(drop=True)
+    probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(last)))
+    output = pd.DataFrame({"churn_probability": probability})
+    numeric = example.astype({item.name: "str" if item.is_text else "float64" for item in all_signals()})
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec("string" if item.is_text else "double", item.name, required=False) for item in all_signals()
+    ]
+    logged = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(PYFUNC),
+        artifacts={"bundle": str(bundle)},
+        code_paths=[str(ROOT / "features"), str(ROOT / "training")],
+        signature=ModelSignature(Schema(columns), infer_signature(numeric, output).outputs),
+        input_example=numeric,
+        pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
+    )
+    return str(logged.model_uri)
+
+
+def code_version() -> str:
+    """Return the package's version, with the git commit, and whether the code was changed since, in a checkout."""
+    version = installed("churn-risk")
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        return version
+    try:
+        found = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
+    except CalledProcessError:
+        return version
+    changed = run([git, "diff", "--quiet", "HEAD", "--", "*.py", "*.toml", "*.lock"], cwd=ROOT, check=False).returncode
+    return f"{version}+{found.stdout.strip()}{'-dirty' if changed else ''}"
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return groups of settings as `group.name`."""
+    made: dict[str, Any] = {}
+    for name, value in settings.items():
+        made |= {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
+    return made
+
+
+def _described(item: Any) -> dict[str, Any]:
+    keys = ("name", "theme", "unit", "en", "de", "riskier", "actionable", "needs", "history_days")
+    return {key: getattr(item, key) for key in keys}

@@ -1,0 +1,261 @@
+"""Runs and versions in MLflow: registering, fetching, publishing the champion.
+
+A version is made in one order, so that a crash leaves the champion as it was: the run with everything in it, then the
+registered version, its model card, then, and only then, the alias.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from features.errors import BundleDamaged, NoModel
+from training.bundle.bundle import Bundle, Manifest, load_bundle, stamp_version, write_bundle
+from training.bundle.publishing import (
+    Pointer,
+    Staged,
+    demand_as_published,
+    publish,
+    publishing_folder,
+    read_pointer,
+    stage,
+)
+from training.making.pipeline import Trained
+from training.registry.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
+from training.registry.connecting import artifact_root, connected, tracking_uri
+from training.registry.plots import draw_plots
+from training.registry.run_records import (
+    code_version,
+    log_card,
+    log_files,
+    log_model,
+    log_run,
+    log_tuning,
+    write_judged,
+)
+from training.settings import MODEL_NAME, Environment
+from training.tuning.tuning import Tuning
+
+#: What the gate may have said of a version; 'first' where there was no champion to beat.
+WON, LOST, UNDECIDED = "won", "lost", "undecided"
+DECISIONS = (WON, LOST, UNDECIDED, FIRST)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version that was registered just now.
+
+    Attributes
+    ----------
+    version, run_id : str
+    champion : bool
+        Whether it became the champion.
+    tracking_uri : str
+        Where it is kept.
+    how : 'first', 'gate' or None
+        How it became the champion.
+    """
+
+    version: str
+    run_id: str
+    champion: bool
+    tracking_uri: str
+    how: str | None = None
+
+
+def register(
+    trained: Trained,
+    environment: Environment,
+    source: str,
+    gate: str | None = None,
+    *,
+    against: str | None = None,
+    reason: str = "",
+    tuning: Tuning | None = None,
+) -> tuple[Registered, Manifest]:
+    """Log a run with everything that is to be known of it, register the version, and make it champion if it may be.
+
+    The first version becomes champion whatever its grade; a later one when the gate says 'won' and the champion is
+    still the one it won against.
+
+    Parameters
+    ----------
+    gate : 'won', 'lost', 'undecided', 'first' or None
+        What the gate said, kept as the version's tag `gate`; None where nobody asked it.
+    against : str, optional
+        The champion's version that the gate judged beside; by default the champion now.
+    reason : str
+        Why the gate moves the alias, in one sentence, for the record.
+    tuning : Tuning, optional
+        What the run's settings came from; its trials become runs nested in this one.
+    """
+    if gate is not None and gate not in DECISIONS:
+        raise ValueError(f"gate={gate!r} is none of {', '.join(DECISIONS)}")
+    with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "bundle"
+        folder.mkdir()
+        manifest = write_bundle(folder, trained, datetime.now(UTC).isoformat(timespec="seconds"), code_version())
+        plots = draw_plots(trained, Path(scratch) / "plots")
+        with mlflow.start_run(experiment_id=_experiment(client, environment)) as active:
+            log_run(trained, manifest, source)
+            log_files(plots, write_judged(trained.judged, Path(scratch)))
+            model = log_model(trained, folder)
+            if tuning is not None:
+                log_tuning(client, active, tuning)
+        champion = current_version(client)
+        gate = _kept(gate, champion)
+        with redirect_stderr(StringIO()):
+            made = mlflow.register_model(model, MODEL_NAME, tags={} if gate is None else {"gate": gate})
+        log_card(client, active.info.run_id, str(made.version), manifest)
+        how = _enter(client, environment, str(made.version), gate, champion if against is None else against, reason)
+        kept = Registered(str(made.version), active.info.run_id, how is not None, tracking_uri(environment), how)
+        return kept, manifest
+
+
+def _kept(gate: str | None, champion: str | None) -> str | None:
+    """Return 'first' where there is no champion, and only there: one that could not be judged beside is undecided."""
+    if champion is None:
+        return FIRST
+    return UNDECIDED if gate == FIRST else gate
+
+
+def _enter(
+    client: MlflowClient, environment: Environment, version: str, gate: str | None, against: str | None, reason: str
+) -> str | None:
+    """Make a new version the champion where it may be; return how, None where it stays a candidate."""
+    first = current(client) is None
+    if not first and gate != WON:
+        return None
+    how, expected = (FIRST, None) if first else (GATE, against)
+    reason = "there was no champion" if first else reason
+    staged = staged_bundle(client, environment, version)
+    move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=reason)
+    return None if move is None else move.how
+
+
+def staged_bundle(client: MlflowClient, environment: Environment, version: str) -> Staged | None:
+    """Lay a version's bundle ready where services watch, before it becomes champion; None where nobody watches.
+
+    Raises
+    ------
+    PublishingFailed, BundleDamaged, SignalsDiffer
+        When it cannot be written or does not load.
+    """
+    root = publishing_folder(environment)
+    return None if root is None else stage(root, _local(client, environment, version_of(client, version)))
+
+
+def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
+    """Publish the champion where the watched folder points to another version; return the pointer if it was moved.
+
+    A move that crashed half way, or one made in MLflow itself, leaves the pointer behind the alias, which decides.
+
+    Raises
+    ------
+    NoModel
+        When there is no champion.
+    PublishingFailed, BundleDamaged, SignalsDiffer
+        When its bundle cannot be written or does not load; the pointer stays where it was.
+    """
+    with connected(environment, reading=True) as client, one_at_a_time(environment.home):
+        found = version_of(client, None)
+        if _points_to(root, str(found.version)):
+            return None
+        return publish(root, _local(client, environment, found))
+
+
+def _points_to(root: Path, version: str) -> bool:
+    try:
+        pointer = read_pointer(root)
+        if pointer is not None:
+            demand_as_published(root / pointer.folder, pointer)
+    except BundleDamaged:
+        return False
+    return pointer is not None and pointer.version == version
+
+
+def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
+    """Return a local folder with the bundle of a version (default: the champion), fetched once.
+
+    Raises
+    ------
+    NoModel
+        When there is no such version, or none at all.
+    BundleDamaged
+        When the registry has the version, but its files are not there.
+    """
+    with connected(environment, reading=True) as client:
+        return _local(client, environment, version_of(client, version))
+
+
+def _local(client: MlflowClient, environment: Environment, found: ModelVersion) -> Path:
+    folder = environment.home / "bundles" / f"{found.run_id}-{found.version}"
+    if not folder.is_dir():
+        download(client, found, folder)
+    return folder
+
+
+def fetch(environment: Environment, version: str | None = None) -> Bundle:
+    """Load the bundle of a version, by default the champion; raises NoModel, BundleDamaged or SignalsDiffer."""
+    return load_bundle(fetch_bundle(environment, version))
+
+
+def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
+    """Fetch the registry's copy of a version's bundle, all at once, into a folder that is not there yet.
+
+    Raises
+    ------
+    BundleDamaged
+        When the registry has the version, but its files are not there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        uri = f"{client.get_model_version_download_uri(MODEL_NAME, found.version)}/artifacts/bundle"
+        try:
+            local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
+        except (MlflowException, OSError) as error:
+            raise BundleDamaged(
+                f"version {found.version}: its bundle cannot be fetched from {uri} ({error})"
+            ) from error
+        stamp_version(local, str(found.version))
+        try:
+            local.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+
+
+def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
+    """Return a version, by default the champion, as MLflow has it; raises NoModel where there is none."""
+    if version is None:
+        champion = current(client)
+        if champion is None:
+            raise NoModel(
+                f"there is no champion yet: run `churn-risk train SOURCE` first ({mlflow.get_tracking_uri()})"
+            )
+        return champion
+    try:
+        return client.get_model_version(MODEL_NAME, version)
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+        raise NoModel(f"there is no version {version!r} of {MODEL_NAME} in {mlflow.get_tracking_uri()}") from error
+
+
+def _experiment(client: MlflowClient, environment: Environment) -> str:
+    found = client.get_experiment_by_name(MODEL_NAME)
+    if found is not None:
+        return str(found.experiment_id)
+    local = "_MLFLOW_SERVER_ARTIFACT_ROOT" in os.environ
+    artifacts = artifact_root(environment) if local else None
+    return str(client.create_experiment(MODEL_NAME, artifact_location=artifacts))

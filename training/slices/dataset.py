@@ -1,0 +1,103 @@
+"""Slices of a book with labels: the rows a model learns from or is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import KEYS, customers
+from features.errors import NotEnoughData
+from features.matrix import Matrix, compute, first_records, needing
+from features.signal import all_signals
+from features.tables import HISTORY, Tables
+from training.settings import ChurnRule
+from training.slices.labels import labels
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Matrix rows and whether each account churned within the rule's window.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        n rows.
+    churned : bool array of shape (n,)
+    """
+
+    matrix: Matrix
+    churned: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.churned)
+
+    @property
+    def as_of(self) -> np.ndarray:
+        """As-of dates, datetime64, shape (n,)."""
+        return self.matrix.keys["as_of"].to_numpy()
+
+    @property
+    def accounts(self) -> np.ndarray:
+        """Account ids, shape (n,)."""
+        return self.matrix.keys["account_id"].to_numpy()
+
+    @property
+    def revenue(self) -> np.ndarray:
+        """Revenue of 365 days, not below 0, shape (n,)."""
+        return self.matrix.facts["revenue_365d"].to_numpy(float).clip(min=0)
+
+    @property
+    def dates(self) -> list[date]:
+        """As-of dates that occur, oldest first."""
+        return [pd.Timestamp(day).date() for day in np.unique(self.as_of)]
+
+    def rows_on(self, dates: Iterable[date]) -> np.ndarray:
+        """Return the row numbers of those as-of dates."""
+        stamps = np.array([pd.Timestamp(day).to_datetime64() for day in dates], self.as_of.dtype)
+        return np.flatnonzero(np.isin(self.as_of, stamps))
+
+    def on(self, dates: Iterable[date]) -> Dataset:
+        """Return the rows of those as-of dates."""
+        return self.take(self.rows_on(dates))
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """Return the rows of a boolean mask or index array."""
+        return Dataset(self.matrix.take(rows), self.churned[rows])
+
+
+def build_dataset(
+    tables: Tables, dates: list[date], rule: ChurnRule, recorded_since: Mapping[str, date] | None = None
+) -> Dataset:
+    """Compute matrix and labels of all customers at the given mature as-of dates.
+
+    Raises
+    ------
+    NotEnoughData
+        When there is no customer at any of the dates.
+    """
+    connection = tables["accounts"].get_backend()
+    spine = connection.create_table("spine", customers(tables, dates, rule.by_silence), temp=True, overwrite=True)
+    labelled = labels(tables, spine, rule)
+    if labelled.empty:
+        raise NotEnoughData("no account was a customer at any of the as-of dates")
+    recorded = first_records(tables) if recorded_since is None else recorded_since
+    matrix = _before_recording(compute(tables, spine, recorded), recorded)
+    churned = matrix.keys.merge(labelled, on=KEYS, how="left")["churned"]
+    kept = churned.notna().to_numpy()
+    return Dataset(matrix.take(kept), churned[kept].to_numpy(dtype=bool))
+
+
+def _before_recording(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:
+    """Take a table as not known at dates up to its first record: nothing was recorded, rather than nothing happened."""
+    as_of = matrix.keys["as_of"]
+    unknown = np.zeros((len(matrix), len(all_signals())), dtype=bool)
+    for name in HISTORY:
+        first = recorded_since.get(name)
+        rows = np.ones(len(matrix), dtype=bool) if first is None else (as_of <= pd.Timestamp(first)).to_numpy()
+        unknown |= np.outer(rows, needing(name))
+    return matrix.masked(unknown)

@@ -1,0 +1,1 @@
+"""The model for one matrix without dates, as a scikit-learn estimator."""

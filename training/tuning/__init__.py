@@ -1,0 +1,1 @@
+"""The search for better settings, and whether they beat those it began with."""

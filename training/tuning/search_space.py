@@ -1,0 +1,109 @@
+"""What tuning may change and the range of each: trees, depth, regularisation, monotone constraints, slices, history.
+
+Plain data; `training.tuning.search` makes Optuna's distributions of it. Every range holds the value that tuning starts
+from. Nothing here is computed anew from the book: fewer slices and a shorter history are rows left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+
+from training.models.weights import SCHEMES
+from training.settings import FitSettings, TrainingSettings
+
+Value = float | int | bool | str | None
+MONTHS_12, MONTHS_18, MONTHS_24 = 365, 547, 730
+#: Lower and upper end, whether whole numbers, whether on a log scale.
+RANGES: Mapping[str, tuple[float, float, bool, bool]] = {
+    "learning_rate": (0.02, 0.2, False, True),
+    "num_leaves": (4, 32, True, True),
+    "min_data_in_leaf": (20, 400, True, True),
+    "lambda_l2": (0.1, 100.0, False, True),
+    "feature_fraction_bynode": (0.1, 1.0, False, False),
+    "bagging_fraction": (0.4, 1.0, False, False),
+}
+DEPTHS = (-1, 2, 3, 4, 6)
+#: `max_rounds` lies between these times what tuning starts from; the folds choose the rounds below it.
+FEWER_ROUNDS, MORE_ROUNDS = 0.5, 3
+#: Every so-manieth slice is tried only where so many would be left.
+LEAST_SLICES = 4
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One thing that tuning may change.
+
+    Attributes
+    ----------
+    name : str
+        A field of FitSettings or of TrainingSettings.
+    low, high : float
+        The ends of a range, both included.
+    whole, log : bool
+        Whether whole numbers only; whether searched on a log scale.
+    choices : tuple
+        Instead of a range.
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+    whole: bool = False
+    log: bool = False
+    choices: tuple[Value, ...] = ()
+
+
+def search_space(settings: TrainingSettings, dates: Sequence[date]) -> tuple[Dimension, ...]:
+    """Return what may be changed.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        Where tuning starts.
+    dates : sequence of date
+        As-of dates that trials learn from and are judged on, oldest first; a window longer than they span is none.
+    """
+    start, rounds = starting_point(settings), settings.fit.max_rounds
+    days = (dates[-1] - dates[0]).days
+    ranges = [_range(name, start[name], *RANGES[name]) for name in RANGES]
+    ranges.append(_range("max_rounds", rounds, max(1, FEWER_ROUNDS * rounds), MORE_ROUNDS * rounds, True, True))
+    choices: dict[str, Sequence[Value]] = {
+        "max_depth": DEPTHS,
+        "monotone": (True, False),
+        "weighting": tuple(SCHEMES),
+        "every": [every for every in (1, 2, 3) if len(dates) >= LEAST_SLICES * every],
+        "window_days": [None, *(window for window in (MONTHS_12, MONTHS_18, MONTHS_24) if window < days)],
+    }
+    made = {name: tuple(dict.fromkeys((start[name], *others))) for name, others in choices.items()}
+    return (*ranges, *(Dimension(name, choices=tried) for name, tried in made.items()))
+
+
+def _range(name: str, start: Value, low: float, high: float, whole: bool, log: bool) -> Dimension:
+    """Return a range that holds its start."""
+    assert isinstance(start, int | float)
+    low, high = min(low, start), max(high, start)
+    return Dimension(name, round(low) if whole else low, round(high) if whole else high, whole, log)
+
+
+def starting_point(settings: TrainingSettings) -> dict[str, Value]:
+    """Return the values that the settings have; under the first weighting scheme where none is settled."""
+    names = (*RANGES, "max_rounds", "max_depth", "monotone")
+    start: dict[str, Value] = {name: getattr(settings.fit, name) for name in names}
+    weighting = settings.weighting or next(iter(SCHEMES))
+    return start | {"weighting": weighting, "every": settings.every, "window_days": settings.window_days}
+
+
+def applied(settings: TrainingSettings, parameters: Mapping[str, Value]) -> TrainingSettings:
+    """Return the settings with other values.
+
+    Parameters
+    ----------
+    parameters : mapping of name to value
+        Fields of FitSettings or of TrainingSettings.
+    """
+    names = {field.name for field in fields(FitSettings)}
+    fit = {name: value for name, value in parameters.items() if name in names}
+    others = {name: value for name, value in parameters.items() if name not in names}
+    return replace(settings, fit=replace(settings.fit, **fit), **others)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""What a model is worth: economics, metrics with clustered intervals, calibration."""

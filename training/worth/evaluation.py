@@ -1,0 +1,238 @@
+"""Metrics, plain and weighted by revenue, what of the lost revenue a ranking would have caught, and what it had earned.
+
+Every metric is computed at each as-of date and averaged over the dates, so that no date's churn rate helps another.
+
+References
+----------
+Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015 (expected calibration error).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from features.errors import NotEnoughData
+from training.settings import Economics
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Figure, mean_of, plain
+from training.worth.economics import expected_profit, realised_profit
+
+TOP = 0.10
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics of one ranking on one set of rows; `weighted_*` count every account by its revenue of 365 days.
+
+    What cannot be told (what was captured where nothing was lost) is not a number here and null in `as_dict`.
+
+    Attributes
+    ----------
+    roc_auc, pr_auc, brier, calibration_error : float
+        0-1. Brier and calibration error are better when lower.
+    lift_10 : float
+        Churn rate among the 10 % with the highest probability over the churn rate of all.
+    captured_5, captured_10, captured_20 : float
+        Share of the lost revenue that the 5, 10, 20 % of accounts with the highest revenue at risk held.
+    profit_at_capacity : float
+        What contacting as many accounts as there is capacity for would have brought, those with the highest expected
+        profit first; currency per account of the book.
+    largest_loss_share : float
+        Share of the lost revenue that one account held, the largest; near 1, one account decides what was captured.
+    rows, churned : int
+    churn_rate, lost_revenue_share : float
+        Share of the accounts, and of the revenue, that were lost.
+    """
+
+    roc_auc: float
+    pr_auc: float
+    brier: float
+    calibration_error: float
+    lift_10: float
+    captured_5: float
+    captured_10: float
+    captured_20: float
+    profit_at_capacity: float
+    weighted_roc_auc: float
+    weighted_pr_auc: float
+    weighted_brier: float
+    weighted_calibration_error: float
+    weighted_lift_10: float
+    largest_loss_share: float
+    rows: int
+    churned: int
+    churn_rate: float
+    lost_revenue_share: float
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the metrics as plain values, null for what is not a number."""
+        return plain(self)
+
+
+def captured(churned: np.ndarray, revenue: np.ndarray, risk: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
+    """Return the share of lost revenue in the `top` share of accounts by `risk`; NaN when nothing was lost.
+
+    All arrays have shape (n,); `weight` counts an account several times (1 everywhere: each once).
+    """
+    order = np.argsort(-risk, kind="stable")
+    return _share_in_top(churned[order] * revenue[order] * weight[order], weight[order], top)
+
+
+def lift(churned: np.ndarray, score: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
+    """Return the churn rate in the `top` share by `score` over that of all; NaN when nobody churned."""
+    order = np.argsort(-score, kind="stable")
+    return _share_in_top(churned[order] * weight[order], weight[order], top) / top
+
+
+def _share_in_top(amount: np.ndarray, weight: np.ndarray, top: float) -> float:
+    """Share of `amount` in the first `top` of the weight."""
+    total = amount.sum()
+    return float((amount * _inside(weight, top)).sum() / total) if total > 0 else float("nan")
+
+
+def _inside(weight: np.ndarray, top: float) -> np.ndarray:
+    """How much of each row lies in the first `top` share of the weight, 0-1; the row on the edge counts in part."""
+    before = np.cumsum(weight) - weight
+    return np.clip((top * weight.sum() - before) / np.where(weight > 0, weight, 1), 0, 1)
+
+
+def calibration_error(churned: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> float:
+    """Return the expected calibration error over ten bins of equal count."""
+    edges = np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1])
+    bins = np.searchsorted(edges, probability, side="right")
+    gap = np.bincount(bins, weight * (probability - churned), BINS)
+    return float(np.abs(gap).sum() / weight.sum())
+
+
+def judge(
+    data: Dataset,
+    probability: np.ndarray,
+    economics: Economics = Economics(),  # noqa: B008 (frozen)
+) -> Metrics:
+    """Judge one ranking.
+
+    Parameters
+    ----------
+    probability : array of shape (n,)
+        Churn probability, 0-1.
+    economics : Economics
+        Decides which accounts it would pay to contact, and for how many there is capacity.
+
+    Raises
+    ------
+    NotEnoughData
+        When at none of the dates some accounts churned and some stayed.
+    """
+    if not date_rows(data):
+        raise NotEnoughData(
+            f"{data.churned.sum()} of {len(data)} accounts churned: there is nothing to judge a ranking by"
+        )
+    by_date = [_at_date(data.take(rows), probability[rows], economics) for rows in date_rows(data)]
+    means = {name: mean_of([date[name] for date in by_date]) for name in by_date[0]}
+    lost = data.revenue[data.churned].sum() / max(data.revenue.sum(), 1e-12)
+    return Metrics(
+        **means,
+        rows=len(data),
+        churned=int(data.churned.sum()),
+        churn_rate=float(data.churned.mean()),
+        lost_revenue_share=float(lost),
+    )
+
+
+def date_rows(data: Dataset) -> list[np.ndarray]:
+    """Return the row numbers of each as-of date at which both outcomes occur."""
+    dates = [np.flatnonzero(data.as_of == day) for day in np.unique(data.as_of)]
+    return [rows for rows in dates if 0 < data.churned[rows].sum() < len(rows)]
+
+
+def _at_date(data: Dataset, probability: np.ndarray, economics: Economics) -> dict[str, float]:
+    churned, each, revenue = data.churned.astype(float), np.ones(len(data)), data.revenue
+    lost = churned * revenue
+    found = {
+        f"captured_{round(100 * top)}": captured(churned, revenue, probability * revenue, each, top)
+        for top in (0.05, 0.10, 0.20)
+    }
+    calling = expected_profit(probability, data.matrix.value, economics)
+    found["profit_at_capacity"] = profit_figure(data, calling, economics)(each)
+    found["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
+    for prefix, weight in (("", each), ("weighted_", revenue if revenue.sum() > 0 else each)):
+        both = len(np.unique(churned[weight > 0])) == 2
+        found[f"{prefix}roc_auc"] = roc_auc_score(churned, probability, sample_weight=weight) if both else float("nan")
+        precision = average_precision_score(churned, probability, sample_weight=weight) if both else float("nan")
+        found[f"{prefix}pr_auc"] = precision
+        found[f"{prefix}lift_10"] = lift(churned, probability, weight)
+        found[f"{prefix}brier"] = brier_score_loss(churned, probability, sample_weight=weight)
+        found[f"{prefix}calibration_error"] = calibration_error(churned, probability, weight)
+    return found
+
+
+def auc_figure(data: Dataset, score: np.ndarray) -> Figure:
+    """Return ROC AUC as a function of account weights, mean over the dates."""
+    prepared = [(rows[np.argsort(score[rows], kind="stable")]) for rows in date_rows(data)]
+
+    def figure(weight: np.ndarray) -> float:
+        return mean_of([weighted_auc(data.churned[rows], score[rows], weight[rows]) for rows in prepared])
+
+    return figure
+
+
+def captured_figure(data: Dataset, risk: np.ndarray, top: float = TOP) -> Figure:
+    """Return lost revenue captured in the `top` share as a function of account weights, mean over the dates."""
+    lost, prepared = data.churned * data.revenue, _falling(data, risk)
+
+    def figure(weight: np.ndarray) -> float:
+        return mean_of([_share_in_top(lost[rows] * weight[rows], weight[rows], top) for rows in prepared])
+
+    return figure
+
+
+def profit_figure(data: Dataset, score: np.ndarray, economics: Economics) -> Figure:
+    """Return the profit of calling by falling score as far as capacity goes, as a function of account weights.
+
+    Currency per account, mean over the dates.
+    """
+    profit = realised_profit(data.churned, data.matrix.value, economics)
+    prepared = _falling(data, score)
+
+    def at_date(rows: np.ndarray, weight: np.ndarray) -> float:
+        return _per_account(profit[rows] * _inside(weight, economics.capacity), weight)
+
+    return lambda weight: mean_of([at_date(rows, weight[rows]) for rows in prepared])
+
+
+def cutoff_figure(
+    data: Dataset, score: np.ndarray, economics: Economics, cutoffs: Mapping[np.datetime64, float]
+) -> Figure:
+    """Return the profit of contacting all whose score reaches the cutoff that was set before their date.
+
+    Currency per account, mean over the dates that have a cutoff, as a function of account weights.
+    """
+    profit = realised_profit(data.churned, data.matrix.value, economics)
+    dates = [rows for rows in date_rows(data) if data.as_of[rows[0]] in cutoffs]
+    brought = [profit[rows] * (score[rows] >= cutoffs[data.as_of[rows[0]]]) for rows in dates]
+    pairs = list(zip(dates, brought, strict=True))
+    return lambda weight: mean_of([_per_account(amount, weight[rows]) for rows, amount in pairs])
+
+
+def _per_account(amount: np.ndarray, weight: np.ndarray) -> float:
+    return float(amount @ weight / weight.sum()) if weight.sum() > 0 else float("nan")
+
+
+def _falling(data: Dataset, score: np.ndarray) -> list[np.ndarray]:
+    """Row numbers of each date, by falling score."""
+    return [rows[np.argsort(-score[rows], kind="stable")] for rows in date_rows(data)]
+
+
+def weighted_auc(churned: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Return the ROC AUC of rows sorted by rising score, NaN without both outcomes; ties count half."""
+    group = np.concatenate([[0], np.cumsum(np.diff(score) > 0)])
+    lost = np.bincount(group, weight * churned)
+    stayed = np.bincount(group, weight * ~churned)
+    below = np.cumsum(stayed) - stayed
+    pairs = lost.sum() * stayed.sum()
+    return float((lost * (below + stayed / 2)).sum() / pairs) if pairs > 0 else float("nan")

@@ -1,0 +1,153 @@
+"""Whether probabilities mean what they say, in accounts and in money: slope, revenue bands, lost revenue predicted.
+
+The calibration slope is that of a logistic regression of the outcome on the log-odds of the probability: 1 is right,
+below 1 the probabilities are too extreme. Revenue bands cut the accounts of each date by their rank in revenue.
+
+References
+----------
+Cox, "Two further applications of a model for binary regression", 1958 (slope and intercept).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+from training.worth.bootstrap import Figure, Interval, intervals, plain
+
+#: Name -> the share of the accounts, counted from the smallest revenue, at which the band begins and ends.
+BANDS: Mapping[str, tuple[float, float]] = {
+    "smaller half": (0.0, 0.5),
+    "next 30 %": (0.5, 0.8),
+    "next 15 %": (0.8, 0.95),
+    "largest 5 %": (0.95, 1.0),
+}
+STEPS, CONVERGED, FLAT = 60, 1e-8, 1e-12
+
+
+@dataclass(frozen=True)
+class Band:
+    """Predicted and realised in one band of revenue, over all dates judged.
+
+    Attributes
+    ----------
+    name : str
+    rows, churned : int
+    predicted_rate, churn_rate : float
+        Mean probability, and the share that churned.
+    predicted_loss, realised_loss : float
+        Revenue of 365 days, in currency: probability x revenue, and what churned.
+    ratio : Interval
+        Predicted over realised loss.
+    """
+
+    name: str
+    rows: int
+    churned: int
+    predicted_rate: float
+    churn_rate: float
+    predicted_loss: float
+    realised_loss: float
+    ratio: Interval
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the probabilities can be trusted.
+
+    Attributes
+    ----------
+    slope, weighted_slope : Interval
+        Calibration slope, every account alike and weighted by revenue.
+    bands : tuple of Band
+        From the smallest revenue to the largest, and all together last.
+    """
+
+    slope: Interval
+    weighted_slope: Interval
+    bands: tuple[Band, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        return {
+            "slope": self.slope.as_dict(),
+            "weighted_slope": self.weighted_slope.as_dict(),
+            "bands": [{**plain(band), "ratio": band.ratio.as_dict()} for band in self.bands],
+        }
+
+
+def reliability(data: Dataset, probability: np.ndarray, settings: TrainingSettings) -> Reliability:
+    """Hold probabilities, shape (n,), against what happened."""
+    masks = {name: _band_rows(data, low, high) for name, (low, high) in BANDS.items()}
+    masks["all"] = np.ones(len(data), dtype=bool)
+    figures: dict[str, Figure] = {name: _ratio(data, probability, mask) for name, mask in masks.items()}
+    figures["slope"] = slope_figure(data.churned, probability)
+    figures["weighted slope"] = slope_figure(data.churned, probability, data.revenue)
+    found = intervals(data.accounts, figures, settings.bootstraps, settings.seed)
+    bands = tuple(_band(name, data.take(mask), probability[mask], found[name]) for name, mask in masks.items())
+    return Reliability(found["slope"], found["weighted slope"], bands)
+
+
+def slope_figure(churned: np.ndarray, probability: np.ndarray, size: np.ndarray | None = None) -> Figure:
+    """Return the calibration slope as a function of row weights, which multiply `size` (default: 1 each)."""
+    margin = logit(np.clip(probability, 1e-9, 1 - 1e-9))
+    each = np.ones(len(margin)) if size is None else size
+    return lambda weight: _slope(margin, churned.astype(float), weight * each)
+
+
+def _slope(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted logistic regression on one variable by Newton's method, in steps of 1 at most; NaN without maximum."""
+    if min(weight[churned > 0].sum(), weight[churned == 0].sum()) <= 0 or np.ptp(margin) < FLAT:
+        return float("nan")
+    scale = margin.std()
+    design = np.column_stack([(margin - margin.mean()) / scale, np.ones(len(margin))])
+    found = np.array([scale, 0.0])
+    for _ in range(STEPS):
+        rate = expit(design @ found)
+        gradient = design.T @ (weight * (churned - rate))
+        curvature = (design * (weight * rate * (1 - rate))[:, None]).T @ design
+        if np.linalg.det(curvature) < FLAT * weight.sum() ** 2:
+            return float("nan")
+        step = np.linalg.solve(curvature, gradient)
+        found = found + step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < CONVERGED:
+            return float(found[0] / scale)
+    return float("nan")
+
+
+def _band_rows(data: Dataset, low: float, high: float) -> np.ndarray:
+    inside = np.zeros(len(data), dtype=bool)
+    for day in np.unique(data.as_of):
+        rows = np.flatnonzero(data.as_of == day)
+        ranked = rows[np.argsort(data.revenue[rows], kind="stable")]
+        inside[ranked[round(low * len(rows)) : round(high * len(rows))]] = True
+    return inside
+
+
+def _ratio(data: Dataset, probability: np.ndarray, mask: np.ndarray) -> Figure:
+    predicted, realised = probability * data.revenue * mask, data.churned * data.revenue * mask
+
+    def figure(weight: np.ndarray) -> float:
+        lost = float(realised @ weight)
+        return float(predicted @ weight) / lost if lost > 0 else float("nan")
+
+    return figure
+
+
+def _band(name: str, rows: Dataset, probability: np.ndarray, ratio: Interval) -> Band:
+    return Band(
+        name=name,
+        rows=len(rows),
+        churned=int(rows.churned.sum()),
+        predicted_rate=float(probability.mean()) if len(rows) else float("nan"),
+        churn_rate=float(rows.churned.mean()) if len(rows) else float("nan"),
+        predicted_loss=float(probability @ rows.revenue),
+        realised_loss=float(rows.churned @ rows.revenue),
+        ratio=ratio,
+    )
