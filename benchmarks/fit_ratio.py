@@ -3,9 +3,9 @@
 Ours is `training.models.trees.fit_trees` from the labelled slices of a simulated book: categories learnt and encoded,
 tables removed from some rows, revenue weights without giants, monotone constraints, the trees. Bare is
 `lightgbm.Dataset` and `lightgbm.train` on the matrix encoded beforehand: the same rows, tree parameters, categorical
-columns and number of rounds; no weights, no constraints, nothing removed. Both bin the matrix anew. They take turns after a warm-up of each;
-a ratio is of neighbours in time, the figure is the median. Processor time stands beside wall time, which others on the
-machine disturb. Computing the signals and the folds that choose are no part of either.
+columns and number of rounds; no weights, no constraints, nothing removed. Both bin the matrix anew. They take turns
+after a warm-up of each; a ratio is of neighbours in time, the figure is the median. Processor time stands beside wall
+time, which others on the machine disturb. Computing the signals and the folds that choose are no part of either.
 
     python -m benchmarks fit-ratio
 """

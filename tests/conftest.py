@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from training.making.pipeline import Trained
     from training.settings import Environment, TrainingSettings
 
-pytest_plugins = ("databases",)
+pytest_plugins = ("support.databases",)
 
 ACCOUNTS, SEED = 400, 1
 #: Read by the libraries when they are first loaded: one thread each, no window, nothing sent to anybody.

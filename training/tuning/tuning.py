@@ -1,8 +1,9 @@
 """What tuning found, and whether it beat the settings it started from on dates that no trial had seen.
 
 Which trial: money decides only where it can tell, as for the weighting (see `training.models.choice`). One giant
-account can decide what a trial earned, and the best of many noisy figures is the luckiest. So among the trials that the one that
-earned most does not beat beyond chance, by the paired, account-clustered interval, the one that ranks best is taken.
+account can decide what a trial earned, and the best of many noisy figures is the luckiest. So among the trials that the
+one that earned most does not beat beyond chance, by the paired, account-clustered interval, the one that ranks best is
+taken.
 
 Whether: both settings are fitted on what was known at the latest origin and judged on what came after. The tuned ones
 are taken when they earn more there and rank no worse: one account can decide the profit, every account has a say in the

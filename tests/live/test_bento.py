@@ -1,0 +1,145 @@
+"""The Bento: built offline from another folder; it carries what it serves with, and nothing that training needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from support.living import BENTO, Living, living
+from support.served import ROOT, START_SECONDS, Client, client_of, free_port, histories, process, rows_of
+
+from serving.store import ScoreStore
+from training.bundle.bundle import Bundle
+
+TRAINING_ONLY = ("mlflow", "shap", "optuna", "empulse", "matplotlib", "numba")
+#: Imports a module in an interpreter that has none of some libraries, and says where the module came from.
+WITHOUT = """
+import sys
+for name in sys.argv[2].split(","):
+    sys.modules[name] = None
+module = __import__(sys.argv[1], fromlist=["_"])
+print(module.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def source(bento_home: Path) -> Path:
+    """Return the folder of the Bento's own code."""
+    (found,) = (bento_home / "bentos" / "churn_risk").glob("*/src")
+    return found
+
+
+def test_it_carries_the_model_and_the_three_packages_and_no_pickle(bento_home: Path, source: Path) -> None:
+    assert {"features", "training", "serving"} <= {path.name for path in source.iterdir()}
+    assert not [path for path in source.rglob("*") if "tests" in path.parts or path.suffix in (".pkl", ".db")]
+    (model,) = (path for path in (bento_home / "models" / "churn_risk").iterdir() if path.is_dir())
+    assert {"model.txt", "manifest.json", "version.json"} <= {path.name for path in model.iterdir()}
+
+
+@pytest.mark.parametrize("package", ["features", "training", "serving"])
+def test_it_carries_every_file_of_the_packages(source: Path, package: str) -> None:
+    def files(root: Path) -> set[str]:
+        found = (path.relative_to(root) for path in (root / package).rglob("*") if path.is_file())
+        return {path.as_posix() for path in found if "__pycache__" not in path.parts}
+
+    assert files(source) == files(ROOT)
+
+
+def test_it_asks_for_what_serving_needs_and_no_more(bento_home: Path, source: Path) -> None:
+    asked = (source.parent / "env" / "python" / "requirements.txt").read_text().splitlines()
+    assert set(asked) == set((ROOT / "requirements-serving.lock").read_text().split())
+    names = {line.partition("==")[0] for line in asked}
+    assert {"bentoml", "lightgbm", "alembic"} <= names and not names & set(TRAINING_ONLY)
+    described = yaml.safe_load((source.parent / "bento.yaml").read_text())
+    assert described["labels"] == {"product": "churn-risk", "api": "v1"}
+    assert (source.parent / "README.md").read_text().startswith("Churn risk of B2B accounts: predictions")
+    assert {env["name"]: env["value"] for env in described["envs"]} == {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def test_the_locks_agree() -> None:
+    locks = [set((ROOT / name).read_text().split()) for name in ("requirements-serving.lock", "requirements.lock")]
+    assert locks[0] < locks[1] < set((ROOT / "requirements-dev.lock").read_text().split())
+
+
+@pytest.mark.parametrize(
+    "module", ["serving.run.service", "serving.cli.main", "serving.jobs.runner", "serving.webhooks.delivery.delivery"]
+)
+def test_it_imports_without_what_only_training_needs(source: Path, module: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT, module, ",".join(TRAINING_ONLY)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(source)
+
+
+@pytest.fixture(scope="module")
+def served(bento_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    with living(bento_home, tmp_path_factory.mktemp("elsewhere")) as started:
+        yield started
+
+
+def test_it_scores_from_elsewhere_as_the_checkout_does(
+    served: Living, bundle: Bundle, book_folder: Path, as_of: date
+) -> None:
+    here: Client = client_of(bundle, ScoreStore("sqlite://"))
+    body = {"as_of": as_of.isoformat(), "accounts": histories(rows_of(book_folder), ["A000002"])}
+    answer = httpx.post(f"{served.address}/v1/predictions", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    expected = here.post(body).json()["predictions"][0]
+    found = answer.json()["predictions"][0]
+    assert found["churn_probability"] == expected["churn_probability"]
+    assert found["reasons"] == expected["reasons"]
+
+
+def test_its_workers_run_its_own_code_and_wait_passively(served: Living, source: Path) -> None:
+    assert f"listening on {served.address}" in served.log.read_text()
+    (pid,) = served.workers()
+    process = Path(f"/proc/{pid}")
+    assert (process / "cwd").resolve() == source
+    assert "OMP_WAIT_POLICY=PASSIVE" in (process / "environ").read_text().split("\0")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"), [("empty", "no bundle and no pointer to one"), ("cut", "not the file that was written")]
+)
+def test_without_a_model_it_ends_at_once_and_says_why(
+    bento_home: Path, bundle_folder: Path, tmp_path: Path, damage: str, says: str
+) -> None:
+    place, log = tmp_path / "bundle", tmp_path / "log"
+    place.mkdir()
+    if damage == "cut":
+        shutil.copytree(bundle_folder, place, dirs_exist_ok=True)
+        (place / "model.txt").write_text("tree\n")
+    variables = {"BENTOML_HOME": str(bento_home), "PYTHONPATH": "", "CHURN_RISK_BUNDLE": str(place)}
+    with process([*BENTO, str(free_port())], tmp_path / "home", log, variables) as started:
+        assert started.wait(START_SECONDS) != 0
+    assert says in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["score", "book", "--as-of", "2026-01-01"], "is not installed: this needs what training needs"),
+        (["promote", "1"], "is not installed: this needs what training needs"),
+        (["serve"], "without MLflow no champion can be fetched"),
+    ],
+    ids=["score", "promote", "serve"],
+)
+def test_the_command_line_says_what_is_not_installed(
+    source: Path, book_folder: Path, tmp_path: Path, words: list[str], says: str
+) -> None:
+    (tmp_path / "book").symlink_to(book_folder)
+    program = WITHOUT + "sys.argv[1:] = sys.argv[3:]\nmodule.main()"
+    command = [sys.executable, "-W", "ignore", "-c", program, "serving.cli.main", ",".join(TRAINING_ONLY), *words]
+    if words == ["serve"]:
+        command += ["--port", str(free_port())]
+    variables = {**os.environ, "PYTHONPATH": str(source), "CHURN_RISK_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr, done.stderr

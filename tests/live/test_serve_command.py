@@ -1,0 +1,39 @@
+"""`churn-risk serve`: it serves the registry's champion, says where it lies, and follows `promote` while it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from support.living import wait_for
+from support.registries import registry_of
+from support.served import free_port, process, run_command, wait_until_ready
+
+from training.making.pipeline import Trained
+from training.registry.tracking import WON
+from training.settings import Environment
+
+
+def test_it_serves_the_champion_and_follows_it(
+    trained: Trained, book_folder: Path, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    registry = registry_of(trained, book_folder, environment, tmp_path_factory)
+    port, log, root = free_port(), tmp_path / "log", environment.home / "bundle"
+    address = f"http://127.0.0.1:{port}"
+
+    def version() -> str:
+        return str(httpx.get(f"{address}/readyz", timeout=60).json()["model_version"])
+
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
+    with process(command, environment.home, log) as started:
+        wait_until_ready(address, started, log)
+        said = log.read_text()
+        assert f"version 1 is the champion and now lies in {root}" in said
+        assert f"listening on {address}, loopback only because there are no API keys; model in {root}" in said
+        assert version() == "1"
+        registry.add(WON)
+        assert run_command(monkeypatch, capfd, "promote", "2").code == 0
+        wait_for(lambda: version() == "2", "the promoted version")
