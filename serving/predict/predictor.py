@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.compiled import ARROW, CompiledMatrix
 from features.matrix import Matrix
+from features.requests.compiled import ARROW, CompiledMatrix
 from features.tables import TABLES
 from serving import metrics
 from serving.api.edge.problems import FieldError, RequestProblem

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from support.books import CENTRE, Frames, arrow, random_book
 
-from features.compiled import ARROW, CompiledMatrix
 from features.matrix import Matrix
+from features.requests.compiled import ARROW, CompiledMatrix
 from features.tables import TABLES
 
 IDS = [f"a{number:04d}" for number in range(24)]

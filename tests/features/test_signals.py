@@ -12,8 +12,8 @@ import pytest
 from support.books import CENTRE, Bench, Frames, arrow, random_book
 
 from features.as_of import customers
-from features.compiled import CompiledMatrix
 from features.matrix import FACTS, Matrix, assemble, compute
+from features.requests.compiled import CompiledMatrix
 from features.signal import ROW, Signal, all_signals, signal_names
 from features.tables import HISTORY, OPTIONAL_HISTORY, TABLES
 

@@ -7,8 +7,8 @@ merge several into one, which costs little more than one.
 
 With so few rows a query costs what its operators cost to set up. So nothing is joined to the dates, accounts are told
 apart by a number of one byte (DuckDB then groups by index instead of by hash, a quarter of the cost), the parts are
-stacked instead of joined (see `features.stacking`), and the optimiser is switched off: it takes four times as long as
-the queries, and has nothing to gain.
+stacked instead of joined (see `features.requests.stacking`), and the optimiser is switched off: it takes four times as
+long as the queries, and has nothing to gain.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import pyarrow.compute as pc
 
 from features.as_of import AsOf, still_customers
 from features.matrix import Matrix, finished_row, made_of, parts
+from features.requests.stacking import Layout, stacked
 from features.sources import connect
-from features.stacking import Layout, stacked
 from features.tables import TABLES, Table, Tables
 
 ARROW = {name: table.schema.to_pyarrow() for name, table in TABLES.items()}
