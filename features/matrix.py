@@ -67,27 +67,29 @@ class Matrix:
         """Return a copy that is null where a boolean array of shape (rows, signals) is true."""
         if not unknown.any():
             return self
-        numbers, texts = self.signals[_numbers()].to_numpy(copy=True), {}
-        numbers[unknown[:, _is_number()]] = np.nan
-        for position, item in enumerate(all_signals()):
-            if item.is_text:
-                texts[item.name] = self.signals[item.name].to_numpy(object, copy=True)
-                texts[item.name][unknown[:, position]] = None
+        numbers = self.signals[_numbers()].to_numpy(copy=True)
+        texts = {name: self.signals[name].to_numpy(object, copy=True) for name in _texts()}
+        _forget(numbers, texts, unknown)
         return Matrix(self.keys, _signals(numbers, texts), self.facts)
 
     def without_tables(self, tables: Sequence[Collection[str]]) -> Matrix:
         """Return a copy in which each row knows nothing of the tables named for it."""
-        unknown = np.zeros((len(self), len(all_signals())), dtype=bool)
-        for row, names in enumerate(tables):
-            for name in names:
-                unknown[row] |= needing(name)
-        return self.masked(unknown)
+        return self.masked(unknown_without(tables))
 
 
 @cache
 def needing(table: str) -> np.ndarray:
     """Return a boolean array of shape (signals,): which signals are null without that table."""
     return np.array([table in item.needs for item in all_signals()])
+
+
+def unknown_without(tables: Sequence[Collection[str]]) -> np.ndarray:
+    """Return a boolean array of shape (rows, signals): what is null where each row lacks the tables named for it."""
+    unknown = np.zeros((len(tables), len(all_signals())), dtype=bool)
+    for row, names in enumerate(tables):
+        for name in names:
+            unknown[row] |= needing(name)
+    return unknown
 
 
 def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date]) -> Matrix:
@@ -116,31 +118,34 @@ def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mappi
             return frame[name].to_numpy(np.float64, na_value=np.nan)
         return frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
 
-    matrix = made_of(keys.reset_index(drop=True), column, recorded_since)
-    unknown = np.zeros((len(matrix), len(all_signals())), dtype=bool)
-    for table in missing:
-        unknown |= needing(table)
-    return matrix.masked(unknown)
+    return made_of(keys.reset_index(drop=True), column, recorded_since, unknown_without([missing]))
 
 
-def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], recorded_since: Mapping[str, date]) -> Matrix:
-    """Return the matrix of a query's columns, typed, and null where a table's history is too short.
+def made_of(
+    keys: pd.DataFrame,
+    column: Callable[[str], np.ndarray],
+    recorded_since: Mapping[str, date],
+    unknown: np.ndarray,
+) -> Matrix:
+    """Return the matrix of a query's columns, typed, and null where a table or its history is missing.
 
     Parameters
     ----------
     keys : DataFrame
-        account_id and as_of, sorted by both.
+        account_id and as_of, sorted.
     column : callable
         Name -> array of shape (rows,): numbers with NaN, or texts with None, where there is none.
+    unknown : bool array of shape (rows, signals) or (1, signals)
+        What is null because its table is absent (see `unknown_without`).
     """
     numbers = np.column_stack([column(name) for name in _numbers()]).astype(np.float64)
     # Signals are kept to single precision: the order in which an engine adds up cannot then change a score.
     numbers = np.round(numbers, DECIMALS).astype(np.float32).astype(np.float64)
-    texts = {item.name: column(item.name) for item in all_signals() if item.is_text}
-    found = np.column_stack([column(FACT + name) for name in FACTS]).astype(np.float64)
-    facts = pd.DataFrame(np.round(np.nan_to_num(found, nan=0.0), DECIMALS), columns=list(FACTS))
-    matrix = Matrix(keys, _signals(numbers, texts), facts)
-    return matrix.masked(_unrecorded(keys["as_of"].to_numpy("datetime64[D]"), recorded_since))
+    texts = {name: np.array(column(name), dtype=object) for name in _texts()}
+    _forget(numbers, texts, unknown | _unrecorded(keys["as_of"].to_numpy("datetime64[D]"), recorded_since))
+    columns = np.column_stack([column(FACT + name) for name in FACTS]).astype(np.float64)
+    facts = pd.DataFrame(np.round(np.nan_to_num(columns, nan=0.0), DECIMALS), columns=list(FACTS))
+    return Matrix(keys, _signals(numbers, texts), facts)
 
 
 def first_records(tables: Tables) -> dict[str, date]:
@@ -213,6 +218,19 @@ def _is_number() -> np.ndarray:
 @cache
 def _numbers() -> list[str]:
     return [item.name for item in all_signals() if not item.is_text]
+
+
+@cache
+def _texts() -> list[str]:
+    return [item.name for item in all_signals() if item.is_text]
+
+
+def _forget(numbers: np.ndarray, texts: Mapping[str, np.ndarray], unknown: np.ndarray) -> None:
+    """Make null, in place, what a boolean array of shape (rows, signals) marks."""
+    is_number = _is_number()
+    numbers[unknown[:, is_number]] = np.nan
+    for name, unknown_text in zip(_texts(), unknown[:, ~is_number].T, strict=True):
+        texts[name][unknown_text] = None
 
 
 def _signals(numbers: np.ndarray, texts: Mapping[str, np.ndarray]) -> pd.DataFrame:

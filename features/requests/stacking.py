@@ -1,4 +1,4 @@
-"""The aggregates of all relations as one narrow result: a row an account and part, gathered into an account's row.
+"""The aggregates of all relations as narrow rows, one an account and part, gathered into an account's row.
 
 A query over a handful of rows costs what its operators cost to set up: joins are most of that, and then the columns,
 for each of which every operator of every part sets room aside for thousands of rows. So nothing is joined, and the
@@ -33,10 +33,15 @@ class Part:
         texts = tuple(name for name in own if table[name].type().is_string())
         return cls(tuple(name for name in own if name not in texts), texts)
 
+    def columns(self, table: ir.Table) -> list[ir.Value]:
+        """Return a part's columns in their order: numbers as floats, then texts."""
+        numbers = [table[name].cast("float64").name(name) for name in self.numbers]
+        return numbers + [table[name] for name in self.texts]
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Where in the stack everything stands.
+    """Where everything stands.
 
     Attributes
     ----------
@@ -49,6 +54,12 @@ class Layout:
     key: str
     parts: tuple[Part, ...]
 
+    @classmethod
+    def of(cls, accounts: ir.Table, parts: Sequence[ir.Table]) -> Layout:
+        """Return the layout of the accounts to gather, in one column, and of parts that have the same key."""
+        (key,) = accounts.columns
+        return cls(key, tuple(Part.of(table, key) for table in (accounts, *parts)))
+
     @property
     def numbers(self) -> list[str]:
         """All numbers, in the order of the gathered table."""
@@ -59,10 +70,10 @@ class Layout:
         """All texts, which follow the numbers."""
         return [name for part in self.parts for name in part.texts]
 
-    def gathered_schema(self, key: pa.DataType) -> pa.Schema:
+    def gathered_schema(self, key: str) -> ibis.Schema:
         """Return the columns of the gathered table, where the key is of some type."""
-        kinds = {self.key: key} | dict.fromkeys(self.numbers, pa.float64()) | dict.fromkeys(self.texts, pa.string())
-        return pa.schema(kinds)
+        numbers, texts = dict.fromkeys(self.numbers, "float64"), dict.fromkeys(self.texts, "string")
+        return ibis.schema({self.key: key} | numbers | texts)
 
     def gathered(self, stack: Mapping[str, np.ndarray]) -> pa.Table:
         """Return one row an account, by rising key, with every column of every part; null where there was no row.
@@ -89,37 +100,33 @@ class Layout:
         columns = [pa.array(accounts)]
         columns += [pa.array(column, pa.float64(), from_pandas=True) for column in numbers.T]
         columns += [pa.array(column, pa.string()) for column in texts.T]
-        return pa.Table.from_arrays(columns, schema=self.gathered_schema(columns[0].type))
+        return pa.Table.from_arrays(columns, names=[self.key, *self.numbers, *self.texts])
 
 
-def stacked(accounts: ir.Table, parts: Sequence[ir.Table]) -> tuple[Layout, ir.Table]:
-    """Put parts one below the other.
+def stacked(layout: Layout, tables: Sequence[ir.Table]) -> ir.Table:
+    """Put the parts of a layout one below the other.
 
     Parameters
     ----------
-    accounts : Ibis table
-        The accounts to gather, in one column: their key.
-    parts : sequence of Ibis table
-        Each with the key and its aggregates, one row an account at most.
+    tables : sequence of Ibis table
+        One a part of the layout, each with the key and its aggregates, one row an account at most.
 
     Returns
     -------
-    Layout, Ibis table
-        The stack has the key, `part` (0 for the accounts themselves), number0 and so on, text0 and so on.
+    Ibis table
+        The key, `part` (0 for the accounts themselves), number0 and so on, text0 and so on.
     """
-    (key,) = accounts.columns
-    layout = Layout(key, tuple(Part.of(table, key) for table in (accounts, *parts)))
     width, texts = (max(map(len, names)) for names in zip(*((p.numbers, p.texts) for p in layout.parts), strict=True))
     rows = [
         table.select(
-            key,
+            layout.key,
             ibis.literal(number, "int8").name(PART),
             *_spread(table, own.numbers, "number", width, "float64"),
             *_spread(table, own.texts, "text", texts, "string"),
         )
-        for number, (table, own) in enumerate(zip((accounts, *parts), layout.parts, strict=True))
+        for number, (table, own) in enumerate(zip(tables, layout.parts, strict=True))
     ]
-    return layout, reduce(lambda above, below: above.union(below), rows)
+    return reduce(lambda above, below: above.union(below), rows)
 
 
 def _spread(table: ir.Table, names: Sequence[str], column: str, width: int, kind: str) -> list[ir.Value]:

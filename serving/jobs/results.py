@@ -6,7 +6,7 @@ CSV has both as JSON text. It is written some rows at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import IO, Any, Literal
 
@@ -18,6 +18,8 @@ from serving.scoring.score_files import SCHEMA, flat_frame
 from serving.words.short_reasons import NAMES
 
 ResultFormat = Literal["parquet", "csv"]
+Row = dict[str, Any]
+ProblemOf = Callable[..., dict[str, Any]]
 FAULT = pa.struct([("pointer", pa.string()), ("detail", pa.string())])
 PROBLEM = pa.struct(
     [
@@ -31,31 +33,43 @@ PROBLEM = pa.struct(
 RESULTS = pa.schema([*SCHEMA, *((name, pa.string()) for name in NAMES), ("status", pa.string()), ("problem", PROBLEM)])
 
 
-def write_results(chunks: Iterable[list[Finished]], target: IO[bytes], form: ResultFormat) -> None:
-    """Write the accounts of a job, chunk by chunk, to a file that is open for writing bytes."""
+def write_results(
+    chunks: Iterable[list[Finished]], target: IO[bytes], form: ResultFormat, problem_of: ProblemOf
+) -> None:
+    """Write the accounts of a job, chunk by chunk, to a file that is open for writing bytes.
+
+    Parameters
+    ----------
+    problem_of : callable
+        Returns the problem as results tell it, from the code, detail and errors that are kept of it.
+    """
+    rows = ([_row(account, problem_of) for account in chunk] for chunk in chunks)
     if form == "parquet":
-        _write_parquet(chunks, target)
+        _write_parquet(rows, target)
     else:
-        _write_csv(chunks, target)
+        _write_csv(rows, target)
 
 
-def _write_parquet(chunks: Iterable[list[Finished]], target: IO[bytes]) -> None:
+def _write_parquet(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
     with pq.ParquetWriter(target, RESULTS) as writer:
-        for chunk in chunks:
-            writer.write_table(pa.Table.from_pylist([_typed(_row(account)) for account in chunk], RESULTS))
+        for rows in chunks:
+            writer.write_table(pa.Table.from_pylist([_typed(row) for row in rows], RESULTS))
 
 
-def _write_csv(chunks: Iterable[list[Finished]], target: IO[bytes]) -> None:
+def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
     flat_frame([], RESULTS.names).to_csv(target, index=False)
-    for chunk in chunks:
-        flat_frame(map(_row, chunk), RESULTS.names).to_csv(target, index=False, header=False)
+    for rows in chunks:
+        flat_frame(rows, RESULTS.names).to_csv(target, index=False, header=False)
 
 
-def _row(account: Finished) -> dict[str, Any]:
-    return account.found | {"account_id": account.account_id, "status": account.state}
+def _row(account: Finished, problem_of: ProblemOf) -> Row:
+    kept = account.found.get("problem", {})
+    # A version before this one kept the problem as results tell it.
+    told = {"problem": problem_of(**kept)} if "code" in kept else {}
+    return account.found | told | {"account_id": account.account_id, "status": account.state}
 
 
-def _typed(row: dict[str, Any]) -> dict[str, Any]:
+def _typed(row: Row) -> Row:
     if "as_of" not in row:
         return row
     days = {"as_of": date.fromisoformat(row["as_of"]), "scored_at": datetime.fromisoformat(row["scored_at"])}

@@ -67,7 +67,7 @@ class Batcher:
 
         Raises
         ------
-        RequestProblem
+        Refusal
             As `Predictor.predict`.
         Overloaded
             When too many wait, or no answer came within so many seconds.

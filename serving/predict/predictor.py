@@ -1,24 +1,31 @@
-"""POST /v1/predictions: raw history in, scores with reasons out; nothing is stored."""
+"""Raw histories in, scores with reasons out: the predictor that endpoint, jobs and the check of a new model share."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any
 
-import pyarrow as pa
-
-from features.matrix import Matrix
-from features.requests.compiled import ARROW, CompiledMatrix
+from features.requests.compiled import CompiledMatrix
+from features.requests.stamped import COLUMNS
 from features.tables import TABLES
 from serving import metrics
-from serving.api.edge.problems import FieldError, RequestProblem
 from serving.predict.history import missing_tables
+from serving.predict.refusal import Fault, Refusal
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_matrix
 from training.bundle.bundle import Bundle
+
+#: The values of a record, in the order of its table's columns.
+VALUES = {name: attrgetter(*columns) for name, columns in COLUMNS.items()}
+#: What tells the records of an account apart, in tables where that is not the account alone.
+OWN_KEYS = {
+    name: attrgetter(*own)
+    for name, table in TABLES.items()
+    if (own := [column for column in table.key if column != "account_id"])
+}
 
 
 @dataclass(frozen=True)
@@ -46,47 +53,46 @@ class Predictor:
 
         Raises
         ------
-        RequestProblem
+        Refusal
             When as_of is later than today, rows contradict each other, or an account is not a customer at as_of.
         """
-        (found,) = self.predict_each([Call(histories, as_of)])
-        if isinstance(found, RequestProblem):
-            raise found
-        return found
+        (answer,) = self.predict_each([Call(histories, as_of)])
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
 
-    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | RequestProblem]:
-        """Answer several calls with one matrix a date: the same answers as one by one, and for each its own problem.
+    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
+        """Answer several calls with one matrix a date: the same answers as one by one, and for each its own refusal.
 
         Within the matrix every account bears a number of its own, so that calls may name the same account.
         """
         today = datetime.now(UTC).date()
-        answers: dict[int, list[Score] | RequestProblem] = {}
+        answers: dict[int, list[Score] | Refusal] = {}
         sound: dict[date, list[int]] = {}
         for number, call in enumerate(calls):
-            problem = _refused(call, today)
-            if problem is None:
+            refusal = _refused(call, today)
+            if refusal is None:
                 sound.setdefault(call.as_of or today, []).append(number)
             else:
-                answers[number] = problem
+                answers[number] = refusal
         for day, numbers in sound.items():
-            found = self._at(day, [calls[number].histories for number in numbers])
-            answers |= dict(zip(numbers, found, strict=True))
+            answered = self._at(day, [calls[number].histories for number in numbers])
+            answers |= dict(zip(numbers, answered, strict=True))
         return [answers[number] for number in range(len(calls))]
 
-    def _at(self, day: date, calls: Sequence[Sequence[Any]]) -> list[list[Score] | RequestProblem]:
+    def _at(self, day: date, calls: Sequence[Sequence[Any]]) -> list[list[Score] | Refusal]:
         histories = [history for call in calls for history in call]
-        names = [f"{number:09d}" for number in range(len(histories))]
-        missing = dict(zip(names, map(missing_tables, histories), strict=True))
+        ids = [history.account.account_id for history in histories]
+        missing = [missing_tables(history) for history in histories]
+        currencies = [currency for call in calls for currency in self._currencies(call)]
         with metrics.step("matrix"):
-            matrix = self._matrix.compute(to_arrow(histories, names), day, missing)
-        rows = matrix.keys["account_id"].tolist()
-        currencies = dict(zip(names, (name for call in calls for name in self._currencies(call)), strict=True))
+            customers, matrix = self._matrix.compute(records_of(histories), ids, day, missing)
         with metrics.step("explain"):
-            named = _named(matrix, [histories[int(name)].account.account_id for name in rows])
-            scored = score_matrix(named, self.bundle, [missing[name] for name in rows])
-            by_name = dict(zip(rows, scored.rows([currencies[name] for name in rows]), strict=True))
-        own = iter(names)
-        return [_answer(call, [by_name.get(next(own)) for _ in call], day) for call in calls]
+            scored = score_matrix(matrix, self.bundle, [missing[number] for number in customers])
+            rows = scored.rows([currencies[number] for number in customers])
+            scores = dict(zip(customers.tolist(), rows, strict=True))
+        number = iter(range(len(histories)))
+        return [_answer(call, [scores.get(next(number)) for _ in call], day) for call in calls]
 
     def _currencies(self, histories: Sequence[Any]) -> list[str | None]:
         """Return the currency of a call, once for each of its accounts."""
@@ -94,83 +100,76 @@ class Predictor:
         return [next(filter(None, named), self.bundle.manifest.currency)] * len(histories)
 
 
-def _named(matrix: Matrix, ids: list[str]) -> Matrix:
-    return replace(matrix, keys=matrix.keys.assign(account_id=ids))
+def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of a request by table, each behind its account's number; tables without rows are left out."""
+    records = {}
+    for name, values in VALUES.items():
+        rows = [(number, *values(row)) for number, history in enumerate(histories) for row in _table(history, name)]
+        if rows:
+            records[name] = rows
+    return records
 
 
-def _refused(call: Call, today: date) -> RequestProblem | None:
-    faults = []
+def _refused(call: Call, today: date) -> Refusal | None:
+    faults = list(contradictions(call.histories))
     if call.as_of is not None and call.as_of > today:
-        faults.append(FieldError(pointer="/as_of", detail=f"later than today, {today} (UTC)"))
-    faults += contradictions(call.histories)
-    title = "as_of lies in the future, or the accounts contradict themselves"
-    return RequestProblem(title, faults) if faults else None
+        faults.insert(0, Fault(None, ("as_of",), f"later than today, {today} (UTC)"))
+    return Refusal("as_of lies in the future, or the accounts contradict themselves", faults) if faults else None
 
 
-def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | RequestProblem:
-    faults = [
-        _why_no_customer(history, f"/accounts/{number}", day)
+def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | Refusal:
+    strangers = [
+        _why_no_customer(number, history, day)
         for number, (history, score) in enumerate(zip(histories, scores, strict=True))
         if score is None
     ]
-    if faults:
-        return RequestProblem("only customers can be scored", faults)
+    if strangers:
+        return Refusal("only customers can be scored", strangers)
     return [score for score in scores if score is not None]
 
 
-def _why_no_customer(history: Any, place: str, day: date) -> FieldError:
+def _why_no_customer(number: int, history: Any, day: date) -> Fault:
     name = history.account.account_id
     if history.account.customer_since >= day:
-        detail = f"{name}: not a customer yet at {day}"
-        return FieldError(pointer=f"{place}/account/customer_since", detail=detail)
+        return Fault(number, ("account", "customer_since"), f"{name}: not a customer yet at {day}")
     if any(churn.churned_on < day for churn in history.churns or ()):
-        return FieldError(pointer=f"{place}/churns", detail=f"{name}: no longer a customer at {day}")
+        return Fault(number, ("churns",), f"{name}: no longer a customer at {day}")
     detail = (
         f"{name}: fewer than 2 positive invoices in the 365 days before {day}, "
         "so not a customer by the model's rule of silence"
     )
-    return FieldError(pointer=f"{place}/invoices", detail=detail)
+    return Fault(number, ("invoices",), detail)
 
 
-def contradictions(histories: Sequence[Any]) -> Iterator[FieldError]:
+def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
     """Yield every row that names another account, every key that stands twice, and a second currency."""
-    seen: dict[str, Counter[Any]] = {name: Counter() for name in TABLES}
+    seen: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
     currency: str | None = None
     for number, history in enumerate(histories):
         owner = history.account.account_id
-        for name, table in TABLES.items():
+        for name in TABLES:
+            times = seen[name]
+            own_key = OWN_KEYS.get(name)
+            with_owner = "account_id" in TABLES[name].key
             for index, row in enumerate(_table(history, name)):
-                place = (number, name, index)
-                if row.account_id not in (None, owner):
-                    yield FieldError(
-                        pointer=_pointer(*place, "account_id"), detail=f"not {owner!r}, whose history it is"
-                    )
-                key = tuple(owner if part == "account_id" else getattr(row, part) for part in table.key)
-                seen[name][key] += 1
-                if seen[name][key] == 2:
-                    yield FieldError(pointer=_pointer(*place, table.key[0]), detail="stands there twice")
+                if row.account_id is not None and row.account_id != owner:
+                    yield _fault(number, name, index, "account_id", f"not {owner!r}, whose history it is")
+                key = own_key(row) if own_key else owner
+                if with_owner:
+                    key = (owner, key)
+                times[key] = times.get(key, 0) + 1
+                if times[key] == 2:
+                    yield _fault(number, name, index, TABLES[name].key[0], "stands there twice")
                 if row.currency and row.currency != (currency := currency or row.currency):
-                    detail = f"{row.currency!r} beside {currency!r}; one is expected"
-                    yield FieldError(pointer=_pointer(*place, "currency"), detail=detail)
+                    yield _fault(
+                        number, name, index, "currency", f"{row.currency!r} beside {currency!r}; one is expected"
+                    )
 
 
 def _table(history: Any, name: str) -> Sequence[Any]:
     return (history.account,) if name == "accounts" else getattr(history, name) or ()
 
 
-def _pointer(number: int, table: str, index: int, column: str) -> str:
-    row = "account" if table == "accounts" else f"{table}/{index}"
-    return f"/accounts/{number}/{row}/{column}"
-
-
-def to_arrow(histories: Sequence[Any], names: Sequence[str]) -> dict[str, pa.Table]:
-    """Return the contract's tables of a request, those with rows; every row carries its account's name."""
-    made = {}
-    for table, schema in ARROW.items():
-        rows = [(name, row) for name, history in zip(names, histories, strict=True) for row in _table(history, table)]
-        if rows:
-            values = {column: [getattr(row, column) for _, row in rows] for column in schema.names}
-            values["account_id"] = [name for name, _ in rows]
-            arrays = [pa.array(values[field.name], field.type) for field in schema]
-            made[table] = pa.Table.from_arrays(arrays, schema=schema)
-    return made
+def _fault(number: int, table: str, index: int, column: str, detail: str) -> Fault:
+    row: tuple[str | int, ...] = ("account",) if table == "accounts" else (table, index)
+    return Fault(number, (*row, column), detail)

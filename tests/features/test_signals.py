@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from support.books import CENTRE, Bench, Frames, arrow, random_book
+from support.books import CENTRE, Bench, Frames, random_book, records
 
 from features.as_of import customers
 from features.matrix import FACTS, Matrix, assemble, compute
@@ -231,11 +231,10 @@ def test_requests_get_the_rows_of_the_batch(bench: Bench, book: Frames) -> None:
     compiled = CompiledMatrix(False, since)
     ids = batch.keys["account_id"].to_numpy()
     for some in np.array_split(ids, 4):
-        own = {name: frame[frame["account_id"].isin(some)] for name, frame in book.items()}
-        asked = {name: arrow(TABLES[name], frame) for name, frame in own.items()}
-        missing = {some[0]: ["surveys", "tickets"]}
-        expected = batch.take(np.isin(ids, some)).without_tables([missing.get(name, ()) for name in some])
-        assert_same(compiled.compute(asked, CENTRE, missing), expected)
+        missing = [["surveys", "tickets"], *[()] * (len(some) - 1)]
+        expected = batch.take(np.isin(ids, some)).without_tables(missing)
+        _, matrix = compiled.compute(records(book, some.tolist()), some.tolist(), CENTRE, missing)
+        assert_same(matrix, expected)
 
 
 @pytest.mark.parametrize(("seconds", "share"), [(0, 1.0), (1, 0.0)])

@@ -6,7 +6,7 @@ tests then replace, so that a test costs a query and not a compilation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import ibis
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from features.as_of import KEYS, AsOf
 from features.matrix import Matrix, assemble, matrix_expression
+from features.requests.stamped import COLUMNS, Records
 from features.sources import connect
 from features.tables import HISTORY, TABLES, Kind, Table, Tables
 
@@ -99,6 +100,15 @@ def arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
         else:
             columns[column.name] = pa.array([None if pd.isna(value) else value for value in values], kind)
     return pa.table(columns)
+
+
+def records(frames: Mapping[str, pd.DataFrame], ids: Sequence[str]) -> Records:
+    """Return those accounts' rows as a request has them, each behind its account's place among `ids`."""
+    found = {}
+    for name, frame in frames.items():
+        own = arrow(TABLES[name], frame[frame["account_id"].isin(ids)]).to_pylist()
+        found[name] = [(ids.index(row["account_id"]), *(row[column] for column in COLUMNS[name])) for row in own]
+    return found
 
 
 def random_book(accounts: int = 30, seed: int = 0, centre: date = CENTRE) -> Frames:

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from serving.api.edge.problems import FieldError, RequestProblem
 from serving.database.engine import writing
 from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import Finished, Job, Submitted, make_job, outcomes
 from serving.predict.predictor import Call
+from serving.predict.refusal import Fault, Refusal
 from serving.scoring.scores import Reason, Score
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
@@ -43,15 +43,15 @@ class Quick:
         self.calls: list[list[str]] = []
         self._strangers = frozenset(strangers)
 
-    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | RequestProblem]:
+    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
         self.calls.append([history.account.account_id for call in calls for history in call.histories])
         return [self._answer(call) for call in calls]
 
-    def _answer(self, call: Call) -> list[Score] | RequestProblem:
+    def _answer(self, call: Call) -> list[Score] | Refusal:
         (history,) = call.histories
         if history.account.account_id in self._strangers:
-            fault = FieldError(pointer="/accounts/0/churns", detail="no longer a customer")
-            return RequestProblem("only customers can be scored", [fault])
+            fault = Fault(0, ("churns",), "no longer a customer")
+            return Refusal("only customers can be scored", [fault])
         assert call.as_of is not None
         return [score(history.account.account_id, call.as_of, self.bundle.version)]
 

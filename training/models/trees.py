@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import lightgbm
@@ -41,16 +42,22 @@ class Encoder:
             found[name] = tuple(sorted(map(str, frequent.index), key=lambda level: (-counts[level], level)))
         return cls(found)
 
+    @cached_property
+    def _codes(self) -> dict[str, dict[object, float]]:
+        return {
+            name: {level: float(code) for code, level in enumerate(levels)} for name, levels in self.categories.items()
+        }
+
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the float64 array of shape (rows, columns), nulls as NaN."""
-        text = [name in self.categories for name in frame.columns]
-        found = np.empty(frame.shape)
-        found[:, np.logical_not(text)] = frame.loc[:, np.logical_not(text)].to_numpy(float)
-        for position, name in enumerate(frame.columns):
-            if name in self.categories:
-                codes = pd.Index(self.categories[str(name)], dtype=object).get_indexer(pd.Index(frame[name]))
-                found[:, position] = np.where(codes < 0, np.nan, codes.astype(float))
-        return found
+        names = list(map(str, frame.columns))
+        text = np.array([name in self.categories for name in names])
+        encoded = np.empty(frame.shape)
+        encoded[:, ~text] = frame.loc[:, ~text].to_numpy(float)
+        for position in np.flatnonzero(text).tolist():
+            codes = self._codes[names[position]]
+            encoded[:, position] = [codes.get(value, np.nan) for value in frame[names[position]].to_numpy(object)]
+        return encoded
 
 
 @dataclass(frozen=True)

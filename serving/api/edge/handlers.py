@@ -17,6 +17,7 @@ from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
 from serving.database.engine import StoreUnavailable
+from serving.predict.refusal import Refusal
 
 #: Seconds after which to come back when the database is away.
 STORE_AWAY_SECONDS = 5
@@ -29,6 +30,7 @@ def install(app: FastAPI) -> None:
     handlers: dict[type[Exception], Handler] = {
         RequestValidationError: _invalid,
         RequestProblem: _refused,
+        Refusal: _prediction_refused,
         AccountUnknown: _unknown,
         HTTPException: _http,
         StoreUnavailable: _store_away,
@@ -73,6 +75,11 @@ def says_json(request: Request) -> bool:
 
 async def _refused(request: Request, error: RequestProblem) -> Response:
     return problem(request, error.status, error.code, error.title, error.errors, error.headers)
+
+
+async def _prediction_refused(request: Request, error: Refusal) -> Response:
+    errors = [FieldError(pointer=fault.pointer(), detail=fault.detail) for fault in error.faults]
+    return problem(request, 422, "refused", str(error), errors)
 
 
 async def _unknown(request: Request, error: AccountUnknown) -> Response:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from serving.api.edge.identity import request_id
+from serving.predict.refusal import pointer as json_pointer
 
 MEDIA_TYPE, PLAIN_TYPE = "application/problem+json", "application/json"
 #: More fields at fault are counted, not listed.
@@ -130,8 +131,19 @@ def pointer(location: Sequence[Any]) -> str:
     >>> pointer(("body", "accounts", 0, "a/b")), pointer(("query", "lang"))
     ('/accounts/0/a~1b', '/query/lang')
     """
-    parts = location[1:] if location and location[0] == "body" else location
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return json_pointer(location[1:] if location and location[0] == "body" else location)
+
+
+def account_problem(code: str, detail: str, errors: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return why an account of a job has no score, as its results tell it; `code` is one of `serving.jobs.chunks`."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR if code == "internal" else HTTPStatus.UNPROCESSABLE_ENTITY
+    return {
+        "type": f"urn:churn-risk:problem:{code}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "errors": list(errors[:MOST_ERRORS]),
+    }
 
 
 def _media_type(request: Request) -> str:

@@ -8,7 +8,6 @@ is not kept: its key may be used again, also by a corrected request. Without the
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime, timedelta
@@ -39,7 +38,7 @@ TEXT = (
 )
 log = logging.getLogger("churn_risk.api")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-Named = Callable[[bytes], Collection[str]]
+Named = Callable[[Request], Coroutine[Any, Any, Collection[str]]]
 Key = Annotated[
     str | None, Header(alias=HEADER, description=TEXT, min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
 ]
@@ -132,19 +131,24 @@ def repeating(named: Named) -> Callable[..., Coroutine[Any, Any, Repeatable | No
         if key is None:
             return None
         body = await request.body()
-        first = await run_in_threadpool(_begin, request, served, key, body, named)
+        accounts = await named(request)
+        first = await run_in_threadpool(_begin, request, served, key, body, accounts)
         request.scope["state"]["repeatable"] = first
         return first
 
     return repeatable
 
 
-def accounts_in(body: bytes) -> set[str]:
+async def accounts_in(request: Request) -> set[str]:
     """Return the accounts that a request names, and so its answer; what else it is, is judged by who reads it."""
     try:
-        asked = json.loads(body)
+        return accounts_of(await request.json())  # Parsed once: the request keeps it for the route.
     except (ValueError, RecursionError):
         return set()
+
+
+def accounts_of(asked: Any) -> set[str]:
+    """Return the accounts that a parsed body names."""
     if not isinstance(asked, dict):
         return set()
     accounts = asked.get("accounts")
@@ -153,7 +157,7 @@ def accounts_in(body: bytes) -> set[str]:
     return {account_id for account_id in ids if isinstance(account_id, str)}
 
 
-def nobody(body: bytes) -> Collection[str]:
+async def nobody(request: Request) -> Collection[str]:
     """Say that the answer holds no data of accounts."""
     return ()
 
@@ -169,7 +173,7 @@ def in_progress(seconds: int) -> RequestProblem:
     return RequestProblem("the request is still being worked on; ask again", faults, 409, "in-progress", headers)
 
 
-def _begin(request: Request, served: Runtime, key: str, body: bytes, named: Named) -> Repeatable:
+def _begin(request: Request, served: Runtime, key: str, body: bytes, accounts: Collection[str]) -> Repeatable:
     principal: str = request.scope["state"]["principal_id"]
     operation = f"{request.method} {request.scope['route'].path}"
     fingerprint = hashlib.sha256(f"{request.method} {request.scope['path']}\n".encode("utf-8", "replace") + body)
@@ -178,7 +182,7 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes, named: Name
     # A request that takes longer than it may is dead: it was answered 503, or its worker was killed.
     lease = timedelta(seconds=2 * served.settings.answer_seconds)
     try:
-        found = begin(served.store.engine, asked, now, lease, named(body))
+        found = begin(served.store.engine, asked, now, lease, accounts)
     except InProgress as error:
         raise in_progress(min(error.seconds, SOON_SECONDS)) from error
     except KeyReused as error:

@@ -19,7 +19,7 @@ from serving.api.answers.job_submission import read_submission, refuse_media_typ
 from serving.api.document.documented import BODY_ERRORS, Responses, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.handlers import says_json
-from serving.api.edge.problems import FieldError, RequestProblem
+from serving.api.edge.problems import FieldError, RequestProblem, account_problem
 from serving.api.edge.repeats import JobRepeatDependency, RepeatableRoute
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.database.engine import writing
@@ -145,7 +145,7 @@ def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultF
     # Without a name: it is gone with its last reader, however that one ends.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        write_results(outcomes(served.store.engine, found.job_id), file, format)
+        write_results(outcomes(served.store.engine, found.job_id), file, format, account_problem)
         _job(served, principal, job_id)  # If it went while it was read, the file ends too early.
     except BaseException:
         file.close()

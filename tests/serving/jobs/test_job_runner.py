@@ -19,7 +19,6 @@ from sqlalchemy.engine import Engine
 from support.bulk import START, Clock, Quick, found, job_of, names, sent
 from support.served import process
 
-from serving.api.edge.problems import FieldError, RequestProblem
 from serving.database.engine import StoreUnavailable, open_database, reading, writing
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, release_claim, renew_claim, waiting_accounts
 from serving.jobs.job_erasure import forget_in_jobs
@@ -27,6 +26,7 @@ from serving.jobs.job_tables import ACCOUNTS, CHUNKS, unpacked
 from serving.jobs.ledger import CHUNK, JobUnknown, cancel_job, delete_expired_jobs, find_job
 from serving.jobs.runner import PACE, JobRunner
 from serving.predict.predictor import Call
+from serving.predict.refusal import Fault, Refusal
 
 WEEK = timedelta(days=7)
 COUNT = 2 * CHUNK + 7
@@ -111,7 +111,7 @@ def test_every_account_is_judged_on_its_own(engine: Engine) -> None:
     done = find_job(engine, job.job_id, None, START)
     assert (done.status, done.done, done.failed) == ("done", 2, 4)
     assert outcomes[3].found["problem"] == {
-        "type": "urn:churn-risk:problem:refused", "title": "Unprocessable Entity", "status": 422,
+        "code": "refused",
         "detail": "only customers can be scored",
         "errors": [{"pointer": "/accounts/3/churns", "detail": "no longer a customer"}],
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_a_problem_that_is_not_the_accounts_own_is_none_of_its(engine: Engine) -
 
     class Yesterday(Quick):
         def predict_each(self, calls: Sequence[Call]) -> list[Any]:
-            return [RequestProblem("too late", [FieldError(pointer="/as_of", detail="later than today")])]
+            return [Refusal("too late", [Fault(None, ("as_of",), "later than today")])]
 
     assert runner_of(engine, Yesterday(), clock).step()
     assert find_job(engine, job.job_id, None, START).status == "running"
@@ -384,7 +384,7 @@ def test_a_failing_chunk_is_tried_again_later_and_at_last_one_by_one(engine: Eng
     done = find_job(engine, job.job_id, None, clock())
     assert (done.status, done.done, done.failed) == ("failed", 4, 1)
     (bad,) = (account for account in found(engine, job) if account.state == "failed")
-    assert bad.account_id == "A0003" and bad.found["problem"]["status"] == 500
+    assert bad.account_id == "A0003" and bad.found["problem"]["code"] == "internal"
     assert "bug" not in str(bad.found)
 
 

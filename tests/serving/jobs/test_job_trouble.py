@@ -13,7 +13,6 @@ from support.bulk import START, Clock, Quick, found, job_of, names, sent
 from support.bulk_client import Bulk
 from support.served import assert_problem
 
-from serving.api.edge.problems import FieldError, RequestProblem
 from serving.database.engine import open_database, reading
 from serving.database.leases import SLACK
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, postpone_claim, renew_claim
@@ -21,6 +20,7 @@ from serving.jobs.job_tables import CHUNKS
 from serving.jobs.ledger import delete_expired_jobs, find_job, outcomes
 from serving.jobs.runner import PACE, JobRunner
 from serving.predict.predictor import Call
+from serving.predict.refusal import Fault, Refusal
 from training.bundle.bundle import Bundle
 
 WEEK = timedelta(days=7)
@@ -56,7 +56,7 @@ class Troubled(Quick):
         answers: list[Any] = super().predict_each(calls)
         if self._bad in self.calls[-1]:
             raise ZeroDivisionError("a bug")
-        if isinstance(self.trouble, RequestProblem):
+        if isinstance(self.trouble, Refusal):
             return [self.trouble for _ in calls]
         if self.trouble is not None:
             raise self.trouble
@@ -66,7 +66,7 @@ class Troubled(Quick):
 OURS = (
     OSError(28, "No space left on device"),
     MemoryError(),
-    RequestProblem("as_of lies in the future", [FieldError(pointer="/as_of", detail="later than today")]),
+    Refusal("as_of lies in the future", [Fault(None, ("as_of",), "later than today")]),
 )
 
 

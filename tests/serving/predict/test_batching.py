@@ -15,10 +15,10 @@ from support.served import Json, histories, rows_of
 
 from serving.api.answers.rendering import rendered_predictions
 from serving.api.answers.responses import PredictionsOut, ScoreOut
-from serving.api.edge.problems import RequestProblem
 from serving.predict.batching import MOST_ACCOUNTS, Batcher, Overloaded
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
+from serving.predict.refusal import Refusal
 from serving.scoring.scores import Score
 from training.bundle.bundle import Bundle
 
@@ -33,7 +33,7 @@ class Held(Predictor):
         self.let_go, self.begun = threading.Event(), threading.Event()
         self.batches: list[int] = []
 
-    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | RequestProblem]:
+    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
         self.batches.append(len(calls))
         self.begun.set()
         assert self.let_go.wait(SECONDS)
@@ -105,12 +105,12 @@ def test_the_same_account_may_be_asked_for_by_many(bundle: Bundle, accounts: lis
     assert found[0] == found[1] and len(set(found)) == 3
 
 
-def test_each_has_its_own_problem(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+def test_each_has_its_own_refusal(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
     other = {**accounts[1], "invoices": [{**accounts[1]["invoices"][0], "account_id": "somebody"}]}
     calls = [call_of(as_of, accounts[0]), call_of(date(1990, 1, 1), accounts[2]), call_of(as_of, other)]
     calls += [call_of(date(2199, 1, 1), accounts[3]), call_of(as_of, accounts[4])]
     found = together(Held(bundle), calls)
-    pointers = [[error.pointer for error in problem.errors] for problem in found[1:4]]
+    pointers = [[fault.pointer() for fault in refusal.faults] for refusal in found[1:4]]
     assert pointers == [["/accounts/0/account/customer_since"], ["/accounts/0/invoices/0/account_id"], ["/as_of"]]
     assert [found[0], found[4]] == [alone(bundle, calls[0]), alone(bundle, calls[4])]
 
@@ -137,11 +137,11 @@ def test_a_batch_has_its_limit(bundle: Bundle, accounts: list[Json], as_of: date
     ]
     many = call_of(as_of, *copies)
     predictor = Held(bundle)
-    with pytest.raises(RequestProblem):  # the rows still name the account they were copied from
+    with pytest.raises(Refusal):  # the rows still name the account they were copied from
         Predictor(bundle).predict(many.histories, as_of)
     found = together(predictor, [call_of(as_of, accounts[1]), many, many, many, call_of(as_of, accounts[1])])
     assert MOST_ACCOUNTS == 200 and predictor.batches == [1, 2, 2]
-    assert found[0] == found[4] and all(isinstance(answer, RequestProblem) for answer in found[1:4])
+    assert found[0] == found[4] and all(isinstance(answer, Refusal) for answer in found[1:4])
 
 
 def test_whoever_waits_too_long_is_told(bundle: Bundle, accounts: list[Json], as_of: date) -> None:

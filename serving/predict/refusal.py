@@ -1,0 +1,50 @@
+"""Why a prediction is refused: faults, each with its place in the input. Whoever asked renders them in its own form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from features.errors import ChurnRiskError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong at one place of what was sent.
+
+    Attributes
+    ----------
+    account : int or None
+        The account's number within the call; None: the call as a whole.
+    place : tuple of str or int
+        The way to the value within the account, or within the call: ("invoices", 3, "amount").
+    detail : str
+    """
+
+    account: int | None
+    place: tuple[str | int, ...]
+    detail: str
+
+    def pointer(self, account: int | None = None) -> str:
+        """Return the place as a JSON pointer into the call, or into one in which the account has another number."""
+        number = self.account if account is None else account
+        return pointer(self.place if self.account is None else ("accounts", number, *self.place))
+
+
+class Refusal(ChurnRiskError):
+    """A call that cannot be answered as it was asked; carries every fault."""
+
+    def __init__(self, message: str, faults: Sequence[Fault]) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+def pointer(parts: Sequence[object]) -> str:
+    """Return a JSON pointer (RFC 6901).
+
+    Examples
+    --------
+    >>> pointer(("accounts", 0, "a/b"))
+    '/accounts/0/a~1b'
+    """
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
