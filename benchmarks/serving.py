@@ -22,7 +22,8 @@ from features.simulation import World, simulate
 from features.sources import open_source
 from features.validation import validate
 from serving.cli.demo import raw_history
-from training.bundle.bundle import stamp_version, write_bundle
+from training.bundle.bundle import stamp_version
+from training.making.packing import write_bundle
 from training.making.pipeline import train
 from training.settings import FitSettings, TrainingSettings
 

@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from features.errors import BundleDamaged, NoModel
-from training.bundle.bundle import Bundle, Manifest, load_bundle, stamp_version, write_bundle
+from training.bundle.bundle import Bundle, Manifest, load_bundle, stamp_version
 from training.bundle.publishing import (
     Pointer,
     Staged,
@@ -30,6 +30,7 @@ from training.bundle.publishing import (
     read_pointer,
     stage,
 )
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.registry.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
 from training.registry.connecting import artifact_root, connected, tracking_uri

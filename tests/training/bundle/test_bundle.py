@@ -20,13 +20,10 @@ from training.bundle.bundle import (
     MODEL,
     VERSION,
     Bundle,
-    fingerprint,
     load_bundle,
-    threat_value,
-    write_bundle,
 )
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained, train
-from training.slices.dataset import Dataset
 
 ROOT = Path(__file__).parents[3]
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve", "skops"}
@@ -80,13 +77,6 @@ def test_reference_figures_are_those_of_the_latest_slice(trained: Trained, bundl
     assert set(reference.signals) <= numbers
     median = latest.matrix.signals["tenure_days"].median()
     assert reference.signals["tenure_days"]["0.5"] == pytest.approx(median)
-
-
-@pytest.mark.parametrize(
-    ("values", "cutoff"), [([50, 30, 15, 5], 30), ([1, 1, 1, 1, 1], 1), ([100, 0, 0], 100), ([0, 0], 0), ([80, 20], 80)]
-)
-def test_threat_cutoff_by_hand(values: list[float], cutoff: float) -> None:
-    assert threat_value(np.array(values, float)) == cutoff
 
 
 def test_a_bundle_is_text_and_nothing_else(bundle_folder: Path) -> None:
@@ -192,22 +182,6 @@ def test_other_signals_are_refused_with_both_lists(copied: Path, difference: str
     assert (caught.value.bundle, caught.value.code) == (tuple(theirs), tuple(ours))
     assert ", ".join(theirs) in str(caught.value)
     assert ", ".join(ours) in str(caught.value)
-
-
-def test_fingerprint_knows_every_signal_label_and_key(trained: Trained) -> None:
-    data = trained.data.take(np.arange(50))
-    same = Dataset(data.matrix.take(np.arange(50)), data.churned.copy())
-    assert fingerprint(same) == fingerprint(data)
-    flipped = data.churned.copy()
-    flipped[7] = ~flipped[7]
-    signals = data.matrix.signals.copy()
-    signals.loc[3, "tenure_days"] += 1
-    others = [
-        Dataset(data.matrix, flipped),
-        Dataset(type(data.matrix)(data.matrix.keys, signals, data.matrix.facts), data.churned),
-        data.take(np.arange(49)),
-    ]
-    assert len({fingerprint(other) for other in (data, *others)}) == 4
 
 
 def test_the_same_data_seed_and_settings_give_the_same_bundle(

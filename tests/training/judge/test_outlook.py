@@ -14,9 +14,10 @@ import pytest
 import training.judge.outlook as outlook
 from features.errors import BundleDamaged, NotEnoughData
 from features.tables import Tables
-from training.bundle.bundle import CONTRACTION, HAZARD, load_bundle, write_bundle
+from training.bundle.bundle import CONTRACTION, HAZARD, load_bundle
 from training.judge.origins import contend, latest_origin
 from training.judge.outlook import Making, look_ahead
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.settings import ChurnRule
 from training.slices.labels import end_of_data

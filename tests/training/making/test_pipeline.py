@@ -14,7 +14,7 @@ from support.handmade import frames_of, tables_of
 
 from features.errors import InputError, NotEnoughData
 from features.tables import TABLES, Table, Tables
-from training.bundle.bundle import write_bundle
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained, prepare, train
 from training.models.weights import SCHEMES
 from training.rivals import CHEAP
@@ -103,7 +103,7 @@ def test_nothing_known_at_or_after_until_changes_the_model(
 
 
 def test_no_future_at_all_is_the_same_too(frames: Frames, before: dict[str, Any]) -> None:
-    from training.bundle.bundle import fingerprint
+    from training.slices.dataset import fingerprint
 
     past = {
         name: frame[pd.to_datetime(frame[TABLES[name].time]) < INSTANT].reset_index(drop=True)
@@ -118,7 +118,7 @@ def test_no_future_at_all_is_the_same_too(frames: Frames, before: dict[str, Any]
 
 def test_one_record_before_until_does_matter(frames: Frames, before: dict[str, Any]) -> None:
     """The comparison above can see: an invoice on the day before the last slice moves its figures."""
-    from training.bundle.bundle import fingerprint
+    from training.slices.dataset import fingerprint
 
     invoices = frames["invoices"].copy()
     last = max(before["slices"])
