@@ -104,8 +104,9 @@ def quick_settings() -> TrainingSettings:
 def trained(book: Tables, quick_settings: TrainingSettings) -> Trained:
     """Return a model trained on the book."""
     from training.making.pipeline import train
+    from training.slices.preparing import prepare
 
-    return train(book, quick_settings)
+    return train(book, prepare(book, quick_settings), quick_settings)
 
 
 @pytest.fixture(scope="session")

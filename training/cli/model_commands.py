@@ -61,10 +61,10 @@ def train(
     """
     from training.card.printing import show_training
     from training.judge.verdict import Gate
-    from training.making.pipeline import prepare
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
+    from training.slices.preparing import prepare
 
     wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
@@ -75,9 +75,9 @@ def train(
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
-        tuning = tuned(prepared[0], settings, environment, wanted, step)
+        tuning = tuned(prepared.data, settings, environment, wanted, step)
         settings = settings if tuning is None else tuning.settings
-        trained = train_model(tables, settings, step, champion, prepared)
+        trained = train_model(tables, prepared, settings, step, champion)
         if unreadable is not None:
             trained = replace(trained, gate=Gate("undecided", f"the champion cannot be judged: {unreadable}"))
         step("registering", 0, 1)
@@ -220,16 +220,15 @@ def backtest(
     """Make the model anew at rolling origins from what was known at each, and judge it beside all rivals."""
     from training.card.printing import show_backtest
     from training.judge.backtest import backtest as run_backtest
-    from training.making.pipeline import prepare
     from training.settings import Environment
+    from training.slices.preparing import prepare
 
     tables = read_book(source)
     settings = _settings(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
     _warn_beyond(tables, until)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
-        data, _ = prepare(tables, settings)
-        found = run_backtest(data, settings, origins, progress=step)
+        found = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
     if len(found.origins) < origins:
         say(f"the history has {len(found.origins)} origins, not {origins}")
     if as_json:

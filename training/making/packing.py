@@ -34,7 +34,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         rule=asdict(trained.settings.rule),
         economics=asdict(trained.settings.economics),
         slices=learnt.dates,
-        recorded_since=trained.recorded_since,
+        recorded_since=trained.prepared.recorded_since,
         missing_tables=list(trained.missing_tables),
         currency=trained.currency,
         rows=len(learnt),

@@ -24,6 +24,7 @@ from training.bundle.bundle import (
 )
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained, train
+from training.slices.preparing import prepare
 
 ROOT = Path(__file__).parents[3]
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve", "skops"}
@@ -54,7 +55,7 @@ def test_the_manifest_says_what_was_done(trained: Trained, bundle: Bundle) -> No
     assert manifest.rows == len(trained.data)
     assert manifest.signals == list(signal_names())
     assert manifest.slices == sorted({day.date() for day in trained.data.matrix.keys["as_of"]})
-    assert manifest.recorded_since == trained.recorded_since
+    assert manifest.recorded_since == trained.prepared.recorded_since
     assert manifest.weighting == trained.choice.weighting
     assert manifest.rounds == trained.choice.rounds == bundle.trees.booster.num_trees()
     assert manifest.verdict["grade"] == trained.verdict.grade
@@ -191,7 +192,8 @@ def test_the_same_data_seed_and_settings_give_the_same_bundle(
     from features.sources import open_source
     from features.validation import validate
 
-    again = train(validate(open_source(book_folder)), trained.settings)
+    tables = validate(open_source(book_folder))
+    again = train(tables, prepare(tables, trained.settings), trained.settings)
     write_bundle(tmp_path, again, "2026-01-01T00:00:00+00:00", "test")
     for name in (MODEL, MANIFEST):
         assert (tmp_path / name).read_bytes() == (bundle_folder / name).read_bytes()

@@ -46,7 +46,7 @@ def test_decisions(roc_auc: Interval | None, profit: Interval | None, decision: 
 
 
 def test_a_model_trained_again_ties_with_itself(book: Tables, trained: Trained, bundle: Bundle) -> None:
-    again = train(book, trained.settings, champion=bundle)
+    again = train(book, trained.prepared, trained.settings, champion=bundle)
     for measure in ("roc_auc", "profit_at_capacity"):
         lead = again.verdict.intervals[f"{measure} - {REIGNING}"]
         assert (lead.value, lead.low, lead.high) == (0, 0, 0)

@@ -20,15 +20,13 @@ from training.judge.outlook import Making, look_ahead
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.settings import ChurnRule
-from training.slices.labels import end_of_data
 
 
 @pytest.fixture(scope="module")
 def made(book: Tables, trained: Trained) -> Making:
     origin = latest_origin(trained.data, trained.settings)
     then, _ = contend(origin, (), trained.settings)
-    end = end_of_data(book, None)
-    return Making(book, trained.data, trained.recorded_since, end, origin, then, trained.fitted, trained.settings)
+    return Making(book, trained.prepared, origin, then, trained.fitted, trained.settings)
 
 
 def test_a_run_records_both_whether_kept_or_not(trained: Trained) -> None:

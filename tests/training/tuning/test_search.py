@@ -641,7 +641,7 @@ def test_train_uses_what_was_adopted_and_says_so(
         asked.update(given, seed=settings.seed)
         return found
 
-    def train(tables: object, settings: TrainingSettings, *others: object, **more: object) -> Any:
+    def train(tables: object, prepared: object, settings: TrainingSettings, *others: object, **more: object) -> Any:
         used.append(settings)
         verdict = {"grade": "A", "metrics": {"model": {}}}
         return SimpleNamespace(gate=Gate("first", ""), verdict=SimpleNamespace(as_dict=lambda: verdict, grade="A"))
@@ -652,7 +652,7 @@ def test_train_uses_what_was_adopted_and_says_so(
 
     monkeypatch.setattr("training.tuning.workers.tune", tuned)
     monkeypatch.setattr("training.making.pipeline.train", train)
-    monkeypatch.setattr("training.making.pipeline.prepare", lambda tables, settings: (None, {}))
+    monkeypatch.setattr("training.slices.preparing.prepare", MagicMock())
     monkeypatch.setattr("training.registry.tracking.register", register)
     monkeypatch.setattr("training.cli.model_commands._champion", lambda environment: (None, None))
     options = ("--trials", 7, "--tune-minutes", 2.5, "--study", "spring", "--workers", 3, "--objectives", "both")
