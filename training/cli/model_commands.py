@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +60,7 @@ def train(
     With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
     """
     from training.card.printing import show_training
-    from training.judge.verdict import Gate
+    from training.judge.champion_gate import not_judged
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
@@ -79,13 +79,10 @@ def train(
         settings = settings if tuning is None else tuning.settings
         trained = train_model(tables, prepared, settings, step, champion)
         if unreadable is not None:
-            trained = replace(trained, gate=Gate("undecided", f"the champion cannot be judged: {unreadable}"))
+            trained = replace(trained, gate=not_judged(unreadable))
         step("registering", 0, 1)
         against = None if champion is None else champion.version
-        decision, why = trained.gate.decision, trained.gate.why
-        registered, manifest = register(
-            trained, environment, source, decision, against=against, reason=why, tuning=tuning
-        )
+        registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
     if as_json:
         verdict = trained.verdict.as_dict()
         emit(
@@ -93,7 +90,7 @@ def train(
                 "model_version": registered.version,
                 "run_id": registered.run_id,
                 "champion": registered.champion,
-                "gate": {"decision": decision, "why": why},
+                "gate": asdict(registered.gate),
                 "grade": verdict["grade"],
                 "metrics": verdict["metrics"]["model"],
                 "verdict": verdict,
@@ -164,11 +161,11 @@ def _warn_beyond(tables: Tables, until: date | None) -> None:
 
 def _standing(registered: Registered, trained: Trained) -> str:
     if registered.how is None:
-        moved = "; the champion was moved meanwhile" if trained.gate.decision == "won" else ""
-        return f"a candidate: {trained.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
+        moved = "; the champion was moved meanwhile" if registered.gate.opens else ""
+        return f"a candidate: {registered.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
     if trained.verdict.grade == "D":
         return f"warning: champion ({registered.how}), though no better than a naive rule (grade D)"
-    return f"champion: {trained.gate.why}"
+    return f"champion: {registered.gate.why}"
 
 
 def evaluate(

@@ -14,12 +14,13 @@ import numpy as np
 from features.tables import Tables
 from training.bundle.bundle import Bundle
 from training.judge.ablation import Ablated, ablate
+from training.judge.champion_gate import NOBODY_REIGNS, Gate, decide
 from training.judge.leaks import Suspect, model_warning, suspects
 from training.judge.origins import contend, latest_origin
 from training.judge.outlook import Making, Outlook, look_ahead
 from training.judge.reigning import reigning_probability
 from training.judge.treated import Apart, judge_apart
-from training.judge.verdict import MODEL, REIGNING, Gate, Verdict, gate, judge_all
+from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all
 from training.models.calibration import Platt
 from training.models.choice import Choice
 from training.models.fitting import Fitted, Progress, fit_model, silent
@@ -145,7 +146,7 @@ def train(
         settings=settings,
         prepared=prepared,
         verdict=verdict,
-        gate=Gate("first", "there was no champion") if champion is None else gate(verdict),
+        gate=NOBODY_REIGNS if champion is None else decide(verdict),
         findings=_examine(made, verdict, probabilities[MODEL], progress),
         judged=Judged(origin.test, probabilities),
         judged_how=origin.how,

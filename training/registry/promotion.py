@@ -14,8 +14,8 @@ from typing import Any
 from features.errors import ChurnRiskError, InputError, NoModel
 from training.bundle.bundle import load_bundle
 from training.bundle.publishing import publishing_folder
+from training.judge.champion_gate import FIRST, LOST, UNDECIDED, WON
 from training.registry.champion import (
-    FIRST,
     PROMOTE,
     ROLLBACK,
     Move,
@@ -26,9 +26,6 @@ from training.registry.champion import (
 )
 from training.registry.connecting import connected
 from training.registry.tracking import (
-    LOST,
-    UNDECIDED,
-    WON,
     bring_in_line,
     download,
     fetch,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -30,6 +30,7 @@ from training.bundle.publishing import (
     read_pointer,
     stage,
 )
+from training.judge.champion_gate import NOBODY_REIGNS, Gate
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.registry.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
@@ -47,10 +48,6 @@ from training.registry.run_records import (
 from training.settings import MODEL_NAME, Environment
 from training.tuning.tuning import Tuning
 
-#: What the gate may have said of a version; 'first' where there was no champion to beat.
-WON, LOST, UNDECIDED = "won", "lost", "undecided"
-DECISIONS = (WON, LOST, UNDECIDED, FIRST)
-
 
 @dataclass(frozen=True)
 class Registered:
@@ -59,6 +56,8 @@ class Registered:
     Attributes
     ----------
     version, run_id : str
+    gate : Gate
+        The decision, as the version's tag and its manifest have it.
     champion : bool
         Whether it became the champion.
     tracking_uri : str
@@ -69,6 +68,7 @@ class Registered:
 
     version: str
     run_id: str
+    gate: Gate
     champion: bool
     tracking_uri: str
     how: str | None = None
@@ -78,33 +78,27 @@ def register(
     trained: Trained,
     environment: Environment,
     source: str,
-    gate: str | None = None,
     *,
     against: str | None = None,
-    reason: str = "",
     tuning: Tuning | None = None,
 ) -> tuple[Registered, Manifest]:
     """Log a run with everything that is to be known of it, register the version, and make it champion if it may be.
 
-    The first version becomes champion whatever its grade; a later one when the gate says 'won' and the champion is
+    The first version becomes champion whatever its grade; a later one when it won at the gate and the champion is
     still the one it won against.
 
     Parameters
     ----------
-    gate : 'won', 'lost', 'undecided', 'first' or None
-        What the gate said, kept as the version's tag `gate`; None where nobody asked it.
     against : str, optional
         The champion's version that the gate judged beside; by default the champion now.
-    reason : str
-        Why the gate moves the alias, in one sentence, for the record.
     tuning : Tuning, optional
         What the run's settings came from; its trials become runs nested in this one.
     """
-    if gate is not None and gate not in DECISIONS:
-        raise ValueError(f"gate={gate!r} is none of {', '.join(DECISIONS)}")
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
+        champion = current_version(client)
+        trained = replace(trained, gate=trained.gate.settled(champion))
         manifest = write_bundle(folder, trained, datetime.now(UTC).isoformat(timespec="seconds"), code_version())
         plots = draw_plots(trained, Path(scratch) / "plots")
         with mlflow.start_run(experiment_id=_experiment(client, environment)) as active:
@@ -113,34 +107,23 @@ def register(
             model = log_model(trained, folder)
             if tuning is not None:
                 log_tuning(client, active, tuning)
-        champion = current_version(client)
-        gate = _kept(gate, champion)
         with redirect_stderr(StringIO()):
-            made = mlflow.register_model(model, MODEL_NAME, tags={} if gate is None else {"gate": gate})
+            made = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
         log_card(client, active.info.run_id, str(made.version), manifest)
-        how = _enter(client, environment, str(made.version), gate, champion if against is None else against, reason)
-        kept = Registered(str(made.version), active.info.run_id, how is not None, tracking_uri(environment), how)
+        how = _enter(client, environment, str(made.version), trained.gate, champion if against is None else against)
+        kept = Registered(
+            str(made.version), active.info.run_id, trained.gate, how is not None, tracking_uri(environment), how
+        )
         return kept, manifest
 
 
-def _kept(gate: str | None, champion: str | None) -> str | None:
-    """Return 'first' where there is no champion, and only there: one that could not be judged beside is undecided."""
-    if champion is None:
-        return FIRST
-    return UNDECIDED if gate == FIRST else gate
-
-
-def _enter(
-    client: MlflowClient, environment: Environment, version: str, gate: str | None, against: str | None, reason: str
-) -> str | None:
-    """Make a new version the champion where it may be; return how, None where it stays a candidate."""
-    first = current(client) is None
-    if not first and gate != WON:
+def _enter(client: MlflowClient, environment: Environment, version: str, gate: Gate, against: str | None) -> str | None:
+    """Make a new version the champion where the gate opens; return how, None where it stays a candidate."""
+    if not gate.opens:
         return None
-    how, expected = (FIRST, None) if first else (GATE, against)
-    reason = "there was no champion" if first else reason
+    how, expected = (FIRST, None) if gate == NOBODY_REIGNS else (GATE, against)
     staged = staged_bundle(client, environment, version)
-    move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=reason)
+    move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=gate.why)
     return None if move is None else move.how
 
 
