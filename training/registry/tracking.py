@@ -127,8 +127,15 @@ def _enter(client: MlflowClient, environment: Environment, version: str, gate: G
     return None if move is None else move.how
 
 
-def staged_bundle(client: MlflowClient, environment: Environment, version: str) -> Staged | None:
+def staged_bundle(
+    client: MlflowClient, environment: Environment, version: str, bundle: Bundle | None = None
+) -> Staged | None:
     """Lay a version's bundle ready where services watch, before it becomes champion; None where nobody watches.
+
+    Parameters
+    ----------
+    bundle : Bundle, optional
+        The version's, where it was loaded before.
 
     Raises
     ------
@@ -136,7 +143,7 @@ def staged_bundle(client: MlflowClient, environment: Environment, version: str) 
         When it cannot be written or does not load.
     """
     root = publishing_folder(environment)
-    return None if root is None else stage(root, _local(client, environment, version_of(client, version)))
+    return None if root is None else stage(root, _local(client, environment, version_of(client, version)), bundle)
 
 
 def bring_in_line(environment: Environment, root: Path) -> Pointer | None:

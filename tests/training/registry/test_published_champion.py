@@ -15,11 +15,13 @@ from support.served import Done, run_command
 
 from features.errors import BundleDamaged, NoModel
 from serving.run.bundle_folder import folder_to_serve
-from training.bundle.bundle import MODEL, load_bundle
+from training.bundle import publishing
+from training.bundle.bundle import MODEL, Bundle, load_bundle
 from training.bundle.publishing import POINTER, bundle_in, read_pointer
 from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
 from training.registry import champion as champions
+from training.registry import promotion, tracking
 from training.registry.champion import FIRST, current_version
 from training.registry.connecting import connected
 from training.registry.tracking import bring_in_line, fetch_bundle, register
@@ -116,6 +118,21 @@ def test_training_publishes_the_first(trained: Trained, environment: Environment
     watched.mkdir(parents=True)
     registered, _ = register(trained, environment, "a folder")
     assert registered.how == FIRST and served(watched) == registered.version == "1"
+
+
+def test_a_promotion_loads_the_bundle_once_and_the_copy_that_services_take_up_once(
+    registry: Registry, watched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Path] = []
+
+    def load(folder: Path) -> Bundle:
+        loaded.append(folder)
+        return load_bundle(folder)
+
+    for module in (promotion, publishing, tracking):
+        monkeypatch.setattr(module, "load_bundle", load)
+    promotion.promote(registry.environment, "2")
+    assert len(loaded) == 2 and loaded[1] == bundle_in(watched)
 
 
 # Faults
