@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from benchmarks.max_profit import auepc, empb
 from benchmarks.record import record, resumed
 from features.console import say
 from features.sources import open_source
@@ -31,7 +32,6 @@ from training.slices.dataset import build_dataset
 from training.slices.preparing import prepare
 from training.worth.economics import expected_profit
 from training.worth.evaluation import judge
-from training.worth.max_profit import auepc, empb
 from training.worth.reliability import reliability
 
 ORIGIN, SILENCE_DAYS = date(2011, 6, 12), 180

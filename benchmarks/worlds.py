@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.across import compared, mean_interval
+from benchmarks.max_profit import auepc, empb
 from benchmarks.record import record, resumed
 from features.as_of import KEYS
 from features.console import say
@@ -41,7 +42,6 @@ from training.slices.dataset import Dataset, build_dataset
 from training.slices.preparing import prepare
 from training.worth.economics import expected_profit
 from training.worth.evaluation import auc_figure
-from training.worth.max_profit import auepc, empb
 from training.worth.reliability import reliability
 
 UNTIL = date(2025, 4, 1)
