@@ -26,10 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from features.errors import BundleDamaged, ChurnRiskError, NoModel
+from features.errors import BundleDamaged, NoModel
 from training.bundle.bundle import FILES, MANIFEST, Bundle, load_bundle
 from training.bundle.durable import checksum_of, place_folder, to_disk, write_text
 from training.bundle.file_locks import holding
+from training.errors import PublishingFailed
 from training.settings import Environment
 
 POINTER, VERSIONS, LOCK = "champion.json", "versions", ".publishing.lock"
@@ -40,10 +41,6 @@ KEPT = 4
 #: From this age on, a staged pointer is nobody's any more.
 ABANDONED_SECONDS = 3600
 log = logging.getLogger("churn_risk.publishing")
-
-
-class PublishingFailed(ChurnRiskError):
-    """A bundle could not be brought to where services look for it; the message says why."""
 
 
 @dataclass(frozen=True)
