@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,10 +26,11 @@ from training.cli.tuning_options import (
 
 if TYPE_CHECKING:
     from features.tables import Tables
-    from training.bundle.bundle import Bundle
+    from training.bundle.bundle import Bundle, Manifest
     from training.making.pipeline import Trained
     from training.registry.tracking import Registered
     from training.settings import Environment, TrainingSettings
+    from training.tuning.tuning import Tuning
 
 
 HorizonOption = Annotated[int, typer.Option(min=1, help="Length of the label's window.")]
@@ -84,26 +85,7 @@ def train(
         against = None if champion is None else champion.version
         registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
     if as_json:
-        verdict = trained.verdict.as_dict()
-        emit(
-            {
-                "model_version": registered.version,
-                "run_id": registered.run_id,
-                "champion": registered.champion,
-                "gate": asdict(registered.gate),
-                "grade": verdict["grade"],
-                "metrics": verdict["metrics"]["model"],
-                "verdict": verdict,
-                "findings": manifest.findings,
-                "rows": manifest.rows,
-                "rounds": manifest.rounds,
-                "weighting": manifest.weighting,
-                "choice": manifest.choice,
-                "slices": [day.isoformat() for day in manifest.slices],
-                "data_fingerprint": manifest.data_fingerprint,
-                "tuning": None if tuning is None else tuning.as_dict(),
-            }
-        )
+        emit(_as_dict(registered, trained, manifest, tuning))
         return
     show_training(trained)
     if tuning is not None:
@@ -111,6 +93,28 @@ def train(
     say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}")
     say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
     say(_standing(registered, trained))
+
+
+def _as_dict(registered: Registered, trained: Trained, manifest: Manifest, tuning: Tuning | None) -> dict[str, Any]:
+    """Return what `train --json` prints."""
+    verdict = trained.verdict.as_dict()
+    return {
+        "model_version": registered.version,
+        "run_id": registered.run_id,
+        "champion": registered.champion,
+        "gate": asdict(registered.gate),
+        "grade": verdict["grade"],
+        "metrics": verdict["metrics"]["model"],
+        "verdict": verdict,
+        "findings": manifest.findings,
+        "rows": manifest.rows,
+        "rounds": manifest.rounds,
+        "weighting": manifest.weighting,
+        "choice": manifest.choice,
+        "slices": [day.isoformat() for day in manifest.slices],
+        "data_fingerprint": manifest.data_fingerprint,
+        "tuning": None if tuning is None else tuning.as_dict(),
+    }
 
 
 def _settings(

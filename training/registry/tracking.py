@@ -58,8 +58,6 @@ class Registered:
     version, run_id : str
     gate : Gate
         The decision, as the version's tag and its manifest have it.
-    champion : bool
-        Whether it became the champion.
     tracking_uri : str
         Where it is kept.
     how : 'first', 'gate' or None
@@ -69,9 +67,13 @@ class Registered:
     version: str
     run_id: str
     gate: Gate
-    champion: bool
     tracking_uri: str
     how: str | None = None
+
+    @property
+    def champion(self) -> bool:
+        """Whether it became the champion."""
+        return self.how is not None
 
 
 def register(
@@ -109,12 +111,10 @@ def register(
                 log_tuning(client, active, tuning)
         with redirect_stderr(StringIO()):
             made = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
-        log_card(client, active.info.run_id, str(made.version), manifest)
-        how = _enter(client, environment, str(made.version), trained.gate, champion if against is None else against)
-        kept = Registered(
-            str(made.version), active.info.run_id, trained.gate, how is not None, tracking_uri(environment), how
-        )
-        return kept, manifest
+        version, run_id = str(made.version), active.info.run_id
+        log_card(client, run_id, version, manifest)
+        how = _enter(client, environment, version, trained.gate, champion if against is None else against)
+        return Registered(version, run_id, trained.gate, tracking_uri(environment), how), manifest
 
 
 def _enter(client: MlflowClient, environment: Environment, version: str, gate: Gate, against: str | None) -> str | None:

@@ -648,7 +648,7 @@ def test_train_uses_what_was_adopted_and_says_so(
 
     def register(*given: object, tuning: Tuning | None, **more: object) -> Any:
         used.append(tuning)
-        return Registered("1", "run", NOBODY_REIGNS, True, "nowhere"), MagicMock(slices=[])
+        return Registered("1", "run", NOBODY_REIGNS, "nowhere", "first"), MagicMock(slices=[])
 
     monkeypatch.setattr("training.tuning.workers.tune", tuned)
     monkeypatch.setattr("training.making.pipeline.train", train)
