@@ -28,10 +28,10 @@ from features.signal import all_signals
 from features.simulation import World, simulate
 from features.sources import open_source
 from features.validation import validate
-from training.making.pipeline import prepare
 from training.models.trees import Encoder, fit_trees
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
+from training.slices.preparing import prepare
 
 SIZES = (2000, 5000)
 REPEATS = 7
@@ -54,7 +54,7 @@ def measure(accounts: int, repeats: int) -> dict[str, Any]:
     settings = TrainingSettings()
     with tempfile.TemporaryDirectory() as folder:
         simulate(World(accounts=accounts), Path(folder))
-        data, _ = prepare(validate(open_source(folder)), settings)
+        data = prepare(validate(open_source(folder)), settings).data
     fits = {OURS: lambda: _ours(data, settings), BARE: _bare(data, settings)}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in fits}
     for number in range(repeats + 1):

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from benchmarks.max_profit import auepc, empb
 from benchmarks.record import record, resumed
 from features.console import say
 from features.sources import open_source
@@ -22,16 +23,15 @@ from features.validation import validate
 from training.judge.backtest import backtest
 from training.judge.origins import Origin, against
 from training.judge.verdict import MODEL, judge_all
-from training.making.pipeline import prepare
 from training.models.fitting import fit_model
 from training.models.folds import FORWARD
 from training.rivals import ALL
 from training.rivals.boosted import PLAIN, at_equal_size
 from training.settings import ChurnRule, TrainingSettings
 from training.slices.dataset import build_dataset
+from training.slices.preparing import prepare
 from training.worth.economics import expected_profit
 from training.worth.evaluation import judge
-from training.worth.max_profit import auepc, empb
 from training.worth.reliability import reliability
 
 ORIGIN, SILENCE_DAYS = date(2011, 6, 12), 180
@@ -67,14 +67,14 @@ def online_retail() -> None:
 
 def _before(tables: Tables) -> dict[str, Any]:
     """Rolling origins whose labels end by the origin: what choices may be made on."""
-    dataset, _ = prepare(tables, SETTINGS)
-    return backtest(dataset, SETTINGS).as_dict()
+    return backtest(prepare(tables, SETTINGS).data, SETTINGS).as_dict()
 
 
 def _judged(tables: Tables) -> dict[str, Any]:
-    learnt, recorded = prepare(tables, SETTINGS)
+    prepared = prepare(tables, SETTINGS)
+    learnt = prepared.data
     fitted = fit_model(learnt, SETTINGS)
-    test = build_dataset(tables, [ORIGIN], SETTINGS.rule, recorded)
+    test = build_dataset(tables, [ORIGIN], SETTINGS.rule, prepared.recorded_since)
     origin = Origin(learnt, test, FORWARD)
     probabilities = {MODEL: fitted.probability(test.matrix)} | against(ALL, origin, SETTINGS)
     settings = TrainingSettings(rule=SETTINGS.rule, bootstraps=BOOTSTRAPS)

@@ -22,9 +22,11 @@ from features.simulation import World, simulate
 from features.sources import open_source
 from features.validation import validate
 from serving.cli.demo import raw_history
-from training.bundle.bundle import stamp_version, write_bundle
+from training.bundle.bundle import stamp_version
+from training.making.packing import write_bundle
 from training.making.pipeline import train
 from training.settings import FitSettings, TrainingSettings
+from training.slices.preparing import prepare
 
 ACCOUNTS, AS_OF = 1500, date(2026, 1, 1)
 START_SECONDS = 120
@@ -34,7 +36,8 @@ BENTO = (sys.executable, "-m", "bentoml", "serve")
 def make_bundle(folder: Path) -> None:
     """Write a simulated book to `folder/book` and a model trained on it to `folder/bundle`."""
     simulate(World(accounts=ACCOUNTS), folder / "book")
-    trained = train(validate(open_source(folder / "book")), TrainingSettings(fit=FitSettings()))
+    tables, settings = validate(open_source(folder / "book")), TrainingSettings(fit=FitSettings())
+    trained = train(tables, prepare(tables, settings), settings)
     (folder / "bundle").mkdir()
     write_bundle(folder / "bundle", trained, "2026-01-01T00:00:00+00:00", "benchmark")
     stamp_version(folder / "bundle", "1")

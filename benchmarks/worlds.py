@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.across import compared, mean_interval
+from benchmarks.max_profit import auepc, empb
 from benchmarks.record import record, resumed
 from features.as_of import KEYS
 from features.console import say
@@ -32,16 +33,15 @@ from features.tables import Tables
 from features.validation import validate
 from training.judge.origins import Origin, against, contend, latest_origin
 from training.judge.verdict import MODEL, Verdict, judge_all
-from training.making.pipeline import prepare
 from training.models.fitting import Fitted, fit_model
 from training.models.folds import FORWARD
 from training.models.trees import Trees, fit_trees
 from training.rivals import ALL, CHEAP, Rival
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset, build_dataset
+from training.slices.preparing import prepare
 from training.worth.economics import expected_profit
 from training.worth.evaluation import auc_figure
-from training.worth.max_profit import auepc, empb
 from training.worth.reliability import reliability
 
 UNTIL = date(2025, 4, 1)
@@ -124,8 +124,9 @@ def judge_world(
     settings = replace(settings, until=UNTIL)
     with tempfile.TemporaryDirectory() as folder:
         tables = _book(world, Path(folder))
-        data, recorded = prepare(tables, settings)
-        test = build_dataset(tables, JUDGED, settings.rule, recorded)
+        prepared = prepare(tables, settings)
+        data = prepared.data
+        test = build_dataset(tables, JUDGED, settings.rule, prepared.recorded_since)
         truth = _true_probability(Path(folder), test)
     fitted = fit_model(data, settings)
     probabilities = {MODEL: fitted.probability(test.matrix)}
@@ -151,7 +152,7 @@ def _null(seed: int) -> dict[str, Any]:
 def _at_times(world: World, settings: TrainingSettings, weighting: str) -> Trees:
     """Grow the trees on a larger book: weighted as the smaller book chose, the most rounds, since it bears them."""
     with tempfile.TemporaryDirectory() as folder:
-        data, _ = prepare(_book(world, Path(folder)), settings)
+        data = prepare(_book(world, Path(folder)), settings).data
     return fit_trees(data, settings.fit, settings.seed, settings.fit.max_rounds, weighting, settings.economics)
 
 

@@ -25,6 +25,16 @@ def closed_between(rows: ir.Table, newest: float, oldest: float) -> ir.BooleanVa
     return (rows.closed_age_days > newest) & (rows.closed_age_days <= oldest)
 
 
+def close_hours_p50(rows: ir.Table) -> ir.Value:
+    """Median hours of what was closed in the last 365 days."""
+    return close_hours(rows).median(where=closed_between(rows, 0, 365))
+
+
+def close_hours_p90(rows: ir.Table) -> ir.Value:
+    """90th percentile of the hours of what was closed in the last 365 days."""
+    return close_hours(rows).quantile(0.9, where=closed_between(rows, 0, 365))
+
+
 def close_hours_trend(rows: ir.Table) -> ir.Value:
     """Median hours of what closed in the last 180 days minus that of the 180 days before: above 0 is slower."""
     now = close_hours(rows).median(where=closed_between(rows, 0, 180))
@@ -42,6 +52,21 @@ def is_open(rows: ir.Table) -> ir.BooleanValue:
     return rows.closed_age_days.isnull()
 
 
+def open_count(rows: ir.Table) -> ir.Value:
+    """Count of what is open at as_of."""
+    return rows.count(where=is_open(rows))
+
+
+def oldest_open_days(rows: ir.Table) -> ir.Value:
+    """Days since the oldest that is open was opened, null when none is."""
+    return rows.age_days.max(where=is_open(rows))
+
+
 def never_closed(rows: ir.Table) -> ir.Value:
     """Count of what has been open for more than 90 days."""
     return rows.count(where=is_open(rows) & (rows.age_days > NEVER_DAYS))
+
+
+def opened_365d(rows: ir.Table) -> ir.Value:
+    """Count of what was opened in the last 365 days."""
+    return rows.count(where=rows.age_days <= 365)

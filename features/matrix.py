@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import KEYS, AsOf
+from features.contract_terms import running_value
 from features.signal import ROW, Relation, all_signals, table_relation
-from features.signals.contracts import running
 from features.tables import HISTORY, TABLES, Tables
 
 FACT = "fact__"
@@ -196,7 +196,7 @@ def finished_row(joined: ir.Table) -> ir.Table:
 
 
 def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
-    invoices, terms = view["invoices"], view["contracts"]
+    invoices = view["invoices"]
     facts = [
         (table_relation(name), f"{FACT}records_{name}", view[name].count(where=view[name].age_days <= 365))
         for name in HISTORY
@@ -206,7 +206,7 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
         *facts,
         (table_relation("accounts"), f"{FACT}customer_days", view["accounts"].age_days.max()),
         (table_relation("invoices"), f"{FACT}revenue_365d", recent),
-        (table_relation("contracts"), f"{FACT}contract_value", terms.annual_value.sum(where=running(terms))),
+        (table_relation("contracts"), f"{FACT}contract_value", running_value(view["contracts"])),
     ]
 
 

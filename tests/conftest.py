@@ -104,14 +104,16 @@ def quick_settings() -> TrainingSettings:
 def trained(book: Tables, quick_settings: TrainingSettings) -> Trained:
     """Return a model trained on the book."""
     from training.making.pipeline import train
+    from training.slices.preparing import prepare
 
-    return train(book, quick_settings)
+    return train(book, prepare(book, quick_settings), quick_settings)
 
 
 @pytest.fixture(scope="session")
 def bundle_folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the model's bundle, version 1; copy it before changing anything in it."""
-    from training.bundle.bundle import stamp_version, write_bundle
+    from training.bundle.bundle import stamp_version
+    from training.making.packing import write_bundle
 
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
     folder.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features.as_of import AsOf
+from features.contract_terms import running_value
 from features.signal import relation, theme
 
 signal = theme("contract")
@@ -15,11 +16,6 @@ def terms(view: AsOf) -> ir.Table:
     """Return the terms begun by as_of, with the age of the latest start."""
     rows = view["contracts"]
     return rows.mutate(latest_age=rows.age_days.min().over(group_by=view.keys))
-
-
-def running(rows: ir.Table) -> ir.BooleanValue:
-    """Whether the term runs at as_of: it ends, as signed, on as_of or later."""
-    return rows.ends_age_days <= 0
 
 
 @signal(
@@ -33,7 +29,7 @@ def running(rows: ir.Table) -> ir.BooleanValue:
 )
 def contract_value(rows: ir.Table) -> ir.Value:
     """Annual value of the running contracts."""
-    return rows.annual_value.sum(where=running(rows))
+    return running_value(rows)
 
 
 @signal(

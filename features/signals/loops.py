@@ -28,7 +28,7 @@ def scored_loops(view: AsOf) -> ir.Table:
 )
 def loop_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
     """Median hours from opening to closing, of the loops closed in the last 365 days."""
-    return closing.close_hours(rows).median(where=closing.closed_between(rows, 0, 365))
+    return closing.close_hours_p50(rows)
 
 
 @signal(
@@ -40,7 +40,7 @@ def loop_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
 )
 def loop_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
     """90th percentile of the hours to close, of the loops closed in the last 365 days."""
-    return closing.close_hours(rows).quantile(0.9, where=closing.closed_between(rows, 0, 365))
+    return closing.close_hours_p90(rows)
 
 
 @signal(
@@ -71,7 +71,7 @@ def loop_closed_48h_share_365d(rows: ir.Table) -> ir.Value:
 @signal(over="loops", unit="loops", en="Open loops", de="Offene Rückmeldungen", riskier="rising", when_none=0)
 def loops_open(rows: ir.Table) -> ir.Value:
     """Loops still open at as_of."""
-    return rows.count(where=closing.is_open(rows))
+    return closing.open_count(rows)
 
 
 @signal(
@@ -84,7 +84,7 @@ def loops_open(rows: ir.Table) -> ir.Value:
 )
 def loop_open_oldest_days(rows: ir.Table) -> ir.Value:
     """Days since the oldest open loop was opened; 0 when none is open."""
-    return rows.age_days.max(where=closing.is_open(rows))
+    return closing.oldest_open_days(rows)
 
 
 @signal(
@@ -124,4 +124,4 @@ def loops_detractor_open(rows: ir.Table) -> ir.Value:
 )
 def loops_opened_365d(rows: ir.Table) -> ir.Value:
     """Loops opened in the last 365 days."""
-    return rows.count(where=rows.age_days <= 365)
+    return closing.opened_365d(rows)

@@ -21,7 +21,7 @@ signal = theme("tickets")
 )
 def tickets_opened_365d(rows: ir.Table) -> ir.Value:
     """Tickets opened in the last 365 days."""
-    return rows.count(where=rows.age_days <= 365)
+    return closing.opened_365d(rows)
 
 
 @signal(
@@ -74,7 +74,7 @@ def tickets_severe_365d(rows: ir.Table) -> ir.Value:
 )
 def ticket_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
     """Median hours from opening to closing, of the tickets closed in the last 365 days."""
-    return closing.close_hours(rows).median(where=closing.closed_between(rows, 0, 365))
+    return closing.close_hours_p50(rows)
 
 
 @signal(
@@ -86,7 +86,7 @@ def ticket_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
 )
 def ticket_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
     """90th percentile of the hours to close, of the tickets closed in the last 365 days."""
-    return closing.close_hours(rows).quantile(0.9, where=closing.closed_between(rows, 0, 365))
+    return closing.close_hours_p90(rows)
 
 
 @signal(
@@ -117,7 +117,7 @@ def ticket_closed_48h_share_365d(rows: ir.Table) -> ir.Value:
 @signal(over="tickets", unit="tickets", en="Open tickets", de="Offene Tickets", riskier="rising", when_none=0)
 def tickets_open(rows: ir.Table) -> ir.Value:
     """Tickets still open at as_of."""
-    return rows.count(where=closing.is_open(rows))
+    return closing.open_count(rows)
 
 
 @signal(
@@ -130,7 +130,7 @@ def tickets_open(rows: ir.Table) -> ir.Value:
 )
 def ticket_open_oldest_days(rows: ir.Table) -> ir.Value:
     """Days since the oldest open ticket was opened; 0 when none is open."""
-    return rows.age_days.max(where=closing.is_open(rows))
+    return closing.oldest_open_days(rows)
 
 
 @signal(

@@ -22,8 +22,9 @@ from serving.run.bundle_folder import folder_to_serve
 from serving.store import ScoreStore
 from training.bundle.bundle import MODEL, load_bundle
 from training.bundle.publishing import POINTER, bundle_in, digest, publish, read_pointer
+from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
-from training.registry.tracking import WON, fetch_bundle
+from training.registry.tracking import fetch_bundle
 from training.settings import Environment
 
 ANSWERS = 10

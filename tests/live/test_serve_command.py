@@ -11,8 +11,8 @@ from support.living import wait_for
 from support.registries import registry_of
 from support.served import free_port, process, run_command, wait_until_ready
 
+from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
-from training.registry.tracking import WON
 from training.settings import Environment
 
 

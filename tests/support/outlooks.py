@@ -10,7 +10,6 @@ from training.making.pipeline import Trained
 from training.models.contraction import fit_contraction, shrinkage
 from training.models.hazard import fit_hazard
 from training.models.landmarks import landmarks
-from training.slices.labels import end_of_data
 
 ROUNDS = 12
 
@@ -18,8 +17,8 @@ ROUNDS = 12
 def with_outlook(bundle: Bundle, trained: Trained, book: Tables) -> Bundle:
     """Return the bundle with both models, fitted briefly on what it was trained on."""
     settings, encoder = trained.settings, bundle.trees.encoder
-    known = landmarks(book, trained.data.matrix, settings.rule, end_of_data(book, None))
-    shrunk = shrinkage(book, trained.data, settings.rule, trained.recorded_since["invoices"])
+    known = landmarks(book, trained.data.matrix, settings.rule, trained.prepared.end)
+    shrunk = shrinkage(book, trained.data, settings.rule, trained.prepared.recorded_since["invoices"])
     hazard = fit_hazard(known, settings.fit, settings.seed, ROUNDS, encoder)
     contraction = fit_contraction(shrunk, settings.fit, settings.seed, ROUNDS, encoder)
     return replace(bundle, hazard=hazard, contraction=contraction)

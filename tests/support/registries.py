@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from support.served import registered_home
+from training.judge.champion_gate import Gate
 from training.making.pipeline import Trained
 from training.registry.champion import Move, current_version, moves
 from training.registry.tracking import connected
@@ -42,6 +43,11 @@ class Registry:
     def moves(self) -> list[Move]:
         with connected(self.environment) as client:
             return moves(client)
+
+
+def at_gate(trained: Trained, decision: str, why: str = "as the test says") -> Trained:
+    """Return a trained model of which the gate decided so."""
+    return replace(trained, gate=Gate(decision, why))
 
 
 def registry_of(trained: Trained, book: Path, environment: Environment, factory: pytest.TempPathFactory) -> Registry:

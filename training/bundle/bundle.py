@@ -12,37 +12,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightgbm
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.errors import BundleDamaged, SignalsDiffer
-from features.signal import all_signals, signal_names
+from features.signal import signal_names
 from training.models.calibration import Platt
 from training.models.contraction import Contraction
-from training.models.folds import learnable_part
 from training.models.hazard import Hazard
 from training.models.trees import Encoder, Trees
 from training.settings import ChurnRule, Economics, FitSettings, TrainingSettings
-from training.slices.dataset import Dataset
-
-if TYPE_CHECKING:
-    from training.making.pipeline import Trained
 
 FORMAT = 2
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
 HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
 #: What a bundle may hold.
 FILES = (MODEL, HAZARD, CONTRACTION, MANIFEST, VERSION)
-#: The accounts that hold this share of the book's value are large enough for an account at risk to be a threat.
-THREAT_SHARE = 0.80
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 class Reference(BaseModel):
@@ -139,46 +129,6 @@ class Bundle:
         return self.manifest.reference
 
 
-def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: str) -> Manifest:
-    """Write model.txt and manifest.json into an existing empty folder."""
-    text = trained.trees.booster.model_to_string()
-    learnt = learnable_part(trained.data, trained.settings)
-    outlook = trained.findings.outlook
-    kept = {HAZARD: outlook.hazard, CONTRACTION: outlook.contraction}
-    others = {name: one.booster.model_to_string() for name, one in kept.items() if one is not None}
-    manifest = Manifest(
-        format=FORMAT,
-        trained_at=trained_at,
-        code_version=code_version,
-        data_fingerprint=fingerprint(trained.data),
-        rule=asdict(trained.settings.rule),
-        economics=asdict(trained.settings.economics),
-        slices=learnt.dates,
-        recorded_since=trained.recorded_since,
-        missing_tables=list(trained.missing_tables),
-        currency=trained.currency,
-        rows=len(learnt),
-        rounds=trained.choice.rounds,
-        weighting=trained.choice.weighting,
-        choice=trained.choice.as_dict(),
-        calibrator=asdict(trained.calibrator),
-        categories={name: list(levels) for name, levels in trained.trees.encoder.categories.items()},
-        signals=list(signal_names()),
-        reference=reference_of(trained.data.on(trained.data.dates[-1:])),
-        verdict=trained.verdict.as_dict(),
-        judged_how=trained.judged_how,
-        gate=asdict(trained.gate),
-        findings=trained.findings.as_dict(),
-        settings=json.loads(json.dumps(asdict(trained.settings), default=str)),
-        model_sha256=_checksum(text),
-        outlook_sha256={name: _checksum(other) for name, other in others.items()},
-    )
-    for name, content in {MODEL: text, **others}.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-    return manifest
-
-
 def load_bundle(folder: Path) -> Bundle:
     """Load a bundle.
 
@@ -228,54 +178,16 @@ def _other(folder: Path, name: str, manifest: Manifest) -> lightgbm.Booster | No
     return lightgbm.Booster(model_str=text)
 
 
-def _checksum(text: str) -> str:
+def checksum(text: str) -> str:
+    """Return the checksum of a file's text, as the manifest holds it."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _demand_checksum(folder: Path, name: str, text: str, written: str) -> None:
-    if _checksum(text) != written:
+    if checksum(text) != written:
         raise BundleDamaged(f"{folder}: {name} is not the file that was written (checksum differs)")
 
 
 def stamp_version(folder: Path, version: str) -> None:
     """Write the registry's version into a bundle."""
     (folder / VERSION).write_text(json.dumps({"model_version": version}), encoding="utf-8")
-
-
-def fingerprint(data: Dataset) -> str:
-    """Return a checksum of every signal, label and key that was learnt from."""
-    frame = pd.concat([data.matrix.keys, data.matrix.signals, data.matrix.facts], axis=1)
-    rows = pd.util.hash_pandas_object(frame.assign(churned=data.churned), index=False)
-    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
-
-
-def reference_of(latest: Dataset) -> Reference:
-    """Return the book's figures of one slice."""
-    value = latest.matrix.value
-    signals = {}
-    for item in all_signals():
-        column = latest.matrix.signals[item.name]
-        if not item.is_text and column.notna().any():
-            signals[item.name] = {str(q): float(column.quantile(q)) for q in QUANTILES}
-    return Reference(
-        as_of=pd.Timestamp(latest.as_of[0]).date(),
-        accounts=len(latest),
-        threat_value=threat_value(value),
-        value_percentiles=[float(x) for x in np.quantile(value, np.linspace(0, 1, 101))],
-        signals=signals,
-    )
-
-
-def threat_value(value: np.ndarray) -> float:
-    """Return the value of the smallest account of those that, largest first, hold 80 % of all value.
-
-    Examples
-    --------
-    >>> threat_value(np.array([50.0, 30.0, 15.0, 5.0]))
-    30.0
-    """
-    ordered = np.sort(value)[::-1]
-    held = np.cumsum(ordered)
-    if held[-1] <= 0:
-        return 0.0
-    return float(ordered[np.searchsorted(held, THREAT_SHARE * held[-1])])

@@ -26,10 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from features.errors import BundleDamaged, ChurnRiskError, NoModel
-from training.bundle.bundle import FILES, MANIFEST, load_bundle
+from features.errors import BundleDamaged, NoModel
+from training.bundle.bundle import FILES, MANIFEST, Bundle, load_bundle
 from training.bundle.durable import checksum_of, place_folder, to_disk, write_text
 from training.bundle.file_locks import holding
+from training.errors import PublishingFailed
 from training.settings import Environment
 
 POINTER, VERSIONS, LOCK = "champion.json", "versions", ".publishing.lock"
@@ -40,10 +41,6 @@ KEPT = 4
 #: From this age on, a staged pointer is nobody's any more.
 ABANDONED_SECONDS = 3600
 log = logging.getLogger("churn_risk.publishing")
-
-
-class PublishingFailed(ChurnRiskError):
-    """A bundle could not be brought to where services look for it; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,7 @@ def publish(root: Path, source: Path) -> Pointer:
     return stage(root, source).swing()
 
 
-def stage(root: Path, source: Path) -> Staged:
+def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
     """Bring a bundle into a watched folder, next to the champion that is there, and verify it.
 
     Parameters
@@ -147,17 +144,20 @@ def stage(root: Path, source: Path) -> Staged:
         The watched folder; made where it is not there.
     source : Path
         A folder with a bundle.
+    bundle : Bundle, optional
+        That bundle, where it was loaded before.
 
     Raises
     ------
     BundleDamaged, SignalsDiffer
-        When the bundle does not load.
+        When the bundle, or its copy, does not load.
     PublishingFailed
         When it cannot be written, on a full disk for one; nothing of it stays.
     """
-    loaded, checksum = load_bundle(source), digest(source)
-    name = f"{loaded.version}-{checksum[:12]}"
-    with _said(f"version {loaded.version} cannot be written to {root}, so services go on with what they serve"):
+    version = (bundle or load_bundle(source)).version
+    checksum = digest(source)
+    name = f"{version}-{checksum[:12]}"
+    with _said(f"version {version} cannot be written to {root}, so services go on with what they serve"):
         (root / VERSIONS).mkdir(parents=True, exist_ok=True)
         with holding(root / LOCK):
             folder = root / VERSIONS / name
@@ -166,7 +166,7 @@ def stage(root: Path, source: Path) -> Staged:
             os.utime(folder)
             load_bundle(folder)
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            pointer = Pointer(loaded.version, f"{VERSIONS}/{name}", checksum, at)
+            pointer = Pointer(version, f"{VERSIONS}/{name}", checksum, at)
             written = root / f"{UNFINISHED}{uuid4().hex}.json"
             write_text(written, json.dumps(asdict(pointer), indent=1))
             return Staged(root, pointer, written)

@@ -5,9 +5,9 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,10 +26,11 @@ from training.cli.tuning_options import (
 
 if TYPE_CHECKING:
     from features.tables import Tables
-    from training.bundle.bundle import Bundle
+    from training.bundle.bundle import Bundle, Manifest
     from training.making.pipeline import Trained
     from training.registry.tracking import Registered
     from training.settings import Environment, TrainingSettings
+    from training.tuning.tuning import Tuning
 
 
 HorizonOption = Annotated[int, typer.Option(min=1, help="Length of the label's window.")]
@@ -60,11 +61,11 @@ def train(
     With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
     """
     from training.card.printing import show_training
-    from training.judge.verdict import Gate
-    from training.making.pipeline import prepare
+    from training.judge.champion_gate import not_judged
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
+    from training.slices.preparing import prepare
 
     wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
@@ -75,38 +76,16 @@ def train(
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
-        tuning = tuned(prepared[0], settings, environment, wanted, step)
+        tuning = tuned(prepared.data, settings, environment, wanted, step)
         settings = settings if tuning is None else tuning.settings
-        trained = train_model(tables, settings, step, champion, prepared)
+        trained = train_model(tables, prepared, settings, step, champion)
         if unreadable is not None:
-            trained = replace(trained, gate=Gate("undecided", f"the champion cannot be judged: {unreadable}"))
+            trained = replace(trained, gate=not_judged(unreadable))
         step("registering", 0, 1)
         against = None if champion is None else champion.version
-        decision, why = trained.gate.decision, trained.gate.why
-        registered, manifest = register(
-            trained, environment, source, decision, against=against, reason=why, tuning=tuning
-        )
+        registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
     if as_json:
-        verdict = trained.verdict.as_dict()
-        emit(
-            {
-                "model_version": registered.version,
-                "run_id": registered.run_id,
-                "champion": registered.champion,
-                "gate": {"decision": decision, "why": why},
-                "grade": verdict["grade"],
-                "metrics": verdict["metrics"]["model"],
-                "verdict": verdict,
-                "findings": manifest.findings,
-                "rows": manifest.rows,
-                "rounds": manifest.rounds,
-                "weighting": manifest.weighting,
-                "choice": manifest.choice,
-                "slices": [day.isoformat() for day in manifest.slices],
-                "data_fingerprint": manifest.data_fingerprint,
-                "tuning": None if tuning is None else tuning.as_dict(),
-            }
-        )
+        emit(_as_dict(registered, trained, manifest, tuning))
         return
     show_training(trained)
     if tuning is not None:
@@ -114,6 +93,28 @@ def train(
     say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}")
     say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
     say(_standing(registered, trained))
+
+
+def _as_dict(registered: Registered, trained: Trained, manifest: Manifest, tuning: Tuning | None) -> dict[str, Any]:
+    """Return what `train --json` prints."""
+    verdict = trained.verdict.as_dict()
+    return {
+        "model_version": registered.version,
+        "run_id": registered.run_id,
+        "champion": registered.champion,
+        "gate": asdict(registered.gate),
+        "grade": verdict["grade"],
+        "metrics": verdict["metrics"]["model"],
+        "verdict": verdict,
+        "findings": manifest.findings,
+        "rows": manifest.rows,
+        "rounds": manifest.rounds,
+        "weighting": manifest.weighting,
+        "choice": manifest.choice,
+        "slices": [day.isoformat() for day in manifest.slices],
+        "data_fingerprint": manifest.data_fingerprint,
+        "tuning": None if tuning is None else tuning.as_dict(),
+    }
 
 
 def _settings(
@@ -164,11 +165,11 @@ def _warn_beyond(tables: Tables, until: date | None) -> None:
 
 def _standing(registered: Registered, trained: Trained) -> str:
     if registered.how is None:
-        moved = "; the champion was moved meanwhile" if trained.gate.decision == "won" else ""
-        return f"a candidate: {trained.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
+        moved = "; the champion was moved meanwhile" if registered.gate.opens else ""
+        return f"a candidate: {registered.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
     if trained.verdict.grade == "D":
         return f"warning: champion ({registered.how}), though no better than a naive rule (grade D)"
-    return f"champion: {trained.gate.why}"
+    return f"champion: {registered.gate.why}"
 
 
 def evaluate(
@@ -220,16 +221,15 @@ def backtest(
     """Make the model anew at rolling origins from what was known at each, and judge it beside all rivals."""
     from training.card.printing import show_backtest
     from training.judge.backtest import backtest as run_backtest
-    from training.making.pipeline import prepare
     from training.settings import Environment
+    from training.slices.preparing import prepare
 
     tables = read_book(source)
     settings = _settings(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
     _warn_beyond(tables, until)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
-        data, _ = prepare(tables, settings)
-        found = run_backtest(data, settings, origins, progress=step)
+        found = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
     if len(found.origins) < origins:
         say(f"the history has {len(found.origins)} origins, not {origins}")
     if as_json:

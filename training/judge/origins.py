@@ -16,10 +16,8 @@ from training.models.folds import BY_ACCOUNT, FORWARD, by_account
 from training.rivals import Rival
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
+from training.slices.preparing import LEAST_ACCOUNTS
 from training.slices.slice_dates import forward_folds
-
-#: Fewer accounts of either outcome are nothing to learn from.
-LEAST_ACCOUNTS = 10
 
 
 @dataclass(frozen=True)

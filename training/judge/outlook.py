@@ -8,7 +8,7 @@ known there. What is not kept is recorded with its figures all the same.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -25,7 +25,8 @@ from training.models.folds import BY_ACCOUNT
 from training.models.hazard import Hazard, fit_hazard
 from training.models.landmarks import Landmarks, landmarks, young_dates
 from training.settings import TrainingSettings
-from training.slices.dataset import Dataset, build_dataset
+from training.slices.dataset import build_dataset
+from training.slices.preparing import Prepared
 
 HAZARD_ROUNDS, CONTRACTION_ROUNDS = 160, 120
 
@@ -57,9 +58,7 @@ class Making:
     """What a model was made of: the book, its slices, the origin it was judged at, the models of then and of now."""
 
     tables: Tables
-    data: Dataset
-    recorded_since: dict[str, date]
-    end: date
+    prepared: Prepared
     origin: Origin
     then: Fitted
     fitted: Fitted
@@ -98,12 +97,12 @@ def _hazard(made: Making) -> tuple[Hazard | None, dict[str, Any]]:
 
 def _landmarks(made: Making) -> Landmarks:
     """The mature slices and the younger ones whose first months are known."""
-    rule = made.settings.rule
-    end = made.end - timedelta(days=made.settings.embargo_days)
-    matrix, young = made.data.matrix, young_dates(made.data.dates, end, rule.lead_days)
+    rule, prepared = made.settings.rule, made.prepared
+    end = prepared.end - timedelta(days=made.settings.embargo_days)
+    matrix, young = prepared.data.matrix, young_dates(prepared.data.dates, end, rule.lead_days)
     if young:
         try:
-            later = build_dataset(made.tables, young, rule, made.recorded_since).matrix
+            later = build_dataset(made.tables, young, rule, prepared.recorded_since).matrix
         except NotEnoughData:  # nobody is left
             return landmarks(made.tables, matrix, rule, end)
         parts = zip((matrix.keys, matrix.signals, matrix.facts), (later.keys, later.signals, later.facts), strict=True)
@@ -113,7 +112,7 @@ def _landmarks(made: Making) -> Landmarks:
 
 def _contraction(made: Making) -> tuple[Contraction | None, dict[str, Any]]:
     settings, origin = made.settings, made.origin
-    since = made.recorded_since["invoices"]
+    since = made.prepared.recorded_since["invoices"]
     learnt, test = (shrinkage(made.tables, part, settings.rule, since) for part in (origin.learnt, origin.test))
     try:
         then = fit_contraction(learnt, settings.fit, settings.seed, CONTRACTION_ROUNDS)
@@ -121,7 +120,7 @@ def _contraction(made: Making) -> tuple[Contraction | None, dict[str, Any]]:
         verdict = judge_contraction(then, learnt, test, probability, settings.bootstraps, settings.seed)
         if not verdict.earns_its_place:
             return None, {"kept": False, **verdict.as_dict()}
-        every = shrinkage(made.tables, made.data, settings.rule, since)
+        every = shrinkage(made.tables, made.prepared.data, settings.rule, since)
         encoder = made.fitted.trees.encoder
         whole = fit_contraction(every, settings.fit, settings.seed, CONTRACTION_ROUNDS, encoder)
     except NotEnoughData as error:

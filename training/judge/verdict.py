@@ -1,4 +1,4 @@
-"""The verdict on a model: its metrics beside every rival's on the same rows, intervals, a grade, and the gate.
+"""The verdict on a model: its metrics beside every rival's on the same rows, intervals and a grade.
 
 The grade compares with the best naive rule by ROC AUC, with the paired, account-clustered interval of the difference:
 A when its lower end is above .05 and the model catches at least as much lost revenue, B above .02, C above 0, else D.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -26,21 +26,6 @@ COMPARED = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_ca
 #: What a grade may fall by, beside the champion.
 DECIDING = ("roc_auc", "captured_10", "profit_at_capacity")
 Cutoffs = Mapping[np.datetime64, float]
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Whether a candidate may take the champion's place by itself.
-
-    Attributes
-    ----------
-    decision : 'first', 'won', 'lost' or 'undecided'
-        'lost' is worse beyond chance, 'undecided' is neither.
-    why : str
-    """
-
-    decision: Literal["first", "won", "lost", "undecided"]
-    why: str
 
 
 @dataclass(frozen=True)
@@ -155,20 +140,3 @@ def grade(metrics: Mapping[str, Metrics], found: Mapping[str, Interval]) -> str 
     if low > 0.05 and found[f"captured_10 - {best}"].value >= 0:
         return "A"
     return "B" if low > 0.02 else "C" if low > 0 else "D"
-
-
-def gate(verdict: Verdict) -> Gate:
-    """Decide by the paired differences from the reigning champion: better beyond chance in one, worse in none."""
-    found = {name: verdict.intervals.get(f"{name} - {REIGNING}") for name in ("roc_auc", "profit_at_capacity")}
-    if None in found.values():
-        return Gate("undecided", "the reigning champion could not be judged on these rows")
-    known = {name: interval for name, interval in found.items() if interval is not None}
-    why = ", ".join(
-        f"{name} {interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
-        for name, interval in known.items()
-    )
-    if any(interval.below for interval in known.values()):
-        return Gate("lost", f"worse than the champion beyond chance: {why}")
-    if any(interval.above for interval in known.values()):
-        return Gate("won", f"better than the champion beyond chance: {why}")
-    return Gate("undecided", f"not told apart from the champion: {why}")

@@ -7,31 +7,28 @@ then it is made once more from all slices. Both are made by the same `fit_model`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
-from features.errors import NotEnoughData
-from features.matrix import first_records
 from features.tables import Tables
 from training.bundle.bundle import Bundle
 from training.judge.ablation import Ablated, ablate
+from training.judge.champion_gate import NOBODY_REIGNS, Gate, decide
 from training.judge.leaks import Suspect, model_warning, suspects
-from training.judge.origins import LEAST_ACCOUNTS, contend, latest_origin
+from training.judge.origins import contend, latest_origin
 from training.judge.outlook import Making, Outlook, look_ahead
 from training.judge.reigning import reigning_probability
 from training.judge.treated import Apart, judge_apart
-from training.judge.verdict import MODEL, REIGNING, Gate, Verdict, gate, judge_all
+from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all
 from training.models.calibration import Platt
 from training.models.choice import Choice
 from training.models.fitting import Fitted, Progress, fit_model, silent
 from training.models.trees import Trees
 from training.rivals import CHEAP
 from training.settings import TrainingSettings
-from training.slices.dataset import Dataset, build_dataset
-from training.slices.labels import check_rule, end_of_data
-from training.slices.slice_dates import slice_dates
+from training.slices.dataset import Dataset
+from training.slices.preparing import Prepared
 from training.worth.reliability import Reliability, reliability
 
 
@@ -85,8 +82,7 @@ class Trained:
 
     fitted: Fitted
     settings: TrainingSettings
-    recorded_since: dict[str, date]
-    data: Dataset = field(repr=False)
+    prepared: Prepared = field(repr=False)
     verdict: Verdict
     gate: Gate
     findings: Findings
@@ -94,6 +90,11 @@ class Trained:
     judged_how: str
     missing_tables: tuple[str, ...]
     currency: str | None
+
+    @property
+    def data(self) -> Dataset:
+        """All mature slices."""
+        return self.prepared.data
 
     @property
     def trees(self) -> Trees:
@@ -116,72 +117,36 @@ class Trained:
         return self.fitted.out_of_fold
 
 
-def prepare(tables: Tables, settings: TrainingSettings) -> tuple[Dataset, dict[str, date]]:
-    """Return the dataset of all mature slices, and since when each table is recorded.
-
-    Raises
-    ------
-    InputError
-        When the rule of churn does not fit the book.
-    NotEnoughData
-        When the book is too short for a single mature slice, begins after the end, or too few churned or stayed.
-    """
-    check_rule(tables, settings.rule)
-    end = end_of_data(tables, settings.until)
-    recorded = {name: first for name, first in first_records(tables).items() if first < end}
-    if "invoices" not in recorded:
-        raise NotEnoughData(f"there is no invoice before {end}")
-    start = recorded["invoices"] + timedelta(days=settings.min_history_days)
-    dates = slice_dates(start, end, settings.known_after_days, settings.slice_days, settings.least_slices)
-    if not dates:
-        raise NotEnoughData(
-            f"the invoices begin on {recorded['invoices']} and the data end on {end}: "
-            f"{settings.min_history_days} days of history and {settings.known_after_days} days for the label do not fit"
-        )
-    data = build_dataset(tables, dates, settings.rule, recorded)
-    _demand_both_outcomes(data)
-    return data, recorded
-
-
 def train(
     tables: Tables,
+    prepared: Prepared,
     settings: TrainingSettings,
     progress: Progress = silent,
     champion: Bundle | None = None,
-    prepared: tuple[Dataset, dict[str, date]] | None = None,
 ) -> Trained:
     """Train and judge a model; see the module's docstring for how.
 
     Parameters
     ----------
+    prepared : Prepared
+        What `prepare` made of these tables; settings that tuning changed since are none that it depends on.
     champion : Bundle, optional
         The reigning champion, to be judged on the same rows.
-    prepared : tuple, optional
-        What `prepare` returned for these tables, where that was done before.
-
-    Raises
-    ------
-    InputError, NotEnoughData
-        As `prepare`.
     """
-    progress("computing signals", 0, 1)
-    data, recorded = prepare(tables, settings) if prepared is None else prepared
-    end = end_of_data(tables, settings.until)
-    origin = latest_origin(data, settings)
+    origin = latest_origin(prepared.data, settings)
     then, probabilities = contend(origin, CHEAP, settings, progress)
     reigning = None if champion is None else reigning_probability(champion, origin, then, settings)
     if reigning is not None:
         probabilities[REIGNING] = reigning
     verdict = judge_all(origin.test, probabilities, settings)
-    fitted = fit_model(data, settings, progress)
-    made = Making(tables, data, recorded, end, origin, then, fitted, settings)
+    fitted = fit_model(prepared.data, settings, progress)
+    made = Making(tables, prepared, origin, then, fitted, settings)
     return Trained(
         fitted=fitted,
         settings=settings,
-        recorded_since=recorded,
-        data=data,
+        prepared=prepared,
         verdict=verdict,
-        gate=Gate("first", "there was no champion") if champion is None else gate(verdict),
+        gate=NOBODY_REIGNS if champion is None else decide(verdict),
         findings=_examine(made, verdict, probabilities[MODEL], progress),
         judged=Judged(origin.test, probabilities),
         judged_how=origin.how,
@@ -193,7 +158,7 @@ def train(
 def _examine(made: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
     settings, test = made.settings, made.origin.test
     progress("looking for leaks", 0, 1)
-    leaking = suspects(made.data, settings.rule)
+    leaking = suspects(made.prepared.data, settings.rule)
     warning = model_warning(verdict.metrics[MODEL].roc_auc)
     progress("hazard and contraction", 0, 1)
     return Findings(
@@ -204,12 +169,3 @@ def _examine(made: Making, verdict: Verdict, probability: np.ndarray, progress: 
         suspects=leaking,
         warnings=(*(one.message() for one in leaking), *([warning] if warning else [])),
     )
-
-
-def _demand_both_outcomes(data: Dataset) -> None:
-    accounts = [len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False)]
-    if min(accounts) < LEAST_ACCOUNTS:
-        raise NotEnoughData(
-            f"{accounts[0]} accounts churned and {accounts[1]} stayed over {len(data.dates)} as-of dates; "
-            f"at least {LEAST_ACCOUNTS} of each are needed"
-        )

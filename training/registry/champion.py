@@ -15,12 +15,11 @@ before, until `training.registry.tracking.bring_in_line`, and one after 3 only t
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +30,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from training.bundle.file_locks import holding
 from training.settings import CHAMPION, MODEL_NAME
 
 if TYPE_CHECKING:
@@ -222,9 +222,6 @@ def _after(recorded: Sequence[Move]) -> datetime:
     return max(now, datetime.fromisoformat(recorded[-1].at) + timedelta(microseconds=1)) if recorded else now
 
 
-@contextmanager
-def one_at_a_time(home: Path) -> Iterator[None]:
-    """Wait for the lock and hold it; the system takes it back from a process that dies."""
-    with (home / "champion.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def one_at_a_time(home: Path) -> AbstractContextManager[None]:
+    """Wait for the lock that moves of the champion take, and hold it for the length of a block."""
+    return holding(home / "champion.lock")

@@ -7,15 +7,15 @@ it must be asked for, with a reason, and both are recorded with the move (see `t
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from features.errors import ChurnRiskError, InputError, NoModel
-from training.bundle.bundle import load_bundle
-from training.bundle.publishing import publishing_folder
+from training.bundle.bundle import Bundle, load_bundle
+from training.bundle.publishing import digest, publishing_folder
+from training.judge.champion_gate import FIRST, LOST, UNDECIDED, WON
 from training.registry.champion import (
-    FIRST,
     PROMOTE,
     ROLLBACK,
     Move,
@@ -26,12 +26,9 @@ from training.registry.champion import (
 )
 from training.registry.connecting import connected
 from training.registry.tracking import (
-    LOST,
-    UNDECIDED,
-    WON,
     bring_in_line,
     download,
-    fetch,
+    fetch_bundle,
     staged_bundle,
     version_of,
 )
@@ -159,8 +156,8 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
     if overridden and not (override and reason):
         missing = "a --reason" if override else "--override and a --reason"
         raise InputError(f"version {found.version}: {SAID.get(found.gate, found.gate)}; to promote it give {missing}")
-    check_loads(environment, found.version)
-    move = _move(environment, found, found.champion, PROMOTE, reason, overridden)
+    bundle = check_loads(environment, found.version)
+    move = _move(environment, found, bundle, PROMOTE, reason, overridden)
     return Outcome(found.version, found.gate, move, published=root)
 
 
@@ -192,8 +189,8 @@ def rollback(environment: Environment, reason: str = "") -> Outcome:
         except InputError:
             skipped.append(version)
             continue
-        check_loads(environment, version)
-        move = _move(environment, found, champion, ROLLBACK, reason, False)
+        bundle = check_loads(environment, version)
+        move = _move(environment, replace(found, champion=champion), bundle, ROLLBACK, reason, False)
         return Outcome(version, found.gate, move, tuple(skipped), publishing_folder(environment))
     gone = f"; deleted since: {', '.join(skipped)}" if skipped else ""
     now = "there is no champion" if champion is None else f"version {champion} is the champion"
@@ -210,8 +207,8 @@ def _standing(environment: Environment) -> tuple[str | None, list[str]]:
         return None, []
 
 
-def check_loads(environment: Environment, version: str) -> None:
-    """Load the registry's own copy of a version, which all others will fetch, and the one fetched here before.
+def check_loads(environment: Environment, version: str) -> Bundle:
+    """Load the registry's own copy of a version, which all others will fetch, and the one fetched here if it differs.
 
     Raises
     ------
@@ -221,27 +218,26 @@ def check_loads(environment: Environment, version: str) -> None:
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "bundle"
         download(client, version_of(client, version), fresh)
-        load_bundle(fresh)
-    fetch(environment, version)
+        bundle, checksum = load_bundle(fresh), digest(fresh)
+    fetched = fetch_bundle(environment, version)
+    return bundle if digest(fetched) == checksum else load_bundle(fetched)
 
 
-def _move(
-    environment: Environment, found: Version, champion: str | None, how: str, reason: str, override: bool
-) -> Move:
+def _move(environment: Environment, found: Version, bundle: Bundle, how: str, reason: str, override: bool) -> Move:
     with connected(environment) as client:
         move = move_champion(
             client,
             environment.home,
             found.version,
-            expected=champion,
+            expected=found.champion,
             how=how,
-            staged=staged_bundle(client, environment, found.version),
+            staged=staged_bundle(client, environment, found.version, bundle),
             override=override,
             reason=reason,
         )
         if move is None:
             raise ChurnRiskError(
-                f"the champion was version {champion or 'none'} a moment ago and is version "
+                f"the champion was version {found.champion or 'none'} a moment ago and is version "
                 f"{current_version(client) or 'none'} now: somebody else moved it. Nothing was changed; "
                 "look again, then repeat the command"
             )

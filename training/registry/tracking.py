@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from features.errors import BundleDamaged, NoModel
-from training.bundle.bundle import Bundle, Manifest, load_bundle, stamp_version, write_bundle
+from training.bundle.bundle import Bundle, Manifest, load_bundle, stamp_version
 from training.bundle.publishing import (
     Pointer,
     Staged,
@@ -30,6 +30,8 @@ from training.bundle.publishing import (
     read_pointer,
     stage,
 )
+from training.judge.champion_gate import NOBODY_REIGNS, Gate
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.registry.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
 from training.registry.connecting import artifact_root, connected, tracking_uri
@@ -46,10 +48,6 @@ from training.registry.run_records import (
 from training.settings import MODEL_NAME, Environment
 from training.tuning.tuning import Tuning
 
-#: What the gate may have said of a version; 'first' where there was no champion to beat.
-WON, LOST, UNDECIDED = "won", "lost", "undecided"
-DECISIONS = (WON, LOST, UNDECIDED, FIRST)
-
 
 @dataclass(frozen=True)
 class Registered:
@@ -58,8 +56,8 @@ class Registered:
     Attributes
     ----------
     version, run_id : str
-    champion : bool
-        Whether it became the champion.
+    gate : Gate
+        The decision, as the version's tag and its manifest have it.
     tracking_uri : str
         Where it is kept.
     how : 'first', 'gate' or None
@@ -68,42 +66,41 @@ class Registered:
 
     version: str
     run_id: str
-    champion: bool
+    gate: Gate
     tracking_uri: str
     how: str | None = None
+
+    @property
+    def champion(self) -> bool:
+        """Whether it became the champion."""
+        return self.how is not None
 
 
 def register(
     trained: Trained,
     environment: Environment,
     source: str,
-    gate: str | None = None,
     *,
     against: str | None = None,
-    reason: str = "",
     tuning: Tuning | None = None,
 ) -> tuple[Registered, Manifest]:
     """Log a run with everything that is to be known of it, register the version, and make it champion if it may be.
 
-    The first version becomes champion whatever its grade; a later one when the gate says 'won' and the champion is
+    The first version becomes champion whatever its grade; a later one when it won at the gate and the champion is
     still the one it won against.
 
     Parameters
     ----------
-    gate : 'won', 'lost', 'undecided', 'first' or None
-        What the gate said, kept as the version's tag `gate`; None where nobody asked it.
     against : str, optional
         The champion's version that the gate judged beside; by default the champion now.
-    reason : str
-        Why the gate moves the alias, in one sentence, for the record.
     tuning : Tuning, optional
         What the run's settings came from; its trials become runs nested in this one.
     """
-    if gate is not None and gate not in DECISIONS:
-        raise ValueError(f"gate={gate!r} is none of {', '.join(DECISIONS)}")
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
+        champion = current_version(client)
+        trained = replace(trained, gate=trained.gate.settled(champion))
         manifest = write_bundle(folder, trained, datetime.now(UTC).isoformat(timespec="seconds"), code_version())
         plots = draw_plots(trained, Path(scratch) / "plots")
         with mlflow.start_run(experiment_id=_experiment(client, environment)) as active:
@@ -112,39 +109,33 @@ def register(
             model = log_model(trained, folder)
             if tuning is not None:
                 log_tuning(client, active, tuning)
-        champion = current_version(client)
-        gate = _kept(gate, champion)
         with redirect_stderr(StringIO()):
-            made = mlflow.register_model(model, MODEL_NAME, tags={} if gate is None else {"gate": gate})
-        log_card(client, active.info.run_id, str(made.version), manifest)
-        how = _enter(client, environment, str(made.version), gate, champion if against is None else against, reason)
-        kept = Registered(str(made.version), active.info.run_id, how is not None, tracking_uri(environment), how)
-        return kept, manifest
+            made = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
+        version, run_id = str(made.version), active.info.run_id
+        log_card(client, run_id, version, manifest)
+        how = _enter(client, environment, version, trained.gate, champion if against is None else against)
+        return Registered(version, run_id, trained.gate, tracking_uri(environment), how), manifest
 
 
-def _kept(gate: str | None, champion: str | None) -> str | None:
-    """Return 'first' where there is no champion, and only there: one that could not be judged beside is undecided."""
-    if champion is None:
-        return FIRST
-    return UNDECIDED if gate == FIRST else gate
-
-
-def _enter(
-    client: MlflowClient, environment: Environment, version: str, gate: str | None, against: str | None, reason: str
-) -> str | None:
-    """Make a new version the champion where it may be; return how, None where it stays a candidate."""
-    first = current(client) is None
-    if not first and gate != WON:
+def _enter(client: MlflowClient, environment: Environment, version: str, gate: Gate, against: str | None) -> str | None:
+    """Make a new version the champion where the gate opens; return how, None where it stays a candidate."""
+    if not gate.opens:
         return None
-    how, expected = (FIRST, None) if first else (GATE, against)
-    reason = "there was no champion" if first else reason
+    how, expected = (FIRST, None) if gate == NOBODY_REIGNS else (GATE, against)
     staged = staged_bundle(client, environment, version)
-    move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=reason)
+    move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=gate.why)
     return None if move is None else move.how
 
 
-def staged_bundle(client: MlflowClient, environment: Environment, version: str) -> Staged | None:
+def staged_bundle(
+    client: MlflowClient, environment: Environment, version: str, bundle: Bundle | None = None
+) -> Staged | None:
     """Lay a version's bundle ready where services watch, before it becomes champion; None where nobody watches.
+
+    Parameters
+    ----------
+    bundle : Bundle, optional
+        The version's, where it was loaded before.
 
     Raises
     ------
@@ -152,7 +143,7 @@ def staged_bundle(client: MlflowClient, environment: Environment, version: str) 
         When it cannot be written or does not load.
     """
     root = publishing_folder(environment)
-    return None if root is None else stage(root, _local(client, environment, version_of(client, version)))
+    return None if root is None else stage(root, _local(client, environment, version_of(client, version)), bundle)
 
 
 def bring_in_line(environment: Environment, root: Path) -> Pointer | None:

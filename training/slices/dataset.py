@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -68,6 +69,13 @@ class Dataset:
     def take(self, rows: np.ndarray) -> Dataset:
         """Return the rows of a boolean mask or index array."""
         return Dataset(self.matrix.take(rows), self.churned[rows])
+
+
+def fingerprint(data: Dataset) -> str:
+    """Return a checksum of every signal, label and key that was learnt from."""
+    frame = pd.concat([data.matrix.keys, data.matrix.signals, data.matrix.facts], axis=1)
+    rows = pd.util.hash_pandas_object(frame.assign(churned=data.churned), index=False)
+    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
 
 
 def build_dataset(

@@ -17,11 +17,10 @@ from uuid import uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import InputError
-from training.bundle.bundle import fingerprint
 from training.bundle.file_locks import holding, is_held
 from training.database_address import shown
 from training.settings import TrainingSettings
-from training.slices.dataset import Dataset
+from training.slices.dataset import Dataset, fingerprint
 from training.tuning.search_space import Dimension
 from training.tuning.trials import Reached
 from training.tuning.tuning import Objectives

@@ -15,6 +15,9 @@ import numpy as np
 
 from training.settings import Economics
 
+#: The accounts that hold this share of the book's value are large enough for an account at risk to be a threat.
+THREAT_SHARE = 0.80
+
 
 def expected_profit(probability: np.ndarray, value: np.ndarray, economics: Economics) -> np.ndarray:
     """Return (p g (1 - d) - (1 - p) d) value - f for each account, in currency; arrays of shape (n,).
@@ -62,3 +65,18 @@ def best_cutoff(score: np.ndarray, profit: np.ndarray) -> float:
     total = np.where(last_of_ties, total, -np.inf)
     best = int(np.argmax(total))
     return float(ordered[best]) if total[best] > 0 else float("inf")
+
+
+def threat_value(value: np.ndarray) -> float:
+    """Return the value of the smallest account of those that, largest first, hold 80 % of all value.
+
+    Examples
+    --------
+    >>> threat_value(np.array([50.0, 30.0, 15.0, 5.0]))
+    30.0
+    """
+    ordered = np.sort(value)[::-1]
+    held = np.cumsum(ordered)
+    if held[-1] <= 0:
+        return 0.0
+    return float(ordered[np.searchsorted(held, THREAT_SHARE * held[-1])])

@@ -20,13 +20,11 @@ from training.bundle.bundle import (
     MODEL,
     VERSION,
     Bundle,
-    fingerprint,
     load_bundle,
-    threat_value,
-    write_bundle,
 )
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained, train
-from training.slices.dataset import Dataset
+from training.slices.preparing import prepare
 
 ROOT = Path(__file__).parents[3]
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve", "skops"}
@@ -57,7 +55,7 @@ def test_the_manifest_says_what_was_done(trained: Trained, bundle: Bundle) -> No
     assert manifest.rows == len(trained.data)
     assert manifest.signals == list(signal_names())
     assert manifest.slices == sorted({day.date() for day in trained.data.matrix.keys["as_of"]})
-    assert manifest.recorded_since == trained.recorded_since
+    assert manifest.recorded_since == trained.prepared.recorded_since
     assert manifest.weighting == trained.choice.weighting
     assert manifest.rounds == trained.choice.rounds == bundle.trees.booster.num_trees()
     assert manifest.verdict["grade"] == trained.verdict.grade
@@ -80,13 +78,6 @@ def test_reference_figures_are_those_of_the_latest_slice(trained: Trained, bundl
     assert set(reference.signals) <= numbers
     median = latest.matrix.signals["tenure_days"].median()
     assert reference.signals["tenure_days"]["0.5"] == pytest.approx(median)
-
-
-@pytest.mark.parametrize(
-    ("values", "cutoff"), [([50, 30, 15, 5], 30), ([1, 1, 1, 1, 1], 1), ([100, 0, 0], 100), ([0, 0], 0), ([80, 20], 80)]
-)
-def test_threat_cutoff_by_hand(values: list[float], cutoff: float) -> None:
-    assert threat_value(np.array(values, float)) == cutoff
 
 
 def test_a_bundle_is_text_and_nothing_else(bundle_folder: Path) -> None:
@@ -194,22 +185,6 @@ def test_other_signals_are_refused_with_both_lists(copied: Path, difference: str
     assert ", ".join(ours) in str(caught.value)
 
 
-def test_fingerprint_knows_every_signal_label_and_key(trained: Trained) -> None:
-    data = trained.data.take(np.arange(50))
-    same = Dataset(data.matrix.take(np.arange(50)), data.churned.copy())
-    assert fingerprint(same) == fingerprint(data)
-    flipped = data.churned.copy()
-    flipped[7] = ~flipped[7]
-    signals = data.matrix.signals.copy()
-    signals.loc[3, "tenure_days"] += 1
-    others = [
-        Dataset(data.matrix, flipped),
-        Dataset(type(data.matrix)(data.matrix.keys, signals, data.matrix.facts), data.churned),
-        data.take(np.arange(49)),
-    ]
-    assert len({fingerprint(other) for other in (data, *others)}) == 4
-
-
 def test_the_same_data_seed_and_settings_give_the_same_bundle(
     book_folder: Path, trained: Trained, bundle_folder: Path, tmp_path: Path
 ) -> None:
@@ -217,7 +192,8 @@ def test_the_same_data_seed_and_settings_give_the_same_bundle(
     from features.sources import open_source
     from features.validation import validate
 
-    again = train(validate(open_source(book_folder)), trained.settings)
+    tables = validate(open_source(book_folder))
+    again = train(tables, prepare(tables, trained.settings), trained.settings)
     write_bundle(tmp_path, again, "2026-01-01T00:00:00+00:00", "test")
     for name in (MODEL, MANIFEST):
         assert (tmp_path / name).read_bytes() == (bundle_folder / name).read_bytes()

@@ -25,7 +25,6 @@ from training.bundle.publishing import (
     KEPT,
     POINTER,
     UNFINISHED,
-    PublishingFailed,
     bundle_in,
     demand_as_published,
     digest,
@@ -35,6 +34,7 @@ from training.bundle.publishing import (
     read_pointer,
     stage,
 )
+from training.errors import PublishingFailed
 from training.settings import Environment
 
 

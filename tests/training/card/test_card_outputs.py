@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+from support.browsers import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, opened
 from support.cards import MADE, nasty, plain, shown_in_html, shown_in_markdown, texts
-from test_report_in_browser import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, opened
 
 from training.bundle.bundle import Bundle, Manifest
 from training.card.card import Card, card_of

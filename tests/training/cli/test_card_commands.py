@@ -10,13 +10,14 @@ from pathlib import Path
 import mlflow
 import pytest
 from support.cards import changed, shown_in_markdown
-from support.registries import Registry, registry_of
+from support.registries import Registry, at_gate, registry_of
 from support.served import Done, run_command
 
 import training.registry.tracking as tracking
 from training.bundle.bundle import MANIFEST, Bundle, Manifest
 from training.card.card import card_of
 from training.card.card_html import html_of, markdown_of, summary_of
+from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
 from training.registry.run_records import LONGEST_DESCRIPTION, log_card
 from training.registry.tracking import connected, fetch_bundle
@@ -64,7 +65,7 @@ def test_a_crash_at_the_card_leaves_the_champion(
     monkeypatch.setattr(tracking, "draw_plots", lambda trained, folder: [])
     monkeypatch.setattr(tracking, "log_card", crash)
     with pytest.raises(RuntimeError, match="no card"):
-        tracking.register(trained, registry.environment, "a folder", "won")
+        tracking.register(at_gate(trained, WON), registry.environment, "a folder")
     assert registry.champion == "1"
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from features.tables import Tables
 from training.bundle.bundle import Bundle
+from training.judge.champion_gate import NOBODY_REIGNS, Gate, decide
 from training.judge.origins import Origin, latest_origin
 from training.judge.reigning import reigning_probability
-from training.judge.verdict import REIGNING, Verdict, gate, grade
+from training.judge.verdict import REIGNING, Verdict, grade
 from training.making.pipeline import Trained, train
 from training.models.fitting import Fitted, fit_model
 from training.settings import ChurnRule
@@ -40,13 +41,30 @@ def verdict(roc_auc: Interval | None, profit: Interval | None) -> Verdict:
     ],
 )
 def test_decisions(roc_auc: Interval | None, profit: Interval | None, decision: str) -> None:
-    found = gate(verdict(roc_auc, profit))
+    found = decide(verdict(roc_auc, profit))
     assert found.decision == decision
     assert found.why
 
 
+@pytest.mark.parametrize("decision", ["first", "won", "lost", "undecided"])
+def test_first_is_who_finds_no_champion_and_nobody_else(decision: str) -> None:
+    judged = Gate(decision, "as judged")
+    assert judged.settled(None) == NOBODY_REIGNS and NOBODY_REIGNS.opens
+    beside = judged.settled("1")
+    assert beside.opens is (decision == "won")
+    if decision == "first":
+        assert beside.decision == "undecided" and "while this model was made" in beside.why
+    else:
+        assert beside == judged
+
+
+def test_an_unknown_decision_is_refused() -> None:
+    with pytest.raises(ValueError, match="gate='passed' is none of won, lost, undecided, first"):
+        Gate("passed", "")
+
+
 def test_a_model_trained_again_ties_with_itself(book: Tables, trained: Trained, bundle: Bundle) -> None:
-    again = train(book, trained.settings, champion=bundle)
+    again = train(book, trained.prepared, trained.settings, champion=bundle)
     for measure in ("roc_auc", "profit_at_capacity"):
         lead = again.verdict.intervals[f"{measure} - {REIGNING}"]
         assert (lead.value, lead.low, lead.high) == (0, 0, 0)

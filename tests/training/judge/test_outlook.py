@@ -14,20 +14,19 @@ import pytest
 import training.judge.outlook as outlook
 from features.errors import BundleDamaged, NotEnoughData
 from features.tables import Tables
-from training.bundle.bundle import CONTRACTION, HAZARD, load_bundle, write_bundle
+from training.bundle.bundle import CONTRACTION, HAZARD, load_bundle
 from training.judge.origins import contend, latest_origin
 from training.judge.outlook import Making, look_ahead
+from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.settings import ChurnRule
-from training.slices.labels import end_of_data
 
 
 @pytest.fixture(scope="module")
 def made(book: Tables, trained: Trained) -> Making:
     origin = latest_origin(trained.data, trained.settings)
     then, _ = contend(origin, (), trained.settings)
-    end = end_of_data(book, None)
-    return Making(book, trained.data, trained.recorded_since, end, origin, then, trained.fitted, trained.settings)
+    return Making(book, trained.prepared, origin, then, trained.fitted, trained.settings)
 
 
 def test_a_run_records_both_whether_kept_or_not(trained: Trained) -> None:

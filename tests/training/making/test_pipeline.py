@@ -14,11 +14,13 @@ from support.handmade import frames_of, tables_of
 
 from features.errors import InputError, NotEnoughData
 from features.tables import TABLES, Table, Tables
-from training.bundle.bundle import write_bundle
-from training.making.pipeline import Trained, prepare, train
+from training.making.packing import write_bundle
+from training.making.pipeline import Trained, train
 from training.models.weights import SCHEMES
 from training.rivals import CHEAP
 from training.settings import ChurnRule, FitSettings, TrainingSettings
+from training.slices.dataset import fingerprint
+from training.slices.preparing import prepare
 
 UNTIL = date(2025, 3, 17)
 INSTANT = pd.Timestamp(UNTIL)
@@ -79,7 +81,8 @@ def _changed(table: Table, new: pd.DataFrame, rng: np.random.Generator) -> pd.Da
     return new
 
 
-def record_of(trained: Trained, folder: Path) -> dict[str, Any]:
+def record_of(tables: Tables, folder: Path) -> dict[str, Any]:
+    trained = train(tables, prepare(tables, BRIEF), BRIEF)
     folder.mkdir()
     manifest = write_bundle(folder, trained, "2026-01-01T00:00:00+00:00", "test")
     return {"model": (folder / "model.txt").read_text(encoding="utf-8"), **manifest.model_dump()}
@@ -87,7 +90,7 @@ def record_of(trained: Trained, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def before(frames: Frames, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return record_of(train(tables_of(frames), BRIEF), tmp_path_factory.mktemp("before") / "bundle")
+    return record_of(tables_of(frames), tmp_path_factory.mktemp("before") / "bundle")
 
 
 def test_nothing_known_at_or_after_until_changes_the_model(
@@ -96,35 +99,31 @@ def test_nothing_known_at_or_after_until_changes_the_model(
     other = other_future(frames, np.random.default_rng(11))
     for name, frame in other.items():
         assert name in ("accounts", *LATE) or not frame.equals(frames[name].astype(object)), "there is a future"
-    after = record_of(train(tables_of(other), BRIEF), tmp_path / "bundle")
+    after = record_of(tables_of(other), tmp_path / "bundle")
     assert after["model"] == before["model"]
     assert after == before, "nor its calibrator, verdict, reference figures, recorded history or anything else"
     assert before["rows"] > 500
 
 
 def test_no_future_at_all_is_the_same_too(frames: Frames, before: dict[str, Any]) -> None:
-    from training.bundle.bundle import fingerprint
-
     past = {
         name: frame[pd.to_datetime(frame[TABLES[name].time]) < INSTANT].reset_index(drop=True)
         for name, frame in frames.items()
     }
-    data, recorded = prepare(tables_of(past), BRIEF)
-    assert fingerprint(data) == before["data_fingerprint"]
-    assert data.dates == before["slices"]
-    assert recorded == before["recorded_since"]
-    assert not set(LATE) & set(recorded)
+    prepared = prepare(tables_of(past), BRIEF)
+    assert fingerprint(prepared.data) == before["data_fingerprint"]
+    assert prepared.data.dates == before["slices"]
+    assert prepared.recorded_since == before["recorded_since"]
+    assert not set(LATE) & set(prepared.recorded_since)
 
 
 def test_one_record_before_until_does_matter(frames: Frames, before: dict[str, Any]) -> None:
     """The comparison above can see: an invoice on the day before the last slice moves its figures."""
-    from training.bundle.bundle import fingerprint
-
     invoices = frames["invoices"].copy()
     last = max(before["slices"])
     own = invoices[pd.to_datetime(invoices["invoiced_on"]) < pd.Timestamp(last)].index[-1]
     invoices.loc[own, "amount"] += 100_000
-    data, _ = prepare(tables_of({**frames, "invoices": invoices}), BRIEF)
+    data = prepare(tables_of({**frames, "invoices": invoices}), BRIEF).data
     assert fingerprint(data) != before["data_fingerprint"]
 
 
@@ -143,7 +142,7 @@ def test_without_until_the_data_end_after_the_last_invoice(trained: Trained, boo
 def test_a_book_that_is_too_short_says_by_how_much(book: Tables) -> None:
     settings = TrainingSettings(until=date(2023, 6, 1))
     with pytest.raises(NotEnoughData) as caught:
-        train(book, settings)
+        prepare(book, settings)
     message = str(caught.value)
     first = book["invoices"].invoiced_on.min().execute()
     for part in (str(pd.Timestamp(first).date()), "2023-06-01", f"{settings.min_history_days} days of history", "180"):
@@ -152,33 +151,33 @@ def test_a_book_that_is_too_short_says_by_how_much(book: Tables) -> None:
 
 def test_a_book_that_begins_after_until_says_so(book: Tables) -> None:
     with pytest.raises(NotEnoughData, match="there is no invoice before 2001-01-01"):
-        train(book, TrainingSettings(until=date(2001, 1, 1)))
+        prepare(book, TrainingSettings(until=date(2001, 1, 1)))
 
 
 def test_a_book_without_invoices_says_so(frames: Frames) -> None:
     empty = tables_of({**frames, "invoices": frames["invoices"].head(0)})
     with pytest.raises(InputError, match="invoices: the table is empty"):
-        train(empty, TrainingSettings())
+        prepare(empty, TrainingSettings())
     with pytest.raises(NotEnoughData, match="there is no invoice before"):
-        train(empty, BRIEF)
+        prepare(empty, BRIEF)
 
 
 def test_a_book_with_few_churns_says_how_many(frames: Frames) -> None:
     churned = pd.to_datetime(frames["churns"]["churned_on"])
     few = frames["churns"][churned < INSTANT].tail(4)
     with pytest.raises(NotEnoughData, match=r"^\d accounts churned and \d+ stayed .* at least 10 of each are needed$"):
-        train(tables_of({**frames, "churns": few}), replace(BRIEF, slice_days=400))
+        prepare(tables_of({**frames, "churns": few}), replace(BRIEF, slice_days=400))
 
 
 def test_the_rule_must_fit_before_anything_is_computed(book: Tables) -> None:
     with pytest.raises(InputError, match="--silence-days"):
-        train(book, TrainingSettings(rule=ChurnRule(silence_days=90)))
+        prepare(book, TrainingSettings(rule=ChurnRule(silence_days=90)))
 
 
 def test_silence_gives_other_customers_and_labels(frames: Frames) -> None:
     silent = tables_of({name: frame for name, frame in frames.items() if name != "churns"}, missing=["churns"])
     rule = ChurnRule(silence_days=60)
-    data, _ = prepare(silent, replace(BRIEF, rule=rule, slice_days=400))
+    data = prepare(silent, replace(BRIEF, rule=rule, slice_days=400)).data
     assert data.dates[-1] + timedelta(days=60) == UNTIL
     invoices = frames["invoices"].assign(day=lambda rows: pd.to_datetime(rows["invoiced_on"]))
     invoices = invoices[invoices["amount"] > 0]

@@ -12,6 +12,7 @@ from support.registries import Registry, registry_of
 import training.registry.promotion as promotion
 from features.errors import BundleDamaged, ChurnRiskError, InputError, SignalsDiffer
 from features.signal import signal_names
+from training.bundle.bundle import Bundle
 from training.making.pipeline import Trained
 from training.registry.champion import PROMOTE, move_champion
 from training.registry.promotion import look_up, promote, rollback
@@ -253,10 +254,11 @@ def test_a_champion_moved_in_the_meantime_stays(registry: Registry, monkeypatch:
     promote(registry.environment, second)
     real = promotion.check_loads
 
-    def meanwhile(environment: Environment, version: str) -> None:
-        real(environment, version)
+    def meanwhile(environment: Environment, version: str) -> Bundle:
+        bundle = real(environment, version)
         with connected(environment) as client:
             assert move_champion(client, environment.home, third, expected=second, how=PROMOTE, staged=None)
+        return bundle
 
     monkeypatch.setattr(promotion, "check_loads", meanwhile)
     with pytest.raises(ChurnRiskError, match="the champion was version 2 a moment ago and is version 3 now"):

@@ -10,18 +10,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.registries import Registry, registry_of
+from support.registries import Registry, at_gate, registry_of
 from support.served import Done, run_command
 
 from features.errors import BundleDamaged, NoModel
 from serving.run.bundle_folder import folder_to_serve
-from training.bundle.bundle import MODEL, load_bundle
+from training.bundle import publishing
+from training.bundle.bundle import MODEL, Bundle, load_bundle
 from training.bundle.publishing import POINTER, bundle_in, read_pointer
+from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
 from training.registry import champion as champions
+from training.registry import promotion, tracking
 from training.registry.champion import FIRST, current_version
 from training.registry.connecting import connected
-from training.registry.tracking import WON, bring_in_line, fetch_bundle, register
+from training.registry.tracking import bring_in_line, fetch_bundle, register
 from training.settings import CHAMPION, MODEL_NAME, Environment
 
 Command = Callable[..., Done]
@@ -107,7 +110,7 @@ def test_a_bundle_itself_is_left_alone(
 def test_training_publishes_what_wins_at_the_gate(
     trained: Trained, registry: Registry, watched: Path, gate: str, champion: str
 ) -> None:
-    registered, _ = register(trained, registry.environment, "a folder", gate)
+    registered, _ = register(at_gate(trained, gate), registry.environment, "a folder")
     assert registered.version == "4" and registry.champion == served(watched) == champion
 
 
@@ -115,6 +118,21 @@ def test_training_publishes_the_first(trained: Trained, environment: Environment
     watched.mkdir(parents=True)
     registered, _ = register(trained, environment, "a folder")
     assert registered.how == FIRST and served(watched) == registered.version == "1"
+
+
+def test_a_promotion_loads_the_bundle_once_and_the_copy_that_services_take_up_once(
+    registry: Registry, watched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Path] = []
+
+    def load(folder: Path) -> Bundle:
+        loaded.append(folder)
+        return load_bundle(folder)
+
+    for module in (promotion, publishing, tracking):
+        monkeypatch.setattr(module, "load_bundle", load)
+    promotion.promote(registry.environment, "2")
+    assert len(loaded) == 2 and loaded[1] == bundle_in(watched)
 
 
 # Faults

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
+from support.registries import at_gate
 
 import training.registry.tracking as tracking
 from features.errors import BundleDamaged, NoModel
 from features.signal import all_signals, signal_names
 from training.bundle.bundle import FILES, Manifest, load_bundle
+from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
 from training.registry.champion import moves
 from training.registry.promotion import look_up
@@ -198,37 +200,28 @@ def test_a_run_has_the_rows_judged(home: Home, tmp_path: Path) -> None:
     assert (frame["probability"] == judged.probabilities["model"]).all()
 
 
-@pytest.mark.parametrize(("gate", "kept"), [(None, None), ("lost", "lost"), ("first", "undecided")])
-def test_the_second_version_stays_a_candidate(
-    home: Home, without_plots: None, gate: str | None, kept: str | None
-) -> None:
-    better = replace(home.trained, verdict=replace(home.trained.verdict, grade="A"))
-    registered, _ = register(better, home.environment, SOURCE, gate)
+@pytest.mark.parametrize(("decision", "kept"), [("undecided", "undecided"), ("lost", "lost"), ("first", "undecided")])
+def test_the_second_version_stays_a_candidate(home: Home, without_plots: None, decision: str, kept: str) -> None:
+    better = at_gate(replace(home.trained, verdict=replace(home.trained.verdict, grade="A")), decision)
+    registered, manifest = register(better, home.environment, SOURCE)
     assert not registered.champion and registered.how is None
-    assert look_up(home.environment, registered.version).gate == kept
+    assert manifest.gate == asdict(registered.gate) and registered.gate.decision == kept
+    assert look_up(home.environment, registered.version).gate == kept, "the tag says what the model card says"
     assert int(registered.version) > 1
     assert champion(home.environment) == "1"
     assert fetch(home.environment).version == "1"
     assert fetch(home.environment, registered.version).version == registered.version
 
 
-def test_an_unknown_decision_of_the_gate_is_refused_before_anything_is_logged(
-    trained: Trained, environment: Environment
-) -> None:
-    with pytest.raises(ValueError, match="gate='passed' is none of won, lost, undecided, first"):
-        register(trained, environment, SOURCE, "passed")
-    assert not environment.home.exists()
-
-
 def test_a_win_at_the_gate_moves_the_alias_if_it_was_against_the_champion(
     trained: Trained, environment: Environment, without_plots: None
 ) -> None:
-    first, _ = register(trained, environment, SOURCE, "won")
+    first, _ = register(at_gate(trained, WON), environment, SOURCE)
     assert (first.champion, first.how) == (True, "first")
     assert look_up(environment, "1").gate == "first", "there was nobody to win against"
-    second, _ = register(trained, environment, SOURCE, "won", against="1", reason="+.02 ROC AUC")
+    second, _ = register(at_gate(trained, WON, "+.02 ROC AUC"), environment, SOURCE, against="1")
     assert (second.champion, second.how) == (True, "gate")
-    late, _ = register(trained, environment, SOURCE, "won", against="1")
+    late, _ = register(at_gate(trained, WON), environment, SOURCE, against="1")
     assert not late.champion, "version 1 is not the champion any more"
     assert champion(environment) == "2"
     with connected(environment) as client:
@@ -271,7 +264,7 @@ def test_a_crash_leaves_the_champion(
     with monkeypatch.context() as patch:
         STAGES[stage](patch)
         with pytest.raises(Crash):
-            register(home.trained, home.environment, SOURCE, "won")
+            register(at_gate(home.trained, WON), home.environment, SOURCE)
     assert champion(home.environment) == "1"
     assert fetch(home.environment).version == "1"
     assert mlflow.active_run() is None

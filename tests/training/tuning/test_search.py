@@ -28,9 +28,9 @@ from support.served import run_command
 
 from features.errors import InputError, NotEnoughData
 from features.signal import all_signals
+from training.judge.champion_gate import NOBODY_REIGNS
 from training.judge.origins import latest_origin
 from training.judge.paired import Paired
-from training.judge.verdict import Gate
 from training.models.choice import choose
 from training.models.fitting import fit_model, schemes_of
 from training.models.folds import BY_ACCOUNT, FORWARD, learnable, out_of_fold, splits
@@ -641,18 +641,18 @@ def test_train_uses_what_was_adopted_and_says_so(
         asked.update(given, seed=settings.seed)
         return found
 
-    def train(tables: object, settings: TrainingSettings, *others: object, **more: object) -> Any:
+    def train(tables: object, prepared: object, settings: TrainingSettings, *others: object, **more: object) -> Any:
         used.append(settings)
         verdict = {"grade": "A", "metrics": {"model": {}}}
-        return SimpleNamespace(gate=Gate("first", ""), verdict=SimpleNamespace(as_dict=lambda: verdict, grade="A"))
+        return SimpleNamespace(verdict=SimpleNamespace(as_dict=lambda: verdict, grade="A"))
 
     def register(*given: object, tuning: Tuning | None, **more: object) -> Any:
         used.append(tuning)
-        return Registered("1", "run", True, "nowhere"), MagicMock(slices=[])
+        return Registered("1", "run", NOBODY_REIGNS, "nowhere", "first"), MagicMock(slices=[])
 
     monkeypatch.setattr("training.tuning.workers.tune", tuned)
     monkeypatch.setattr("training.making.pipeline.train", train)
-    monkeypatch.setattr("training.making.pipeline.prepare", lambda tables, settings: (None, {}))
+    monkeypatch.setattr("training.slices.preparing.prepare", MagicMock())
     monkeypatch.setattr("training.registry.tracking.register", register)
     monkeypatch.setattr("training.cli.model_commands._champion", lambda environment: (None, None))
     options = ("--trials", 7, "--tune-minutes", 2.5, "--study", "spring", "--workers", 3, "--objectives", "both")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.settings import Economics, Environment
-from training.worth.economics import best_cutoff, expected_profit, realised_profit
+from training.worth.economics import best_cutoff, expected_profit, realised_profit, threat_value
 
 
 def test_realised_profit_by_hand() -> None:
@@ -67,3 +67,10 @@ def test_economics_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CHURN_RISK_ECONOMICS__CAPACITY", "20")
     with pytest.raises(ValueError, match="capacity=20"):
         Environment()
+
+
+@pytest.mark.parametrize(
+    ("values", "cutoff"), [([50, 30, 15, 5], 30), ([1, 1, 1, 1, 1], 1), ([100, 0, 0], 100), ([0, 0], 0), ([80, 20], 80)]
+)
+def test_threat_cutoff_by_hand(values: list[float], cutoff: float) -> None:
+    assert threat_value(np.array(values, float)) == cutoff

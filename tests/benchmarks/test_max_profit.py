@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from support.handmade import dataset
 
+from benchmarks.max_profit import auepc, empb
 from training.settings import Economics
 from training.slices.dataset import Dataset
 from training.worth.economics import expected_profit
-from training.worth.max_profit import auepc, empb
 
 ECONOMICS = Economics(success_rate=0.3, incentive_share=0.05, contact_cost=15.0)
 

@@ -1,4 +1,4 @@
-"""EMPB and AUEPC, the published profit measures for B2B churn: benchmarks only, they never select a model.
+"""EMPB and AUEPC, the published profit measures for B2B churn: they never select a model.
 
 EMPB is the profit per customer at the best cut of a ranking, and finds that cut on the very labels it is judged by.
 AUEPC is the area under the curve of profit over that of a perfect ranking, 1 at best; it is drawn as far as a perfect

@@ -1,0 +1,76 @@
+"""A trained model becomes a bundle: the files that `training.bundle.bundle` loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.signal import all_signals, signal_names
+from training.bundle.bundle import CONTRACTION, FORMAT, HAZARD, MANIFEST, MODEL, Manifest, Reference, checksum
+from training.making.pipeline import Trained
+from training.models.folds import learnable_part
+from training.slices.dataset import Dataset, fingerprint
+from training.worth.economics import threat_value
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: str) -> Manifest:
+    """Write model.txt and manifest.json into an existing empty folder."""
+    text = trained.trees.booster.model_to_string()
+    learnt = learnable_part(trained.data, trained.settings)
+    outlook = trained.findings.outlook
+    kept = {HAZARD: outlook.hazard, CONTRACTION: outlook.contraction}
+    others = {name: one.booster.model_to_string() for name, one in kept.items() if one is not None}
+    manifest = Manifest(
+        format=FORMAT,
+        trained_at=trained_at,
+        code_version=code_version,
+        data_fingerprint=fingerprint(trained.data),
+        rule=asdict(trained.settings.rule),
+        economics=asdict(trained.settings.economics),
+        slices=learnt.dates,
+        recorded_since=trained.prepared.recorded_since,
+        missing_tables=list(trained.missing_tables),
+        currency=trained.currency,
+        rows=len(learnt),
+        rounds=trained.choice.rounds,
+        weighting=trained.choice.weighting,
+        choice=trained.choice.as_dict(),
+        calibrator=asdict(trained.calibrator),
+        categories={name: list(levels) for name, levels in trained.trees.encoder.categories.items()},
+        signals=list(signal_names()),
+        reference=reference_of(trained.data.on(trained.data.dates[-1:])),
+        verdict=trained.verdict.as_dict(),
+        judged_how=trained.judged_how,
+        gate=asdict(trained.gate),
+        findings=trained.findings.as_dict(),
+        settings=json.loads(json.dumps(asdict(trained.settings), default=str)),
+        model_sha256=checksum(text),
+        outlook_sha256={name: checksum(other) for name, other in others.items()},
+    )
+    for name, content in {MODEL: text, **others}.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    return manifest
+
+
+def reference_of(latest: Dataset) -> Reference:
+    """Return the book's figures of one slice."""
+    value = latest.matrix.value
+    signals = {}
+    for item in all_signals():
+        column = latest.matrix.signals[item.name]
+        if not item.is_text and column.notna().any():
+            signals[item.name] = {str(q): float(column.quantile(q)) for q in QUANTILES}
+    return Reference(
+        as_of=pd.Timestamp(latest.as_of[0]).date(),
+        accounts=len(latest),
+        threat_value=threat_value(value),
+        value_percentiles=[float(x) for x in np.quantile(value, np.linspace(0, 1, 101))],
+        signals=signals,
+    )

@@ -1,0 +1,74 @@
+"""A book -> the slices that a model is learnt from: how far the data reach, which dates are mature, their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from features.errors import NotEnoughData
+from features.matrix import first_records
+from features.tables import Tables
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset, build_dataset
+from training.slices.labels import check_rule, end_of_data
+from training.slices.slice_dates import slice_dates
+
+#: Fewer accounts of either outcome are nothing to learn from.
+LEAST_ACCOUNTS = 10
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a model is made of, computed once.
+
+    Attributes
+    ----------
+    data : Dataset
+        All mature slices.
+    recorded_since : dict of table name to date
+        Its first record; tables without one before `end` are left out.
+    end : date
+        First day of which nothing is known.
+    """
+
+    data: Dataset
+    recorded_since: dict[str, date]
+    end: date
+
+
+def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:
+    """Make the dataset of all mature slices of a book.
+
+    Raises
+    ------
+    InputError
+        When the rule of churn does not fit the book.
+    NotEnoughData
+        When the book is too short for a single mature slice, begins after the end, or too few churned or stayed.
+    """
+    check_rule(tables, settings.rule)
+    end = end_of_data(tables, settings.until)
+    recorded = {name: first for name, first in first_records(tables).items() if first < end}
+    if "invoices" not in recorded:
+        raise NotEnoughData(f"there is no invoice before {end}")
+    start = recorded["invoices"] + timedelta(days=settings.min_history_days)
+    dates = slice_dates(start, end, settings.known_after_days, settings.slice_days, settings.least_slices)
+    if not dates:
+        raise NotEnoughData(
+            f"the invoices begin on {recorded['invoices']} and the data end on {end}: "
+            f"{settings.min_history_days} days of history and {settings.known_after_days} days for the label do not fit"
+        )
+    data = build_dataset(tables, dates, settings.rule, recorded)
+    _demand_both_outcomes(data)
+    return Prepared(data, recorded, end)
+
+
+def _demand_both_outcomes(data: Dataset) -> None:
+    accounts = [len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False)]
+    if min(accounts) < LEAST_ACCOUNTS:
+        raise NotEnoughData(
+            f"{accounts[0]} accounts churned and {accounts[1]} stayed over {len(data.dates)} as-of dates; "
+            f"at least {LEAST_ACCOUNTS} of each are needed"
+        )
