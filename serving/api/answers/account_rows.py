@@ -10,12 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.store import Listed, Page
 from serving.words.short_reasons import short_reasons
 
-#: Fields that a row takes from its score as they are.
-TAKEN = (
-    "account_id", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d", "value", "currency",
-    "revenue_at_risk", "expected_profit", "band", "threat", "base_probability",
-)  # fmt: skip
-
 
 class AccountRow(BaseModel):
     """One account of the list: its score in short; `getRisk` gives all reasons and the history."""
@@ -45,10 +39,8 @@ class AccountRow(BaseModel):
         """Return the row of a listed score."""
         texts = short_reasons(listed.score, listed.evidence)
         account = listed.evidence.get("account") or {}
-        taken = {name: getattr(listed.score, name) for name in TAKEN}
-        return cls.model_validate(
-            taken | texts | {"name": account.get("name"), "account_manager": listed.account_manager}
-        )
+        whose = {"name": account.get("name"), "account_manager": listed.account_manager}
+        return cls.model_validate(listed.score.by_name() | texts | whose)
 
 
 class AccountsOut(BaseModel):

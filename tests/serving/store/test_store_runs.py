@@ -207,7 +207,7 @@ def test_old_runs_go_but_never_the_newest(database_url: str) -> None:
             put(store, replace(SCORE, as_of=DAY + days * ONE_DAY, scored_at=AT + days * ONE_DAY))
         assert store.purge() == Purged(0, 0, 0)
         assert store.purge(70 * ONE_DAY) == Purged(old=1, replaced=0, abandoned=0)
-        assert [past["as_of"] for past in store.latest("A1").history] == ["2026-01-31", "2026-03-02"]
+        assert [past.as_of.isoformat() for past in store.latest("A1").history] == ["2026-01-31", "2026-03-02"]
         assert store.purge(timedelta(0)) == Purged(old=1, replaced=0, abandoned=0)
         assert store.latest("A1").score.as_of == DAY + 60 * ONE_DAY
         assert store.purge(timedelta(0)) == Purged(0, 0, 0)
