@@ -37,8 +37,8 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One account's score; the contract defines every field.
+class ScoreSummary:
+    """One account's score without its reasons, as a list shows it; the contract defines every field.
 
     Attributes
     ----------
@@ -48,10 +48,6 @@ class Score:
         In `currency`.
     threat : bool
         At risk and among the accounts that held 80 % of the book's value.
-    reasons : tuple of Reason
-        One for every signal, by falling absolute contribution.
-    missing_tables, collect : tuple of str
-        Tables that were not known; what would make an unknown account known.
     """
 
     account_id: str
@@ -67,6 +63,20 @@ class Score:
     band: Band
     threat: bool
     base_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score(ScoreSummary):
+    """One account's score.
+
+    Attributes
+    ----------
+    reasons : tuple of Reason
+        One for every signal, by falling absolute contribution.
+    missing_tables, collect : tuple of str
+        Tables that were not known; what would make an unknown account known.
+    """
+
     reasons: tuple[Reason, ...]
     missing_tables: tuple[str, ...]
     collect: tuple[str, ...]

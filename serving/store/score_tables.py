@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from features.errors import InputError
 from serving.database.metadata import AnyText, Instant, metadata
 from serving.scoring.scores import FIELDS, Band, Reason, Score
+from serving.words.short_reasons import NAMES, short_reasons
 
 ID_LENGTH = 256
 #: How the fields of a score are kept, by their types.
@@ -45,6 +46,8 @@ RUNS = sa.Table(
     sa.Index("score_runs_by_time", "as_of", "scored_at"),
     sqlite_autoincrement=True,
 )
+#: `name`, `reason_1` to `reason_3`: what a list shows beside the score (see `shown_in_lists`); null in rows of before
+#: they were stored.
 SCORES = sa.Table(
     "scores",
     metadata,
@@ -56,6 +59,7 @@ SCORES = sa.Table(
         if name != "account_id"
     ),
     sa.Column("account_manager", AnyText),
+    *(sa.Column(name, AnyText) for name in ("name", *NAMES)),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
@@ -77,7 +81,14 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
         shown = f"{score.account_id[:40]}…"
         raise InputError(f"accounts.account_id: {shown!r} has more than {ID_LENGTH} characters, the store's limit")
     manager = (evidence.get("account") or {}).get("account_manager")
-    return asdict(score) | {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
+    own = {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
+    return asdict(score) | own | shown_in_lists(score, evidence)
+
+
+def shown_in_lists(score: Score, evidence: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what a list shows of an account beside its score: its name, and its weightiest reasons in English."""
+    name = (evidence.get("account") or {}).get("name")
+    return {"name": name} | short_reasons(score, evidence)
 
 
 def score_of(row: Mapping[str, Any]) -> Score:

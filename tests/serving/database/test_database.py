@@ -71,7 +71,7 @@ def test_a_store_of_before_migrations_is_carried_over(database_url: str, engine:
             (date(2025, 12, 2), "1", AT + timedelta(hours=2)), (DAY, "1", AT), (DAY, "2", AT + timedelta(hours=1)),
         ]  # fmt: skip
         assert store.latest("A2").score.model_version == "1"
-        assert [row.score.account_id for row in store.page().rows] == ["A1"]
+        assert [(row.account_id, row.name) for row in store.page().rows] == [("A1", "A1A1")]
         assert len(scores_in(database_url)) == len(OLD)
         assert [(run.model_version, run.accounts) for run in runs_in(database_url)] == [
             ("9", 2), ("1", 2), ("2", 2), ("1", 2),
