@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from features.errors import ChurnRiskError
 from serving.database.engine import reading, writing
-from serving.database.leases import SLACK
+from serving.database.leases import is_ahead
 from serving.database.metadata import Instant, metadata
 from serving.privacy import account_key
 
@@ -204,7 +204,7 @@ def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime, lease: timedel
         raise KeyReused("this Idempotency-Key was sent before with another request")
     if found.status is not None:
         return Answer(found.status, found.headers, zlib.decompress(found.body))
-    if now < found.claimed_until <= now + lease + SLACK:
+    if is_ahead(found.claimed_until, now, lease):
         raise InProgress(max(1, math.ceil((found.claimed_until - now).total_seconds())))
     return None
 
