@@ -2,6 +2,9 @@
 
 `<issuer>/.well-known/openid-configuration` names where the keys are (OpenID Connect Discovery 1.0). Nothing is sent but
 two requests for public documents.
+
+PyJWT's `PyJWKClient` is not used: it reads an answer of any size for any time, makes every caller wait while it
+fetches, forgets known keys as soon as they are not fresh, and knows no key without an id.
 """
 
 from __future__ import annotations
