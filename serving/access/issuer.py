@@ -19,8 +19,7 @@ from typing import Any
 import httpx
 import jwt
 
-from features.errors import ChurnRiskError
-from serving.access.refusals import IssuerAway
+from serving.errors import IssuerAway, IssuerWrong
 from serving.networks import is_secure
 
 #: Asymmetric algorithms only: `none` proves nothing, and a symmetric one would take the public key for a secret.
@@ -36,10 +35,6 @@ FRESH_SECONDS, STALE_SECONDS = 600.0, 3600.0
 #: after ten seconds.
 UNKNOWN_SECONDS, FAILED_SECONDS = 60.0, 10.0
 log = logging.getLogger("churn_risk.access")
-
-
-class IssuerWrong(ChurnRiskError):
-    """The issuer's documents are not what they must be."""
 
 
 class IssuerKeys:

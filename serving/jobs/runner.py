@@ -14,10 +14,9 @@ from threading import Lock
 
 from sqlalchemy.engine import Engine
 
-from features.errors import ChurnRiskError
 from serving import metrics
 from serving.clock import utc_now
-from serving.database.engine import StoreUnavailable
+from serving.errors import ClaimLost, StoreUnavailable
 from serving.idempotency import delete_expired_records
 from serving.jobs.chunks import not_scored, score_chunk, score_one_by_one
 from serving.jobs.claims import (
@@ -36,10 +35,6 @@ from serving.loops import Loop
 from serving.predict.predictor import Predictor
 
 log = logging.getLogger("churn_risk.jobs")
-
-
-class ClaimLost(ChurnRiskError):
-    """The lease ran out and somebody else has the chunk, or its job was cancelled."""
 
 
 @dataclass(frozen=True)

@@ -18,20 +18,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from features.errors import ChurnRiskError, InputError
+from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
 from serving.store.score_tables import RUNS, SCORES, newest_run, score_of, shown_in_lists
 
 #: SQLite and PostgreSQL number runs up to here.
 GREATEST_RUN = 2**31 - 1
-
-
-class CursorInvalid(InputError):
-    """The cursor is none that the store gave, or it belongs to a list with other filters."""
-
-
-class PageGone(ChurnRiskError):
-    """The run that a cursor belongs to is no longer kept; the list has to be read from its beginning."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class ScoreStore:
     now : callable
         The clock by which runs are published, replaced and purged.
 
-    Every method may raise `serving.database.engine.StoreUnavailable`.
+    Every method may raise `serving.errors.StoreUnavailable`.
     """
 
     def __init__(

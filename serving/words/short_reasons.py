@@ -11,10 +11,10 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from serving.errors import MissingWords
 from serving.scoring.scores import Score
 from serving.words.formats import NBSP, Lang
 from serving.words.reasons import Speaker, ThemeReason, themes
-from serving.words.wording import MissingWords
 
 NAMES = ("reason_1", "reason_2", "reason_3")
 

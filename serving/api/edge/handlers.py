@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
-from serving.database.engine import StoreUnavailable
+from serving.errors import StoreUnavailable
 
 #: Seconds after which to come back when the database is away.
 STORE_AWAY_SECONDS = 5

@@ -21,7 +21,8 @@ from sqlalchemy.engine import Engine
 from features.errors import ChurnRiskError, InputError
 from serving import metrics
 from serving.clock import utc_now
-from serving.database.engine import StoreUnavailable, reading, writing
+from serving.database.engine import reading, writing
+from serving.errors import StoreUnavailable
 from serving.loops import Loop
 from serving.settings import ServiceSettings
 from serving.webhooks.changes import PING

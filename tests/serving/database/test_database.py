@@ -16,7 +16,8 @@ from features.errors import AccountUnknown
 from serving.database import migrate as migrations
 from serving.database.engine import connect, open_database, reading, writing
 from serving.database.metadata import AnyText, Instant
-from serving.database.migrate import DatabaseTooNew, current, migrate, scripts
+from serving.database.migrate import current, migrate, scripts
+from serving.errors import DatabaseTooNew
 
 #: Account, as-of date, version, hours after AT at which it was scored, account manager.
 OLD = (

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from support.stored import AT, DAY, MODEL, SCORE, Clock, opened, put, scores
 
 from serving.database.engine import connect, writing
+from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import Score, ScoreSummary
-from serving.store import CursorInvalid, Page, PageGone, ScoreStore
+from serving.store import Page, ScoreStore
 from serving.store.pages import Cursor
 from serving.store.score_tables import SCORES
 

@@ -17,8 +17,9 @@ from support.stored import AT, DAY, MODEL, SCORE, Clock, opened, put, runs_in, s
 from features.errors import AccountUnknown
 from serving.database.engine import open_database, reading, writing
 from serving.database.holds import holding, is_held
+from serving.errors import RunLost
 from serving.scoring.scores import Score
-from serving.store import PublishedRun, RunLost
+from serving.store import PublishedRun
 from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove, sweep
 from serving.store.score_retention import Purged
 from serving.store.score_tables import record_of

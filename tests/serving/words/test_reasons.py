@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from support.stored import SCORE
 
 from features.signal import all_signals
+from serving.errors import MissingWords
 from serving.scoring.scores import Reason, Score
 from serving.words.advice import ADVICE, NEVER_ADVISED, advice_key
 from serving.words.formats import LANGS, Formats
 from serving.words.reasons import reason_sentences, themes
-from serving.words.wording import MissingWords, catalogue, figure, signal_of
+from serving.words.wording import catalogue, figure, signal_of
 
 NBSP = "\u00a0"
 CASES = {"zero", "one", "below", "gone", "new", "other"}
