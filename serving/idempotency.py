@@ -20,10 +20,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
-from features.errors import ChurnRiskError
 from serving.database.engine import reading, writing
-from serving.database.leases import SLACK
+from serving.database.leases import is_ahead
 from serving.database.metadata import Instant, metadata
+from serving.errors import InProgress, KeyReused, TakenOver
 from serving.privacy import account_key
 
 KEPT = timedelta(hours=24)
@@ -52,22 +52,6 @@ NAMED = sa.Table(
     sa.Column("account_key", sa.String(64), primary_key=True),
     sa.Index("idempotency_by_account", "account_key"),
 )
-
-
-class KeyReused(ChurnRiskError):
-    """The key was sent before with another request."""
-
-
-class InProgress(ChurnRiskError):
-    """The first request with the key is still being worked on; `seconds` until its claim ends at the latest."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("a request with this key is being worked on")
-        self.seconds = seconds
-
-
-class TakenOver(ChurnRiskError):
-    """The request took longer than its lease and another one was begun, or an account it names was forgotten."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +188,7 @@ def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime, lease: timedel
         raise KeyReused("this Idempotency-Key was sent before with another request")
     if found.status is not None:
         return Answer(found.status, found.headers, zlib.decompress(found.body))
-    if now < found.claimed_until <= now + lease + SLACK:
+    if is_ahead(found.claimed_until, now, lease):
         raise InProgress(max(1, math.ceil((found.claimed_until - now).total_seconds())))
     return None
 

@@ -21,10 +21,9 @@ from serving.access.keys import PREFIX, KeyStore
 from serving.access.links import REFUSED, Link, LinkSigner
 from serving.access.principal import LOCAL, Principal
 from serving.access.rates import Rates
-from serving.access.refusals import Closed, IssuerAway, LinkRefused, Unauthenticated
 from serving.access.tokens import TokenRules, TokenVerifier
 from serving.clock import utc_now
-from serving.database.engine import StoreUnavailable
+from serving.errors import Closed, IssuerAway, LinkRefused, StoreUnavailable, Unauthenticated
 from serving.settings import ServiceSettings
 
 #: Under these names failures are counted: all keys that are not there are one, all links too.

@@ -2,6 +2,9 @@
 
 `<issuer>/.well-known/openid-configuration` names where the keys are (OpenID Connect Discovery 1.0). Nothing is sent but
 two requests for public documents.
+
+PyJWT's `PyJWKClient` is not used: it reads an answer of any size for any time, makes every caller wait while it
+fetches, forgets known keys as soon as they are not fresh, and knows no key without an id.
 """
 
 from __future__ import annotations
@@ -16,8 +19,7 @@ from typing import Any
 import httpx
 import jwt
 
-from features.errors import ChurnRiskError
-from serving.access.refusals import IssuerAway
+from serving.errors import IssuerAway, IssuerWrong
 from serving.networks import is_secure
 
 #: Asymmetric algorithms only: `none` proves nothing, and a symmetric one would take the public key for a secret.
@@ -33,10 +35,6 @@ FRESH_SECONDS, STALE_SECONDS = 600.0, 3600.0
 #: after ten seconds.
 UNKNOWN_SECONDS, FAILED_SECONDS = 60.0, 10.0
 log = logging.getLogger("churn_risk.access")
-
-
-class IssuerWrong(ChurnRiskError):
-    """The issuer's documents are not what they must be."""
 
 
 class IssuerKeys:

@@ -14,8 +14,7 @@ from datetime import date, datetime
 from time import monotonic
 
 from serving.access.keys import ApiKey, KeyStore, matching
-from serving.access.refusals import Unauthenticated
-from serving.database.engine import StoreUnavailable
+from serving.errors import StoreUnavailable, Unauthenticated
 
 SECONDS = 1.0
 WHY = {"revoked": "the API key has been revoked", "expired": "the API key has expired"}

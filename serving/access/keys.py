@@ -23,6 +23,7 @@ from serving.access.principal import SCOPES, Principal, Scope
 from serving.clock import utc_now
 from serving.database.engine import reading, writing
 from serving.database.metadata import Instant, metadata
+from serving.errors import KeyExpired, KeyRevoked, KeyUnknown
 
 PREFIX = "crk_"
 OVERLAP = timedelta(days=7)
@@ -50,18 +51,6 @@ SECRETS = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("valid_until", Instant),
 )
-
-
-class KeyUnknown(InputError):
-    """There is no key with this id."""
-
-
-class KeyRevoked(InputError):
-    """A revoked key cannot be given a new secret."""
-
-
-class KeyExpired(InputError):
-    """A key that has expired cannot be given a new secret: it would be refused from the start."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Literal
 from itsdangerous import BadData, URLSafeSerializer
 
 from serving.access.principal import Principal
-from serving.access.refusals import LinkExpired, LinkRefused
+from serving.errors import LinkExpired, LinkRefused
 
 SALT = "churn-risk report link 1"
 #: Makes the key of managers' digests another one than that which signs.

@@ -16,7 +16,7 @@ import limits
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter, RateLimiter
 
-from serving.access.refusals import TooOften
+from serving.errors import TooOften
 
 FAILURES = "20/minute"
 

@@ -16,7 +16,7 @@ import jwt
 
 from serving.access.issuer import ALGORITHMS, IssuerKeys
 from serving.access.principal import SCOPES, Principal
-from serving.access.refusals import ScopeMissing, Unauthenticated
+from serving.errors import ScopeMissing, Unauthenticated
 
 LEEWAY_SECONDS = 30
 REQUIRED = ["exp", "iat", "iss", "aud", "sub"]

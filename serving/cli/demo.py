@@ -19,17 +19,13 @@ from urllib.request import Request, urlopen
 import pandas as pd
 
 from features.console import say
-from features.errors import ChurnRiskError
 from features.simulation import World
 from features.tables import HISTORY
+from serving.errors import DemoFailed
 from serving.run.listening import demand_free_port
 
 START_SECONDS = 120
 LANGUAGES = ("de", "en")
-
-
-class DemoFailed(ChurnRiskError):
-    """A step of the demonstration did not do what it should."""
 
 
 def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:

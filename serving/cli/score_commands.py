@@ -139,7 +139,7 @@ def report(
     if out.suffix != ".html":
         raise InputError(f"--out {out}: a report is written as .html")
     stored = ScoreStore(Environment().scores_url).latest(account_id)
-    record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
+    record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang)
     with written_at_once(out) as scratch:
         scratch.write_text(render_account(record), encoding="utf-8")
     if as_json:

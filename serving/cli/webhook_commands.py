@@ -13,8 +13,9 @@ from uuid import uuid4
 import typer
 
 from features.console import JsonOption, emit, say, table
-from features.errors import ChurnRiskError, InputError
+from features.errors import InputError
 from serving.clock import utc_now
+from serving.errors import NotDelivered
 from serving.webhooks.changes import TYPES
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 IdArgument = Annotated[str, typer.Argument(help="The endpoint's id.", metavar="ID")]
 
 Changed = TypeVar("Changed")
-
-
-class NotDelivered(ChurnRiskError):
-    """A receiver did not take what was sent to it."""
 
 
 def add(

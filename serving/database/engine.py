@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from features.errors import ChurnRiskError
 from serving.database.migrate import migrate
+from serving.errors import StoreUnavailable
 from training.database_address import shown
 
 BUSY_SECONDS = 30
@@ -36,10 +36,6 @@ PATIENCE = {
 TRANSACTION_STATE = "25"
 #: Seconds between two tries to empty SQLite's log.
 MOMENT = 0.05
-
-
-class StoreUnavailable(ChurnRiskError):
-    """The database cannot be reached, or cannot take what is written; nothing of it was kept. It may work later."""
 
 
 def open_database(url: str) -> Engine:

@@ -14,17 +14,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
-from features.errors import ChurnRiskError
+from serving.errors import DatabaseTooNew
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: What the tables were before they had migrations.
 BASELINE = "0001"
 #: Key of PostgreSQL's advisory lock: any number that nobody else takes.
 LOCK = 4_827_301
-
-
-class DatabaseTooNew(ChurnRiskError):
-    """The database was migrated by a newer version of churn-risk."""
 
 
 def migrate(engine: Engine) -> str:

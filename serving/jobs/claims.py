@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from serving.database.engine import reading, writing
-from serving.database.leases import SLACK
+from serving.database.leases import has_passed
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 
 LEASE = timedelta(seconds=60)
@@ -108,10 +108,12 @@ def release_claim(engine: Engine, claim: Claim) -> bool:
 
 
 def postpone_claim(engine: Engine, claim: Claim, until: datetime, counted: bool = True) -> bool:
-    """Give a claim back after a failure: nobody claims the chunk before an instant, at most `SLACK` ahead.
+    """Give a claim back after a failure: nobody claims the chunk before an instant.
 
     Parameters
     ----------
+    until : datetime
+        At most `serving.database.leases.SLACK` ahead.
     counted : bool
         Whether it was an attempt; False: it is as if it had not been made.
     """
@@ -213,5 +215,4 @@ def _mine(claim: Claim) -> sa.ColumnElement[bool]:
 
 
 def _free(now: datetime, lease: timedelta) -> sa.ColumnElement[bool]:
-    until = CHUNKS.c.claimed_until
-    return until.is_(None) | (until <= now) | (until > now + lease + SLACK)
+    return has_passed(CHUNKS.c.claimed_until, now, lease)

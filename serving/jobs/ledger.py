@@ -16,8 +16,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from features.errors import InputError
 from serving.database.engine import reading, writing
+from serving.errors import JobUnknown
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, FINISHED, JOBS, AccountState, JobStatus, unpacked
 from serving.privacy import account_key
 
@@ -27,10 +27,6 @@ INSERTED = 1000
 #: Outcomes read in one go: a thousand have ninety thousand reasons.
 READ = 250
 ID = re.compile(r"[0-9a-f-]{36}")
-
-
-class JobUnknown(InputError):
-    """There is no such job, or whoever asks may not see it."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from sqlalchemy.engine import Engine
 
-from features.errors import ChurnRiskError
 from serving import metrics
 from serving.clock import utc_now
-from serving.database.engine import StoreUnavailable
+from serving.errors import ClaimLost, StoreUnavailable
 from serving.idempotency import delete_expired_records
 from serving.jobs.chunks import not_scored, score_chunk, score_one_by_one
 from serving.jobs.claims import (
@@ -32,13 +31,10 @@ from serving.jobs.claims import (
     waiting_accounts,
 )
 from serving.jobs.ledger import delete_expired_jobs
+from serving.loops import Loop
 from serving.predict.predictor import Predictor
 
 log = logging.getLogger("churn_risk.jobs")
-
-
-class ClaimLost(ChurnRiskError):
-    """The lease ran out and somebody else has the chunk, or its job was cancelled."""
 
 
 @dataclass(frozen=True)
@@ -111,22 +107,18 @@ class JobRunner:
     ) -> None:
         self._engine, self._predictor, self._keep = engine, predictor, keep
         self._busy, self._now, self._pace = busy, now, pace
-        self._stopping, self._holding = Event(), Lock()
+        self._loop = Loop("job-runner", self._round, pace.idle.total_seconds(), log, "a chunk of a job failed")
+        self._holding = Lock()
         self._claim: Claim | None = None
         self._expired_at: datetime | None = None
-        self._thread: Thread | None = None
 
     def start(self) -> None:
         """Begin to work, until `stop`."""
-        if self._thread is None:
-            self._thread = Thread(target=self._run, name="job-runner", daemon=True)
-            self._thread.start()
+        self._loop.start()
 
     def stop(self, seconds: float | None = 30.0) -> None:
         """Finish the chunk in hand and claim no other; what is not finished in time is given back to others."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._loop.stop(seconds)
         with self._holding:
             if self._claim is not None:
                 self._give_back(self._claim)
@@ -135,7 +127,7 @@ class JobRunner:
         """Score one chunk and return whether there was one; delete what has expired when that is due."""
         self._delete_expired()
         self._make_room()
-        if self._stopping.is_set():
+        if self._loop.stopping.is_set():
             return False
         claim = claim_chunk(self._engine, self._now(), self._pace.lease)
         if claim is None:
@@ -149,23 +141,17 @@ class JobRunner:
                 self._claim = None
         return True
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                worked = self.step()
-            except StoreUnavailable as error:
-                log.warning("jobs wait for the database: %s", error)
-                worked = False
-            except Exception:  # whatever happens to one chunk, the next may be sound
-                log.exception("a chunk of a job failed")
-                worked = False
-            if not worked:
-                self._stopping.wait(self._pace.idle.total_seconds())
+    def _round(self) -> bool:
+        try:
+            return self.step()
+        except StoreUnavailable as error:
+            log.warning("jobs wait for the database: %s", error)
+            return False
 
     def _make_room(self) -> None:
         """Wait while predictions wait, but not for ever: a service that is always busy must finish its jobs too."""
         for _ in range(round(self._pace.patience.total_seconds() / MOMENT)):
-            if not self._busy() or self._stopping.wait(MOMENT):
+            if not self._busy() or self._loop.stopping.wait(MOMENT):
                 return
 
     def _score(self, claim: Claim) -> None:

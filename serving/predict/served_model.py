@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from features.errors import BundleDamaged, ChurnRiskError
 from serving import metrics
+from serving.loops import Loop
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Predictor
 from training.bundle.bundle import load_bundle
@@ -66,10 +67,10 @@ class ServedModel:
     ) -> None:
         self._predictor, self._root = predictor, root
         self._served = None if pointer is None else pointer.names
-        self._watch_seconds, self._retry_seconds, self._clock = watch_seconds, retry_seconds, clock
+        self._retry_seconds, self._clock = retry_seconds, clock
         self._refused: tuple[object, float] | None = None
-        self._looking, self._stopped = Lock(), Event()
-        self._thread: Thread | None = None
+        self._looking = Lock()
+        self._loop = Loop("bundle-watcher", self._watch, watch_seconds, log, "looking for a change of the model failed")
         metrics.serves(predictor.bundle.version)
 
     @property
@@ -79,15 +80,12 @@ class ServedModel:
 
     def start(self) -> None:
         """Watch the folder in a thread, until `stop`."""
-        if self._root is not None and self._thread is None:
-            self._thread = Thread(target=self._watch, name="bundle-watcher", daemon=True)
-            self._thread.start()
+        if self._root is not None:
+            self._loop.start()
 
     def stop(self) -> None:
         """Stop watching, and wait for a change that is under way."""
-        self._stopped.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
 
     def look(self) -> bool:
         """Take up what the pointer names now; return whether the model was changed."""
@@ -125,12 +123,9 @@ class ServedModel:
         trail = None if expected else error
         log.error("the published bundle is refused: %s", error, extra={"model_version": kept}, exc_info=trail)
 
-    def _watch(self) -> None:
-        while not self._stopped.wait(self._watch_seconds):
-            try:
-                self.look()
-            except Exception:  # whatever became of one look, the next may be sound
-                log.exception("looking for a change of the model failed")
+    def _watch(self) -> bool:
+        self.look()
+        return False
 
 
 def open_model(place: Path, watch_seconds: float = WATCH_SECONDS) -> ServedModel:

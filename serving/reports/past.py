@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from babel.numbers import format_compact_currency, format_compact_decimal
 
 from serving.reports.charts import Spark, TimeLine, shown_months, spark, time_line
 from serving.reports.record_tables import ANSWERS, Cell, Column, DataTable, table
+from serving.scoring.scores import PastScore, Score
 from serving.words.formats import MINUS, Formats
 from serving.words.wording import page_texts
 
@@ -114,27 +115,23 @@ def _tables(
     return DataTable("months", words["months_caption"], columns, rows), answers
 
 
-def history_of(score: Mapping[str, Any], history: Sequence[Mapping[str, Any]], formats: Formats) -> History | None:
+def history_of(score: Score, history: Sequence[PastScore], formats: Formats) -> History | None:
     """Return how the estimate has moved up to this score, the latest score of each date; None with fewer than two."""
-    by_day: dict[str, Mapping[str, Any]] = {}
-    for row in sorted((*history, score), key=lambda row: (str(row["as_of"]), str(row.get("scored_at", "")))):
-        by_day[str(row["as_of"])] = row
-    by_day[score["as_of"]] = score
-    rows = [by_day[day] for day in sorted(by_day) if day <= score["as_of"] and by_day[day].get("band") != "unknown"]
+    by_day: dict[date, PastScore | Score] = {past.as_of: past for past in sorted(history, key=_moment)}
+    by_day[score.as_of] = score
+    rows = [by_day[day] for day in sorted(by_day) if day <= score.as_of and by_day[day].band != "unknown"]
     if len(rows) < 2:
         return None
     texts = page_texts(formats.lang)
-    words, shown = texts["history"], [formats.probability(row["churn_probability"]) for row in rows]
-    days = [formats.day(str(row["as_of"])) for row in rows]
+    words, shown = texts["history"], [formats.probability(row.churn_probability) for row in rows]
+    days = [formats.day(row.as_of) for row in rows]
     ends = {"first": shown[0], "first_day": days[0], "last": shown[-1], "last_day": days[-1]}
     columns = (Column(words["day"]), Column(words["probability"], True), Column(words["band"]), Column(words["model"]))
-    bands = [texts["bands"].get(row.get("band"), "–") for row in rows]
-    models = [str(row.get("model_version", "–")) for row in rows]
+    bands = [texts["bands"][row.band] for row in rows]
+    models = [row.model_version for row in rows]
     cells = zip(days, shown, bands, models, strict=True)
     return History(
-        spark=spark(
-            [date.fromisoformat(str(row["as_of"])) for row in rows], [row["churn_probability"] for row in rows]
-        ),
+        spark=spark([row.as_of for row in rows], [row.churn_probability for row in rows]),
         title=words["title"],
         description=words["description"].format(**ends, n=len(rows)),
         last=shown[-1],
@@ -143,3 +140,7 @@ def history_of(score: Mapping[str, Any], history: Sequence[Mapping[str, Any]], f
         note=words["models"] if len(set(models)) > 1 else "",
         table=DataTable("history", words["title"], columns, tuple(tuple(map(Cell, row)) for row in cells)[::-1]),
     )
+
+
+def _moment(past: PastScore) -> tuple[date, datetime]:
+    return past.as_of, past.scored_at

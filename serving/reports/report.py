@@ -16,9 +16,9 @@ from serving.reports.past import History, TimeLineView, history_of, time_line_of
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
 from serving.reports.why import SignalGroup, Why, signal_groups, why
-from serving.scoring.scores import Score
+from serving.scoring.scores import PastScore, Score
 from serving.words.formats import Formats, Lang
-from serving.words.reasons import ReasonSentence, Speaker, reason_sentences, themes
+from serving.words.reasons import ReasonSentence, Speaker, themes
 from serving.words.wording import page_texts
 
 #: A theme whose changeable part is below this (a tenth of a point) is not advised on.
@@ -94,8 +94,8 @@ class AccountReport:
 
 
 def account_report(
-    score: Score | Mapping[str, Any],
-    history: Sequence[Mapping[str, Any]],
+    score: Score,
+    history: Sequence[PastScore],
     evidence: Mapping[str, Any],
     model: Mapping[str, Any],
     lang: Lang,
@@ -104,24 +104,23 @@ def account_report(
 
     Parameters
     ----------
-    score : Score or its `as_dict`
-    history : sequence of dict
-        Earlier scores, with at least as_of, churn_probability, band and model_version; this one may be among them.
+    score : Score
+    history : sequence of PastScore
+        Earlier scores; this one may be among them.
     evidence : dict
         As `serving.scoring.evidence.collect_evidence` gave it for this account and date; empty where none was kept.
     model : dict
         version, trained_at, slices, rule, grade, reference, metrics; any of them may be missing.
     lang : 'de' or 'en'
     """
-    found = score.as_dict() if isinstance(score, Score) else score
-    formats, texts = Formats(lang, found.get("currency")), page_texts(lang)
-    sentences = reason_sentences(found, evidence, lang)
-    known, account = found["band"] != "unknown", evidence.get("account") or {}
+    texts, speaker, by_theme = page_texts(lang), Speaker(score, evidence, lang), themes(score.reasons)
+    formats = speaker.formats
+    sentences = [speaker.say(theme) for theme in by_theme]
+    known, account = score.band != "unknown", evidence.get("account") or {}
     tables = evidence_tables(evidence, formats)
-    name = account.get("name") or texts["page"]["no_name"].format(id=found["account_id"])
-    day = formats.long_day(found["as_of"])
+    name = account.get("name") or texts["page"]["no_name"].format(id=score.account_id)
+    day = formats.long_day(score.as_of)
     reference = model.get("reference") or {}
-    speaker = Speaker(found, evidence, formats)
     return AccountReport(
         lang=lang,
         texts=texts,
@@ -129,22 +128,22 @@ def account_report(
         kind=texts["page"]["kind"],
         name=name,
         as_of=texts["page"]["as_of"].format(day=day),
-        facts=_facts(found["account_id"], account, formats, texts["page"]),
-        headline=headline(found, sentences, model, formats),
+        facts=_facts(score.account_id, account, formats, texts["page"]),
+        headline=headline(score, sentences, model, formats),
         outlook=outlook_of(evidence, model.get("rule") or {}, formats) if known else None,
-        why=why(found, sentences, formats, speaker, reference) if known else None,
-        signals=signal_groups(themes(found["reasons"]), speaker, reference),
+        why=why(score, by_theme, sentences, speaker, reference) if known else None,
+        signals=signal_groups(by_theme, speaker, reference),
         book_note=_book_note(reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=_advice(sentences, formats, texts["advice"]) if known else (),
-        collect=tuple(_collect(item, texts, formats) for item in found["collect"]),
+        collect=tuple(_collect(item, texts, formats) for item in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),
         evidence_absent=without_rows(tables, formats),
-        history=history_of(found, history, formats),
-        reading=_reading(found, model, formats, texts),
-        model=_model(model, found, formats, texts["page"]),
-        footer=texts["page"]["footer"].format(day=formats.day(found["scored_at"]), as_of=formats.day(found["as_of"])),
+        history=history_of(score, history, formats),
+        reading=_reading(score, model, formats, texts),
+        model=_model(model, score, formats, texts["page"]),
+        footer=texts["page"]["footer"].format(day=formats.day(score.scored_at), as_of=formats.day(score.as_of)),
     )
 
 
@@ -192,21 +191,19 @@ def _book_note(reference: Mapping[str, Any], formats: Formats, texts: Mapping[st
     return texts["book_note"].format(accounts=accounts, day=formats.day(reference["as_of"]))
 
 
-def _model(model: Mapping[str, Any], score: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> str:
-    version, trained = score["model_version"], model.get("trained_at")
+def _model(model: Mapping[str, Any], score: Score, formats: Formats, texts: Mapping[str, str]) -> str:
+    version, trained = score.model_version, model.get("trained_at")
     grade = (texts["grade"].format(grade=model["grade"]),) if model.get("grade") else ()
     if not trained:
         return ", ".join((texts["model_plain"].format(version=version), *grade))
     return ", ".join((texts["model"].format(version=version, day=formats.day(trained)), *grade))
 
 
-def _reading(
-    score: Mapping[str, Any], model: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any]
-) -> tuple[str, ...]:
-    words, missing = texts["reading"], [texts["tables"].get(name, name) for name in score["missing_tables"]]
+def _reading(score: Score, model: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any]) -> tuple[str, ...]:
+    words, missing = texts["reading"], [texts["tables"].get(name, name) for name in score.missing_tables]
     lines = [words["missing"].format(tables=", ".join(missing)) if missing else words["complete"]]
-    if score["band"] != "unknown":
-        lines.append(words["estimate"].format(probability=formats.probability(score["churn_probability"])))
+    if score.band != "unknown":
+        lines.append(words["estimate"].format(probability=formats.probability(score.churn_probability)))
     lines += [words["cause"], words["base"], words["money"]]
     silence = (model.get("rule") or {}).get("silence_days")
     if silence:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serving.scoring.scores import Score
 from serving.words.formats import Formats
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
@@ -55,23 +56,21 @@ class Headline:
     figures: tuple[Figure, ...]
 
 
-def headline(
-    score: Mapping[str, Any], sentences: Sequence[ReasonSentence], model: Mapping[str, Any], formats: Formats
-) -> Headline:
+def headline(score: Score, sentences: Sequence[ReasonSentence], model: Mapping[str, Any], formats: Formats) -> Headline:
     """Return the head of an account's report."""
     texts = page_texts(formats.lang)
-    words, band = texts["headline"], score["band"]
-    probability = formats.probability(score["churn_probability"])
+    words, band = texts["headline"], score.band
+    probability = formats.probability(score.churn_probability)
     provisional = words["provisional"].format(probability=probability)
-    meaning = "at_risk_no_value" if band == "at_risk" and score["value"] <= 0 else band
+    meaning = "at_risk_no_value" if band == "at_risk" and score.value <= 0 else band
     return Headline(
         number="" if band == "unknown" else probability,
         statement=words["no_estimate"] if band == "unknown" else _statement(model.get("rule") or {}, formats, words),
         band=band,
         band_label=texts["bands"][band],
         meaning=words["no_estimate_text"] if band == "unknown" else texts["meaning"][meaning],
-        threat=words["threat"] if score["threat"] else "",
-        threat_text=words["threat_text"] if score["threat"] else "",
+        threat=words["threat"] if score.threat else "",
+        threat_text=words["threat_text"] if score.threat else "",
         gist=provisional if band == "unknown" else _gist(sentences, score, words),
         figures=_figures(score, model.get("reference") or {}, formats, texts["figures"]),
     )
@@ -93,26 +92,26 @@ def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, st
     return " ".join(words["probability"].format(when=when).split())
 
 
-def _gist(sentences: Sequence[ReasonSentence], score: Mapping[str, Any], words: Mapping[str, str]) -> str:
+def _gist(sentences: Sequence[ReasonSentence], score: Score, words: Mapping[str, str]) -> str:
     """Name the leading themes in the direction in which the estimate stands from the base value."""
-    up = score["churn_probability"] >= score["base_probability"]
+    up = score.churn_probability >= score.base_probability
     sign = 1 if up else -1
     named = [item.theme for item in sentences if item.contribution * sign >= NAMED_FROM][:NAMED]
     return words["gist_up" if up else "gist_down"].format(themes=", ".join(named)) if named else ""
 
 
 def _figures(
-    score: Mapping[str, Any], reference: Mapping[str, Any], formats: Formats, words: Mapping[str, str]
+    score: Score, reference: Mapping[str, Any], formats: Formats, words: Mapping[str, str]
 ) -> tuple[Figure, ...]:
-    revenue, profit = score["revenue_365d"], score["expected_profit"]
+    revenue, profit = score.revenue_365d, score.expected_profit
     note = "revenue_negative" if revenue < 0 else "revenue_note"
     known = (
         Figure(words["revenue"], formats.money(revenue), words[note]),
-        Figure(words["value"], formats.money(score["value"]), _value_note(score["value"], reference, formats, words)),
+        Figure(words["value"], formats.money(score.value), _value_note(score.value, reference, formats, words)),
     )
-    if score["band"] == "unknown":
+    if score.band == "unknown":
         return known
-    at_risk = Figure(words["revenue_at_risk"], formats.money(score["revenue_at_risk"]), words["revenue_at_risk_note"])
+    at_risk = Figure(words["revenue_at_risk"], formats.money(score.revenue_at_risk), words["revenue_at_risk_note"])
     gain = words["profit_up" if profit > 0 else "profit_down"]
     return at_risk, Figure(words["profit"], formats.money(profit, signed=True), gain), *known
 

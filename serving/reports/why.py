@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from serving.reports.charts import Bar, waterfall
-from serving.scoring.scores import Reason
+from serving.scoring.scores import Reason, Score
 from serving.words.formats import Formats
-from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason, themes
+from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason
 from serving.words.wording import catalogue, figure, label, page_texts, signal_of
 
 #: Themes below half a point are summed up in one row.
@@ -62,25 +62,24 @@ class Why:
 
 
 def why(
-    score: Mapping[str, Any],
+    score: Score,
+    by_theme: Sequence[ThemeReason],
     sentences: Sequence[ReasonSentence],
-    formats: Formats,
     speaker: Speaker,
     reference: Mapping[str, Any],
 ) -> Why:
     """Return the steps from the base value to the estimate."""
+    formats = speaker.formats
     words = page_texts(formats.lang)["why"]
     shown = [item for item in sentences if abs(item.contribution) >= SHOWN_FROM]
     others = [item for item in sentences if abs(item.contribution) < SHOWN_FROM]
     rest = sum(item.contribution for item in others)
     sizes = [item.contribution for item in shown] + ([rest] if others else [])
-    bars = waterfall(score["base_probability"], sizes)
-    by_code = {theme.code: theme for theme in themes(score["reasons"])}
-    steps = [
-        Step("base", words["base"], words["base_text"], "", formats.percent(score["base_probability"], 1), bars[0])
-    ]
+    bars = waterfall(score.base_probability, sizes)
+    members = {theme.code: theme.reasons for theme in by_theme}
+    steps = [Step("base", words["base"], words["base_text"], "", formats.percent(score.base_probability, 1), bars[0])]
     for item, bar in zip(shown, bars[1:], strict=False):
-        leading = [reason for reason in by_code[item.code].reasons if abs(reason.contribution) >= SIGNAL_FROM]
+        leading = [reason for reason in members[item.code] if abs(reason.contribution) >= SIGNAL_FROM]
         rows = tuple(signal_row(reason, speaker, reference) for reason in leading[:SIGNALS_SHOWN])
         kind: Kind = "up" if item.contribution > 0 else "down"
         points = formats.points(item.contribution)
@@ -88,13 +87,13 @@ def why(
     if others:
         text = words["rest_one"] if len(others) == 1 else words["rest_text"].format(n=len(others))
         steps.append(Step("rest", words["rest"], text, speaker.effect(rest), formats.points(rest), bars[-2]))
-    total = formats.percent(score["churn_probability"], 1)
+    total = formats.percent(score.churn_probability, 1)
     steps.append(Step("total", words["total"], words["total_text"], "", total, bars[-1]))
     return Why(tuple(steps), "" if shown else words["nothing"])
 
 
 def signal_groups(
-    found: Sequence[ThemeReason], speaker: Speaker, reference: Mapping[str, Any]
+    by_theme: Sequence[ThemeReason], speaker: Speaker, reference: Mapping[str, Any]
 ) -> tuple[SignalGroup, ...]:
     """Return every signal by theme, as the fold shows them."""
     return tuple(
@@ -103,7 +102,7 @@ def signal_groups(
             points=_points(theme.contribution, speaker.formats),
             rows=tuple(signal_row(reason, speaker, reference) for reason in theme.reasons),
         )
-        for theme in found
+        for theme in by_theme
     )
 
 

@@ -15,16 +15,8 @@ from itertools import pairwise
 
 import click
 
-from features.errors import ChurnRiskError, InputError
+from serving.errors import PortTaken, TooOpen
 from serving.networks import is_loopback
-
-
-class PortTaken(ChurnRiskError):
-    """Another process listens on the port already."""
-
-
-class TooOpen(InputError):
-    """Other machines could reach a service that lets everybody in."""
 
 
 def demand_closed(addresses: Iterable[str], has_credentials: bool) -> None:

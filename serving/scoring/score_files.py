@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pandas as pd
 import pyarrow as pa
@@ -13,38 +15,25 @@ import pyarrow.parquet as pq
 
 from features.console import written_at_once
 from features.errors import InputError
+from serving.scoring.scores import Band, Reason, Score
 from serving.scoring.scoring import Scored
 
-REASON = pa.struct(
-    [
-        ("code", pa.string()),
-        ("signal", pa.string()),
-        ("value", pa.float64()),
-        ("value_text", pa.string()),
-        ("contribution", pa.float64()),
-        ("actionable", pa.bool_()),
-    ]
+#: How the fields of scores and reasons are written, by their types.
+_KINDS: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    str | None: pa.string(),
+    Band: pa.string(),
+    float: pa.float64(),
+    float | None: pa.float64(),
+    bool: pa.bool_(),
+    date: pa.date32(),
+    datetime: pa.timestamp("us", tz="UTC"),
+    tuple[str, ...]: pa.list_(pa.string()),
+}
+_KINDS[tuple[Reason, ...]] = pa.list_(
+    pa.struct([(name, _KINDS[kind]) for name, kind in get_type_hints(Reason).items()])
 )
-SCHEMA = pa.schema(
-    [
-        ("account_id", pa.string()),
-        ("as_of", pa.date32()),
-        ("model_version", pa.string()),
-        ("scored_at", pa.timestamp("us", tz="UTC")),
-        ("churn_probability", pa.float64()),
-        ("revenue_365d", pa.float64()),
-        ("value", pa.float64()),
-        ("currency", pa.string()),
-        ("revenue_at_risk", pa.float64()),
-        ("expected_profit", pa.float64()),
-        ("band", pa.string()),
-        ("threat", pa.bool_()),
-        ("base_probability", pa.float64()),
-        ("reasons", pa.list_(REASON)),
-        ("missing_tables", pa.list_(pa.string())),
-        ("collect", pa.list_(pa.string())),
-    ]
-)
+SCHEMA = pa.schema([(name, _KINDS[kind]) for name, kind in get_type_hints(Score).items()])
 CHUNK = 2000
 
 
@@ -68,7 +57,7 @@ def _write_parquet(scored: Scored, path: Path) -> None:
     with pq.ParquetWriter(path, SCHEMA) as writer:
         chunk: list[dict[str, object]] = []
         for score in scored.rows():
-            chunk.append(score.as_dict() | {"as_of": score.as_of, "scored_at": score.scored_at})
+            chunk.append(asdict(score))
             if len(chunk) == CHUNK:
                 writer.write_table(pa.Table.from_pylist(chunk, SCHEMA))
                 chunk = []
@@ -76,14 +65,16 @@ def _write_parquet(scored: Scored, path: Path) -> None:
 
 
 def _write_csv(scored: Scored, path: Path) -> None:
-    flat_frame((score.as_dict() for score in scored.rows()), SCHEMA.names).to_csv(path, index=False)
+    flat_frame(map(asdict, scored.rows()), SCHEMA.names).to_csv(path, index=False)
 
 
 def flat_frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Return rows as a table may hold them: lists and records as JSON text."""
+    """Return rows as a table may hold them: lists and records as JSON text, dates as ISO text."""
     flat = [{name: _flat(row.get(name)) for name in columns} for row in rows]
     return pd.DataFrame(flat, columns=columns)
 
 
 def _flat(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | dict) else value

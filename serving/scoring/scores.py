@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -37,8 +37,8 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One account's score; the contract defines every field.
+class ScoreSummary:
+    """One account's score without its reasons, as a list shows it; the contract defines every field.
 
     Attributes
     ----------
@@ -48,10 +48,6 @@ class Score:
         In `currency`.
     threat : bool
         At risk and among the accounts that held 80 % of the book's value.
-    reasons : tuple of Reason
-        One for every signal, by falling absolute contribution.
-    missing_tables, collect : tuple of str
-        Tables that were not known; what would make an unknown account known.
     """
 
     account_id: str
@@ -67,14 +63,40 @@ class Score:
     band: Band
     threat: bool
     base_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score(ScoreSummary):
+    """One account's score.
+
+    Attributes
+    ----------
+    reasons : tuple of Reason
+        One for every signal, by falling absolute contribution.
+    missing_tables, collect : tuple of str
+        Tables that were not known; what would make an unknown account known.
+    """
+
     reasons: tuple[Reason, ...]
     missing_tables: tuple[str, ...]
     collect: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values: dates as ISO text, tuples as lists."""
-        found = asdict(self)
-        found["as_of"], found["scored_at"] = self.as_of.isoformat(), self.scored_at.isoformat()
-        found["reasons"] = [asdict(reason) for reason in self.reasons]
-        found["missing_tables"], found["collect"] = list(self.missing_tables), list(self.collect)
-        return found
+    def by_name(self) -> dict[str, Any]:
+        """Return the fields by their names as they are; nothing is copied, as `dataclasses.asdict` does."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+FIELDS = tuple(field.name for field in fields(Score))
+
+
+@dataclass(frozen=True, slots=True)
+class PastScore:
+    """What an account's history keeps of one score; fields as in `Score`."""
+
+    as_of: date
+    model_version: str
+    scored_at: datetime
+    churn_probability: float
+    revenue_at_risk: float
+    band: Band
+    threat: bool

@@ -4,18 +4,15 @@ A scoring run is written in pieces that nobody sees; one last transaction publis
 not at all.
 """
 
-from serving.store.pages import CursorInvalid, Listed, Page, PageGone
-from serving.store.runs import PublicationHook, PublishedRun, RunLost
+from serving.store.pages import Listed, Page
+from serving.store.runs import PublicationHook, PublishedRun
 from serving.store.store import ScoreStore, Stored
 
 __all__ = [
-    "CursorInvalid",
     "Listed",
     "Page",
-    "PageGone",
     "PublicationHook",
     "PublishedRun",
-    "RunLost",
     "ScoreStore",
     "Stored",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from hashlib import sha256
 from math import isfinite
@@ -18,20 +18,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from features.errors import ChurnRiskError, InputError
-from serving.scoring.scores import Score
-from serving.store.score_tables import RUNS, SCORES, newest_run, score_of
+from serving.errors import CursorInvalid, PageGone
+from serving.scoring.scores import ScoreSummary
+from serving.store.score_tables import RUNS, SCORES, newest_run, score_of, shown_in_lists
 
 #: SQLite and PostgreSQL number runs up to here.
 GREATEST_RUN = 2**31 - 1
-
-
-class CursorInvalid(InputError):
-    """The cursor is none that the store gave, or it belongs to a list with other filters."""
-
-
-class PageGone(ChurnRiskError):
-    """The run that a cursor belongs to is no longer kept; the list has to be read from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +83,20 @@ class Cursor:
         return texts and numbers and 0 < self.run_id <= GREATEST_RUN
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One score of a list with its account manager and its evidence."""
+@dataclass(frozen=True, slots=True)
+class Listed(ScoreSummary):
+    """One score of a list, with the account's name, whose it is, and its weightiest reasons in English."""
 
-    score: Score
+    name: str | None
     account_manager: str | None
-    evidence: dict[str, Any]
+    reason_1: str | None
+    reason_2: str | None
+    reason_3: str | None
+
+
+LISTED = tuple(field.name for field in fields(Listed))
+#: Read only of rows of before what a list shows was stored: long, and all of it to be read for three sentences.
+LONG = ("reasons", "missing_tables", "collect", "evidence")
 
 
 @dataclass(frozen=True)
@@ -136,14 +135,24 @@ def read_page(connection: Connection, filters: Filters, limit: int, after: str |
     which = (SCORES.c.run_id == run.run_id) & filters.condition()
     if cursor is not None:
         which &= cursor.after()
-    listed = sa.select(SCORES).where(which).order_by(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id)
-    found = connection.execute(listed.limit(limit + 1)).mappings().all()
-    rows = tuple(Listed(score_of(dict(row)), row["account_manager"], row["evidence"]) for row in found[:limit])
+    found = connection.execute(_listed_where(which).limit(limit + 1)).mappings().all()
+    rows = tuple(_listed(row) for row in found[:limit])
     more = None
     if len(found) > limit:
-        last = rows[-1].score
+        last = rows[-1]
         more = Cursor(run.run_id, last.revenue_at_risk, last.account_id, filters.digest()).token()
     return Page(run.as_of, run.model_version, rows, more)
+
+
+def _listed_where(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    long = (sa.case((SCORES.c.reason_1.is_(None), SCORES.c[name])).label(name) for name in LONG)
+    query = sa.select(*(SCORES.c[name] for name in LISTED), *long).where(which)
+    return query.order_by(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id)
+
+
+def _listed(row: sa.RowMapping) -> Listed:
+    shown = {} if row["reason_1"] is not None else shown_in_lists(score_of(dict(row)), row["evidence"])
+    return Listed(**{name: row[name] for name in LISTED} | shown)
 
 
 def _run(connection: Connection, cursor: Cursor | None, since: datetime) -> sa.Row[Any] | None:

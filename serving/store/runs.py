@@ -14,19 +14,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from features.errors import ChurnRiskError
 from serving.database.engine import reading, writing
 from serving.database.holds import is_held
+from serving.errors import RunLost
 from serving.store.score_tables import CURRENT, RUNS, SCORES, newest_run
 
 #: Rows removed in one transaction.
 REMOVED_AT_ONCE = 1000
 #: Key of PostgreSQL's advisory lock under which runs are published.
 PUBLISHING = 4_827_302
-
-
-class RunLost(ChurnRiskError):
-    """The run was removed while it was being written, because its writer had lost the database; nothing is stored."""
 
 
 @dataclass(frozen=True)

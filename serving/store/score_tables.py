@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any, get_type_hints
 
 import sqlalchemy as sa
 
 from features.errors import InputError
 from serving.database.metadata import AnyText, Instant, metadata
-from serving.scoring.scores import Reason, Score
+from serving.scoring.scores import FIELDS, Band, Reason, Score
+from serving.words.short_reasons import NAMES, short_reasons
 
 ID_LENGTH = 256
+#: How the fields of a score are kept, by their types.
+_KINDS: Mapping[Any, Any] = {
+    str: sa.String(64),
+    str | None: AnyText,
+    Band: sa.String(16),
+    float: sa.Double,
+    bool: sa.Boolean,
+    date: sa.Date,
+    datetime: Instant,
+    tuple[str, ...]: sa.JSON,
+    tuple[Reason, ...]: sa.JSON,
+}
 
 #: `published_at`: null while it is being written or removed; no reader sees it then. `replaced_at`: a rerun of the same
 #: as-of date and version took its place. `writer`: the hold of whoever writes it (see `serving.database.holds`).
@@ -31,27 +46,20 @@ RUNS = sa.Table(
     sa.Index("score_runs_by_time", "as_of", "scored_at"),
     sqlite_autoincrement=True,
 )
+#: `name`, `reason_1` to `reason_3`: what a list shows beside the score (see `shown_in_lists`); null in rows of before
+#: they were stored.
 SCORES = sa.Table(
     "scores",
     metadata,
     sa.Column("run_id", sa.Integer, sa.ForeignKey("score_runs.run_id", name="scores_run"), primary_key=True),
     sa.Column("account_id", AnyText, primary_key=True),
-    sa.Column("as_of", sa.Date, nullable=False),
-    sa.Column("model_version", sa.String(64), nullable=False),
-    sa.Column("scored_at", Instant, nullable=False),
-    sa.Column("churn_probability", sa.Double, nullable=False),
-    sa.Column("revenue_365d", sa.Double, nullable=False),
-    sa.Column("value", sa.Double, nullable=False),
-    sa.Column("currency", AnyText),
-    sa.Column("revenue_at_risk", sa.Double, nullable=False),
-    sa.Column("expected_profit", sa.Double, nullable=False),
-    sa.Column("band", sa.String(16), nullable=False),
-    sa.Column("threat", sa.Boolean, nullable=False),
-    sa.Column("base_probability", sa.Double, nullable=False),
+    *(
+        sa.Column(name, _KINDS[kind], nullable=kind == str | None)
+        for name, kind in get_type_hints(Score).items()
+        if name != "account_id"
+    ),
     sa.Column("account_manager", AnyText),
-    sa.Column("missing_tables", sa.JSON, nullable=False),
-    sa.Column("collect", sa.JSON, nullable=False),
-    sa.Column("reasons", sa.JSON, nullable=False),
+    *(sa.Column(name, AnyText) for name in ("name", *NAMES)),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
@@ -72,14 +80,20 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
     if len(score.account_id) > ID_LENGTH:
         shown = f"{score.account_id[:40]}…"
         raise InputError(f"accounts.account_id: {shown!r} has more than {ID_LENGTH} characters, the store's limit")
-    plain = score.as_dict() | {"as_of": score.as_of, "scored_at": score.scored_at}
     manager = (evidence.get("account") or {}).get("account_manager")
-    return plain | {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
+    own = {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
+    return asdict(score) | own | shown_in_lists(score, evidence)
+
+
+def shown_in_lists(score: Score, evidence: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what a list shows of an account beside its score: its name, and its weightiest reasons in English."""
+    name = (evidence.get("account") or {}).get("name")
+    return {"name": name} | short_reasons(score, evidence)
 
 
 def score_of(row: Mapping[str, Any]) -> Score:
     """Return the score in a row."""
-    fields = {name: row[name] for name in Score.__dataclass_fields__}
+    fields = {name: row[name] for name in FIELDS}
     fields["reasons"] = tuple(Reason(**reason) for reason in row["reasons"])
     fields["missing_tables"], fields["collect"] = tuple(row["missing_tables"]), tuple(row["collect"])
     return Score(**fields)

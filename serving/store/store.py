@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from features.errors import AccountUnknown, ChurnRiskError
 from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
-from serving.scoring.scores import Score
+from serving.scoring.scores import PastScore, Score
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
@@ -35,9 +35,8 @@ class Stored:
     ----------
     score : Score
         The latest: greatest as_of, then scored_at.
-    history : tuple of dict
-        Every stored score of the account, oldest first: as_of, model_version, scored_at, churn_probability,
-        revenue_at_risk, band, threat.
+    history : tuple of PastScore
+        Every stored score of the account, oldest first.
     evidence : dict
         See `serving.scoring.evidence`.
     model : dict
@@ -47,7 +46,7 @@ class Stored:
     """
 
     score: Score
-    history: tuple[dict[str, Any], ...]
+    history: tuple[PastScore, ...]
     evidence: dict[str, Any]
     model: dict[str, Any]
     account_manager: str | None
@@ -68,7 +67,7 @@ class ScoreStore:
     now : callable
         The clock by which runs are published, replaced and purged.
 
-    Every method may raise `serving.database.engine.StoreUnavailable`.
+    Every method may raise `serving.errors.StoreUnavailable`.
     """
 
     def __init__(
@@ -120,7 +119,7 @@ class ScoreStore:
             if row is None:
                 raise AccountUnknown(f"there is no score of account {account_id!r}")
             history = connection.execute(_history(mine)).mappings().all()
-        past = tuple(_plain(dict(score)) for score in history)
+        past = tuple(PastScore(**row) for row in history)
         return Stored(score_of(dict(row)), past, row["evidence"], row["model"], row["account_manager"])
 
     def page(
@@ -170,14 +169,9 @@ class ScoreStore:
 
 
 def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    names = ("as_of", "model_version", "scored_at", "churn_probability", "revenue_at_risk", "band", "threat")
+    columns = (SCORES.c[field.name] for field in fields(PastScore))
     oldest_first = (RUNS.c.as_of, RUNS.c.scored_at, RUNS.c.run_id)
-    return sa.select(*(SCORES.c[name] for name in names)).join(RUNS).where(mine).order_by(*oldest_first)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    moments = {"as_of": row["as_of"].isoformat(), "scored_at": row["scored_at"].isoformat(timespec="microseconds")}
-    return {**row, **moments}
+    return sa.select(*columns).join(RUNS).where(mine).order_by(*oldest_first)
 
 
 def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

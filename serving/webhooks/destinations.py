@@ -11,7 +11,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 import httpx
 
-from features.errors import ChurnRiskError, InputError
+from features.errors import InputError
+from serving.errors import AddressRefused
 
 Resolve = Callable[[str, int], list[str]]
 URL_LENGTH = 2048
@@ -21,10 +22,6 @@ NAT64 = IPv6Network("64:ff9b::/96")
 #: Global as far as Python knows, but not hosts in the internet: protocol assignments, the relays of 6to4, and the
 #: documentation block of RFC 9637.
 SPECIAL = tuple(ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
-
-
-class AddressRefused(ChurnRiskError):
-    """A receiver's name leads to no address that may be spoken to."""
 
 
 def is_public(address: str) -> bool:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from features.errors import InputError
+from serving.errors import EndpointUnknown
 from serving.webhooks.changes import TYPES
 from serving.webhooks.event_tables import DELIVERIES, ENDPOINTS
 from serving.webhooks.row_locks import lock_deliveries, lock_endpoint
@@ -27,10 +28,6 @@ Signature = Literal["standard", "hubspot-v3"]
 SIGNATURES: tuple[Signature, ...] = get_args(Signature)
 #: How long the secret before a rotation still signs beside the new one.
 ROTATION = timedelta(hours=24)
-
-
-class EndpointUnknown(InputError):
-    """There is no endpoint with this id."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 from features.signals.response import GRACE_DAYS, NOW_DAYS
 
 
-def role_words(evidence: Mapping[str, Any], as_of: str) -> dict[str, str]:
+def role_words(evidence: Mapping[str, Any], as_of: date) -> dict[str, str]:
     """Return `sole_role`, the only active contact's role, and `silent_roles`, each only where known."""
     active = [row["role"] for row in _rows(evidence, "contacts") if row["valid_to"] is None]
     found = {"sole_role": active[0]} if len(active) == 1 and active[0] else {}
-    silent = silent_roles(_rows(evidence, "surveys"), date.fromisoformat(as_of))
+    silent = silent_roles(_rows(evidence, "surveys"), as_of)
     return found | ({"silent_roles": ", ".join(silent)} if silent else {})
 
 

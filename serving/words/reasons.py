@@ -10,8 +10,8 @@ A sentence states a fact, the effect says what the model makes of it; neither sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -99,17 +99,13 @@ class ReasonSentence:
     advice_key: str | None
     advice: str | None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
-
-def themes(reasons: Iterable[Reason | Mapping[str, Any]]) -> list[ThemeReason]:
-    """Sum contributions by theme, by falling absolute sum; accepts the dictionaries of `Score.as_dict`."""
+def themes(reasons: Iterable[Reason]) -> list[ThemeReason]:
+    """Sum contributions by theme, by falling absolute sum."""
     grouped: dict[str, list[Reason]] = {}
-    for reason in map(_reason, reasons):
+    for reason in reasons:
         grouped.setdefault(reason.code, []).append(reason)
-    found = [
+    summed = [
         ThemeReason(
             code=code,
             contribution=sum(reason.contribution for reason in members),
@@ -118,39 +114,31 @@ def themes(reasons: Iterable[Reason | Mapping[str, Any]]) -> list[ThemeReason]:
         )
         for code, members in grouped.items()
     ]
-    return sorted(found, key=lambda theme: (-abs(theme.contribution), theme.code))
+    return sorted(summed, key=lambda theme: (-abs(theme.contribution), theme.code))
 
 
-def _reason(item: Reason | Mapping[str, Any]) -> Reason:
-    return item if isinstance(item, Reason) else Reason(**item)
-
-
-def reason_sentences(
-    score: Score | Mapping[str, Any], evidence: Mapping[str, Any] | None, lang: Lang
-) -> list[ReasonSentence]:
+def reason_sentences(score: Score, evidence: Mapping[str, Any] | None, lang: Lang) -> list[ReasonSentence]:
     """Say every theme of a score in words, by falling absolute contribution.
 
     Parameters
     ----------
-    score : Score or its `as_dict`
     evidence : dict or None
         The account's evidence; with it, sentences name the roles of contacts.
     lang : 'de' or 'en'
     """
-    found = score.as_dict() if isinstance(score, Score) else score
-    speaker = Speaker(found, evidence, Formats(lang, found.get("currency")))
-    return [speaker.say(theme) for theme in themes(found["reasons"])]
+    speaker = Speaker(score, evidence, lang)
+    return [speaker.say(theme) for theme in themes(score.reasons)]
 
 
 class Speaker:
     """Says the reasons of one score in one language."""
 
-    def __init__(self, score: Mapping[str, Any], evidence: Mapping[str, Any] | None, formats: Formats) -> None:
-        self.formats, self._score, self._evidence = formats, score, evidence or {}
-        self._words: Catalogue = catalogue(formats.lang)
+    def __init__(self, score: Score, evidence: Mapping[str, Any] | None, lang: Lang) -> None:
+        self.formats, self._score, self._evidence = Formats(lang, score.currency), score, evidence or {}
+        self._words: Catalogue = catalogue(lang)
         self._values: dict[str, float | str | None] = {
             reason.signal: reason.value_text if reason.value is None else float(reason.value)
-            for reason in map(_reason, score["reasons"])
+            for reason in score.reasons
         }
 
     def say(self, theme: ThemeReason) -> ReasonSentence:
@@ -202,7 +190,7 @@ class Speaker:
         return self._words.generic["value"].format_map(named)
 
     def _unknown(self, needs: tuple[str, ...], called: str) -> str:
-        absent = [name for name in needs if name in self._score.get("missing_tables", ())]
+        absent = [name for name in needs if name in self._score.missing_tables]
         if not absent:
             return self._words.generic["unknown"].format(label=called)
         tables = ", ".join(page_texts(self.formats.lang)["tables"][name] for name in absent)
@@ -232,7 +220,7 @@ class Speaker:
         return measures
 
     def _day(self, days: float) -> str:
-        as_of = datetime.combine(date.fromisoformat(self._score["as_of"]), time())
+        as_of = datetime.combine(self._score.as_of, time())
         return self.formats.day((as_of + timedelta(days=days)).date())
 
     def known(self, name: str) -> str:
@@ -249,7 +237,7 @@ class Speaker:
     def _beside(self) -> dict[str, str]:
         ends = self._values.get("contract_days_to_end")
         found = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
-        return found | role_words(self._evidence, self._score["as_of"])
+        return found | role_words(self._evidence, self._score.as_of)
 
     def _advice_key(self, theme: ThemeReason) -> str | None:
         if min(theme.contribution, theme.actionable_contribution) < NO_EFFECT:

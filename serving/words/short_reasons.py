@@ -11,30 +11,22 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from serving.errors import MissingWords
 from serving.scoring.scores import Score
-from serving.words.formats import NBSP, Formats, Lang
+from serving.words.formats import NBSP, Lang
 from serving.words.reasons import Speaker, ThemeReason, themes
-from serving.words.wording import MissingWords
 
 NAMES = ("reason_1", "reason_2", "reason_3")
 
 
 def short_reasons(score: Score, evidence: Mapping[str, Any] | None = None, lang: Lang = "en") -> dict[str, str | None]:
     """Return the texts by name; null where a score has fewer themes that this version has words for."""
-    # Not `Score.as_dict`, which copies every reason: this is done for every account of a request.
-    told = {
-        "as_of": score.as_of.isoformat(),
-        "currency": score.currency,
-        "missing_tables": score.missing_tables,
-        "reasons": score.reasons,
-    }
-    speaker = Speaker(told, evidence, Formats(lang, score.currency))
-    texts = islice(_texts(speaker, themes(score.reasons)), len(NAMES))
+    texts = islice(_texts(Speaker(score, evidence, lang), themes(score.reasons)), len(NAMES))
     return dict.fromkeys(NAMES) | dict(zip(NAMES, texts, strict=False))
 
 
-def _texts(speaker: Speaker, found: Sequence[ThemeReason]) -> Iterator[str]:
-    for theme in found:
+def _texts(speaker: Speaker, weightiest_first: Sequence[ThemeReason]) -> Iterator[str]:
+    for theme in weightiest_first:
         # A stored score may tell of a signal that this version no longer has; its other reasons are still told.
         with suppress(MissingWords):
             said = speaker.say(theme)

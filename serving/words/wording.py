@@ -12,8 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from features.errors import ChurnRiskError
 from features.signal import Signal, all_signals
+from serving.errors import MissingWords
 from serving.words.formats import LANGS, NBSP, Formats, Lang
 
 COUNTS = frozenset(
@@ -28,10 +28,6 @@ ALL = 0.9995
 #: Half of what the last digit shown stands for, by unit: what is smaller is told as no change or nothing.
 SMALL = {"share": 0.005, "fraction": 0.0005, "relative change": 0.0025, "hours": 0.5, "months": 0.05}
 SMALL_POINTS = 0.05
-
-
-class MissingWords(ChurnRiskError):
-    """A signal, theme or advice has no words in a language."""
 
 
 @dataclass(frozen=True)

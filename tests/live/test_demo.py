@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from support.served import ROOT, Json, free_port, histories, rows_of, run_command
 
-from serving.cli.demo import DemoFailed, _compare, _run, raw_history, run_demo
+from serving.cli.demo import _compare, _run, raw_history, run_demo
+from serving.errors import DemoFailed
 from serving.store import ScoreStore
 from training.making.pipeline import Trained
 from training.settings import Environment

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from serving.database.engine import connect
@@ -50,6 +51,12 @@ def put(store: ScoreStore, *scores: Score, evidence: dict[str, Any] | None = Non
     """Store a run of these scores, of which the first gives as-of date, version and instant."""
     first = scores[0]
     return store.write(scores, evidence or {}, MODEL | {"version": first.model_version}, first.as_of, first.scored_at)
+
+
+def as_json(score: Score) -> dict[str, Any]:
+    """Return a score as JSON holds it: dates as ISO text, tuples as lists."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(score))
+    return plain
 
 
 @contextmanager

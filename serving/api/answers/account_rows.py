@@ -7,20 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.store import Listed, Page
-from serving.words.short_reasons import short_reasons
-
-#: Fields that a row takes from its score as they are.
-TAKEN = (
-    "account_id", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d", "value", "currency",
-    "revenue_at_risk", "expected_profit", "band", "threat", "base_probability",
-)  # fmt: skip
+from serving.store import Page
 
 
 class AccountRow(BaseModel):
     """One account of the list: its score in short; `getRisk` gives all reasons and the history."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=(), from_attributes=True)
     account_id: str = Field(description="The account's id as in the accounts table")
     name: str | None = Field(description="The account's name, where it is known")
     account_manager: str | None = Field(description="Whose account it was when it was scored")
@@ -40,16 +33,6 @@ class AccountRow(BaseModel):
     reason_2: str | None = Field(description="The second reason")
     reason_3: str | None = Field(description="The third reason")
 
-    @classmethod
-    def of(cls, listed: Listed) -> AccountRow:
-        """Return the row of a listed score."""
-        texts = short_reasons(listed.score, listed.evidence)
-        account = listed.evidence.get("account") or {}
-        taken = {name: getattr(listed.score, name) for name in TAKEN}
-        return cls.model_validate(
-            taken | texts | {"name": account.get("name"), "account_manager": listed.account_manager}
-        )
-
 
 class AccountsOut(BaseModel):
     """Scores of the newest run, highest revenue at risk first; all pages of one list are of the same run."""
@@ -68,6 +51,6 @@ class AccountsOut(BaseModel):
             request_id=request_id,
             as_of=page.as_of,
             model_version=page.model_version,
-            accounts=[AccountRow.of(listed) for listed in page.rows],
+            accounts=[AccountRow.model_validate(listed) for listed in page.rows],
             next_cursor=page.next,
         )

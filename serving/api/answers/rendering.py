@@ -7,18 +7,15 @@ takes twenty times as long; a test holds the two equal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import orjson
 
 from serving.scoring.scores import Score
 from serving.words.short_reasons import short_reasons
 
-FIELDS = tuple(field.name for field in fields(Score))
-
 
 def rendered_predictions(model_version: str, request_id: str, scores: Sequence[Score]) -> bytes:
     """Return the body of the answer to POST /v1/predictions, UTF-8."""
-    told = [{name: getattr(score, name) for name in FIELDS} | short_reasons(score) for score in scores]
+    told = [score.by_name() | short_reasons(score) for score in scores]
     body = {"model_version": model_version, "request_id": request_id, "predictions": told}
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)

@@ -18,6 +18,7 @@ MODEL_VERSION = Field(description="Version of the model that scored")
 class ReasonOut(BaseModel):
     """One signal's part in a score."""
 
+    model_config = ConfigDict(from_attributes=True)
     code: str = Field(description="Theme of the signal: nps, silence, revenue, ...")
     signal: str = Field(description="Name of the signal, as in getModel")
     value: float | None = Field(description="The signal's value in its unit; null when not known or when it is text")
@@ -53,7 +54,7 @@ class ScoreOut(BaseModel):
     @classmethod
     def of(cls, score: Score) -> ScoreOut:
         """Return the response of a score."""
-        return cls.model_validate(score.as_dict() | short_reasons(score))
+        return cls.model_validate(score.by_name() | short_reasons(score))
 
 
 class PredictionsOut(BaseModel):
@@ -68,7 +69,7 @@ class PredictionsOut(BaseModel):
 class PastScore(BaseModel):
     """An earlier score of the account, in short."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=(), from_attributes=True)
     as_of: date = Field(description="What was known before this day was used")
     model_version: str = MODEL_VERSION
     scored_at: datetime = Field(description="When it was scored (UTC)")
@@ -87,7 +88,7 @@ class RiskOut(ScoreOut):
     @classmethod
     def answering(cls, stored: Stored, request_id: str) -> RiskOut:
         """Return the answer that tells of a stored score; its evidence gives the sentences roles and names."""
-        told = stored.score.as_dict() | short_reasons(stored.score, stored.evidence)
+        told = stored.score.by_name() | short_reasons(stored.score, stored.evidence)
         return cls.model_validate(told | {"history": stored.history, "request_id": request_id})
 
 

@@ -31,7 +31,7 @@ def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stor
 
 def report_page(stored: Stored, lang: Literal["de", "en"], ancestors: str = "") -> HTMLResponse:
     """Return the report as a page that only `ancestors` (origins, separated by spaces) may show in a frame."""
-    record = account_report(stored.score, list(stored.history), stored.evidence, stored.model, lang)
+    record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang)
     headers = {
         "Content-Security-Policy": f"{POLICY}; frame-ancestors " + (ancestors or NOBODY),
         "Cache-Control": "private, no-store",

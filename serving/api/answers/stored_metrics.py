@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.engine import Connection, Engine
 
-from serving.database.engine import StoreUnavailable, reading
+from serving.database.engine import reading
+from serving.errors import StoreUnavailable
 from serving.jobs.job_tables import JOBS
 from serving.store.score_tables import newest_run
 from serving.webhooks.event_tables import DELIVERIES

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from features.errors import ChurnRiskError
+from serving.errors import NotConvertible
 
 Schema = dict[str, Any]
 #: Keywords that mean the same in both; `nullable` where a route writes its own schema in the words of 3.0.
@@ -22,10 +22,6 @@ KEPT = frozenset(
      "minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
      "readOnly", "writeOnly", "deprecated", "example", "nullable"}
 )  # fmt: skip
-
-
-class NotConvertible(ChurnRiskError):
-    """A schema says what OpenAPI 3.0 cannot; change the model."""
 
 
 def to_30(schema: Schema) -> Schema:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.api.document.downgrade import NotConvertible
 from serving.api.edge.problems import MEDIA_TYPE
+from serving.errors import NotConvertible
 
 Json = dict[str, Any]
 JSON = "application/json"

@@ -15,7 +15,9 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from serving.access.gate import Caller, Gate
 from serving.access.principal import Principal, Scope
-from serving.access.refusals import (
+from serving.api.edge.problems import RequestProblem
+from serving.api.edge.runtime import runtime
+from serving.errors import (
     AccessRefused,
     Closed,
     IssuerAway,
@@ -25,8 +27,6 @@ from serving.access.refusals import (
     TooOften,
     Unauthenticated,
 )
-from serving.api.edge.problems import RequestProblem
-from serving.api.edge.runtime import runtime
 from serving.networks import host_of, is_loopback
 
 BEARER = HTTPBearer(

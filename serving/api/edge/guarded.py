@@ -17,12 +17,11 @@ from starlette.types import Scope as Connection
 
 from serving.access.gate import Gate
 from serving.access.principal import Scope
-from serving.access.refusals import AccessRefused
 from serving.api.edge.demands import Demand, admitted, refused
 from serving.api.edge.handlers import store_away
 from serving.api.edge.matching import matching
 from serving.api.edge.problems import problem
-from serving.database.engine import StoreUnavailable
+from serving.errors import AccessRefused, StoreUnavailable
 
 
 class Guarded:

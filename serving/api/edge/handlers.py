@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
-from serving.database.engine import StoreUnavailable
+from serving.errors import StoreUnavailable
 from serving.predict.refusal import Refusal
 
 #: Seconds after which to come back when the database is away.

@@ -19,7 +19,8 @@ from serving.api.document.documented import ACCOUNT_ERRORS, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
-from serving.store import CursorInvalid, Page, PageGone, ScoreStore
+from serving.errors import CursorInvalid, PageGone
+from serving.store import Page, ScoreStore
 
 router = APIRouter(tags=["Accounts"])
 AccountId = Annotated[str, Path(description="The account's id as in the accounts table; a slash may be sent as %2F")]

@@ -23,7 +23,8 @@ from serving.api.edge.problems import FieldError, RequestProblem, account_proble
 from serving.api.edge.repeats import JobRepeatDependency, RepeatableRoute
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.database.engine import writing
-from serving.jobs.ledger import Job, JobUnknown, cancel_job, find_job, list_jobs, make_job, outcomes
+from serving.errors import JobUnknown
+from serving.jobs.ledger import Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.results import ResultFormat, write_results
 
 router = APIRouter(tags=["Jobs"], route_class=RepeatableRoute)

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.errors import AccountUnknown
 from serving.access.links import REFUSED, Link
 from serving.access.principal import Principal
-from serving.access.refusals import AccessRefused, LinkRefused
 from serving.api.answers.stored import report_page, stored_for
 from serving.api.document.documented import BODY_ERRORS, errors
 from serving.api.edge.demands import caller, demand, refused
 from serving.api.edge.problems import RequestProblem
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.errors import AccessRefused, LinkRefused
 
 DAY_SECONDS = 86_400
 

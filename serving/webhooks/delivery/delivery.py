@@ -14,7 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from traceback import format_tb
 
 from sqlalchemy.engine import Engine
@@ -22,7 +21,9 @@ from sqlalchemy.engine import Engine
 from features.errors import ChurnRiskError, InputError
 from serving import metrics
 from serving.clock import utc_now
-from serving.database.engine import StoreUnavailable, reading, writing
+from serving.database.engine import reading, writing
+from serving.errors import StoreUnavailable
+from serving.loops import Loop
 from serving.settings import ServiceSettings
 from serving.webhooks.changes import PING
 from serving.webhooks.delivery.delivery_claims import Claimed, claim, is_held, release, settle, waiting_endpoints
@@ -87,20 +88,16 @@ class DeliveryWorker:
     ) -> None:
         self._engine, self._settings, self._now, self._chance = engine, settings, now, chance
         self._sender = sender or Sender(settings.webhook_seconds, settings.webhook_private)
-        self._stopping = Event()
-        self._thread: Thread | None = None
+        self._loop = Loop("webhooks", self._take_turn, POLL, log, "webhooks: a round of deliveries failed")
         self._purged_at: datetime | None = None
 
     def start(self) -> None:
         """Deliver in a thread of its own until `stop`."""
-        self._thread = Thread(target=self._run, name="webhooks", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Send nothing new, and wait for what is under way."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
 
     def run_once(self) -> Round:
         """Deliver everything that is due now; purge now and then.
@@ -127,17 +124,12 @@ class DeliveryWorker:
         retried = counts["pending"]
         return Round(counts["delivered"], retried, counts["failed"], counts["disabled"], tuple(problems)), left
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            left = False
-            try:
-                _, left = self._round(TURN)
-            except ChurnRiskError as error:
-                log.warning("webhooks: %s", error)
-            except Exception:
-                log.exception("webhooks: a round of deliveries failed")
-            if not left:
-                self._stopping.wait(POLL)
+    def _take_turn(self) -> bool:
+        try:
+            return self._round(TURN)[1]
+        except ChurnRiskError as error:
+            log.warning("webhooks: %s", error)
+            return False
 
     def _lane(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
         """Send what is due to one endpoint; what nobody expected there keeps no other from its events."""
@@ -163,7 +155,7 @@ class DeliveryWorker:
         def over() -> bool:
             return turn is not None and abs(self._now() - begun) >= turn
 
-        while not self._stopping.is_set():
+        while not self._loop.stopping.is_set():
             with writing(self._engine) as connection:
                 try:
                     endpoint = endpoint_of(connection, endpoint_id)
@@ -183,9 +175,9 @@ class DeliveryWorker:
     ) -> bool:
         """Send one after the other; return whether the endpoint can take more."""
         for place, one in enumerate(claimed):
-            if self._stopping.is_set() or self._is_late(one) or (place and over()):
+            if self._loop.stopping.is_set() or self._is_late(one) or (place and over()):
                 self._give_back(claimed[place:])
-                return not self._stopping.is_set()
+                return not self._loop.stopping.is_set()
             answer = self._post(endpoint, one)
             if answer is None:
                 counts["lost"] += 1

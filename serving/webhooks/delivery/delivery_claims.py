@@ -18,7 +18,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from serving.database.leases import SLACK
+from serving.database.leases import has_passed
 from serving.webhooks.delivery.messages import Message
 from serving.webhooks.delivery.schedule import HORIZON, LONGEST_PAUSE, asked_pause, next_attempt
 from serving.webhooks.delivery.sending import LATER, Answer
@@ -152,23 +152,14 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
 
     What was never tried is due whatever the clock said of whoever put it there.
     """
-    closed = ENDPOINTS.c.disabled_at.is_not(None) | ~_passed(ENDPOINTS.c.paused_until, now, LONGEST_PAUSE)
+    closed = ENDPOINTS.c.disabled_at.is_not(None) | ~has_passed(ENDPOINTS.c.paused_until, now, LONGEST_PAUSE)
     return (
         (DELIVERIES.c.state == "pending")
-        & ((DELIVERIES.c.attempts == 0) | _passed(DELIVERIES.c.next_attempt_at, now, HORIZON))
-        & _passed(DELIVERIES.c.claimed_until, now, LEASE)
+        & ((DELIVERIES.c.attempts == 0) | has_passed(DELIVERIES.c.next_attempt_at, now, HORIZON))
+        & has_passed(DELIVERIES.c.claimed_until, now, LEASE)
         & DELIVERIES.c.endpoint_id.not_in(sa.select(ENDPOINTS.c.endpoint_id).where(closed))
         & ~_preceded()
     )
-
-
-def _passed(column: sa.ColumnElement[Any], now: datetime, reach: timedelta) -> sa.ColumnElement[bool]:
-    """Whether a time has come, or none is set.
-
-    One further ahead than times are ever set (`reach`) comes from a clock that has been put back since: it has come.
-    Not so when it is ahead by no more than the clocks of two workers may differ.
-    """
-    return column.is_(None) | (column <= now) | (column > now + reach + SLACK)
 
 
 def _preceded() -> sa.ColumnElement[bool]:

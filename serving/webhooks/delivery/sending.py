@@ -16,7 +16,8 @@ from typing import Any
 
 import httpcore
 
-from serving.webhooks.destinations import AddressRefused, Resolve, allowed_addresses, resolve
+from serving.errors import AddressRefused
+from serving.webhooks.destinations import Resolve, allowed_addresses, resolve
 
 #: What is read of an answer's body at most; only `webhooks test` shows it.
 ANSWER_BYTES = 1024

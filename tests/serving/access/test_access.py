@@ -20,7 +20,7 @@ from serving.access.keys import KeyStore
 from serving.access.principal import LOCAL, SCOPES, Principal
 from serving.access.rates import FAILURES
 from serving.api.edge.demands import demand
-from serving.database.engine import StoreUnavailable
+from serving.errors import StoreUnavailable
 from serving.settings import ServiceSettings
 
 CHALLENGE = 'Bearer realm="churn-risk"'

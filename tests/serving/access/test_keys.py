@@ -15,10 +15,10 @@ from support.gates import Clock
 from features.errors import InputError
 from serving.access import keys as keys_module
 from serving.access.key_ring import KeyRing
-from serving.access.keys import KEYS, ApiKey, KeyExpired, KeyRevoked, KeyStore, KeyUnknown, matching
+from serving.access.keys import KEYS, ApiKey, KeyStore, matching
 from serving.access.principal import SCOPES
-from serving.access.refusals import Unauthenticated
-from serving.database.engine import StoreUnavailable, open_database, writing
+from serving.database.engine import open_database, writing
+from serving.errors import KeyExpired, KeyRevoked, KeyUnknown, StoreUnavailable, Unauthenticated
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from support.gates import AUDIENCE, Clock, Gated, Issuer, gated, issuing
 from support.served import Client, assert_problem
 
 from serving.access.issuer import IssuerKeys
-from serving.access.refusals import IssuerAway
+from serving.errors import IssuerAway
 
 DISCOVERY = "/.well-known/openid-configuration"
 

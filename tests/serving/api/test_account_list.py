@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from support.served import Client, Json, assert_problem, client_of
-from support.stored import AT, DAY, SCORE, Clock, opened, put, scores
+from support.stored import AT, DAY, SCORE, Clock, as_json, opened, put, scores
 
 from serving.access.keys import KeyStore
 from serving.database.engine import open_database
@@ -73,7 +73,7 @@ def ids(client: Client, query: str = "") -> list[str]:
 def test_a_row_is_the_score_in_short(client: Client) -> None:
     found = listed(client)
     assert (found["as_of"], found["model_version"], found["next_cursor"]) == ("2026-01-01", "1", None)
-    row, plain = found["accounts"][0], SCORE.as_dict()
+    row, plain = found["accounts"][0], as_json(SCORE)
     assert row | {"scored_at": "", "account_id": "A1", "revenue_at_risk": 300.0} == {
         **{name: plain[name] for name in ROW & set(plain)}, "scored_at": "", "name": "Company A0",
         "account_manager": "Eva Groß", "reason_1": row["reason_1"], "reason_2": row["reason_2"],

@@ -21,7 +21,8 @@ from support.served import Client, Json, assert_problem
 from serving.access.keys import KeyStore
 from serving.api.edge.repeats import REPLAYED, TEXT
 from serving.api.routes import job_routes as jobs
-from serving.database.engine import StoreUnavailable, reading, writing
+from serving.database.engine import reading, writing
+from serving.errors import InProgress, KeyReused, StoreUnavailable, TakenOver
 from serving.idempotency import (
     KEPT,
     NAMED,
@@ -29,9 +30,6 @@ from serving.idempotency import (
     Answer,
     Asked,
     Claimed,
-    InProgress,
-    KeyReused,
-    TakenOver,
     begin,
     delete_expired_records,
     finish,

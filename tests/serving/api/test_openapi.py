@@ -17,10 +17,11 @@ from support.served import Client, Json, run_command
 
 from serving.api.app import create_app
 from serving.api.document.documented import EVERYWHERE, GUARDED
-from serving.api.document.downgrade import NotConvertible, to_30
+from serving.api.document.downgrade import to_30
 from serving.api.document.openapi import document as document_of
 from serving.api.document.swagger import swagger as swagger_of
 from serving.api.edge.repeats import HEADER, REPLAYED
+from serving.errors import NotConvertible
 
 
 @pytest.fixture(scope="module")

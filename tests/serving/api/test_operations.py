@@ -24,7 +24,8 @@ from serving.access.gate import Gate
 from serving.access.keys import KEYS, KeyStore
 from serving.api.answers.stored_metrics import StoredMetrics
 from serving.api.app import create_app
-from serving.database.engine import StoreUnavailable, open_database, writing
+from serving.database.engine import open_database, writing
+from serving.errors import StoreUnavailable
 from serving.jobs.job_tables import JOBS
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore

@@ -14,6 +14,7 @@ import pytest
 from fastapi import Request
 from support.documents import faults, operation_of, responses
 from support.served import Client, Json, assert_problem, client_of, histories, rows_of
+from support.stored import as_json
 
 from features.signal import signal_names
 from features.tables import Tables
@@ -77,7 +78,7 @@ def test_risk_is_the_stored_score(client: Client, batch: Batch) -> None:
         assert datetime.fromisoformat(found.pop("scored_at")) == score.scored_at
         history, request_id = found.pop("history"), found.pop("request_id")
         assert all(found.pop(f"reason_{place}") for place in (1, 2, 3))
-        expected = score.as_dict()
+        expected = as_json(score)
         del expected["scored_at"]
         assert found == expected
         assert request_id and [past["as_of"] for past in history] == sorted(past["as_of"] for past in history)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.engine import Engine
-from support.stored import AT, DAY, SCORE, opened, put, runs_in, scores_in
+from support.stored import AT, DAY, SCORE, as_json, opened, put, runs_in, scores_in
 
 from features.errors import AccountUnknown
 from serving.database import migrate as migrations
 from serving.database.engine import connect, open_database, reading, writing
 from serving.database.metadata import AnyText, Instant
-from serving.database.migrate import DatabaseTooNew, current, migrate, scripts
+from serving.database.migrate import current, migrate, scripts
+from serving.errors import DatabaseTooNew
 
 #: Account, as-of date, version, hours after AT at which it was scored, account manager.
 OLD = (
@@ -56,7 +57,7 @@ def write_as_before_migrations(engine: Engine, stamped: bool) -> None:
             run = {"as_of": as_of, "model_version": version, "scored_at": stamp(hours)}
             evidence = {"account": {"name": account_id * 2, "account_manager": manager}}
             rest = {"account_id": account_id, "account_manager": manager, "evidence": evidence}
-            connection.execute(sa.insert(tables.tables["scores"]), SCORE.as_dict() | run | rest)
+            connection.execute(sa.insert(tables.tables["scores"]), as_json(SCORE) | run | rest)
 
 
 @pytest.mark.parametrize("stamped", [False, True])
@@ -67,11 +68,11 @@ def test_a_store_of_before_migrations_is_carried_over(database_url: str, engine:
         assert (found.score.model_version, found.account_manager, found.model) == ("2", "Jörg", {"version": "2"})
         assert found.evidence == {"account": {"name": "A1A1", "account_manager": "Jörg"}}
         assert found.score.reasons == SCORE.reasons and found.score.scored_at == AT + timedelta(hours=1)
-        assert [(past["as_of"], past["model_version"], past["scored_at"]) for past in found.history] == [
-            ("2025-12-02", "1", stamp(2)), ("2026-01-01", "1", stamp(0)), ("2026-01-01", "2", stamp(1)),
+        assert [(past.as_of, past.model_version, past.scored_at) for past in found.history] == [
+            (date(2025, 12, 2), "1", AT + timedelta(hours=2)), (DAY, "1", AT), (DAY, "2", AT + timedelta(hours=1)),
         ]  # fmt: skip
         assert store.latest("A2").score.model_version == "1"
-        assert [row.score.account_id for row in store.page().rows] == ["A1"]
+        assert [(row.account_id, row.name) for row in store.page().rows] == [("A1", "A1A1")]
         assert len(scores_in(database_url)) == len(OLD)
         assert [(run.model_version, run.accounts) for run in runs_in(database_url)] == [
             ("9", 2), ("1", 2), ("2", 2), ("1", 2),

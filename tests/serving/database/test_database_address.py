@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from support.served import free_port
 
-from serving.database.engine import StoreUnavailable, connect, reading
+from serving.database.engine import connect, reading
+from serving.errors import StoreUnavailable
 from training.database_address import carries_password, shown
 
 

@@ -19,11 +19,12 @@ from sqlalchemy.engine import Engine
 from support.bulk import START, Clock, Quick, found, job_of, names, sent
 from support.served import process
 
-from serving.database.engine import StoreUnavailable, open_database, reading, writing
+from serving.database.engine import open_database, reading, writing
+from serving.errors import JobUnknown, StoreUnavailable
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, release_claim, renew_claim, waiting_accounts
 from serving.jobs.job_erasure import forget_in_jobs
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, unpacked
-from serving.jobs.ledger import CHUNK, JobUnknown, cancel_job, delete_expired_jobs, find_job
+from serving.jobs.ledger import CHUNK, cancel_job, delete_expired_jobs, find_job
 from serving.jobs.runner import PACE, JobRunner
 from serving.predict.predictor import Call
 from serving.predict.refusal import Fault, Refusal

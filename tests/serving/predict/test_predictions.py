@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.served import Client, Json, changed_book, client_of, histories, rows_of
+from support.stored import as_json
 
 from features.sources import open_source
 from features.tables import OPTIONAL_HISTORY
@@ -53,7 +54,7 @@ def scored_in_batch(folder: Path, bundle: Bundle, as_of: date) -> dict[str, Scor
 
 
 def assert_same(answer: Json, score: Score) -> None:
-    expected = score.as_dict()
+    expected = as_json(score)
     assert {name: answer[name] for name in EXACT} == {name: expected[name] for name in EXACT}
     ours, theirs = ({reason["signal"]: reason for reason in found["reasons"]} for found in (answer, expected))
     assert ours.keys() == theirs.keys()

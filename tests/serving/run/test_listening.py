@@ -19,7 +19,8 @@ from support.served import START_SECONDS, Done, free_port, process, run_command
 from serving.access.gate import has_credentials
 from serving.access.keys import KeyStore
 from serving.database.engine import open_database
-from serving.run.listening import TooOpen, asked_addresses, bound_addresses, demand_closed
+from serving.errors import TooOpen
+from serving.run.listening import asked_addresses, bound_addresses, demand_closed
 from serving.settings import ServiceSettings
 from training.settings import Environment
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.outlooks import with_outlook
+from support.stored import as_json
 
 from features.errors import InputError
 from features.matrix import FACTS, Matrix
@@ -291,7 +292,7 @@ def test_scores_are_the_same_with_it(scores: list[Score], foreseen: Scored, tmp_
         write_scores(foreseen, tmp_path / name)
     assert pq.read_schema(tmp_path / "scores.parquet").names == COLUMNS
     assert (tmp_path / "scores.csv").read_text(encoding="utf-8").splitlines()[0].split(",") == COLUMNS
-    assert list(scores[0].as_dict()) == COLUMNS
+    assert list(scores[0].by_name()) == COLUMNS
 
 
 # Files
@@ -306,7 +307,7 @@ def test_parquet_holds_every_score(scored: Scored, scores: list[Score], tmp_path
     assert [field.name for field in table.schema.field("reasons").type.value_type] == [
         "code", "signal", "value", "value_text", "contribution", "actionable",
     ]  # fmt: skip
-    assert [plain(row) for row in table.to_pylist()] == [score.as_dict() for score in scores]
+    assert [plain(row) for row in table.to_pylist()] == [as_json(score) for score in scores]
 
 
 def plain(row: dict) -> dict:
@@ -320,7 +321,7 @@ def test_csv_holds_every_score(scored: Scored, scores: list[Score], tmp_path: Pa
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == SCHEMA.names
     for row, score in zip(rows, scores, strict=True):
-        for name, expected in score.as_dict().items():
+        for name, expected in as_json(score).items():
             if isinstance(expected, list):
                 assert json.loads(row[name]) == expected
             elif isinstance(expected, float):
@@ -369,5 +370,5 @@ def test_another_kind_of_file_is_refused(scored: Scored, tmp_path: Path, name: s
 
 
 def test_times_of_scoring_are_utc(scores: list[Score]) -> None:
-    assert scores[0].as_dict()["scored_at"].endswith("+00:00")
-    assert datetime.fromisoformat(scores[0].as_dict()["scored_at"]) == scores[0].scored_at
+    assert as_json(scores[0])["scored_at"].endswith("+00:00")
+    assert datetime.fromisoformat(as_json(scores[0])["scored_at"]) == scores[0].scored_at

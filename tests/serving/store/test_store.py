@@ -18,7 +18,7 @@ from support.served import process
 from support.stored import AT, DAY, MODEL, REASONS, SCORE, put, runs_in, scores_in
 
 from features.errors import AccountUnknown, InputError
-from serving.scoring.scores import Score
+from serving.scoring.scores import PastScore, Score
 from serving.store import ScoreStore
 from serving.store.store import CHUNK
 
@@ -37,10 +37,10 @@ def test_a_score_comes_back_as_it_was_written(store: ScoreStore) -> None:
     assert found.score == SCORE
     assert found.evidence == evidence["A1"] and found.model == MODEL and found.account_manager == "Eva"
     assert found.history == (
-        {
-            "as_of": "2026-01-01", "model_version": "1", "scored_at": AT.isoformat(), "churn_probability": 0.3,
-            "revenue_at_risk": 300.0, "band": "at_risk", "threat": True,
-        },
+        PastScore(
+            as_of=DAY, model_version="1", scored_at=AT, churn_probability=0.3, revenue_at_risk=300.0, band="at_risk",
+            threat=True,
+        ),
     )  # fmt: skip
 
 
@@ -82,10 +82,10 @@ def test_latest_is_the_greatest_as_of_then_scored_at(store: ScoreStore) -> None:
         put(store, score)
     found = store.latest("A1")
     assert found.score == newest and found.model["version"] == "9"
-    assert [(row["as_of"], row["model_version"]) for row in found.history] == [
-        ("2025-12-31", "1"),
-        ("2026-01-01", "10"),
-        ("2026-01-01", "9"),
+    assert [(row.as_of, row.model_version) for row in found.history] == [
+        (DAY - day, "1"),
+        (DAY, "10"),
+        (DAY, "9"),
     ]
 
 
@@ -97,7 +97,7 @@ def test_scored_at_is_compared_as_an_instant(store: ScoreStore) -> None:
         put(store, score)
     found = store.latest("A1")
     assert found.score == later and found.score.scored_at.utcoffset() == timedelta(0)
-    assert [row["model_version"] for row in found.history] == ["3", "1", "2"]
+    assert [row.model_version for row in found.history] == ["3", "1", "2"]
 
 
 def test_each_run_keeps_its_model(store: ScoreStore) -> None:
@@ -172,9 +172,9 @@ def test_one_answer_is_of_one_moment(store: ScoreStore, monkeypatch: pytest.Monk
     monkeypatch.setattr(f"{ScoreStore.__module__}._history", written_in_between)
     found = store.latest("A1")
     assert found.score.churn_probability == 0.3
-    assert [row["churn_probability"] for row in found.history] == [0.3]
+    assert [row.churn_probability for row in found.history] == [0.3]
     monkeypatch.undo()
-    assert [row["churn_probability"] for row in store.latest("A1").history] == [0.8, 0.9]
+    assert [row.churn_probability for row in store.latest("A1").history] == [0.8, 0.9]
     writer.close()
 
 

@@ -14,8 +14,9 @@ from support.databases import execute, started
 from support.served import assert_problem, client_of, run_command
 from support.stored import AT, DAY, MODEL, SCORE, opened, put, runs_in, scores, scores_in
 
-from serving.database.engine import StoreUnavailable, open_database, writing
+from serving.database.engine import open_database, writing
 from serving.database.holds import holding
+from serving.errors import StoreUnavailable
 from serving.scoring.scores import Score
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle

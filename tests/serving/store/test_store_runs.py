@@ -17,8 +17,9 @@ from support.stored import AT, DAY, MODEL, SCORE, Clock, opened, put, runs_in, s
 from features.errors import AccountUnknown
 from serving.database.engine import open_database, reading, writing
 from serving.database.holds import holding, is_held
+from serving.errors import RunLost
 from serving.scoring.scores import Score
-from serving.store import PublishedRun, RunLost
+from serving.store import PublishedRun
 from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove, sweep
 from serving.store.score_retention import Purged
 from serving.store.score_tables import record_of
@@ -184,8 +185,8 @@ def test_many_write_the_same_at_once(database_url: str) -> None:
     assert [run.replaced_at is None for run in found].count(True) == 1
     with opened(database_url) as store:
         page = store.page(limit=200)
-        assert [row.score.account_id for row in page.rows] == [f"A{number}" for number in range(40)]
-        assert len({row.score.churn_probability for row in page.rows}) == 1
+        assert [row.account_id for row in page.rows] == [f"A{number}" for number in range(40)]
+        assert len({row.churn_probability for row in page.rows}) == 1
 
 
 def test_replaced_runs_stay_for_a_while(database_url: str) -> None:
@@ -207,7 +208,7 @@ def test_old_runs_go_but_never_the_newest(database_url: str) -> None:
             put(store, replace(SCORE, as_of=DAY + days * ONE_DAY, scored_at=AT + days * ONE_DAY))
         assert store.purge() == Purged(0, 0, 0)
         assert store.purge(70 * ONE_DAY) == Purged(old=1, replaced=0, abandoned=0)
-        assert [past["as_of"] for past in store.latest("A1").history] == ["2026-01-31", "2026-03-02"]
+        assert [past.as_of.isoformat() for past in store.latest("A1").history] == ["2026-01-31", "2026-03-02"]
         assert store.purge(timedelta(0)) == Purged(old=1, replaced=0, abandoned=0)
         assert store.latest("A1").score.as_of == DAY + 60 * ONE_DAY
         assert store.purge(timedelta(0)) == Purged(0, 0, 0)
@@ -246,7 +247,7 @@ def test_a_clock_that_goes_backwards_hides_no_rerun(database_url: str) -> None:
         assert store.latest("A1").score.churn_probability == 0.2 and len(store.latest("A1").history) == 1
         put(store, replace(SCORE, churn_probability=0.3, as_of=DAY + ONE_DAY, scored_at=clock.now))
         assert store.latest("A1").score.churn_probability == 0.3
-        assert store.page().rows[0].score.churn_probability == 0.3
+        assert store.page().rows[0].churn_probability == 0.3
         put(store, replace(SCORE, churn_probability=0.4, as_of=DAY + ONE_DAY, scored_at=clock.now - HOUR,
                            model_version="2"))  # fmt: skip
         assert store.latest("A1").score.churn_probability == 0.3 and len(store.latest("A1").history) == 3

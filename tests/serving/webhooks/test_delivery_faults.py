@@ -26,7 +26,8 @@ from support.webhooks import (
     worker_of,
 )
 
-from serving.database.engine import StoreUnavailable, open_database, writing
+from serving.database.engine import open_database, writing
+from serving.errors import StoreUnavailable
 from serving.webhooks.delivery import delivery
 from serving.webhooks.delivery.delivery import DeliveryWorker, Round
 from serving.webhooks.delivery.delivery_claims import BATCH, LEASE, claim, release, settle

@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.stored import SCORE
 
 from features.signal import all_signals
-from serving.scoring.scores import Reason
+from serving.errors import MissingWords
+from serving.scoring.scores import Reason, Score
 from serving.words.advice import ADVICE, NEVER_ADVISED, advice_key
 from serving.words.formats import LANGS, Formats
 from serving.words.reasons import reason_sentences, themes
-from serving.words.wording import MissingWords, catalogue, figure, signal_of
+from serving.words.wording import catalogue, figure, signal_of
 
 NBSP = "\u00a0"
 CASES = {"zero", "one", "below", "gone", "new", "other"}
 
 
-def score_of(parts: dict[str, tuple[Any, float]], **changed: Any) -> dict[str, Any]:
+def score_of(parts: dict[str, tuple[Any, float]]) -> Score:
     """A score in which the named signals have these values and contributions, and the others are null and 0."""
     reasons = []
     for item in all_signals():
         value, contribution = parts.get(item.name, (None, 0.0))
         text = value if isinstance(value, str) else None
         number = None if isinstance(value, str) or value is None else float(value)
-        reasons.append(
-            {"code": item.theme, "signal": item.name, "value": number, "value_text": text,
-             "contribution": contribution, "actionable": item.actionable}
-        )  # fmt: skip
-    reasons.sort(key=lambda reason: -abs(reason["contribution"]))
-    total = sum(reason["contribution"] for reason in reasons)
-    score = {
-        "account_id": "A1", "as_of": "2026-01-15", "model_version": "3", "scored_at": "2026-01-15T06:00:00+00:00",
-        "churn_probability": 0.05 + total, "revenue_365d": 1000.0, "value": 1200.0, "currency": "EUR",
-        "revenue_at_risk": (0.05 + total) * 1000, "expected_profit": 10.0, "band": "at_risk", "threat": False,
-        "base_probability": 0.05, "reasons": reasons, "missing_tables": [], "collect": [],
-    }  # fmt: skip
-    return score | changed
+        reasons.append(Reason(item.theme, item.name, number, text, contribution, item.actionable))
+    reasons.sort(key=lambda reason: -abs(reason.contribution))
+    return replace(SCORE, as_of=date(2026, 1, 15), missing_tables=(), reasons=tuple(reasons))
 
 
 def said(lang: str, signal: str, value: Any, contribution: float = 0.08, **others: tuple[Any, float]) -> str:
@@ -70,9 +64,8 @@ def test_a_signal_or_theme_without_words_raises(lang):
     with pytest.raises(MissingWords, match="no label"):
         catalogue(lang).theme("brand_new_theme")
     with pytest.raises(MissingWords):
-        themes_of = [{"code": "nps", "signal": "brand_new", "value": 1.0, "value_text": None, "contribution": 0.1,
-                      "actionable": True}]  # fmt: skip
-        reason_sentences(score_of({}, reasons=themes_of), None, lang)
+        unheard_of = Reason("nps", "brand_new", 1.0, None, 0.1, True)
+        reason_sentences(replace(SCORE, reasons=(unheard_of,)), None, lang)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +143,14 @@ def test_every_signal_can_be_said_for_any_value(lang, value, contribution):
 
 
 def test_a_missing_table_is_named():
-    score = score_of({"nps_last": (None, 0.05)}, missing_tables=["surveys"])
+    score = replace(score_of({"nps_last": (None, 0.05)}), missing_tables=("surveys",))
     sentence = next(item.sentence for item in reason_sentences(score, None, "de") if item.code == "nps")
     assert sentence == "Letzte Bewertung: nicht bekannt, weil Daten fehlen (Befragungen)"
 
 
 def test_themes_sum_contributions_by_falling_absolute_sum():
     parts = {"nps_last": (3, 0.05), "nps_mean_365d": (4, -0.01), "tickets_open": (2, -0.06), "tenure_days": (9, 0.001)}
-    found = themes(score_of(parts)["reasons"])
+    found = themes(score_of(parts).reasons)
     assert [(theme.code, round(theme.contribution, 6)) for theme in found[:3]] == [
         ("tickets", -0.06), ("nps", 0.04), ("tenure", 0.001),
     ]  # fmt: skip
@@ -180,8 +173,7 @@ def test_evidence_names_roles():
 
 def test_actions_are_never_advised():
     score = score_of({"actions_180d": (0, 0.3), "action_age_days": (400, 0.2)})
-    for reason in score["reasons"]:
-        reason["actionable"] = True
+    score = replace(score, reasons=tuple(replace(reason, actionable=True) for reason in score.reasons))
     for lang in LANGS:
         found = {item.code: item for item in reason_sentences(score, None, lang)}
         assert found["actions"].contribution == 0.5 and found["actions"].advice is None
