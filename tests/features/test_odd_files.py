@@ -115,7 +115,7 @@ def test_blank_optional_values_are_null(tmp_path: Path) -> None:
     ("text", "flag"),
     [("true", True), ("TRUE", True), ("1", True), ("yes", True), ("false", False), ("0", False), ("f", False)],
 )
-def test_flags_astext_table(tmp_path: Path, text: str, flag: bool) -> None:
+def test_flags_as_text(tmp_path: Path, text: str, flag: bool) -> None:
     contacts = f"contact_id,account_id,decision_maker,valid_from\nc1,a1,{text},2020-01-01\n"
     (row,) = read(tmp_path, "contacts", contacts=contacts)
     assert row["decision_maker"] is flag
@@ -133,7 +133,7 @@ def test_flags_in_parquet(tmp_path: Path, column: pa.Array) -> None:
 LARGE = 2**62 + 1
 
 
-def test_whole_numbers_as_ids_meet_floats_andtext_table(tmp_path: Path) -> None:
+def test_whole_numbers_as_ids_meet_floats_and_text(tmp_path: Path) -> None:
     """pandas turns a column of whole numbers with a null among them into floats: `12.0` must meet `12`."""
     accounts = pd.DataFrame({"account_id": [1, LARGE], "customer_since": pd.to_datetime(["2020-01-01"] * 2)})
     contacts = pd.DataFrame({"contact_id": [12, 13], "account_id": [1, LARGE], "valid_from": ["2020-01-01"] * 2})
