@@ -52,7 +52,7 @@ import logging, sys
 from pydantic import BaseModel
 from features.errors import AccountUnknown
 from serving import logs
-from serving.database.engine import StoreUnavailable
+from serving.errors import StoreUnavailable
 logs.configure("INFO", sys.argv[1])
 class Account(BaseModel):
     account_id: int

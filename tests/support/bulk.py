@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +12,17 @@ from sqlalchemy.engine import Engine
 
 from serving.database.engine import writing
 from serving.jobs.job_tables import packed_text
-from serving.jobs.ledger import Finished, Job, Submitted, make_job, outcomes
+from serving.jobs.ledger import CHUNK, Finished, Job, Submitted, make_job, outcomes
+from serving.jobs.runner import JobRunner
 from serving.predict.predictor import Call
 from serving.predict.refusal import Fault, Refusal
 from serving.scoring.scores import Reason, Score
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 DAY = date(2026, 1, 1)
+WEEK = timedelta(days=7)
+#: Accounts of a job of three chunks, the last one short.
+COUNT = 2 * CHUNK + 7
 Json = dict[str, Any]
 
 
@@ -94,3 +98,15 @@ def job_of(engine: Engine, accounts: Iterable[Json], principal: str = "local", n
 def found(engine: Engine, job: Job) -> list[Finished]:
     """Return what came of all accounts of a job."""
     return [account for chunk in outcomes(engine, job.job_id) for account in chunk]
+
+
+def runner_of(engine: Engine, predictor: Any, now: Callable[[], datetime] | None = None, **settings: Any) -> JobRunner:
+    return JobRunner(engine, lambda: predictor, now=now or Clock(), **settings)
+
+
+def run_to_the_end(runner: JobRunner) -> int:
+    """Let a runner score all that waits; return in how many steps."""
+    steps = 0
+    while runner.step():
+        steps += 1
+    return steps

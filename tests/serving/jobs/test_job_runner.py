@@ -1,54 +1,28 @@
-"""Jobs are scored chunk by chunk, every account once, whoever is killed, stopped, slow or cancelled meanwhile."""
+"""Jobs are scored chunk by chunk, every account once, whoever is stopped, slow or cancelled meanwhile."""
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
-from threading import Barrier, Event
+from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from support.bulk import START, Clock, Quick, found, job_of, names, sent
-from support.served import process
+from support.bulk import COUNT, START, WEEK, Clock, Quick, found, job_of, names, run_to_the_end, runner_of, sent
 
-from serving.database.engine import open_database, reading, writing
-from serving.errors import JobUnknown, StoreUnavailable
-from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, release_claim, renew_claim, waiting_accounts
-from serving.jobs.job_erasure import forget_in_jobs
-from serving.jobs.job_tables import ACCOUNTS, CHUNKS, unpacked
-from serving.jobs.ledger import CHUNK, cancel_job, delete_expired_jobs, find_job
+from serving.database.engine import reading
+from serving.errors import StoreUnavailable
+from serving.jobs.claims import claim_chunk, finish_claim, waiting_accounts
+from serving.jobs.job_tables import ACCOUNTS, CHUNKS
+from serving.jobs.ledger import CHUNK, cancel_job, find_job
 from serving.jobs.runner import PACE, JobRunner
 from serving.predict.predictor import Call
 from serving.predict.refusal import Fault, Refusal
-
-WEEK = timedelta(days=7)
-COUNT = 2 * CHUNK + 7
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
-def runner_of(engine: Engine, predictor: Any, now: Callable[[], datetime] | None = None, **settings: Any) -> JobRunner:
-    return JobRunner(engine, lambda: predictor, now=now or Clock(), **settings)
-
-
-def run_to_the_end(runner: JobRunner) -> int:
-    steps = 0
-    while runner.step():
-        steps += 1
-    return steps
 
 
 def test_a_job_is_scored_in_chunks_in_the_order_sent(engine: Engine) -> None:
@@ -61,14 +35,6 @@ def test_a_job_is_scored_in_chunks_in_the_order_sent(engine: Engine) -> None:
     assert (done.created_at, done.started_at, done.finished_at, done.expires_at) == (START, START, START, START + WEEK)
     assert [account.account_id for account in found(engine, job)] == names(COUNT)
     assert {account.state for account in found(engine, job)} == {"done"}
-
-
-def test_what_was_sent_goes_once_it_is_scored(engine: Engine) -> None:
-    job_of(engine, map(sent, names(COUNT)))
-    runner_of(engine, Quick()).step()
-    with reading(engine) as connection:
-        left = connection.execute(sa.select(ACCOUNTS.c.number).where(ACCOUNTS.c.payload.is_not(None))).scalars().all()
-    assert sorted(left) == list(range(CHUNK, COUNT))
 
 
 def test_jobs_take_their_turn_in_the_order_made(engine: Engine) -> None:
@@ -160,147 +126,6 @@ def test_what_is_scored_when_a_job_is_cancelled_is_thrown_away(engine: Engine) -
     assert {account.state for account in found(engine, job)} == {"cancelled"}
 
 
-def test_two_runners_score_every_account_once(engine: Engine) -> None:
-    jobs = [job_of(engine, [sent(f"{name}-{batch}") for name in names(COUNT)]) for batch in range(2)]
-    meeting = Barrier(2)
-
-    class Meeting(Quick):
-        def predict_each(self, calls: Sequence[Call]) -> list[Any]:
-            if not self.calls:  # Both have claimed a chunk, at the same time, before either goes on.
-                meeting.wait(60)
-            return super().predict_each(calls)
-
-    predictors = [Meeting(), Meeting()]
-    with ThreadPoolExecutor(2) as pool:
-        steps = list(pool.map(run_to_the_end, [runner_of(engine, one) for one in predictors]))
-    assert sum(steps) == 6 and min(steps) >= 1
-    scored = Counter(account_id for one in predictors for call in one.calls for account_id in call)
-    assert len(scored) == 2 * COUNT and set(scored.values()) == {1}
-    for job in jobs:
-        assert (job := find_job(engine, job.job_id, None, START)).status == "done" and job.done == COUNT
-
-
-def test_a_lease_is_taken_over_when_it_has_run_out_and_its_first_holder_writes_nothing(engine: Engine) -> None:
-    job, clock = job_of(engine, map(sent, names(3))), Clock()
-    dead = claim_chunk(engine, clock())
-    assert dead is not None
-    successor = runner_of(engine, Quick("2"), clock)
-    clock.move(seconds=LEASE.total_seconds() - 1)
-    assert not successor.step()
-    assert renew_claim(engine, dead, clock())
-    clock.move(seconds=LEASE.total_seconds() - 1)
-    assert not successor.step()
-    clock.move(seconds=1)
-    assert successor.step()
-    late = [Outcome(number, "failed", {"problem": {}}) for number in range(3)]
-    assert not finish_claim(engine, dead, late, "1", clock(), WEEK)
-    assert not renew_claim(engine, dead, clock()) and not release_claim(engine, dead)
-    done = find_job(engine, job.job_id, None, clock())
-    assert (done.status, done.done, done.failed, done.model_versions) == ("done", 3, 0, ("2",))
-    assert {account.state for account in found(engine, job)} == {"done"}
-
-
-def test_one_who_lost_the_lease_while_scoring_writes_nothing(engine: Engine) -> None:
-    job, clock = job_of(engine, [sent("A")]), Clock()
-
-    class Slow(Quick):
-        def predict_each(self, calls: Sequence[Call]) -> list[Any]:
-            clock.move(seconds=LEASE.total_seconds())
-            assert runner_of(engine, Quick("2"), clock).step()
-            return super().predict_each(calls)
-
-    assert runner_of(engine, Slow(), clock).step()
-    done = find_job(engine, job.job_id, None, clock())
-    assert (done.status, done.done, done.model_versions) == ("done", 1, ("2",))
-
-
-def test_the_lease_is_renewed_while_accounts_are_scored_one_by_one(engine: Engine) -> None:
-    job, clock = job_of(engine, map(sent, "ABC")), Clock()
-    for _ in range(PACE.attempts - 1):
-        assert claim_chunk(engine, clock()) is not None
-        clock.move(seconds=LEASE.total_seconds())
-
-    class Slow(Quick):
-        def predict_each(self, calls: Sequence[Call]) -> list[Any]:
-            clock.move(seconds=LEASE.total_seconds() - 1)
-            assert claim_chunk(engine, clock()) is None
-            return super().predict_each(calls)
-
-    slow = Slow()
-    assert runner_of(engine, slow, clock).step()
-    assert slow.calls == [["A"], ["B"], ["C"]]
-    assert find_job(engine, job.job_id, None, clock()).status == "done"
-
-
-def test_one_by_one_ends_when_the_claim_is_another_s(engine: Engine) -> None:
-    job, clock = job_of(engine, map(sent, "ABC")), Clock()
-    for _ in range(PACE.attempts - 1):
-        assert claim_chunk(engine, clock()) is not None
-        clock.move(seconds=LEASE.total_seconds())
-
-    class Cancelling(Quick):
-        def predict_each(self, calls: Sequence[Call]) -> list[Any]:
-            cancel_job(engine, job.job_id, None, clock(), WEEK)
-            return super().predict_each(calls)
-
-    cancelling = Cancelling()
-    assert runner_of(engine, cancelling, clock).step()
-    assert cancelling.calls == [["A"]]
-    assert find_job(engine, job.job_id, None, clock()).done == 0
-
-
-def test_a_clock_set_back_delays_but_loses_nothing(engine: Engine) -> None:
-    """A lease made before the clock went back a little runs out later; nothing is scored twice and nothing is lost."""
-    job, clock = job_of(engine, map(sent, names(3))), Clock()
-    assert claim_chunk(engine, clock()) is not None
-    clock.move(minutes=-5)
-    runner = runner_of(engine, Quick(), clock)
-    assert not runner.step()
-    clock.move(minutes=5, seconds=LEASE.total_seconds())
-    assert runner.step()
-    assert find_job(engine, job.job_id, None, clock()).done == 3
-
-
-KILLED = """
-import sys
-sys.path.insert(0, {tests!r})
-from support.bulk import Quick
-from serving.database.engine import open_database
-from serving.jobs.runner import JobRunner
-
-class Waiting(Quick):
-    def predict_each(self, calls):
-        if len(self.calls) == {calls}:
-            print("scoring", flush=True)
-            sys.stdin.readline()
-        return super().predict_each(calls)
-
-predictor = Waiting()
-runner = JobRunner(open_database({url!r}), lambda: predictor)
-runner.start()
-sys.stdin.read()
-"""
-
-
-def test_a_killed_process_loses_and_doubles_nothing(engine: Engine, database_url: str, tmp_path: Path) -> None:
-    job = job_of(engine, map(sent, names(COUNT)))
-    code = KILLED.format(tests=str(Path(__file__).parents[2]), url=database_url, calls=1)
-    with process([sys.executable, "-c", code], tmp_path, tmp_path / "log", piped=True) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"scoring\n", (tmp_path / "log").read_text()
-        running.send_signal(signal.SIGKILL)
-        assert running.wait(60) == -signal.SIGKILL
-    half = find_job(engine, job.job_id, None, START)
-    assert (half.status, half.done) == ("running", CHUNK)
-    later = Clock(datetime.now(START.tzinfo) + 2 * LEASE)
-    predictor = Quick()
-    assert run_to_the_end(runner_of(engine, predictor, later)) == 2
-    assert [name for call in predictor.calls for name in call] == names(COUNT)[CHUNK:]
-    done = find_job(engine, job.job_id, None, later())
-    assert (done.status, done.done, done.failed) == ("done", COUNT, 0)
-    assert [account.account_id for account in found(engine, job)] == names(COUNT)
-
-
 def test_stopping_finishes_the_chunk_and_claims_no_other(engine: Engine) -> None:
     job = job_of(engine, map(sent, names(COUNT)))
     scoring, go_on = Event(), Event()
@@ -389,18 +214,6 @@ def test_a_failing_chunk_is_tried_again_later_and_at_last_one_by_one(engine: Eng
     assert "bug" not in str(bad.found)
 
 
-def test_a_chunk_that_kills_its_workers_is_given_up(engine: Engine) -> None:
-    job, clock = job_of(engine, map(sent, names(CHUNK + 1))), Clock()
-    for _ in range(PACE.attempts):
-        assert claim_chunk(engine, clock()) is not None  # And the worker dies.
-        clock.move(seconds=LEASE.total_seconds())
-    predictor = Quick()
-    run_to_the_end(runner_of(engine, predictor, clock))
-    assert predictor.calls == [names(CHUNK + 1)[CHUNK:]]
-    done = find_job(engine, job.job_id, None, clock())
-    assert (done.status, done.done, done.failed) == ("failed", 1, CHUNK)
-
-
 def test_a_store_that_cannot_take_the_outcome_counts_as_no_attempt(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,66 +250,3 @@ def test_the_thread_goes_on_when_the_store_is_back(engine: Engine, monkeypatch: 
     assert finished.wait(60)
     runner.stop()
     assert find_job(engine, job.job_id, None, START).status == "done"
-
-
-def test_finished_jobs_expire_and_others_do_not(engine: Engine) -> None:
-    old, clock = job_of(engine, [sent("A")]), Clock()
-    runner = runner_of(engine, Quick(), clock)
-    runner.step()
-    clock.move(days=6, hours=23)
-    waiting = job_of(engine, [sent("B")], now=START)
-    assert delete_expired_jobs(engine, clock()) == 0
-    clock.move(hours=1)
-    with pytest.raises(JobUnknown):
-        find_job(engine, old.job_id, None, clock())
-    runner.step()
-    with reading(engine) as connection:
-        rows = connection.execute(sa.select(ACCOUNTS.c.account_id)).scalars().all()
-    assert rows == ["B"]
-    assert find_job(engine, waiting.job_id, None, clock()).status == "done"
-
-
-def test_an_account_is_forgotten_in_every_job(engine: Engine) -> None:
-    scored = job_of(engine, map(sent, "ABC"))
-    runner = runner_of(engine, Quick())
-    runner.step()
-    waiting = job_of(engine, map(sent, "BD"))
-    with writing(engine) as connection:
-        assert forget_in_jobs(connection, "B") == {"job_accounts": 2}
-    assert [account.account_id for account in found(engine, scored)] == ["A", "C"]
-    runner.step()
-    for job, left in ((scored, 2), (waiting, 1)):
-        job = find_job(engine, job.job_id, None, START)
-        assert (job.status, job.accounts, job.done) == ("done", left, left)
-
-
-def test_an_account_forgotten_while_it_is_scored_is_not_written(engine: Engine) -> None:
-    job = job_of(engine, map(sent, "AB"))
-
-    class Forgetting(Quick):
-        def predict_each(self, calls: Sequence[Call]) -> list[Any]:
-            with writing(engine) as connection:
-                forget_in_jobs(connection, "B")
-            return super().predict_each(calls)
-
-    runner_of(engine, Forgetting()).step()
-    assert [account.account_id for account in found(engine, job)] == ["A"]
-    done = find_job(engine, job.job_id, None, START)
-    assert (done.status, done.accounts, done.done) == ("done", 1, 1)
-
-
-@pytest.mark.parametrize("account_id", ["a\x00b", "x" * 5000, "Ä€😀", "'; DROP TABLE jobs", ""])
-def test_any_text_is_an_id(engine: Engine, account_id: str) -> None:
-    job = job_of(engine, [sent(account_id), sent("B")])
-    run_to_the_end(runner_of(engine, Quick()))
-    assert [account.account_id for account in found(engine, job)] == [account_id, "B"]
-    with writing(engine) as connection:
-        assert forget_in_jobs(connection, account_id) == {"job_accounts": 1}
-
-
-def test_what_is_kept_is_compressed_and_whole(engine: Engine) -> None:
-    account = sent("A", *[0.1 + 0.2] * 200)
-    job_of(engine, [account])
-    with reading(engine) as connection:
-        payload = connection.execute(sa.select(ACCOUNTS.c.payload)).scalar_one()
-    assert unpacked(payload) == account and len(payload) < 3000

@@ -13,7 +13,7 @@ from support.bulk import START, Clock, Quick, found, job_of, names, sent
 from support.bulk_client import Bulk
 from support.served import assert_problem
 
-from serving.database.engine import open_database, reading
+from serving.database.engine import reading
 from serving.database.leases import SLACK
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, postpone_claim, renew_claim
 from serving.jobs.job_tables import CHUNKS
@@ -24,13 +24,6 @@ from serving.predict.refusal import Fault, Refusal
 from training.bundle.bundle import Bundle
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

@@ -4,135 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from html import unescape
-from html.parser import HTMLParser
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from support.reports import AT, EVIL, MODEL, OUTLOOK, PAST, Checker, evidence_of, report, score_of
 
-from features.signal import all_signals
 from serving.reports.charts import nice, time_line, waterfall
-from serving.reports.report import AccountReport, account_report
 from serving.reports.report_html import render_account
-from serving.scoring.evidence import TABLE_OF, month_starts
-from serving.scoring.scores import PastScore, Reason, Score
-from serving.words.formats import LANGS, Lang
+from serving.scoring.evidence import TABLE_OF
+from serving.words.formats import LANGS
 from serving.words.wording import page_texts
-
-AS_OF, AT = date(2026, 1, 15), datetime(2026, 1, 15, 6, tzinfo=UTC)
-PAST = PastScore(AS_OF, "3", AT, 0.2, 200.0, "safe", False)
-EVIL = "<script>alert('x')</script> & \"Söhne\""
-VOID = {"meta", "link", "br", "img", "input", "hr"}
-MODEL = {
-    "version": "3", "trained_at": "2026-01-10T00:00:00+00:00", "slices": ["2025-01-01", "2025-07-01"], "grade": "B",
-    "rule": {"horizon_days": 180, "lead_days": 0, "silence_days": None}, "metrics": {},
-    "reference": {
-        "as_of": "2025-07-01", "accounts": 1477, "threat_value": 900.0,
-        "value_percentiles": [float(n) for n in range(101)],
-        "signals": {"response_rate_180d": {"0.1": 0.2, "0.25": 0.4, "0.5": 0.75, "0.75": 0.9, "0.9": 1.0}},
-    },
-}  # fmt: skip
-
-
-def score_of(parts: dict[str, tuple[float, float]] | None = None, **changed: Any) -> Score:
-    parts = (
-        {"response_rate_180d": (0.2, 0.12), "loops_open": (2, 0.05), "tenure_days": (3000, -0.02)}
-        if parts is None
-        else parts
-    )
-    reasons = []
-    for item in all_signals():
-        value, contribution = parts.get(item.name, (None, 0.0))
-        text = EVIL if item.name == "account_industry" else None
-        number = None if value is None else float(value)
-        reasons.append(Reason(item.theme, item.name, number, text, contribution, item.actionable))
-    reasons.sort(key=lambda reason: -abs(reason.contribution))
-    probability = 0.05 + sum(reason.contribution for reason in reasons)
-    fields: dict[str, Any] = {
-        "account_id": "A1", "as_of": AS_OF, "model_version": "3", "scored_at": AT,
-        "churn_probability": probability, "revenue_365d": 1000.0, "value": 50.5, "currency": "EUR",
-        "revenue_at_risk": probability * 1000, "expected_profit": 33.0, "band": "at_risk", "threat": True,
-        "base_probability": 0.05, "reasons": tuple(reasons), "missing_tables": (), "collect": (),
-    }  # fmt: skip
-    return Score(**(fields | changed))
-
-
-def evidence_of(**changed: Any) -> dict[str, Any]:
-    months = [
-        {"month": f"{day:%Y-%m}", "invoiced": 100.0, "credited": 0.0, "invoices": 1} for day in month_starts(AS_OF)
-    ]
-    months[5] |= {"invoiced": 0.0, "credited": -40.0, "invoices": 0}
-    who = {"contact_id": "C1", "role": EVIL, "decision_maker": True}
-    surveys = [
-        {"survey_id": "S3", "kind": "relationship", "sent_at": "2026-01-10T08:00:00Z", "answered_at": None,
-         "score": None, "comment": None, "category": None, **who},
-        {"survey_id": "S2", "kind": "relationship", "sent_at": "2025-11-01T08:00:00Z", "answered_at": None,
-         "score": None, "comment": None, "category": None, **who},
-        {"survey_id": "S1", "kind": "transactional", "sent_at": "2025-03-01T08:00:00Z", "comment": EVIL, "score": 3,
-         "answered_at": "2025-03-02T08:00:00Z", "category": "detractor", **who},
-    ]  # fmt: skip
-    loop = {"loop_id": "L1", "level": "frontline", "opened_at": "2026-01-01T00:00:00Z", "closed_at": None,
-            "hours": 336.0, "score": 3, "category": "detractor"}  # fmt: skip
-    record: dict[str, Any] = {
-        "as_of": "2026-01-15", "missing_tables": [],
-        "account": {"account_id": "A1", "name": EVIL, "segment": "mid", "industry": EVIL, "country": "DE",
-                    "account_manager": "Jörg Weiß", "customer_since": "2020-05-01"},
-        "revenue": {"months": months},
-        **{name: {"total": 0, "rows": []} for name in TABLE_OF},
-        "surveys": {"total": 3, "rows": surveys},
-        "open_loops": {"total": 25, "rows": [loop]},
-    }  # fmt: skip
-    return record | changed
-
-
-def report(
-    lang: Lang = "en", score: Score | None = None, evidence: Any = None, model: Any = MODEL, history: Any = ()
-) -> AccountReport:
-    return account_report(score or score_of(), history, evidence_of() if evidence is None else evidence, model, lang)
-
-
-OUTLOOK = {
-    "risk": [
-        {"days": 90, "probability": 0.112}, {"days": 180, "probability": 0.2}, {"days": 365, "probability": 0.341},
-    ],
-    "mean_days": 312.4, "expected_contraction": 123456.7,
-}  # fmt: skip
-LEAD = MODEL | {"rule": {"horizon_days": 180, "lead_days": 30, "silence_days": None}}
-
-
-class Checker(HTMLParser):
-    """Holds that every element that is opened is closed in turn, and gathers ids, tags, links and text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str, str | None]] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open[-1] == tag, (tag, self.open, self.getpos())
-        self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] != "style":
-            self.text += data
-
 
 CASES: dict[str, Any] = {
     "at_risk": {},
@@ -219,84 +101,6 @@ def test_rules_of_churn_in_words():
     silence = report("de", model=MODEL | {"rule": {"horizon_days": 90, "lead_days": 0, "silence_days": 90}})
     assert silence.headline.statement.endswith("binnen 90 Tagen (keine Rechnung in dieser Zeit) abwandert")
     assert any("90 Tagen ohne Rechnung" in line for line in silence.reading)
-
-
-def told(html: str) -> str:
-    """Return what the outlook's block says, in one line; empty where there is none."""
-    found = re.search(r'<div class="outlook">.*?(?=<section class="why">)', html, re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", found[0])).split()) if found else ""
-
-
-@pytest.mark.parametrize(
-    ("lang", "says"),
-    [
-        ("en", ("When Estimated probability that this customer leaves: within 90 days 11% within 180 days 20% "
-                "as above within 365 days 34% In the year that follows, customers with such a risk stay for "
-                "312 of the 365 days on average.",
-                "The themes below explain only that one.",
-                "Shrinking Revenue expected to be lost though the customer stays €123,457 "
-                "probability of staying × expected decline, over a year",
-                "on top of revenue at risk")),
-        ("de", ("Wann Geschätzte Wahrscheinlichkeit, dass dieser Kunde abwandert: binnen 90 Tagen 11 % "
-                "binnen 180 Tagen 20 % wie oben binnen 365 Tagen 34 % Im Jahr ab dem Stichtag bleiben "
-                "Kunden mit einem solchen Risiko im Mittel 312 der 365 Tage.",
-                "Die Themen unten erklären nur diese Schätzung.",
-                "Schrumpfen Umsatz, der voraussichtlich wegfällt, obwohl der Kunde bleibt 123.457 € "
-                "Wahrscheinlichkeit zu bleiben × erwarteter Rückgang, auf ein Jahr gerechnet",
-                "Kommt zum gefährdeten Umsatz hinzu")),
-    ],
-)  # fmt: skip
-def test_golden_outlook(lang, says):
-    text = told(render_account(report(lang, evidence=evidence_of(outlook=OUTLOOK))))
-    assert all(part in text for part in says), text
-
-
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("evidence", [{}, evidence_of(), evidence_of(outlook={})])
-def test_without_an_outlook_nothing_is_shown(lang, evidence):
-    found = report(lang, evidence=evidence)
-    html = render_account(found)
-    assert found.outlook is None and told(html) == ""
-    assert not any(page_texts(lang)["outlook"][heading] in html for heading in ("when_lead", "shrinking", "loss"))
-
-
-@pytest.mark.parametrize("lang", LANGS)
-def test_of_an_unknown_account_nothing_is_foreseen(lang):
-    unknown = score_of(band="unknown", threat=False)
-    assert report(lang, unknown, evidence_of(outlook=OUTLOOK)).outlook is None
-
-
-@pytest.mark.parametrize("lang", LANGS)
-def test_each_half_of_the_outlook_stands_alone(lang):
-    timed = {name: OUTLOOK[name] for name in ("risk", "mean_days")}
-    words = page_texts(lang)["outlook"]
-    when = report(lang, evidence=evidence_of(outlook=timed))
-    assert when.outlook.shrinking is None and words["shrinking"] not in render_account(when)
-    shrinking = report(lang, evidence=evidence_of(outlook={"expected_contraction": 5.0}))
-    assert shrinking.outlook.when is None and words["when_lead"] not in render_account(shrinking)
-    assert words["loss"] in render_account(shrinking)
-
-
-def test_the_lead_is_part_of_every_horizon():
-    found = report("en", evidence=evidence_of(outlook=OUTLOOK), model=LEAD)
-    assert [risk.label for risk in found.outlook.when.risks] == [
-        f"between day 30 and day {30 + days} from then" for days in (90, 180, 365)
-    ]
-    assert found.outlook.when.risks[1].label in found.headline.statement
-    assert found.outlook.when.mean.startswith("In the 365 days from day 30, customers")
-
-
-def test_only_the_risk_at_the_models_horizon_is_called_the_estimate():
-    for horizon, expected in {90: [True, False, False], 365: [False, False, True], 120: [False] * 3}.items():
-        model = MODEL | {"rule": {"horizon_days": horizon, "lead_days": 0}}
-        risks = report(evidence=evidence_of(outlook=OUTLOOK), model=model).outlook.when.risks
-        assert [risk.note != "" for risk in risks] == expected
-
-
-@pytest.mark.parametrize(("days", "said"), [(364.4, "364 of the 365"), (364.6, "nearly all of the 365 days")])
-def test_a_mean_time_is_never_the_whole_year(days, said):
-    found = report("en", evidence=evidence_of(outlook=OUTLOOK | {"mean_days": days}))
-    assert said in found.outlook.when.mean
 
 
 @pytest.mark.parametrize("lang", LANGS)
