@@ -14,15 +14,14 @@ from typing import Any
 
 import pytest
 from support.living import TWO_WORKERS, Living, Load, consistent, living, wait_for
-from support.registries import Registry
-from support.served import Json, client_of, histories, registered_home, rows_of
+from support.registries import Registry, copy_home
+from support.served import Json, client_of, histories, rows_of
 from support.versions import version_of_bundle
 
 from serving.run.bundle_folder import folder_to_serve
 from serving.store import ScoreStore
 from training.bundle.bundle import MODEL, load_bundle
 from training.bundle.publishing import POINTER, bundle_in, digest, publish, read_pointer
-from training.making.pipeline import Trained
 from training.registry.tracking import WON, fetch_bundle
 from training.settings import Environment
 
@@ -64,11 +63,11 @@ def _clean() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def changing(
-    bento_home: Path, trained: Trained, book_folder: Path, as_of: date, tmp_path_factory: pytest.TempPathFactory
+    bento_home: Path, registered_home: Path, book_folder: Path, as_of: date, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Changing]:
     folder = tmp_path_factory.mktemp("changes")
     environment = Environment(home=folder / "home")
-    shutil.copytree(registered_home(trained, book_folder, tmp_path_factory), environment.home)
+    copy_home(registered_home, environment.home)
     registry = Registry(environment)
     other = version_of_bundle(fetch_bundle(environment, "1"), folder / "model" / "artifacts" / "bundle", "2", shift=1.0)
     assert registry.add(WON, other) == "2"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
+from support.browser import DESKTOP, PHONE, launched, needs_chromium, opened
 from support.outlooks import with_outlook
 
 from features.tables import Tables
@@ -21,28 +21,15 @@ from serving.scoring.scoring import score_book
 from training.bundle.bundle import Bundle
 from training.making.pipeline import Trained
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DESKTOP, PHONE = 1280, 390
 HEADINGS = {"de": ("Wann", "Schrumpfen", "Was Sie tun können"), "en": ("When", "Shrinking", "What can be done")}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +49,6 @@ def reports(
         record = account_report(score, [], evidence, model_facts(bundle), lang)
         made[lang].write_text(render_account(record), encoding="utf-8")
     return made
-
-
-def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
-    """Return a page showing a file, and what it asked for or complained of beyond that file."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    found: list[str] = []
-    page.on("request", lambda request: found.append(request.url) if request.url != path.as_uri() else None)
-    page.on("console", lambda message: found.append(message.text))
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.goto(path.as_uri())
-    return page, [item for item in found if not item.startswith("data:")]
 
 
 @pytest.mark.parametrize("lang", ["de", "en"])
