@@ -1,11 +1,16 @@
-# `make demo` and `make test` set everything up themselves; see README.md.
+# `make demo`, `make check` and `make test` set everything up themselves; see README.md and tests/README.md.
+#   check  the linters and every test that needs no server, browser or notebook: before each commit
+#   lint   the linters and the types alone
+#   test   every test, on two workers, the dearest files first
+#   seconds  the same, and the seconds of each file are recorded, by which they are ordered
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 LOCK := --quiet --no-header --no-annotate --python-version 3.11
 
-.PHONY: setup demo test lint serve bento bench lock clean
+.PHONY: setup demo check test seconds lint serve bento bench lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -24,7 +29,14 @@ demo: setup
 
 test: setup
 	scripts/debian
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(TEST)
+
+seconds: setup
+	scripts/debian
+	$(TEST) --record-seconds
+
+check: lint
+	$(TEST) -m "not server"
 
 lint: setup
 	$(BIN)/ruff check .
@@ -46,4 +58,4 @@ lock: setup
 	$(BIN)/uv pip compile $(LOCK) --extra training --extra dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from support.living import TWO_WORKERS, Living, Load, consistent, living, wait_for
-from support.registries import Registry
-from support.served import Json, client_of, histories, registered_home, rows_of
+from support.registries import Registry, copy_home
+from support.served import Json, client_of, histories, rows_of
 from support.versions import version_of_bundle
 
 from serving.run.bundle_folder import folder_to_serve
@@ -23,7 +23,6 @@ from serving.store import ScoreStore
 from training.bundle.bundle import MODEL, load_bundle
 from training.bundle.publishing import POINTER, bundle_in, digest, publish, read_pointer
 from training.judge.champion_gate import WON
-from training.making.pipeline import Trained
 from training.registry.tracking import fetch_bundle
 from training.settings import Environment
 
@@ -65,11 +64,11 @@ def _clean() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def changing(
-    bento_home: Path, trained: Trained, book_folder: Path, as_of: date, tmp_path_factory: pytest.TempPathFactory
+    bento_home: Path, registered_home: Path, book_folder: Path, as_of: date, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Changing]:
     folder = tmp_path_factory.mktemp("changes")
     environment = Environment(home=folder / "home")
-    shutil.copytree(registered_home(trained, book_folder, tmp_path_factory), environment.home)
+    copy_home(registered_home, environment.home)
     registry = Registry(environment)
     other = version_of_bundle(fetch_bundle(environment, "1"), folder / "model" / "artifacts" / "bundle", "2", shift=1.0)
     assert registry.add(WON, other) == "2"

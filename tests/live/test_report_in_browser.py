@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from support.browsers import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, opened
+from playwright.sync_api import Browser
+from support.browser import DESKTOP, PHONE, launched, needs_chromium, opened
 from support.outlooks import with_outlook
 
 from features.tables import Tables
@@ -23,15 +23,13 @@ from training.making.pipeline import Trained
 
 HEADINGS = {"de": ("Wann", "Schrumpfen", "Was Sie tun können"), "en": ("When", "Shrinking", "What can be done")}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 from support.living import wait_for
-from support.registries import registry_of
+from support.registries import Registry
 from support.served import free_port, process, run_command, wait_until_ready
 
 from training.judge.champion_gate import WON
-from training.making.pipeline import Trained
 from training.settings import Environment
 
 
 def test_it_serves_the_champion_and_follows_it(
-    trained: Trained, book_folder: Path, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory,
+    registry: Registry, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    registry = registry_of(trained, book_folder, environment, tmp_path_factory)
     port, log, root = free_port(), tmp_path / "log", environment.home / "bundle"
     address = f"http://127.0.0.1:{port}"
 

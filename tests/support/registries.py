@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
-
-from support.served import registered_home
 from training.judge.champion_gate import Gate
 from training.making.pipeline import Trained
 from training.registry.champion import Move, current_version, moves
 from training.registry.tracking import connected
 from training.settings import MODEL_NAME, Environment
+
+#: Where MLflow writes down the addresses of artefacts.
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,11 @@ def at_gate(trained: Trained, decision: str, why: str = "as the test says") -> T
     return replace(trained, gate=Gate(decision, why))
 
 
-def registry_of(trained: Trained, book: Path, environment: Environment, factory: pytest.TempPathFactory) -> Registry:
-    """Return a copy of the session's registry under the environment's home, which must not be there yet."""
-    shutil.copytree(registered_home(trained, book, factory), environment.home)
-    return Registry(environment)
+def copy_home(registered_home: Path, home: Path) -> None:
+    """Copy a home to where nothing is yet; what its registry names lies in the copy then."""
+    shutil.copytree(registered_home, home)
+    with closing(sqlite3.connect(home / "mlflow.db")) as database:
+        for table, column in PLACES:
+            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(change, (registered_home.as_uri(), home.absolute().as_uri()))
+        database.commit()

@@ -147,21 +147,6 @@ def changed_book(book: Path, folder: Path, absent: Collection[str] = (), empty: 
     return folder
 
 
-def registered_home(trained: Any, book: Path, factory: pytest.TempPathFactory) -> Path:
-    """Return a home whose registry holds one version, the champion; made once a session, to be copied by its users."""
-    home = factory.getbasetemp() / "registered-home"
-    if not home.is_dir():
-        from training.registry.tracking import fetch_bundle, register
-        from training.settings import Environment
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-            environment = Environment(home=home)
-            register(trained, environment, str(book))
-            fetch_bundle(environment)
-    return home
-
-
 @dataclass(frozen=True)
 class Done:
     """How a command ended and what it wrote."""

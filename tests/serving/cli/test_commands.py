@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from support.outlooks import with_outlook
-from support.served import Done, changed_book, free_port, registered_home, run_command
+from support.registries import copy_home
+from support.served import Done, changed_book, free_port, run_command
 
 from features.signal import signal_names
 from features.tables import Tables
@@ -77,12 +77,10 @@ def broken(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(
-    trained: Trained, book_folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def home(registered_home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a home of the test's own in which version 1 is the champion."""
     own = tmp_path_factory.mktemp("champion") / "home"
-    shutil.copytree(registered_home(trained, book_folder, tmp_path_factory), own)
+    copy_home(registered_home, own)
     for name in ("MLFLOW_TRACKING_URI", "CHURN_RISK_STORE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CHURN_RISK_HOME", str(own))

@@ -30,7 +30,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
     return lambda *words: run_command(monkeypatch, capsys, "store", *words)
 
 
-def test_migrate(run: Run) -> None:
+def test_migrate(run: Run, new_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_RISK_STORE_URL", new_database_url)
     newest = scripts().get_current_head()
     assert run("migrate", "--json").result == {"before": None, "revision": newest}
     assert run("migrate", "--json").result == {"before": newest, "revision": newest}

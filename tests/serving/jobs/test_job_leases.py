@@ -144,6 +144,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.server
 def test_a_killed_process_loses_and_doubles_nothing(engine: Engine, database_url: str, tmp_path: Path) -> None:
     job = job_of(engine, map(sent, names(COUNT)))
     code = KILLED.format(tests=str(Path(__file__).parents[2]), url=database_url, calls=1)

@@ -121,6 +121,7 @@ def refused(ended: Popen[bytes] | subprocess.CompletedProcess[bytes], log: str) 
     return ended.returncode not in (0, None) and "refused to listen on 0.0.0.0" in log
 
 
+@pytest.mark.server
 def test_bentoml_serve_elsewhere_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bentoml", "serve", "serving.run.service:ChurnRisk", "--host", "0.0.0.0", "--port"]
     log = tmp_path / "log"
@@ -130,6 +131,7 @@ def test_bentoml_serve_elsewhere_is_refused(bundle_folder: Path, tmp_path: Path)
     assert refused(ended, log.read_text())
 
 
+@pytest.mark.server
 def test_a_worker_elsewhere_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
     """However BentoML was told to listen there."""
     with socket.create_server(("0.0.0.0", 0)) as given:

@@ -203,10 +203,11 @@ def test_the_file_is_written_ahead(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_many_may_open_a_new_store_at_once(database_url: str) -> None:
+@pytest.mark.server
+def test_many_may_open_a_new_store_at_once(new_database_url: str) -> None:
     code = (
         "import sys; from serving.store import ScoreStore; print('ready', flush=True); sys.stdin.readline();"
-        f"ScoreStore({database_url!r}).close()"
+        f"ScoreStore({new_database_url!r}).close()"
     )
     opened = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -243,6 +244,7 @@ cli.main()
 """
 
 
+@pytest.mark.server
 def test_kill_in_the_middle_of_score_leaves_the_earlier_scores(
     bundle_folder: Path, book_folder: Path, as_of: date, tmp_path: Path, database_url: str
 ) -> None:

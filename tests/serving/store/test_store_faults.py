@@ -66,6 +66,7 @@ def test_a_disk_too_full_to_clean_up_is_cleaned_up_later(tmp_path: Path, monkeyp
     assert scores_in(url) == [(2, "A1")] and not list(tmp_path.glob("*-held-*"))
 
 
+@pytest.mark.server
 def test_the_database_goes_and_comes_back(bundle: Bundle) -> None:
     with started() as server, opened(server.get_uri()) as store:
         put(store, *scores(700))
@@ -85,6 +86,7 @@ def test_the_database_goes_and_comes_back(bundle: Bundle) -> None:
         assert len(client.get("/v1/accounts?limit=3").json()["accounts"]) == 3
 
 
+@pytest.mark.server
 def test_the_database_goes_while_a_run_is_written() -> None:
     with started() as server, opened(server.get_uri()) as store:
         put(store, *scores(700))
@@ -104,6 +106,7 @@ def test_the_database_goes_while_a_run_is_written() -> None:
         assert len(scores_in(store.url)) == 700 + 600
 
 
+@pytest.mark.server
 def test_the_database_goes_and_comes_back_while_a_run_is_written() -> None:
     """The writer has lost its hold then, but nobody has removed its run: it goes on."""
     with started() as server, opened(server.get_uri()) as store:

@@ -110,6 +110,7 @@ worker_of(open_database({url!r}), Clock()).run_once()
 """
 
 
+@pytest.mark.server
 def test_kill_in_the_middle_of_a_delivery(
     database_url: str, engine: Engine, receiver: Receiver, clock: Clock, tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ publish(ScoreStore({url!r}, (Outbox(own_settings()).publish, wait)), THREAT, day
 """
 
 
+@pytest.mark.server
 def test_kill_before_the_commit_leaves_neither_run_nor_events(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:

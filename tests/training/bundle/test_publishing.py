@@ -211,6 +211,7 @@ while True:
 """
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("lines", [1, 2, 3])
 def test_a_publisher_that_is_killed_leaves_one_version_or_the_other(
     root: Path, version: Callable[[str], Path], lines: int

@@ -8,8 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
-from support.browsers import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, opened
+from support.browser import DESKTOP, PHONE, launched, needs_chromium, opened
 from support.cards import MADE, nasty, plain, shown_in_html, shown_in_markdown, texts
 
 from training.bundle.bundle import Bundle, Manifest
@@ -150,13 +149,13 @@ def test_slopes_are_drawn_beside_1() -> None:
     assert {tick.label: tick.at for tick in drawn.ticks}["1.0"] == pytest.approx(drawn.line)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+@pytest.mark.server
+@needs_chromium
 @pytest.mark.parametrize("made", ["as trained", "sparse", "nasty"])
 def test_a_browser_shows_it_on_a_desk_and_a_phone(manifest: Manifest, made: str, tmp_path: Path) -> None:
     page_file = tmp_path / "card.html"
     page_file.write_text(html_of(card_of(MADE[made](manifest), "1")), encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with launched() as browser:
         for width in (DESKTOP, PHONE):
             page, found = opened(browser, page_file, width)
             assert found == []
@@ -165,4 +164,3 @@ def test_a_browser_shows_it_on_a_desk_and_a_phone(manifest: Manifest, made: str,
             rows = page.get_by_role("table", name="ROC AUC", exact=True).get_by_role("row")
             assert rows.count() == 1 + len(manifest.verdict["metrics"])
             page.close()
-        browser.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from support.cards import changed, shown_in_markdown
-from support.registries import Registry, at_gate, registry_of
+from support.registries import Registry, at_gate
 from support.served import Done, run_command
 
 import training.registry.tracking as tracking
@@ -29,13 +29,6 @@ Command = Callable[..., Done]
 @pytest.fixture(scope="module")
 def manifest(bundle: Bundle) -> Manifest:
     return bundle.manifest
-
-
-@pytest.fixture
-def registry(
-    trained: Trained, book_folder: Path, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Registry:
-    return registry_of(trained, book_folder, environment, tmp_path_factory)
 
 
 def test_a_version_is_registered_with_its_card(registry: Registry) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from support.registries import Registry, registry_of
+from support.registries import Registry
 from support.served import Done, run_command
 
 from training.making.pipeline import Trained
@@ -24,13 +23,6 @@ def churn_risk(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
         return run_command(monkeypatch, capfd, *arguments)
 
     return run
-
-
-@pytest.fixture
-def registry(
-    trained: Trained, book_folder: Path, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Registry:
-    return registry_of(trained, book_folder, environment, tmp_path_factory)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

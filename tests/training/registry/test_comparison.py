@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
-from support.registries import Registry, registry_of
+from support.registries import Registry
 
 from features.errors import BundleDamaged, InputError
 from training.bundle.bundle import Bundle
@@ -22,7 +22,7 @@ from training.models.folds import BY_ACCOUNT, FORWARD
 from training.registry.comparison import Comparison, Side, compare, compare_sides
 from training.registry.promotion import Version
 from training.registry.tracking import connected, fetch_bundle
-from training.settings import MODEL_NAME, Economics, Environment
+from training.settings import MODEL_NAME, Economics
 from training.worth.economics import expected_profit, realised_profit
 from training.worth.evaluation import captured
 
@@ -246,13 +246,6 @@ def test_books_that_tell_differently_are_named(bundle: Bundle) -> None:
 
 
 # Out of the registry
-
-
-@pytest.fixture
-def registry(
-    trained: Trained, book_folder: Path, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Registry:
-    return registry_of(trained, book_folder, environment, tmp_path_factory)
 
 
 def test_versions_come_with_the_rows_they_were_judged_on(registry: Registry, trained: Trained) -> None:

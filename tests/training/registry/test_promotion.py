@@ -7,24 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.registries import Registry, registry_of
+from support.registries import Registry
 
 import training.registry.promotion as promotion
 from features.errors import BundleDamaged, ChurnRiskError, InputError, SignalsDiffer
 from features.signal import signal_names
 from training.bundle.bundle import Bundle
-from training.making.pipeline import Trained
 from training.registry.champion import PROMOTE, move_champion
 from training.registry.promotion import look_up, promote, rollback
 from training.registry.tracking import connected, fetch, fetch_bundle
 from training.settings import CHAMPION, MODEL_NAME, Environment
-
-
-@pytest.fixture
-def registry(
-    trained: Trained, book_folder: Path, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Registry:
-    return registry_of(trained, book_folder, environment, tmp_path_factory)
 
 
 @pytest.fixture

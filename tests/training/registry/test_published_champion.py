@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.registries import Registry, at_gate, registry_of
+from support.registries import Registry, at_gate
 from support.served import Done, run_command
 
 from features.errors import BundleDamaged, NoModel
@@ -45,15 +45,11 @@ def watched(environment: Environment) -> Path:
 
 
 @pytest.fixture
-def registry(
-    trained: Trained, book_folder: Path, environment: Environment, watched: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Registry:  # fmt: skip
+def registry(registry: Registry, watched: Path) -> Registry:
     """Return a registry with champion 1, which is served, and versions 2 and 3 that won at the gate."""
-    made = registry_of(trained, book_folder, environment, tmp_path_factory)
-    assert made.add(WON) == "2" and made.add(WON) == "3"
-    assert folder_to_serve(environment) == watched
-    return made
+    assert registry.add(WON) == "2" and registry.add(WON) == "3"
+    assert folder_to_serve(registry.environment) == watched
+    return registry
 
 
 def served(root: Path) -> str:

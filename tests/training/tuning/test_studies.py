@@ -44,6 +44,7 @@ work(pickle.loads(Path(sys.argv[1]).read_bytes()))
 """
 
 
+@pytest.mark.server
 def test_a_killed_tuning_resumes_without_losing_a_finished_trial(
     tuning: Tuning, slices: Dataset, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_worker_of_another_machine_is_not_taken_for_dead(slices: Dataset, tmp_
     assert Place("book", tmp_path).is_at_work("elsewhere-0123") is False  # a journal stands beside its locks
 
 
+@pytest.mark.server
 def test_processes_share_a_study(slices: Dataset, tmp_path: Path) -> None:
     found = tune(slices, SETTINGS, Environment(home=tmp_path), trials=6, workers=2, study="book")
     assert [trial.number for trial in found.trials] == list(range(6)) and found.counts["failed"] == 0

@@ -1,11 +1,14 @@
-"""What the tests in a real browser share: which one, how it is started, and what a page asks for."""
+"""What the tests in a real browser share: Chromium, two widths, a page and what it asks for beyond its file."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -18,6 +21,17 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DESKTOP, PHONE = 1280, 390
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Run Chromium for the length of a block."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
