@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from serving import metrics
 from serving.clock import utc_now
 from serving.errors import ClaimLost, StoreUnavailable
-from serving.idempotency import delete_expired_records
+from serving.repeats.idempotency import delete_expired_records
 from serving.jobs.chunks import not_scored, score_chunk, score_one_by_one
 from serving.jobs.claims import (
     LEASE,

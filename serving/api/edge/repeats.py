@@ -23,7 +23,7 @@ from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, runtime
 from serving.database.engine import writing
 from serving.errors import InProgress, KeyReused, StoreUnavailable, TakenOver
-from serving.idempotency import Answer, Asked, Claimed, begin, finish, give_up
+from serving.repeats.idempotency import Answer, Asked, Claimed, begin, finish, give_up
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

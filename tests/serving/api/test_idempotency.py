@@ -23,7 +23,7 @@ from serving.api.edge.repeats import REPLAYED, TEXT
 from serving.api.routes import job_routes as jobs
 from serving.database.engine import reading, writing
 from serving.errors import InProgress, KeyReused, StoreUnavailable, TakenOver
-from serving.idempotency import (
+from serving.repeats.idempotency import (
     KEPT,
     NAMED,
     RECORDS,

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import pytest
 from sqlalchemy.engine import Engine
 from support.bulk import COUNT, START, WEEK, Clock, Quick, found, job_of, names, run_to_the_end, runner_of, sent
 from support.served import process

@@ -22,7 +22,7 @@ from support.stored import AT, opened, put, scores
 from serving.api.answers.rendering import rendered_predictions
 from serving.api.edge.repeats import accounts_in
 from serving.database.engine import open_database, reading, writing
-from serving.idempotency import RECORDS, forget_answers
+from serving.repeats.idempotency import RECORDS, forget_answers
 from serving.run.forgetting import Forgotten, forget
 from serving.settings import ServiceSettings
 from serving.store.runs import PublishedRun

@@ -14,7 +14,7 @@ from support.bulk import START
 from serving.database.engine import open_database, reading, writing
 from serving.database.leases import SLACK
 from serving.errors import InProgress, TakenOver
-from serving.idempotency import NAMED, Answer, Asked, Claimed, begin, finish, forget_answers, give_up
+from serving.repeats.idempotency import NAMED, Answer, Asked, Claimed, begin, finish, forget_answers, give_up
 
 LEASE = timedelta(seconds=60)
 ASKED = Asked("key:1", "POST /v1/predictions", "k", "f" * 64)

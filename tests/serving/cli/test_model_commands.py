@@ -1,0 +1,92 @@
+"""train and evaluate: the first model, the second, and what cannot be trained on or judged."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from support.commands import Command, versions
+from support.served import changed_book, free_port
+
+from training.making.pipeline import Trained
+from training.settings import Environment
+
+
+@pytest.fixture
+def trained_at_once(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `train` take the tests' model instead of growing one; all else it does as ever."""
+    monkeypatch.setattr("training.making.pipeline.train", lambda *_: trained)
+
+
+@pytest.mark.usefixtures("trained_at_once")
+def test_from_the_first_model_to_the_second(
+    churn_risk: Command, book_folder: Path, environment: Environment, as_of: date
+) -> None:
+    """Without a champion there is nothing to score with; the first model becomes it, the second a candidate."""
+    for arguments in (
+        ("score", book_folder, "--as-of", as_of),
+        ("evaluate", book_folder, "--as-of", as_of),
+        ("serve", "--port", free_port()),
+    ):
+        done = churn_risk(*arguments)
+        assert done.code == 1 and done.out == "" and "run `churn-risk train SOURCE` first" in done.err
+    first = churn_risk("train", book_folder, "--json")
+    assert first.code == 0
+    assert first.result["model_version"] == "1" and first.result["champion"] is True
+    assert first.result["metrics"] == first.result["verdict"]["metrics"]["model"]
+    assert first.result["grade"] in "ABCD" and first.result["metrics"]["roc_auc"] > 0
+    second = churn_risk("train", book_folder)
+    assert second.code == 0 and second.out == ""
+    assert (
+        "version 2" in second.err
+        and "a candidate: " in second.err
+        and "`churn-risk promote` moves it by hand" in second.err
+    )
+    assert "ROC AUC" in second.err and "lost revenue captured, top 10 %" in second.err
+    assert versions(environment.home) == ["1", "2"] and not list(Path.cwd().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("absent", "options", "says"),
+    [
+        ((), ("--silence-days", "90"), "--silence-days is for books without a churns table"),
+        (("churns",), (), "there is no churns table"),
+    ],
+)
+def test_the_rule_must_fit_the_book(
+    churn_risk: Command, book_folder: Path, tmp_path: Path, absent: tuple[str, ...], options: tuple[str, ...], says: str
+) -> None:
+    done = churn_risk("train", changed_book(book_folder, tmp_path / "book", absent=absent), *options)
+    assert done.code == 2 and says in done.err and "Traceback" not in done.err
+
+
+def test_too_short_a_book_is_a_failure(churn_risk: Command, book_folder: Path, environment: Environment) -> None:
+    done = churn_risk("train", book_folder, "--until", "2023-06-01")
+    assert done.code == 1 and done.err.startswith("error: the invoices begin on") and done.out == ""
+    assert not environment.home.exists()
+
+
+def test_evaluate(churn_risk: Command, home: Path, book_folder: Path) -> None:
+    done = churn_risk("evaluate", book_folder, "--as-of", "2025-06-01", "--json")
+    assert done.code == 0
+    assert done.result["model_version"] == "1" and done.result["as_of"] == "2025-06-01"
+    assert done.result["seen"] is True and 0 <= done.result["metrics"]["roc_auc"] <= 1
+    assert set(done.result["verdict"]["metrics"]) >= {"model", "recency alone", "revenue alone", "logistic regression"}
+    assert versions(home) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("--as-of", "2025-12-01"), 2, "what came after is not known yet"),
+        (("--as-of", "2025-06-01", "--model", "7"), 1, "there is no version '7'"),
+        (("--as-of", "2025-06-01", "--model", "champion"), 1, "there is no version 'champion'"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_evaluate_that_cannot_be(
+    churn_risk: Command, book_folder: Path, options: tuple[str, ...], code: int, says: str
+) -> None:
+    done = churn_risk("evaluate", book_folder, *options)
+    assert done.code == code and says in done.err and done.out == ""
