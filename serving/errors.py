@@ -20,6 +20,8 @@ ChurnRiskError
 ├── IssuerWrong             the issuer's documents are not what they must be
 ├── StoreUnavailable        the database cannot be reached or written now
 ├── DatabaseTooNew          a newer version has migrated the database
+├── Refusal                 a prediction cannot be made as it was asked; carries every fault
+├── Overloaded              too many predictions wait already, or have waited too long
 ├── RunLost                 a scoring run was removed while it was written
 ├── PageGone                the run of a cursor is no longer kept
 ├── ClaimLost               somebody else has the chunk of a job
@@ -36,7 +38,10 @@ ChurnRiskError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from features.errors import ChurnRiskError, InputError
+from serving.faults import Fault
 
 
 class KeyUnknown(InputError):
@@ -173,3 +178,15 @@ class AddressRefused(ChurnRiskError):
 
 class PortTaken(ChurnRiskError):
     """Another process listens on the port already."""
+
+
+class Refusal(ChurnRiskError):
+    """A prediction cannot be made as it was asked; carries every fault."""
+
+    def __init__(self, message: str, faults: Sequence[Fault]) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+class Overloaded(ChurnRiskError):
+    """So many predictions wait already, or have waited so long, that another would not be answered in time."""

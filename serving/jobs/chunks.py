@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from serving.errors import Refusal
+from serving.faults import Fault
 from serving.jobs.claims import Outcome, Waiting
 from serving.predict.history import AccountHistory
 from serving.predict.predictor import Call, Predictor
-from serving.predict.refusal import Fault, Refusal
 from serving.scoring.scores import Score
 from serving.words.short_reasons import short_reasons
 

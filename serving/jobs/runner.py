@@ -17,7 +17,6 @@ from sqlalchemy.engine import Engine
 from serving import metrics
 from serving.clock import utc_now
 from serving.errors import ClaimLost, StoreUnavailable
-from serving.repeats.idempotency import delete_expired_records
 from serving.jobs.chunks import not_scored, score_chunk, score_one_by_one
 from serving.jobs.claims import (
     LEASE,
@@ -33,6 +32,7 @@ from serving.jobs.claims import (
 from serving.jobs.ledger import delete_expired_jobs
 from serving.loops import Loop
 from serving.predict.predictor import Predictor
+from serving.repeats.idempotency import delete_expired_records
 
 log = logging.getLogger("churn_risk.jobs")
 

@@ -15,17 +15,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
 
-from features.errors import ChurnRiskError
 from serving import metrics
+from serving.errors import Overloaded
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
 
 #: Most accounts in one batch, as long as it has more than one caller.
 MOST_ACCOUNTS = 200
-
-
-class Overloaded(ChurnRiskError):
-    """So many predictions wait already, or have waited so long, that another would not be answered in time."""
 
 
 Rendered = Callable[[Predictor, list[Score]], bytes]

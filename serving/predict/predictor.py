@@ -12,8 +12,9 @@ from features.requests.compiled import CompiledMatrix
 from features.requests.stamped import COLUMNS
 from features.tables import TABLES
 from serving import metrics
+from serving.errors import Refusal
+from serving.faults import Fault
 from serving.predict.history import missing_tables
-from serving.predict.refusal import Fault, Refusal
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_matrix
 from training.bundle.bundle import Bundle

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection, Engine
 
 from serving.database.engine import BUSY_SECONDS, empty_log, writing
-from serving.repeats.idempotency import forget_answers
 from serving.jobs.job_erasure import forget_in_jobs
+from serving.repeats.idempotency import forget_answers
 from serving.store.runs import serialised
 from serving.store.score_retention import forget_scores
 from serving.webhooks.event_retention import erase_events

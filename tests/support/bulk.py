@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from serving.database.engine import writing
+from serving.errors import Refusal
+from serving.faults import Fault
 from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import CHUNK, Finished, Job, Submitted, make_job, outcomes
 from serving.jobs.runner import JobRunner
 from serving.predict.predictor import Call
-from serving.predict.refusal import Fault, Refusal
 from serving.scoring.scores import Reason, Score
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)

@@ -16,8 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
-from serving.errors import StoreUnavailable
-from serving.predict.refusal import Refusal
+from serving.errors import Refusal, StoreUnavailable
 
 #: Seconds after which to come back when the database is away.
 STORE_AWAY_SECONDS = 5

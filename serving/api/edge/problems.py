@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from serving.api.edge.identity import request_id
-from serving.predict.refusal import pointer as json_pointer
+from serving.faults import pointer as json_pointer
 
 MEDIA_TYPE, PLAIN_TYPE = "application/problem+json", "application/json"
 #: More fields at fault are counted, not listed.

@@ -17,7 +17,7 @@ from serving.api.edge.demands import demand
 from serving.api.edge.problems import unavailable
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
-from serving.predict.batching import Overloaded
+from serving.errors import Overloaded
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score

@@ -16,13 +16,13 @@ from sqlalchemy.engine import Engine
 from support.bulk import COUNT, START, WEEK, Clock, Quick, found, job_of, names, run_to_the_end, runner_of, sent
 
 from serving.database.engine import reading
-from serving.errors import StoreUnavailable
+from serving.errors import Refusal, StoreUnavailable
+from serving.faults import Fault
 from serving.jobs.claims import claim_chunk, finish_claim, waiting_accounts
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS
 from serving.jobs.ledger import CHUNK, cancel_job, find_job
 from serving.jobs.runner import PACE, JobRunner
 from serving.predict.predictor import Call
-from serving.predict.refusal import Fault, Refusal
 
 
 def test_a_job_is_scored_in_chunks_in_the_order_sent(engine: Engine) -> None:

@@ -15,12 +15,13 @@ from support.served import assert_problem
 
 from serving.database.engine import reading
 from serving.database.leases import SLACK
+from serving.errors import Refusal
+from serving.faults import Fault
 from serving.jobs.claims import LEASE, Outcome, claim_chunk, finish_claim, postpone_claim, renew_claim
 from serving.jobs.job_tables import CHUNKS
 from serving.jobs.ledger import delete_expired_jobs, find_job, outcomes
 from serving.jobs.runner import PACE, JobRunner
 from serving.predict.predictor import Call
-from serving.predict.refusal import Fault, Refusal
 from training.bundle.bundle import Bundle
 
 WEEK = timedelta(days=7)

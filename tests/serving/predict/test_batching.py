@@ -15,10 +15,10 @@ from support.served import Json, histories, rows_of
 
 from serving.api.answers.rendering import rendered_predictions
 from serving.api.answers.responses import PredictionsOut, ScoreOut
-from serving.predict.batching import MOST_ACCOUNTS, Batcher, Overloaded
+from serving.errors import Overloaded, Refusal
+from serving.predict.batching import MOST_ACCOUNTS, Batcher
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
-from serving.predict.refusal import Refusal
 from serving.scoring.scores import Score
 from training.bundle.bundle import Bundle
 

@@ -1,11 +1,9 @@
-"""Why a prediction is refused: faults, each with its place in the input. Whoever asked renders them in its own form."""
+"""What is wrong with an input, and where: whoever answers renders the place in its own form."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from features.errors import ChurnRiskError
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,6 @@ class Fault:
         """Return the place as a JSON pointer into the call, or into one in which the account has another number."""
         number = self.account if account is None else account
         return pointer(self.place if self.account is None else ("accounts", number, *self.place))
-
-
-class Refusal(ChurnRiskError):
-    """A call that cannot be answered as it was asked; carries every fault."""
-
-    def __init__(self, message: str, faults: Sequence[Fault]) -> None:
-        super().__init__(message)
-        self.faults = tuple(faults)
 
 
 def pointer(parts: Sequence[object]) -> str:
