@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,8 @@ class Scored:
 
     Attributes
     ----------
-    frame : DataFrame
-        One row an account: account_id, as_of, churn_probability, revenue_365d, value, revenue_at_risk,
-        expected_profit, band, threat.
+    figures : mapping of name to array of shape (rows,)
+        churn_probability, revenue_365d, value, revenue_at_risk, expected_profit, band, threat.
     missing : sequence of tuple of str
         The tables not known, for each row.
     outlook : Foreseen or None
@@ -44,13 +44,18 @@ class Scored:
     currency: str | None
     matrix: Matrix
     explained: Explained
-    frame: pd.DataFrame
+    figures: Mapping[str, np.ndarray]
     missing: Sequence[tuple[str, ...]]
     outlook: Foreseen | None = None
 
     def __len__(self) -> int:
         """Return the number of scores."""
-        return len(self.frame)
+        return len(self.matrix)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row an account: account_id, as_of and the figures."""
+        return self.matrix.keys.assign(**self.figures)
 
     def rows(self, currencies: Sequence[str | None] | None = None) -> Iterator[Score]:
         """Yield one Score a row, in the book's currency where none is given for each row."""
@@ -60,10 +65,14 @@ class Scored:
             "base_probability": self.explained.base,
         }
         reasons = _Reasons(self.matrix, self.explained)
-        records: list[dict[str, Any]] = self.frame.to_dict("records")  # type: ignore[assignment]
-        for i, record in enumerate(records):
-            record["as_of"] = record["as_of"].date()
-            record["currency"] = self.currency if currencies is None else currencies[i]
+        columns = {
+            "account_id": self.matrix.keys["account_id"].to_list(),
+            "as_of": self.matrix.keys["as_of"].to_numpy("datetime64[D]").tolist(),
+            "currency": [self.currency] * len(self) if currencies is None else currencies,
+            **{name: values.tolist() for name, values in self.figures.items()},
+        }
+        for i, row in enumerate(zip(*columns.values(), strict=True)):
+            record = dict(zip(columns, row, strict=True))
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
 
@@ -71,7 +80,7 @@ class Scored:
         """Return the outlook by account_id as plain values (see `Foreseen.of`); empty where there is none."""
         if self.outlook is None:
             return {}
-        return {account_id: self.outlook.of(row) for row, account_id in enumerate(self.frame["account_id"])}
+        return {account_id: self.outlook.of(row) for row, account_id in enumerate(self.matrix.keys["account_id"])}
 
     def _collect(self, row: int) -> tuple[str, ...]:
         facts = self.matrix.facts.iloc[row]
@@ -84,27 +93,29 @@ class Scored:
 
 
 class _Reasons:
-    """Reasons of a matrix, row by row, without a data frame look-up for each."""
+    """Reasons of a matrix, row by row, from plain lists: a look-up in an array or a frame for each is what costs."""
 
     def __init__(self, matrix: Matrix, explained: Explained) -> None:
-        self._signals = all_signals()
-        self._contributions = explained.contributions
-        self._order = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable")
-        numbers = iter(matrix.signals.loc[:, [not item.is_text for item in self._signals]].to_numpy(float).T)
-        self._columns = [
-            matrix.signals[item.name].to_numpy(object) if item.is_text else next(numbers) for item in self._signals
+        self._signals = [(item.theme, item.name, item.is_text, item.actionable) for item in all_signals()]
+        self._contributions: list[list[float]] = explained.contributions.tolist()
+        self._order: list[list[int]] = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable").tolist()
+        is_number = [column for column, (_, _, is_text, _) in enumerate(self._signals) if not is_text]
+        numbers = iter(matrix.signals.iloc[:, is_number].to_numpy(float).T.tolist())
+        self._values: list[list[Any]] = [
+            matrix.signals[name].to_list() if is_text else next(numbers) for _, name, is_text, _ in self._signals
         ]
 
     def of(self, row: int) -> tuple[Reason, ...]:
         """Return one row's reasons by falling absolute contribution."""
-        return tuple(self._reason(row, int(column)) for column in self._order[row])
+        contributions = self._contributions[row]
+        return tuple(self._reason(row, column, contributions[column]) for column in self._order[row])
 
-    def _reason(self, row: int, column: int) -> Reason:
-        item, value = self._signals[column], self._columns[column][row]
-        number = None if item.is_text or math.isnan(value) else float(value)
-        text = str(value) if item.is_text and value is not None else None
-        part = float(self._contributions[row, column])
-        return Reason(item.theme, item.name, number, text, part, item.actionable)
+    def _reason(self, row: int, column: int, contribution: float) -> Reason:
+        theme, name, is_text, actionable = self._signals[column]
+        value = self._values[column][row]
+        if is_text:
+            return Reason(theme, name, None, None if value is None else str(value), contribution, actionable)
+        return Reason(theme, name, None if math.isnan(value) else value, None, contribution, actionable)
 
 
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
@@ -138,16 +149,13 @@ def score_matrix(
         matrix.facts["records_365d"].to_numpy(float),
         bundle.economics,
     )
-    frame = pd.DataFrame(
-        {
-            **matrix.keys,
-            "churn_probability": probability,
-            "revenue_365d": revenue,
-            "value": value,
-            "revenue_at_risk": np.maximum(probability * revenue, 0.0),
-            "expected_profit": expected_profit(probability, value, bundle.economics),
-            "band": band,
-            "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
-        }
-    )
-    return Scored(bundle, datetime.now(UTC), currency, matrix, explained, frame, missing)
+    figures = {
+        "churn_probability": probability,
+        "revenue_365d": revenue,
+        "value": value,
+        "revenue_at_risk": np.maximum(probability * revenue, 0.0),
+        "expected_profit": expected_profit(probability, value, bundle.economics),
+        "band": band,
+        "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
+    }
+    return Scored(bundle, datetime.now(UTC), currency, matrix, explained, figures, missing)

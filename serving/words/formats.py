@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import NumberPattern, format_currency, parse_pattern
 from babel.units import format_unit
 
 Lang = Literal["de", "en"]
@@ -20,6 +20,10 @@ LANGS: tuple[Lang, ...] = ("de", "en")
 MINUS, NBSP = "\u2212", "\u00a0"
 #: Hours from here on, and days from here on, are told in the next larger unit.
 MANY_HOURS, MANY_DAYS = 72, 731
+
+
+#: Figures that stay written: most points and counts come again and again.
+KEPT_FIGURES = 20_000
 
 
 class Formats:
@@ -40,13 +44,12 @@ class Formats:
     @cached_property
     def locale(self) -> Locale:
         """Babel's locale."""
-        return Locale.parse("de_DE" if self.lang == "de" else "en_GB")
+        return _locale(self.lang)
 
     def number(self, value: float, digits: int = 0, signed: bool = False) -> str:
         """Return a number with exactly `digits` decimals."""
         rounded = round(value, digits) or 0.0
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return self._sign(format_decimal(abs(rounded), pattern, locale=self.locale), rounded, signed)
+        return self._sign(_decimal(abs(rounded), digits, self.lang), rounded, signed)
 
     def percent(self, fraction: float, digits: int = 0, signed: bool = False) -> str:
         """Return a fraction as percent: 0.08 is 8 %."""
@@ -125,3 +128,19 @@ class Formats:
         if value < 0:
             return MINUS + text
         return f"+{text}" if signed and value > 0 else text
+
+
+@cache
+def _locale(lang: Lang) -> Locale:
+    return Locale.parse("de_DE" if lang == "de" else "en_GB")
+
+
+@cache
+def _pattern(digits: int) -> NumberPattern:
+    return parse_pattern("#,##0" + ("." + "0" * digits if digits else ""))
+
+
+@lru_cache(KEPT_FIGURES)
+def _decimal(value: float, digits: int, lang: Lang) -> str:
+    """Return a number that is not negative, with exactly so many decimals."""
+    return str(_pattern(digits).apply(value, _locale(lang)))

@@ -155,6 +155,17 @@ class Speaker:
             advice=self._words.advice[key].format_map(Figures({}, self)) if key else None,
         )
 
+    def short(self, theme: ThemeReason) -> str:
+        """Return a theme's fact with what it does to the estimate, in one line.
+
+        Raises
+        ------
+        MissingWords
+            When this version has no words for the theme or its leading signal.
+        """
+        self._words.theme(theme.code)
+        return f"{self.sentence(theme.leading)}: {self.effect(theme.contribution)}"
+
     def figure(self, signal: str) -> str:
         """Return a signal's value with its unit; a change between negative revenues as the bare index it is."""
         value = self._values[signal]

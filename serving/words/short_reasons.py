@@ -29,6 +29,5 @@ def _texts(speaker: Speaker, weightiest_first: Sequence[ThemeReason]) -> Iterato
     for theme in weightiest_first:
         # A stored score may tell of a signal that this version no longer has; its other reasons are still told.
         with suppress(MissingWords):
-            said = speaker.say(theme)
             # Plain blanks: a CRM searches and wraps these.
-            yield f"{said.sentence}: {said.effect}".replace(NBSP, " ")
+            yield speaker.short(theme).replace(NBSP, " ")

@@ -53,7 +53,7 @@ class Encoder:
         names = list(map(str, frame.columns))
         text = np.array([name in self.categories for name in names])
         encoded = np.empty(frame.shape)
-        encoded[:, ~text] = frame.loc[:, ~text].to_numpy(float)
+        encoded[:, ~text] = frame.iloc[:, np.flatnonzero(~text)].to_numpy(float)
         for position in np.flatnonzero(text).tolist():
             codes = self._codes[names[position]]
             encoded[:, position] = [codes.get(value, np.nan) for value in frame[names[position]].to_numpy(object)]
