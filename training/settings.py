@@ -89,9 +89,9 @@ class Environment(BaseSettings):
         """Arguments first, then the environment, then the file; raises InputError for secrets in it."""
         init, environment = (*args, *kwargs.values())[:2]
         file = TomlConfigSettingsSource(settings_cls)
-        found = "; ".join(_secrets_in(file.toml_data, settings_cls))
-        if found:
-            raise InputError(f"{file.toml_file_path} holds secrets, which come from the environment only: {found}")
+        secrets = "; ".join(_secrets_in(file.toml_data, settings_cls))
+        if secrets:
+            raise InputError(f"{file.toml_file_path} holds secrets, which come from the environment only: {secrets}")
         return init, environment, file
 
     @property

@@ -56,16 +56,16 @@ class IssuerKeys:
 
     def key(self, kid: str | None) -> jwt.PyJWK | None:
         """Return a key by its id, None where the issuer has no such key; raises IssuerAway."""
-        found = self._younger(kid, FRESH_SECONDS)
-        if found is not None:
-            return found
+        known = self._younger(kid, FRESH_SECONDS)
+        if known is not None:
+            return known
         if self._lock.acquire(timeout=0 if self._keys else TIMEOUT_SECONDS):
             return self._known(kid)
         # Another thread is asking. Known keys go on; whoever brings another is sent away, lest all threads stand here.
-        found = self._younger(kid, STALE_SECONDS)
-        if found is None:
+        known = self._younger(kid, STALE_SECONDS)
+        if known is None:
             raise IssuerAway("the keys of the issuer of tokens are being fetched", 1)
-        return found
+        return known
 
     def _younger(self, kid: str | None, seconds: float) -> jwt.PyJWK | None:
         return self._keys.get(kid) if self._tick() - self._fetched_at < seconds else None
@@ -103,10 +103,10 @@ class IssuerKeys:
 def _keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
     """Return an issuer's signing keys by id; where there is one only, it also serves tokens that name none."""
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-        found = _document(client, issuer.rstrip("/") + WELL_KNOWN)
-        if found.get("issuer") != issuer:
-            raise IssuerWrong(f"{issuer} says it is {found.get('issuer')!r}")
-        where = str(found.get("jwks_uri"))
+        configuration = _document(client, issuer.rstrip("/") + WELL_KNOWN)
+        if configuration.get("issuer") != issuer:
+            raise IssuerWrong(f"{issuer} says it is {configuration.get('issuer')!r}")
+        where = str(configuration.get("jwks_uri"))
         if not is_secure(where):
             raise IssuerWrong(f"jwks_uri {where!r} is not https")
         every = jwt.PyJWKSet.from_dict(_document(client, where)).keys
@@ -124,7 +124,7 @@ def _document(client: httpx.Client, address: str) -> dict[str, Any]:
             read += piece
             if len(read) > LARGEST_BYTES or monotonic() > until:
                 raise IssuerWrong(f"{address} is larger than {LARGEST_BYTES:,} bytes, or takes more than some seconds")
-    found = json.loads(read) if answer.is_success else None
-    if not isinstance(found, dict):
+    document = json.loads(read) if answer.is_success else None
+    if not isinstance(document, dict):
         raise IssuerWrong(f"{address} is no JSON object")
-    return found
+    return document

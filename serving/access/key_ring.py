@@ -48,8 +48,8 @@ class KeyRing:
 
     def due(self) -> bool:
         """Whether the keys are to be read again before they are looked at."""
-        found = self._snapshot
-        return found is None or self._tick() - found.read_at >= SECONDS
+        snapshot = self._snapshot
+        return snapshot is None or self._tick() - snapshot.read_at >= SECONDS
 
     def refresh(self) -> None:
         """Read the keys if they are due; raises StoreUnavailable. What a later read has overtaken counts no more."""

@@ -122,9 +122,13 @@ def matching(keys: Mapping[str, ApiKey], token: str, at: datetime) -> ApiKey | N
     identifier, _, secret = token.removeprefix(PREFIX).partition("_")
     sent = digest_of(secret)
     key = keys.get(identifier)
-    kept = [one.digest for one in key.secrets if one.valid_until is None or at < one.valid_until] if key else []
-    found = [hmac.compare_digest(sent, digest) for digest in kept or [NOBODY]]
-    return key if kept and any(found) else None
+    kept = (
+        [stored.digest for stored in key.secrets if stored.valid_until is None or at < stored.valid_until]
+        if key
+        else []
+    )
+    matches = [hmac.compare_digest(sent, digest) for digest in kept or [NOBODY]]
+    return key if kept and any(matches) else None
 
 
 class KeyStore:
@@ -182,10 +186,10 @@ class KeyStore:
         now, secret = self.now(), secrets.token_urlsafe(32)
         mine = SECRETS.c.key_id == identifier
         with writing(self._engine) as connection:
-            found = _demand(connection, identifier)
-            if found["revoked_at"] is not None:
+            row = _demand(connection, identifier)
+            if row["revoked_at"] is not None:
                 raise KeyRevoked(f"key {identifier} is revoked: create another one")
-            if found["expires_at"] is not None and found["expires_at"] <= now:
+            if row["expires_at"] is not None and row["expires_at"] <= now:
                 raise KeyExpired(f"key {identifier} has expired, and a new secret with it: create another key")
             connection.execute(sa.delete(SECRETS).where(mine, SECRETS.c.valid_until <= now))
             later = sa.or_(SECRETS.c.valid_until.is_(None), SECRETS.c.valid_until > now + overlap)
@@ -215,10 +219,10 @@ class KeyStore:
 
     def get(self, identifier: str) -> ApiKey:
         """Return one key; raises KeyUnknown."""
-        found = {key.id: key for key in self.list()}
-        if identifier not in found:
+        by_id = {key.id: key for key in self.list()}
+        if identifier not in by_id:
             raise KeyUnknown(f"there is no key {identifier!r}; `churn-risk keys list` shows them")
-        return found[identifier]
+        return by_id[identifier]
 
     def note_use(self, identifier: str, day: date) -> None:
         """Record that a key was used on a day; an earlier day is overwritten, a later one stays."""

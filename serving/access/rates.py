@@ -40,7 +40,7 @@ class Rates:
         """Count one request; raises TooOften."""
         if not self._requests.hit(principal_id):
             wait = self._requests.wait(principal_id)
-            raise TooOften(f"more than {self._requests.item} by this key or token", wait)
+            raise TooOften(f"more than {self._requests.limit} by this key or token", wait)
 
     def demand_patience(self, address: str, key: str) -> None:
         """Raise TooOften after too many failures of an address with one key; `key` is what `fail` was told."""
@@ -61,32 +61,32 @@ class _Limit:
     """One limit. A counter from the future is forgotten: the machine's clock was set back since."""
 
     def __init__(self, limiter: RateLimiter, rate: str) -> None:
-        self._limiter, self.item = limiter, limits.parse(rate)
+        self._limiter, self.limit = limiter, limits.parse(rate)
 
     def hit(self, name: str) -> bool:
-        return self._limiter.hit(self.item, name) or (self._forget(name) and self._limiter.hit(self.item, name))
+        return self._limiter.hit(self.limit, name) or (self._forget(name) and self._limiter.hit(self.limit, name))
 
     def free(self, name: str) -> bool:
-        return self._limiter.test(self.item, name) or self._forget(name)
+        return self._limiter.test(self.limit, name) or self._forget(name)
 
     def wait(self, name: str) -> int:
         """Return the seconds until there is room again, 1 or more."""
         return max(1, math.ceil(self._left(name)))
 
     def _left(self, name: str) -> float:
-        return self._limiter.get_window_stats(self.item, name).reset_time - time.time()
+        return self._limiter.get_window_stats(self.limit, name).reset_time - time.time()
 
     def _forget(self, name: str) -> bool:
-        if self._left(name) <= self.item.get_expiry() + 1:
+        if self._left(name) <= self.limit.get_expiry() + 1:
             return False
-        self._limiter.clear(self.item, name)
+        self._limiter.clear(self.limit, name)
         return True
 
 
 def _network(address: str) -> str:
     """Return an address; of IPv6 its /64, which is what one caller has."""
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address

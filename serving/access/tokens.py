@@ -100,17 +100,17 @@ class TokenVerifier:
 
     def _words(self, claims: Mapping[str, Any]) -> set[str]:
         names = SCOPE_CLAIMS if self._rules.scope_claim is None else (self._rules.scope_claim,)
-        found: set[str] = set()
+        scopes: set[str] = set()
         for value in (claims.get(name) for name in names):
             words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
-            found |= {word for word in words if isinstance(word, str)}
-        return found
+            scopes |= {word for word in words if isinstance(word, str)}
+        return scopes
 
     def _account_manager(self, claims: Mapping[str, Any]) -> str | None:
         name = self._rules.account_manager_claim
         if name is None:
             return None
-        found = claims.get(name)
-        if not isinstance(found, str) or not found.strip():
+        manager = claims.get(name)
+        if not isinstance(manager, str) or not manager.strip():
             raise ScopeMissing(f"the token says nothing in its claim {name!r}, which names whose accounts it may see")
-        return found
+        return manager

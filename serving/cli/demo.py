@@ -107,14 +107,14 @@ def _compare(address: str, book: Path, stored: pd.Series, as_of: date) -> None:
     say(f"\n$ curl -X POST {address}/v1/predictions  # the raw history of {stored['account_id']}")
     request = Request(f"{address}/v1/predictions", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=60) as answer:
-        found = json.load(answer)["predictions"][0]
-    same = found["churn_probability"] == stored["churn_probability"] and found["band"] == stored["band"]
+        prediction = json.load(answer)["predictions"][0]
+    same = prediction["churn_probability"] == stored["churn_probability"] and prediction["band"] == stored["band"]
     if not same:
-        raise DemoFailed(f"endpoint {found['churn_probability']} is not batch {stored['churn_probability']}")
-    top = found["reasons"][:3]
+        raise DemoFailed(f"endpoint {prediction['churn_probability']} is not batch {stored['churn_probability']}")
+    top = prediction["reasons"][:3]
     say(
-        f"{found['churn_probability']:.1%} churn risk, {found['revenue_at_risk']:,.0f} of revenue at risk, "
-        f"band {found['band']}: the same as in batch"
+        f"{prediction['churn_probability']:.1%} churn risk, {prediction['revenue_at_risk']:,.0f} of revenue at risk, "
+        f"band {prediction['band']}: the same as in batch"
     )
     for reason in top:
         value = reason["value_text"] if reason["value"] is None else f"{reason['value']:,.6g}"

@@ -45,21 +45,21 @@ def create(
 def list_keys(as_json: JsonOption = False) -> None:
     """List every key that was ever made, without its secret."""
     with _keys() as keys:
-        found = [key.as_dict(keys.now()) for key in keys.list()]
+        rows = [key.as_dict(keys.now()) for key in keys.list()]
     if as_json:
-        emit({"keys": found})
+        emit({"keys": rows})
         return
     header = ["id", "name", "scopes", "account manager", "made", "ends", "last used", "state"]
     names = ("id", "name", "scopes", "account_manager", "created_at", "expires_at", "last_used_on", "state")
-    table("API keys", header, [[_text(key[name]) for name in names] for key in found])
+    table("API keys", header, [[_text(key[name]) for name in names] for key in rows])
 
 
 def revoke(identifier: IdArgument, as_json: JsonOption = False) -> None:
     """End a key for good; running services refuse it within a second."""
     with _keys() as keys:
-        found = keys.revoke(identifier).as_dict(keys.now())
+        key = keys.revoke(identifier).as_dict(keys.now())
     if as_json:
-        emit(found)
+        emit(key)
     else:
         say(f"key {identifier} is revoked; links made with it are dead too")
 

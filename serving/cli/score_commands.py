@@ -98,7 +98,7 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
 
 
 def _show(scored: Scored, as_of: date, where: str) -> None:
-    found, unit = _summary(scored, as_of), scored.currency or ""
+    summary, unit = _summary(scored, as_of), scored.currency or ""
     first = scored.frame.sort_values("revenue_at_risk", ascending=False).head(TOP)
     rows = [
         [
@@ -111,17 +111,17 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
     ]
     header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
     table(f"Highest revenue at risk {unit}".rstrip(), header, rows)
-    bands = ", ".join(f"{count:,} {name}" for name, count in found["bands"].items())
-    share = found["revenue_at_risk"] / found["revenue_365d"] if found["revenue_365d"] > 0 else 0.0
-    say(f"\n{found['accounts']:,} customers at {as_of}: {bands}; {found['threats']:,} threats")
-    say(f"{found['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
-    if found["expected_loss_shrinking"] is not None:
-        leaving, shrinking = found["expected_loss_leaving"], found["expected_loss_shrinking"]
+    bands = ", ".join(f"{count:,} {name}" for name, count in summary["bands"].items())
+    share = summary["revenue_at_risk"] / summary["revenue_365d"] if summary["revenue_365d"] > 0 else 0.0
+    say(f"\n{summary['accounts']:,} customers at {as_of}: {bands}; {summary['threats']:,} threats")
+    say(f"{summary['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
+    if summary["expected_loss_shrinking"] is not None:
+        leaving, shrinking = summary["expected_loss_leaving"], summary["expected_loss_shrinking"]
         both = f"{leaving:,.0f} by leaving, {shrinking:,.0f} by shrinking while staying"
         say(f"expected to be lost of a year's revenue: {both} {unit}".rstrip())
-    if found["missing_tables"]:
-        say(f"not known: {', '.join(found['missing_tables'])}")
-    say(f"version {found['model_version']}, written to {where}")
+    if summary["missing_tables"]:
+        say(f"not known: {', '.join(summary['missing_tables'])}")
+    say(f"version {summary['model_version']}, written to {where}")
 
 
 def report(
@@ -197,9 +197,9 @@ def demo(
     from serving.cli.demo import run_demo
     from training.settings import Environment
 
-    found = run_demo(Environment().home / "demo", accounts, seed, port)
+    places = run_demo(Environment().home / "demo", accounts, seed, port)
     if as_json:
-        emit(found)
+        emit(places)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -139,8 +139,8 @@ class _Axis:
         return self.left + self.step * (months + (day.day - 0.5) / monthrange(day.year, day.month)[1])
 
     def ticks(self, y: float, every: int) -> tuple[Point, ...]:
-        found = [(place, self.month(place)) for place in range(self.months)]
-        chosen = [(place, day) for place, day in found if (day.month - 1) % every == 0]
+        months = [(place, self.month(place)) for place in range(self.months)]
+        chosen = [(place, day) for place, day in months if (day.month - 1) % every == 0]
         return tuple(Point(self.left + self.step * place, y, label=f"{day:%Y-%m}") for place, day in chosen)
 
 
@@ -164,14 +164,14 @@ def _marks(
 
 def _merged(points: Sequence[Point]) -> list[Point]:
     """Draw together what would touch, from left to right."""
-    found: list[Point] = []
+    merged: list[Point] = []
     for point in points:
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last and last.kind == point.kind and point.x - last.x < APART:
-            found[-1] = replace(last, count=last.count + point.count)
+            merged[-1] = replace(last, count=last.count + point.count)
         else:
-            found.append(point)
-    return found
+            merged.append(point)
+    return merged
 
 
 def _money(

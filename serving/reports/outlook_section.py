@@ -45,9 +45,11 @@ def outlook_of(evidence: Mapping[str, Any], rule: Mapping[str, Any], formats: Fo
     rule : mapping
         The model's rule of churn: horizon_days, lead_days; may be empty.
     """
-    found, words = evidence.get("outlook") or {}, page_texts(formats.lang)["outlook"]
-    when = _when(found["risk"], found["mean_days"], rule, formats, words) if "risk" in found else None
-    shrinking = _shrinking(found["expected_contraction"], formats, words) if "expected_contraction" in found else None
+    outlook, words = evidence.get("outlook") or {}, page_texts(formats.lang)["outlook"]
+    when = _when(outlook["risk"], outlook["mean_days"], rule, formats, words) if "risk" in outlook else None
+    shrinking = (
+        _shrinking(outlook["expected_contraction"], formats, words) if "expected_contraction" in outlook else None
+    )
     return OutlookView(when, shrinking) if when or shrinking else None
 
 

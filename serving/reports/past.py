@@ -65,10 +65,10 @@ def time_line_of(evidence: Mapping[str, Any], formats: Formats) -> TimeLineView:
     """Return the time line of an account's evidence."""
     words, months = page_texts(formats.lang)["timeline"], shown_months(evidence)
     charts = tuple(time_line(evidence, width) for width in (WIDE, NARROW))
-    found = {mark.kind for mark in charts[0].marks}
-    kinds = tuple(kind for kind in ("promoter", "passive", "detractor", "silent", "pending") if kind in found)
+    drawn = {mark.kind for mark in charts[0].marks}
+    kinds = tuple(kind for kind in ("promoter", "passive", "detractor", "silent", "pending") if kind in drawn)
     surveys = evidence.get("surveys")
-    no_marks = "" if found else words["unknown_surveys" if surveys is None else "none_surveys"]
+    no_marks = "" if drawn else words["unknown_surveys" if surveys is None else "none_surveys"]
     first, last = months[0]["month"], months[-1]["month"]
     return TimeLineView(
         charts=charts,

@@ -182,30 +182,30 @@ def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
     words = page_texts(formats.lang)["evidence"]
     tables = [table(key, words[key], evidence.get(key), specs, formats) for key, specs in SPECS.items()]
     surveys = evidence.get("surveys")
-    said = [row for row in (surveys or {"rows": []})["rows"] if row["comment"]]
-    found = None if surveys is None else {"total": len(said), "rows": said[:8]}
-    return (*tables[:2], table("comments", words["comments"], found, COMMENTS, formats), *tables[2:])
+    commented = [row for row in (surveys or {"rows": []})["rows"] if row["comment"]]
+    comments = None if surveys is None else {"total": len(commented), "rows": commented[:8]}
+    return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])
 
 
 def without_rows(tables: Sequence[DataTable], formats: Formats) -> tuple[str, ...]:
     """Return a line that names the tables without a row, and one that names those not known."""
     words = page_texts(formats.lang)["evidence"]
-    empty = [item.title for item in tables if item.known and not item.rows]
-    missing = [item.title for item in tables if not item.known]
+    empty = [data_table.title for data_table in tables if data_table.known and not data_table.rows]
+    missing = [data_table.title for data_table in tables if not data_table.known]
     return tuple(
         f"{words[key]} {', '.join(titles)}." for key, titles in (("empty", empty), ("missing", missing)) if titles
     )
 
 
-def table(key: str, title: str, found: Row | None, specs: tuple[Spec, ...], formats: Formats) -> DataTable:
+def table(key: str, title: str, listing: Row | None, specs: tuple[Spec, ...], formats: Formats) -> DataTable:
     """Return one list of the evidence as a table; null is not known, no row is none."""
     texts = page_texts(formats.lang)
     columns = tuple(Column(texts["columns"][heading], figures) for heading, figures, _ in specs)
-    if found is None or not found["total"]:
-        absent = found is None
+    if listing is None or not listing["total"]:
+        absent = listing is None
         message = texts["evidence"]["no_table" if absent else "no_row"]
         return DataTable(key, title, columns, (), message=message, known=not absent)
     cells = Cells(formats)
-    rows = tuple(tuple(fill(cells, row) for _, _, fill in specs) for row in found["rows"])
-    shown = texts["evidence"]["shown"].format(shown=formats.number(len(rows)), total=formats.number(found["total"]))
-    return DataTable(key, title, columns, rows, note=shown if found["total"] > len(rows) else "")
+    rows = tuple(tuple(fill(cells, row) for _, _, fill in specs) for row in listing["rows"])
+    shown = texts["evidence"]["shown"].format(shown=formats.number(len(rows)), total=formats.number(listing["total"]))
+    return DataTable(key, title, columns, rows, note=shown if listing["total"] > len(rows) else "")

@@ -136,7 +136,7 @@ def account_report(
         book_note=_book_note(reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=_advice(sentences, formats, texts["advice"]) if known else (),
-        collect=tuple(_collect(item, texts, formats) for item in score.collect),
+        collect=tuple(_collect(need, texts, formats) for need in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),
         evidence_absent=without_rows(tables, formats),
@@ -161,18 +161,18 @@ def _facts(account_id: str, account: Mapping[str, Any], formats: Formats, texts:
 
 
 def _advice(sentences: Sequence[ReasonSentence], formats: Formats, texts: Mapping[str, str]) -> tuple[Advice, ...]:
-    ordered = sorted(sentences, key=lambda item: -item.actionable_contribution)
-    found: dict[str, Advice] = {}
-    for item in ordered:
-        if item.advice and item.advice_key and item.actionable_contribution >= ADVISED_FROM:
-            points = texts["points"].format(points=formats.points(item.actionable_contribution))
-            found.setdefault(item.advice_key, Advice(item.theme, item.advice, points))
-    return tuple(found.values())
+    ordered = sorted(sentences, key=lambda sentence: -sentence.actionable_contribution)
+    advice_by_key: dict[str, Advice] = {}
+    for sentence in ordered:
+        if sentence.advice and sentence.advice_key and sentence.actionable_contribution >= ADVISED_FROM:
+            points = texts["points"].format(points=formats.points(sentence.actionable_contribution))
+            advice_by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points))
+    return tuple(advice_by_key.values())
 
 
-def _collect(item: str, texts: Mapping[str, Any], formats: Formats) -> str:
+def _collect(need: str, texts: Mapping[str, Any], formats: Formats) -> str:
     """Say in words what `Score.collect` holds as a code with figures; what cannot be read stands as it is."""
-    code, _, rest = item.partition(": ")
+    code, _, rest = need.partition(": ")
     figures = [int(word) for word in rest.replace(",", "").split() if word.isdigit()]
     if code == "table" and rest in texts["tables"]:
         return str(texts["advice"]["collect_table"].format(table=texts["tables"][rest]))
@@ -181,7 +181,7 @@ def _collect(item: str, texts: Mapping[str, Any], formats: Formats) -> str:
         return str(texts["advice"]["history"].format(missing=needed - days, days=days, needed=needed))
     if code == "records" and len(figures) == 3:
         return str(texts["advice"]["records"].format(found=figures[0], needed=figures[2]))
-    return item
+    return need
 
 
 def _book_note(reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> str:

@@ -96,7 +96,7 @@ def _gist(sentences: Sequence[ReasonSentence], score: Score, words: Mapping[str,
     """Name the leading themes in the direction in which the estimate stands from the base value."""
     up = score.churn_probability >= score.base_probability
     sign = 1 if up else -1
-    named = [item.theme for item in sentences if item.contribution * sign >= NAMED_FROM][:NAMED]
+    named = [sentence.theme for sentence in sentences if sentence.contribution * sign >= NAMED_FROM][:NAMED]
     return words["gist_up" if up else "gist_down"].format(themes=", ".join(named)) if named else ""
 
 

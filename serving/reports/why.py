@@ -71,19 +71,19 @@ def why(
     """Return the steps from the base value to the estimate."""
     formats = speaker.formats
     words = page_texts(formats.lang)["why"]
-    shown = [item for item in sentences if abs(item.contribution) >= SHOWN_FROM]
-    others = [item for item in sentences if abs(item.contribution) < SHOWN_FROM]
-    rest = sum(item.contribution for item in others)
-    sizes = [item.contribution for item in shown] + ([rest] if others else [])
+    shown = [sentence for sentence in sentences if abs(sentence.contribution) >= SHOWN_FROM]
+    others = [sentence for sentence in sentences if abs(sentence.contribution) < SHOWN_FROM]
+    rest = sum(sentence.contribution for sentence in others)
+    sizes = [sentence.contribution for sentence in shown] + ([rest] if others else [])
     bars = waterfall(score.base_probability, sizes)
     members = {theme.code: theme.reasons for theme in by_theme}
     steps = [Step("base", words["base"], words["base_text"], "", formats.percent(score.base_probability, 1), bars[0])]
-    for item, bar in zip(shown, bars[1:], strict=False):
-        leading = [reason for reason in members[item.code] if abs(reason.contribution) >= SIGNAL_FROM]
+    for sentence, bar in zip(shown, bars[1:], strict=False):
+        leading = [reason for reason in members[sentence.code] if abs(reason.contribution) >= SIGNAL_FROM]
         rows = tuple(signal_row(reason, speaker, reference) for reason in leading[:SIGNALS_SHOWN])
-        kind: Kind = "up" if item.contribution > 0 else "down"
-        points = formats.points(item.contribution)
-        steps.append(Step(kind, item.theme, f"{item.sentence}.", item.effect, points, bar, rows))
+        kind: Kind = "up" if sentence.contribution > 0 else "down"
+        points = formats.points(sentence.contribution)
+        steps.append(Step(kind, sentence.theme, f"{sentence.sentence}.", sentence.effect, points, bar, rows))
     if others:
         text = words["rest_one"] if len(others) == 1 else words["rest_text"].format(n=len(others))
         steps.append(Step("rest", words["rest"], text, speaker.effect(rest), formats.points(rest), bars[-2]))
@@ -108,17 +108,17 @@ def signal_groups(
 
 def signal_row(reason: Reason, speaker: Speaker, reference: Mapping[str, Any]) -> SignalRow:
     """Return one signal beside the book."""
-    item, formats = signal_of(reason.signal), speaker.formats
+    signal, formats = signal_of(reason.signal), speaker.formats
     quantiles = (reference.get("signals") or {}).get(reason.signal) or {}
     low, median, high = (quantiles.get(key) for key in ("0.25", "0.5", "0.75"))
     middle = ""
-    if low is not None and high is not None and item.unit != "flag":
-        ends = figure(item, low, formats), figure(item, high, formats)
+    if low is not None and high is not None and signal.unit != "flag":
+        ends = figure(signal, low, formats), figure(signal, high, formats)
         middle = ends[0] if ends[0] == ends[1] else f"{ends[0]} … {ends[1]}"
     return SignalRow(
-        label=label(item, formats.lang),
+        label=label(signal, formats.lang),
         value=speaker.figure(reason.signal),
-        median="" if median is None else figure(item, median, formats),
+        median="" if median is None else figure(signal, median, formats),
         middle=middle,
         points=_points(reason.contribution, formats),
     )

@@ -56,12 +56,12 @@ def bound_addresses(arguments: Sequence[str] | None = None) -> list[str]:
     words = sys.argv if arguments is None else arguments
     numbers = [after for word, after in pairwise(words) if word == "--fd"]
     numbers += [word.removeprefix("--fd=") for word in words if word.startswith("--fd=")]
-    found = []
+    addresses = []
     for number in numbers:
         with socket.socket(fileno=os.dup(int(number))) as copy:
             if copy.family in (socket.AF_INET, socket.AF_INET6):
-                found.append(str(copy.getsockname()[0]))
-    return found
+                addresses.append(str(copy.getsockname()[0]))
+    return addresses
 
 
 def demand_free_port(host: str, port: int) -> None:

@@ -62,12 +62,12 @@ def place_folder(source: Path, folder: Path, names: Iterable[str], scratch: Path
 
 def checksum_of(folder: Path, names: Iterable[str]) -> str:
     """Return the SHA-256 of those files of a folder that are there, names included; raises OSError."""
-    found = hashlib.sha256()
+    checksum = hashlib.sha256()
     for name in names:
         try:
             content = (folder / name).read_bytes()
         except FileNotFoundError:
             continue
-        found.update(f"{name} {len(content)}\n".encode())
-        found.update(content)
-    return found.hexdigest()
+        checksum.update(f"{name} {len(content)}\n".encode())
+        checksum.update(content)
+    return checksum.hexdigest()

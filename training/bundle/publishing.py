@@ -228,9 +228,9 @@ def digest(folder: Path) -> str:
 
 def _sweep(root: Path, pointer: Pointer) -> None:
     """Remove all but the latest versions, and what killed processes left; none of it is worth failing for."""
-    found = sorted((root / VERSIONS).iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    unfinished = [path for path in found if path.name.startswith(UNFINISHED)]
-    finished = [path for path in found if path not in unfinished and path.name != Path(pointer.folder).name]
+    folders = sorted((root / VERSIONS).iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    unfinished = [path for path in folders if path.name.startswith(UNFINISHED)]
+    finished = [path for path in folders if path not in unfinished and path.name != Path(pointer.folder).name]
     for path in (*unfinished, *finished[KEPT - 1 :]):
         shutil.rmtree(path, ignore_errors=True)
     for path in root.glob(f"{UNFINISHED}*.json"):

@@ -34,9 +34,9 @@ class ChurnRiskModel(PythonModel):
 
 def _signals(frame: pd.DataFrame) -> pd.DataFrame:
     columns = {}
-    for item in all_signals():
-        found = frame[item.name] if item.name in frame else pd.Series(np.nan, index=frame.index)
-        columns[item.name] = found.astype(object) if item.is_text else found.astype("float64")
+    for signal in all_signals():
+        column = frame[signal.name] if signal.name in frame else pd.Series(np.nan, index=frame.index)
+        columns[signal.name] = column.astype(object) if signal.is_text else column.astype("float64")
     return pd.DataFrame(columns)
 
 

@@ -40,7 +40,7 @@ def as_markdown(value: Any) -> str:
     'a\\|b &lt;script&gt; \\*c\\* roc_auc'
     """
     text = " ".join(str(value).split())
-    escaped = SPECIAL.sub(lambda found: "\\" + found.group(), re.sub("[&<>]", lambda found: TAGS[found.group()], text))
+    escaped = SPECIAL.sub(lambda match: "\\" + match.group(), re.sub("[&<>]", lambda match: TAGS[match.group()], text))
     return escaped
 
 

@@ -59,8 +59,8 @@ def _own(manifest: Manifest) -> Iterator[str]:
     """Limits that this version has and another may not have."""
     yield from filter(None, (lead_not_known(manifest), one_decides(manifest), not_told_apart(manifest)))
     if manifest.missing_tables:
-        told = several(sorted(manifest.missing_tables))
-        yield f"Not known in the book: {told}. What they would have told is not in the model."
+        missing = several(sorted(manifest.missing_tables))
+        yield f"Not known in the book: {missing}. What they would have told is not in the model."
     if manifest.judged_how == BY_ACCOUNT:
         yield (
             "The history is too short to be judged forward in time: figures are of other accounts at dates that were "
@@ -107,9 +107,9 @@ def _general(manifest: Manifest) -> Iterator[str]:
 
 def _of_actions() -> str:
     """Say what holds of the signals of actions taken, as they are declared."""
-    signals = [item for item in all_signals() if item.family == ACTIONS]
-    bound = [item.name for item in signals if item.monotone]
-    advised = [item.name for item in signals if item.actionable]
+    signals = [signal for signal in all_signals() if signal.family == ACTIONS]
+    bound = [signal.name for signal in signals if signal.monotone]
+    advised = [signal.name for signal in signals if signal.actionable]
     constraint = f"carry a constraint ({', '.join(bound)})" if bound else "carry no constraint"
     advice = f"may be advised ({', '.join(advised)})" if advised else "are never advised because of their coefficient"
     return f"Actions taken follow risk as much as they lower it: their signals {constraint} and {advice}."

@@ -28,8 +28,8 @@ def foretold(manifest: Manifest) -> str:
     """Return in one sentence what the model foretells."""
     rule = ChurnRule(**manifest.rule)
     leaving = "sends no positive invoice any more" if rule.by_silence else "leaves"
-    given = ", given that it has not left before that" if rule.lead_days else ""
-    return f"The probability that a customer {leaving} {window(rule)}{given}."
+    condition = ", given that it has not left before that" if rule.lead_days else ""
+    return f"The probability that a customer {leaving} {window(rule)}{condition}."
 
 
 def period(manifest: Manifest) -> tuple[date | None, date]:
@@ -44,17 +44,17 @@ def identity(manifest: Manifest, version: str) -> Section:
     """Tell what the version is and what it foretells."""
     rule = ChurnRule(**manifest.rule)
     if rule.by_silence:
-        told = f"by silence: no positive invoice within the {days(rule.horizon_days)} of the window"
+        definition = f"by silence: no positive invoice within the {days(rule.horizon_days)} of the window"
         customer = f"at least {ACTIVE_INVOICES} positive invoices in the {ACTIVE_DAYS} days before the as-of date"
     else:
-        told = "by the churns table: the day on which the account left"
+        definition = "by the churns table: the day on which the account left"
         customer = "customer since a day before the as-of date, and not left before it"
     embargo = manifest.settings.get("embargo_days") or 0
     facts = (
         ("Version", version),
         ("Trained at", moment(manifest.trained_at)),
         ("Code version", manifest.code_version),
-        ("Churn is told", told),
+        ("Churn is told", definition),
         ("Horizon", days(rule.horizon_days)),
         ("Lead", days(rule.lead_days) + (": the window begins later" if rule.lead_days else ": no gap to the window")),
         ("Silence", days(rule.silence_days) if rule.silence_days is not None else "not used"),
@@ -85,7 +85,7 @@ def learnt_from(manifest: Manifest) -> Section:
 
 
 def _tables(manifest: Manifest) -> Table:
-    needed = {name: sum(name in item.needs for item in _signals(manifest)) for name in TABLES}
+    needed = {name: sum(name in signal.needs for signal in _signals(manifest)) for name in TABLES}
     rows = [(name, _recorded(manifest, name), f"{needed[name]:,}") for name in TABLES]
     headings = ("Table", "Recorded", "Signals")
     return make_table("tables", "Tables", headings, rows, words=(1,))
@@ -119,7 +119,7 @@ def learnt_with(manifest: Manifest) -> Section:
         if held
         else "Directions were expected, but the trees were not held to them."
     )
-    foreign = [name for name in manifest.signals if name not in {item.name for item in all_signals()}]
+    foreign = [name for name in manifest.signals if name not in {signal.name for signal in all_signals()}]
     points = [] if not foreign else [f"Signals that this code does not describe: {', '.join(foreign)}."]
     return Section(
         "signals",
@@ -131,25 +131,29 @@ def learnt_with(manifest: Manifest) -> Section:
 
 
 def _signals(manifest: Manifest) -> list[Signal]:
-    return [item for item in all_signals() if item.name in set(manifest.signals)]
+    return [signal for signal in all_signals() if signal.name in set(manifest.signals)]
 
 
 def families(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
     """Return signals by the file they stand in."""
-    found: dict[str, list[Signal]] = {}
-    for item in signals:
-        found.setdefault(item.family, []).append(item)
-    return found
+    by_family: dict[str, list[Signal]] = {}
+    for signal in signals:
+        by_family.setdefault(signal.family, []).append(signal)
+    return by_family
 
 
 def _families(signals: Sequence[Signal]) -> Table:
-    def counts(name: str, tables: str, of: Sequence[Signal]) -> list[str]:
-        directions = [sum(item.monotone == sign for item in of) for sign in DIRECTIONS]
-        return [name, tables, *(str(count) for count in (len(of), *directions, sum(item.actionable for item in of)))]
+    def counts(name: str, tables: str, members: Sequence[Signal]) -> list[str]:
+        directions = [sum(signal.monotone == sign for signal in members) for sign in DIRECTIONS]
+        return [
+            name,
+            tables,
+            *(str(count) for count in (len(members), *directions, sum(signal.actionable for signal in members))),
+        ]
 
     rows = [
-        counts(name, ", ".join(sorted({table for item in of for table in item.needs})), of)
-        for name, of in families(signals).items()
+        counts(name, ", ".join(sorted({table for signal in members for table in signal.needs})), members)
+        for name, members in families(signals).items()
     ]
     headings = ("Family", "Tables", "Signals", "Risk rises", "Risk falls", "No direction", "Can be acted on")
     return make_table("families", "By family", headings, [*rows, counts("all", "", signals)], words=(1,))
@@ -159,15 +163,15 @@ def _every_signal(manifest: Manifest, signals: Sequence[Signal]) -> Table:
     medians = {name: quantiles.get("0.5") for name, quantiles in manifest.reference.signals.items()}
     rows = [
         (
-            item.name,
-            item.en,
-            item.family,
-            DIRECTIONS[item.monotone],
-            "yes" if item.actionable else "no",
-            item.unit,
-            "text" if item.is_text else number(medians.get(item.name), ",.4g"),
+            signal.name,
+            signal.en,
+            signal.family,
+            DIRECTIONS[signal.monotone],
+            "yes" if signal.actionable else "no",
+            signal.unit,
+            "text" if signal.is_text else number(medians.get(signal.name), ",.4g"),
         )
-        for item in signals
+        for signal in signals
     ]
     headings = ("Signal", "What it tells", "Family", "Risk", "Can be acted on", "Unit", "Median")
     return make_table(

@@ -69,19 +69,25 @@ class Drawing:
     marks: tuple[Mark | None, ...]
 
 
-def draw_leads(found: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
+def draw_leads(intervals: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
     """Draw leads beside 0, above it is good; None where there is nothing to draw."""
-    return _even(found, heading, left, right, 0.0)
+    return _even(intervals, heading, left, right, 0.0)
 
 
-def draw_slopes(found: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
+def draw_slopes(intervals: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
     """Draw slopes beside 1, to hold it is good; None where there is nothing to draw."""
-    return _even(found, heading, left, right, 1.0)
+    return _even(intervals, heading, left, right, 1.0)
 
 
-def _even(found: Sequence[Interval | None], heading: str, left: str, right: str, line: float) -> Drawing | None:
+def _even(intervals: Sequence[Interval | None], heading: str, left: str, right: str, line: float) -> Drawing | None:
     """Draw figures on an even scale that holds all of them and the line."""
-    ends = [end for one in found if one is not None for end in (one.low, one.value, one.high) if is_known(end)]
+    ends = [
+        end
+        for interval in intervals
+        if interval is not None
+        for end in (interval.low, interval.value, interval.high)
+        if is_known(end)
+    ]
     if not ends:
         return None
     low, high = min([*ends, line]), max([*ends, line])
@@ -96,12 +102,20 @@ def _even(found: Sequence[Interval | None], heading: str, left: str, right: str,
     steps = [step * count for count in range(first, math.floor((low + span) / step) + 1)]
     digits = max(0, -math.floor(math.log10(step)))
     ticks = tuple(Tick(place(at), number(at, f",.{digits}f", signed=line == 0)) for at in steps)
-    return Drawing(heading, left, right, place(line), _apart(ticks), tuple(_mark(one, place, line) for one in found))
+    return Drawing(
+        heading, left, right, place(line), _apart(ticks), tuple(_mark(interval, place, line) for interval in intervals)
+    )
 
 
-def draw_ratios(found: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
+def draw_ratios(intervals: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
     """Draw ratios beside 1, halving as wide as doubling; None where there is nothing to draw."""
-    ends = [end for one in found if one is not None for end in (one.low, one.value, one.high) if is_known(end)]
+    ends = [
+        end
+        for interval in intervals
+        if interval is not None
+        for end in (interval.low, interval.value, interval.high)
+        if is_known(end)
+    ]
     if not ends:
         return None
     least, most = RATIOS
@@ -112,20 +126,22 @@ def draw_ratios(found: Sequence[Interval | None], heading: str, left: str, right
         return 100 * ((math.log(value) if value > 0 else -math.inf) - low) / (high - low)
 
     ticks = tuple(Tick(place(at), f"{at:g}") for at in RATIO_TICKS if 0 <= place(at) <= 100)
-    return Drawing(heading, left, right, place(1.0), _apart(ticks), tuple(_mark(one, place, 1.0) for one in found))
+    return Drawing(
+        heading, left, right, place(1.0), _apart(ticks), tuple(_mark(interval, place, 1.0) for interval in intervals)
+    )
 
 
-def _mark(found: Interval | None, place: Callable[[float], float], line: float) -> Mark | None:
-    if found is None:
+def _mark(interval: Interval | None, place: Callable[[float], float], line: float) -> Mark | None:
+    if interval is None:
         return None
-    told = found.low > line or found.high < line
+    decided = interval.low > line or interval.high < line
     kind: Literal["good", "bad", "open"] = "open"
     if line == 0:
-        kind = "open" if not told else "good" if found.low > 0 else "bad"
-    elif is_known(found.low) and is_known(found.high):
-        kind = "bad" if told else "good"
-    at = place(found.value)
-    low, high = (place(end) if is_known(end) else at for end in (found.low, found.high))
+        kind = "open" if not decided else "good" if interval.low > 0 else "bad"
+    elif is_known(interval.low) and is_known(interval.high):
+        kind = "bad" if decided else "good"
+    at = place(interval.value)
+    low, high = (place(end) if is_known(end) else at for end in (interval.low, interval.high))
     return Mark(kind, _inside(at), _inside(low), _inside(high), cut_low=low < 0, cut_high=high > 100)
 
 

@@ -34,26 +34,26 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     )
 
 
-def interval_of(found: Mapping[str, Any] | None) -> Interval | None:
+def interval_of(plain: Mapping[str, Any] | None) -> Interval | None:
     """Return an interval from plain values, not a number for null; None where even the figure is not known."""
-    if found is None or not is_known(found.get("value")):
+    if plain is None or not is_known(plain.get("value")):
         return None
-    low, high = (found.get(end) if is_known(found.get(end)) else math.nan for end in ("low", "high"))
-    return Interval(float(found["value"]), float(low), float(high))  # type: ignore[arg-type]
+    low, high = (plain.get(end) if is_known(plain.get(end)) else math.nan for end in ("low", "high"))
+    return Interval(float(plain["value"]), float(low), float(high))  # type: ignore[arg-type]
 
 
-def with_interval(found: Interval | None, form: str, signed: bool = False) -> str:
+def with_interval(interval: Interval | None, form: str, signed: bool = False) -> str:
     """Return `figure (low to high)`; a dash where the figure, or its interval, is not known."""
-    if found is None:
+    if interval is None:
         return DASH
-    return f"{number(found.value, form, signed)} ({limits(found, form, signed)})"
+    return f"{number(interval.value, form, signed)} ({limits(interval, form, signed)})"
 
 
-def limits(found: Interval, form: str, signed: bool = False) -> str:
+def limits(interval: Interval, form: str, signed: bool = False) -> str:
     """Return `low to high`, or a dash."""
-    if not (is_known(found.low) and is_known(found.high)):
+    if not (is_known(interval.low) and is_known(interval.high)):
         return DASH
-    return f"{number(found.low, form, signed)} to {number(found.high, form, signed)}"
+    return f"{number(interval.low, form, signed)} to {number(interval.high, form, signed)}"
 
 
 def is_known(value: Any) -> bool:

@@ -88,17 +88,17 @@ def make_table(
     unknown : str
         Why a figure may not be known; said below the table where a cell has a dash.
     """
-    made = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
-    if any(len(row) != len(headings) for row in made):
+    cell_rows = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
+    if any(len(row) != len(headings) for row in cell_rows):
         raise ValueError(f"table {key!r}: every row must have {len(headings)} cells")
     intervals = "In brackets: 95 % intervals." if drawing else ""
-    dashed = any(DASH in cell.text for row in made for cell in row)
+    dashed = any(DASH in cell.text for row in cell_rows for cell in row)
     notes = [note, intervals, f"{DASH} not known: {unknown}." if dashed else ""]
     return Table(
         key=key,
         title=title,
         columns=tuple(Column(name, at not in (0, *words)) for at, name in enumerate(headings)),
-        rows=made,
+        rows=cell_rows,
         note=" ".join(filter(None, notes)),
         drawing=drawing,
         folded=folded,
@@ -107,5 +107,5 @@ def make_table(
 
 def facts_table(key: str, title: str, facts: Iterable[tuple[str, str]], folded: bool = False) -> Table:
     """Return a table of names and what is to be said of them."""
-    made = make_table(key, title, ("Fact", "Value"), facts, words=(1,), folded=folded)
-    return replace(made, facts=True)
+    table = make_table(key, title, ("Fact", "Value"), facts, words=(1,), folded=folded)
+    return replace(table, facts=True)

@@ -84,8 +84,12 @@ def show_training(trained: Trained) -> None:
     if trained.findings.apart is not None:
         show_apart(trained.findings.apart)
     worth = [
-        [one.family, str(one.signals), *(interval_text(one.worth[measure], ".3f", signed=True) for measure in WORTH)]
-        for one in trained.findings.ablation
+        [
+            ablated.family,
+            str(ablated.signals),
+            *(interval_text(ablated.worth[measure], ".3f", signed=True) for measure in WORTH),
+        ]
+        for ablated in trained.findings.ablation
     ]
     table("What is lost without a family of signals", ["", "signals", *(MEASURES[name][0] for name in WORTH)], worth)
     show_outlook(trained.findings.outlook)
@@ -93,7 +97,7 @@ def show_training(trained: Trained) -> None:
         say(f"warning: {warning}")
 
 
-def show_apart(found: Apart) -> None:
+def show_apart(apart: Apart) -> None:
     """Print accounts that were acted on in the label's window beside the others."""
     lines = [
         [
@@ -103,15 +107,18 @@ def show_apart(found: Apart) -> None:
             _known(part.mean_probability, ".1%"),
             "too few" if part.roc_auc is None else interval_text(part.roc_auc, ".3f"),
         ]
-        for name, part in (("acted on", found.treated), ("left alone", found.untreated))
+        for name, part in (("acted on", apart.treated), ("left alone", apart.untreated))
     ]
     table("Accounts acted on in the label's window, apart", ["", "rows", "churned", "predicted", "ROC AUC"], lines)
     say("an account that an action saved looks safe, so the prediction for those acted on looks too high")
 
 
-def show_outlook(found: Outlook) -> None:
+def show_outlook(outlook: Outlook) -> None:
     """Print whether the hazard and the contraction are kept."""
-    for name, figures in (("when an account leaves", found.hazard_figures), ("shrinking", found.contraction_figures)):
+    for name, figures in (
+        ("when an account leaves", outlook.hazard_figures),
+        ("shrinking", outlook.contraction_figures),
+    ):
         kept = "kept" if figures["kept"] else "not kept"
         why = figures.get("why") or "figures in the run and on the card"
         say(f"{name}: {kept}, {why}")
@@ -120,15 +127,15 @@ def show_outlook(found: Outlook) -> None:
 def show_choice(choice: Choice) -> None:
     """Print the weighting schemes compared and why one was chosen."""
     lines = [
-        [name, f"{one.ranking:.3f}", f"{one.profit:,.2f}", _lead(one.gain, ",.2f"), str(one.rounds)]
-        for name, one in choice.schemes.items()
+        [name, f"{scheme.ranking:.3f}", f"{scheme.profit:,.2f}", _lead(scheme.gain, ",.2f"), str(scheme.rounds)]
+        for name, scheme in choice.schemes.items()
     ]
     header = ["", "ROC AUC, plain and by revenue", "profit an account", "against none", "rounds"]
     table("Weights compared on rolling origins", header, lines)
     say(f"chosen: {choice.weighting}, {choice.rounds} rounds; it {choice.why}")
 
 
-def show_reliability(found: Reliability) -> None:
+def show_reliability(reliability: Reliability) -> None:
     """Print predicted against realised by revenue band."""
     lines = [
         [
@@ -140,15 +147,15 @@ def show_reliability(found: Reliability) -> None:
             f"{band.realised_loss:,.0f}",
             interval_text(band.ratio, ".2f"),
         ]
-        for band in found.bands
+        for band in reliability.bands
     ]
     header = ["accounts by revenue", "rows", "predicted", "churned", "predicted loss", "realised loss", "ratio"]
     table("Predicted and realised", header, lines)
-    slopes = [interval_text(slope, ".2f") for slope in (found.slope, found.weighted_slope)]
+    slopes = [interval_text(slope, ".2f") for slope in (reliability.slope, reliability.weighted_slope)]
     say(f"calibration slope {slopes[0]}, by revenue {slopes[1]}")
 
 
-def show_backtest(found: Backtest) -> None:
+def show_backtest(backtest: Backtest) -> None:
     """Print the origins, every rival on all of them, accounts seen and unseen, and how models age."""
     lines = [
         [
@@ -160,17 +167,17 @@ def show_backtest(found: Backtest) -> None:
             f"{origin.weighting}, {origin.rounds}",
             f"{origin.roc_auc:.3f}",
         ]
-        for origin in found.origins
+        for origin in backtest.origins
     ]
     header = ["origin", "slices known", "rows known", "rows judged", "churned", "weights, rounds", "ROC AUC"]
     table("Origins", header, lines)
-    show_verdict(found.verdict, f"{len(found.origins)} origins")
-    for name, part in (("seen", found.seen), ("not seen", found.unseen)):
-        told = "one outcome only" if part is None else f"ROC AUC {part.roc_auc:.3f} on {part.rows:,} rows"
-        say(f"accounts {name} in an earlier slice: {told}")
-    ages = [[str(age.days), str(age.pairs), f"{age.roc_auc:.3f}", f"{age.behind_fresh:+.3f}"] for age in found.ages]
+    show_verdict(backtest.verdict, f"{len(backtest.origins)} origins")
+    for name, part in (("seen", backtest.seen), ("not seen", backtest.unseen)):
+        figure = "one outcome only" if part is None else f"ROC AUC {part.roc_auc:.3f} on {part.rows:,} rows"
+        say(f"accounts {name} in an earlier slice: {figure}")
+    ages = [[str(age.days), str(age.pairs), f"{age.roc_auc:.3f}", f"{age.behind_fresh:+.3f}"] for age in backtest.ages]
     table("Models by age", ["days", "judged", "ROC AUC", "against a fresh one"], ages)
-    show_reliability(found.reliability)
+    show_reliability(backtest.reliability)
 
 
 def interval_text(interval: Interval, form: str, signed: bool = False) -> str:

@@ -44,12 +44,12 @@ class Lead:
     @property
     def reading(self) -> str:
         """Return in words who is ahead, and whether that is more than chance."""
-        found = self.interval
-        if found is None:
+        interval = self.interval
+        if interval is None:
             return DASH
-        if not (is_known(found.low) and is_known(found.high)):
+        if not (is_known(interval.low) and is_known(interval.high)):
             return f"{self._side}, no interval"
-        return f"{self._side}, {'beyond chance' if found.above or found.below else 'not told apart'}"
+        return f"{self._side}, {'beyond chance' if interval.above or interval.below else 'not told apart'}"
 
     @property
     def _side(self) -> str:
@@ -94,11 +94,11 @@ def behind_text(lead: Lead, manifest: Manifest) -> str:
     """Return by how much a rival is ahead, in words."""
     assert lead.interval is not None
     form = MEASURES[lead.measure][1]
-    found = Interval(-lead.interval.value, -lead.interval.high, -lead.interval.low)
+    rival_lead = Interval(-lead.interval.value, -lead.interval.high, -lead.interval.low)
     apart = "beyond chance" if lead.is_told else "not told apart"
     return (
-        f"on {label(lead.measure, manifest)}, {lead.rival} is ahead by {number(found.value, form)} "
-        f"({apart}; 95 % interval {limits(found, form, signed=True)})"
+        f"on {label(lead.measure, manifest)}, {lead.rival} is ahead by {number(rival_lead.value, form)} "
+        f"({apart}; 95 % interval {limits(rival_lead, form, signed=True)})"
     )
 
 
@@ -106,12 +106,12 @@ def better_elsewhere(manifest: Manifest) -> dict[str, list[str]]:
     """Return for each metric without an interval the rivals whose figure is better than the model's."""
     measured = measures_of(manifest)
     metrics = manifest.verdict["metrics"]
-    found = {
+    better = {
         name: [rival for rival in rivals_of(manifest) if _better(key, metrics[rival].get(key), metrics[MODEL].get(key))]
         for name, key, _ in ROWS
         if key not in measured
     }
-    return {name: rivals for name, rivals in found.items() if rivals}
+    return {name: rivals for name, rivals in better.items() if rivals}
 
 
 def _better(key: str, theirs: float | None, ours: float | None) -> bool:
@@ -158,16 +158,18 @@ def _how_judged(manifest: Manifest) -> Iterator[str]:
 def _measure(manifest: Manifest, measure: str) -> Table:
     form = MEASURES[measure][1]
     intervals = manifest.verdict["intervals"]
-    found = [lead for lead in leads(manifest) if lead.measure == measure]
+    rival_leads = [lead for lead in leads(manifest) if lead.measure == measure]
     rows: list[tuple[str | Cell, ...]] = [
         (Cell("this model", "chosen"), "", with_interval(interval_of(intervals[measure]), form), "")
     ]
-    for lead in found:
+    for lead in rival_leads:
         own = interval_of(intervals.get(f"{measure} of {lead.rival}"))
         tone: Tone = "behind" if lead.is_behind else "ahead" if lead.is_told else "quiet"
         gap = with_interval(lead.interval, form, signed=True)
         rows.append((lead.rival, gap, with_interval(own, form), Cell(lead.reading, tone)))
-    drawing = draw_leads([None, *(lead.interval for lead in found)], "The model's lead", "rival better", "model better")
+    drawing = draw_leads(
+        [None, *(lead.interval for lead in rival_leads)], "The model's lead", "rival better", "model better"
+    )
     headings = ("Rival", "Lead of the model", "Own figure", "The model is")
     title = capital(label(measure, manifest))
     return make_table(f"measure-{measure}", title, headings, rows, words=(3,), unknown=UNKNOWN, drawing=drawing)
@@ -197,13 +199,13 @@ def against_champion(manifest: Manifest) -> Section:
         f"At the gate: {gate.get('decision', 'never asked')}; {plain_words(gate.get('why', 'no reason is kept'))}."
     ]
     if REIGNING in rivals_of(manifest):
-        found = [lead for lead in leads(manifest) if lead.rival == REIGNING]
-        told = [
+        champion_leads = [lead for lead in leads(manifest) if lead.rival == REIGNING]
+        lead_texts = [
             f"{label(lead.measure, manifest)} {with_interval(lead.interval, MEASURES[lead.measure][1], signed=True)}, "
             f"{lead.reading}"
-            for lead in found
+            for lead in champion_leads
         ]
-        points.append(f"Its lead over the reigning champion: {'; '.join(told) or 'no measure was compared'}.")
+        points.append(f"Its lead over the reigning champion: {'; '.join(lead_texts) or 'no measure was compared'}.")
     else:
         points.append("No reigning champion was judged beside it.")
     points.append("A later version becomes champion by itself only with a win at the gate; a human may override that.")
@@ -232,9 +234,9 @@ def best_naive(manifest: Manifest, naive: list[str]) -> str | None:
 
 def by_measure(manifest: Manifest, holds: Callable[[Lead], bool]) -> list[str]:
     """Return for each measure, in words, the rivals for which something holds of the model's lead."""
-    found = []
+    texts = []
     for measure in measures_of(manifest):
         names = [lead.rival for lead in leads(manifest) if lead.measure == measure and holds(lead)]
         if names:
-            found.append(f"{several(names)} on {label(measure, manifest)}")
-    return found
+            texts.append(f"{several(names)} on {label(measure, manifest)}")
+    return texts

@@ -67,7 +67,7 @@ def train(
     from training.settings import Environment
     from training.slices.preparing import prepare
 
-    wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
+    options = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
     tables = read_book(source)
     settings = _settings(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
@@ -76,7 +76,7 @@ def train(
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
-        tuning = tuned(prepared.data, settings, environment, wanted, step)
+        tuning = tuned(prepared.data, settings, environment, options, step)
         settings = settings if tuning is None else tuning.settings
         trained = train_model(tables, prepared, settings, step, champion)
         if unreadable is not None:
@@ -191,13 +191,13 @@ def evaluate(
     with progress_bar(as_json) as step:
         judged = evaluate_at(tables, as_of, bundle, step)
     if as_json:
-        found = judged.verdict.as_dict()
+        verdict = judged.verdict.as_dict()
         emit(
             {
                 "model_version": bundle.version,
                 "as_of": as_of.isoformat(),
-                "metrics": found["metrics"]["model"],
-                "verdict": found,
+                "metrics": verdict["metrics"]["model"],
+                "verdict": verdict,
                 "seen": judged.seen,
             }
         )
@@ -229,13 +229,13 @@ def backtest(
     _warn_beyond(tables, until)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
-        found = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
-    if len(found.origins) < origins:
-        say(f"the history has {len(found.origins)} origins, not {origins}")
+        result = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
+    if len(result.origins) < origins:
+        say(f"the history has {len(result.origins)} origins, not {origins}")
     if as_json:
-        emit(found.as_dict())
+        emit(result.as_dict())
         return
-    show_backtest(found)
+    show_backtest(result)
 
 
 def add_to(app: typer.Typer) -> None:

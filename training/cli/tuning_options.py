@@ -45,20 +45,20 @@ class TuningOptions:
     def __post_init__(self) -> None:
         """Refuse what says how to tune, but not how long."""
         plain = self.study is None and self.workers == 1 and self.objectives is Objectives.PROFIT
-        if not self.wanted and not plain:
+        if not self.asked_for and not plain:
             raise typer.BadParameter("--study, --workers and --objectives need --trials or --tune-minutes")
 
     @property
-    def wanted(self) -> bool:
+    def asked_for(self) -> bool:
         """Whether tuning was asked for."""
         return self.trials is not None or self.minutes is not None
 
 
 def tuned(
-    data: Dataset, settings: TrainingSettings, environment: Environment, wanted: TuningOptions, step: Step
+    data: Dataset, settings: TrainingSettings, environment: Environment, options: TuningOptions, step: Step
 ) -> Tuning | None:
     """Return what tuning found; None where it was not asked for."""
-    if not wanted.wanted:
+    if not options.asked_for:
         return None
     from training.tuning.workers import tune
 
@@ -66,10 +66,10 @@ def tuned(
         data,
         settings,
         environment,
-        trials=wanted.trials,
-        minutes=wanted.minutes,
-        study=wanted.study,
-        workers=wanted.workers,
-        objectives=wanted.objectives.value,
+        trials=options.trials,
+        minutes=options.minutes,
+        study=options.study,
+        workers=options.workers,
+        objectives=options.objectives.value,
         progress=step,
     )

@@ -70,8 +70,8 @@ class Findings:
             "reliability": self.reliability.as_dict(),
             "apart": None if self.apart is None else self.apart.as_dict(),
             **self.outlook.as_dict(),
-            "ablation": [one.as_dict() for one in self.ablation],
-            "suspects": [vars(one) for one in self.suspects],
+            "ablation": [ablated.as_dict() for ablated in self.ablation],
+            "suspects": [vars(suspect) for suspect in self.suspects],
             "warnings": list(self.warnings),
         }
 
@@ -140,14 +140,14 @@ def train(
         probabilities[REIGNING] = reigning
     verdict = judge_all(origin.test, probabilities, settings)
     fitted = fit_model(prepared.data, settings, progress)
-    made = Making(tables, prepared, origin, then, fitted, settings)
+    making = Making(tables, prepared, origin, then, fitted, settings)
     return Trained(
         fitted=fitted,
         settings=settings,
         prepared=prepared,
         verdict=verdict,
         gate=NOBODY_REIGNS if champion is None else decide(verdict),
-        findings=_examine(made, verdict, probabilities[MODEL], progress),
+        findings=_examine(making, verdict, probabilities[MODEL], progress),
         judged=Judged(origin.test, probabilities),
         judged_how=origin.how,
         missing_tables=tuple(sorted(tables.missing)),
@@ -155,17 +155,17 @@ def train(
     )
 
 
-def _examine(made: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
-    settings, test = made.settings, made.origin.test
+def _examine(making: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
+    settings, test = making.settings, making.origin.test
     progress("looking for leaks", 0, 1)
-    leaking = suspects(made.prepared.data, settings.rule)
+    leaking = suspects(making.prepared.data, settings.rule)
     warning = model_warning(verdict.metrics[MODEL].roc_auc)
     progress("hazard and contraction", 0, 1)
     return Findings(
         reliability=reliability(test, probability, settings),
-        apart=judge_apart(made.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
-        outlook=look_ahead(made),
-        ablation=ablate(made.origin, made.then, settings, progress),
+        apart=judge_apart(making.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
+        outlook=look_ahead(making),
+        ablation=ablate(making.origin, making.then, settings, progress),
         suspects=leaking,
-        warnings=(*(one.message() for one in leaking), *([warning] if warning else [])),
+        warnings=(*(suspect.message() for suspect in leaking), *([warning] if warning else [])),
     )

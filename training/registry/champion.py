@@ -86,8 +86,8 @@ def current(client: MlflowClient) -> ModelVersion | None:
 
 def current_version(client: MlflowClient) -> str | None:
     """Return the champion's version, None where there is no champion."""
-    found = current(client)
-    return None if found is None else str(found.version)
+    champion = current(client)
+    return None if champion is None else str(champion.version)
 
 
 def move_champion(
@@ -155,8 +155,8 @@ def moves(client: MlflowClient) -> list[Move]:
         if error.error_code not in ABSENT:
             raise
         return []
-    found = [_read(tags[key]) for key in sorted(tags) if key.startswith(PREFIX)]
-    return [move for move in found if move is not None]
+    recorded = [_read(tags[key]) for key in sorted(tags) if key.startswith(PREFIX)]
+    return [move for move in recorded if move is not None]
 
 
 def _read(text: str) -> Move | None:
@@ -173,7 +173,9 @@ def took_effect(recorded: Sequence[Move], champion: str | None) -> list[Move]:
     the place found is taken as moved, and then moved on by somebody in MLflow.
     """
     afterwards = [*(move.from_version for move in recorded), champion][1:]
-    return [move for move, found in zip(recorded, afterwards, strict=True) if found != move.from_version]
+    return [
+        move for move, champion_after in zip(recorded, afterwards, strict=True) if champion_after != move.from_version
+    ]
 
 
 def former_champions(recorded: Sequence[Move], champion: str | None) -> list[str]:

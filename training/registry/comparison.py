@@ -90,7 +90,7 @@ class Side:
             "judged_how": manifest.judged_how,
             "judged_at": verdict["as_of"],
             "metrics": metrics,
-            "intervals": {name: found for name, found in verdict["intervals"].items() if name in metrics},
+            "intervals": {name: interval for name, interval in verdict["intervals"].items() if name in metrics},
         }
 
 
@@ -144,16 +144,16 @@ def compare(environment: Environment, first: str, second: str, bootstraps: int =
 
 def read_side(environment: Environment, version: str) -> Side:
     """Return what the registry holds of a version; raises as `compare`."""
-    found = look_up(environment, version)
-    path = fetch_bundle(environment, found.version) / MANIFEST
+    registered = look_up(environment, version)
+    path = fetch_bundle(environment, registered.version) / MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError, ValueError) as error:
         raise BundleDamaged(f"{path}: not the manifest of a model ({error})") from error
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
-        kept = JUDGED in {item.path for item in client.list_artifacts(found.run_id)}
-        judged = pd.read_parquet(client.download_artifacts(found.run_id, JUDGED, scratch)) if kept else None
-    return Side(found, manifest, judged)
+        kept = JUDGED in {artifact.path for artifact in client.list_artifacts(registered.run_id)}
+        judged = pd.read_parquet(client.download_artifacts(registered.run_id, JUDGED, scratch)) if kept else None
+    return Side(registered, manifest, judged)
 
 
 def compare_sides(first: Side, second: Side, bootstraps: int = BOOTSTRAPS) -> Comparison:
@@ -178,13 +178,13 @@ def _common(first: Side, second: Side, bootstraps: int) -> tuple[Common | None, 
     if first.rule != second.rule:
         return None, ["the versions foretell different things (their rules of churn differ): nothing to be paired"]
     matched = match(first.judged, second.judged)
-    found = paired(matched, Economics(**second.manifest.economics), bootstraps) if len(matched.rows) else None
-    if found is None:
+    common = paired(matched, Economics(**second.manifest.economics), bootstraps) if len(matched.rows) else None
+    if common is None:
         return None, [
             "no date was judged in common at which some accounts churned and some stayed; "
             "`churn-risk evaluate SOURCE --as-of DATE --model VERSION` judges either at one date"
         ]
-    return found, [*_amiss(first, second, matched), *_learnt(first, second, found)]
+    return common, [*_amiss(first, second, matched), *_learnt(first, second, common)]
 
 
 def _amiss(first: Side, second: Side, matched: Matched) -> list[str]:
@@ -232,7 +232,7 @@ def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str,
 
 
 def _flat(settings: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
-        made |= _flat(value, f"{group}{name}.") if isinstance(value, Mapping) else {f"{group}{name}": value}
-    return made
+        flat |= _flat(value, f"{group}{name}.") if isinstance(value, Mapping) else {f"{group}{name}": value}
+    return flat

@@ -41,7 +41,7 @@ def connected(environment: Environment, reading: bool = False) -> Iterator[Mlflo
     if reading and uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         raise NoModel(f"there is no model yet: run `churn-risk train SOURCE` first ({uri})")
     environment.home.mkdir(parents=True, exist_ok=True)
-    wanted = {
+    variables = {
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_REGISTRY_URI": uri,
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -49,11 +49,11 @@ def connected(environment: Environment, reading: bool = False) -> Iterator[Mlflo
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     if uri.startswith(DATABASES):
-        wanted["_MLFLOW_SERVER_ARTIFACT_ROOT"] = artifact_root(environment)
-    before = {name: os.environ.get(name) for name in wanted}
+        variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = artifact_root(environment)
+    before = {name: os.environ.get(name) for name in variables}
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    os.environ.update(wanted)
+    os.environ.update(variables)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:

@@ -91,7 +91,7 @@ def _shap_summary(trained: Trained, path: Path) -> None:
     encoded = trained.trees.encoder.encode(latest.take(pick).matrix.signals)
     values = np.asarray(trained.trees.booster.predict(encoded, pred_contrib=True))[:, :-1]
     known = ~np.isnan(encoded).all(axis=0)
-    labels = np.array([item.en for item in all_signals()])[known]
+    labels = np.array([signal.en for signal in all_signals()])[known]
     with mpl.rc_context():
         mpl.rcdefaults()  # the library cannot draw with every layout that a user may have set
         figure = pyplot.figure()  # it draws on the current figure, which may be the user's

@@ -115,8 +115,10 @@ def look_up(environment: Environment, version: str) -> Version:
     """
     try:
         with connected(environment, reading=True) as client:
-            found = version_of(client, version)
-            return Version(str(found.version), str(found.run_id), found.tags.get("gate"), current_version(client))
+            registered = version_of(client, version)
+            return Version(
+                str(registered.version), str(registered.run_id), registered.tags.get("gate"), current_version(client)
+            )
     except NoModel as error:
         raise InputError(str(error)) from error
 
@@ -146,19 +148,21 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
         When the champion was moved by somebody else in the meantime.
     """
     reason = _checked(reason)
-    found = look_up(environment, version)
+    target = look_up(environment, version)
     root = publishing_folder(environment)
-    if found.is_champion:
+    if target.is_champion:
         if root is not None:
             bring_in_line(environment, root)
-        return Outcome(found.version, found.gate, None, published=root)
-    overridden = found.gate != WON
+        return Outcome(target.version, target.gate, None, published=root)
+    overridden = target.gate != WON
     if overridden and not (override and reason):
         missing = "a --reason" if override else "--override and a --reason"
-        raise InputError(f"version {found.version}: {SAID.get(found.gate, found.gate)}; to promote it give {missing}")
-    bundle = check_loads(environment, found.version)
-    move = _move(environment, found, bundle, PROMOTE, reason, overridden)
-    return Outcome(found.version, found.gate, move, published=root)
+        raise InputError(
+            f"version {target.version}: {SAID.get(target.gate, target.gate)}; to promote it give {missing}"
+        )
+    bundle = check_loads(environment, target.version)
+    move = _move(environment, target, bundle, PROMOTE, reason, overridden)
+    return Outcome(target.version, target.gate, move, published=root)
 
 
 def rollback(environment: Environment, reason: str = "") -> Outcome:
@@ -185,13 +189,13 @@ def rollback(environment: Environment, reason: str = "") -> Outcome:
         if version in (champion, *skipped):
             continue
         try:
-            found = look_up(environment, version)
+            target = look_up(environment, version)
         except InputError:
             skipped.append(version)
             continue
         bundle = check_loads(environment, version)
-        move = _move(environment, replace(found, champion=champion), bundle, ROLLBACK, reason, False)
-        return Outcome(version, found.gate, move, tuple(skipped), publishing_folder(environment))
+        move = _move(environment, replace(target, champion=champion), bundle, ROLLBACK, reason, False)
+        return Outcome(version, target.gate, move, tuple(skipped), publishing_folder(environment))
     gone = f"; deleted since: {', '.join(skipped)}" if skipped else ""
     now = "there is no champion" if champion is None else f"version {champion} is the champion"
     raise InputError(f"there is nothing to roll back to: {now} and no earlier one is on record{gone}")
@@ -223,21 +227,21 @@ def check_loads(environment: Environment, version: str) -> Bundle:
     return bundle if digest(fetched) == checksum else load_bundle(fetched)
 
 
-def _move(environment: Environment, found: Version, bundle: Bundle, how: str, reason: str, override: bool) -> Move:
+def _move(environment: Environment, target: Version, bundle: Bundle, how: str, reason: str, override: bool) -> Move:
     with connected(environment) as client:
         move = move_champion(
             client,
             environment.home,
-            found.version,
-            expected=found.champion,
+            target.version,
+            expected=target.champion,
             how=how,
-            staged=staged_bundle(client, environment, found.version, bundle),
+            staged=staged_bundle(client, environment, target.version, bundle),
             override=override,
             reason=reason,
         )
         if move is None:
             raise ChurnRiskError(
-                f"the champion was version {found.champion or 'none'} a moment ago and is version "
+                f"the champion was version {target.champion or 'none'} a moment ago and is version "
                 f"{current_version(client) or 'none'} now: somebody else moved it. Nothing was changed; "
                 "look again, then repeat the command"
             )

@@ -73,7 +73,7 @@ def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
         prefix = "" if name == MODEL else f"{NO_METRIC_NAME.sub('', name)}/"
         mlflow.log_metrics({f"{prefix}{key}": value for key, value in metrics.as_dict().items() if value is not None})
     mlflow.log_dict(trained.verdict.as_dict(), "verdict.json")
-    mlflow.log_dict({"signals": [_described(item) for item in all_signals()]}, "signals.json")
+    mlflow.log_dict({"signals": [_described(signal) for signal in all_signals()]}, "signals.json")
 
 
 def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest) -> None:
@@ -123,9 +123,9 @@ def log_tuning(client: MlflowClient, parent: mlflow.ActiveRun, tuning: Tuning) -
     mlflow.set_tags({"study": tuning.study, "tuning": tuning.why})
     for trial in tuning.trials:
         tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, MLFLOW_RUN_NAME: f"trial {trial.number}"}
-        made = client.create_run(parent.info.experiment_id, start_time=_milliseconds(trial.started_at), tags=tags)
-        _log_trial(client, made.info.run_id, trial)
-        client.set_terminated(made.info.run_id, ENDED[trial.state], _milliseconds(trial.ended_at))
+        nested = client.create_run(parent.info.experiment_id, start_time=_milliseconds(trial.started_at), tags=tags)
+        _log_trial(client, nested.info.run_id, trial)
+        client.set_terminated(nested.info.run_id, ENDED[trial.state], _milliseconds(trial.ended_at))
 
 
 def _log_trial(client: MlflowClient, run_id: str, trial: Trial) -> None:
@@ -148,9 +148,9 @@ def log_model(trained: Trained, bundle: Path) -> str:
     example = trained.data.matrix.signals.iloc[last].reset_index(drop=True)
     probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(last)))
     output = pd.DataFrame({"churn_probability": probability})
-    numeric = example.astype({item.name: "str" if item.is_text else "float64" for item in all_signals()})
+    numeric = example.astype({signal.name: "str" if signal.is_text else "float64" for signal in all_signals()})
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec("string" if item.is_text else "double", item.name, required=False) for item in all_signals()
+        ColSpec("string" if signal.is_text else "double", signal.name, required=False) for signal in all_signals()
     ]
     logged = mlflow.pyfunc.log_model(
         name="model",
@@ -171,21 +171,21 @@ def code_version() -> str:
     if git is None or not (ROOT / ".git").exists():
         return version
     try:
-        found = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
+        described = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
     except CalledProcessError:
         return version
     changed = run([git, "diff", "--quiet", "HEAD", "--", "*.py", "*.toml", "*.lock"], cwd=ROOT, check=False).returncode
-    return f"{version}+{found.stdout.strip()}{'-dirty' if changed else ''}"
+    return f"{version}+{described.stdout.strip()}{'-dirty' if changed else ''}"
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Return groups of settings as `group.name`."""
-    made: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
-        made |= {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
-    return made
+        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
-def _described(item: Any) -> dict[str, Any]:
+def _described(signal: Any) -> dict[str, Any]:
     keys = ("name", "theme", "unit", "en", "de", "riskier", "actionable", "needs", "history_days")
-    return {key: getattr(item, key) for key in keys}
+    return {key: getattr(signal, key) for key in keys}

@@ -110,8 +110,8 @@ def register(
             if tuning is not None:
                 log_tuning(client, active, tuning)
         with redirect_stderr(StringIO()):
-            made = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
-        version, run_id = str(made.version), active.info.run_id
+            model_version = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
+        version, run_id = str(model_version.version), active.info.run_id
         log_card(client, run_id, version, manifest)
         how = _enter(client, environment, version, trained.gate, champion if against is None else against)
         return Registered(version, run_id, trained.gate, tracking_uri(environment), how), manifest
@@ -159,10 +159,10 @@ def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
         When its bundle cannot be written or does not load; the pointer stays where it was.
     """
     with connected(environment, reading=True) as client, one_at_a_time(environment.home):
-        found = version_of(client, None)
-        if _points_to(root, str(found.version)):
+        champion = version_of(client, None)
+        if _points_to(root, str(champion.version)):
             return None
-        return publish(root, _local(client, environment, found))
+        return publish(root, _local(client, environment, champion))
 
 
 def _points_to(root: Path, version: str) -> bool:
@@ -189,10 +189,10 @@ def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
         return _local(client, environment, version_of(client, version))
 
 
-def _local(client: MlflowClient, environment: Environment, found: ModelVersion) -> Path:
-    folder = environment.home / "bundles" / f"{found.run_id}-{found.version}"
+def _local(client: MlflowClient, environment: Environment, model_version: ModelVersion) -> Path:
+    folder = environment.home / "bundles" / f"{model_version.run_id}-{model_version.version}"
     if not folder.is_dir():
-        download(client, found, folder)
+        download(client, model_version, folder)
     return folder
 
 
@@ -201,7 +201,7 @@ def fetch(environment: Environment, version: str | None = None) -> Bundle:
     return load_bundle(fetch_bundle(environment, version))
 
 
-def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
+def download(client: MlflowClient, model_version: ModelVersion, folder: Path) -> None:
     """Fetch the registry's copy of a version's bundle, all at once, into a folder that is not there yet.
 
     Raises
@@ -211,14 +211,14 @@ def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        uri = f"{client.get_model_version_download_uri(MODEL_NAME, found.version)}/artifacts/bundle"
+        uri = f"{client.get_model_version_download_uri(MODEL_NAME, model_version.version)}/artifacts/bundle"
         try:
             local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
         except (MlflowException, OSError) as error:
             raise BundleDamaged(
-                f"version {found.version}: its bundle cannot be fetched from {uri} ({error})"
+                f"version {model_version.version}: its bundle cannot be fetched from {uri} ({error})"
             ) from error
-        stamp_version(local, str(found.version))
+        stamp_version(local, str(model_version.version))
         try:
             local.rename(folder)
         except OSError:
@@ -244,9 +244,9 @@ def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
 
 
 def _experiment(client: MlflowClient, environment: Environment) -> str:
-    found = client.get_experiment_by_name(MODEL_NAME)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(MODEL_NAME)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     local = "_MLFLOW_SERVER_ARTIFACT_ROOT" in os.environ
     artifacts = artifact_root(environment) if local else None
     return str(client.create_experiment(MODEL_NAME, artifact_location=artifacts))

@@ -97,9 +97,7 @@ class SameFolds(optuna.pruners.BasePruner):
         step = trial.last_step
         if step is None or step < LEAST_STEP or len(finished) < LEAST_FINISHED:
             return False
-        return trial.intermediate_values[step] < statistics.median(
-            other.intermediate_values[step] for other in finished
-        )
+        return trial.intermediate_values[step] < statistics.median(peer.intermediate_values[step] for peer in finished)
 
 
 def work(job: Job, progress: Progress = silent, halted: Callable[[], bool] = lambda: False) -> None:

@@ -76,8 +76,8 @@ def search_space(settings: TrainingSettings, dates: Sequence[date]) -> tuple[Dim
         "every": [every for every in (1, 2, 3) if len(dates) >= LEAST_SLICES * every],
         "window_days": [None, *(window for window in (MONTHS_12, MONTHS_18, MONTHS_24) if window < days)],
     }
-    made = {name: tuple(dict.fromkeys((start[name], *others))) for name, others in choices.items()}
-    return (*ranges, *(Dimension(name, choices=tried) for name, tried in made.items()))
+    tried_values = {name: tuple(dict.fromkeys((start[name], *others))) for name, others in choices.items()}
+    return (*ranges, *(Dimension(name, choices=tried) for name, tried in tried_values.items()))
 
 
 def _range(name: str, start: Value, low: float, high: float, whole: bool, log: bool) -> Dimension:

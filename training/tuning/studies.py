@@ -193,8 +193,8 @@ def demand_same(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) ->
     """
     differing = [key for key in {**now, **before} if before.get(key) != now.get(key)]
     if differing:
-        told = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now.get(key))}" for key in differing)
-        raise InputError(f"the study {name!r} is about something else: {told}; give another --study")
+        differences = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now.get(key))}" for key in differing)
+        raise InputError(f"the study {name!r} is about something else: {differences}; give another --study")
 
 
 def _short(value: Any) -> str:

@@ -88,9 +88,9 @@ class Trial:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the trial as plain values, without its draws."""
-        made = asdict(self)
-        del made["draws"]
-        return made
+        values = asdict(self)
+        del values["draws"]
+        return values
 
 
 def measure(
@@ -110,13 +110,13 @@ def measure(
     Measured or None
         None where it was given up.
     """
-    made, folded = splits(data, settings)
+    fold_splits, folded = splits(data, settings)
     scheme = str(starting_point(settings)["weighting"])
     folds: list[OutOfFold] = []
-    for step, split in enumerate(made):
+    for step, split in enumerate(fold_splits):
         folds.append(out_of_fold(data, split, settings, (scheme,)))
         reached = _reached(data, folds, scheme, settings, folded)
-        if stop(step, reached) and len(folds) < len(made):
+        if stop(step, reached) and len(folds) < len(fold_splits):
             return None
     return Measured(reached, _draws(data, folds, scheme, settings, folded))
 

@@ -180,9 +180,9 @@ def best_of(trials: Sequence[Trial], objectives: Objectives) -> Trial:
     return max(near, key=lambda trial: trial.reached.ranking)
 
 
-def _beyond_chance(richest: Trial, other: Trial) -> bool:
-    lead = richest.reached.profit - other.reached.profit
-    return interval_of(lead, (np.array(richest.draws) - np.array(other.draws)).tolist()).above
+def _beyond_chance(richest: Trial, trial: Trial) -> bool:
+    lead = richest.reached.profit - trial.reached.profit
+    return interval_of(lead, (np.array(richest.draws) - np.array(trial.draws)).tolist()).above
 
 
 def conclude(
@@ -216,9 +216,9 @@ def hold_out(
     test, sides = origin.test, []
     for settings in (defaults, tuned):
         sides.append(fit_model(origin.learnt, settings, progress).probability(test.matrix))
-    made = {name: [figure_of(name, test, given, defaults, {}) for given in sides] for name in DECIDING}
-    gaps = {name: difference(second, first) for name, (first, second) in made.items()}
-    found = intervals(test.accounts, gaps, defaults.bootstraps, defaults.seed)
+    pairs = {name: [figure_of(name, test, probability, defaults, {}) for probability in sides] for name in DECIDING}
+    gaps = {name: difference(second, first) for name, (first, second) in pairs.items()}
+    gap_intervals = intervals(test.accounts, gaps, defaults.bootstraps, defaults.seed)
     each = np.ones(len(test))
-    figures = {name: Paired(first(each), second(each), found[name]) for name, (first, second) in made.items()}
+    figures = {name: Paired(first(each), second(each), gap_intervals[name]) for name, (first, second) in pairs.items()}
     return HeldOut(tuple(map(str, test.dates)), len(test), origin.how, figures)
