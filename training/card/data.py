@@ -1,4 +1,7 @@
-"""What a version is and what it learnt from: the rule of churn, the period, the tables, the signals by family."""
+"""What a version is and what it learnt from: a manifest goes in, sections of the card come out.
+
+They show the rule of churn, the period, the tables, and the signals by family.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ DIRECTIONS = {1: "rises with it", -1: "falls with it", 0: "none"}
 
 
 def window(rule: ChurnRule) -> str:
-    """Return in words when an account must churn to count."""
+    """Return in words the window in which an account must churn to count."""
     if rule.lead_days:
         return f"within the {days(rule.horizon_days)} that begin {days(rule.lead_days)} after the as-of date"
     return f"within {days(rule.horizon_days)} of the as-of date"
 
 
 def foretold(manifest: Manifest) -> str:
-    """Return in one sentence what the model foretells."""
+    """Return in one sentence what the model predicts."""
     rule = ChurnRule(**manifest.rule)
     leaving = "sends no positive invoice any more" if rule.by_silence else "leaves"
     condition = ", given that it has not left before that" if rule.lead_days else ""
@@ -33,7 +36,7 @@ def foretold(manifest: Manifest) -> str:
 
 
 def period(manifest: Manifest) -> tuple[date | None, date]:
-    """Return the day of the first invoice, where known, and the last day that a label tells of."""
+    """Return the day of the first invoice, None if it is not known, and the last day that a label covers."""
     return (
         manifest.recorded_since.get("invoices"),
         max(manifest.slices) + timedelta(days=ChurnRule(**manifest.rule).reach_days - 1),
@@ -41,7 +44,7 @@ def period(manifest: Manifest) -> tuple[date | None, date]:
 
 
 def identity(manifest: Manifest, version: str) -> Section:
-    """Tell what the version is and what it foretells."""
+    """Return the section on what the version is and what it predicts."""
     rule = ChurnRule(**manifest.rule)
     if rule.by_silence:
         definition = f"by silence: no positive invoice within the {days(rule.horizon_days)} of the window"
@@ -67,7 +70,7 @@ def identity(manifest: Manifest, version: str) -> Section:
 
 
 def learnt_from(manifest: Manifest) -> Section:
-    """Tell which data it learnt from, since when each table is recorded, and which are missing."""
+    """Return the section on the data: period, since when each table is recorded, and which tables are missing."""
     first, last = period(manifest)
     slices = sorted(manifest.slices)
     gaps = sorted({(after - before).days for before, after in pairwise(slices)})
@@ -102,7 +105,7 @@ def _recorded(manifest: Manifest, name: str) -> str:
 
 
 def _categories(manifest: Manifest) -> list[Table]:
-    """Return the categories of text that the model tells apart; all others are to it as if not known."""
+    """Return the table of the text categories that the model tells apart; any other category counts as not known."""
     rows = [(name, ", ".join(levels) or "none is frequent enough") for name, levels in manifest.categories.items()]
     if not rows:
         return []
@@ -111,7 +114,7 @@ def _categories(manifest: Manifest) -> list[Table]:
 
 
 def learnt_with(manifest: Manifest) -> Section:
-    """Tell the signals by family: how many, their directions, and which an account manager can act on."""
+    """Return the section on signals by family: number, directions, and which an account manager can act on."""
     signals = _signals(manifest)
     held = manifest.settings.get("fit", {}).get("monotone", True)
     lead = (
@@ -135,7 +138,7 @@ def _signals(manifest: Manifest) -> list[Signal]:
 
 
 def families(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
-    """Return signals by the file they stand in."""
+    """Return signals by family, which is the file that declares them."""
     by_family: dict[str, list[Signal]] = {}
     for signal in signals:
         by_family.setdefault(signal.family, []).append(signal)
@@ -187,5 +190,5 @@ def _every_signal(manifest: Manifest, signals: Sequence[Signal]) -> Table:
 
 
 def moment(iso: str) -> str:
-    """Return an instant to the minute; what is none stands as it is."""
+    """Return an instant to the minute; a text in another format is returned unchanged."""
     return f"{iso[:10]} {iso[11:16]} UTC" if iso.endswith("+00:00") and iso[10:11] == "T" else iso

@@ -1,4 +1,4 @@
-"""What else was found: the worth of each family of signals, suspected leaks, and findings of any other kind."""
+"""Sections on further findings: worth of each family of signals, suspected leaks, findings of any other kind."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from training.card.parts import Cell, Section, Table, make_table
 from training.card.rival_tables import plain_words
 from training.card.trust import tone_of
 
-#: Findings that have a section of their own.
+#: Findings that other functions show.
 SHOWN = ("reliability", "apart", "ablation", "suspects", "warnings")
 TITLES = {"hazard": "When, not only whether", "contraction": "Contraction: revenue lost by shrinking"}
 NOT_KNOWN = "there was nothing to tell it by"
 #: A text longer than this is a sentence, not a figure.
 SENTENCE = 40
-#: The column that holds the names of a group of groups.
+#: The column that names the rows made from a group of groups.
 NAME = "name"
 
 
 def families_worth(manifest: Manifest) -> Section:
-    """Show what is lost without each family of signals."""
+    """Return the section on what is lost without each family of signals."""
     title, ablation = "What each family of signals is worth", manifest.findings.get("ablation") or []
     if not ablation:
         return Section("ablation", title, "", ("Families of signals were not left out one by one in this run.",))
@@ -70,7 +70,7 @@ def _worth(ablation: list[Mapping[str, Any]]) -> Table:
 
 
 def leaks(manifest: Manifest) -> Section:
-    """Show what looks too good to be true."""
+    """Return the section on signals that look too good to be true."""
     warnings = [str(text) for text in manifest.findings.get("warnings") or []]
     suspects = manifest.findings.get("suspects") or []
     points = warnings or ["No signal tells the outcome too well by itself, and the whole model is not too good."]
@@ -102,7 +102,7 @@ def _suspects(suspects: list[Mapping[str, Any]]) -> tuple[Table, ...]:
 
 
 def other_findings(manifest: Manifest) -> list[Section]:
-    """Show findings that this module knows nothing of, figure by figure."""
+    """Return a section for each finding that has no section of its own, figure by figure."""
     return [
         _any_section(name, finding)
         for name, finding in manifest.findings.items()
@@ -123,7 +123,7 @@ def _any_section(name: str, finding: Any) -> Section:
 
 
 def _flat(entries: Mapping[str, Any], group: str = "") -> list[tuple[str, Any]]:
-    """Return entries one below another; a group of groups becomes a list of rows that have a name."""
+    """Return nested entries as a flat list; a group of groups becomes a list of named rows."""
     flat: list[tuple[str, Any]] = []
     for key, value in entries.items():
         if not isinstance(value, Mapping) or not value or _is_interval(value):
@@ -136,7 +136,7 @@ def _flat(entries: Mapping[str, Any], group: str = "") -> list[tuple[str, Any]]:
 
 
 def _any_table(key: str, name: str, rows: list[Mapping[str, Any]]) -> Table:
-    """Return a row for each, or a column for each where that is narrower."""
+    """Return a table with one line for each of `rows`, or one column for each if that is narrower."""
     flat = [dict(_flat(row)) for row in rows]
     columns = list(dict.fromkeys(column for row in flat for column in row))
     cells = [[_text(row.get(column)) for column in columns] for row in flat]

@@ -1,4 +1,7 @@
-"""The top of a card: the grade and what it means, where ours is not the best, what is too few to tell."""
+"""The top of a card: a manifest goes in; the grade, remarks and key figures come out.
+
+Remarks say where a rival is better, and which differences too few accounts leave open.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from training.card.rival_tables import (
 from training.judge.verdict import MODEL
 from training.rivals import CHEAP
 
-#: What a grade asks for, in words; the bounds are those of `training.judge.verdict.grade`.
+#: What a grade requires, in words; the bounds are those of `training.judge.verdict.grade`.
 GRADES = {
     "A": "its ROC AUC lies more than .05 above the best naive rule's at the lower end of the interval, and it catches "
     "at least as much lost revenue",
@@ -37,7 +40,7 @@ GRADES = {
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence at the top; `kind` is what it is about."""
+    """A sentence at the top; `kind` says what it is about."""
 
     kind: Literal["behind", "rivals", "few", "warning", "gate", "missing"]
     title: str
@@ -59,7 +62,7 @@ class KeyFigure:
 
 
 def graded(manifest: Manifest) -> str:
-    """Say what the grade means and what it rests on."""
+    """Return what the grade means and which lead it rests on."""
     grade = manifest.verdict.get("grade")
     if grade is None:
         return "No grade: no naive rule was judged beside the model."
@@ -72,7 +75,7 @@ def graded(manifest: Manifest) -> str:
 
 
 def remarks(manifest: Manifest) -> Iterator[Remark]:
-    """Yield what must be known before any figure is read."""
+    """Yield what a reader must know before the figures."""
     yield from _of_rivals(manifest)
     for title, text in (
         ("Not known", lead_not_known(manifest)),
@@ -92,7 +95,7 @@ def remarks(manifest: Manifest) -> Iterator[Remark]:
 
 
 def _of_rivals(manifest: Manifest) -> Iterator[Remark]:
-    """Say where ours is not the best, or that it is."""
+    """Yield the measures on which a rival is ahead, or that none is ahead."""
     measures, rivals = measures_of(manifest), rivals_of(manifest)
     if not rivals or not measures:
         yield Remark("rivals", "Rivals", "The model was judged beside no rival.")
@@ -117,7 +120,7 @@ def _of_rivals(manifest: Manifest) -> Iterator[Remark]:
 
 
 def key_figures(manifest: Manifest) -> tuple[KeyFigure, ...]:
-    """Return the figures that decide, and what was predicted of the lost revenue."""
+    """Return the measures with intervals, predicted over realised lost revenue, and the churn rate."""
     figures = []
     for measure in measures_of(manifest):
         form = MEASURES[measure][1]

@@ -1,4 +1,4 @@
-"""How a version was made: the weighting schemes compared with money, why one was chosen, and the settings."""
+"""The section on how a version was made: weighting schemes compared in money, the reason for the choice, settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNKNOWN = "nothing was lost, or no earlier outcome was known, on the dates compa
 
 
 def made_how(manifest: Manifest) -> Section:
-    """Tell what was compared on rolling origins, what was chosen, why, and with which settings."""
+    """Return the section: what was compared on rolling origins, what was chosen and why, and the settings."""
     why = manifest.choice.get("why")
     reason = f"Chosen because it {plain_words(why)}." if why else "Why is not recorded."
     schemes = manifest.choice.get("schemes") or {}

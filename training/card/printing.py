@@ -1,4 +1,4 @@
-"""What a run found, as text on standard error."""
+"""Prints the results of a run as text on standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.worth.bootstrap import Interval
     from training.worth.reliability import Reliability
 
-#: Label, attribute of Metrics, number format.
+#: For each row of the table: label, attribute of Metrics, number format.
 ROWS = (
     ("ROC AUC", "roc_auc", ".3f"),
     ("PR AUC", "pr_auc", ".3f"),
@@ -49,7 +49,7 @@ ONE_DECIDES = 0.25
 
 
 def show_verdict(verdict: Verdict, title: str) -> None:
-    """Print the metrics of the model beside every rival's, and how far they can be told apart."""
+    """Print the metrics of the model and of every rival, and the intervals of the leads."""
     names = list(verdict.metrics)
     lines = [
         [label, *(_number(getattr(verdict.metrics[name], key), form) for name in names)] for label, key, form in ROWS
@@ -77,7 +77,7 @@ def show_differences(verdict: Verdict, rivals: Sequence[str], measures: Sequence
 
 
 def show_training(trained: Trained) -> None:
-    """Print everything that a training run found."""
+    """Print all results of a training run."""
     show_verdict(trained.verdict, f"Judged {trained.judged_how}")
     show_choice(trained.choice)
     show_reliability(trained.findings.reliability)
@@ -114,7 +114,7 @@ def show_apart(apart: Apart) -> None:
 
 
 def show_outlook(outlook: Outlook) -> None:
-    """Print whether the hazard and the contraction are kept."""
+    """Print whether the run keeps the hazard and the contraction, and why."""
     for name, figures in (
         ("when an account leaves", outlook.hazard_figures),
         ("shrinking", outlook.contraction_figures),
@@ -136,7 +136,7 @@ def show_choice(choice: Choice) -> None:
 
 
 def show_reliability(reliability: Reliability) -> None:
-    """Print predicted against realised by revenue band."""
+    """Print predicted and realised figures by revenue band."""
     lines = [
         [
             band.name,
@@ -156,7 +156,7 @@ def show_reliability(reliability: Reliability) -> None:
 
 
 def show_backtest(backtest: Backtest) -> None:
-    """Print the origins, every rival on all of them, accounts seen and unseen, and how models age."""
+    """Print the origins, all rivals over all origins, accounts seen and unseen, and how models age."""
     lines = [
         [
             origin.as_of,
@@ -181,7 +181,7 @@ def show_backtest(backtest: Backtest) -> None:
 
 
 def interval_text(interval: Interval, form: str, signed: bool = False) -> str:
-    """Return `value (low to high)`; a dash for what cannot be told."""
+    """Return `value (low to high)`; a dash if the value is not known."""
     if interval.value != interval.value:
         return "–"
     sign = "+" if signed else ""

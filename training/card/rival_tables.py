@@ -1,4 +1,4 @@
-"""How a version did beside its rivals: each measure with its interval, paired leads, and where a rival is better."""
+"""A version beside its rivals: a manifest goes in; measures, paired leads and tables come out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNKNOWN = "on no date judged was there anything to tell it by"
 
 @dataclass(frozen=True)
 class Lead:
-    """The model's lead over one rival on one measure; None where it is not known."""
+    """The model's lead over one rival on one measure; the interval is None if it is not known."""
 
     measure: str
     rival: str
@@ -43,7 +43,7 @@ class Lead:
 
     @property
     def reading(self) -> str:
-        """Return in words who is ahead, and whether that is more than chance."""
+        """Who is ahead, in words, and whether that is more than chance."""
         interval = self.interval
         if interval is None:
             return DASH
@@ -63,12 +63,12 @@ class Lead:
 
     @property
     def is_told(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval excludes 0."""
         return self.interval is not None and (self.interval.above or self.interval.below)
 
 
 def rivals_of(manifest: Manifest) -> list[str]:
-    """Return the names of what the model was judged beside."""
+    """Return the names of the rivals that the model was judged beside."""
     return [name for name in manifest.verdict["metrics"] if name != MODEL]
 
 
@@ -78,7 +78,7 @@ def measures_of(manifest: Manifest) -> list[str]:
 
 
 def label(measure: str, manifest: Manifest) -> str:
-    """Return what a measure is called, with its unit."""
+    """Return the name of a measure, with its unit."""
     unit = f"{manifest.currency} per account" if manifest.currency else "per account"
     return MEASURES[measure][0].replace("currency an account", unit)
 
@@ -91,7 +91,7 @@ def leads(manifest: Manifest) -> Iterator[Lead]:
 
 
 def behind_text(lead: Lead, manifest: Manifest) -> str:
-    """Return by how much a rival is ahead, in words."""
+    """Return in words by how much a rival is ahead; the lead must have an interval."""
     assert lead.interval is not None
     form = MEASURES[lead.measure][1]
     rival_lead = Interval(-lead.interval.value, -lead.interval.high, -lead.interval.low)
@@ -103,7 +103,7 @@ def behind_text(lead: Lead, manifest: Manifest) -> str:
 
 
 def better_elsewhere(manifest: Manifest) -> dict[str, list[str]]:
-    """Return for each metric without an interval the rivals whose figure is better than the model's."""
+    """Return, for each metric without an interval, the rivals with a better figure than the model."""
     measured = measures_of(manifest)
     metrics = manifest.verdict["metrics"]
     better = {
@@ -122,7 +122,7 @@ def _better(key: str, theirs: float | None, ours: float | None) -> bool:
 
 
 def beside_rivals(manifest: Manifest) -> Section:
-    """Show every measure with its interval beside every rival's, and all metrics."""
+    """Return the section with every measure of the model and of every rival, with intervals, and all metrics."""
     ours = manifest.verdict["metrics"][MODEL]
     dates = manifest.verdict["as_of"]
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}, {len(dates)} dates"
@@ -193,7 +193,7 @@ def _metrics(manifest: Manifest) -> Table:
 
 
 def against_champion(manifest: Manifest) -> Section:
-    """Tell how it did beside the champion that reigned when it was made, and what the gate said."""
+    """Return the section on the champion that reigned when the version was made, and on the gate's decision."""
     gate = manifest.gate
     points = [
         f"At the gate: {gate.get('decision', 'never asked')}; {plain_words(gate.get('why', 'no reason is kept'))}."
@@ -213,7 +213,7 @@ def against_champion(manifest: Manifest) -> Section:
 
 
 def plain_words(text: str) -> str:
-    """Return a text with measures called by their names and a typographic minus.
+    """Return a text with the names of measures instead of their keys, and a typographic minus.
 
     Examples
     --------
@@ -226,14 +226,14 @@ def plain_words(text: str) -> str:
 
 
 def best_naive(manifest: Manifest, naive: list[str]) -> str | None:
-    """Return the naive rule that ranks best, as the grade has it; None where none was judged."""
+    """Return the naive rule with the best ROC AUC, as for the grade; None if no naive rule was judged."""
     judged = {name: manifest.verdict["metrics"][name].get("roc_auc") for name in naive if name in rivals_of(manifest)}
     known = {name: auc for name, auc in judged.items() if is_known(auc)}
     return max(known, key=lambda name: known[name]) if known else None
 
 
 def by_measure(manifest: Manifest, holds: Callable[[Lead], bool]) -> list[str]:
-    """Return for each measure, in words, the rivals for which something holds of the model's lead."""
+    """Return, for each measure, the rivals whose lead fulfils a condition, in words."""
     texts = []
     for measure in measures_of(manifest):
         names = [lead.rival for lead in leads(manifest) if lead.measure == measure and holds(lead)]

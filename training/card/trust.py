@@ -1,4 +1,4 @@
-"""How far the probabilities can be trusted: by revenue band, in money, and for accounts acted on and not."""
+"""Sections on how far the probabilities can be trusted: by revenue band, in money, and with and without actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING_LOST = "no revenue was lost there, or no account fell into it"
 
 
 def calibration(manifest: Manifest) -> Section:
-    """Show predicted against realised by revenue band, and the calibration slopes."""
+    """Return the section with predicted and realised figures by revenue band, and the calibration slopes."""
     reliability = manifest.findings.get("reliability")
     if not reliability:
         return Section("calibration", "Calibration", "", ("Calibration was not looked at in this run.",))
@@ -81,7 +81,7 @@ def _slopes(reliability: Mapping[str, Any]) -> Table:
 
 
 def _reading(interval: Interval | None, low: str, high: str) -> Cell:
-    """Hold an interval against 1."""
+    """Return a cell that says whether an interval holds 1."""
     if interval is None or not (is_known(interval.low) and is_known(interval.high)):
         return Cell(DASH)
     if interval.low <= 1 <= interval.high:
@@ -90,7 +90,7 @@ def _reading(interval: Interval | None, low: str, high: str) -> Cell:
 
 
 def acted_on(manifest: Manifest) -> Section:
-    """Show the model's figures for accounts that were acted on and for the others apart."""
+    """Return the section with the model's figures for accounts with an action, and for the others."""
     title, apart = "Accounts acted on, and the others", manifest.findings.get("apart")
     if not apart:
         why = "the actions table is missing" if "actions" in manifest.missing_tables else "no actions are recorded then"
@@ -126,7 +126,7 @@ def _parts(apart: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def tone_of(interval: Interval | None) -> Tone:
-    """Colour a lead: behind where it lies below 0 beyond chance, ahead above."""
+    """Return the tone of a lead: 'behind' below 0 beyond chance, 'ahead' above 0, else 'quiet'."""
     if interval is None:
         return ""
     return "behind" if interval.below else "ahead" if interval.above else "quiet"

@@ -1,6 +1,6 @@
-"""Command on a version's model card: card.
+"""The command `card`: writes the model card of a version.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -58,5 +58,5 @@ def card(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this command to the root."""
+    """Add this command to the root command."""
     app.command()(card)

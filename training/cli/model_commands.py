@@ -1,6 +1,6 @@
-"""Commands of the training layer: train, evaluate, backtest.
+"""The commands `train`, `evaluate` and `backtest`: options and a book go in; text, JSON and versions come out.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _settings(
     seed: int,
     embargo_days: int,
 ) -> TrainingSettings:
-    """Return what the options of `train` and of `backtest` say, with the economics of the environment."""
+    """Return the settings from the options of `train` or `backtest`, with the economics of the environment."""
     from training.settings import ChurnRule, TrainingSettings
 
     return TrainingSettings(
@@ -139,7 +139,7 @@ def _settings(
 
 
 def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
-    """Return the reigning champion, None where there is none; and why it cannot be loaded, where it cannot."""
+    """Return the reigning champion, or None and the reason if it cannot be loaded, or None twice if there is none."""
     from features.errors import BundleDamaged, NoModel, SignalsDiffer
     from training.registry.tracking import fetch
 
@@ -153,7 +153,7 @@ def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
 
 
 def _warn_beyond(tables: Tables, until: date | None) -> None:
-    """Say where the end of the data is not what it seems: beyond today, or beyond the last record."""
+    """Warn if the end of the data lies in the future, or beyond the last invoice."""
     from training.slices.labels import end_of_data
 
     end = end_of_data(tables, until)
@@ -239,6 +239,6 @@ def backtest(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this layer's commands to the root."""
+    """Add this layer's commands to the root command."""
     for command in (train, evaluate, backtest):
         app.command()(command)

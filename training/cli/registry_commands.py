@@ -1,6 +1,6 @@
-"""Commands on the registry of models: promote, rollback, compare.
+"""The commands on the registry of models: `promote`, `rollback`, `compare`.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def compare(
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Print two versions side by side, what differs in their settings, the paired differences and the notes."""
+    """Print two versions side by side, the settings that differ, the paired differences and the notes."""
     sides = [comparison.first.as_dict(), comparison.second.as_dict()]
     names = [comparison.first.name, comparison.second.name]
     table("Side by side", ["", *names], [*_facts(sides), *_metrics(sides)])
@@ -158,6 +158,6 @@ def _text(value: Any) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these commands to the root."""
+    """Add these commands to the root command."""
     for command in (promote, rollback, compare):
         app.command()(command)

@@ -1,4 +1,4 @@
-"""A trained model becomes a bundle: the files that `training.bundle.bundle` loads."""
+"""Writes a bundle: a trained model goes in, the files that `training.bundle.bundle` loads come out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: str) -> Manifest:
-    """Write model.txt and manifest.json into an existing empty folder."""
+    """Write the texts of all trees and manifest.json into an existing empty folder.
+
+    Parameters
+    ----------
+    folder : Path
+    trained : Trained
+    trained_at : str
+        UTC, ISO.
+    code_version : str
+        See `training.registry.run_records.code_version`.
+    """
     text = trained.trees.booster.model_to_string()
     learnt = learnable_part(trained.data, trained.settings)
     outlook = trained.findings.outlook
@@ -60,7 +70,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
 
 
 def reference_of(latest: Dataset) -> Reference:
-    """Return the book's figures of one slice."""
+    """Return the book's figures in one slice."""
     value = latest.matrix.value
     signals = {}
     for signal in all_signals():

@@ -1,7 +1,8 @@
-"""The champion, by hand: promote a version, or roll back to the champion before.
+"""Moves the champion by hand: promotes a version, or rolls back to the previous champion.
 
-Neither moves anything before the version was seen to load. Promoting one that did not win at the gate is an override:
-it must be asked for, with a reason, and both are recorded with the move (see `training.registry.champion`).
+A version number goes in, an `Outcome` comes out. Both load the version before they move anything. A promotion of a
+version that did not win at the gate is an override: the user must ask for it and give a reason, and the move records
+both (see `training.registry.champion`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from training.registry.tracking import (
 )
 from training.settings import Environment
 
-#: Characters of a reason: a tag of the registered model holds 5,000 in a database, the rest of the record included.
+#: Most characters of a reason: in a database a tag of the registered model holds 5,000, for the whole record.
 LONGEST_REASON = 1000
 SAID = {
     LOST: "it lost against the champion at the gate",
@@ -52,9 +53,9 @@ class Version:
     ----------
     version, run_id : str
     gate : str or None
-        What the gate said when it was registered: 'won', 'lost', 'undecided' or 'first'; None where nobody asked it.
+        The gate's decision when it was registered: 'won', 'lost', 'undecided' or 'first'; None if it has no such tag.
     champion : str or None
-        The version that is the champion now: this one, another or none.
+        The version that is the champion now; None if there is none.
     """
 
     version: str
@@ -70,20 +71,20 @@ class Version:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a promotion or a rollback.
+    """The result of a promotion or a rollback.
 
     Attributes
     ----------
     version : str
         The champion now.
     gate : str or None
-        What the gate had said of it.
+        The gate's decision on it.
     move : Move or None
-        What was recorded; None where it was the champion already.
+        The recorded move; None if it was the champion already.
     skipped : tuple of str
-        Versions, nearest first, that a rollback passed over because they were deleted.
+        Deleted versions, nearest first, that a rollback passed over.
     published : Path or None
-        The folder that services watch, where the champion lies ready for them now; None where nobody watches.
+        The folder that services watch, which now holds the champion; None if no service watches.
     """
 
     version: str
@@ -129,10 +130,10 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
     Parameters
     ----------
     version : str
-        Its number in the registry. The champion itself stays what it is, and nothing is recorded; but where services
-        watch for another version, they are pointed to it.
+        Its number in the registry. If it is the champion already, nothing is recorded; but if the watched folder points
+        to another version, it is published there.
     reason : str
-        Why; demanded with `override`, at most 1,000 characters.
+        Why; required with `override`, at most 1,000 characters.
     override : bool
         Promote it although it did not win at the gate.
 
@@ -143,9 +144,9 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
     BundleDamaged, SignalsDiffer
         When it does not load.
     PublishingFailed
-        When services could not be pointed to it; the message says what they go on with.
+        When it cannot be published; the message says what services go on with.
     ChurnRiskError
-        When the champion was moved by somebody else in the meantime.
+        When somebody else moved the champion in the meantime.
     """
     reason = _checked(reason)
     target = look_up(environment, version)
@@ -166,21 +167,21 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
 
 
 def rollback(environment: Environment, reason: str = "") -> Outcome:
-    """Go back to the champion before the present one; a second rollback goes further back (see `former_champions`).
+    """Return to the previous champion; a second rollback goes further back (see `former_champions`).
 
-    Versions that were deleted since are passed over. One that is there but does not load ends the rollback: another
-    can still be promoted.
+    Deleted versions are passed over. A version that exists but does not load ends the rollback with an error; another
+    version can still be promoted.
 
     Raises
     ------
     InputError
         When no earlier champion is left.
     BundleDamaged, SignalsDiffer
-        When it does not load.
+        When the version does not load.
     PublishingFailed
-        When services could not be pointed to it; the message says what they go on with.
+        When it cannot be published; the message says what services go on with.
     ChurnRiskError
-        When the champion was moved by somebody else in the meantime.
+        When somebody else moved the champion in the meantime.
     """
     reason = _checked(reason)
     champion, before = _standing(environment)
@@ -202,7 +203,7 @@ def rollback(environment: Environment, reason: str = "") -> Outcome:
 
 
 def _standing(environment: Environment) -> tuple[str | None, list[str]]:
-    """Return the champion and those before it, nearest last."""
+    """Return the champion and the champions before it, nearest last."""
     try:
         with connected(environment, reading=True) as client:
             champion = current_version(client)
@@ -212,12 +213,12 @@ def _standing(environment: Environment) -> tuple[str | None, list[str]]:
 
 
 def check_loads(environment: Environment, version: str) -> Bundle:
-    """Load the registry's own copy of a version, which all others will fetch, and the one fetched here if it differs.
+    """Load the registry's copy of a version, which other machines will fetch, and the local copy if that differs.
 
     Raises
     ------
     NoModel, BundleDamaged, SignalsDiffer
-        When either cannot be loaded.
+        When either copy cannot be loaded.
     """
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "bundle"
@@ -249,7 +250,7 @@ def _move(environment: Environment, target: Version, bundle: Bundle, how: str, r
 
 
 def _checked(reason: str) -> str:
-    """Return a reason on one line, of characters that any database takes."""
+    """Return a reason on one line, with characters that any database accepts; raises InputError if it is too long."""
     clean = " ".join(reason.encode("utf-8", "replace").decode().split())
     if len(clean) > LONGEST_REASON:
         raise InputError(f"--reason: {len(clean):,} characters are too many, {LONGEST_REASON:,} at most")

@@ -1,7 +1,7 @@
-"""What an MLflow run keeps of a training: settings, metrics beside every rival's, the rows judged, plots, the model.
+"""What an MLflow run keeps of a training: settings, metrics of the model and its rivals, judged rows, plots, the model.
 
-Everything here writes into the run that is active, which `training.registry.tracking` opens; but for the model card,
-which names the version and so comes after it.
+The functions write into the active run, which `training.registry.tracking` opens. Only the model card comes later: it
+names the version, so it is written after the version is registered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from training.settings import MODEL_NAME
 from training.tuning.trials import Trial
 from training.tuning.tuning import Tuning
 
-#: What the logged model's code imports.
+#: The libraries that the logged model's code imports.
 REQUIRED = (
     "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-settings",
     "scikit-learn", "scipy", "sqlglot",
@@ -42,11 +42,11 @@ REQUIRED = (
 ROOT = Path(__file__).parents[2]
 PYFUNC = ROOT / "training" / "bundle" / "pyfunc.py"
 JUDGED = "judged.parquet"
-#: What a database keeps of a version's description.
+#: Most characters of a version's description that a database keeps.
 LONGEST_DESCRIPTION = 5000
-#: How a run ends whose trial did.
+#: A trial's state -> the status of its run in MLflow.
 ENDED = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-#: What MLflow does not take in the name of a metric.
+#: Characters that MLflow refuses in the name of a metric.
 NO_METRIC_NAME = re.compile(r"[^\w\-. ]")
 
 
@@ -77,7 +77,17 @@ def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
 
 
 def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest) -> None:
-    """Keep a version's model card with its run, and what stands at its top as the version's description."""
+    """Keep a version's model card with its run, and the top of the card as the version's description.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+        The run that gets the files `card.html` and `card.md`.
+    version : str
+        Its number in the registry.
+    manifest : Manifest
+    """
     card = card_of(manifest, version)
     client.log_text(run_id, html_of(card), "card.html")
     client.log_text(run_id, markdown_of(card), "card.md")
@@ -87,14 +97,14 @@ def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest
 
 
 def log_files(plots: Iterable[Path], judged: Path) -> None:
-    """Log the plots and the rows judged."""
+    """Log the plots and the judged rows."""
     for plot in plots:
         mlflow.log_artifact(str(plot), "plots")
     mlflow.log_artifact(str(judged))
 
 
 def write_judged(judged: Judged, folder: Path) -> Path:
-    """Write the rows judged and the model's probabilities, so that versions can be compared on rows in common.
+    """Write the judged rows and the model's probabilities, so that versions can be compared on common rows.
 
     Columns: account_id, as_of, churned, revenue_365d (signed), value, probability (0-1).
     """
@@ -115,9 +125,9 @@ def write_judged(judged: Judged, folder: Path) -> Path:
 
 
 def log_tuning(client: MlflowClient, parent: mlflow.ActiveRun, tuning: Tuning) -> None:
-    """Log what tuning found into the active run, and each trial as a run nested in it.
+    """Log the result of tuning into the active run, and each trial as a run nested in it.
 
-    A trial has its parameters, what it reached after each of its folds, and its state as a tag.
+    The run of a trial has its parameters, what it reached after each of its folds, and its state as a tag.
     """
     mlflow.log_dict(tuning.as_dict(), "tuning.json")
     mlflow.set_tags({"study": tuning.study, "tuning": tuning.why})
@@ -143,7 +153,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def log_model(trained: Trained, bundle: Path) -> str:
-    """Log the bundle as a pyfunc, with signature and example; return the model's address in MLflow."""
+    """Log the bundle as a pyfunc with signature and example, and return the model's address in MLflow."""
     last = np.arange(len(trained.data))[-3:]
     example = trained.data.matrix.signals.iloc[last].reset_index(drop=True)
     probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(last)))
@@ -165,7 +175,7 @@ def log_model(trained: Trained, bundle: Path) -> str:
 
 
 def code_version() -> str:
-    """Return the package's version, with the git commit, and whether the code was changed since, in a checkout."""
+    """Return the package's version; in a git checkout with the commit, and `-dirty` if the code was changed since."""
     version = installed("churn-risk")
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():

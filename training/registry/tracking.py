@@ -1,7 +1,7 @@
-"""Runs and versions in MLflow: registering, fetching, publishing the champion.
+"""Runs and versions in MLflow: registers a trained model, fetches bundles, publishes the champion.
 
-A version is made in one order, so that a crash leaves the champion as it was: the run with everything in it, then the
-registered version, its model card, then, and only then, the alias.
+A registration has a fixed order: the run with all its records, the registered version, its model card, and last the
+alias. So a crash leaves the champion as it was.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Registered:
     ----------
     version, run_id : str
     gate : Gate
-        The decision, as the version's tag and its manifest have it.
+        The decision, as the version's tag and its manifest record it.
     tracking_uri : str
-        Where it is kept.
+        Address of the store that keeps it.
     how : 'first', 'gate' or None
-        How it became the champion.
+        How it became the champion; None if it did not.
     """
 
     version: str
@@ -84,17 +84,26 @@ def register(
     against: str | None = None,
     tuning: Tuning | None = None,
 ) -> tuple[Registered, Manifest]:
-    """Log a run with everything that is to be known of it, register the version, and make it champion if it may be.
+    """Log a run with all its records, register the version, and make it champion if the gate allows it.
 
-    The first version becomes champion whatever its grade; a later one when it won at the gate and the champion is
-    still the one it won against.
+    The first version becomes champion whatever its grade. A later version becomes champion if it won at the gate and
+    the champion is still the one that it won against.
 
     Parameters
     ----------
+    trained : Trained
+    environment : Environment
+        Says where runs, versions and published bundles are kept.
+    source : str
+        The book that it was trained on; logged as a tag.
     against : str, optional
-        The champion's version that the gate judged beside; by default the champion now.
+        Version number of the champion that the gate compared it with; by default the present champion.
     tuning : Tuning, optional
-        What the run's settings came from; its trials become runs nested in this one.
+        The tuning that chose the settings; its trials become runs nested in this one.
+
+    Returns
+    -------
+    tuple of Registered and Manifest
     """
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
@@ -118,7 +127,7 @@ def register(
 
 
 def _enter(client: MlflowClient, environment: Environment, version: str, gate: Gate, against: str | None) -> str | None:
-    """Make a new version the champion where the gate opens; return how, None where it stays a candidate."""
+    """Make a new version the champion if the gate opens; return how, None if it stays a candidate."""
     if not gate.opens:
         return None
     how, expected = (FIRST, None) if gate == NOBODY_REIGNS else (GATE, against)
@@ -130,12 +139,16 @@ def _enter(client: MlflowClient, environment: Environment, version: str, gate: G
 def staged_bundle(
     client: MlflowClient, environment: Environment, version: str, bundle: Bundle | None = None
 ) -> Staged | None:
-    """Lay a version's bundle ready where services watch, before it becomes champion; None where nobody watches.
+    """Stage a version's bundle in the folder that services watch; return None if no service watches.
 
     Parameters
     ----------
+    client : MlflowClient
+    environment : Environment
+    version : str
+        Its number in the registry.
     bundle : Bundle, optional
-        The version's, where it was loaded before.
+        The version's bundle, if the caller has loaded it already.
 
     Raises
     ------
@@ -147,9 +160,9 @@ def staged_bundle(
 
 
 def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
-    """Publish the champion where the watched folder points to another version; return the pointer if it was moved.
+    """Publish the champion if the watched folder points to another version; return the pointer if it moved.
 
-    A move that crashed half way, or one made in MLflow itself, leaves the pointer behind the alias, which decides.
+    A move that crashed half way, or a move in MLflow itself, leaves the pointer behind the alias; the alias decides.
 
     Raises
     ------
@@ -176,12 +189,12 @@ def _points_to(root: Path, version: str) -> bool:
 
 
 def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
-    """Return a local folder with the bundle of a version (default: the champion), fetched once.
+    """Return a local folder with the bundle of a version (default: the champion); it is fetched only once.
 
     Raises
     ------
     NoModel
-        When there is no such version, or none at all.
+        When there is no such version, or no version at all.
     BundleDamaged
         When the registry has the version, but its files are not there.
     """
@@ -202,7 +215,7 @@ def fetch(environment: Environment, version: str | None = None) -> Bundle:
 
 
 def download(client: MlflowClient, model_version: ModelVersion, folder: Path) -> None:
-    """Fetch the registry's copy of a version's bundle, all at once, into a folder that is not there yet.
+    """Fetch the registry's copy of a version's bundle into a new folder, which appears only when it is complete.
 
     Raises
     ------
@@ -227,7 +240,7 @@ def download(client: MlflowClient, model_version: ModelVersion, folder: Path) ->
 
 
 def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
-    """Return a version, by default the champion, as MLflow has it; raises NoModel where there is none."""
+    """Return MLflow's record of a version, by default of the champion; raises NoModel if there is none."""
     if version is None:
         champion = current(client)
         if champion is None:
