@@ -1,7 +1,8 @@
-"""How often one may ask: a moving window a principal, and a few failures a minute an address and key.
+"""Rate limits: a principal or an address goes in; an exception comes out if it has sent too much.
 
-Counted in memory by each worker on its own: with two workers a caller may get twice as much. Of an address only a hash
-under a random key of this process is kept, and no longer than the window.
+Each principal has a moving window of requests; each pair of address and key may fail a few times a minute. Each worker
+counts in memory on its own: with two workers a caller may send twice as much. The service keeps only a hash of an
+address, under a random key of this process, and no longer than the window.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class Rates:
     Parameters
     ----------
     rate : str
-        Requests of one principal, as `limits` writes it: "600/minute".
+        Requests of one principal, in the notation of `limits`: "600/minute".
     """
 
     def __init__(self, rate: str) -> None:
-        # Failures have a storage of their own, whose counters go with their window: a moving window's name stays.
+        # Failures have a storage of their own, whose counters end with their window; a moving window keeps its name.
         self._requests = _Limit(MovingWindowRateLimiter(MemoryStorage()), rate)
         self._failures = _Limit(FixedWindowRateLimiter(MemoryStorage()), FAILURES)
         self._salt = secrets.token_bytes(16)
@@ -43,13 +44,13 @@ class Rates:
             raise TooOften(f"more than {self._requests.limit} by this key or token", wait)
 
     def demand_patience(self, address: str, key: str) -> None:
-        """Raise TooOften after too many failures of an address with one key; `key` is what `fail` was told."""
+        """Raise TooOften after too many failures of an address with one key; `key` is the argument of `fail`."""
         name = self._name(address, key)
         if not self._failures.free(name):
             raise TooOften("too many failed attempts from this address", self._failures.wait(name))
 
     def fail(self, address: str, key: str) -> None:
-        """Count a failure."""
+        """Count a failure of an address with one key."""
         self._failures.hit(self._name(address, key))
 
     def _name(self, address: str, key: str) -> str:
@@ -58,7 +59,7 @@ class Rates:
 
 
 class _Limit:
-    """One limit. A counter from the future is forgotten: the machine's clock was set back since."""
+    """One limit. It drops a counter from the future: the machine's clock was set back since."""
 
     def __init__(self, limiter: RateLimiter, rate: str) -> None:
         self._limiter, self.limit = limiter, limits.parse(rate)
@@ -84,7 +85,7 @@ class _Limit:
 
 
 def _network(address: str) -> str:
-    """Return an address; of IPv6 its /64, which is what one caller has."""
+    """Return an address; for IPv6 its /64 network, which one caller usually has."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Commands on API keys: `keys create`, `keys list`, `keys revoke`, `keys rotate`.
+"""The commands on API keys: `keys create`, `keys list`, `keys revoke`, `keys rotate`.
 
-A new key is printed once, alone on standard output; all else goes to standard error. What a command needs is imported
-when it runs, so that `--help` answers at once.
+A new key is printed once, alone on standard output; all other text goes to standard error. A command imports what it
+needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _text(value: object) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these commands to the root, under `keys`."""
+    """Add these commands to the root command, under `keys`."""
     keys = typer.Typer(help="API keys: who may call the service.", no_args_is_help=True)
     for name, command in (("create", create), ("list", list_keys), ("revoke", revoke), ("rotate", rotate)):
         keys.command(name)(command)

@@ -1,6 +1,6 @@
-"""Commands of the serving layer: score, report, serve, demo.
+"""The commands of the serving layer: `score`, `report`, `serve`, `demo`.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def serve(
         "CHURN_RISK_BUNDLE": str(bundle.absolute()),
         "CHURN_RISK_STORE_URL": environment.scores_url,
     }
-    if workers > 1:  # a Bento's own option for it is fixed when it is built
+    if workers > 1:  # a Bento's own option for workers is fixed when it is built
         settings["BENTOML_CONFIG_OPTIONS"] = f"services.churn_risk.workers={workers}"
     command = [sys.executable, "-m", "bentoml", "serve", "serving.run.service:ChurnRisk"]
     command += ["--host", host, "--port", str(port)]
@@ -203,6 +203,6 @@ def demo(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this layer's commands to the root."""
+    """Add this layer's commands to the root command."""
     for command in (score, report, serve, demo):
         app.command()(command)

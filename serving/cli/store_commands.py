@@ -1,6 +1,6 @@
-"""`churn-risk store ...`: bring the tables up to date, remove what is no longer needed, forget an account.
+"""The commands `store ...`: migrate the tables, remove runs that are no longer needed, forget an account.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def forget(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands to the root."""
+    """Add these commands to the root command, under `store`."""
     store = typer.Typer(name="store", help="The database of scores, jobs and events.", no_args_is_help=True)
     for command in (migrate, purge, forget):
         store.command()(command)

@@ -1,6 +1,6 @@
-"""`churn-risk webhooks ...`: who hears of events about accounts, their secrets, and what became of deliveries.
+"""The commands `webhooks ...`: endpoints that receive events about accounts, their secrets, and their deliveries.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def redeliver(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `webhooks` to the root."""
+    """Add these commands to the root command, under `webhooks`."""
     webhooks = typer.Typer(help="Webhooks: who hears of events about accounts.", no_args_is_help=True)
     for command in (add, remove, enable, rotate, test, deliver, redeliver):
         webhooks.command()(command)
@@ -186,7 +186,7 @@ def _done(result: dict[str, Any], message: str, as_json: bool) -> None:
 
 
 def _show_secret(endpoint: Endpoint, settings: ServiceSettings, as_json: bool, message: str) -> None:
-    """Show an endpoint with its signing secret, where there is one that is ours to give."""
+    """Show an endpoint with its signing secret, which is None for Slack and for HubSpot's signatures."""
     from serving.webhooks.delivery.signatures import receiver_secret
 
     secret = receiver_secret(endpoint, settings)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 #: MLflow's error codes for a missing model, version or alias; any other code is a failure, not an absence.
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-#: Prefix of the tags that record moves; an instant and a token follow, which tells moves of one instant apart.
+#: Prefix of the tags that record moves. The instant follows, then a random token: moves may share an instant.
 PREFIX = "champion_move."
 FIRST, GATE, PROMOTE, ROLLBACK = "first", "gate", "promote", "rollback"
 USER = "CHURN_RISK_USER"
