@@ -1,1 +1,4 @@
-"""From signals to a model that is judged, tracked and bundled: labels, slices, weights, fit, calibration. No HTTP."""
+"""Training: signals go in, a judged, tracked and bundled model comes out.
+
+This layer holds labels, slices, weights, fit and calibration. It has no HTTP.
+"""

@@ -1,20 +1,24 @@
-"""Addresses of databases that may carry a password: whether one does, and how it is shown to people and in logs.
+"""Addresses of databases: whether an address carries a password, and how people and logs see it.
 
-A password stands in front of the host (`postgresql://user:password@host/name`) or in the query, for the driver.
+An address goes in; a yes or no, or the address without its password, comes out. A password stands in front of the host
+(`postgresql://user:password@host/name`) or in the query, where the driver reads it.
 """
 
 from __future__ import annotations
 
 from sqlalchemy.engine import URL, make_url
 
-#: What drivers call a password in the query of an address: libpq's, that of a client's key file, MySQL's.
+#: Names of passwords in the query of an address: libpq's, the one of a client's key file, MySQL's.
 PASSWORDS = frozenset({"password", "sslpassword", "passwd"})
 
 
 def shown(address: str | URL) -> str:
     """Return an address without any password: stars in front of the host, nothing in the query.
 
-    Raises what SQLAlchemy raises of a text that is no address: ArgumentError, ValueError.
+    Raises
+    ------
+    ArgumentError, ValueError
+        From SQLAlchemy, when the text is not an address.
 
     Examples
     --------
@@ -28,7 +32,7 @@ def shown(address: str | URL) -> str:
 
 
 def carries_password(address: str | URL) -> bool:
-    """Whether an address holds a password; raises as `shown` does."""
+    """Whether an address holds a password; raises the same errors as `shown`."""
     url = make_url(address)
     return bool(url.password or _named(url))
 

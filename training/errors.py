@@ -1,14 +1,14 @@
-"""What training raises on purpose, in one hierarchy.
+"""The exceptions that training raises on purpose, in one hierarchy.
 
 ChurnRiskError               (features.errors)
-├── InputError               a rule of churn, a date or a version that does not fit
-├── NotEnoughData            too short or too one-sided a book
-├── SignalsDiffer            a bundle of other signals
-├── BundleDamaged            a bundle that is not what was written
-├── NoModel                  no version, or no champion
-└── PublishingFailed         a bundle cannot be brought to where services look for it
+├── InputError               a rule of churn, a date or a version does not fit
+├── NotEnoughData            a book is too short or too one-sided
+├── SignalsDiffer            a bundle has other signals
+├── BundleDamaged            a bundle is not the one that was written
+├── NoModel                  there is no version, or no champion
+└── PublishingFailed         a bundle cannot be written to the folder that services watch
 
-All but the last are known to other layers too and stand in `features.errors`.
+Other layers know all of them but the last, so `features.errors` defines those.
 """
 
 from __future__ import annotations
@@ -17,4 +17,4 @@ from features.errors import ChurnRiskError
 
 
 class PublishingFailed(ChurnRiskError):
-    """A bundle could not be brought to where services look for it; the message says why."""
+    """A bundle could not be written to the folder that services watch; the message says why."""

@@ -1,7 +1,7 @@
-"""Settings of a training run and of the place where it is kept: explicit, frozen, written into every run.
+"""Settings of a training run and of the place that keeps it: explicit, frozen, written into every run.
 
-Nothing is read on import. `Environment()` reads the environment and, where it exists, the file `churn-risk.toml`.
-Secrets are no part of that file: it is copied, shown and kept under version control.
+Importing this module reads nothing. `Environment()` reads the environment and the file `churn-risk.toml`, if it exists.
+The file must not hold secrets: people copy it, show it and keep it under version control.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from features.errors import InputError
 
 MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
-#: Settings that are addresses of databases.
+#: Settings that hold addresses of databases.
 ADDRESSES = ("store_url", "study_url")
 
 
@@ -50,7 +50,7 @@ class Economics:
     capacity: float = 0.10
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none."""
+        """Refuse shares outside 0 to 1, a negative cost, and two shares of 0."""
         shares = ("success_rate", "incentive_share", "capacity")
         if self.success_rate == self.incentive_share == 0:
             raise ValueError("economics: success_rate and incentive_share are both 0: nothing is won or spent")
@@ -69,7 +69,7 @@ class Environment(BaseSettings):
         toml_file="churn-risk.toml",
         frozen=True,
         extra="ignore",
-        hide_input_in_errors=True,  # of a fault between two settings pydantic would show all of them, secrets too
+        hide_input_in_errors=True,  # for a fault between two settings pydantic would show all settings, secrets too
     )
 
     home: Path = Path(".churn-risk")
@@ -86,12 +86,18 @@ class Environment(BaseSettings):
         *args: PydanticBaseSettingsSource,
         **kwargs: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file; raises InputError for secrets in it."""
+        """Return the sources: arguments first, then the environment, then the file.
+
+        Raises
+        ------
+        InputError
+            When the file holds secrets.
+        """
         init, environment = (*args, *kwargs.values())[:2]
         file = TomlConfigSettingsSource(settings_cls)
-        found = "; ".join(_secrets_in(file.toml_data, settings_cls))
-        if found:
-            raise InputError(f"{file.toml_file_path} holds secrets, which come from the environment only: {found}")
+        secrets = "; ".join(_secrets_in(file.toml_data, settings_cls))
+        if secrets:
+            raise InputError(f"{file.toml_file_path} holds secrets, which come from the environment only: {secrets}")
         return init, environment, file
 
     @property
@@ -101,9 +107,9 @@ class Environment(BaseSettings):
 
 
 def _secrets_in(values: Mapping[str, Any], settings: type[BaseSettings]) -> Iterator[str]:
-    """Yield each setting of a file that is a secret or carries one, and the variable to set instead."""
+    """Yield each setting of a file that is a secret or carries one, with the variable to set instead."""
     for written, value in sorted(values.items()):
-        name = written.lower()  # as pydantic reads it
+        name = written.lower()  # pydantic reads names in lower case
         field, variable = settings.model_fields.get(name), f"{Environment.model_config['env_prefix']}{name.upper()}"
         if field is not None and SecretStr in (field.annotation, *get_args(field.annotation)):
             yield f"{written} (set {variable} or {variable}_FILE)"
@@ -112,7 +118,8 @@ def _secrets_in(values: Mapping[str, Any], settings: type[BaseSettings]) -> Iter
 
 
 def _carries_password(name: str, address: str) -> bool:
-    from sqlalchemy.exc import SQLAlchemyError  # Most files hold no address, and --help must answer at once.
+    # Imported here, since most files hold no address and --help must answer at once.
+    from sqlalchemy.exc import SQLAlchemyError
 
     from training.database_address import carries_password
 
@@ -124,14 +131,24 @@ def _carries_password(name: str, address: str) -> bool:
 
 @dataclass(frozen=True)
 class ChurnRule:
-    """When an account counts as churned: from the churns table, or from `silence_days` without a positive invoice."""
+    """When an account counts as churned: by the churns table, or after `silence_days` without a positive invoice.
+
+    Attributes
+    ----------
+    horizon_days : int
+        Length of the label's window; under the silence rule it equals `silence_days`.
+    lead_days : int
+        Days between the as-of date and the window.
+    silence_days : int or None
+        Days without a positive invoice; None: the churns table decides.
+    """
 
     horizon_days: int = 180
     lead_days: int = 0
     silence_days: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse lengths that make no label; under silence the horizon is the silence."""
+        """Refuse lengths that make no label; the silence rule sets the horizon to the silence."""
         if self.silence_days is not None:
             object.__setattr__(self, "horizon_days", self.silence_days)
         if self.horizon_days < 1 or self.lead_days < 0:
@@ -152,11 +169,11 @@ class ChurnRule:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How the trees are grown; the defaults were chosen on rolling origins (see `benchmarks/`)."""
+    """How the trees grow; the defaults were chosen on rolling origins (see `benchmarks/`)."""
 
     learning_rate: float = 0.05
     num_leaves: int = 8
-    #: Greatest depth of a tree; -1 is none but what the leaves allow.
+    #: Greatest depth of a tree; -1: only the number of leaves limits it.
     max_depth: int = -1
     min_data_in_leaf: int = 100
     feature_fraction: float = 1.0
@@ -166,11 +183,11 @@ class FitSettings:
     max_bin: int = 63
     max_rounds: int = 180
     monotone: bool = True
-    #: Share of the rows that are learnt from without a table, for each table, and once without all optional ones.
+    #: Share of the rows from which a table is removed: for each history table, and once for all optional ones at once.
     removed_share: float = 0.015
 
     def parameters(self, seed: int) -> dict[str, Any]:
-        """Return LightGBM's parameters: reproducible to the letter for a seed."""
+        """Return LightGBM's parameters; the same seed gives the same model text."""
         return {
             "objective": "binary",
             "learning_rate": self.learning_rate,
@@ -200,25 +217,25 @@ class TrainingSettings:
     rule: ChurnRule = field(default_factory=ChurnRule)
     until: date | None = None
     seed: int = 0
-    #: Days between as-of dates; halved while that gives fewer than `least_slices` and stays above a week.
+    #: Days between as-of dates; halved while they give fewer than `least_slices` dates and stay above a week.
     slice_days: int = 30
     least_slices: int = 12
     min_history_days: int = 60
-    #: Days after a label's window until its records have all arrived.
+    #: Days after a label's window until all its records have arrived.
     embargo_days: int = 0
     folds: int = 4
     bootstraps: int = 200
-    #: Learn from every so-manieth as-of date, back from the latest; all are still judged.
+    #: Learn from every n-th as-of date, counted back from the latest; the model is still judged on all of them.
     every: int = 1
-    #: Learn only from as-of dates in so many days up to the latest; None: from all.
+    #: Learn only from as-of dates in this many days up to the latest; None: from all.
     window_days: int | None = None
-    #: The weighting scheme, where it is settled; None: chosen on rolling origins.
+    #: The weighting scheme, if it is fixed; None: rolling origins choose it.
     weighting: str | None = None
     fit: FitSettings = field(default_factory=FitSettings)
     economics: Economics = field(default_factory=Economics)
 
     def __post_init__(self) -> None:
-        """Refuse to learn from less than one date."""
+        """Refuse settings that leave no date to learn from."""
         if self.every < 1 or (self.window_days is not None and self.window_days < 1):
             raise ValueError(f"every={self.every} and window_days={self.window_days} must be 1 or more")
 

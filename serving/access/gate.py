@@ -1,7 +1,7 @@
-"""Who is let in: a caller with its credential goes in, a `Principal` comes out, or a refusal is raised.
+"""Authenticates callers: a caller with its credential goes in; a `Principal` comes out, or a refusal is raised.
 
-While no key was ever made and no issuer is set, only this machine is let in, as `LOCAL`. From the first key on, or with
-an issuer, everybody needs a credential, this machine too, and so it stays when the last key is revoked.
+Before the first key is made, and without an issuer, only this machine is let in, as `LOCAL`. After the first key, or
+with an issuer, every caller needs a credential, also on this machine, even when the last key is revoked.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from serving.clock import utc_now
 from serving.errors import Closed, IssuerAway, LinkRefused, StoreUnavailable, Unauthenticated
 from serving.settings import ServiceSettings
 
-#: Under these names failures are counted: all keys that are not there are one, all links too.
+#: Names under which failures are counted: all unknown keys share one name, and so do all tokens and all links.
 UNKNOWN, TOKEN, LINK = "unknown key", "token", "link"
-#: For as long a request waits for the keys to be read.
+#: A request waits this long for the keys, or for the check of a token.
 PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Caller:
-    """What counts of a request.
+    """The parts of a request that authentication uses.
 
     Attributes
     ----------
     credential : str or None
-        What was sent, whatever it is.
+        The credential as it was sent, unchecked.
     address : str
-        Where it comes from.
+        The caller's address.
     local : bool
-        Whether it is this machine that asks, or what cannot be told from it.
+        Whether the request comes from this machine, or cannot be told apart from such a request.
     """
 
     credential: str | None
@@ -52,20 +52,22 @@ class Caller:
 
 
 class Gate:
-    """Lets in or refuses.
+    """Admits callers or refuses them.
 
     Parameters
     ----------
     engine : Engine
         The database with the keys.
     settings : ServiceSettings
-    now, tick : callable
-        The clock, and one that only goes forward (seconds).
+    now : callable
+        The clock.
+    tick : callable
+        A clock that only goes forward, in seconds.
 
     Attributes
     ----------
     signer : LinkSigner or None
-        None where no secret is set: there are no links then.
+        None if no secret is set: then there are no links.
     """
 
     def __init__(
@@ -81,14 +83,14 @@ class Gate:
         secrets = settings.secrets()
         self.signer = LinkSigner(secrets) if secrets else None
         self.now = now
-        # Pools of their own: neither a slow database nor a slow issuer takes the threads that answer requests.
+        # Separate pools: neither a slow database nor a slow issuer occupies the threads that answer requests.
         self._database = ThreadPoolExecutor(1, "keys")
         self._notes = ThreadPoolExecutor(1, "key-use")
         self._network = ThreadPoolExecutor(2, "tokens")
         self._refreshing: Future[StoreUnavailable | None] | None = None
 
     async def identify(self, caller: Caller) -> Principal:
-        """Return who asks, and count the request.
+        """Return the caller's principal, and count the request.
 
         Raises
         ------
@@ -103,7 +105,7 @@ class Gate:
         return principal
 
     async def follow(self, token: str, caller: Caller) -> Link:
-        """Return what a link's token shows, as long as whoever made it may see it.
+        """Return the link of a token, as long as its maker may still see the account.
 
         Raises
         ------
@@ -123,42 +125,42 @@ class Gate:
         return link
 
     def expiry_of(self, principal: Principal) -> datetime | None:
-        """Return when the key ends that somebody asks with; None where it does not, or there is none."""
+        """Return when a principal's key expires; None if it does not expire, or if the principal has no key."""
         key = self._ring.usable(principal.id.removeprefix("key:"))
         return None if key is None else key.expires_at
 
     def note_use(self, principal: Principal) -> None:
-        """Have it written down, beside the request and once a day, that somebody's key was used."""
+        """Record the use of a principal's key, once a day and outside the request."""
         key = self._ring.usable(principal.id.removeprefix("key:"))
         day = None if key is None else self._ring.due_note(key)
         if key is not None and day is not None:
             self._notes.submit(self._ring.note_use, key.id, day)
 
     def close(self) -> None:
-        """End its threads, after what is to be written down is written."""
+        """End the threads, after the pending uses of keys are recorded."""
         for pool in (self._database, self._network):
             pool.shutdown(wait=False, cancel_futures=True)
         self._notes.shutdown()
 
     async def _open(self) -> bool:
-        """Whether this machine needs no credential; reads the keys where they are due."""
+        """Whether this machine needs no credential; reads the keys if they are due."""
         if self._ring.due():
             await self._refreshed()
         return self._tokens is None and not self._ring.keys
 
     async def _refreshed(self) -> None:
-        """Wait for the keys to be read, once for all who ask meanwhile; raises StoreUnavailable."""
+        """Wait until the keys are read; callers that wait at the same time share one read. Raises StoreUnavailable."""
         self._ring.demand_reachable()
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = self._database.submit(self._read)
         reading = self._refreshing
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                # Shielded: a caller who leaves must not take the keys from the others.
+                # Shielded: a caller that leaves must not cancel the read for the others.
                 failure = await asyncio.shield(asyncio.wrap_future(reading))
         except TimeoutError as error:
             if self._refreshing is reading and not reading.done():
-                # Left to itself: nobody may be there at the end of its connection, and that of the next is sound.
+                # The slow read is abandoned: its connection may be dead, and the next read opens a sound one.
                 self._database.shutdown(wait=False)
                 self._database, self._refreshing = ThreadPoolExecutor(1, "keys"), None
             raise StoreUnavailable("the database is too slow to read the keys from") from error
@@ -166,7 +168,10 @@ class Gate:
             raise StoreUnavailable(str(failure)) from failure
 
     def _read(self) -> StoreUnavailable | None:
-        """Read the keys; return a failure, lest all who wait raise the same exception and its trail grows with them."""
+        """Read the keys; return a failure instead of raising it.
+
+        All waiting callers would raise the same exception, and its traceback would grow with each of them.
+        """
         try:
             self._ring.refresh()
         except StoreUnavailable as error:
@@ -193,16 +198,19 @@ class Gate:
             raise
 
     def _failed(self, address: str, name: str) -> None:
-        """Count a failure, or raise TooOften.
+        """Count a failure, or raise TooOften after too many.
 
-        Only after one: nothing here can be guessed, and callers behind one address share it, so that whoever has what
-        is good must pass whatever others send.
+        Only failures are limited here. No credential can be guessed, and callers behind one address share it, so a
+        caller with a valid credential must pass whatever the others send.
         """
         self._rates.demand_patience(address, name)
         self._rates.fail(address, name)
 
     def _stands(self, maker: str, is_local: bool) -> bool:
-        """Whether whoever made a link may still do so; that of a token cannot be asked, so its links end by time."""
+        """Whether the maker of a link may still make it.
+
+        The maker's token is not known any more, so links made with a token are valid until they expire.
+        """
         kind, _, identifier = maker.partition(":")
         if kind == "key":
             key = self._ring.usable(identifier)
@@ -211,7 +219,7 @@ class Gate:
 
 
 def has_credentials(engine: Engine, settings: ServiceSettings) -> bool:
-    """Whether credentials are demanded: a key was made once, or an issuer is set."""
+    """Whether callers need credentials: a key was made at some time, or an issuer is set."""
     return settings.oidc_issuer is not None or bool(KeyStore(engine).list())
 
 

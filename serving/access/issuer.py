@@ -1,10 +1,11 @@
-"""The public keys of an OIDC issuer: found by its address, kept for a while, fetched again when one is not known.
+"""The public keys of an OIDC issuer: an issuer's address and a key's id go in, a key comes out.
 
-`<issuer>/.well-known/openid-configuration` names where the keys are (OpenID Connect Discovery 1.0). Nothing is sent but
-two requests for public documents.
+The keys are cached for a while, and fetched again when a token names an unknown key.
+`<issuer>/.well-known/openid-configuration` names the address of the keys (OpenID Connect Discovery 1.0). The service
+only sends two requests for public documents.
 
 PyJWT's `PyJWKClient` is not used: it reads an answer of any size for any time, makes every caller wait while it
-fetches, forgets known keys as soon as they are not fresh, and knows no key without an id.
+fetches, forgets known keys as soon as they are not fresh, and does not support a key without an id.
 """
 
 from __future__ import annotations
@@ -22,17 +23,16 @@ import jwt
 from serving.errors import IssuerAway, IssuerWrong
 from serving.networks import is_secure
 
-#: Asymmetric algorithms only: `none` proves nothing, and a symmetric one would take the public key for a secret.
+#: Asymmetric algorithms only: `none` proves nothing, and a symmetric one would use the public key as a secret.
 ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
 WELL_KNOWN = "/.well-known/openid-configuration"
 TIMEOUT_SECONDS = 5.0
 LARGEST_BYTES = 2**20
-#: Keys are fetched anew after ten minutes; where the issuer is away, those that are known go on for an hour.
+#: Keys are fetched again after ten minutes; if the issuer is away, known keys stay valid for an hour.
 FRESH_SECONDS, STALE_SECONDS = 600.0, 3600.0
-#: A token with a key that is not known makes us ask again at most once a minute; so does an issuer that failed,
-#: after ten seconds.
+#: Tokens with an unknown key cause at most one fetch a minute; after a failed fetch the next one waits ten seconds.
 UNKNOWN_SECONDS, FAILED_SECONDS = 60.0, 10.0
 log = logging.getLogger("churn_risk.access")
 
@@ -43,7 +43,7 @@ class IssuerKeys:
     Parameters
     ----------
     issuer : str
-        Its address, as it stands in tokens.
+        Its address, as in the claim `iss` of tokens.
     tick : callable
         A clock that only goes forward, in seconds.
     """
@@ -55,23 +55,24 @@ class IssuerKeys:
         self._fetched_at = self._tried_at = self._failed_at = float("-inf")
 
     def key(self, kid: str | None) -> jwt.PyJWK | None:
-        """Return a key by its id, None where the issuer has no such key; raises IssuerAway."""
-        found = self._younger(kid, FRESH_SECONDS)
-        if found is not None:
-            return found
+        """Return a key by its id, None if the issuer has no such key; raises IssuerAway."""
+        known = self._younger(kid, FRESH_SECONDS)
+        if known is not None:
+            return known
         if self._lock.acquire(timeout=0 if self._keys else TIMEOUT_SECONDS):
             return self._known(kid)
-        # Another thread is asking. Known keys go on; whoever brings another is sent away, lest all threads stand here.
-        found = self._younger(kid, STALE_SECONDS)
-        if found is None:
+        # Another thread is fetching. Known keys stay valid. A caller with an unknown key is refused, since otherwise
+        # all threads would wait here.
+        known = self._younger(kid, STALE_SECONDS)
+        if known is None:
             raise IssuerAway("the keys of the issuer of tokens are being fetched", 1)
-        return found
+        return known
 
     def _younger(self, kid: str | None, seconds: float) -> jwt.PyJWK | None:
         return self._keys.get(kid) if self._tick() - self._fetched_at < seconds else None
 
     def _known(self, kid: str | None) -> jwt.PyJWK | None:
-        """Fetch if it is time to; give up the lock."""
+        """Return a key after a fetch, if one is due; release the lock."""
         try:
             now = self._tick()
             if self._younger(kid, FRESH_SECONDS) is None and self._due(now):
@@ -101,12 +102,12 @@ class IssuerKeys:
 
 
 def _keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
-    """Return an issuer's signing keys by id; where there is one only, it also serves tokens that name none."""
+    """Return an issuer's signing keys by id; a single key also serves tokens that name no key."""
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-        found = _document(client, issuer.rstrip("/") + WELL_KNOWN)
-        if found.get("issuer") != issuer:
-            raise IssuerWrong(f"{issuer} says it is {found.get('issuer')!r}")
-        where = str(found.get("jwks_uri"))
+        configuration = _document(client, issuer.rstrip("/") + WELL_KNOWN)
+        if configuration.get("issuer") != issuer:
+            raise IssuerWrong(f"{issuer} says it is {configuration.get('issuer')!r}")
+        where = str(configuration.get("jwks_uri"))
         if not is_secure(where):
             raise IssuerWrong(f"jwks_uri {where!r} is not https")
         every = jwt.PyJWKSet.from_dict(_document(client, where)).keys
@@ -116,7 +117,7 @@ def _keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
 
 
 def _document(client: httpx.Client, address: str) -> dict[str, Any]:
-    """Read a document, as long as it is small and comes in time: httpx's time-out is that of each piece."""
+    """Read a document, if it is small and arrives in time: httpx's time-out applies to each piece, not to the whole."""
     until, read = monotonic() + TIMEOUT_SECONDS, b""
     with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
         answer.raise_for_status()
@@ -124,7 +125,7 @@ def _document(client: httpx.Client, address: str) -> dict[str, Any]:
             read += piece
             if len(read) > LARGEST_BYTES or monotonic() > until:
                 raise IssuerWrong(f"{address} is larger than {LARGEST_BYTES:,} bytes, or takes more than some seconds")
-    found = json.loads(read) if answer.is_success else None
-    if not isinstance(found, dict):
+    document = json.loads(read) if answer.is_success else None
+    if not isinstance(document, dict):
         raise IssuerWrong(f"{address} is no JSON object")
-    return found
+    return document

@@ -1,8 +1,8 @@
-"""The keys as a running service knows them: all of them in memory, read again after one second.
+"""The keys of a running service: a caller's token goes in, its key comes out. All keys are held in memory.
 
-So a key that is made, revoked or rotated by another process counts within that second, and an unknown key never reaches
-the database. Expiry is looked at in every check. Where the database is away, nobody is let in by an old state, and for
-one second after a failure nobody asks it again.
+The keys are read again after one second. So a key that another process makes, revokes or rotates counts within that
+second, and an unknown key never causes a query. Every check looks at the expiry. If the database is away, an old state
+admits nobody, and for one second after a failure the database is not asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger("churn_risk.access")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The keys by id, and when they were read (of a clock that only goes forward)."""
+    """The keys by id, and when they were read (by a clock that only goes forward)."""
 
     keys: dict[str, ApiKey]
     read_at: float
@@ -43,16 +43,16 @@ class KeyRing:
         self._store, self._tick = store, tick
         self._snapshot: Snapshot | None = None
         self._failure: tuple[StoreUnavailable, float] | None = None
-        # By key, on which day its use was noted last. Never walked through: other threads change it meanwhile.
+        # For each key the day on which its use was noted last. Never iterate over it: other threads change it.
         self._noted: dict[str, date] = {}
 
     def due(self) -> bool:
-        """Whether the keys are to be read again before they are looked at."""
-        found = self._snapshot
-        return found is None or self._tick() - found.read_at >= SECONDS
+        """Whether the keys must be read again before they are used."""
+        snapshot = self._snapshot
+        return snapshot is None or self._tick() - snapshot.read_at >= SECONDS
 
     def refresh(self) -> None:
-        """Read the keys if they are due; raises StoreUnavailable. What a later read has overtaken counts no more."""
+        """Read the keys if they are due, and drop a result that a later read has overtaken; raises StoreUnavailable."""
         if not self.due():
             return
         self.demand_reachable()
@@ -96,7 +96,7 @@ class KeyRing:
         return self._store.now()
 
     def due_note(self, key: ApiKey) -> date | None:
-        """Return today once a day and key: the first who is told writes it down, by `note_use`."""
+        """Return today once for each key and day, else None; the caller that gets it records it by `note_use`."""
         today = self.now().date()
         if key.last_used_on == today or self._noted.get(key.id) == today:
             return None
@@ -104,7 +104,7 @@ class KeyRing:
         return today
 
     def note_use(self, identifier: str, day: date) -> None:
-        """Write down that a key was used; that the database is busy or away is no reason to refuse anybody."""
+        """Record that a key was used; if the database is busy or away, log it and refuse nobody."""
         try:
             self._store.note_use(identifier, day)
         except StoreUnavailable as error:

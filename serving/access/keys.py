@@ -1,8 +1,9 @@
-"""API keys in the database: `crk_<id>_<secret>` is shown once; of the secret only its SHA-256 digest is kept.
+"""API keys in the database: scopes go in; a key and its token `crk_<id>_<secret>`, shown once, come out.
 
-A secret is 256 random bits, so that nobody can try all of them however fast the digest is: a slow hash, which a
-password needs because people choose it, would add nothing but time to every request. A key that is rotated keeps its
-id and its rights; its old secret goes on for a while beside the new one. A key that is revoked stays listed.
+The database keeps only the SHA-256 digest of the secret. A secret has 256 random bits, so nobody can try all of them,
+however fast the digest is. Passwords need a slow hash because people choose them; here it would only slow down every
+request. A rotated key keeps its id and its rights, and its old secret stays valid for a while beside the new one. A
+revoked key stays listed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from serving.errors import KeyExpired, KeyRevoked, KeyUnknown
 PREFIX = "crk_"
 OVERLAP = timedelta(days=7)
 State = Literal["usable", "expired", "revoked"]
-#: Compared with when there is no such key, so that an unknown id costs what a known one costs.
+#: The digest that is compared if there is no such key, so that an unknown id takes as long as a known one.
 NOBODY = sha256(b"no key").hexdigest()
 
 KEYS = sa.Table(
@@ -55,7 +56,7 @@ SECRETS = sa.Table(
 
 @dataclass(frozen=True)
 class Secret:
-    """The digest of one secret, and until when it is valid; None: as long as the key."""
+    """The digest of one secret, and the end of its validity; None: it is valid as long as the key."""
 
     digest: str
     valid_until: datetime | None
@@ -63,21 +64,21 @@ class Secret:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as it is kept.
+    """A key as the database keeps it.
 
     Attributes
     ----------
     id : str
-        The public part; it stands in logs.
+        The public part; logs show it.
     name : str or None
-        What it is for, in its maker's words.
+        Its purpose, in its maker's words.
     scopes : frozenset of Scope
     account_manager : str or None
-        Sees the accounts of this account manager only; None: all.
+        The key sees the accounts of this account manager only; None: all.
     created_at, expires_at, revoked_at : datetime or None
         From `expires_at` and `revoked_at` on it is refused.
     last_used_on : date or None
-        The day (UTC), no finer: enough to find keys that nobody uses.
+        The day (UTC) of the last use, which suffices to find keys that nobody uses.
     """
 
     id: str
@@ -91,18 +92,18 @@ class ApiKey:
     secrets: tuple[Secret, ...] = field(repr=False, default=())
 
     def state(self, at: datetime) -> State:
-        """Whether it can be used at an instant, and why not."""
+        """Return whether it can be used at an instant, or why not."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and at >= self.expires_at else "usable"
 
     @property
     def principal(self) -> Principal:
-        """Who asks with it."""
+        """The principal of a caller with this key."""
         return Principal(f"key:{self.id}", self.scopes, self.account_manager)
 
     def as_dict(self, at: datetime) -> dict[str, Any]:
-        """Return it as plain values, without anything of its secrets."""
+        """Return it as plain values, without its secrets."""
         names = ("id", "name", "account_manager", "created_at", "expires_at", "revoked_at", "last_used_on")
         values = {name: getattr(self, name) for name in names}
         plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
@@ -110,21 +111,25 @@ class ApiKey:
 
 
 def digest_of(secret: str) -> str:
-    """Return what is kept of a secret."""
+    """Return the digest of a secret, which the database keeps."""
     return sha256(secret.encode()).hexdigest()
 
 
 def matching(keys: Mapping[str, ApiKey], token: str, at: datetime) -> ApiKey | None:
-    """Return the key that a token opens, whatever its state; None when it opens none.
+    """Return the key whose secret a token holds, whatever the key's state; None if there is none.
 
-    An unknown id takes the same work as a known one: one digest, one comparison that looks at every character.
+    An unknown id takes the same work as a known one: one digest, and a comparison that looks at every character.
     """
     identifier, _, secret = token.removeprefix(PREFIX).partition("_")
     sent = digest_of(secret)
     key = keys.get(identifier)
-    kept = [one.digest for one in key.secrets if one.valid_until is None or at < one.valid_until] if key else []
-    found = [hmac.compare_digest(sent, digest) for digest in kept or [NOBODY]]
-    return key if kept and any(found) else None
+    kept = (
+        [stored.digest for stored in key.secrets if stored.valid_until is None or at < stored.valid_until]
+        if key
+        else []
+    )
+    matches = [hmac.compare_digest(sent, digest) for digest in kept or [NOBODY]]
+    return key if kept and any(matches) else None
 
 
 class KeyStore:
@@ -149,12 +154,24 @@ class KeyStore:
         expires_at: datetime | None = None,
         name: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key; return it and its token, which is never to be had again.
+        """Make a key; return it and its token. The token cannot be recovered later.
+
+        Parameters
+        ----------
+        scopes : collection of str
+            One or more of `SCOPES`.
+        account_manager : str, optional
+            The key sees the accounts of this account manager only; None: all.
+        expires_at : datetime, optional
+            The instant from which it is refused; None: it does not expire.
+        name : str, optional
+            Its purpose.
 
         Raises
         ------
         InputError
-            Without a scope, with an empty account manager or one beside admin, or when it would have expired already.
+            When a scope is missing or unknown, the account manager is empty or combined with admin, or `expires_at`
+            is not in the future.
         """
         now = self.now()
         if not scopes or not set(scopes) <= set(SCOPES):
@@ -173,7 +190,7 @@ class KeyStore:
         return self.get(identifier), f"{PREFIX}{identifier}_{secret}"
 
     def rotate(self, identifier: str, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
-        """Give a key a new secret; those before it end after the overlap. Return as `create` does.
+        """Give a key a new secret; older secrets end after the overlap. Return the key and its token.
 
         Raises
         ------
@@ -182,10 +199,10 @@ class KeyStore:
         now, secret = self.now(), secrets.token_urlsafe(32)
         mine = SECRETS.c.key_id == identifier
         with writing(self._engine) as connection:
-            found = _demand(connection, identifier)
-            if found["revoked_at"] is not None:
+            row = _demand(connection, identifier)
+            if row["revoked_at"] is not None:
                 raise KeyRevoked(f"key {identifier} is revoked: create another one")
-            if found["expires_at"] is not None and found["expires_at"] <= now:
+            if row["expires_at"] is not None and row["expires_at"] <= now:
                 raise KeyExpired(f"key {identifier} has expired, and a new secret with it: create another key")
             connection.execute(sa.delete(SECRETS).where(mine, SECRETS.c.valid_until <= now))
             later = sa.or_(SECRETS.c.valid_until.is_(None), SECRETS.c.valid_until > now + overlap)
@@ -194,7 +211,7 @@ class KeyStore:
         return self.get(identifier), f"{PREFIX}{identifier}_{secret}"
 
     def revoke(self, identifier: str) -> ApiKey:
-        """End a key for good; one that is revoked already stays as it is. Raises KeyUnknown."""
+        """End a key for good; a key that is already revoked does not change. Raises KeyUnknown."""
         with writing(self._engine) as connection:
             _demand(connection, identifier)
             mine = (KEYS.c.id == identifier) & KEYS.c.revoked_at.is_(None)
@@ -202,7 +219,7 @@ class KeyStore:
         return self.get(identifier)
 
     def list(self) -> tuple[ApiKey, ...]:
-        """Return every key ever made, oldest first."""
+        """Return every key that was ever made, oldest first."""
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id)).mappings().all()
             kept = connection.execute(sa.select(SECRETS)).mappings().all()
@@ -215,10 +232,10 @@ class KeyStore:
 
     def get(self, identifier: str) -> ApiKey:
         """Return one key; raises KeyUnknown."""
-        found = {key.id: key for key in self.list()}
-        if identifier not in found:
+        by_id = {key.id: key for key in self.list()}
+        if identifier not in by_id:
             raise KeyUnknown(f"there is no key {identifier!r}; `churn-risk keys list` shows them")
-        return found[identifier]
+        return by_id[identifier]
 
     def note_use(self, identifier: str, day: date) -> None:
         """Record that a key was used on a day; an earlier day is overwritten, a later one stays."""

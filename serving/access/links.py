@@ -1,8 +1,9 @@
-"""Links to one account's report that need no other credential: signed, expiring, and dying with whoever made them.
+"""Links to one account's report that need no other credential: a link goes in, a signed token comes out, and back.
 
-A link's token can be read by whoever has it: it holds the account's id, the language, the maker's id (never the key),
-when it ends, and of the account manager whose accounts the maker sees a keyed digest only: names can be guessed, so a
-plain one would tell. It is signed with HMAC-SHA256.
+A link expires. If a key made it, it is refused as soon as that key is not usable any more. Anybody who has a token can
+read its content: the account's id, the language, the maker's id (never the key), and the end of its validity. If the
+maker sees one account manager's accounts only, the token also holds a keyed digest of that manager. Names can be
+guessed, so a plain digest would reveal the name. The token is signed with HMAC-SHA256.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from serving.access.principal import Principal
 from serving.errors import LinkExpired, LinkRefused
 
 SALT = "churn-risk report link 1"
-#: Makes the key of managers' digests another one than that which signs.
+#: Makes the key of managers' digests differ from the key that signs.
 MANAGER_SALT = b"churn-risk account manager 1"
 REFUSED = "the link is not valid, or no longer"
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a link shows, and by whose leave.
+    """What a link shows, and who made it.
 
     Attributes
     ----------
     account_id, lang : str
     maker : str
-        `Principal.id` of whoever made it.
+        `Principal.id` of its maker.
     manager : str or None
-        A keyed digest of whose accounts the maker sees; None: all.
+        A keyed digest of the account manager whose accounts the maker sees; None: all.
     expires_at : int
-        Seconds since 1970 (UTC); from then on it is over.
+        Seconds since 1970 (UTC); from then on the link is refused.
     """
 
     account_id: str
@@ -53,17 +54,27 @@ class LinkSigner:
     Parameters
     ----------
     secrets : sequence of str
-        The first signs, all verify; not empty.
+        The first secret signs, all of them verify; not empty.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         settings = {"digest_method": sha256, "key_derivation": "hmac"}
         self._manager_keys = [hmac.digest(secret.encode(), MANAGER_SALT, "sha256") for secret in secrets]
-        # itsdangerous signs with the last.
+        # itsdangerous signs with the last secret.
         self._serializer = URLSafeSerializer(list(reversed(secrets)), salt=SALT, signer_kwargs=settings)
 
     def link(self, maker: Principal, account_id: str, lang: Literal["de", "en"], expires_at: datetime) -> Link:
-        """Return the link that somebody makes."""
+        """Return a new link.
+
+        Parameters
+        ----------
+        maker : Principal
+            The principal that makes the link; the link shows no more than it may see.
+        account_id : str
+        lang : 'de' or 'en'
+            Language of the report.
+        expires_at : datetime
+        """
         manager = None if maker.account_manager is None else _digest(self._manager_keys[0], maker.account_manager)
         return Link(account_id, lang, maker.id, manager, int(expires_at.timestamp()))
 
@@ -78,7 +89,7 @@ class LinkSigner:
         return self._serializer.dumps(asdict(link))
 
     def read(self, token: str, now: datetime) -> Link:
-        """Return what a token was made of; raises LinkRefused and LinkExpired."""
+        """Return the link of a token; raises LinkRefused and LinkExpired."""
         try:
             link = Link(**self._serializer.loads(token))
         except (BadData, TypeError) as error:
@@ -89,5 +100,5 @@ class LinkSigner:
 
 
 def _digest(key: bytes, account_manager: str) -> str:
-    """Return what a link holds of an account manager: enough to compare, not to guess."""
+    """Return the keyed digest of an account manager: it allows a comparison, but no guess of the name."""
     return hmac.digest(key, account_manager.encode(), "sha256").hex()[:32]

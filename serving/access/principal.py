@@ -1,4 +1,4 @@
-"""Who is asking, once that is known: an identity without personal data, its scopes, and whose accounts it sees."""
+"""The identity of an authenticated caller: no personal data, its scopes, and the accounts that it sees."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking.
+    """An authenticated caller.
 
     Attributes
     ----------
     id : str
-        What logs and records name: `local`, `key:<id>` or `oidc:<hash of the subject>`.
+        Its name in logs and records: `local`, `key:<id>` or `oidc:<hash of the subject>`.
     scopes : frozenset of Scope
-        `admin` includes all others, and everybody's jobs and metrics, unless there is an account manager.
+        `admin` includes all others. Without an account manager it also covers metrics and the jobs of all callers.
     account_manager : str or None
-        Sees the accounts of this account manager only; None: all.
+        The principal sees the accounts of this account manager only; None: all.
     """
 
     id: str
@@ -28,7 +28,7 @@ class Principal:
     account_manager: str | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Whether it holds a scope; whoever sees one account manager's accounts only is no admin."""
+        """Whether it has a scope; a principal that sees one account manager's accounts only is not an admin."""
         if scope == "admin" and self.account_manager is not None:
             return False
         return scope in self.scopes or "admin" in self.scopes
@@ -38,5 +38,5 @@ class Principal:
         return self.account_manager is None or self.account_manager == account_manager
 
 
-#: Whoever asks over loopback while there are no keys.
+#: The caller over loopback while there are no keys.
 LOCAL = Principal("local", frozenset(SCOPES))

@@ -1,8 +1,9 @@
-"""OIDC bearer tokens: a signed JWT of the one issuer that is configured, meant for us, becomes a `Principal`.
+"""OIDC bearer tokens: a signed JWT goes in, a `Principal` comes out.
 
-Checked are the signature (asymmetric algorithms only), iss, aud, exp, nbf, iat; exp, iat and sub must be there. Scopes
-are the words of the claims `scope`, `scp` and `roles` that begin with `churn-risk:`; all three names and the prefix can
-be set.
+The token must come from the configured issuer and be meant for this service. The signature (asymmetric algorithms
+only), iss, aud, exp, nbf and iat are checked; iss, aud, exp, iat and sub must be present. Scopes are the words of the
+claims `scope`, `scp` and `roles` that begin with `churn-risk:`. The settings can replace the three claims by one, and
+the prefix.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from serving.errors import ScopeMissing, Unauthenticated
 
 LEEWAY_SECONDS = 30
 REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
-#: Where identity providers write scopes: RFC 8693 and Auth0, Okta and Entra ID, application roles of Entra ID.
+#: Claims in which identity providers write scopes: RFC 8693 and Auth0, Okta and Entra ID, application roles of Entra.
 SCOPE_CLAIMS = ("scope", "scp", "roles")
-#: What of a refused token may be said to whoever sent it.
+#: What the sender of a refused token may learn about it.
 WHY: dict[type[Exception], str] = {
     jwt.ExpiredSignatureError: "the token has expired",
     jwt.ImmatureSignatureError: "the token is not valid yet",
@@ -35,20 +36,20 @@ WHY: dict[type[Exception], str] = {
 
 @dataclass(frozen=True)
 class TokenRules:
-    """What a token must say, and where it says it.
+    """The required claims of a token, and the names of the claims that are read.
 
     Attributes
     ----------
     issuer, audience : str
-        Its `iss`, and what must be in its `aud`.
+        The value of `iss`, and a value that `aud` must include.
     scope_claim : str or None
         The claim with the scopes, a list or words in a text; None: all of `SCOPE_CLAIMS`.
     scope_prefix : str
-        What stands before our scopes: "churn-risk:" makes "churn-risk:read" the scope read. What does not begin with
-        it is not ours: an "admin" of something else makes nobody an admin here.
+        Prefix of our scopes: with "churn-risk:", "churn-risk:read" is the scope read. A word without the prefix is
+        ignored: an "admin" of another application is not an admin here.
     account_manager_claim : str or None
-        The claim that names whose accounts are seen; a token that is not admin must then carry it. None: every token
-        sees all accounts.
+        The claim that names the account manager whose accounts the token sees; every token without admin must carry
+        it. None: every token sees all accounts.
     """
 
     issuer: str
@@ -71,7 +72,7 @@ class TokenVerifier:
         self._rules, self._keys = rules, keys
 
     def principal(self, token: str) -> Principal:
-        """Return who a token speaks for; raises Unauthenticated, ScopeMissing and IssuerAway."""
+        """Return the principal of a token; raises Unauthenticated, ScopeMissing and IssuerAway."""
         claims = self._verified(token)
         scopes = frozenset(scope for scope in SCOPES if self._rules.scope_prefix + scope in self._words(claims))
         subject = sha256(f"{claims['iss']} {claims['sub']}".encode()).hexdigest()[:16]
@@ -100,17 +101,17 @@ class TokenVerifier:
 
     def _words(self, claims: Mapping[str, Any]) -> set[str]:
         names = SCOPE_CLAIMS if self._rules.scope_claim is None else (self._rules.scope_claim,)
-        found: set[str] = set()
+        scopes: set[str] = set()
         for value in (claims.get(name) for name in names):
             words = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
-            found |= {word for word in words if isinstance(word, str)}
-        return found
+            scopes |= {word for word in words if isinstance(word, str)}
+        return scopes
 
     def _account_manager(self, claims: Mapping[str, Any]) -> str | None:
         name = self._rules.account_manager_claim
         if name is None:
             return None
-        found = claims.get(name)
-        if not isinstance(found, str) or not found.strip():
+        manager = claims.get(name)
+        if not isinstance(manager, str) or not manager.strip():
             raise ScopeMissing(f"the token says nothing in its claim {name!r}, which names whose accounts it may see")
-        return found
+        return manager

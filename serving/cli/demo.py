@@ -1,4 +1,4 @@
-"""The whole of it on a simulated book: the same commands a user types, each in a process of its own."""
+"""Runs the demo on a simulated book: it runs the commands that a user would type, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -29,12 +29,23 @@ LANGUAGES = ("de", "en")
 
 
 def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:
-    """Simulate, train, score, serve, call and report under `home`; return where everything is.
+    """Simulate, train, score, serve, call and report under `home`; return the paths of all results by name.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of all results; created if it does not exist.
+    accounts : int
+        Size of the simulated book.
+    seed : int
+        Seed of the simulated book.
+    port : int
+        Port of the service on 127.0.0.1.
 
     Raises
     ------
     PortTaken
-        Before anything is done, when the service could not listen.
+        When the service could not listen on the port; nothing else has run by then.
     DemoFailed
         When a command fails, or the endpoint's answer is not the stored score.
     """
@@ -74,7 +85,7 @@ def _worst(scores: Path) -> pd.Series:
 
 @contextmanager
 def _service(environment: dict[str, str], port: int) -> Iterator[str]:
-    """Start the service in another process and stop it at the end."""
+    """Start the service in another process, yield its address, and stop it at the end."""
     address = f"http://127.0.0.1:{port}"
     say(f"\n$ churn-risk serve --port {port} &")
     log = Path(environment["CHURN_RISK_HOME"]) / "service.log"
@@ -101,20 +112,20 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
 
 
 def _compare(address: str, book: Path, stored: pd.Series, as_of: date) -> None:
-    """Send one account's raw history to the endpoint and hold the answer against the batch score."""
+    """Send one account's raw history to the endpoint and compare the answer with the batch score."""
     history = raw_history(book, stored["account_id"])
     body = json.dumps({"as_of": as_of.isoformat(), "accounts": [history]}).encode()
     say(f"\n$ curl -X POST {address}/v1/predictions  # the raw history of {stored['account_id']}")
     request = Request(f"{address}/v1/predictions", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=60) as answer:
-        found = json.load(answer)["predictions"][0]
-    same = found["churn_probability"] == stored["churn_probability"] and found["band"] == stored["band"]
+        prediction = json.load(answer)["predictions"][0]
+    same = prediction["churn_probability"] == stored["churn_probability"] and prediction["band"] == stored["band"]
     if not same:
-        raise DemoFailed(f"endpoint {found['churn_probability']} is not batch {stored['churn_probability']}")
-    top = found["reasons"][:3]
+        raise DemoFailed(f"endpoint {prediction['churn_probability']} is not batch {stored['churn_probability']}")
+    top = prediction["reasons"][:3]
     say(
-        f"{found['churn_probability']:.1%} churn risk, {found['revenue_at_risk']:,.0f} of revenue at risk, "
-        f"band {found['band']}: the same as in batch"
+        f"{prediction['churn_probability']:.1%} churn risk, {prediction['revenue_at_risk']:,.0f} of revenue at risk, "
+        f"band {prediction['band']}: the same as in batch"
     )
     for reason in top:
         value = reason["value_text"] if reason["value"] is None else f"{reason['value']:,.6g}"
@@ -122,7 +133,7 @@ def _compare(address: str, book: Path, stored: pd.Series, as_of: date) -> None:
 
 
 def raw_history(book: Path, account_id: str) -> dict[str, Any]:
-    """Return one account of a folder of Parquet files as a request has it: dates and instants as ISO text."""
+    """Return one account from a folder of Parquet files in the form of a request: dates and instants as ISO text."""
     history: dict[str, Any] = {"account": _rows(book / "accounts.parquet", account_id)[0]}
     for name in HISTORY:
         path = book / f"{name}.parquet"

@@ -1,7 +1,7 @@
-"""Commands on API keys: `keys create`, `keys list`, `keys revoke`, `keys rotate`.
+"""The commands on API keys: `keys create`, `keys list`, `keys revoke`, `keys rotate`.
 
-A new key is printed once, alone on standard output; all else goes to standard error. What a command needs is imported
-when it runs, so that `--help` answers at once.
+A new key is printed once, alone on standard output; all other text goes to standard error. A command imports what it
+needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ def create(
 def list_keys(as_json: JsonOption = False) -> None:
     """List every key that was ever made, without its secret."""
     with _keys() as keys:
-        found = [key.as_dict(keys.now()) for key in keys.list()]
+        rows = [key.as_dict(keys.now()) for key in keys.list()]
     if as_json:
-        emit({"keys": found})
+        emit({"keys": rows})
         return
     header = ["id", "name", "scopes", "account manager", "made", "ends", "last used", "state"]
     names = ("id", "name", "scopes", "account_manager", "created_at", "expires_at", "last_used_on", "state")
-    table("API keys", header, [[_text(key[name]) for name in names] for key in found])
+    table("API keys", header, [[_text(key[name]) for name in names] for key in rows])
 
 
 def revoke(identifier: IdArgument, as_json: JsonOption = False) -> None:
     """End a key for good; running services refuse it within a second."""
     with _keys() as keys:
-        found = keys.revoke(identifier).as_dict(keys.now())
+        key = keys.revoke(identifier).as_dict(keys.now())
     if as_json:
-        emit(found)
+        emit(key)
     else:
         say(f"key {identifier} is revoked; links made with it are dead too")
 
@@ -108,7 +108,7 @@ def _text(value: object) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these commands to the root, under `keys`."""
+    """Add these commands to the root command, under `keys`."""
     keys = typer.Typer(help="API keys: who may call the service.", no_args_is_help=True)
     for name, command in (("create", create), ("list", list_keys), ("revoke", revoke), ("rotate", rotate)):
         keys.command(name)(command)

@@ -1,6 +1,7 @@
-"""`churn-risk`: the root that joins the commands of the three layers and turns errors into exit codes.
+"""`churn-risk`: the root command, which joins the commands of the three layers and turns errors into exit codes.
 
-0 on success, 2 on bad usage or bad input, 1 on a failure. With `--json`, bad tables are listed as JSON too.
+The exit code is 0 on success, 2 on bad usage or bad input, and 1 on a failure. With `--json`, bad tables are listed as
+JSON too.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from serving.cli import score_commands as serving_commands
 from training.cli import card_commands, registry_commands
 from training.cli import model_commands as training_commands
 
-#: What an installation that only serves does not have.
+#: Libraries that a serving installation does not have.
 TRAINING_ONLY = ("empulse", "matplotlib", "mlflow", "optuna", "shap")
 
 
 def build() -> typer.Typer:
-    """Return the root command with every command that works."""
+    """Return the root command with all commands."""
     app = typer.Typer(
         name="churn-risk",
         help="Which accounts are about to leave, how much revenue goes with them, why, and what can be done.",

@@ -1,4 +1,4 @@
-"""The command `openapi`: the endpoint's document as a file, for a CRM that wants it uploaded; no service need run."""
+"""The command `openapi`: writes the endpoint's document to a file, for upload to a CRM. It needs no running service."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def openapi(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command to the root."""
+    """Add this command to the root command."""
     app.command()(openapi)

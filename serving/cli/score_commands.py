@@ -1,6 +1,6 @@
-"""Commands of the serving layer: score, report, serve, demo.
+"""The commands of the serving layer: `score`, `report`, `serve`, `demo`.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
 
 
 def _show(scored: Scored, as_of: date, where: str) -> None:
-    found, unit = _summary(scored, as_of), scored.currency or ""
+    summary, unit = _summary(scored, as_of), scored.currency or ""
     first = scored.frame.sort_values("revenue_at_risk", ascending=False).head(TOP)
     rows = [
         [
@@ -111,17 +111,17 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
     ]
     header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
     table(f"Highest revenue at risk {unit}".rstrip(), header, rows)
-    bands = ", ".join(f"{count:,} {name}" for name, count in found["bands"].items())
-    share = found["revenue_at_risk"] / found["revenue_365d"] if found["revenue_365d"] > 0 else 0.0
-    say(f"\n{found['accounts']:,} customers at {as_of}: {bands}; {found['threats']:,} threats")
-    say(f"{found['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
-    if found["expected_loss_shrinking"] is not None:
-        leaving, shrinking = found["expected_loss_leaving"], found["expected_loss_shrinking"]
+    bands = ", ".join(f"{count:,} {name}" for name, count in summary["bands"].items())
+    share = summary["revenue_at_risk"] / summary["revenue_365d"] if summary["revenue_365d"] > 0 else 0.0
+    say(f"\n{summary['accounts']:,} customers at {as_of}: {bands}; {summary['threats']:,} threats")
+    say(f"{summary['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
+    if summary["expected_loss_shrinking"] is not None:
+        leaving, shrinking = summary["expected_loss_leaving"], summary["expected_loss_shrinking"]
         both = f"{leaving:,.0f} by leaving, {shrinking:,.0f} by shrinking while staying"
         say(f"expected to be lost of a year's revenue: {both} {unit}".rstrip())
-    if found["missing_tables"]:
-        say(f"not known: {', '.join(found['missing_tables'])}")
-    say(f"version {found['model_version']}, written to {where}")
+    if summary["missing_tables"]:
+        say(f"not known: {', '.join(summary['missing_tables'])}")
+    say(f"version {summary['model_version']}, written to {where}")
 
 
 def report(
@@ -169,7 +169,7 @@ def serve(
         "CHURN_RISK_BUNDLE": str(bundle.absolute()),
         "CHURN_RISK_STORE_URL": environment.scores_url,
     }
-    if workers > 1:  # a Bento's own option for it is fixed when it is built
+    if workers > 1:  # a Bento's own option for workers is fixed when it is built
         settings["BENTOML_CONFIG_OPTIONS"] = f"services.churn_risk.workers={workers}"
     command = [sys.executable, "-m", "bentoml", "serve", "serving.run.service:ChurnRisk"]
     command += ["--host", host, "--port", str(port)]
@@ -197,12 +197,12 @@ def demo(
     from serving.cli.demo import run_demo
     from training.settings import Environment
 
-    found = run_demo(Environment().home / "demo", accounts, seed, port)
+    places = run_demo(Environment().home / "demo", accounts, seed, port)
     if as_json:
-        emit(found)
+        emit(places)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this layer's commands to the root."""
+    """Add this layer's commands to the root command."""
     for command in (score, report, serve, demo):
         app.command()(command)

@@ -1,6 +1,6 @@
-"""`churn-risk store ...`: bring the tables up to date, remove what is no longer needed, forget an account.
+"""The commands `store ...`: migrate the tables, remove runs that are no longer needed, forget an account.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -48,11 +48,13 @@ def purge(
 ) -> None:
     """Remove scoring runs that were replaced (a day ago by default) or abandoned, and with --keep-days old ones."""
     with _opened() as store:
-        found = store.purge(None if keep_days is None else timedelta(days=keep_days))
+        removed = store.purge(None if keep_days is None else timedelta(days=keep_days))
     if as_json:
-        emit(asdict(found))
+        emit(asdict(removed))
     else:
-        say(f"scoring runs removed: {found.old:,} old, {found.replaced:,} replaced, {found.abandoned:,} abandoned")
+        say(
+            f"scoring runs removed: {removed.old:,} old, {removed.replaced:,} replaced, {removed.abandoned:,} abandoned"
+        )
 
 
 def forget(
@@ -65,23 +67,23 @@ def forget(
 
     engine = open_database(ServiceSettings().scores_url)
     try:
-        found = forget_account(engine, account_id)
+        forgotten = forget_account(engine, account_id)
     finally:
         engine.dispose()
     if as_json:
-        emit({"account_id": account_id, "removed": found.removed, "log_emptied": found.log_emptied})
-    elif any(found.removed.values()):
-        counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.removed.items() if count)
+        emit({"account_id": account_id, "removed": forgotten.removed, "log_emptied": forgotten.log_emptied})
+    elif any(forgotten.removed.values()):
+        counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in forgotten.removed.items() if count)
         say(f"account {account_id} is forgotten: {counted} removed")
     else:
         say(f"nothing was kept of account {account_id}")
-    if not found.log_emptied:
+    if not forgotten.log_emptied:
         say("the database's log, which somebody reads, still holds what was removed: run this command again")
         raise typer.Exit(1)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands to the root."""
+    """Add these commands to the root command, under `store`."""
     store = typer.Typer(name="store", help="The database of scores, jobs and events.", no_args_is_help=True)
     for command in (migrate, purge, forget):
         store.command()(command)
@@ -93,9 +95,9 @@ def _revision(engine: Engine) -> str | None:
     from serving.database.migrate import current
 
     with reading(engine) as connection:
-        found = current(connection)
+        revision = current(connection)
     engine.dispose()
-    return found
+    return revision
 
 
 @contextmanager

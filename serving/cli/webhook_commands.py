@@ -1,6 +1,6 @@
-"""`churn-risk webhooks ...`: who hears of events about accounts, their secrets, and what became of deliveries.
+"""The commands `webhooks ...`: endpoints that receive events about accounts, their secrets, and their deliveries.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def add(
 
     with _opened() as (engine, settings):
         checked = checked_url(url, settings.webhook_private)
-        made = new_endpoint(checked, event or TYPES, utc_now(), account_manager, style, lang, signature)
-        demand_secret_of(made, settings)
+        endpoint = new_endpoint(checked, event or TYPES, utc_now(), account_manager, style, lang, signature)
+        demand_secret_of(endpoint, settings)
         with writing(engine) as connection:
-            add_endpoint(connection, made)
-        _show_secret(made, settings, as_json, f"endpoint {made.endpoint_id} added: {made.masked_url}")
+            add_endpoint(connection, endpoint)
+        _show_secret(endpoint, settings, as_json, f"endpoint {endpoint.endpoint_id} added: {endpoint.masked_url}")
 
 
 def show(as_json: JsonOption = False) -> None:
@@ -62,14 +62,14 @@ def show(as_json: JsonOption = False) -> None:
     from serving.webhooks.endpoints import all_endpoints
 
     with _opened() as (engine, _), reading(engine) as connection:
-        found = [
+        rows = [
             _plain(endpoint) | standing_of(connection, endpoint.endpoint_id) for endpoint in all_endpoints(connection)
         ]
     if as_json:
-        emit({"endpoints": found})
+        emit({"endpoints": rows})
         return
     header = ["endpoint", "address", "events", "account manager", "format", "pending", "failed", "last", "state"]
-    table("Webhooks", header, [_row(endpoint) for endpoint in found])
+    table("Webhooks", header, [_row(endpoint) for endpoint in rows])
 
 
 def remove(endpoint_id: IdArgument, as_json: JsonOption = False) -> None:
@@ -97,11 +97,11 @@ def rotate(endpoint_id: IdArgument, as_json: JsonOption = False) -> None:
 
     with _opened() as (engine, settings):
         with writing(engine) as connection:
-            made = rotate_endpoint(connection, endpoint_id, utc_now())
-            if receiver_secret(made, settings) is None:
+            endpoint = rotate_endpoint(connection, endpoint_id, utc_now())
+            if receiver_secret(endpoint, settings) is None:
                 raise InputError(f"endpoint {endpoint_id}: its deliveries are not signed with a secret of churn-risk's")
-        until = f"until {made.previous_until:%Y-%m-%d %H:%M} UTC the secret before signs too"
-        _show_secret(made, settings, as_json, f"endpoint {endpoint_id} has a new secret; {until}")
+        until = f"until {endpoint.previous_until:%Y-%m-%d %H:%M} UTC the secret before signs too"
+        _show_secret(endpoint, settings, as_json, f"endpoint {endpoint_id} has a new secret; {until}")
 
 
 def test(endpoint_id: IdArgument, as_json: JsonOption = False) -> None:
@@ -139,18 +139,18 @@ def deliver(as_json: JsonOption = False) -> None:
 
 
 def redeliver(
-    wanted: Annotated[str, typer.Argument(help="An event, or an endpoint: all it missed.", metavar="ID")],
+    identifier: Annotated[str, typer.Argument(help="An event, or an endpoint: all it missed.", metavar="ID")],
     as_json: JsonOption = False,
 ) -> None:
     """Send an event again, or all that was given up of an endpoint's; the service or `deliver` does it."""
     from serving.webhooks.deliveries import redeliver as again
 
-    count = _change(lambda connection: again(connection, wanted, utc_now()))
-    _done({"id": wanted, "deliveries": count}, f"{count:,} deliveries are due again", as_json)
+    count = _change(lambda connection: again(connection, identifier, utc_now()))
+    _done({"id": identifier, "deliveries": count}, f"{count:,} deliveries are due again", as_json)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `webhooks` to the root."""
+    """Add these commands to the root command, under `webhooks`."""
     webhooks = typer.Typer(help="Webhooks: who hears of events about accounts.", no_args_is_help=True)
     for command in (add, remove, enable, rotate, test, deliver, redeliver):
         webhooks.command()(command)
@@ -178,20 +178,20 @@ def _change(change: Callable[[Connection], Changed]) -> Changed:
         return change(connection)
 
 
-def _done(result: dict[str, Any], said: str, as_json: bool) -> None:
+def _done(result: dict[str, Any], message: str, as_json: bool) -> None:
     if as_json:
         emit(result)
     else:
-        say(said)
+        say(message)
 
 
-def _show_secret(endpoint: Endpoint, settings: ServiceSettings, as_json: bool, said: str) -> None:
-    """Show an endpoint with its signing secret, where there is one that is ours to give."""
+def _show_secret(endpoint: Endpoint, settings: ServiceSettings, as_json: bool, message: str) -> None:
+    """Show an endpoint with its signing secret, which is None for Slack and for HubSpot's signatures."""
     from serving.webhooks.delivery.signatures import receiver_secret
 
     secret = receiver_secret(endpoint, settings)
     result = _plain(endpoint) | {"secret": secret}
-    _done(result, said + (f"\nsigning secret, shown this once: {secret}" if secret else ""), as_json)
+    _done(result, message + (f"\nsigning secret, shown this once: {secret}" if secret else ""), as_json)
 
 
 def _plain(endpoint: Endpoint) -> dict[str, Any]:
@@ -200,10 +200,10 @@ def _plain(endpoint: Endpoint) -> dict[str, Any]:
     return {"url": endpoint.masked_url, "events": list(endpoint.events)} | shown
 
 
-def _row(found: dict[str, Any]) -> list[str]:
-    counts, last = found["deliveries"], found["last_status"] or found["last_error"] or "-"
-    who = found["account_manager"] or "all"
-    state = "disabled" if found["disabled_at"] else "enabled"
-    events = ", ".join(name.removeprefix("account.") for name in found["events"])
+def _row(row: dict[str, Any]) -> list[str]:
+    counts, last = row["deliveries"], row["last_status"] or row["last_error"] or "-"
+    who = row["account_manager"] or "all"
+    state = "disabled" if row["disabled_at"] else "enabled"
+    events = ", ".join(name.removeprefix("account.") for name in row["events"])
     numbers = [str(counts["pending"]), str(counts["failed"]), str(last), state]
-    return [found["endpoint_id"], found["url"], events, who, found["format"], *numbers]
+    return [row["endpoint_id"], row["url"], events, who, row["format"], *numbers]

@@ -1,1 +1,1 @@
-"""Reports: `record` collects what is shown, `render` puts it on paper. No figure is computed in a template."""
+"""Reports: `report` collects all texts and figures, `report_html` renders them. Templates compute no figure."""

@@ -1,4 +1,7 @@
-"""Geometry of the charts: plain shapes in a given box, drawn by the templates. No words, no colours, no markup."""
+"""Geometry of the charts: figures and the size of a box go in, plain shapes come out, which the templates draw.
+
+The shapes have no words but months and figures, no colours and no markup.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from typing import Any, Literal
 
 from features.signals.response import GRACE_DAYS
 
-#: Room for the labels of the lines, right of the plot.
+#: Room for the labels of the lines, right of the plot, in user units.
 RIGHT_MARGIN = 96.0
-#: Invitations without an answer that would touch are drawn as one, with their number.
+#: Marks of unanswered invitations closer than this, in user units, are merged into one mark with their number.
 APART = 16.0
 Mark = Literal["promoter", "passive", "detractor", "silent", "pending"]
 
@@ -32,7 +35,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Point:
-    """A point with what stands beside it: a mark's kind, how many invitations it stands for, or a label."""
+    """A point with its mark's kind, the number of invitations that it stands for, or a label."""
 
     x: float
     y: float
@@ -72,7 +75,7 @@ class Spark:
 
 
 def waterfall(base: float, steps: Sequence[float]) -> list[Bar]:
-    """Return bars in percent of a row: the base from 0, each step from where the last ended, the total from 0."""
+    """Return bars in percent of a row: the base from 0, each step from the end of the last, the total from 0."""
     running = [base]
     for step in steps:
         running.append(running[-1] + step)
@@ -83,7 +86,7 @@ def waterfall(base: float, steps: Sequence[float]) -> list[Bar]:
 
 
 def shown_months(evidence: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the months from customer_since or the first invoice on, at least six of them."""
+    """Return the months from customer_since or the first invoice on, the last six at least."""
     months: list[Mapping[str, Any]] = evidence["revenue"]["months"]
     since = (evidence["account"]["customer_since"] or "")[:7]
     begun = [place for place, row in enumerate(months) if row["invoiced"] or row["credited"] or row["month"] == since]
@@ -92,7 +95,7 @@ def shown_months(evidence: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def time_line(evidence: Mapping[str, Any], width: int) -> TimeLine:
-    """Lay out the time line of an account's evidence in a box of that width."""
+    """Lay out the time line of an account's evidence in a box of `width` user units."""
     months = shown_months(evidence)
     left, right = 4.0, width - RIGHT_MARGIN
     axis = _Axis(months[0]["month"], len(months), left, right)
@@ -139,15 +142,15 @@ class _Axis:
         return self.left + self.step * (months + (day.day - 0.5) / monthrange(day.year, day.month)[1])
 
     def ticks(self, y: float, every: int) -> tuple[Point, ...]:
-        found = [(place, self.month(place)) for place in range(self.months)]
-        chosen = [(place, day) for place, day in found if (day.month - 1) % every == 0]
+        months = [(place, self.month(place)) for place in range(self.months)]
+        chosen = [(place, day) for place, day in months if (day.month - 1) % every == 0]
         return tuple(Point(self.left + self.step * place, y, label=f"{day:%Y-%m}") for place, day in chosen)
 
 
 def _marks(
     rows: Sequence[Mapping[str, Any]], axis: _Axis, as_of: str, y_score: Any, silent_y: float
 ) -> tuple[Point, ...]:
-    """Answers at their score, invitations without an answer in a row of their own."""
+    """Return marks: answers at the height of their score, unanswered invitations in a row of their own."""
     marks: list[Point] = []
     silent: Counter[tuple[date, Mark]] = Counter()
     for row in rows:
@@ -163,21 +166,21 @@ def _marks(
 
 
 def _merged(points: Sequence[Point]) -> list[Point]:
-    """Draw together what would touch, from left to right."""
-    found: list[Point] = []
+    """Merge points of one kind that would touch, from left to right."""
+    merged: list[Point] = []
     for point in points:
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last and last.kind == point.kind and point.x - last.x < APART:
-            found[-1] = replace(last, count=last.count + point.count)
+            merged[-1] = replace(last, count=last.count + point.count)
         else:
-            found.append(point)
-    return found
+            merged.append(point)
+    return merged
 
 
 def _money(
     months: Sequence[Mapping[str, Any]], axis: _Axis, top: float, bottom: float
 ) -> tuple[tuple[Bar, ...], tuple[Bar, ...], tuple[tuple[float, float], ...]]:
-    """Return invoiced bars up, credited bars down from the same zero, and the lines (y, amount) to label."""
+    """Return bars of invoices above zero, bars of credits below it, and the lines to label as (y, amount)."""
     high = nice(max([row["invoiced"] for row in months]))
     low = nice(max([-row["credited"] for row in months])) if any(row["credited"] for row in months) else 0.0
     scale = (bottom - top) / ((high + low) or 1.0)
@@ -212,7 +215,17 @@ def nice(amount: float) -> float:
 
 
 def spark(days: Sequence[date], probabilities: Sequence[float], width: int = 320, height: int = 72) -> Spark:
-    """Lay out probabilities over time, from 0 to a round number above the largest."""
+    """Lay out probabilities over time, from 0 to a round number at or above the largest.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Oldest first.
+    probabilities : sequence of float
+        One for each day, 0-1.
+    width, height : int
+        Size of the box in user units.
+    """
     first, span = days[0].toordinal(), max((days[-1] - days[0]).days, 1)
     high = nice(max(*probabilities, 0.01))
     left, right, top, zero = 8.0, width - 56.0, 14.0, height - 8.0

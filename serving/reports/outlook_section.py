@@ -1,4 +1,7 @@
-"""When the customer may leave, and what may be lost though it stays: the outlook as scoring foresaw and stored it."""
+"""The outlook of a report: stored evidence goes in, texts and figures come out.
+
+It says when the customer may leave, and what revenue may be lost though it stays, as scoring computed and stored it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from serving.words.wording import page_texts
 
 @dataclass(frozen=True)
 class When:
-    """The risk within growing horizons; `mean` says how much of a year is left on average, `note` whence it comes."""
+    """The risk within growing horizons; `mean` says how much of a year is left on average, `note` explains it."""
 
     risks: tuple[Figure, ...]
     mean: str
@@ -31,23 +34,25 @@ class Shrinking:
 
 @dataclass(frozen=True)
 class OutlookView:
-    """Both halves, each None where the evidence doesn't hold it."""
+    """Both halves; each is None if the evidence does not hold it."""
 
     when: When | None
     shrinking: Shrinking | None
 
 
 def outlook_of(evidence: Mapping[str, Any], rule: Mapping[str, Any], formats: Formats) -> OutlookView | None:
-    """Return the outlook that an account's evidence holds, None where it holds none.
+    """Return the outlook that an account's evidence holds, None if it holds none.
 
     Parameters
     ----------
     rule : mapping
         The model's rule of churn: horizon_days, lead_days; may be empty.
     """
-    found, words = evidence.get("outlook") or {}, page_texts(formats.lang)["outlook"]
-    when = _when(found["risk"], found["mean_days"], rule, formats, words) if "risk" in found else None
-    shrinking = _shrinking(found["expected_contraction"], formats, words) if "expected_contraction" in found else None
+    outlook, words = evidence.get("outlook") or {}, page_texts(formats.lang)["outlook"]
+    when = _when(outlook["risk"], outlook["mean_days"], rule, formats, words) if "risk" in outlook else None
+    shrinking = (
+        _shrinking(outlook["expected_contraction"], formats, words) if "expected_contraction" in outlook else None
+    )
     return OutlookView(when, shrinking) if when or shrinking else None
 
 

@@ -1,4 +1,7 @@
-"""How it came about: the time line of revenue and answers, and how the estimate has moved."""
+"""The past of an account: evidence and earlier scores go in, two sections of the report come out.
+
+One is the time line of revenue and survey answers, the other shows how the estimate has moved.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,16 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class TimeLineView:
-    """The time line in two widths, with its words and its tables.
+    """The time line in two widths, with its texts and its tables.
 
     Attributes
     ----------
     charts : tuple of TimeLine
         Wide and narrow.
     months, amounts : mapping
-        Labels of the axis by ISO month, and of the money lines by amount.
+        Labels of the axis by ISO month, and labels of the money lines by amount.
     no_marks : str
-        Said in place of marks where there is none.
+        Shown instead of marks if there are none.
     kinds : tuple of str
         The kinds of marks that occur, for the legend.
     """
@@ -65,10 +68,10 @@ def time_line_of(evidence: Mapping[str, Any], formats: Formats) -> TimeLineView:
     """Return the time line of an account's evidence."""
     words, months = page_texts(formats.lang)["timeline"], shown_months(evidence)
     charts = tuple(time_line(evidence, width) for width in (WIDE, NARROW))
-    found = {mark.kind for mark in charts[0].marks}
-    kinds = tuple(kind for kind in ("promoter", "passive", "detractor", "silent", "pending") if kind in found)
+    drawn = {mark.kind for mark in charts[0].marks}
+    kinds = tuple(kind for kind in ("promoter", "passive", "detractor", "silent", "pending") if kind in drawn)
     surveys = evidence.get("surveys")
-    no_marks = "" if found else words["unknown_surveys" if surveys is None else "none_surveys"]
+    no_marks = "" if drawn else words["unknown_surveys" if surveys is None else "none_surveys"]
     first, last = months[0]["month"], months[-1]["month"]
     return TimeLineView(
         charts=charts,
@@ -85,7 +88,7 @@ def time_line_of(evidence: Mapping[str, Any], formats: Formats) -> TimeLineView:
 
 
 def compact(amount: float, formats: Formats) -> str:
-    """Return an amount as short as an axis needs it."""
+    """Return an amount as text, in millions from one million on."""
     if abs(amount) < MILLION:
         return formats.money(amount)
     sign = MINUS if amount < 0 else ""
@@ -116,7 +119,10 @@ def _tables(
 
 
 def history_of(score: Score, history: Sequence[PastScore], formats: Formats) -> History | None:
-    """Return how the estimate has moved up to this score, the latest score of each date; None with fewer than two."""
+    """Return how the estimate moved up to this score, by the latest score of each date.
+
+    Scores with the band 'unknown' are left out. Return None with fewer than two dates.
+    """
     by_day: dict[date, PastScore | Score] = {past.as_of: past for past in sorted(history, key=_moment)}
     by_day[score.as_of] = score
     rows = [by_day[day] for day in sorted(by_day) if day <= score.as_of and by_day[day].band != "unknown"]

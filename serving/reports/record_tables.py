@@ -1,4 +1,7 @@
-"""Evidence as tables ready to be shown: every cell is text, every table says what is left out or not known."""
+"""Evidence as tables: evidence goes in, tables of text come out.
+
+Every table says which rows are left out, or that its data are not known.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Tone = Literal["", "alert", "quiet"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; `alert` and `quiet` only underline what the text says."""
+    """One cell; the tones `alert` and `quiet` only stress what the text says."""
 
     text: str
     tone: Tone = ""
@@ -56,55 +59,55 @@ class Cells:
         self.words, self.choices = texts["evidence"], texts["choices"]
 
     def text(self, value: str | None) -> Cell:
-        """Text as it stands in the book, underscores as blanks."""
+        """Return text from the book, with spaces for underscores."""
         return self.unknown() if not value else Cell(value.replace("_", " "))
 
     def choice(self, value: str | None) -> Cell:
-        """One of the contract's choices in the reader's language; anything else as it stands."""
+        """Return one of the contract's choices in the reader's language; any other value as in the book."""
         return self.unknown() if not value else Cell(self.choices.get(value, value.replace("_", " ")))
 
     def day(self, value: str | None, absent: str = "not_known") -> Cell:
-        """A date."""
+        """Return a date; `absent` is the key of the words for none."""
         return Cell(self.formats.day(value)) if value else Cell(self.words[absent], "quiet")
 
     def flag(self, value: bool | None) -> Cell:
-        """Yes or no."""
+        """Return yes or no."""
         return self.unknown() if value is None else Cell(self.words["yes" if value else "no"])
 
     def money(self, value: float | None) -> Cell:
-        """An amount."""
+        """Return an amount."""
         return self.unknown() if value is None else Cell(self.formats.money(value))
 
     def change(self, value: float | None) -> Cell:
-        """A signed percentage."""
+        """Return a signed percentage."""
         return self.unknown() if value is None else Cell(self.formats.percent(value, 1, signed=True))
 
     def hours(self, value: float) -> Cell:
-        """A span."""
+        """Return a span of hours."""
         return Cell(self.formats.hours(value))
 
     def mark(self, hours: float) -> Cell:
-        """Whether the 48-hour mark was kept."""
+        """Return whether the 48-hour mark was kept."""
         late = hours > MARK_HOURS
         return Cell(self.words["overdue" if late else "in_time"], "alert" if late else "")
 
     def score(self, row: Row) -> Cell:
-        """A survey's score; a detractor's is marked."""
+        """Return a survey's score; a detractor's is marked."""
         if row["score"] is None:
             return self.unknown()
         return Cell(f"{row['score']}/10", "alert" if row["category"] == "detractor" else "")
 
     def severity(self, value: str | None) -> Cell:
-        """A ticket's severity; high and critical are marked."""
+        """Return a ticket's severity; high and critical are marked."""
         cell = self.choice(value)
         return Cell(cell.text, "alert") if value in ("high", "critical") else cell
 
     def state(self, running: bool) -> Cell:
-        """Whether a term is running."""
+        """Return whether a term is running."""
         return Cell(self.words["running" if running else "ended"], "" if running else "quiet")
 
     def unknown(self) -> Cell:
-        """A value that is not known."""
+        """Return the words for a value that is not known."""
         return Cell(self.words["not_known"], "quiet")
 
 
@@ -178,34 +181,47 @@ ANSWERS: tuple[Spec, ...] = (
 
 
 def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
-    """Return every table of the evidence, comments after the open feedback; dates as of the evidence's date."""
+    """Return every table of the evidence; the comments come third, after the feedback loops."""
     words = page_texts(formats.lang)["evidence"]
     tables = [table(key, words[key], evidence.get(key), specs, formats) for key, specs in SPECS.items()]
     surveys = evidence.get("surveys")
-    said = [row for row in (surveys or {"rows": []})["rows"] if row["comment"]]
-    found = None if surveys is None else {"total": len(said), "rows": said[:8]}
-    return (*tables[:2], table("comments", words["comments"], found, COMMENTS, formats), *tables[2:])
+    commented = [row for row in (surveys or {"rows": []})["rows"] if row["comment"]]
+    comments = None if surveys is None else {"total": len(commented), "rows": commented[:8]}
+    return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])
 
 
 def without_rows(tables: Sequence[DataTable], formats: Formats) -> tuple[str, ...]:
-    """Return a line that names the tables without a row, and one that names those not known."""
+    """Return a line that names the tables without a row, and a line that names the tables not known."""
     words = page_texts(formats.lang)["evidence"]
-    empty = [item.title for item in tables if item.known and not item.rows]
-    missing = [item.title for item in tables if not item.known]
+    empty = [data_table.title for data_table in tables if data_table.known and not data_table.rows]
+    missing = [data_table.title for data_table in tables if not data_table.known]
     return tuple(
         f"{words[key]} {', '.join(titles)}." for key, titles in (("empty", empty), ("missing", missing)) if titles
     )
 
 
-def table(key: str, title: str, found: Row | None, specs: tuple[Spec, ...], formats: Formats) -> DataTable:
-    """Return one list of the evidence as a table; null is not known, no row is none."""
+def table(key: str, title: str, listing: Row | None, specs: tuple[Spec, ...], formats: Formats) -> DataTable:
+    """Return one list of the evidence as a table.
+
+    Parameters
+    ----------
+    key : str
+        Key of the list in the evidence.
+    title : str
+    listing : mapping or None
+        `rows`, and `total`, the number of rows before any were cut off. None: not known.
+    specs : tuple of Spec
+        One for each column.
+    formats : Formats
+        Language and currency of the report.
+    """
     texts = page_texts(formats.lang)
     columns = tuple(Column(texts["columns"][heading], figures) for heading, figures, _ in specs)
-    if found is None or not found["total"]:
-        absent = found is None
+    if listing is None or not listing["total"]:
+        absent = listing is None
         message = texts["evidence"]["no_table" if absent else "no_row"]
         return DataTable(key, title, columns, (), message=message, known=not absent)
     cells = Cells(formats)
-    rows = tuple(tuple(fill(cells, row) for _, _, fill in specs) for row in found["rows"])
-    shown = texts["evidence"]["shown"].format(shown=formats.number(len(rows)), total=formats.number(found["total"]))
-    return DataTable(key, title, columns, rows, note=shown if found["total"] > len(rows) else "")
+    rows = tuple(tuple(fill(cells, row) for _, _, fill in specs) for row in listing["rows"])
+    shown = texts["evidence"]["shown"].format(shown=formats.number(len(rows)), total=formats.number(listing["total"]))
+    return DataTable(key, title, columns, rows, note=shown if listing["total"] > len(rows) else "")

@@ -1,8 +1,8 @@
-"""Everything that an account's report shows, ready to be put on paper: a record without logic left to do.
+"""Everything that an account's report shows, as a record that a template only has to print.
 
-Goes in: a score, its history, the account's evidence and what is said of the model, all plain values from the store.
-Comes out: `AccountReport`, in one language. Nothing is recomputed: probabilities, contributions, money and bands are
-the score's own.
+A score, its history, the account's evidence and the facts on the model go in, all plain values from the store. An
+`AccountReport` in one language comes out. Nothing is recomputed: probabilities, contributions, money and bands come
+from the score.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from serving.words.formats import Formats, Lang
 from serving.words.reasons import ReasonSentence, Speaker, themes
 from serving.words.wording import page_texts
 
-#: A theme whose changeable part is below this (a tenth of a point) is not advised on.
+#: The report gives no advice on a theme whose changeable part is below this (a tenth of a point).
 ADVISED_FROM = 0.001
 
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing that can be done; `points` is what its theme's changeable part adds to the estimate."""
+    """One possible action; `points` is what the changeable part of its theme adds to the estimate."""
 
     theme: str
     text: str
@@ -44,26 +44,26 @@ class AccountReport:
     texts : mapping
         The page's fixed words.
     title, kind, name, as_of : str
-        The document's title, what it is, the account's name, "as of ...".
+        The document's title, its kind, the account's name, "as of ...".
     facts : tuple of str
-        Segment, industry, country, customer since, account manager, as far as known.
+        The account's id; segment, industry, country, customer since and account manager, as far as known.
     headline : Headline
     outlook : OutlookView or None
-        None where scoring foresaw nothing, and when the band is unknown.
+        None if scoring stored no outlook, and when the band is unknown.
     why : Why or None
         None when the band is unknown.
     signals : tuple of SignalGroup
         Every signal, by theme.
     time_line : TimeLineView or None
-        None where the store holds no evidence.
+        None if the store holds no evidence.
     advice : tuple of Advice
-        By falling contribution of what can be changed; empty when the band is unknown.
+        Sorted by falling contribution of the changeable part; empty when the band is unknown.
     collect : tuple of str
-        What would make an unknown account known.
+        The data that would make an unknown account known.
     evidence : tuple of DataTable
-        Those with rows; `evidence_absent` says which have none and which are not known.
+        The tables with rows; `evidence_absent` names those without rows and those not known.
     history : History or None
-        None with fewer than two scores.
+        None with fewer than two dates.
     reading : tuple of str
         What is not known, and how to read the figures.
     model, footer : str
@@ -106,9 +106,9 @@ def account_report(
     ----------
     score : Score
     history : sequence of PastScore
-        Earlier scores; this one may be among them.
+        Earlier scores; they may include this one.
     evidence : dict
-        As `serving.scoring.evidence.collect_evidence` gave it for this account and date; empty where none was kept.
+        The result of `serving.scoring.evidence.collect_evidence` for this account and date; empty if none was kept.
     model : dict
         version, trained_at, slices, rule, grade, reference, metrics; any of them may be missing.
     lang : 'de' or 'en'
@@ -136,7 +136,7 @@ def account_report(
         book_note=_book_note(reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=_advice(sentences, formats, texts["advice"]) if known else (),
-        collect=tuple(_collect(item, texts, formats) for item in score.collect),
+        collect=tuple(_collect(need, texts, formats) for need in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),
         evidence_absent=without_rows(tables, formats),
@@ -161,18 +161,18 @@ def _facts(account_id: str, account: Mapping[str, Any], formats: Formats, texts:
 
 
 def _advice(sentences: Sequence[ReasonSentence], formats: Formats, texts: Mapping[str, str]) -> tuple[Advice, ...]:
-    ordered = sorted(sentences, key=lambda item: -item.actionable_contribution)
-    found: dict[str, Advice] = {}
-    for item in ordered:
-        if item.advice and item.advice_key and item.actionable_contribution >= ADVISED_FROM:
-            points = texts["points"].format(points=formats.points(item.actionable_contribution))
-            found.setdefault(item.advice_key, Advice(item.theme, item.advice, points))
-    return tuple(found.values())
+    ordered = sorted(sentences, key=lambda sentence: -sentence.actionable_contribution)
+    advice_by_key: dict[str, Advice] = {}
+    for sentence in ordered:
+        if sentence.advice and sentence.advice_key and sentence.actionable_contribution >= ADVISED_FROM:
+            points = texts["points"].format(points=formats.points(sentence.actionable_contribution))
+            advice_by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points))
+    return tuple(advice_by_key.values())
 
 
-def _collect(item: str, texts: Mapping[str, Any], formats: Formats) -> str:
-    """Say in words what `Score.collect` holds as a code with figures; what cannot be read stands as it is."""
-    code, _, rest = item.partition(": ")
+def _collect(need: str, texts: Mapping[str, Any], formats: Formats) -> str:
+    """Return in words an entry of `Score.collect`, which is a code with figures; an unknown code stays unchanged."""
+    code, _, rest = need.partition(": ")
     figures = [int(word) for word in rest.replace(",", "").split() if word.isdigit()]
     if code == "table" and rest in texts["tables"]:
         return str(texts["advice"]["collect_table"].format(table=texts["tables"][rest]))
@@ -181,7 +181,7 @@ def _collect(item: str, texts: Mapping[str, Any], formats: Formats) -> str:
         return str(texts["advice"]["history"].format(missing=needed - days, days=days, needed=needed))
     if code == "records" and len(figures) == 3:
         return str(texts["advice"]["records"].format(found=figures[0], needed=figures[2]))
-    return item
+    return need
 
 
 def _book_note(reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> str:

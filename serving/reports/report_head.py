@@ -1,4 +1,4 @@
-"""The head of a report: the estimate in one glance, or the honest lack of one."""
+"""The head of a report: a score goes in, the estimate at a glance comes out, or the statement that there is none."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from serving.words.formats import Formats
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 
-#: A theme below this is not named in the head.
+#: The head names no theme below this contribution, and at most `NAMED` themes.
 NAMED_FROM = 0.005
 NAMED = 3
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure with its name and what it means."""
+    """One figure with its name and its meaning."""
 
     label: str
     value: str
@@ -28,20 +28,20 @@ class Figure:
 
 @dataclass(frozen=True)
 class Headline:
-    """The estimate in one glance.
+    """The estimate at a glance.
 
     Attributes
     ----------
     number : str
         The probability; empty when the band is unknown.
     statement : str
-        What the number is, or that there is none.
+        What the number means, or that there is none.
     band, band_label, meaning : str
         Code, label and plain words.
     threat, threat_text : str
         Empty unless the account is a threat.
     gist : str
-        The leading themes in a sentence, or what the model would say of an unknown account.
+        The leading themes in a sentence, or the provisional estimate of an unknown account.
     figures : tuple of Figure
     """
 
@@ -57,7 +57,18 @@ class Headline:
 
 
 def headline(score: Score, sentences: Sequence[ReasonSentence], model: Mapping[str, Any], formats: Formats) -> Headline:
-    """Return the head of an account's report."""
+    """Return the head of an account's report.
+
+    Parameters
+    ----------
+    score : Score
+    sentences : sequence of ReasonSentence
+        One for each theme, leading themes first.
+    model : mapping
+        `rule` and `reference` of the model; either may be missing.
+    formats : Formats
+        Language and currency of the report.
+    """
     texts = page_texts(formats.lang)
     words, band = texts["headline"], score.band
     probability = formats.probability(score.churn_probability)
@@ -77,7 +88,7 @@ def headline(score: Score, sentences: Sequence[ReasonSentence], model: Mapping[s
 
 
 def window(days: int, lead: int, formats: Formats) -> str:
-    """Return in words the days from the lead on that a probability is about: "within 180 days"."""
+    """Return in words the window of `days` after the `lead` that a probability covers: "within 180 days"."""
     words = page_texts(formats.lang)["headline"]
     if lead:
         return str(words["between"].format(lead=formats.number(lead), reach=formats.number(lead + days)))
@@ -93,10 +104,10 @@ def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, st
 
 
 def _gist(sentences: Sequence[ReasonSentence], score: Score, words: Mapping[str, str]) -> str:
-    """Name the leading themes in the direction in which the estimate stands from the base value."""
+    """Return a sentence with the leading themes that move the estimate away from the base value."""
     up = score.churn_probability >= score.base_probability
     sign = 1 if up else -1
-    named = [item.theme for item in sentences if item.contribution * sign >= NAMED_FROM][:NAMED]
+    named = [sentence.theme for sentence in sentences if sentence.contribution * sign >= NAMED_FROM][:NAMED]
     return words["gist_up" if up else "gist_down"].format(themes=", ".join(named)) if named else ""
 
 

@@ -1,4 +1,4 @@
-"""A report's record on paper: self-contained HTML5 without script or anything from outside, every value escaped."""
+"""Renders a report's record as self-contained HTML5, without scripts or outside resources, every value escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.reports.report import AccountReport
 
 @cache
 def environment() -> Environment:
-    """Return the templates' environment: autoescape on, an unknown name is an error."""
+    """Return the environment of the templates: autoescape is on, and an unknown name is an error."""
     return Environment(
         loader=PackageLoader("serving.reports", "templates"),
         autoescape=True,

@@ -1,4 +1,7 @@
-"""What the estimate rests on: themes from base value to estimate, and every signal beside the book's figures."""
+"""What the estimate rests on: a score goes in; the steps from base value to estimate, and all signals, come out.
+
+Each signal stands beside the book's figures.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from serving.words.formats import Formats
 from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason
 from serving.words.wording import catalogue, figure, label, page_texts, signal_of
 
-#: Themes below half a point are summed up in one row.
+#: Themes with less than half a point share one row.
 SHOWN_FROM = 0.005
-#: Signals shown with each theme, and the least contribution of one that is.
+#: Most signals shown with a theme, and the least contribution of a shown signal.
 SIGNALS_SHOWN, SIGNAL_FROM = 3, 0.001
 
 Kind = Literal["base", "up", "down", "rest", "total"]
@@ -55,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Why:
-    """The waterfall; `nothing` is said when no theme stands out."""
+    """The waterfall; `nothing` is shown if no theme stands out, else it is empty."""
 
     steps: tuple[Step, ...]
     nothing: str
@@ -68,22 +71,35 @@ def why(
     speaker: Speaker,
     reference: Mapping[str, Any],
 ) -> Why:
-    """Return the steps from the base value to the estimate."""
+    """Return the steps from the base value to the estimate.
+
+    Parameters
+    ----------
+    score : Score
+    by_theme : sequence of ThemeReason
+        The reasons by theme.
+    sentences : sequence of ReasonSentence
+        The same themes in words.
+    speaker : Speaker
+        Words and figures in the reader's language.
+    reference : mapping
+        The book's figures (see `training.bundle.bundle.Reference`); may be empty.
+    """
     formats = speaker.formats
     words = page_texts(formats.lang)["why"]
-    shown = [item for item in sentences if abs(item.contribution) >= SHOWN_FROM]
-    others = [item for item in sentences if abs(item.contribution) < SHOWN_FROM]
-    rest = sum(item.contribution for item in others)
-    sizes = [item.contribution for item in shown] + ([rest] if others else [])
+    shown = [sentence for sentence in sentences if abs(sentence.contribution) >= SHOWN_FROM]
+    others = [sentence for sentence in sentences if abs(sentence.contribution) < SHOWN_FROM]
+    rest = sum(sentence.contribution for sentence in others)
+    sizes = [sentence.contribution for sentence in shown] + ([rest] if others else [])
     bars = waterfall(score.base_probability, sizes)
     members = {theme.code: theme.reasons for theme in by_theme}
     steps = [Step("base", words["base"], words["base_text"], "", formats.percent(score.base_probability, 1), bars[0])]
-    for item, bar in zip(shown, bars[1:], strict=False):
-        leading = [reason for reason in members[item.code] if abs(reason.contribution) >= SIGNAL_FROM]
+    for sentence, bar in zip(shown, bars[1:], strict=False):
+        leading = [reason for reason in members[sentence.code] if abs(reason.contribution) >= SIGNAL_FROM]
         rows = tuple(signal_row(reason, speaker, reference) for reason in leading[:SIGNALS_SHOWN])
-        kind: Kind = "up" if item.contribution > 0 else "down"
-        points = formats.points(item.contribution)
-        steps.append(Step(kind, item.theme, f"{item.sentence}.", item.effect, points, bar, rows))
+        kind: Kind = "up" if sentence.contribution > 0 else "down"
+        points = formats.points(sentence.contribution)
+        steps.append(Step(kind, sentence.theme, f"{sentence.sentence}.", sentence.effect, points, bar, rows))
     if others:
         text = words["rest_one"] if len(others) == 1 else words["rest_text"].format(n=len(others))
         steps.append(Step("rest", words["rest"], text, speaker.effect(rest), formats.points(rest), bars[-2]))
@@ -95,7 +111,7 @@ def why(
 def signal_groups(
     by_theme: Sequence[ThemeReason], speaker: Speaker, reference: Mapping[str, Any]
 ) -> tuple[SignalGroup, ...]:
-    """Return every signal by theme, as the fold shows them."""
+    """Return every signal by theme, for the part of the report that opens on demand."""
     return tuple(
         SignalGroup(
             theme=catalogue(speaker.formats.lang).theme(theme.code),
@@ -107,18 +123,18 @@ def signal_groups(
 
 
 def signal_row(reason: Reason, speaker: Speaker, reference: Mapping[str, Any]) -> SignalRow:
-    """Return one signal beside the book."""
-    item, formats = signal_of(reason.signal), speaker.formats
+    """Return one signal beside the book's figures."""
+    signal, formats = signal_of(reason.signal), speaker.formats
     quantiles = (reference.get("signals") or {}).get(reason.signal) or {}
     low, median, high = (quantiles.get(key) for key in ("0.25", "0.5", "0.75"))
     middle = ""
-    if low is not None and high is not None and item.unit != "flag":
-        ends = figure(item, low, formats), figure(item, high, formats)
+    if low is not None and high is not None and signal.unit != "flag":
+        ends = figure(signal, low, formats), figure(signal, high, formats)
         middle = ends[0] if ends[0] == ends[1] else f"{ends[0]} … {ends[1]}"
     return SignalRow(
-        label=label(item, formats.lang),
+        label=label(signal, formats.lang),
         value=speaker.figure(reason.signal),
-        median="" if median is None else figure(item, median, formats),
+        median="" if median is None else figure(signal, median, formats),
         middle=middle,
         points=_points(reason.contribution, formats),
     )

@@ -1,1 +1,1 @@
-"""The running service: what starts, listens, stops, and the Bento that carries it."""
+"""The running service: its start, its addresses, its end, and the Bento that carries it."""

@@ -1,8 +1,9 @@
-"""Build the Bento: the champion into BentoML's model store, labelled with its version, then `bentoml build`.
+"""Builds the Bento: puts a bundle into BentoML's model store, labelled with its version, then runs `bentoml build`.
 
     python -m serving.run.bento
 
-The Bento carries the bundle (text, no pickle) and the three packages, and serves without MLflow.
+The bundle is the one that `CHURN_RISK_BUNDLE` names, else the champion's. The Bento carries the bundle (text, no
+pickle) and the three packages, and serves without MLflow.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def import_bundle(folder: Path) -> str:
 
 
 def build() -> str:
-    """Import the champion, build the Bento and return its tag."""
+    """Import the configured bundle, by default the champion's, build the Bento and return its tag."""
     environment = Environment()
     tag = import_bundle(fetch_bundle(environment) if environment.bundle is None else bundle_in(environment.bundle))
     bento = bentoml.bentos.build_bentofile(str(ROOT / "bentofile.yaml"), build_ctx=str(ROOT))

@@ -1,4 +1,4 @@
-"""Which folder `churn-risk serve` serves, in line with the registry's champion where that can be asked."""
+"""Finds the folder that `churn-risk serve` serves, and brings it in line with the registry's champion if possible."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from training.settings import Environment
 
 
 def folder_to_serve(environment: Environment) -> Path:
-    """Return the folder for the service to watch, once what lies in it has been seen to load.
+    """Return the folder that the service watches, after its bundle has loaded.
 
-    A configured folder that holds a bundle itself is served as it is. Any other is brought in line with the champion;
-    where the registry cannot be asked, as on a machine that has none, what was published there is served.
+    A configured folder that holds a bundle itself is served as it is. Any other folder is brought in line with the
+    champion. If the registry does not answer, for example on a machine without one, the bundle published there is
+    served.
 
     Raises
     ------
     NoModel
         When there is no champion and nothing was published.
     PublishingFailed, BundleDamaged, SignalsDiffer
-        When it cannot be served.
+        When the bundle cannot be published or does not load.
     """
     root = watched_folder(environment)
     if not holds_a_bundle(root):
@@ -36,7 +37,7 @@ def _bring_in_line(environment: Environment, root: Path) -> None:
         from training.registry.tracking import bring_in_line
 
         moved = bring_in_line(environment, root)
-    except Exception as error:  # a registry that is away, or not installed, must not keep a service from starting
+    except Exception as error:  # a service must start although the registry is away or not installed
         if not (root / POINTER).is_file():
             if isinstance(error, ImportError):
                 raise NoModel(f"{root} holds no bundle, and without MLflow no champion can be fetched") from error

@@ -1,6 +1,7 @@
-"""A privacy request: everything that is kept of one account goes, from all tables, in one transaction.
+"""A privacy request: an account's id goes in, the counts of what was removed come out.
 
-Each part that keeps something of accounts has a function here that deletes it and says what and how much.
+One transaction removes everything that all tables keep of the account. Each part of the service that keeps data of
+accounts has a function here that removes it and returns what it removed, and how much.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from serving.store.runs import serialised
 from serving.store.score_retention import forget_scores
 from serving.webhooks.event_retention import erase_events
 
-#: Called with (connection, account_id); returns the number of what was removed by its name.
+#: Called with (connection, account_id); returns the number of removed records by their kind.
 Eraser = Callable[[Connection, str], Mapping[str, int]]
 
 
 def forget_events(connection: Connection, account_id: str) -> Mapping[str, int]:
-    """Remove an account's events with their deliveries."""
+    """Remove an account's events with their deliveries; return their number."""
     return {"events": erase_events(connection, account_id)}
 
 
@@ -31,14 +32,14 @@ ERASERS: tuple[Eraser, ...] = (forget_scores, forget_in_jobs, forget_answers, fo
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What a privacy request came to.
+    """The result of a privacy request.
 
     Attributes
     ----------
-    removed : dict
-        How many of what were removed.
+    removed : dict of kind to int
+        How many records of each kind were removed.
     log_emptied : bool
-        False where SQLite's write-ahead log, which somebody reads, still holds what was removed.
+        False if SQLite's write-ahead log still holds the removed records, because another process reads it.
     """
 
     removed: dict[str, int]
@@ -46,15 +47,18 @@ class Forgotten:
 
 
 def forget(engine: Engine, account_id: str, patience: float = BUSY_SECONDS) -> Forgotten:
-    """Remove what is kept of an account.
+    """Remove everything that is kept of an account.
 
-    A run that is being published goes first: the events it makes of the account are removed with all others. One that
-    is still being written may bring the account back: its source must have been rid of it.
+    The removal waits for a run that is being published, so it also removes the events that this run makes of the
+    account. A run that is still being written may bring the account back: remove the account from its source first.
 
     Parameters
     ----------
+    engine : Engine
+        The database of scores, jobs and events.
+    account_id : str
     patience : float
-        Seconds to wait for those who read SQLite's log, so that it can be emptied.
+        Seconds to wait for readers of SQLite's log, so that it can be emptied.
     """
     removed: dict[str, int] = {}
     with writing(engine) as connection:

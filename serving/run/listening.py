@@ -1,8 +1,9 @@
-"""Where the service may listen: on this machine only while nobody needs a credential, and on a port that is free.
+"""Where the service may listen: only on loopback while callers need no credential, and only on a free port.
 
-`churn-risk serve` asks before it starts anything. A Bento is started by BentoML: its command is asked where it is to
-listen before it starts its workers; and as there are other ways to say so, each worker looks at the socket that it was
-given (`--fd`) and refuses to start.
+Addresses go in; an exception comes out if the service must not listen on them. `churn-risk serve` checks before it
+starts anything. BentoML starts a Bento: the address is read from its command line before it starts its workers. There
+are other ways to set the address, so each worker also checks the socket that it was given (`--fd`) and refuses to start
+on a forbidden one.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from serving.networks import is_loopback
 
 
 def demand_closed(addresses: Iterable[str], has_credentials: bool) -> None:
-    """Raise TooOpen for addresses that other machines can reach while nobody needs a credential.
+    """Raise TooOpen for addresses that other machines can reach while callers need no credential.
 
     Parameters
     ----------
     addresses : iterable of str
-        Names or numbers of what is listened on.
+        Names or numbers of the addresses that the service listens on.
     has_credentials : bool
         See `serving.access.gate.has_credentials`.
     """
@@ -39,14 +40,14 @@ def demand_closed(addresses: Iterable[str], has_credentials: bool) -> None:
 
 
 def asked_addresses() -> list[str]:
-    """Return where the command of BentoML that runs was asked to listen (`--host`); empty where it was not said."""
+    """Return the address of the running BentoML command's option `--host`; empty if the option is absent."""
     context = click.get_current_context(silent=True)
     host = context.params.get("host") if context is not None else None
     return [host] if isinstance(host, str) else []
 
 
 def bound_addresses(arguments: Sequence[str] | None = None) -> list[str]:
-    """Return the addresses that this process was given to listen on; empty where it is no worker of BentoML.
+    """Return the addresses of the sockets that BentoML gave this process; empty if it is not a worker of BentoML.
 
     Parameters
     ----------
@@ -56,16 +57,16 @@ def bound_addresses(arguments: Sequence[str] | None = None) -> list[str]:
     words = sys.argv if arguments is None else arguments
     numbers = [after for word, after in pairwise(words) if word == "--fd"]
     numbers += [word.removeprefix("--fd=") for word in words if word.startswith("--fd=")]
-    found = []
+    addresses = []
     for number in numbers:
         with socket.socket(fileno=os.dup(int(number))) as copy:
             if copy.family in (socket.AF_INET, socket.AF_INET6):
-                found.append(str(copy.getsockname()[0]))
-    return found
+                addresses.append(str(copy.getsockname()[0]))
+    return addresses
 
 
 def demand_free_port(host: str, port: int) -> None:
-    """Raise PortTaken when nothing can listen on the port; said before a model is loaded and a server started."""
+    """Raise PortTaken if the port is not free; called before a model is loaded and a server starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()

@@ -1,9 +1,11 @@
-"""One worker of the service, put together and taken apart: database, keys, model, and the threads beside the requests.
+"""Builds and stops one worker of the service: database, keys, model, and the threads beside the requests.
 
-before_workers(...)         once, in BentoML's own process: logs, a folder for the metrics, the database migrated
-running = Running(...)      in each worker
+Settings and a folder with a bundle go in; a `Running` with a `runtime` for the requests comes out.
+
+before_workers(...)         runs once, in BentoML's own process: logs, a folder for the metrics, database migrations
+running = Running(...)      runs in each worker
 running.start()             watches the bundle, works on jobs, sends webhooks
-running.stop()              after the last request: what was begun ends or is given back to the other workers
+running.stop()              after the last request: work in progress ends, or other workers take it over
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from training.bundle.publishing import bundle_in
 
 
 class Beside(Protocol):
-    """What runs beside the requests."""
+    """A thread that runs beside the requests."""
 
     def start(self) -> None:
         """Begin."""
@@ -40,7 +42,7 @@ class Beside(Protocol):
 
 
 class Running:
-    """A worker's parts.
+    """The parts of a worker.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ class Running:
     Raises
     ------
     TooOpen
-        When other machines could reach it and nobody needs a credential.
+        When other machines could reach it and callers need no credential.
     NoModel, BundleDamaged, SignalsDiffer
         When there is nothing to serve.
     StoreUnavailable
@@ -63,7 +65,7 @@ class Running:
         engine = self._store.engine
         demand_closed(bound_addresses(), has_credentials(engine, settings))
         model, batcher = open_model(place, settings.watch_seconds), Batcher(settings.waiting)
-        # Connections of its own: what waits for the database with all others must not keep anybody from being let in.
+        # The keys have connections of their own: requests that occupy all others must not block authentication.
         self._keys = connect(settings.scores_url)
         self.runtime = Runtime(model, self._store, settings, Gate(self._keys, settings), batcher)
         keep = timedelta(days=settings.job_keep_days)
@@ -71,12 +73,12 @@ class Running:
         self._threads: tuple[Beside, ...] = (model, jobs, DeliveryWorker(engine, settings))
 
     def start(self) -> None:
-        """Start what runs beside the requests."""
+        """Start the threads beside the requests."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop it all at once, so that it takes as long as the slowest, and leave the database, whatever fails."""
+        """Stop all threads in parallel, which takes as long as the slowest, and close the database even on errors."""
         with ExitStack() as last:
             for leave in (metrics.forget_own, self._store.close, self._keys.dispose, self.runtime.access.close):
                 last.callback(leave)
@@ -87,10 +89,10 @@ class Running:
 
 
 def before_workers(settings: ServiceSettings, place: Path) -> None:
-    """Do what is to be done once, before BentoML starts its workers, which inherit the environment.
+    """Run once, before BentoML starts its workers, which inherit the environment.
 
-    What they could not start with is said here, where it ends the service: a worker would be started again for ever.
-    Raises what `Running` raises.
+    A fault that would stop the workers ends the service here: BentoML would restart a failing worker forever. Raises
+    the same errors as `Running`.
     """
     logs.configure(settings.log_level, settings.log_format)
     metrics.make_folder()
@@ -101,6 +103,6 @@ def before_workers(settings: ServiceSettings, place: Path) -> None:
 
 
 def in_worker(settings: ServiceSettings) -> None:
-    """Set a worker's process up, before anything is counted or logged in it."""
+    """Set up a worker's process, before it counts or logs anything."""
     logs.configure(settings.log_level, settings.log_format)
     metrics.use_folder()

@@ -1,7 +1,8 @@
 """The BentoML service: it builds a worker's parts when it starts, and our app answers every request.
 
-The model is what the folder `CHURN_RISK_BUNDLE` names, followed when the champion changes, else the one that the Bento
-carries. Neither needs MLflow. Without API keys only this machine is answered, by a Bento too.
+The model comes from the folder that `CHURN_RISK_BUNDLE` names, and the service follows the champion there; else it is
+the model that the Bento carries. Neither needs MLflow. Without API keys the service, also in a Bento, answers only this
+machine.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ app = create_app()
 @bentoml.service(
     name="churn_risk",
     http={"host": "127.0.0.1"},
-    # Our own limits answer long before it, as problem details.
+    # Our own limits answer long before this one, with problem details.
     traffic={"timeout": 2 * LONGEST_ANSWER_SECONDS},
-    # BentoML's would name paths, and with them accounts.
+    # BentoML's own metrics would name paths, and so accounts.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower. The library reads
-    # it as it is loaded, so it must be there before this module is: BentoML gives it to each worker.
+    # the variable when it is loaded, before this module runs, so BentoML sets it for each worker.
     envs=[{"name": "OMP_WAIT_POLICY", "value": "PASSIVE"}],
 )
 @bentoml.asgi_app(app, path="/")
@@ -47,7 +48,7 @@ class ChurnRisk:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def before_workers() -> None:
-        """Run once, in BentoML's own process, which ends where this cannot be served."""
+        """Run once, in BentoML's own process; end it if this worker could not serve."""
         settings = ServiceSettings()
         try:
             before_workers(settings, settings.bundle or carried_bundle())
@@ -64,7 +65,7 @@ ChurnRisk.add_asgi_middleware(Front, ours=app)  # type: ignore[attr-defined]
 
 
 def carried_bundle() -> Path:
-    """Return the folder of the model inside the Bento, or in BentoML's model store; raises NoModel without one."""
+    """Return the folder of the model in the Bento or in BentoML's model store; raises NoModel if there is none."""
     try:
         return Path(bentoml.models.get(MODEL_TAG).path)
     except bentoml.exceptions.NotFound as error:

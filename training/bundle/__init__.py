@@ -1,6 +1,6 @@
-"""The bundle: what is written, published and loaded of a model. Serving imports no more of training than this.
+"""The bundle of a model: written, published and loaded here.
 
-`load_bundle` stands here too: models that were logged before this package existed import it from `training.bundle`.
+Models that were logged before this package existed import `load_bundle` from `training.bundle`, so it stays importable.
 """
 
 from training.bundle.bundle import Bundle as Bundle

@@ -1,11 +1,13 @@
 """The artefact that serving loads: LightGBM's text model and one JSON manifest. Loading it runs no code.
 
+A folder goes in; a `Bundle`, ready to score, comes out.
+
 bundle/
   model.txt        the trees
-  hazard.txt       trees of the monthly hazard, where it is kept
-  contraction.txt  trees of the share lost by shrinking, where it is kept
+  hazard.txt       the trees of the monthly hazard, if the run kept it
+  contraction.txt  the trees of the share lost by shrinking, if the run kept it
   manifest.json    signals, calibrator, categories, the book's reference figures, rule, economics, metrics, checksum
-  version.json     the registry's version, written when the bundle is taken out of the registry
+  version.json     the registry's version, written when the bundle leaves the registry
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from training.settings import ChurnRule, Economics, FitSettings, TrainingSetting
 FORMAT = 2
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
 HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
-#: What a bundle may hold.
+#: The files that a bundle may hold.
 FILES = (MODEL, HAZARD, CONTRACTION, MANIFEST, VERSION)
 
 
@@ -43,11 +45,11 @@ class Reference(BaseModel):
     as_of : date
     accounts : int
     threat_value : float
-        Value of the smallest account of those that hold 80 % of the book's value.
+        Value of the smallest account among those that hold 80 % of the book's value.
     value_percentiles : list of 101 float
         The 0th to 100th percentile of value.
     signals : dict of signal to dict of quantile to float
-        Keys "0.1" to "0.9"; signals never known are left out.
+        Keys "0.1" to "0.9"; a signal that no account has is left out.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,7 +61,7 @@ class Reference(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Everything beside the trees; plain JSON on disk."""
+    """Everything but the trees; plain JSON on disk."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
     format: int
@@ -110,7 +112,7 @@ class Bundle:
 
     @property
     def settings(self) -> TrainingSettings:
-        """The settings it was trained with, the end of the data left open."""
+        """The settings of the training run, without the end of its data (`until`)."""
         kept = self.manifest.settings
         names = (
             "seed", "slice_days", "least_slices", "min_history_days", "embargo_days", "folds", "bootstraps", "every",
@@ -167,7 +169,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def _other(folder: Path, name: str, manifest: Manifest) -> lightgbm.Booster | None:
-    """Load the trees of the hazard or of the contraction, None where they were not kept."""
+    """Load the trees of the hazard or of the contraction; None if the run did not keep them."""
     if name not in manifest.outlook_sha256:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole: written, on the disk, and only then under the name that readers look for."""
+"""Files and folders that appear whole: they reach the disk before they get the name that readers look for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would outlast a power cut; raises OSError."""
+    """Wait until a file, or the list of names in a folder, survives a power cut; raises OSError."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
@@ -19,7 +19,7 @@ def to_disk(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file to the disk; nothing of it stays where that fails, with an OSError."""
+    """Write a file to the disk; on an OSError the file is removed."""
     try:
         path.write_text(text, encoding="utf-8")
         to_disk(path)
@@ -29,17 +29,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def place_folder(source: Path, folder: Path, names: Iterable[str], scratch: Path) -> None:
-    """Copy files of one folder into a new one, to the disk; what lies there is moved aside first.
+    """Copy files of one folder into a new folder, to the disk; an older folder of that name is moved aside first.
 
     Parameters
     ----------
     source, folder : Path
-        From where, and to where.
+        The folder to copy from, and the folder to make.
     names : iterable of str
-        Of the files; those that are not there are left out.
+        Names of the files; files that do not exist are left out.
     scratch : Path
-        A name beside `folder` that nothing has: the copy is made there and renamed, and gone where that fails. What is
-        moved aside gets it with `-old` behind, and is for the caller to remove.
+        An unused name beside `folder`. The copy is made under it and then renamed; it is removed on a failure. The
+        older folder is renamed to `scratch` with the suffix `-old`; the caller removes it.
 
     Raises
     ------
@@ -61,13 +61,13 @@ def place_folder(source: Path, folder: Path, names: Iterable[str], scratch: Path
 
 
 def checksum_of(folder: Path, names: Iterable[str]) -> str:
-    """Return the SHA-256 of those files of a folder that are there, names included; raises OSError."""
-    found = hashlib.sha256()
+    """Return the SHA-256 of a folder's existing files among `names`, names included; raises OSError."""
+    checksum = hashlib.sha256()
     for name in names:
         try:
             content = (folder / name).read_bytes()
         except FileNotFoundError:
             continue
-        found.update(f"{name} {len(content)}\n".encode())
-        found.update(content)
-    return found.hexdigest()
+        checksum.update(f"{name} {len(content)}\n".encode())
+        checksum.update(content)
+    return checksum.hexdigest()

@@ -1,4 +1,7 @@
-"""Locks between processes of one machine, which the system takes back from a process that dies; a journal mended."""
+"""Locks between processes of one machine, and the repair of a journal that a killed process left half written.
+
+The operating system releases the lock of a process that dies.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def holding(path: Path) -> Iterator[None]:
-    """Wait for the lock of a file, which is made where it is not there, and hold it for the length of a block."""
+    """Wait for the lock of a file and hold it for the length of a block; a missing file is created."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -27,7 +30,10 @@ def is_held(path: Path) -> bool:
 
 
 class SystemLock:
-    """The journal's lock, held through the system: Optuna's own outlives a killed worker by half a minute."""
+    """The journal's lock, held through the operating system.
+
+    Optuna's own lock outlives a killed worker by half a minute.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._held = path, ExitStack()
@@ -43,7 +49,7 @@ class SystemLock:
 
 
 def mend(journal: Path, lock: SystemLock) -> None:
-    """Cut off a last line that a killed worker did not bring to its end: nothing could be read after it."""
+    """Cut off a last line that a killed worker left unfinished: nothing after it could be read."""
     if not journal.exists():
         return
     lock.acquire()

@@ -3,11 +3,11 @@
     champion.json              the pointer: version, folder, sha256, published_at
     versions/3-9f2c41d07ab5/   the files of a version's bundle, named by version and checksum
 
-What may fail comes first. `stage` copies, brings everything to the disk, loads the copy as a service will, and writes
-the pointer under a name of its own; `Staged.swing` then only renames. Whoever moves the champion stages, moves the
-alias, swings: a full disk or a damaged bundle stops it while nothing has moved, and since the alias alone decides, a
-crash before the swing leaves a pointer that is behind and never one that is ahead. `churn-risk serve` and a second
-`promote` of the same version bring it in line.
+The steps that may fail come first. `stage` copies the files, flushes them to the disk, loads the copy as a service
+will, and writes the pointer under a temporary name. `Staged.swing` then only renames. A move of the champion takes
+three steps: stage, move the alias, swing. A full disk or a damaged bundle stops the move before anything has moved. The
+alias alone decides, so a crash before the swing leaves a pointer that is behind the alias, never one that is ahead of
+it. `churn-risk serve` and a second `promote` of the same version bring the pointer in line.
 
 A folder that holds a bundle itself (manifest.json and no pointer) is served as it is; nothing is published into it.
 """
@@ -34,11 +34,11 @@ from training.errors import PublishingFailed
 from training.settings import Environment
 
 POINTER, VERSIONS, LOCK = "champion.json", "versions", ".publishing.lock"
-#: What is not finished yet; left behind by a process that was killed, and swept by the next one.
+#: Prefix of unfinished files and folders; a killed process leaves them behind, and the next process removes them.
 UNFINISHED = ".publishing-"
-#: Versions that stay: the champion, and those that a service may still be loading or an operator may look at.
+#: Number of versions that stay: the champion, and those that a service may still load or an operator may inspect.
 KEPT = 4
-#: From this age on, a staged pointer is nobody's any more.
+#: A staged pointer older than this counts as abandoned.
 ABANDONED_SECONDS = 3600
 log = logging.getLogger("churn_risk.publishing")
 
@@ -52,11 +52,11 @@ class Pointer:
     version : str
         The registry's version.
     folder : str
-        Where it lies, under the watched folder.
+        Path of the bundle, relative to the watched folder.
     sha256 : str
         Checksum of the bundle's files, names included.
     published_at : str
-        When, UTC, ISO; not compared.
+        UTC, ISO; comparisons of bundles ignore it.
     """
 
     version: str
@@ -66,25 +66,34 @@ class Pointer:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What tells one published bundle from another: folder and checksum."""
+        """Folder and checksum, which tell published bundles apart."""
         return self.folder, self.sha256
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A bundle that lies ready, verified, with a pointer that has only to be renamed."""
+    """A verified bundle with a pointer that needs only a rename.
+
+    Attributes
+    ----------
+    root : Path
+        The watched folder.
+    pointer : Pointer
+    written : Path
+        The pointer's file under its temporary name.
+    """
 
     root: Path
     pointer: Pointer
     written: Path
 
     def swing(self) -> Pointer:
-        """Make it the one that services take up, and remove versions that nobody needs any more.
+        """Rename the pointer, so that services load this bundle, and remove versions that nobody needs any more.
 
         Raises
         ------
         PublishingFailed
-            When the pointer cannot be renamed; the one before is still there.
+            When the pointer cannot be renamed; the previous pointer stays.
         """
         consequence = f"{self.root / POINTER} cannot be replaced, so services go on with the version before"
         try:
@@ -98,26 +107,26 @@ class Staged:
         return self.pointer
 
     def _keep(self) -> None:
-        """Bring the swing to the disk; where that fails it stands all the same, until a power cut."""
+        """Flush the rename to the disk; if that fails, the rename still holds until a power cut."""
         try:
             to_disk(self.root)
         except OSError as error:
             log.warning("version %s is published, but a power cut may undo that: %s", self.pointer.version, error)
 
     def drop(self) -> None:
-        """Give the staged pointer up, where it was not swung after all."""
+        """Remove the staged pointer, if `swing` has not renamed it."""
         self.written.unlink(missing_ok=True)
 
 
 def watched_folder(environment: Environment) -> Path:
-    """Return the folder that services watch, whether it is there or not."""
+    """Return the folder that services watch, whether it exists or not."""
     return environment.bundle or environment.home / "bundle"
 
 
 def publishing_folder(environment: Environment) -> Path | None:
-    """Return where moves of the champion are published: a folder that is configured, else the default if it is there.
+    """Return the folder that moves of the champion are published to: the configured one, else an existing default.
 
-    None where nobody watches, or where the configured folder holds one bundle that is served as it is.
+    None if no service watches a folder, or if the configured folder holds one bundle that is served as it is.
     """
     root = watched_folder(environment)
     if holds_a_bundle(root) or (environment.bundle is None and not root.is_dir()):
@@ -126,7 +135,7 @@ def publishing_folder(environment: Environment) -> Path | None:
 
 
 def holds_a_bundle(folder: Path) -> bool:
-    """Whether a folder is a bundle itself, rather than one with a pointer to bundles."""
+    """Whether a folder is a bundle itself, not a folder with a pointer to bundles."""
     return (folder / MANIFEST).is_file() and not (folder / POINTER).is_file()
 
 
@@ -136,23 +145,23 @@ def publish(root: Path, source: Path) -> Pointer:
 
 
 def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
-    """Bring a bundle into a watched folder, next to the champion that is there, and verify it.
+    """Copy a bundle into a watched folder, beside the present champion, and verify the copy.
 
     Parameters
     ----------
     root : Path
-        The watched folder; made where it is not there.
+        The watched folder; created if it does not exist.
     source : Path
         A folder with a bundle.
     bundle : Bundle, optional
-        That bundle, where it was loaded before.
+        The bundle of `source`, if the caller has loaded it already.
 
     Raises
     ------
     BundleDamaged, SignalsDiffer
         When the bundle, or its copy, does not load.
     PublishingFailed
-        When it cannot be written, on a full disk for one; nothing of it stays.
+        When it cannot be written, for example on a full disk; the unfinished copy is removed.
     """
     version = (bundle or load_bundle(source)).version
     checksum = digest(source)
@@ -173,12 +182,12 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
 
 
 def read_pointer(root: Path) -> Pointer | None:
-    """Return the pointer of a watched folder, None where there is none.
+    """Return the pointer of a watched folder, None if it has none.
 
     Raises
     ------
     BundleDamaged
-        When it cannot be read, or leads out of the folder.
+        When the pointer cannot be read, or leads out of the folder.
     """
     path = root / POINTER
     try:
@@ -194,14 +203,14 @@ def read_pointer(root: Path) -> Pointer | None:
 
 
 def bundle_in(place: Path) -> Path:
-    """Return the folder with the bundle's files: the place itself, or where its pointer leads, checked.
+    """Return the folder with the bundle's files: the place itself, or the folder that its pointer names, checked.
 
     Raises
     ------
     NoModel
         When there is neither a bundle nor a pointer.
     BundleDamaged
-        When what lies there is not what was published.
+        When the files are not those that were published.
     """
     if holds_a_bundle(place):
         return place
@@ -213,13 +222,13 @@ def bundle_in(place: Path) -> Path:
 
 
 def demand_as_published(folder: Path, pointer: Pointer) -> None:
-    """Raise BundleDamaged unless a folder holds the very files that the pointer was written for."""
+    """Raise BundleDamaged unless a folder's files have the checksum of the pointer."""
     if digest(folder) != pointer.sha256:
         raise BundleDamaged(f"{folder}: not the files that were published as version {pointer.version}")
 
 
 def digest(folder: Path) -> str:
-    """Return the checksum of a bundle's files, names included; raises BundleDamaged where one cannot be read."""
+    """Return the checksum of a bundle's files, names included; raises BundleDamaged if a file cannot be read."""
     try:
         return checksum_of(folder, FILES)
     except OSError as error:
@@ -227,10 +236,10 @@ def digest(folder: Path) -> str:
 
 
 def _sweep(root: Path, pointer: Pointer) -> None:
-    """Remove all but the latest versions, and what killed processes left; none of it is worth failing for."""
-    found = sorted((root / VERSIONS).iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    unfinished = [path for path in found if path.name.startswith(UNFINISHED)]
-    finished = [path for path in found if path not in unfinished and path.name != Path(pointer.folder).name]
+    """Remove all but the latest versions, and what killed processes left; a failure to remove is ignored."""
+    folders = sorted((root / VERSIONS).iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    unfinished = [path for path in folders if path.name.startswith(UNFINISHED)]
+    finished = [path for path in folders if path not in unfinished and path.name != Path(pointer.folder).name]
     for path in (*unfinished, *finished[KEPT - 1 :]):
         shutil.rmtree(path, ignore_errors=True)
     for path in root.glob(f"{UNFINISHED}*.json"):
@@ -240,7 +249,7 @@ def _sweep(root: Path, pointer: Pointer) -> None:
 
 @contextmanager
 def _said(consequence: str) -> Iterator[None]:
-    """Turn what the system refuses into a sentence that says what follows from it."""
+    """Turn an OSError into a PublishingFailed that names the consequence."""
     try:
         yield
     except OSError as error:

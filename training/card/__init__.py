@@ -1,1 +1,1 @@
-"""The model card of a version: a plain record made from its manifest, then HTML and Markdown from the record."""
+"""The model card of a version: its manifest becomes a plain record, and the record becomes HTML and Markdown."""

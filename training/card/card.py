@@ -1,7 +1,7 @@
-"""The card of a version as a plain record: what is to be said, figure by figure, ready to be put on paper.
+"""The card of a version as a plain record: all its texts and figures, ready for a template.
 
-Goes in: a version's manifest, so that a card can be made again from the bundle at any time. Comes out: `Card`, in
-English. Nothing is recomputed: every figure is the manifest's own.
+A version's manifest goes in, so that a card can be made again from the bundle at any time. A `Card` in English comes
+out. Nothing is recomputed: every figure comes from the manifest.
 
 References
 ----------
@@ -37,13 +37,13 @@ class Card:
     Attributes
     ----------
     version, title, foretold : str
-        The registry's version, the card's title, and what the model foretells in one sentence.
+        The registry's version, the card's title, and one sentence on what the model predicts.
     facts : tuple of str
         When it was trained, by which code, on which period.
     grade, graded : str
-        The letter, a dash where there is none, and what it means.
+        The letter, a dash if there is none, and its meaning.
     remarks : tuple of Remark
-        What must be known before any figure is read: where a rival is better stands first.
+        What a reader must know before the figures: the measures on which a rival is better come first.
     figures : tuple of KeyFigure
     sections : tuple of Section
     footer : str
@@ -66,7 +66,7 @@ class Card:
 
 
 def card_from(folder: Path) -> Card:
-    """Collect the card of a bundle, also of one whose signals are not this code's.
+    """Collect the card of a bundle, even if its signals differ from this code's.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def card_of(manifest: Manifest, version: str) -> Card:
     Parameters
     ----------
     manifest : Manifest
-        As the bundle holds it; findings of any kind are shown, and what it does not hold is said to be not known.
+        As the bundle holds it. The card shows findings of any kind, and marks what is absent as not known.
     version : str
         The registry's version.
     """

@@ -1,7 +1,7 @@
-"""A card's record on paper: self-contained HTML5 without script or anything from outside, and Markdown.
+"""Renders a card's record: as self-contained HTML5 without scripts or outside resources, and as Markdown.
 
-Every value is escaped: by autoescape in HTML; in Markdown on its way out of the template, so that nothing in the data
-can open a tag, a cell or an emphasis.
+Every value is escaped: in HTML by autoescape, in Markdown when the template writes it. So nothing in the data can open
+a tag, a cell or an emphasis.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from training.card.card import Card
 
-#: What means something anywhere in Markdown; an underscore inside a word means nothing.
+#: Characters that mean something anywhere in Markdown; an underscore inside a word means nothing.
 SPECIAL = re.compile(r"[\\`*{}\[\]|~#]|(?<!\w)_|_(?!\w)")
 TAGS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -32,7 +32,7 @@ def _environment(markdown: bool) -> Environment:
 
 
 def as_markdown(value: Any) -> str:
-    r"""Return a value as Markdown that shows it as it is, on one line.
+    r"""Return a value as Markdown that shows it literally, on one line.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def as_markdown(value: Any) -> str:
     'a\\|b &lt;script&gt; \\*c\\* roc_auc'
     """
     text = " ".join(str(value).split())
-    escaped = SPECIAL.sub(lambda found: "\\" + found.group(), re.sub("[&<>]", lambda found: TAGS[found.group()], text))
+    escaped = SPECIAL.sub(lambda match: "\\" + match.group(), re.sub("[&<>]", lambda match: TAGS[match.group()], text))
     return escaped
 
 
 def _together(value: Any) -> Any:
-    """Keep a percent sign on the line of its number."""
+    """Keep a percent sign on the same line as its number."""
     return value.replace(" %", "\u00a0%") if isinstance(value, str) else value
 
 
@@ -60,5 +60,5 @@ def markdown_of(card: Card) -> str:
 
 
 def summary_of(card: Card) -> str:
-    """Return what stands at the top of a card as Markdown: for a registry's description of the version."""
+    """Return the top of a card as Markdown, for the registry's description of the version."""
     return _environment(markdown=True).get_template("summary.md.j2").render(card=card)

@@ -1,4 +1,4 @@
-"""What a version cannot know, and what must not be read into it."""
+"""The limits of a version: a manifest goes in, sentences on what the model cannot know come out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.judge.verdict import MODEL
 from training.models.folds import BY_ACCOUNT
 from training.settings import ChurnRule
 
-#: Columns without a time of their own: as they stand in the book, they are taken as known from the start.
+#: Columns without a time of their own: the values in the book count as known from the start.
 TAKEN_AS_KNOWN = {
     "accounts": ("name", "segment", "industry", "country", "account_manager"),
     "contacts": ("role", "decision_maker"),
@@ -26,12 +26,12 @@ ACTIONS = "actions"
 
 
 def limits_of(manifest: Manifest) -> Section:
-    """Tell the limits, those of this version first."""
+    """Return the section on limits, with those of this version first."""
     return Section("limits", "Limits", "", (*_own(manifest), *_general(manifest)))
 
 
 def one_decides(manifest: Manifest) -> str | None:
-    """Return a sentence where one account held so much of the lost revenue that it can decide; else None."""
+    """Return a sentence if one account held so much of the lost revenue that it can decide; else None."""
     share = manifest.verdict["metrics"][MODEL].get("largest_loss_share")
     if not is_known(share) or share <= ONE_DECIDES:
         return None
@@ -42,7 +42,7 @@ def one_decides(manifest: Manifest) -> str | None:
 
 
 def not_told_apart(manifest: Manifest) -> str | None:
-    """Return a sentence where a paired interval holds 0; else None."""
+    """Return a sentence if a paired interval holds 0; else None."""
     close = by_measure(manifest, lambda lead: lead.interval is not None and not lead.is_told)
     if not close:
         return None
@@ -50,17 +50,17 @@ def not_told_apart(manifest: Manifest) -> str | None:
 
 
 def lead_not_known(manifest: Manifest) -> str | None:
-    """Return a sentence where the model's lead over a rival could not be told at all; else None."""
+    """Return a sentence if the model's lead over a rival is not known at all; else None."""
     unknown = by_measure(manifest, lambda lead: lead.interval is None)
     return f"The model's lead could not be told: over {'; over '.join(unknown)}." if unknown else None
 
 
 def _own(manifest: Manifest) -> Iterator[str]:
-    """Limits that this version has and another may not have."""
+    """Yield the limits that this version has and another may not have."""
     yield from filter(None, (lead_not_known(manifest), one_decides(manifest), not_told_apart(manifest)))
     if manifest.missing_tables:
-        told = several(sorted(manifest.missing_tables))
-        yield f"Not known in the book: {told}. What they would have told is not in the model."
+        missing = several(sorted(manifest.missing_tables))
+        yield f"Not known in the book: {missing}. What they would have told is not in the model."
     if manifest.judged_how == BY_ACCOUNT:
         yield (
             "The history is too short to be judged forward in time: figures are of other accounts at dates that were "
@@ -106,10 +106,10 @@ def _general(manifest: Manifest) -> Iterator[str]:
 
 
 def _of_actions() -> str:
-    """Say what holds of the signals of actions taken, as they are declared."""
-    signals = [item for item in all_signals() if item.family == ACTIONS]
-    bound = [item.name for item in signals if item.monotone]
-    advised = [item.name for item in signals if item.actionable]
+    """Return a sentence on the constraints and the advice that the signals of actions declare."""
+    signals = [signal for signal in all_signals() if signal.family == ACTIONS]
+    bound = [signal.name for signal in signals if signal.monotone]
+    advised = [signal.name for signal in signals if signal.actionable]
     constraint = f"carry a constraint ({', '.join(bound)})" if bound else "carry no constraint"
     advice = f"may be advised ({', '.join(advised)})" if advised else "are never advised because of their coefficient"
     return f"Actions taken follow risk as much as they lower it: their signals {constraint} and {advice}."

@@ -1,4 +1,7 @@
-"""What a version is and what it learnt from: the rule of churn, the period, the tables, the signals by family."""
+"""What a version is and what it learnt from: a manifest goes in, sections of the card come out.
+
+They show the rule of churn, the period, the tables, and the signals by family.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,22 @@ DIRECTIONS = {1: "rises with it", -1: "falls with it", 0: "none"}
 
 
 def window(rule: ChurnRule) -> str:
-    """Return in words when an account must churn to count."""
+    """Return in words the window in which an account must churn to count."""
     if rule.lead_days:
         return f"within the {days(rule.horizon_days)} that begin {days(rule.lead_days)} after the as-of date"
     return f"within {days(rule.horizon_days)} of the as-of date"
 
 
 def foretold(manifest: Manifest) -> str:
-    """Return in one sentence what the model foretells."""
+    """Return in one sentence what the model predicts."""
     rule = ChurnRule(**manifest.rule)
     leaving = "sends no positive invoice any more" if rule.by_silence else "leaves"
-    given = ", given that it has not left before that" if rule.lead_days else ""
-    return f"The probability that a customer {leaving} {window(rule)}{given}."
+    condition = ", given that it has not left before that" if rule.lead_days else ""
+    return f"The probability that a customer {leaving} {window(rule)}{condition}."
 
 
 def period(manifest: Manifest) -> tuple[date | None, date]:
-    """Return the day of the first invoice, where known, and the last day that a label tells of."""
+    """Return the day of the first invoice, None if it is not known, and the last day that a label covers."""
     return (
         manifest.recorded_since.get("invoices"),
         max(manifest.slices) + timedelta(days=ChurnRule(**manifest.rule).reach_days - 1),
@@ -41,20 +44,20 @@ def period(manifest: Manifest) -> tuple[date | None, date]:
 
 
 def identity(manifest: Manifest, version: str) -> Section:
-    """Tell what the version is and what it foretells."""
+    """Return the section on what the version is and what it predicts."""
     rule = ChurnRule(**manifest.rule)
     if rule.by_silence:
-        told = f"by silence: no positive invoice within the {days(rule.horizon_days)} of the window"
+        definition = f"by silence: no positive invoice within the {days(rule.horizon_days)} of the window"
         customer = f"at least {ACTIVE_INVOICES} positive invoices in the {ACTIVE_DAYS} days before the as-of date"
     else:
-        told = "by the churns table: the day on which the account left"
+        definition = "by the churns table: the day on which the account left"
         customer = "customer since a day before the as-of date, and not left before it"
     embargo = manifest.settings.get("embargo_days") or 0
     facts = (
         ("Version", version),
         ("Trained at", moment(manifest.trained_at)),
         ("Code version", manifest.code_version),
-        ("Churn is told", told),
+        ("Churn is told", definition),
         ("Horizon", days(rule.horizon_days)),
         ("Lead", days(rule.lead_days) + (": the window begins later" if rule.lead_days else ": no gap to the window")),
         ("Silence", days(rule.silence_days) if rule.silence_days is not None else "not used"),
@@ -67,7 +70,7 @@ def identity(manifest: Manifest, version: str) -> Section:
 
 
 def learnt_from(manifest: Manifest) -> Section:
-    """Tell which data it learnt from, since when each table is recorded, and which are missing."""
+    """Return the section on the data: period, since when each table is recorded, and which tables are missing."""
     first, last = period(manifest)
     slices = sorted(manifest.slices)
     gaps = sorted({(after - before).days for before, after in pairwise(slices)})
@@ -85,7 +88,7 @@ def learnt_from(manifest: Manifest) -> Section:
 
 
 def _tables(manifest: Manifest) -> Table:
-    needed = {name: sum(name in item.needs for item in _signals(manifest)) for name in TABLES}
+    needed = {name: sum(name in signal.needs for signal in _signals(manifest)) for name in TABLES}
     rows = [(name, _recorded(manifest, name), f"{needed[name]:,}") for name in TABLES]
     headings = ("Table", "Recorded", "Signals")
     return make_table("tables", "Tables", headings, rows, words=(1,))
@@ -102,7 +105,7 @@ def _recorded(manifest: Manifest, name: str) -> str:
 
 
 def _categories(manifest: Manifest) -> list[Table]:
-    """Return the categories of text that the model tells apart; all others are to it as if not known."""
+    """Return the table of the text categories that the model tells apart; any other category counts as not known."""
     rows = [(name, ", ".join(levels) or "none is frequent enough") for name, levels in manifest.categories.items()]
     if not rows:
         return []
@@ -111,7 +114,7 @@ def _categories(manifest: Manifest) -> list[Table]:
 
 
 def learnt_with(manifest: Manifest) -> Section:
-    """Tell the signals by family: how many, their directions, and which an account manager can act on."""
+    """Return the section on signals by family: number, directions, and which an account manager can act on."""
     signals = _signals(manifest)
     held = manifest.settings.get("fit", {}).get("monotone", True)
     lead = (
@@ -119,7 +122,7 @@ def learnt_with(manifest: Manifest) -> Section:
         if held
         else "Directions were expected, but the trees were not held to them."
     )
-    foreign = [name for name in manifest.signals if name not in {item.name for item in all_signals()}]
+    foreign = [name for name in manifest.signals if name not in {signal.name for signal in all_signals()}]
     points = [] if not foreign else [f"Signals that this code does not describe: {', '.join(foreign)}."]
     return Section(
         "signals",
@@ -131,25 +134,29 @@ def learnt_with(manifest: Manifest) -> Section:
 
 
 def _signals(manifest: Manifest) -> list[Signal]:
-    return [item for item in all_signals() if item.name in set(manifest.signals)]
+    return [signal for signal in all_signals() if signal.name in set(manifest.signals)]
 
 
 def families(signals: Sequence[Signal]) -> dict[str, list[Signal]]:
-    """Return signals by the file they stand in."""
-    found: dict[str, list[Signal]] = {}
-    for item in signals:
-        found.setdefault(item.family, []).append(item)
-    return found
+    """Return signals by family, which is the file that declares them."""
+    by_family: dict[str, list[Signal]] = {}
+    for signal in signals:
+        by_family.setdefault(signal.family, []).append(signal)
+    return by_family
 
 
 def _families(signals: Sequence[Signal]) -> Table:
-    def counts(name: str, tables: str, of: Sequence[Signal]) -> list[str]:
-        directions = [sum(item.monotone == sign for item in of) for sign in DIRECTIONS]
-        return [name, tables, *(str(count) for count in (len(of), *directions, sum(item.actionable for item in of)))]
+    def counts(name: str, tables: str, members: Sequence[Signal]) -> list[str]:
+        directions = [sum(signal.monotone == sign for signal in members) for sign in DIRECTIONS]
+        return [
+            name,
+            tables,
+            *(str(count) for count in (len(members), *directions, sum(signal.actionable for signal in members))),
+        ]
 
     rows = [
-        counts(name, ", ".join(sorted({table for item in of for table in item.needs})), of)
-        for name, of in families(signals).items()
+        counts(name, ", ".join(sorted({table for signal in members for table in signal.needs})), members)
+        for name, members in families(signals).items()
     ]
     headings = ("Family", "Tables", "Signals", "Risk rises", "Risk falls", "No direction", "Can be acted on")
     return make_table("families", "By family", headings, [*rows, counts("all", "", signals)], words=(1,))
@@ -159,15 +166,15 @@ def _every_signal(manifest: Manifest, signals: Sequence[Signal]) -> Table:
     medians = {name: quantiles.get("0.5") for name, quantiles in manifest.reference.signals.items()}
     rows = [
         (
-            item.name,
-            item.en,
-            item.family,
-            DIRECTIONS[item.monotone],
-            "yes" if item.actionable else "no",
-            item.unit,
-            "text" if item.is_text else number(medians.get(item.name), ",.4g"),
+            signal.name,
+            signal.en,
+            signal.family,
+            DIRECTIONS[signal.monotone],
+            "yes" if signal.actionable else "no",
+            signal.unit,
+            "text" if signal.is_text else number(medians.get(signal.name), ",.4g"),
         )
-        for item in signals
+        for signal in signals
     ]
     headings = ("Signal", "What it tells", "Family", "Risk", "Can be acted on", "Unit", "Median")
     return make_table(
@@ -183,5 +190,5 @@ def _every_signal(manifest: Manifest, signals: Sequence[Signal]) -> Table:
 
 
 def moment(iso: str) -> str:
-    """Return an instant to the minute; what is none stands as it is."""
+    """Return an instant to the minute; a text in another format is returned unchanged."""
     return f"{iso[:10]} {iso[11:16]} UTC" if iso.endswith("+00:00") and iso[10:11] == "T" else iso

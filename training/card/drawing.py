@@ -1,4 +1,7 @@
-"""Geometry of intervals drawn row by row beside a line of reference, in percents of the width: no words, no colours."""
+"""Geometry of intervals, drawn row by row beside a reference line: intervals go in, a `Drawing` comes out.
+
+All places are percents of the width, 0-100 from the left. A drawing has no colours.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from typing import Literal
 from training.card.figures import is_known, number
 from training.worth.bootstrap import Interval
 
-#: Room left and right of everything drawn, as a share of the width.
+#: Room left and right of the drawn figures, as a share of their span.
 MARGIN = 0.06
-#: On a scale of ratios nothing is drawn beyond these; an arrow says that it goes on.
+#: Ends of the scale of ratios; an arrow shows that an interval goes on beyond them.
 RATIOS = (0.1, 10.0)
 RATIO_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -24,7 +27,9 @@ class Mark:
     Attributes
     ----------
     kind : 'good', 'bad' or 'open'
-        What the interval tells against the line; 'open' where it tells nothing.
+        What the interval says about the reference line; 'open' if it says nothing.
+    at, low, high : float
+        The figure and the ends of its interval.
     cut_low, cut_high : bool
         Whether the interval goes on beyond the edge.
     """
@@ -52,13 +57,14 @@ class Drawing:
     Attributes
     ----------
     heading : str
-        What is drawn.
+        Name of the figures drawn.
     left, right : str
-        What it means to lie left or right of the line.
+        Meaning of a mark left or right of the line.
     line : float
-        The reference: 0 for a lead, 1 for a ratio or a slope; 0-100 from the left.
+        Place of the reference (0 for a lead, 1 for a ratio or a slope); 0-100 from the left.
+    ticks : tuple of Tick
     marks : tuple of Mark or None
-        One for each row; None where nothing is known.
+        One for each row; None if nothing is known.
     """
 
     heading: str
@@ -69,19 +75,40 @@ class Drawing:
     marks: tuple[Mark | None, ...]
 
 
-def draw_leads(found: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
-    """Draw leads beside 0, above it is good; None where there is nothing to draw."""
-    return _even(found, heading, left, right, 0.0)
+def draw_leads(intervals: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
+    """Draw leads beside 0; a lead above 0 is good.
+
+    Parameters
+    ----------
+    intervals : sequence of Interval or None
+        One for each row of the table; None if it is not known.
+    heading : str
+        Name of the figures.
+    left, right : str
+        Meaning of a mark left or right of the line.
+
+    Returns
+    -------
+    Drawing or None
+        None if there is nothing to draw.
+    """
+    return _even(intervals, heading, left, right, 0.0)
 
 
-def draw_slopes(found: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
-    """Draw slopes beside 1, to hold it is good; None where there is nothing to draw."""
-    return _even(found, heading, left, right, 1.0)
+def draw_slopes(intervals: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
+    """Draw slopes beside 1; an interval that holds 1 is good. Parameters and result as in `draw_leads`."""
+    return _even(intervals, heading, left, right, 1.0)
 
 
-def _even(found: Sequence[Interval | None], heading: str, left: str, right: str, line: float) -> Drawing | None:
-    """Draw figures on an even scale that holds all of them and the line."""
-    ends = [end for one in found if one is not None for end in (one.low, one.value, one.high) if is_known(end)]
+def _even(intervals: Sequence[Interval | None], heading: str, left: str, right: str, line: float) -> Drawing | None:
+    """Draw figures on an even scale that includes all of them and the line."""
+    ends = [
+        end
+        for interval in intervals
+        if interval is not None
+        for end in (interval.low, interval.value, interval.high)
+        if is_known(end)
+    ]
     if not ends:
         return None
     low, high = min([*ends, line]), max([*ends, line])
@@ -96,12 +123,23 @@ def _even(found: Sequence[Interval | None], heading: str, left: str, right: str,
     steps = [step * count for count in range(first, math.floor((low + span) / step) + 1)]
     digits = max(0, -math.floor(math.log10(step)))
     ticks = tuple(Tick(place(at), number(at, f",.{digits}f", signed=line == 0)) for at in steps)
-    return Drawing(heading, left, right, place(line), _apart(ticks), tuple(_mark(one, place, line) for one in found))
+    return Drawing(
+        heading, left, right, place(line), _apart(ticks), tuple(_mark(interval, place, line) for interval in intervals)
+    )
 
 
-def draw_ratios(found: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
-    """Draw ratios beside 1, halving as wide as doubling; None where there is nothing to draw."""
-    ends = [end for one in found if one is not None for end in (one.low, one.value, one.high) if is_known(end)]
+def draw_ratios(intervals: Sequence[Interval | None], heading: str, left: str, right: str) -> Drawing | None:
+    """Draw ratios beside 1 on a logarithmic scale, where halving is as wide as doubling.
+
+    An interval that holds 1 is good. Parameters and result as in `draw_leads`.
+    """
+    ends = [
+        end
+        for interval in intervals
+        if interval is not None
+        for end in (interval.low, interval.value, interval.high)
+        if is_known(end)
+    ]
     if not ends:
         return None
     least, most = RATIOS
@@ -112,20 +150,22 @@ def draw_ratios(found: Sequence[Interval | None], heading: str, left: str, right
         return 100 * ((math.log(value) if value > 0 else -math.inf) - low) / (high - low)
 
     ticks = tuple(Tick(place(at), f"{at:g}") for at in RATIO_TICKS if 0 <= place(at) <= 100)
-    return Drawing(heading, left, right, place(1.0), _apart(ticks), tuple(_mark(one, place, 1.0) for one in found))
+    return Drawing(
+        heading, left, right, place(1.0), _apart(ticks), tuple(_mark(interval, place, 1.0) for interval in intervals)
+    )
 
 
-def _mark(found: Interval | None, place: Callable[[float], float], line: float) -> Mark | None:
-    if found is None:
+def _mark(interval: Interval | None, place: Callable[[float], float], line: float) -> Mark | None:
+    if interval is None:
         return None
-    told = found.low > line or found.high < line
+    decided = interval.low > line or interval.high < line
     kind: Literal["good", "bad", "open"] = "open"
     if line == 0:
-        kind = "open" if not told else "good" if found.low > 0 else "bad"
-    elif is_known(found.low) and is_known(found.high):
-        kind = "bad" if told else "good"
-    at = place(found.value)
-    low, high = (place(end) if is_known(end) else at for end in (found.low, found.high))
+        kind = "open" if not decided else "good" if interval.low > 0 else "bad"
+    elif is_known(interval.low) and is_known(interval.high):
+        kind = "bad" if decided else "good"
+    at = place(interval.value)
+    low, high = (place(end) if is_known(end) else at for end in (interval.low, interval.high))
     return Mark(kind, _inside(at), _inside(low), _inside(high), cut_low=low < 0, cut_high=high > 100)
 
 
@@ -140,7 +180,7 @@ def _step(least: float) -> float:
 
 
 def _apart(ticks: Sequence[Tick], least: float = 12.0) -> tuple[Tick, ...]:
-    """Leave out ticks whose labels would touch the one before or the edge."""
+    """Leave out ticks whose labels would touch the previous label or the edge."""
     kept: list[Tick] = []
     for tick in ticks:
         if 4 <= tick.at <= 96 and (not kept or tick.at - kept[-1].at >= least):

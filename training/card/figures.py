@@ -1,4 +1,7 @@
-"""Figures as the card writes them: a typographic minus, thousands separated, a dash for what is not known."""
+"""Figures as the card writes them: numbers go in, text comes out.
+
+The text has a typographic minus, separated thousands, and a dash for what is not known.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ DASH, MINUS, NBSP = "\u2013", "\u2212", "\u00a0"
 
 
 def number(value: float | None, form: str, signed: bool = False) -> str:
-    """Return a number in a format of Python's, or a dash for none.
+    """Return a number in a Python format; a dash if it is None or not finite.
 
     Examples
     --------
@@ -28,32 +31,32 @@ def number(value: float | None, form: str, signed: bool = False) -> str:
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    """Return a fraction as percent: 0.08 is 8.0 %."""
+    """Return a fraction as percent (0.08 is 8.0 %); a dash if it is not known."""
     return number(None if not is_known(fraction) else 100 * fraction, f",.{digits}f") + (  # type: ignore[operator]
         f"{NBSP}%" if is_known(fraction) else ""
     )
 
 
-def interval_of(found: Mapping[str, Any] | None) -> Interval | None:
-    """Return an interval from plain values, not a number for null; None where even the figure is not known."""
-    if found is None or not is_known(found.get("value")):
+def interval_of(plain: Mapping[str, Any] | None) -> Interval | None:
+    """Return an interval from plain values; an unknown end becomes NaN. Return None if the figure is not known."""
+    if plain is None or not is_known(plain.get("value")):
         return None
-    low, high = (found.get(end) if is_known(found.get(end)) else math.nan for end in ("low", "high"))
-    return Interval(float(found["value"]), float(low), float(high))  # type: ignore[arg-type]
+    low, high = (plain.get(end) if is_known(plain.get(end)) else math.nan for end in ("low", "high"))
+    return Interval(float(plain["value"]), float(low), float(high))  # type: ignore[arg-type]
 
 
-def with_interval(found: Interval | None, form: str, signed: bool = False) -> str:
-    """Return `figure (low to high)`; a dash where the figure, or its interval, is not known."""
-    if found is None:
+def with_interval(interval: Interval | None, form: str, signed: bool = False) -> str:
+    """Return `figure (low to high)`; a dash stands for a figure or an interval that is not known."""
+    if interval is None:
         return DASH
-    return f"{number(found.value, form, signed)} ({limits(found, form, signed)})"
+    return f"{number(interval.value, form, signed)} ({limits(interval, form, signed)})"
 
 
-def limits(found: Interval, form: str, signed: bool = False) -> str:
-    """Return `low to high`, or a dash."""
-    if not (is_known(found.low) and is_known(found.high)):
+def limits(interval: Interval, form: str, signed: bool = False) -> str:
+    """Return `low to high`; a dash if an end is not known."""
+    if not (is_known(interval.low) and is_known(interval.high)):
         return DASH
-    return f"{number(found.low, form, signed)} to {number(found.high, form, signed)}"
+    return f"{number(interval.low, form, signed)} to {number(interval.high, form, signed)}"
 
 
 def is_known(value: Any) -> bool:
@@ -78,5 +81,5 @@ def several(items: list[str], last: str = "and") -> str:
 
 
 def capital(text: str) -> str:
-    """Return a text with its first letter as a capital, the others as they stand."""
+    """Return a text with a capital first letter; the other letters are unchanged."""
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""What else was found: the worth of each family of signals, suspected leaks, and findings of any other kind."""
+"""Sections on further findings: worth of each family of signals, suspected leaks, findings of any other kind."""
 
 from __future__ import annotations
 
@@ -21,46 +21,48 @@ from training.card.parts import Cell, Section, Table, make_table
 from training.card.rival_tables import plain_words
 from training.card.trust import tone_of
 
-#: Findings that have a section of their own.
+#: Findings that other functions show.
 SHOWN = ("reliability", "apart", "ablation", "suspects", "warnings")
 TITLES = {"hazard": "When, not only whether", "contraction": "Contraction: revenue lost by shrinking"}
 NOT_KNOWN = "there was nothing to tell it by"
 #: A text longer than this is a sentence, not a figure.
 SENTENCE = 40
-#: The column that holds the names of a group of groups.
+#: The column that names the rows made from a group of groups.
 NAME = "name"
 
 
 def families_worth(manifest: Manifest) -> Section:
-    """Show what is lost without each family of signals."""
-    title, found = "What each family of signals is worth", manifest.findings.get("ablation") or []
-    if not found:
+    """Return the section on what is lost without each family of signals."""
+    title, ablation = "What each family of signals is worth", manifest.findings.get("ablation") or []
+    if not ablation:
         return Section("ablation", title, "", ("Families of signals were not left out one by one in this run.",))
-    worth = {one["family"]: interval_of(one.get("roc_auc")) for one in found}
+    worth = {row["family"]: interval_of(row.get("roc_auc")) for row in ablation}
     more = [name for name, interval in worth.items() if interval is not None and interval.above]
     less = [name for name, interval in worth.items() if interval is not None and interval.below]
-    told = f"The ROC AUC falls beyond chance without {several(more)}." if more else "No family is missed beyond chance."
+    sentence = (
+        f"The ROC AUC falls beyond chance without {several(more)}." if more else "No family is missed beyond chance."
+    )
     points = (
-        told,
+        sentence,
         *((f"It is better beyond chance without {several(less)}.",) if less else ()),
         "A family that others can stand in for is worth little here though the model leans on it.",
     )
     lead = (
         "The model was fitted again without the family, weighting and rounds as they were, and judged on the same rows."
     )
-    return Section("ablation", title, lead, points, (_worth(found),))
+    return Section("ablation", title, lead, points, (_worth(ablation),))
 
 
-def _worth(found: list[Mapping[str, Any]]) -> Table:
-    drawn = [interval_of(one.get("roc_auc")) for one in found]
+def _worth(ablation: list[Mapping[str, Any]]) -> Table:
+    drawn = [interval_of(row.get("roc_auc")) for row in ablation]
     rows = [
         (
-            one["family"],
+            row["family"],
             Cell(with_interval(interval, ".3f", signed=True), tone_of(interval)),
-            with_interval(interval_of(one.get("captured_10")), ".3f", signed=True),
-            number(one.get("signals"), ",d"),
+            with_interval(interval_of(row.get("captured_10")), ".3f", signed=True),
+            number(row.get("signals"), ",d"),
         )
-        for one, interval in zip(found, drawn, strict=True)
+        for row, interval in zip(ablation, drawn, strict=True)
     ]
     headings = ("Family", "ROC AUC lost", "Lost revenue captured, top 10 %", "Signals known")
     drawing = draw_leads(drawn, "ROC AUC lost without it", "better without", "worse without")
@@ -68,7 +70,7 @@ def _worth(found: list[Mapping[str, Any]]) -> Table:
 
 
 def leaks(manifest: Manifest) -> Section:
-    """Show what looks too good to be true."""
+    """Return the section on signals that look too good to be true."""
     warnings = [str(text) for text in manifest.findings.get("warnings") or []]
     suspects = manifest.findings.get("suspects") or []
     points = warnings or ["No signal tells the outcome too well by itself, and the whole model is not too good."]
@@ -81,16 +83,16 @@ def _suspects(suspects: list[Mapping[str, Any]]) -> tuple[Table, ...]:
         return ()
     rows = [
         (
-            str(one["signal"]),
-            number(one.get("roc_auc"), ".3f"),
-            str(one.get("where", DASH)),
-            percent(one.get("churn_rate"), 0),
-            percent(one.get("caught"), 0),
-            number(one.get("accounts"), ",d"),
-            ", ".join(one.get("tables") or ()),
-            "the last before they leave" if one.get("last_date") else "all",
+            str(suspect["signal"]),
+            number(suspect.get("roc_auc"), ".3f"),
+            str(suspect.get("where", DASH)),
+            percent(suspect.get("churn_rate"), 0),
+            percent(suspect.get("caught"), 0),
+            number(suspect.get("accounts"), ",d"),
+            ", ".join(suspect.get("tables") or ()),
+            "the last before they leave" if suspect.get("last_date") else "all",
         )
-        for one in suspects
+        for suspect in suspects
     ]
     headings = (
         "Signal", "ROC AUC alone", "Where churn is surest", "Churned there", "Of all that churned", "Accounts",
@@ -100,41 +102,41 @@ def _suspects(suspects: list[Mapping[str, Any]]) -> tuple[Table, ...]:
 
 
 def other_findings(manifest: Manifest) -> list[Section]:
-    """Show findings that this module knows nothing of, figure by figure."""
+    """Return a section for each finding that has no section of its own, figure by figure."""
     return [
-        _any_section(name, found)
-        for name, found in manifest.findings.items()
-        if name not in SHOWN and found not in (None, {}, [], ())
+        _any_section(name, finding)
+        for name, finding in manifest.findings.items()
+        if name not in SHOWN and finding not in (None, {}, [], ())
     ]
 
 
-def _any_section(name: str, found: Any) -> Section:
+def _any_section(name: str, finding: Any) -> Section:
     title = TITLES.get(name, _words(name))
-    entries = dict(_flat(found if isinstance(found, Mapping) else {name: found}))
+    entries = dict(_flat(finding if isinstance(finding, Mapping) else {name: finding}))
     lists = {key: value for key, value in entries.items() if _is_table(value)}
-    said = {key: text for key, text in entries.items() if isinstance(text, str) and len(text) > SENTENCE}
-    rows = [(_words(key), _text(value)) for key, value in entries.items() if key not in lists and key not in said]
+    sentences = {key: text for key, text in entries.items() if isinstance(text, str) and len(text) > SENTENCE}
+    rows = [(_words(key), _text(value)) for key, value in entries.items() if key not in lists and key not in sentences]
     tables = [make_table(f"{name}-figures", "Figures", ("Figure", "Found"), rows, unknown=NOT_KNOWN)] if rows else []
     tables += [_any_table(f"{name}-{key}", key, value) for key, value in lists.items()]
-    points = tuple(f"{_words(key)}: {text}" for key, text in said.items())
+    points = tuple(f"{_words(key)}: {text}" for key, text in sentences.items())
     return Section(f"finding-{name}", title, "", points, tuple(tables))
 
 
-def _flat(found: Mapping[str, Any], group: str = "") -> list[tuple[str, Any]]:
-    """Return entries one below another; a group of groups becomes a list of rows that have a name."""
-    made: list[tuple[str, Any]] = []
-    for key, value in found.items():
+def _flat(entries: Mapping[str, Any], group: str = "") -> list[tuple[str, Any]]:
+    """Return nested entries as a flat list; a group of groups becomes a list of named rows."""
+    flat: list[tuple[str, Any]] = []
+    for key, value in entries.items():
         if not isinstance(value, Mapping) or not value or _is_interval(value):
-            made.append((f"{group}{key}", value))
+            flat.append((f"{group}{key}", value))
         elif len(value) > 1 and _is_table(list(value.values())):
-            made.append((f"{group}{key}", [{NAME: name, **one} for name, one in value.items()]))
+            flat.append((f"{group}{key}", [{NAME: name, **row} for name, row in value.items()]))
         else:
-            made += _flat(value, f"{group}{key}: ")
-    return made
+            flat += _flat(value, f"{group}{key}: ")
+    return flat
 
 
 def _any_table(key: str, name: str, rows: list[Mapping[str, Any]]) -> Table:
-    """Return a row for each, or a column for each where that is narrower."""
+    """Return a table with one line for each of `rows`, or one column for each if that is narrower."""
     flat = [dict(_flat(row)) for row in rows]
     columns = list(dict.fromkeys(column for row in flat for column in row))
     cells = [[_text(row.get(column)) for column in columns] for row in flat]
@@ -150,8 +152,8 @@ def _any_table(key: str, name: str, rows: list[Mapping[str, Any]]) -> Table:
 
 def _text(value: Any) -> str:
     if _is_interval(value):
-        found = interval_of(value)
-        return with_interval(found, ",.0f" if found and abs(found.value) >= 1000 else ",.3f")
+        interval = interval_of(value)
+        return with_interval(interval, ",.0f" if interval and abs(interval.value) >= 1000 else ",.3f")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -169,7 +171,7 @@ def _is_interval(value: Any) -> bool:
 
 def _is_table(value: Any) -> bool:
     rows = isinstance(value, list | tuple) and bool(value)
-    return rows and all(isinstance(one, Mapping) and not _is_interval(one) for one in value)
+    return rows and all(isinstance(row, Mapping) and not _is_interval(row) for row in value)
 
 
 def _words(name: str) -> str:

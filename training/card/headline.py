@@ -1,4 +1,7 @@
-"""The top of a card: the grade and what it means, where ours is not the best, what is too few to tell."""
+"""The top of a card: a manifest goes in; the grade, remarks and key figures come out.
+
+Remarks say where a rival is better, and which differences too few accounts leave open.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from training.card.rival_tables import (
 from training.judge.verdict import MODEL
 from training.rivals import CHEAP
 
-#: What a grade asks for, in words; the bounds are those of `training.judge.verdict.grade`.
+#: What a grade requires, in words; the bounds are those of `training.judge.verdict.grade`.
 GRADES = {
     "A": "its ROC AUC lies more than .05 above the best naive rule's at the lower end of the interval, and it catches "
     "at least as much lost revenue",
@@ -37,7 +40,7 @@ GRADES = {
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence at the top; `kind` is what it is about."""
+    """A sentence at the top; `kind` says what it is about."""
 
     kind: Literal["behind", "rivals", "few", "warning", "gate", "missing"]
     title: str
@@ -59,18 +62,20 @@ class KeyFigure:
 
 
 def graded(manifest: Manifest) -> str:
-    """Say what the grade means and what it rests on."""
-    found = manifest.verdict.get("grade")
-    if found is None:
+    """Return what the grade means and which lead it rests on."""
+    grade = manifest.verdict.get("grade")
+    if grade is None:
         return "No grade: no naive rule was judged beside the model."
     best = best_naive(manifest, [rival.name for rival in CHEAP if rival.naive])
     lead = interval_of(manifest.verdict["intervals"].get(f"roc_auc - {best}"))
-    told = "Its lead is not known" if lead is None else f"Lead over {best}: {with_interval(lead, '.3f', signed=True)}"
-    return f"Grade {found}: {GRADES[found]}. {told}."
+    lead_text = (
+        "Its lead is not known" if lead is None else f"Lead over {best}: {with_interval(lead, '.3f', signed=True)}"
+    )
+    return f"Grade {grade}: {GRADES[grade]}. {lead_text}."
 
 
 def remarks(manifest: Manifest) -> Iterator[Remark]:
-    """Yield what must be known before any figure is read."""
+    """Yield what a reader must know before the figures."""
     yield from _of_rivals(manifest)
     for title, text in (
         ("Not known", lead_not_known(manifest)),
@@ -82,55 +87,55 @@ def remarks(manifest: Manifest) -> Iterator[Remark]:
     for text in manifest.findings.get("warnings") or ():
         yield Remark("warning", "Warning", capital(str(text)))
     if manifest.missing_tables:
-        told = several(sorted(manifest.missing_tables))
-        yield Remark("missing", "Not in the book", f"{capital(told)}: signals made of them are not known.")
+        tables = several(sorted(manifest.missing_tables))
+        yield Remark("missing", "Not in the book", f"{capital(tables)}: signals made of them are not known.")
     gate = manifest.gate
-    said = f"{capital(gate.get('decision', 'never asked'))}: {plain_words(gate.get('why', 'no reason is kept'))}."
-    yield Remark("gate", "At the gate", said)
+    sentence = f"{capital(gate.get('decision', 'never asked'))}: {plain_words(gate.get('why', 'no reason is kept'))}."
+    yield Remark("gate", "At the gate", sentence)
 
 
 def _of_rivals(manifest: Manifest) -> Iterator[Remark]:
-    """Say where ours is not the best, or that it is."""
+    """Yield the measures on which a rival is ahead, or that none is ahead."""
     measures, rivals = measures_of(manifest), rivals_of(manifest)
     if not rivals or not measures:
         yield Remark("rivals", "Rivals", "The model was judged beside no rival.")
         return
-    found = list(leads(manifest))
-    behind = [behind_text(lead, manifest) for lead in found if lead.is_behind]
+    every_lead = list(leads(manifest))
+    behind = [behind_text(lead, manifest) for lead in every_lead if lead.is_behind]
     if behind:
         yield Remark("behind", "Not the best in everything", capital(f"{'; '.join(behind)}."))
-    elif any(lead.interval is not None for lead in found):
+    elif any(lead.interval is not None for lead in every_lead):
         names = several([label(measure, manifest) for measure in measures])
-        told = f"Of {len(rivals)} rivals none is ahead in the point estimate on {names}."
-        yield Remark("rivals", "No rival is ahead", told)
-    ahead = Counter(lead.measure for lead in found if lead.is_told and not lead.is_behind)
+        sentence = f"Of {len(rivals)} rivals none is ahead in the point estimate on {names}."
+        yield Remark("rivals", "No rival is ahead", sentence)
+    ahead = Counter(lead.measure for lead in every_lead if lead.is_told and not lead.is_behind)
     counted = [f"{ahead[measure]} of {len(rivals)} on {label(measure, manifest)}" for measure in measures]
     yield Remark("rivals", "Ahead beyond chance", f"Rivals that it leads beyond chance: {several(counted)}.")
     elsewhere = better_elsewhere(manifest)
     if elsewhere:
-        told = "; ".join(f"{name} ({', '.join(names)})" for name, names in elsewhere.items())
+        sentence = "; ".join(f"{name} ({', '.join(names)})" for name, names in elsewhere.items())
         yield Remark(
-            "rivals", "Better in other metrics", f"A rival has the better figure, no interval taken, in: {told}."
+            "rivals", "Better in other metrics", f"A rival has the better figure, no interval taken, in: {sentence}."
         )
 
 
 def key_figures(manifest: Manifest) -> tuple[KeyFigure, ...]:
-    """Return the figures that decide, and what was predicted of the lost revenue."""
-    made = []
+    """Return the measures with intervals, predicted over realised lost revenue, and the churn rate."""
+    figures = []
     for measure in measures_of(manifest):
         form = MEASURES[measure][1]
-        found = interval_of(manifest.verdict["intervals"][measure])
-        value = DASH if found is None else number(found.value, form)
-        note = "not known: nothing to tell it by" if found is None else f"95 % interval {limits(found, form)}"
-        made.append(KeyFigure(capital(label(measure, manifest)), value, note))
+        interval = interval_of(manifest.verdict["intervals"][measure])
+        value = DASH if interval is None else number(interval.value, form)
+        note = "not known: nothing to tell it by" if interval is None else f"95 % interval {limits(interval, form)}"
+        figures.append(KeyFigure(capital(label(measure, manifest)), value, note))
     bands = (manifest.findings.get("reliability") or {}).get("bands") or []
     whole = next((band for band in bands if band["name"] == "all"), None)
     ratio = None if whole is None else interval_of(whole.get("ratio"))
     value = DASH if ratio is None else number(ratio.value, ",.2f")
     note = "not known: no revenue was lost" if ratio is None else f"95 % interval {limits(ratio, ',.2f')}; 1 is right"
-    made.append(KeyFigure("Predicted over realised lost revenue", value, note))
+    figures.append(KeyFigure("Predicted over realised lost revenue", value, note))
     ours = manifest.verdict["metrics"][MODEL]
     rate = ours.get("churn_rate")
     share = f"{ours['churned']:,} of {ours['rows']:,} rows judged"
-    made.append(KeyFigure("Churned", percent(rate) if is_known(rate) else DASH, share))
-    return tuple(made)
+    figures.append(KeyFigure("Churned", percent(rate) if is_known(rate) else DASH, share))
+    return tuple(figures)

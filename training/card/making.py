@@ -1,4 +1,4 @@
-"""How a version was made: the weighting schemes compared with money, why one was chosen, and the settings."""
+"""The section on how a version was made: weighting schemes compared in money, the reason for the choice, settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNKNOWN = "nothing was lost, or no earlier outcome was known, on the dates compa
 
 
 def made_how(manifest: Manifest) -> Section:
-    """Tell what was compared on rolling origins, what was chosen, why, and with which settings."""
+    """Return the section: what was compared on rolling origins, what was chosen and why, and the settings."""
     why = manifest.choice.get("why")
     reason = f"Chosen because it {plain_words(why)}." if why else "Why is not recorded."
     schemes = manifest.choice.get("schemes") or {}
@@ -36,21 +36,21 @@ def made_how(manifest: Manifest) -> Section:
 def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     if not schemes:
         return []
-    earned = {name: one["profit"] for name, one in schemes.items() if is_known(one.get("profit"))}
+    earned = {name: scheme["profit"] for name, scheme in schemes.items() if is_known(scheme.get("profit"))}
     richest = max(earned, key=lambda name: earned[name]) if earned else None
-    gains = {name: None if name == UNWEIGHTED else interval_of(one.get("gain")) for name, one in schemes.items()}
+    gains = {name: None if name == UNWEIGHTED else interval_of(scheme.get("gain")) for name, scheme in schemes.items()}
     unit = f"{manifest.currency} per account" if manifest.currency else "per account"
     headings = ("Weights", f"Profit against none, {unit}", "Profit", "Against the most earned", "ROC AUC*", "Rounds")
     rows = [
         (
             Cell(f"{name} (chosen)", "chosen") if name == manifest.weighting else name,
             "what is compared with" if name == UNWEIGHTED else with_interval(gains[name], ",.2f", signed=True),
-            number(one.get("profit"), ",.2f"),
-            "earned most" if name == richest else with_interval(interval_of(one.get("behind")), ",.2f", signed=True),
-            number(one.get("ranking"), ".3f"),
-            number(one.get("rounds"), ",d"),
+            number(scheme.get("profit"), ",.2f"),
+            "earned most" if name == richest else with_interval(interval_of(scheme.get("behind")), ",.2f", signed=True),
+            number(scheme.get("ranking"), ".3f"),
+            number(scheme.get("rounds"), ",d"),
         )
-        for name, one in schemes.items()
+        for name, scheme in schemes.items()
     ]
     drawing = draw_leads(list(gains.values()), "Profit against none", "less", "more")
     note = "* Mean of ROC AUC, plain and weighted by revenue."
@@ -63,12 +63,12 @@ def _settings(manifest: Manifest) -> Table:
 
 
 def _flat(manifest: Manifest) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    entries: list[tuple[str, Any]] = []
     for name, value in manifest.settings.items():
-        found += (
-            [(f"{name}.{key}", item) for key, item in value.items()] if isinstance(value, dict) else [(name, value)]
+        entries += (
+            [(f"{name}.{key}", inner) for key, inner in value.items()] if isinstance(value, dict) else [(name, value)]
         )
-    return found
+    return entries
 
 
 def _said(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a card is made of: sections of sentences and tables, plain text in every cell, ready to be put on paper."""
+"""The parts of a card: sections of sentences and tables, with plain text in every cell, ready for a template."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Tone = Literal["", "ahead", "behind", "chosen", "quiet"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell; `tone` only colours what the text says too."""
+    """A cell; `tone` only colours what the text already says."""
 
     text: str
     tone: Tone = ""
@@ -22,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column; figures are set to the right."""
+    """A column; figures are aligned to the right."""
 
     heading: str
     figures: bool = True
@@ -37,11 +37,11 @@ class Table:
     key : str
         Unique on the card.
     drawing : Drawing or None
-        Drawn beside the names in HTML, one mark a row; its figures stand in a column too.
+        Drawn beside the names in HTML, one mark a row; a column holds its figures too.
     folded : bool
-        Whether it is opened on demand; printed all the same.
+        Whether the reader opens it on demand; it is always printed.
     facts : bool
-        Whether it is a list of names and what is said of them, whose headings tell nothing.
+        Whether it is a list of names and values, so that its headings say nothing.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A section: what is to be known first, sentences, then tables."""
+    """A section: a lead, further sentences, then tables."""
 
     key: str
     title: str
@@ -81,24 +81,40 @@ def make_table(
 
     Parameters
     ----------
+    key : str
+        Unique on the card.
+    title : str
+    headings : sequence of str
+        One for each column.
+    rows : iterable of sequences of str or Cell
+        One cell for each heading; the first cell names the row.
     words : sequence of int
-        Columns of words beside the first; all others hold figures.
-    drawing : Drawing, optional
-        Its figures stand in the rows with their intervals, as the note says.
+        Indices of the columns that hold words, apart from column 0; all other columns hold figures.
+    note : str
+        Shown below the table.
     unknown : str
-        Why a figure may not be known; said below the table where a cell has a dash.
+        Why a figure may not be known; shown below the table if a cell has a dash.
+    drawing : Drawing, optional
+        One mark for each row. The rows hold its figures with their intervals, and the note says so.
+    folded : bool
+        Whether the reader opens the table on demand.
+
+    Raises
+    ------
+    ValueError
+        When a row does not have one cell for each heading.
     """
-    made = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
-    if any(len(row) != len(headings) for row in made):
+    cell_rows = tuple(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows)
+    if any(len(row) != len(headings) for row in cell_rows):
         raise ValueError(f"table {key!r}: every row must have {len(headings)} cells")
     intervals = "In brackets: 95 % intervals." if drawing else ""
-    dashed = any(DASH in cell.text for row in made for cell in row)
+    dashed = any(DASH in cell.text for row in cell_rows for cell in row)
     notes = [note, intervals, f"{DASH} not known: {unknown}." if dashed else ""]
     return Table(
         key=key,
         title=title,
         columns=tuple(Column(name, at not in (0, *words)) for at, name in enumerate(headings)),
-        rows=made,
+        rows=cell_rows,
         note=" ".join(filter(None, notes)),
         drawing=drawing,
         folded=folded,
@@ -106,6 +122,16 @@ def make_table(
 
 
 def facts_table(key: str, title: str, facts: Iterable[tuple[str, str]], folded: bool = False) -> Table:
-    """Return a table of names and what is to be said of them."""
-    made = make_table(key, title, ("Fact", "Value"), facts, words=(1,), folded=folded)
-    return replace(made, facts=True)
+    """Return a table of names and values.
+
+    Parameters
+    ----------
+    key : str
+        Unique on the card.
+    title : str
+    facts : iterable of (name, value)
+    folded : bool
+        Whether the reader opens the table on demand.
+    """
+    table = make_table(key, title, ("Fact", "Value"), facts, words=(1,), folded=folded)
+    return replace(table, facts=True)

@@ -1,4 +1,4 @@
-"""What a run found, as text on standard error."""
+"""Prints the results of a run as text on standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.worth.bootstrap import Interval
     from training.worth.reliability import Reliability
 
-#: Label, attribute of Metrics, number format.
+#: For each row of the table: label, attribute of Metrics, number format.
 ROWS = (
     ("ROC AUC", "roc_auc", ".3f"),
     ("PR AUC", "pr_auc", ".3f"),
@@ -49,7 +49,7 @@ ONE_DECIDES = 0.25
 
 
 def show_verdict(verdict: Verdict, title: str) -> None:
-    """Print the metrics of the model beside every rival's, and how far they can be told apart."""
+    """Print the metrics of the model and of every rival, and the intervals of the leads."""
     names = list(verdict.metrics)
     lines = [
         [label, *(_number(getattr(verdict.metrics[name], key), form) for name in names)] for label, key, form in ROWS
@@ -77,15 +77,19 @@ def show_differences(verdict: Verdict, rivals: Sequence[str], measures: Sequence
 
 
 def show_training(trained: Trained) -> None:
-    """Print everything that a training run found."""
+    """Print all results of a training run."""
     show_verdict(trained.verdict, f"Judged {trained.judged_how}")
     show_choice(trained.choice)
     show_reliability(trained.findings.reliability)
     if trained.findings.apart is not None:
         show_apart(trained.findings.apart)
     worth = [
-        [one.family, str(one.signals), *(interval_text(one.worth[measure], ".3f", signed=True) for measure in WORTH)]
-        for one in trained.findings.ablation
+        [
+            ablated.family,
+            str(ablated.signals),
+            *(interval_text(ablated.worth[measure], ".3f", signed=True) for measure in WORTH),
+        ]
+        for ablated in trained.findings.ablation
     ]
     table("What is lost without a family of signals", ["", "signals", *(MEASURES[name][0] for name in WORTH)], worth)
     show_outlook(trained.findings.outlook)
@@ -93,7 +97,7 @@ def show_training(trained: Trained) -> None:
         say(f"warning: {warning}")
 
 
-def show_apart(found: Apart) -> None:
+def show_apart(apart: Apart) -> None:
     """Print accounts that were acted on in the label's window beside the others."""
     lines = [
         [
@@ -103,15 +107,18 @@ def show_apart(found: Apart) -> None:
             _known(part.mean_probability, ".1%"),
             "too few" if part.roc_auc is None else interval_text(part.roc_auc, ".3f"),
         ]
-        for name, part in (("acted on", found.treated), ("left alone", found.untreated))
+        for name, part in (("acted on", apart.treated), ("left alone", apart.untreated))
     ]
     table("Accounts acted on in the label's window, apart", ["", "rows", "churned", "predicted", "ROC AUC"], lines)
     say("an account that an action saved looks safe, so the prediction for those acted on looks too high")
 
 
-def show_outlook(found: Outlook) -> None:
-    """Print whether the hazard and the contraction are kept."""
-    for name, figures in (("when an account leaves", found.hazard_figures), ("shrinking", found.contraction_figures)):
+def show_outlook(outlook: Outlook) -> None:
+    """Print whether the run keeps the hazard and the contraction, and why."""
+    for name, figures in (
+        ("when an account leaves", outlook.hazard_figures),
+        ("shrinking", outlook.contraction_figures),
+    ):
         kept = "kept" if figures["kept"] else "not kept"
         why = figures.get("why") or "figures in the run and on the card"
         say(f"{name}: {kept}, {why}")
@@ -120,16 +127,16 @@ def show_outlook(found: Outlook) -> None:
 def show_choice(choice: Choice) -> None:
     """Print the weighting schemes compared and why one was chosen."""
     lines = [
-        [name, f"{one.ranking:.3f}", f"{one.profit:,.2f}", _lead(one.gain, ",.2f"), str(one.rounds)]
-        for name, one in choice.schemes.items()
+        [name, f"{scheme.ranking:.3f}", f"{scheme.profit:,.2f}", _lead(scheme.gain, ",.2f"), str(scheme.rounds)]
+        for name, scheme in choice.schemes.items()
     ]
     header = ["", "ROC AUC, plain and by revenue", "profit an account", "against none", "rounds"]
     table("Weights compared on rolling origins", header, lines)
     say(f"chosen: {choice.weighting}, {choice.rounds} rounds; it {choice.why}")
 
 
-def show_reliability(found: Reliability) -> None:
-    """Print predicted against realised by revenue band."""
+def show_reliability(reliability: Reliability) -> None:
+    """Print predicted and realised figures by revenue band."""
     lines = [
         [
             band.name,
@@ -140,16 +147,16 @@ def show_reliability(found: Reliability) -> None:
             f"{band.realised_loss:,.0f}",
             interval_text(band.ratio, ".2f"),
         ]
-        for band in found.bands
+        for band in reliability.bands
     ]
     header = ["accounts by revenue", "rows", "predicted", "churned", "predicted loss", "realised loss", "ratio"]
     table("Predicted and realised", header, lines)
-    slopes = [interval_text(slope, ".2f") for slope in (found.slope, found.weighted_slope)]
+    slopes = [interval_text(slope, ".2f") for slope in (reliability.slope, reliability.weighted_slope)]
     say(f"calibration slope {slopes[0]}, by revenue {slopes[1]}")
 
 
-def show_backtest(found: Backtest) -> None:
-    """Print the origins, every rival on all of them, accounts seen and unseen, and how models age."""
+def show_backtest(backtest: Backtest) -> None:
+    """Print the origins, all rivals over all origins, accounts seen and unseen, and how models age."""
     lines = [
         [
             origin.as_of,
@@ -160,21 +167,21 @@ def show_backtest(found: Backtest) -> None:
             f"{origin.weighting}, {origin.rounds}",
             f"{origin.roc_auc:.3f}",
         ]
-        for origin in found.origins
+        for origin in backtest.origins
     ]
     header = ["origin", "slices known", "rows known", "rows judged", "churned", "weights, rounds", "ROC AUC"]
     table("Origins", header, lines)
-    show_verdict(found.verdict, f"{len(found.origins)} origins")
-    for name, part in (("seen", found.seen), ("not seen", found.unseen)):
-        told = "one outcome only" if part is None else f"ROC AUC {part.roc_auc:.3f} on {part.rows:,} rows"
-        say(f"accounts {name} in an earlier slice: {told}")
-    ages = [[str(age.days), str(age.pairs), f"{age.roc_auc:.3f}", f"{age.behind_fresh:+.3f}"] for age in found.ages]
+    show_verdict(backtest.verdict, f"{len(backtest.origins)} origins")
+    for name, part in (("seen", backtest.seen), ("not seen", backtest.unseen)):
+        figure = "one outcome only" if part is None else f"ROC AUC {part.roc_auc:.3f} on {part.rows:,} rows"
+        say(f"accounts {name} in an earlier slice: {figure}")
+    ages = [[str(age.days), str(age.pairs), f"{age.roc_auc:.3f}", f"{age.behind_fresh:+.3f}"] for age in backtest.ages]
     table("Models by age", ["days", "judged", "ROC AUC", "against a fresh one"], ages)
-    show_reliability(found.reliability)
+    show_reliability(backtest.reliability)
 
 
 def interval_text(interval: Interval, form: str, signed: bool = False) -> str:
-    """Return `value (low to high)`; a dash for what cannot be told."""
+    """Return `value (low to high)`; a dash if the value is not known."""
     if interval.value != interval.value:
         return "–"
     sign = "+" if signed else ""

@@ -1,4 +1,4 @@
-"""How a version did beside its rivals: each measure with its interval, paired leads, and where a rival is better."""
+"""A version beside its rivals: a manifest goes in; measures, paired leads and tables come out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNKNOWN = "on no date judged was there anything to tell it by"
 
 @dataclass(frozen=True)
 class Lead:
-    """The model's lead over one rival on one measure; None where it is not known."""
+    """The model's lead over one rival on one measure; the interval is None if it is not known."""
 
     measure: str
     rival: str
@@ -43,13 +43,13 @@ class Lead:
 
     @property
     def reading(self) -> str:
-        """Return in words who is ahead, and whether that is more than chance."""
-        found = self.interval
-        if found is None:
+        """Who is ahead, in words, and whether that is more than chance."""
+        interval = self.interval
+        if interval is None:
             return DASH
-        if not (is_known(found.low) and is_known(found.high)):
+        if not (is_known(interval.low) and is_known(interval.high)):
             return f"{self._side}, no interval"
-        return f"{self._side}, {'beyond chance' if found.above or found.below else 'not told apart'}"
+        return f"{self._side}, {'beyond chance' if interval.above or interval.below else 'not told apart'}"
 
     @property
     def _side(self) -> str:
@@ -63,12 +63,12 @@ class Lead:
 
     @property
     def is_told(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval excludes 0."""
         return self.interval is not None and (self.interval.above or self.interval.below)
 
 
 def rivals_of(manifest: Manifest) -> list[str]:
-    """Return the names of what the model was judged beside."""
+    """Return the names of the rivals that the model was judged beside."""
     return [name for name in manifest.verdict["metrics"] if name != MODEL]
 
 
@@ -78,7 +78,7 @@ def measures_of(manifest: Manifest) -> list[str]:
 
 
 def label(measure: str, manifest: Manifest) -> str:
-    """Return what a measure is called, with its unit."""
+    """Return the name of a measure, with its unit."""
     unit = f"{manifest.currency} per account" if manifest.currency else "per account"
     return MEASURES[measure][0].replace("currency an account", unit)
 
@@ -91,27 +91,27 @@ def leads(manifest: Manifest) -> Iterator[Lead]:
 
 
 def behind_text(lead: Lead, manifest: Manifest) -> str:
-    """Return by how much a rival is ahead, in words."""
+    """Return in words by how much a rival is ahead; the lead must have an interval."""
     assert lead.interval is not None
     form = MEASURES[lead.measure][1]
-    found = Interval(-lead.interval.value, -lead.interval.high, -lead.interval.low)
+    rival_lead = Interval(-lead.interval.value, -lead.interval.high, -lead.interval.low)
     apart = "beyond chance" if lead.is_told else "not told apart"
     return (
-        f"on {label(lead.measure, manifest)}, {lead.rival} is ahead by {number(found.value, form)} "
-        f"({apart}; 95 % interval {limits(found, form, signed=True)})"
+        f"on {label(lead.measure, manifest)}, {lead.rival} is ahead by {number(rival_lead.value, form)} "
+        f"({apart}; 95 % interval {limits(rival_lead, form, signed=True)})"
     )
 
 
 def better_elsewhere(manifest: Manifest) -> dict[str, list[str]]:
-    """Return for each metric without an interval the rivals whose figure is better than the model's."""
+    """Return, for each metric without an interval, the rivals with a better figure than the model."""
     measured = measures_of(manifest)
     metrics = manifest.verdict["metrics"]
-    found = {
+    better = {
         name: [rival for rival in rivals_of(manifest) if _better(key, metrics[rival].get(key), metrics[MODEL].get(key))]
         for name, key, _ in ROWS
         if key not in measured
     }
-    return {name: rivals for name, rivals in found.items() if rivals}
+    return {name: rivals for name, rivals in better.items() if rivals}
 
 
 def _better(key: str, theirs: float | None, ours: float | None) -> bool:
@@ -122,7 +122,7 @@ def _better(key: str, theirs: float | None, ours: float | None) -> bool:
 
 
 def beside_rivals(manifest: Manifest) -> Section:
-    """Show every measure with its interval beside every rival's, and all metrics."""
+    """Return the section with every measure of the model and of every rival, with intervals, and all metrics."""
     ours = manifest.verdict["metrics"][MODEL]
     dates = manifest.verdict["as_of"]
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}, {len(dates)} dates"
@@ -158,16 +158,18 @@ def _how_judged(manifest: Manifest) -> Iterator[str]:
 def _measure(manifest: Manifest, measure: str) -> Table:
     form = MEASURES[measure][1]
     intervals = manifest.verdict["intervals"]
-    found = [lead for lead in leads(manifest) if lead.measure == measure]
+    rival_leads = [lead for lead in leads(manifest) if lead.measure == measure]
     rows: list[tuple[str | Cell, ...]] = [
         (Cell("this model", "chosen"), "", with_interval(interval_of(intervals[measure]), form), "")
     ]
-    for lead in found:
+    for lead in rival_leads:
         own = interval_of(intervals.get(f"{measure} of {lead.rival}"))
         tone: Tone = "behind" if lead.is_behind else "ahead" if lead.is_told else "quiet"
         gap = with_interval(lead.interval, form, signed=True)
         rows.append((lead.rival, gap, with_interval(own, form), Cell(lead.reading, tone)))
-    drawing = draw_leads([None, *(lead.interval for lead in found)], "The model's lead", "rival better", "model better")
+    drawing = draw_leads(
+        [None, *(lead.interval for lead in rival_leads)], "The model's lead", "rival better", "model better"
+    )
     headings = ("Rival", "Lead of the model", "Own figure", "The model is")
     title = capital(label(measure, manifest))
     return make_table(f"measure-{measure}", title, headings, rows, words=(3,), unknown=UNKNOWN, drawing=drawing)
@@ -191,19 +193,19 @@ def _metrics(manifest: Manifest) -> Table:
 
 
 def against_champion(manifest: Manifest) -> Section:
-    """Tell how it did beside the champion that reigned when it was made, and what the gate said."""
+    """Return the section on the champion that reigned when the version was made, and on the gate's decision."""
     gate = manifest.gate
     points = [
         f"At the gate: {gate.get('decision', 'never asked')}; {plain_words(gate.get('why', 'no reason is kept'))}."
     ]
     if REIGNING in rivals_of(manifest):
-        found = [lead for lead in leads(manifest) if lead.rival == REIGNING]
-        told = [
+        champion_leads = [lead for lead in leads(manifest) if lead.rival == REIGNING]
+        lead_texts = [
             f"{label(lead.measure, manifest)} {with_interval(lead.interval, MEASURES[lead.measure][1], signed=True)}, "
             f"{lead.reading}"
-            for lead in found
+            for lead in champion_leads
         ]
-        points.append(f"Its lead over the reigning champion: {'; '.join(told) or 'no measure was compared'}.")
+        points.append(f"Its lead over the reigning champion: {'; '.join(lead_texts) or 'no measure was compared'}.")
     else:
         points.append("No reigning champion was judged beside it.")
     points.append("A later version becomes champion by itself only with a win at the gate; a human may override that.")
@@ -211,7 +213,7 @@ def against_champion(manifest: Manifest) -> Section:
 
 
 def plain_words(text: str) -> str:
-    """Return a text with measures called by their names and a typographic minus.
+    """Return a text with the names of measures instead of their keys, and a typographic minus.
 
     Examples
     --------
@@ -224,17 +226,17 @@ def plain_words(text: str) -> str:
 
 
 def best_naive(manifest: Manifest, naive: list[str]) -> str | None:
-    """Return the naive rule that ranks best, as the grade has it; None where none was judged."""
+    """Return the naive rule with the best ROC AUC, as for the grade; None if no naive rule was judged."""
     judged = {name: manifest.verdict["metrics"][name].get("roc_auc") for name in naive if name in rivals_of(manifest)}
     known = {name: auc for name, auc in judged.items() if is_known(auc)}
     return max(known, key=lambda name: known[name]) if known else None
 
 
 def by_measure(manifest: Manifest, holds: Callable[[Lead], bool]) -> list[str]:
-    """Return for each measure, in words, the rivals for which something holds of the model's lead."""
-    found = []
+    """Return, for each measure, the rivals whose lead fulfils a condition, in words."""
+    texts = []
     for measure in measures_of(manifest):
         names = [lead.rival for lead in leads(manifest) if lead.measure == measure and holds(lead)]
         if names:
-            found.append(f"{several(names)} on {label(measure, manifest)}")
-    return found
+            texts.append(f"{several(names)} on {label(measure, manifest)}")
+    return texts

@@ -1,4 +1,4 @@
-"""How far the probabilities can be trusted: by revenue band, in money, and for accounts acted on and not."""
+"""Sections on how far the probabilities can be trusted: by revenue band, in money, and with and without actions."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NOTHING_LOST = "no revenue was lost there, or no account fell into it"
 
 
 def calibration(manifest: Manifest) -> Section:
-    """Show predicted against realised by revenue band, and the calibration slopes."""
-    found = manifest.findings.get("reliability")
-    if not found:
+    """Return the section with predicted and realised figures by revenue band, and the calibration slopes."""
+    reliability = manifest.findings.get("reliability")
+    if not reliability:
         return Section("calibration", "Calibration", "", ("Calibration was not looked at in this run.",))
     lead = (
         "Do the probabilities mean what they say, in accounts and in money? The ratio is predicted over realised lost "
         "revenue: 1 is right, above 1 more was predicted than was lost."
     )
-    bands = found["bands"]
-    tables = (_in_money(bands, manifest), _in_accounts(bands), _slopes(found))
+    bands = reliability["bands"]
+    tables = (_in_money(bands, manifest), _in_accounts(bands), _slopes(reliability))
     return Section("calibration", "Calibration by revenue band", lead, (), tables)
 
 
@@ -64,9 +64,9 @@ def _in_accounts(bands: list[Mapping[str, Any]]) -> Table:
     return make_table("band-rates", "Accounts predicted and churned", headings, rows, unknown="no account fell into it")
 
 
-def _slopes(found: Mapping[str, Any]) -> Table:
+def _slopes(reliability: Mapping[str, Any]) -> Table:
     named = {"every account alike": "slope", "weighted by revenue": "weighted_slope"}
-    slopes = [interval_of(found.get(key)) for key in named.values()]
+    slopes = [interval_of(reliability.get(key)) for key in named.values()]
     rows = [
         (name, with_interval(slope, ",.2f"), _reading(slope, "too extreme", "too timid"))
         for name, slope in zip(named, slopes, strict=True)
@@ -80,19 +80,19 @@ def _slopes(found: Mapping[str, Any]) -> Table:
     )
 
 
-def _reading(found: Interval | None, low: str, high: str) -> Cell:
-    """Hold an interval against 1."""
-    if found is None or not (is_known(found.low) and is_known(found.high)):
+def _reading(interval: Interval | None, low: str, high: str) -> Cell:
+    """Return a cell that says whether an interval holds 1."""
+    if interval is None or not (is_known(interval.low) and is_known(interval.high)):
         return Cell(DASH)
-    if found.low <= 1 <= found.high:
+    if interval.low <= 1 <= interval.high:
         return Cell("holds 1", "quiet")
-    return Cell(f"{low if found.high < 1 else high}, beyond chance", "behind")
+    return Cell(f"{low if interval.high < 1 else high}, beyond chance", "behind")
 
 
 def acted_on(manifest: Manifest) -> Section:
-    """Show the model's figures for accounts that were acted on and for the others apart."""
-    title, found = "Accounts acted on, and the others", manifest.findings.get("apart")
-    if not found:
+    """Return the section with the model's figures for accounts with an action, and for the others."""
+    title, apart = "Accounts acted on, and the others", manifest.findings.get("apart")
+    if not apart:
         why = "the actions table is missing" if "actions" in manifest.missing_tables else "no actions are recorded then"
         return Section("apart", title, "", (f"It is not known which accounts were acted on: {why}.",))
     lead = (
@@ -103,11 +103,11 @@ def acted_on(manifest: Manifest) -> Section:
         "The difference between the two is no measure of what actions achieve: accounts at risk are chosen for them, "
         "and one that leaves early has had less time to be acted on."
     )
-    return Section("apart", title, lead, (point,), (_parts(found),))
+    return Section("apart", title, lead, (point,), (_parts(apart),))
 
 
-def _parts(found: Mapping[str, Mapping[str, Any]]) -> Table:
-    parts = [found["treated"], found["untreated"]]
+def _parts(apart: Mapping[str, Mapping[str, Any]]) -> Table:
+    parts = [apart["treated"], apart["untreated"]]
     shown: dict[str, list[str]] = {
         "Rows": [number(part.get("rows"), ",d") for part in parts],
         "Churned": [number(part.get("churned"), ",d") for part in parts],
@@ -125,8 +125,8 @@ def _parts(found: Mapping[str, Mapping[str, Any]]) -> Table:
     return make_table("apart", "Apart", headings, rows, unknown="too few accounts, or too few of either outcome")
 
 
-def tone_of(found: Interval | None) -> Tone:
-    """Colour a lead: behind where it lies below 0 beyond chance, ahead above."""
-    if found is None:
+def tone_of(interval: Interval | None) -> Tone:
+    """Return the tone of a lead: 'behind' below 0 beyond chance, 'ahead' above 0, else 'quiet'."""
+    if interval is None:
         return ""
-    return "behind" if found.below else "ahead" if found.above else "quiet"
+    return "behind" if interval.below else "ahead" if interval.above else "quiet"

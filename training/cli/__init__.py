@@ -1,1 +1,1 @@
-"""The commands that train, judge and manage versions."""
+"""The commands that train and judge models, and manage versions."""

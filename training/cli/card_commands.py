@@ -1,6 +1,6 @@
-"""Command on a version's model card: card.
+"""The command `card`: writes the model card of a version.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -37,18 +37,26 @@ def card(
 
     if out is not None and out.suffix not in SUFFIXES:
         raise InputError(f"--out {out}: a card is written as {' or '.join(SUFFIXES)}")
-    found = card_from(fetch_bundle(Environment(), version))
+    model_card = card_from(fetch_bundle(Environment(), version))
     if out is not None:
         with written_at_once(out) as scratch:
-            scratch.write_text(html_of(found) if out.suffix == ".html" else markdown_of(found), encoding="utf-8")
+            scratch.write_text(
+                html_of(model_card) if out.suffix == ".html" else markdown_of(model_card), encoding="utf-8"
+            )
     if as_json:
-        emit({"model_version": found.version, "out": None if out is None else str(out), "card": found.as_dict()})
+        emit(
+            {
+                "model_version": model_card.version,
+                "out": None if out is None else str(out),
+                "card": model_card.as_dict(),
+            }
+        )
     elif out is None:
-        typer.echo(markdown_of(found))
+        typer.echo(markdown_of(model_card))
     else:
-        say(f"card of version {found.version} in {out}")
+        say(f"card of version {model_card.version} in {out}")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this command to the root."""
+    """Add this command to the root command."""
     app.command()(card)

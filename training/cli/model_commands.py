@@ -1,6 +1,6 @@
-"""Commands of the training layer: train, evaluate, backtest.
+"""The commands `train`, `evaluate` and `backtest`: options and a book go in; text, JSON and versions come out.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def train(
     from training.settings import Environment
     from training.slices.preparing import prepare
 
-    wanted = TuningOptions(trials, tune_minutes, study, workers, objectives)
+    options = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
     tables = read_book(source)
     settings = _settings(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
@@ -76,7 +76,7 @@ def train(
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
-        tuning = tuned(prepared.data, settings, environment, wanted, step)
+        tuning = tuned(prepared.data, settings, environment, options, step)
         settings = settings if tuning is None else tuning.settings
         trained = train_model(tables, prepared, settings, step, champion)
         if unreadable is not None:
@@ -126,7 +126,7 @@ def _settings(
     seed: int,
     embargo_days: int,
 ) -> TrainingSettings:
-    """Return what the options of `train` and of `backtest` say, with the economics of the environment."""
+    """Return the settings from the options of `train` or `backtest`, with the economics of the environment."""
     from training.settings import ChurnRule, TrainingSettings
 
     return TrainingSettings(
@@ -139,7 +139,7 @@ def _settings(
 
 
 def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
-    """Return the reigning champion, None where there is none; and why it cannot be loaded, where it cannot."""
+    """Return the reigning champion, or None and the reason if it cannot be loaded, or None twice if there is none."""
     from features.errors import BundleDamaged, NoModel, SignalsDiffer
     from training.registry.tracking import fetch
 
@@ -153,7 +153,7 @@ def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
 
 
 def _warn_beyond(tables: Tables, until: date | None) -> None:
-    """Say where the end of the data is not what it seems: beyond today, or beyond the last record."""
+    """Warn if the end of the data lies in the future, or beyond the last invoice."""
     from training.slices.labels import end_of_data
 
     end = end_of_data(tables, until)
@@ -191,13 +191,13 @@ def evaluate(
     with progress_bar(as_json) as step:
         judged = evaluate_at(tables, as_of, bundle, step)
     if as_json:
-        found = judged.verdict.as_dict()
+        verdict = judged.verdict.as_dict()
         emit(
             {
                 "model_version": bundle.version,
                 "as_of": as_of.isoformat(),
-                "metrics": found["metrics"]["model"],
-                "verdict": found,
+                "metrics": verdict["metrics"]["model"],
+                "verdict": verdict,
                 "seen": judged.seen,
             }
         )
@@ -229,16 +229,16 @@ def backtest(
     _warn_beyond(tables, until)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
-        found = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
-    if len(found.origins) < origins:
-        say(f"the history has {len(found.origins)} origins, not {origins}")
+        result = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
+    if len(result.origins) < origins:
+        say(f"the history has {len(result.origins)} origins, not {origins}")
     if as_json:
-        emit(found.as_dict())
+        emit(result.as_dict())
         return
-    show_backtest(found)
+    show_backtest(result)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this layer's commands to the root."""
+    """Add this layer's commands to the root command."""
     for command in (train, evaluate, backtest):
         app.command()(command)

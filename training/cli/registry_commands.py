@@ -1,6 +1,6 @@
-"""Commands on the registry of models: promote, rollback, compare.
+"""The commands on the registry of models: `promote`, `rollback`, `compare`.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+A command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -76,29 +76,29 @@ def compare(
     from training.registry.comparison import compare as side_by_side
     from training.settings import Environment
 
-    found = side_by_side(Environment(), first, second)
+    comparison = side_by_side(Environment(), first, second)
     if as_json:
-        emit(found.as_dict())
+        emit(comparison.as_dict())
         return
-    show_comparison(found)
+    show_comparison(comparison)
 
 
-def show_comparison(found: Comparison) -> None:
-    """Print two versions side by side, what differs in their settings, the paired differences and the notes."""
-    sides = [found.first.as_dict(), found.second.as_dict()]
-    names = [found.first.name, found.second.name]
+def show_comparison(comparison: Comparison) -> None:
+    """Print two versions side by side, the settings that differ, the paired differences and the notes."""
+    sides = [comparison.first.as_dict(), comparison.second.as_dict()]
+    names = [comparison.first.name, comparison.second.name]
     table("Side by side", ["", *names], [*_facts(sides), *_metrics(sides)])
-    differing = [[name, *map(_text, pair)] for name, pair in found.settings.items()]
-    for side, only in zip(names, found.signals, strict=True):
+    differing = [[name, *map(_text, pair)] for name, pair in comparison.settings.items()]
+    for side, only in zip(names, comparison.signals, strict=True):
         if only:
             say(f"signals of {side} only: {', '.join(only)}")
     if differing:
         table("Settings that differ", ["", *names], differing)
     else:
         say("\nno setting differs")
-    if found.common is not None:
-        _show_common(found.common, names)
-    for note in found.notes:
+    if comparison.common is not None:
+        _show_common(comparison.common, names)
+    for note in comparison.notes:
         say(f"note: {note}")
 
 
@@ -158,6 +158,6 @@ def _text(value: Any) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these commands to the root."""
+    """Add these commands to the root command."""
     for command in (promote, rollback, compare):
         app.command()(command)

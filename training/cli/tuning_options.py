@@ -1,4 +1,4 @@
-"""Options of `churn-risk train` that ask for tuning, and the tuning they ask for."""
+"""The tuning options of `churn-risk train`, and the call of tuning with them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,20 @@ ObjectivesOption = Annotated[Objectives, typer.Option(help="What tuning searches
 
 @dataclass(frozen=True)
 class TuningOptions:
-    """What was asked for."""
+    """The values of the tuning options.
+
+    Attributes
+    ----------
+    trials : int or None
+        Number of trials, including those of earlier runs of the study.
+    minutes : float or None
+        No trial begins later than this.
+    study : str or None
+        Name of the study; None: the data and settings determine it.
+    workers : int
+        Number of processes.
+    objectives : Objectives
+    """
 
     trials: int | None = None
     minutes: float | None = None
@@ -43,22 +56,35 @@ class TuningOptions:
     objectives: Objectives = Objectives.PROFIT
 
     def __post_init__(self) -> None:
-        """Refuse what says how to tune, but not how long."""
+        """Refuse options that say how to tune, but not for how long."""
         plain = self.study is None and self.workers == 1 and self.objectives is Objectives.PROFIT
-        if not self.wanted and not plain:
+        if not self.asked_for and not plain:
             raise typer.BadParameter("--study, --workers and --objectives need --trials or --tune-minutes")
 
     @property
-    def wanted(self) -> bool:
-        """Whether tuning was asked for."""
+    def asked_for(self) -> bool:
+        """Whether the user asked for tuning."""
         return self.trials is not None or self.minutes is not None
 
 
 def tuned(
-    data: Dataset, settings: TrainingSettings, environment: Environment, wanted: TuningOptions, step: Step
+    data: Dataset, settings: TrainingSettings, environment: Environment, options: TuningOptions, step: Step
 ) -> Tuning | None:
-    """Return what tuning found; None where it was not asked for."""
-    if not wanted.wanted:
+    """Return the result of tuning; None if the user did not ask for it.
+
+    Parameters
+    ----------
+    data : Dataset
+        All mature slices.
+    settings : TrainingSettings
+        The settings that tuning starts from.
+    environment : Environment
+        Says where studies are kept.
+    options : TuningOptions
+    step : Step
+        Shows the progress.
+    """
+    if not options.asked_for:
         return None
     from training.tuning.workers import tune
 
@@ -66,10 +92,10 @@ def tuned(
         data,
         settings,
         environment,
-        trials=wanted.trials,
-        minutes=wanted.minutes,
-        study=wanted.study,
-        workers=wanted.workers,
-        objectives=wanted.objectives.value,
+        trials=options.trials,
+        minutes=options.minutes,
+        study=options.study,
+        workers=options.workers,
+        objectives=options.objectives.value,
         progress=step,
     )

@@ -1,1 +1,1 @@
-"""A book becomes a trained, judged model, and the model a bundle."""
+"""Turns a book into a trained, judged model, and the model into a bundle."""

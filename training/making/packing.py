@@ -1,4 +1,4 @@
-"""A trained model becomes a bundle: the files that `training.bundle.bundle` loads."""
+"""Writes a bundle: a trained model goes in, the files that `training.bundle.bundle` loads come out."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: str) -> Manifest:
-    """Write model.txt and manifest.json into an existing empty folder."""
+    """Write the texts of all trees and manifest.json into an existing empty folder.
+
+    Parameters
+    ----------
+    folder : Path
+    trained : Trained
+    trained_at : str
+        UTC, ISO.
+    code_version : str
+        See `training.registry.run_records.code_version`.
+    """
     text = trained.trees.booster.model_to_string()
     learnt = learnable_part(trained.data, trained.settings)
     outlook = trained.findings.outlook
     kept = {HAZARD: outlook.hazard, CONTRACTION: outlook.contraction}
-    others = {name: one.booster.model_to_string() for name, one in kept.items() if one is not None}
+    tree_texts = {name: model.booster.model_to_string() for name, model in kept.items() if model is not None}
     manifest = Manifest(
         format=FORMAT,
         trained_at=trained_at,
@@ -51,22 +61,22 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         findings=trained.findings.as_dict(),
         settings=json.loads(json.dumps(asdict(trained.settings), default=str)),
         model_sha256=checksum(text),
-        outlook_sha256={name: checksum(other) for name, other in others.items()},
+        outlook_sha256={name: checksum(tree_text) for name, tree_text in tree_texts.items()},
     )
-    for name, content in {MODEL: text, **others}.items():
+    for name, content in {MODEL: text, **tree_texts}.items():
         (folder / name).write_text(content, encoding="utf-8")
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     return manifest
 
 
 def reference_of(latest: Dataset) -> Reference:
-    """Return the book's figures of one slice."""
+    """Return the book's figures in one slice."""
     value = latest.matrix.value
     signals = {}
-    for item in all_signals():
-        column = latest.matrix.signals[item.name]
-        if not item.is_text and column.notna().any():
-            signals[item.name] = {str(q): float(column.quantile(q)) for q in QUANTILES}
+    for signal in all_signals():
+        column = latest.matrix.signals[signal.name]
+        if not signal.is_text and column.notna().any():
+            signals[signal.name] = {str(q): float(column.quantile(q)) for q in QUANTILES}
     return Reference(
         as_of=pd.Timestamp(latest.as_of[0]).date(),
         accounts=len(latest),

@@ -1,7 +1,7 @@
-"""A book -> a trained, judged model: the whole of `churn-risk train` but for what is written down.
+"""The work of `churn-risk train` without its output: a book goes in, a trained and judged model comes out.
 
-The model is judged as it would have been made at an earlier date, on the latest dates, whose outcomes it did not know;
-then it is made once more from all slices. Both are made by the same `fit_model`.
+A model is fitted as of an earlier date and judged on the latest dates, whose outcomes it did not know. Then the model
+is fitted again on all slices. The same `fit_model` makes both fits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ from training.worth.reliability import Reliability, reliability
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows that were judged, and churn probabilities by name, 'model' first."""
+    """The rows that the model was judged on, with the probabilities of the model and its rivals.
+
+    Attributes
+    ----------
+    data : Dataset
+        n rows.
+    probabilities : dict of name to ndarray, (n,)
+        Churn probabilities, 0-1; 'model' first.
+    """
 
     data: Dataset
     probabilities: dict[str, np.ndarray]
@@ -42,15 +50,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class Findings:
-    """What else was found on the rows judged.
+    """Further results on the judged rows.
 
     Attributes
     ----------
     reliability : Reliability
     apart : Apart or None
-        Treated and untreated accounts; None where it is not known who was treated.
+        Treated and untreated accounts; None if the book does not tell who was treated.
     outlook : Outlook
-        When an account may leave, and what may be lost though it stays.
+        When an account may leave, and what revenue may be lost though it stays.
     ablation : tuple of Ablated
     suspects : tuple of Suspect
         Signals that look like leaks.
@@ -70,15 +78,15 @@ class Findings:
             "reliability": self.reliability.as_dict(),
             "apart": None if self.apart is None else self.apart.as_dict(),
             **self.outlook.as_dict(),
-            "ablation": [one.as_dict() for one in self.ablation],
-            "suspects": [vars(one) for one in self.suspects],
+            "ablation": [ablated.as_dict() for ablated in self.ablation],
+            "suspects": [vars(suspect) for suspect in self.suspects],
             "warnings": list(self.warnings),
         }
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with all that is to be said of its making."""
+    """A model with its settings, data, verdict and findings."""
 
     fitted: Fitted
     settings: TrainingSettings
@@ -103,7 +111,7 @@ class Trained:
 
     @property
     def calibrator(self) -> Platt:
-        """From the trees' margin to probabilities."""
+        """The map from the trees' margin to probabilities."""
         return self.fitted.calibrator
 
     @property
@@ -113,7 +121,7 @@ class Trained:
 
     @property
     def out_of_fold(self) -> tuple[np.ndarray, np.ndarray]:
-        """Margins and outcomes that the calibrator was fitted on."""
+        """Margins (n,) and outcomes (n,) that the calibrator was fitted on."""
         return self.fitted.out_of_fold
 
 
@@ -124,14 +132,18 @@ def train(
     progress: Progress = silent,
     champion: Bundle | None = None,
 ) -> Trained:
-    """Train and judge a model; see the module's docstring for how.
+    """Train and judge a model; the module's docstring says how.
 
     Parameters
     ----------
+    tables : Tables
     prepared : Prepared
-        What `prepare` made of these tables; settings that tuning changed since are none that it depends on.
+        The result of `prepare` for these tables. It does not depend on the settings that tuning changes.
+    settings : TrainingSettings
+    progress : Progress
+        Called with what is being done and how far it is.
     champion : Bundle, optional
-        The reigning champion, to be judged on the same rows.
+        The reigning champion, which is judged on the same rows.
     """
     origin = latest_origin(prepared.data, settings)
     then, probabilities = contend(origin, CHEAP, settings, progress)
@@ -140,14 +152,14 @@ def train(
         probabilities[REIGNING] = reigning
     verdict = judge_all(origin.test, probabilities, settings)
     fitted = fit_model(prepared.data, settings, progress)
-    made = Making(tables, prepared, origin, then, fitted, settings)
+    making = Making(tables, prepared, origin, then, fitted, settings)
     return Trained(
         fitted=fitted,
         settings=settings,
         prepared=prepared,
         verdict=verdict,
         gate=NOBODY_REIGNS if champion is None else decide(verdict),
-        findings=_examine(made, verdict, probabilities[MODEL], progress),
+        findings=_examine(making, verdict, probabilities[MODEL], progress),
         judged=Judged(origin.test, probabilities),
         judged_how=origin.how,
         missing_tables=tuple(sorted(tables.missing)),
@@ -155,17 +167,17 @@ def train(
     )
 
 
-def _examine(made: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
-    settings, test = made.settings, made.origin.test
+def _examine(making: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
+    settings, test = making.settings, making.origin.test
     progress("looking for leaks", 0, 1)
-    leaking = suspects(made.prepared.data, settings.rule)
+    leaking = suspects(making.prepared.data, settings.rule)
     warning = model_warning(verdict.metrics[MODEL].roc_auc)
     progress("hazard and contraction", 0, 1)
     return Findings(
         reliability=reliability(test, probability, settings),
-        apart=judge_apart(made.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
-        outlook=look_ahead(made),
-        ablation=ablate(made.origin, made.then, settings, progress),
+        apart=judge_apart(making.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
+        outlook=look_ahead(making),
+        ablation=ablate(making.origin, making.then, settings, progress),
         suspects=leaking,
-        warnings=(*(one.message() for one in leaking), *([warning] if warning else [])),
+        warnings=(*(suspect.message() for suspect in leaking), *([warning] if warning else [])),
     )

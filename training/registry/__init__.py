@@ -1,1 +1,1 @@
-"""Runs and versions in MLflow, and which version is the champion."""
+"""Keeps runs and versions in MLflow, and records which version is the champion."""

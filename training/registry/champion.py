@@ -1,16 +1,17 @@
-"""The champion: which version the alias names, how it came there, and the one function that moves it.
+"""The champion: the version that the alias names, the recorded moves, and the one function that moves the alias.
 
-Every move is a tag of its own on the registered model, written once and never again, so that no move can overwrite
-another and no length limit cuts the oldest off (a tag's value holds 5,000 characters in a database). The order is:
+Each move is a tag of its own on the registered model and is written only once. So no move can overwrite another, and no
+length limit cuts off the oldest (a tag's value holds 5,000 characters in a database). A move has four steps:
 
-1. the move is recorded, as an intent;
-2. the alias is moved: from now on the version is the champion;
-3. the pointer that services watch is swung to its bundle, which was staged before (see `training.bundle.publishing`);
-4. the version's own tags say the same, for whoever looks at it in MLflow.
+1. The move is recorded, as an intent.
+2. The alias moves: from now on the version is the champion.
+3. The pointer that services watch swings to its bundle, which was staged before (see `training.bundle.publishing`).
+4. The version's own tags say the same, for readers in MLflow.
 
-The alias alone decides. A crash after 1 leaves an intent that came to nothing: the next move, or the alias, still
-starts from where that one did, and `took_effect` leaves it out. A crash after 2 leaves services with the champion
-before, until `training.registry.tracking.bring_in_line`, and one after 3 only the version's tags behind.
+The alias alone decides. A crash after step 1 leaves an intent without effect: the next move, or the alias, still starts
+from the same version, and `took_effect` leaves the intent out. A crash after step 2 leaves services with the previous
+champion until `training.registry.tracking.bring_in_line` runs. A crash after step 3 only leaves the version's tags out
+of date.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from training.settings import CHAMPION, MODEL_NAME
 if TYPE_CHECKING:
     from training.bundle.publishing import Staged
 
-#: What MLflow says when there is no such model, version or alias; anything else is a failure, not an absence.
+#: MLflow's error codes for a missing model, version or alias; any other code is a failure, not an absence.
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-#: Names of the tags that record moves: this, the instant, and a token that keeps two of the same instant apart.
+#: Prefix of the tags that record moves. The instant follows, then a random token: moves may share an instant.
 PREFIX = "champion_move."
 FIRST, GATE, PROMOTE, ROLLBACK = "first", "gate", "promote", "rollback"
 USER = "CHURN_RISK_USER"
@@ -53,16 +54,16 @@ class Move:
     version : str
         The version that became champion.
     from_version : str or None
-        The champion before; None where there was none.
+        The previous champion; None if there was none.
     at : str
-        When, UTC, ISO with microseconds; later in each move than in all before it.
+        Time of the move: UTC, ISO with microseconds; each move is later than all moves before it.
     by : str
-        Who: `CHURN_RISK_USER`, else the operating system's user.
+        The person who moved it: `CHURN_RISK_USER`, else the operating system's user.
     how : 'first', 'gate', 'promote' or 'rollback'
     override : bool
         Whether a human promoted a version that had not won at the gate.
     reason : str
-        Why, in the words of whoever did it; may be empty.
+        Why, in that person's words; may be empty.
     """
 
     version: str
@@ -75,7 +76,7 @@ class Move:
 
 
 def current(client: MlflowClient) -> ModelVersion | None:
-    """Return the version that the alias names, None where there is no champion."""
+    """Return the version that the alias names, None if there is no champion."""
     try:
         return client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
     except MlflowException as error:
@@ -85,9 +86,9 @@ def current(client: MlflowClient) -> ModelVersion | None:
 
 
 def current_version(client: MlflowClient) -> str | None:
-    """Return the champion's version, None where there is no champion."""
-    found = current(client)
-    return None if found is None else str(found.version)
+    """Return the number of the champion's version, None if there is no champion."""
+    champion = current(client)
+    return None if champion is None else str(champion.version)
 
 
 def move_champion(
@@ -103,28 +104,36 @@ def move_champion(
 ) -> Move | None:
     """Make a version the champion; every move of the alias goes through here.
 
-    A lock in the home folder lets one process at a time through, which is all there is to it with the embedded
-    registry. Two machines at one server have a lock each: then both moves are recorded, the later alias stands, and a
-    rollback leads back through both.
+    A lock in the home folder admits one process at a time, which suffices for the embedded registry. Two machines at
+    one server have a lock each: then both moves are recorded, the later alias holds, and a rollback leads back through
+    both.
 
     Parameters
     ----------
+    client : MlflowClient
     home : Path
-        Folder of the lock; it must be there.
+        Folder of the lock; it must exist.
+    version : str
+        The version that becomes champion.
     expected : str or None
-        The champion on which the decision to move was taken.
+        The champion at the time of the decision; None: there was none.
+    how : 'first', 'gate', 'promote' or 'rollback'
     staged : Staged or None
-        The version's bundle where services watch for it; None where nobody watches.
+        The version's bundle in the folder that services watch; None if no service watches.
+    override : bool
+        Whether a human promotes a version that did not win at the gate.
+    reason : str
+        Why; may be empty.
 
     Returns
     -------
     Move or None
-        What was recorded; None, with nothing written, where the champion is not (or no longer) the one expected.
+        The recorded move; None, with nothing written, if the champion is not the expected one.
 
     Raises
     ------
     PublishingFailed
-        When the pointer cannot be swung: the version is champion, and services go on with the one before.
+        When the pointer cannot be swung: the version is champion, and services go on with the previous one.
     """
     with one_at_a_time(home):
         if current_version(client) != expected:
@@ -145,9 +154,9 @@ def move_champion(
 
 
 def moves(client: MlflowClient) -> list[Move]:
-    """Return every recorded move, newest last, those that came to nothing among them; see `took_effect`.
+    """Return every recorded move, newest last, including those without effect (see `took_effect`).
 
-    A record that was edited into something unreadable is left out.
+    An unreadable record is left out.
     """
     try:
         tags = client.get_registered_model(MODEL_NAME).tags
@@ -155,8 +164,8 @@ def moves(client: MlflowClient) -> list[Move]:
         if error.error_code not in ABSENT:
             raise
         return []
-    found = [_read(tags[key]) for key in sorted(tags) if key.startswith(PREFIX)]
-    return [move for move in found if move is not None]
+    recorded = [_read(tags[key]) for key in sorted(tags) if key.startswith(PREFIX)]
+    return [move for move in recorded if move is not None]
 
 
 def _read(text: str) -> Move | None:
@@ -167,26 +176,36 @@ def _read(text: str) -> Move | None:
 
 
 def took_effect(recorded: Sequence[Move], champion: str | None) -> list[Move]:
-    """Return the moves but for those after which the alias was still where they had found it.
+    """Return the moves that changed the champion, without those that left the alias at the version before.
 
-    Where it stood afterwards is what the next move started from, for the last one the champion now. Anything else than
-    the place found is taken as moved, and then moved on by somebody in MLflow.
-    """
-    afterwards = [*(move.from_version for move in recorded), champion][1:]
-    return [move for move, found in zip(recorded, afterwards, strict=True) if found != move.from_version]
-
-
-def former_champions(recorded: Sequence[Move], champion: str | None) -> list[str]:
-    """Return the versions to roll back to, nearest last; the present champion is not among them.
-
-    They are a stack: a move puts its version on top, a rollback takes off what lies above the version it went back to.
-    So a second rollback goes further back, and not to the version that the first one left. A champion that was set in
-    MLflow itself, which no move tells of, lies where it was found.
+    The champion after a move is the version that the next move started from; after the last move it is the present
+    champion. If it differs from the version before the move, the move counts: if it is not the move's own version
+    either, somebody has moved the alias on in MLflow.
 
     Parameters
     ----------
     recorded : sequence of Move
-        All of them, newest last.
+        All moves, newest last.
+    champion : str or None
+        The version that the alias names now.
+    """
+    afterwards = [*(move.from_version for move in recorded), champion][1:]
+    return [
+        move for move, champion_after in zip(recorded, afterwards, strict=True) if champion_after != move.from_version
+    ]
+
+
+def former_champions(recorded: Sequence[Move], champion: str | None) -> list[str]:
+    """Return the versions to roll back to, nearest last, without the present champion.
+
+    The versions form a stack. A move puts its version on top. A rollback removes the versions above the one that it
+    returned to, so a second rollback goes further back, not to the version that the first one left. A champion that was
+    set in MLflow itself has no move; it is put on the stack when the next move started from it.
+
+    Parameters
+    ----------
+    recorded : sequence of Move
+        All moves, newest last.
     champion : str or None
         The version that the alias names now.
     """
@@ -208,7 +227,7 @@ def _put(stack: list[str], version: str | None) -> None:
 
 
 def user() -> str:
-    """Return who is at work: `CHURN_RISK_USER`, else the operating system's user, at most 200 characters."""
+    """Return the name of the person at work: `CHURN_RISK_USER`, else the system's user; at most 200 characters."""
     try:
         name = os.environ.get(USER) or getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
@@ -217,11 +236,11 @@ def user() -> str:
 
 
 def _after(recorded: Sequence[Move]) -> datetime:
-    """Return now, or just after the last move where this clock is behind the one that recorded it."""
+    """Return the present instant, or one just after the last move if this clock is behind that move's."""
     now = datetime.now(UTC)
     return max(now, datetime.fromisoformat(recorded[-1].at) + timedelta(microseconds=1)) if recorded else now
 
 
 def one_at_a_time(home: Path) -> AbstractContextManager[None]:
-    """Wait for the lock that moves of the champion take, and hold it for the length of a block."""
+    """Wait for the lock that moves of the champion use, and hold it for the length of a block."""
     return holding(home / "champion.lock")

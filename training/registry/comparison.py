@@ -1,8 +1,8 @@
-"""Two versions side by side: what each learnt from, how each was made and judged, and paired differences.
+"""Two versions side by side: two version numbers go in, their facts and paired differences come out.
 
-The paired differences are taken on the rows that both were judged on: same account, as-of date and label. What is
-compared there are the probabilities of the fits by which the versions were judged, which is what their own metrics
-stand on too; the versions as they score now have learnt from those rows since.
+The paired differences use the rows that both versions were judged on: same account, as-of date and label. They compare
+the probabilities of the fits that were judged, which the versions' own metrics use too. The versions as they score now
+have learnt from those rows since.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Side:
     Attributes
     ----------
     version : Version
-        As the registry has it.
+        As the registry knows it.
     manifest : Manifest
     judged : DataFrame or None
-        The rows it was judged on (see `training.registry.run_records.write_judged`); None where they were not kept.
+        The rows it was judged on (see `training.registry.run_records.write_judged`); None if they were not kept.
     """
 
     version: Version
@@ -48,7 +48,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        """What messages call it: `version 3`."""
+        """Its name in messages: `version 3`."""
         return f"version {self.version.version}"
 
     @property
@@ -58,17 +58,17 @@ class Side:
 
     @property
     def judged_from(self) -> date:
-        """First date it was judged at; the fit that was judged had learnt only what was known by then."""
+        """First date that it was judged at; the judged fit had learnt only what was known by then."""
         assert self.judged is not None
         first: date = pd.Timestamp(self.judged["as_of"].min()).date()
         return first
 
     def has_learnt(self, as_of: date) -> bool:
-        """Whether the version, as it scores now, has learnt from labels that were not known at a date."""
+        """Whether the version, as it scores now, has learnt from labels that were not yet known at a date."""
         return any(day + timedelta(days=self.rule.reach_days) > as_of for day in self.manifest.slices)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is to be told of it as plain values; `intervals` are those of its own metrics."""
+        """Return its facts and metrics as plain values; `intervals` holds those of its own metrics."""
         manifest, verdict = self.manifest, self.manifest.verdict
         metrics = verdict["metrics"]["model"]
         return {
@@ -90,7 +90,7 @@ class Side:
             "judged_how": manifest.judged_how,
             "judged_at": verdict["as_of"],
             "metrics": metrics,
-            "intervals": {name: found for name, found in verdict["intervals"].items() if name in metrics},
+            "intervals": {name: interval for name, interval in verdict["intervals"].items() if name in metrics},
         }
 
 
@@ -102,13 +102,13 @@ class Comparison:
     ----------
     first, second : Side
     settings : mapping of name to pair
-        The settings that differ, `group.name`; None where one side does not have it.
+        The settings that differ, `group.name`; None if one side does not have the setting.
     signals : pair of tuple of str
-        Signals that only the first, and only the second, has.
+        Signals that only the first has, and signals that only the second has.
     common : Common or None
-        None where there are no rows in common to be compared on; the notes say why.
+        Paired differences; None if there are no common rows to compare, and then the notes say why.
     notes : tuple of str
-        What must be known to read the figures.
+        What a reader must know to read the figures.
     """
 
     first: Side
@@ -132,32 +132,41 @@ class Comparison:
 def compare(environment: Environment, first: str, second: str, bootstraps: int = BOOTSTRAPS) -> Comparison:
     """Compare two versions of the registry.
 
+    Parameters
+    ----------
+    environment : Environment
+        Says where the registry is.
+    first, second : str
+        Version numbers.
+    bootstraps : int
+        Number of resamples of the paired intervals.
+
     Raises
     ------
     InputError
         When there is no such version.
     BundleDamaged
-        When the manifest of one cannot be read. A version with other signals than this code's can be compared.
+        When a manifest cannot be read. A version with other signals than this code's can be compared.
     """
     return compare_sides(read_side(environment, first), read_side(environment, second), bootstraps)
 
 
 def read_side(environment: Environment, version: str) -> Side:
-    """Return what the registry holds of a version; raises as `compare`."""
-    found = look_up(environment, version)
-    path = fetch_bundle(environment, found.version) / MANIFEST
+    """Return what the registry holds about a version; raises the same errors as `compare`."""
+    registered = look_up(environment, version)
+    path = fetch_bundle(environment, registered.version) / MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError, ValueError) as error:
         raise BundleDamaged(f"{path}: not the manifest of a model ({error})") from error
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
-        kept = JUDGED in {item.path for item in client.list_artifacts(found.run_id)}
-        judged = pd.read_parquet(client.download_artifacts(found.run_id, JUDGED, scratch)) if kept else None
-    return Side(found, manifest, judged)
+        kept = JUDGED in {artifact.path for artifact in client.list_artifacts(registered.run_id)}
+        judged = pd.read_parquet(client.download_artifacts(registered.run_id, JUDGED, scratch)) if kept else None
+    return Side(registered, manifest, judged)
 
 
 def compare_sides(first: Side, second: Side, bootstraps: int = BOOTSTRAPS) -> Comparison:
-    """Compare two versions; the resamples of the paired intervals are seeded."""
+    """Compare two versions; `bootstraps` seeded resamples give the paired intervals."""
     common, notes = _common(first, second, bootstraps)
     ours, theirs = set(first.manifest.signals), set(second.manifest.signals)
     return Comparison(
@@ -171,20 +180,20 @@ def compare_sides(first: Side, second: Side, bootstraps: int = BOOTSTRAPS) -> Co
 
 
 def _common(first: Side, second: Side, bootstraps: int) -> tuple[Common | None, list[str]]:
-    """Return the paired differences, or None and why there are none, with what must be known to read them."""
+    """Return the paired differences and the notes on them, or None and the reason why there are none."""
     if first.judged is None or second.judged is None:
         without = [side.name for side in (first, second) if side.judged is None]
         return None, [f"the rows judged were not kept with {' and '.join(without)}: nothing to be paired"]
     if first.rule != second.rule:
         return None, ["the versions foretell different things (their rules of churn differ): nothing to be paired"]
     matched = match(first.judged, second.judged)
-    found = paired(matched, Economics(**second.manifest.economics), bootstraps) if len(matched.rows) else None
-    if found is None:
+    common = paired(matched, Economics(**second.manifest.economics), bootstraps) if len(matched.rows) else None
+    if common is None:
         return None, [
             "no date was judged in common at which some accounts churned and some stayed; "
             "`churn-risk evaluate SOURCE --as-of DATE --model VERSION` judges either at one date"
         ]
-    return found, [*_amiss(first, second, matched), *_learnt(first, second, found)]
+    return common, [*_amiss(first, second, matched), *_learnt(first, second, common)]
 
 
 def _amiss(first: Side, second: Side, matched: Matched) -> list[str]:
@@ -201,7 +210,7 @@ def _amiss(first: Side, second: Side, matched: Matched) -> list[str]:
 
 
 def _learnt(first: Side, second: Side, common: Common) -> list[str]:
-    """Say what each side's figures in common had learnt, and what its version has learnt since."""
+    """Return notes on what each judged fit had learnt, and on what its version has learnt since."""
     notes = []
     for side in (first, second):
         if side.manifest.judged_how == BY_ACCOUNT:
@@ -232,7 +241,7 @@ def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str,
 
 
 def _flat(settings: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
-        made |= _flat(value, f"{group}{name}.") if isinstance(value, Mapping) else {f"{group}{name}": value}
-    return made
+        flat |= _flat(value, f"{group}{name}.") if isinstance(value, Mapping) else {f"{group}{name}": value}
+    return flat

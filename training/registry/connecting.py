@@ -1,7 +1,7 @@
-"""The one place that points MLflow at a store, for the length of a block.
+"""The one place that points MLflow at a store: an environment goes in, a client for the length of a block comes out.
 
-Default: an SQLite file and an artefact folder under `CHURN_RISK_HOME`; a server when `MLFLOW_TRACKING_URI` names one.
-(When that names a database instead, the artefacts still go under the home folder.)
+The default store is an SQLite file and an artefact folder under `CHURN_RISK_HOME`. `MLFLOW_TRACKING_URI` may name a
+server instead. It may also name a database: then the artefacts still go under the home folder.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from features.errors import NoModel
 from training.settings import Environment
 
 SQLITE = "sqlite:///"
-#: Addresses behind which no server keeps the artefacts: they go under the home folder.
+#: Prefixes of addresses without a server that keeps artefacts: the artefacts go under the home folder.
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
 def tracking_uri(environment: Environment) -> str:
-    """Return where runs are kept: `MLFLOW_TRACKING_URI`, else an SQLite file under the home folder."""
+    """Return the address of the store of runs: `MLFLOW_TRACKING_URI`, else an SQLite file under the home folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{environment.home.absolute() / 'mlflow.db'}"
 
 
@@ -32,16 +32,17 @@ def tracking_uri(environment: Environment) -> str:
 def connected(environment: Environment, reading: bool = False) -> Iterator[MlflowClient]:
     """Point MLflow at the environment's store for the length of a block, and yield a client; blocks do not nest.
 
-    With `reading`, an SQLite file that is not there is not made: NoModel is raised instead.
+    With `reading`, a missing SQLite file is not created; NoModel is raised instead.
 
-    MLflow keeps addresses in the process environment too, makes `./mlruns` for a database unless told where artefacts
-    go, and prints a server's addresses where results go; all of it is put back afterwards.
+    MLflow also keeps addresses in the process environment. It makes `./mlruns` for a database unless it knows where
+    artefacts go, and it prints a server's addresses to standard output, where results go. The block sets the variables
+    that prevent this, and restores the old values at its end.
     """
     uri = tracking_uri(environment)
     if reading and uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         raise NoModel(f"there is no model yet: run `churn-risk train SOURCE` first ({uri})")
     environment.home.mkdir(parents=True, exist_ok=True)
-    wanted = {
+    variables = {
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_REGISTRY_URI": uri,
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -49,11 +50,11 @@ def connected(environment: Environment, reading: bool = False) -> Iterator[Mlflo
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     if uri.startswith(DATABASES):
-        wanted["_MLFLOW_SERVER_ARTIFACT_ROOT"] = artifact_root(environment)
-    before = {name: os.environ.get(name) for name in wanted}
+        variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = artifact_root(environment)
+    before = {name: os.environ.get(name) for name in variables}
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    os.environ.update(wanted)
+    os.environ.update(variables)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
@@ -68,5 +69,5 @@ def connected(environment: Environment, reading: bool = False) -> Iterator[Mlflo
 
 
 def artifact_root(environment: Environment) -> str:
-    """Return where artefacts go when no server keeps them, as a `file:` address."""
+    """Return the folder of artefacts that no server keeps, as a `file:` address."""
     return (environment.home.absolute() / "mlruns").as_uri()

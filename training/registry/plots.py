@@ -1,4 +1,4 @@
-"""Pictures of a training run: calibration, gain in revenue, SHAP summary. The only importer of SHAP libraries."""
+"""Draws a training run as PNG files: calibration, gain in revenue, SHAP summary. Only this module imports SHAP."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def _gain(judged: Judged) -> Figure:
 
 
 def _shap_summary(trained: Trained, path: Path) -> None:
-    """Draw SHAP's beeswarm of the latest slice; pyplot is used because the library draws on it."""
+    """Draw SHAP's beeswarm of the latest slice, on pyplot, because the library draws there."""
     import matplotlib as mpl
 
-    if "matplotlib.pyplot" not in sys.modules:  # a notebook keeps the backend that it draws with
+    if "matplotlib.pyplot" not in sys.modules:  # a notebook keeps its own backend
         mpl.use("Agg")
     import shap
     from matplotlib import pyplot
@@ -91,10 +91,10 @@ def _shap_summary(trained: Trained, path: Path) -> None:
     encoded = trained.trees.encoder.encode(latest.take(pick).matrix.signals)
     values = np.asarray(trained.trees.booster.predict(encoded, pred_contrib=True))[:, :-1]
     known = ~np.isnan(encoded).all(axis=0)
-    labels = np.array([item.en for item in all_signals()])[known]
+    labels = np.array([signal.en for signal in all_signals()])[known]
     with mpl.rc_context():
-        mpl.rcdefaults()  # the library cannot draw with every layout that a user may have set
-        figure = pyplot.figure()  # it draws on the current figure, which may be the user's
+        mpl.rcdefaults()  # SHAP cannot draw with every layout that a user may have set
+        figure = pyplot.figure()  # SHAP draws on the current figure, which may be the user's
         shap.summary_plot(
             values[:, known],
             encoded[:, known],

@@ -1,7 +1,8 @@
-"""The champion, by hand: promote a version, or roll back to the champion before.
+"""Moves the champion by hand: promotes a version, or rolls back to the previous champion.
 
-Neither moves anything before the version was seen to load. Promoting one that did not win at the gate is an override:
-it must be asked for, with a reason, and both are recorded with the move (see `training.registry.champion`).
+A version number goes in, an `Outcome` comes out. Both load the version before they move anything. A promotion of a
+version that did not win at the gate is an override: the user must ask for it and give a reason, and the move records
+both (see `training.registry.champion`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from training.registry.tracking import (
 )
 from training.settings import Environment
 
-#: Characters of a reason: a tag of the registered model holds 5,000 in a database, the rest of the record included.
+#: Most characters of a reason: in a database a tag of the registered model holds 5,000, for the whole record.
 LONGEST_REASON = 1000
 SAID = {
     LOST: "it lost against the champion at the gate",
@@ -52,9 +53,9 @@ class Version:
     ----------
     version, run_id : str
     gate : str or None
-        What the gate said when it was registered: 'won', 'lost', 'undecided' or 'first'; None where nobody asked it.
+        The gate's decision when it was registered: 'won', 'lost', 'undecided' or 'first'; None if it has no such tag.
     champion : str or None
-        The version that is the champion now: this one, another or none.
+        The version that is the champion now; None if there is none.
     """
 
     version: str
@@ -70,20 +71,20 @@ class Version:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a promotion or a rollback.
+    """The result of a promotion or a rollback.
 
     Attributes
     ----------
     version : str
         The champion now.
     gate : str or None
-        What the gate had said of it.
+        The gate's decision on it.
     move : Move or None
-        What was recorded; None where it was the champion already.
+        The recorded move; None if it was the champion already.
     skipped : tuple of str
-        Versions, nearest first, that a rollback passed over because they were deleted.
+        Deleted versions, nearest first, that a rollback passed over.
     published : Path or None
-        The folder that services watch, where the champion lies ready for them now; None where nobody watches.
+        The folder that services watch, which now holds the champion; None if no service watches.
     """
 
     version: str
@@ -115,8 +116,10 @@ def look_up(environment: Environment, version: str) -> Version:
     """
     try:
         with connected(environment, reading=True) as client:
-            found = version_of(client, version)
-            return Version(str(found.version), str(found.run_id), found.tags.get("gate"), current_version(client))
+            registered = version_of(client, version)
+            return Version(
+                str(registered.version), str(registered.run_id), registered.tags.get("gate"), current_version(client)
+            )
     except NoModel as error:
         raise InputError(str(error)) from error
 
@@ -127,10 +130,10 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
     Parameters
     ----------
     version : str
-        Its number in the registry. The champion itself stays what it is, and nothing is recorded; but where services
-        watch for another version, they are pointed to it.
+        Its number in the registry. If it is the champion already, nothing is recorded; but if the watched folder points
+        to another version, it is published there.
     reason : str
-        Why; demanded with `override`, at most 1,000 characters.
+        Why; required with `override`, at most 1,000 characters.
     override : bool
         Promote it although it did not win at the gate.
 
@@ -141,42 +144,44 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
     BundleDamaged, SignalsDiffer
         When it does not load.
     PublishingFailed
-        When services could not be pointed to it; the message says what they go on with.
+        When it cannot be published; the message says what services go on with.
     ChurnRiskError
-        When the champion was moved by somebody else in the meantime.
+        When somebody else moved the champion in the meantime.
     """
     reason = _checked(reason)
-    found = look_up(environment, version)
+    target = look_up(environment, version)
     root = publishing_folder(environment)
-    if found.is_champion:
+    if target.is_champion:
         if root is not None:
             bring_in_line(environment, root)
-        return Outcome(found.version, found.gate, None, published=root)
-    overridden = found.gate != WON
+        return Outcome(target.version, target.gate, None, published=root)
+    overridden = target.gate != WON
     if overridden and not (override and reason):
         missing = "a --reason" if override else "--override and a --reason"
-        raise InputError(f"version {found.version}: {SAID.get(found.gate, found.gate)}; to promote it give {missing}")
-    bundle = check_loads(environment, found.version)
-    move = _move(environment, found, bundle, PROMOTE, reason, overridden)
-    return Outcome(found.version, found.gate, move, published=root)
+        raise InputError(
+            f"version {target.version}: {SAID.get(target.gate, target.gate)}; to promote it give {missing}"
+        )
+    bundle = check_loads(environment, target.version)
+    move = _move(environment, target, bundle, PROMOTE, reason, overridden)
+    return Outcome(target.version, target.gate, move, published=root)
 
 
 def rollback(environment: Environment, reason: str = "") -> Outcome:
-    """Go back to the champion before the present one; a second rollback goes further back (see `former_champions`).
+    """Return to the previous champion; a second rollback goes further back (see `former_champions`).
 
-    Versions that were deleted since are passed over. One that is there but does not load ends the rollback: another
-    can still be promoted.
+    Deleted versions are passed over. A version that exists but does not load ends the rollback with an error; another
+    version can still be promoted.
 
     Raises
     ------
     InputError
         When no earlier champion is left.
     BundleDamaged, SignalsDiffer
-        When it does not load.
+        When the version does not load.
     PublishingFailed
-        When services could not be pointed to it; the message says what they go on with.
+        When it cannot be published; the message says what services go on with.
     ChurnRiskError
-        When the champion was moved by somebody else in the meantime.
+        When somebody else moved the champion in the meantime.
     """
     reason = _checked(reason)
     champion, before = _standing(environment)
@@ -185,20 +190,20 @@ def rollback(environment: Environment, reason: str = "") -> Outcome:
         if version in (champion, *skipped):
             continue
         try:
-            found = look_up(environment, version)
+            target = look_up(environment, version)
         except InputError:
             skipped.append(version)
             continue
         bundle = check_loads(environment, version)
-        move = _move(environment, replace(found, champion=champion), bundle, ROLLBACK, reason, False)
-        return Outcome(version, found.gate, move, tuple(skipped), publishing_folder(environment))
+        move = _move(environment, replace(target, champion=champion), bundle, ROLLBACK, reason, False)
+        return Outcome(version, target.gate, move, tuple(skipped), publishing_folder(environment))
     gone = f"; deleted since: {', '.join(skipped)}" if skipped else ""
     now = "there is no champion" if champion is None else f"version {champion} is the champion"
     raise InputError(f"there is nothing to roll back to: {now} and no earlier one is on record{gone}")
 
 
 def _standing(environment: Environment) -> tuple[str | None, list[str]]:
-    """Return the champion and those before it, nearest last."""
+    """Return the champion and the champions before it, nearest last."""
     try:
         with connected(environment, reading=True) as client:
             champion = current_version(client)
@@ -208,12 +213,12 @@ def _standing(environment: Environment) -> tuple[str | None, list[str]]:
 
 
 def check_loads(environment: Environment, version: str) -> Bundle:
-    """Load the registry's own copy of a version, which all others will fetch, and the one fetched here if it differs.
+    """Load the registry's copy of a version, which other machines will fetch, and the local copy if that differs.
 
     Raises
     ------
     NoModel, BundleDamaged, SignalsDiffer
-        When either cannot be loaded.
+        When either copy cannot be loaded.
     """
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "bundle"
@@ -223,21 +228,21 @@ def check_loads(environment: Environment, version: str) -> Bundle:
     return bundle if digest(fetched) == checksum else load_bundle(fetched)
 
 
-def _move(environment: Environment, found: Version, bundle: Bundle, how: str, reason: str, override: bool) -> Move:
+def _move(environment: Environment, target: Version, bundle: Bundle, how: str, reason: str, override: bool) -> Move:
     with connected(environment) as client:
         move = move_champion(
             client,
             environment.home,
-            found.version,
-            expected=found.champion,
+            target.version,
+            expected=target.champion,
             how=how,
-            staged=staged_bundle(client, environment, found.version, bundle),
+            staged=staged_bundle(client, environment, target.version, bundle),
             override=override,
             reason=reason,
         )
         if move is None:
             raise ChurnRiskError(
-                f"the champion was version {found.champion or 'none'} a moment ago and is version "
+                f"the champion was version {target.champion or 'none'} a moment ago and is version "
                 f"{current_version(client) or 'none'} now: somebody else moved it. Nothing was changed; "
                 "look again, then repeat the command"
             )
@@ -245,7 +250,7 @@ def _move(environment: Environment, found: Version, bundle: Bundle, how: str, re
 
 
 def _checked(reason: str) -> str:
-    """Return a reason on one line, of characters that any database takes."""
+    """Return a reason on one line, with characters that any database accepts; raises InputError if it is too long."""
     clean = " ".join(reason.encode("utf-8", "replace").decode().split())
     if len(clean) > LONGEST_REASON:
         raise InputError(f"--reason: {len(clean):,} characters are too many, {LONGEST_REASON:,} at most")

@@ -1,7 +1,7 @@
-"""What an MLflow run keeps of a training: settings, metrics beside every rival's, the rows judged, plots, the model.
+"""What an MLflow run keeps of a training: settings, metrics of the model and its rivals, judged rows, plots, the model.
 
-Everything here writes into the run that is active, which `training.registry.tracking` opens; but for the model card,
-which names the version and so comes after it.
+The functions write into the active run, which `training.registry.tracking` opens. Only the model card comes later: it
+names the version, so it is written after the version is registered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from training.settings import MODEL_NAME
 from training.tuning.trials import Trial
 from training.tuning.tuning import Tuning
 
-#: What the logged model's code imports.
+#: The libraries that the logged model's code imports.
 REQUIRED = (
     "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "pydantic", "pydantic-settings",
     "scikit-learn", "scipy", "sqlglot",
@@ -42,11 +42,11 @@ REQUIRED = (
 ROOT = Path(__file__).parents[2]
 PYFUNC = ROOT / "training" / "bundle" / "pyfunc.py"
 JUDGED = "judged.parquet"
-#: What a database keeps of a version's description.
+#: Most characters of a version's description that a database keeps.
 LONGEST_DESCRIPTION = 5000
-#: How a run ends whose trial did.
+#: A trial's state -> the status of its run in MLflow.
 ENDED = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-#: What MLflow does not take in the name of a metric.
+#: Characters that MLflow refuses in the name of a metric.
 NO_METRIC_NAME = re.compile(r"[^\w\-. ]")
 
 
@@ -73,11 +73,21 @@ def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
         prefix = "" if name == MODEL else f"{NO_METRIC_NAME.sub('', name)}/"
         mlflow.log_metrics({f"{prefix}{key}": value for key, value in metrics.as_dict().items() if value is not None})
     mlflow.log_dict(trained.verdict.as_dict(), "verdict.json")
-    mlflow.log_dict({"signals": [_described(item) for item in all_signals()]}, "signals.json")
+    mlflow.log_dict({"signals": [_described(signal) for signal in all_signals()]}, "signals.json")
 
 
 def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest) -> None:
-    """Keep a version's model card with its run, and what stands at its top as the version's description."""
+    """Keep a version's model card with its run, and the top of the card as the version's description.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+        The run that gets the files `card.html` and `card.md`.
+    version : str
+        Its number in the registry.
+    manifest : Manifest
+    """
     card = card_of(manifest, version)
     client.log_text(run_id, html_of(card), "card.html")
     client.log_text(run_id, markdown_of(card), "card.md")
@@ -87,14 +97,14 @@ def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest
 
 
 def log_files(plots: Iterable[Path], judged: Path) -> None:
-    """Log the plots and the rows judged."""
+    """Log the plots and the judged rows."""
     for plot in plots:
         mlflow.log_artifact(str(plot), "plots")
     mlflow.log_artifact(str(judged))
 
 
 def write_judged(judged: Judged, folder: Path) -> Path:
-    """Write the rows judged and the model's probabilities, so that versions can be compared on rows in common.
+    """Write the judged rows and the model's probabilities, so that versions can be compared on common rows.
 
     Columns: account_id, as_of, churned, revenue_365d (signed), value, probability (0-1).
     """
@@ -115,17 +125,17 @@ def write_judged(judged: Judged, folder: Path) -> Path:
 
 
 def log_tuning(client: MlflowClient, parent: mlflow.ActiveRun, tuning: Tuning) -> None:
-    """Log what tuning found into the active run, and each trial as a run nested in it.
+    """Log the result of tuning into the active run, and each trial as a run nested in it.
 
-    A trial has its parameters, what it reached after each of its folds, and its state as a tag.
+    The run of a trial has its parameters, what it reached after each of its folds, and its state as a tag.
     """
     mlflow.log_dict(tuning.as_dict(), "tuning.json")
     mlflow.set_tags({"study": tuning.study, "tuning": tuning.why})
     for trial in tuning.trials:
         tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, MLFLOW_RUN_NAME: f"trial {trial.number}"}
-        made = client.create_run(parent.info.experiment_id, start_time=_milliseconds(trial.started_at), tags=tags)
-        _log_trial(client, made.info.run_id, trial)
-        client.set_terminated(made.info.run_id, ENDED[trial.state], _milliseconds(trial.ended_at))
+        nested = client.create_run(parent.info.experiment_id, start_time=_milliseconds(trial.started_at), tags=tags)
+        _log_trial(client, nested.info.run_id, trial)
+        client.set_terminated(nested.info.run_id, ENDED[trial.state], _milliseconds(trial.ended_at))
 
 
 def _log_trial(client: MlflowClient, run_id: str, trial: Trial) -> None:
@@ -143,14 +153,14 @@ def _milliseconds(seconds: float) -> int:
 
 
 def log_model(trained: Trained, bundle: Path) -> str:
-    """Log the bundle as a pyfunc, with signature and example; return the model's address in MLflow."""
+    """Log the bundle as a pyfunc with signature and example, and return the model's address in MLflow."""
     last = np.arange(len(trained.data))[-3:]
     example = trained.data.matrix.signals.iloc[last].reset_index(drop=True)
     probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(last)))
     output = pd.DataFrame({"churn_probability": probability})
-    numeric = example.astype({item.name: "str" if item.is_text else "float64" for item in all_signals()})
+    numeric = example.astype({signal.name: "str" if signal.is_text else "float64" for signal in all_signals()})
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec("string" if item.is_text else "double", item.name, required=False) for item in all_signals()
+        ColSpec("string" if signal.is_text else "double", signal.name, required=False) for signal in all_signals()
     ]
     logged = mlflow.pyfunc.log_model(
         name="model",
@@ -165,27 +175,27 @@ def log_model(trained: Trained, bundle: Path) -> str:
 
 
 def code_version() -> str:
-    """Return the package's version, with the git commit, and whether the code was changed since, in a checkout."""
+    """Return the package's version; in a git checkout with the commit, and `-dirty` if the code was changed since."""
     version = installed("churn-risk")
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         return version
     try:
-        found = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
+        described = run([git, "describe", "--always"], cwd=ROOT, check=True, capture_output=True, text=True)
     except CalledProcessError:
         return version
     changed = run([git, "diff", "--quiet", "HEAD", "--", "*.py", "*.toml", "*.lock"], cwd=ROOT, check=False).returncode
-    return f"{version}+{found.stdout.strip()}{'-dirty' if changed else ''}"
+    return f"{version}+{described.stdout.strip()}{'-dirty' if changed else ''}"
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Return groups of settings as `group.name`."""
-    made: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
-        made |= {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
-    return made
+        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
-def _described(item: Any) -> dict[str, Any]:
+def _described(signal: Any) -> dict[str, Any]:
     keys = ("name", "theme", "unit", "en", "de", "riskier", "actionable", "needs", "history_days")
-    return {key: getattr(item, key) for key in keys}
+    return {key: getattr(signal, key) for key in keys}

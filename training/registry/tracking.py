@@ -1,7 +1,7 @@
-"""Runs and versions in MLflow: registering, fetching, publishing the champion.
+"""Runs and versions in MLflow: registers a trained model, fetches bundles, publishes the champion.
 
-A version is made in one order, so that a crash leaves the champion as it was: the run with everything in it, then the
-registered version, its model card, then, and only then, the alias.
+A registration has a fixed order: the run with all its records, the registered version, its model card, and last the
+alias. So a crash leaves the champion as it was.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Registered:
     ----------
     version, run_id : str
     gate : Gate
-        The decision, as the version's tag and its manifest have it.
+        The decision, as the version's tag and its manifest record it.
     tracking_uri : str
-        Where it is kept.
+        Address of the store that keeps it.
     how : 'first', 'gate' or None
-        How it became the champion.
+        How it became the champion; None if it did not.
     """
 
     version: str
@@ -84,17 +84,26 @@ def register(
     against: str | None = None,
     tuning: Tuning | None = None,
 ) -> tuple[Registered, Manifest]:
-    """Log a run with everything that is to be known of it, register the version, and make it champion if it may be.
+    """Log a run with all its records, register the version, and make it champion if the gate allows it.
 
-    The first version becomes champion whatever its grade; a later one when it won at the gate and the champion is
-    still the one it won against.
+    The first version becomes champion whatever its grade. A later version becomes champion if it won at the gate and
+    the champion is still the one that it won against.
 
     Parameters
     ----------
+    trained : Trained
+    environment : Environment
+        Says where runs, versions and published bundles are kept.
+    source : str
+        The book that it was trained on; logged as a tag.
     against : str, optional
-        The champion's version that the gate judged beside; by default the champion now.
+        Version number of the champion that the gate compared it with; by default the present champion.
     tuning : Tuning, optional
-        What the run's settings came from; its trials become runs nested in this one.
+        The tuning that chose the settings; its trials become runs nested in this one.
+
+    Returns
+    -------
+    tuple of Registered and Manifest
     """
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
@@ -110,15 +119,15 @@ def register(
             if tuning is not None:
                 log_tuning(client, active, tuning)
         with redirect_stderr(StringIO()):
-            made = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
-        version, run_id = str(made.version), active.info.run_id
+            model_version = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
+        version, run_id = str(model_version.version), active.info.run_id
         log_card(client, run_id, version, manifest)
         how = _enter(client, environment, version, trained.gate, champion if against is None else against)
         return Registered(version, run_id, trained.gate, tracking_uri(environment), how), manifest
 
 
 def _enter(client: MlflowClient, environment: Environment, version: str, gate: Gate, against: str | None) -> str | None:
-    """Make a new version the champion where the gate opens; return how, None where it stays a candidate."""
+    """Make a new version the champion if the gate opens; return how, None if it stays a candidate."""
     if not gate.opens:
         return None
     how, expected = (FIRST, None) if gate == NOBODY_REIGNS else (GATE, against)
@@ -130,12 +139,16 @@ def _enter(client: MlflowClient, environment: Environment, version: str, gate: G
 def staged_bundle(
     client: MlflowClient, environment: Environment, version: str, bundle: Bundle | None = None
 ) -> Staged | None:
-    """Lay a version's bundle ready where services watch, before it becomes champion; None where nobody watches.
+    """Stage a version's bundle in the folder that services watch; return None if no service watches.
 
     Parameters
     ----------
+    client : MlflowClient
+    environment : Environment
+    version : str
+        Its number in the registry.
     bundle : Bundle, optional
-        The version's, where it was loaded before.
+        The version's bundle, if the caller has loaded it already.
 
     Raises
     ------
@@ -147,9 +160,9 @@ def staged_bundle(
 
 
 def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
-    """Publish the champion where the watched folder points to another version; return the pointer if it was moved.
+    """Publish the champion if the watched folder points to another version; return the pointer if it moved.
 
-    A move that crashed half way, or one made in MLflow itself, leaves the pointer behind the alias, which decides.
+    A move that crashed half way, or a move in MLflow itself, leaves the pointer behind the alias; the alias decides.
 
     Raises
     ------
@@ -159,10 +172,10 @@ def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
         When its bundle cannot be written or does not load; the pointer stays where it was.
     """
     with connected(environment, reading=True) as client, one_at_a_time(environment.home):
-        found = version_of(client, None)
-        if _points_to(root, str(found.version)):
+        champion = version_of(client, None)
+        if _points_to(root, str(champion.version)):
             return None
-        return publish(root, _local(client, environment, found))
+        return publish(root, _local(client, environment, champion))
 
 
 def _points_to(root: Path, version: str) -> bool:
@@ -176,12 +189,12 @@ def _points_to(root: Path, version: str) -> bool:
 
 
 def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
-    """Return a local folder with the bundle of a version (default: the champion), fetched once.
+    """Return a local folder with the bundle of a version (default: the champion); it is fetched only once.
 
     Raises
     ------
     NoModel
-        When there is no such version, or none at all.
+        When there is no such version, or no version at all.
     BundleDamaged
         When the registry has the version, but its files are not there.
     """
@@ -189,10 +202,10 @@ def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
         return _local(client, environment, version_of(client, version))
 
 
-def _local(client: MlflowClient, environment: Environment, found: ModelVersion) -> Path:
-    folder = environment.home / "bundles" / f"{found.run_id}-{found.version}"
+def _local(client: MlflowClient, environment: Environment, model_version: ModelVersion) -> Path:
+    folder = environment.home / "bundles" / f"{model_version.run_id}-{model_version.version}"
     if not folder.is_dir():
-        download(client, found, folder)
+        download(client, model_version, folder)
     return folder
 
 
@@ -201,8 +214,8 @@ def fetch(environment: Environment, version: str | None = None) -> Bundle:
     return load_bundle(fetch_bundle(environment, version))
 
 
-def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
-    """Fetch the registry's copy of a version's bundle, all at once, into a folder that is not there yet.
+def download(client: MlflowClient, model_version: ModelVersion, folder: Path) -> None:
+    """Fetch the registry's copy of a version's bundle into a new folder, which appears only when it is complete.
 
     Raises
     ------
@@ -211,14 +224,14 @@ def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        uri = f"{client.get_model_version_download_uri(MODEL_NAME, found.version)}/artifacts/bundle"
+        uri = f"{client.get_model_version_download_uri(MODEL_NAME, model_version.version)}/artifacts/bundle"
         try:
             local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
         except (MlflowException, OSError) as error:
             raise BundleDamaged(
-                f"version {found.version}: its bundle cannot be fetched from {uri} ({error})"
+                f"version {model_version.version}: its bundle cannot be fetched from {uri} ({error})"
             ) from error
-        stamp_version(local, str(found.version))
+        stamp_version(local, str(model_version.version))
         try:
             local.rename(folder)
         except OSError:
@@ -227,7 +240,7 @@ def download(client: MlflowClient, found: ModelVersion, folder: Path) -> None:
 
 
 def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
-    """Return a version, by default the champion, as MLflow has it; raises NoModel where there is none."""
+    """Return MLflow's record of a version, by default of the champion; raises NoModel if there is none."""
     if version is None:
         champion = current(client)
         if champion is None:
@@ -244,9 +257,9 @@ def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
 
 
 def _experiment(client: MlflowClient, environment: Environment) -> str:
-    found = client.get_experiment_by_name(MODEL_NAME)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(MODEL_NAME)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     local = "_MLFLOW_SERVER_ARTIFACT_ROOT" in os.environ
     artifacts = artifact_root(environment) if local else None
     return str(client.create_experiment(MODEL_NAME, artifact_location=artifacts))

@@ -1,1 +1,1 @@
-"""The search for better settings, and whether they beat those it began with."""
+"""Searches for better settings, and decides whether they beat the settings that the search started from."""

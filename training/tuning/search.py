@@ -1,20 +1,22 @@
-"""Tuning with Optuna: trials on purged forward folds, in a study that survives its workers and is shared by them.
+"""Tuning with Optuna: a job goes in, ended trials come out.
+
+Trials run on purged forward folds. Several workers share one study, and the study survives them.
 
 Objectives: `profit`, the default, is one money figure (the mean of the profit at capacity and at an earlier cutoff, per
-account); `auc` is the mean of plain and revenue-weighted ROC AUC, which every account has a say in; `both` searches the
-front between the two. Which of the finished trials is taken, and whether it is taken at all, is for
-`training.tuning.tuning`.
+account). `auc` is the mean of plain and revenue-weighted ROC AUC, which depends on every account. `both` searches the
+front between the two. `training.tuning.tuning` decides which finished trial is best, and whether its settings are used.
 
-Pruning: after each fold but the first, a trial below the median of what finished trials had reached after the same
-folds is given up. (Optuna's median pruner takes a trial's best figure so far; on folds that differ in what there was to
-earn, that is the best fold's.) With `both` nothing is pruned: Optuna does not prune trials of several objectives.
+Pruning: after each fold but the first, a trial stops if it lies below the median of the figures that finished trials
+had reached after the same folds. (Optuna's median pruner compares a trial's best figure so far. Folds differ in what
+there was to earn, so that figure would be the one of the richest fold.) With `both` nothing is pruned: Optuna does not
+prune trials of several objectives.
 
-Where: a journal file under the home folder, or any database that SQLAlchemy can reach. A worker holds a lock as long as
-it lives, so that what a killed one was at is known, given up and tried anew by whoever comes next; finished trials are
-never lost. Each place in the sequence has its own seed: with one worker the same seed gives the same trials, also when
-killed and resumed; with several it depends on who finishes first. Workers on several machines share a database, but not
-locks: they may make as many trials more than asked for as there are other machines, and one that vanished with its
-machine is missed after a day.
+Storage: a journal file under the home folder, or any database that SQLAlchemy can reach. A worker holds a lock as long
+as it lives. So the next worker sees which trial a killed worker had begun, fails it and runs it again; finished trials
+are never lost. Each place in the sequence has its own seed: one worker with the same seed gives the same trials, also
+when it is killed and resumed; with several workers the trials depend on the order in which they finish. Workers on
+several machines share a database, but not locks. They may run one trial too many for each further machine, and a worker
+that vanished with its machine is noticed after a day.
 
 References
 ----------
@@ -46,10 +48,10 @@ from training.tuning.search_space import Dimension, applied, starting_point
 from training.tuning.studies import Job, Place, demand_same
 from training.tuning.trials import Reached, State, Trial, measure
 
-#: Attributes of a trial: place in the sequence, who is at it, what it reached, its draws, why it failed.
+#: Attributes of a trial: place in the sequence, its worker, what it reached, its draws, why it failed.
 SLOT, WORKER, FOLDS, DRAWS, WHY = "slot", "worker", "folds", "draws", "why"
 ABOUT = "about"
-#: Nothing is pruned before so many trials have finished, nor after the first fold.
+#: Pruning begins after this many finished trials, and from this step on (0 is the first fold).
 LEAST_FINISHED, LEAST_STEP = 5, 1
 VANISHED_AFTER = timedelta(days=1)
 STATES: Mapping[TrialState, State] = {
@@ -60,7 +62,7 @@ STATES: Mapping[TrialState, State] = {
 
 
 def open_study(job: Job) -> optuna.Study:
-    """Open the study, or begin it; raises InputError where it is about something else."""
+    """Open the study, or create it; raises InputError if it is about something else."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     directions: list[Literal["maximize"]] = ["maximize"] * len(job.of(Reached(0, 0)))
     with holding(job.place.claims):
@@ -89,21 +91,19 @@ def _storage(place: Place) -> BaseStorage:
 
 
 class SameFolds(optuna.pruners.BasePruner):
-    """Gives up a trial below the median of what finished trials had reached after the same folds."""
+    """Stops a trial below the median of what finished trials had reached after the same folds."""
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether to give up."""
+        """Whether to stop the trial."""
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         step = trial.last_step
         if step is None or step < LEAST_STEP or len(finished) < LEAST_FINISHED:
             return False
-        return trial.intermediate_values[step] < statistics.median(
-            other.intermediate_values[step] for other in finished
-        )
+        return trial.intermediate_values[step] < statistics.median(peer.intermediate_values[step] for peer in finished)
 
 
 def work(job: Job, progress: Progress = silent, halted: Callable[[], bool] = lambda: False) -> None:
-    """Run trials until the budget is spent, or until asked to halt between two of them."""
+    """Run trials until the budget is spent, or until `halted` answers True between two trials."""
     study = open_study(job)
     show(study, job, progress)
     with job.place.signed_in() as worker:
@@ -113,7 +113,7 @@ def work(job: Job, progress: Progress = silent, halted: Callable[[], bool] = lam
 
 
 def claim(study: optuna.Study, job: Job, worker: str) -> optuna.Trial | None:
-    """Take the first free place in the sequence, with parameters drawn for it; None where the budget is spent."""
+    """Take the first free place in the sequence and draw its parameters; return None if the budget is spent."""
     with holding(job.place.claims):
         _give_up_abandoned(study, job.place)
         taken = _taken(study)
@@ -139,7 +139,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 
 def _taken(study: optuna.Study) -> dict[int, FrozenTrial]:
-    """Return the trials by their place in the sequence; one that failed for no reason of its own has none."""
+    """Return the trials by their place in the sequence, without those that failed because their worker ended."""
     return {
         trial.user_attrs[SLOT]: trial
         for trial in study.get_trials(deepcopy=False)
@@ -148,7 +148,10 @@ def _taken(study: optuna.Study) -> dict[int, FrozenTrial]:
 
 
 def _give_up_abandoned(study: optuna.Study, place: Place) -> None:
-    """Fail the trials that nobody is at any more; call it with the claims held, for who claims has not signed yet."""
+    """Fail the trials whose worker is gone.
+
+    The caller holds the lock of claims: a trial that is being claimed has no worker's name yet.
+    """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = trial.user_attrs.get(WORKER, "")
         at_work = place.is_at_work(worker)
@@ -173,7 +176,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, job: Job) -> None:
         measured = measure(job.data, applied(job.settings, trial.params), stop)
         if not np.isfinite([job.of(reached) for reached in folds]).all():
             raise NotEnoughData("what was earned cannot be told on these folds")
-    except Exception as error:  # one trial may fail for its parameters; the study goes on
+    except Exception as error:  # one trial may fail because of its parameters; the study goes on
         trial.set_user_attr(WHY, f"{type(error).__name__}: {error}"[:500])
         study.tell(trial, state=TrialState.FAIL)
         return
@@ -189,7 +192,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, job: Job) -> None:
 
 
 def show(study: optuna.Study, job: Job, progress: Progress) -> None:
-    """Show how much of the budget is spent, and the best figure so far."""
+    """Report how much of the budget is spent, and the best figure so far."""
     done = [trial for trial in study.get_trials(deepcopy=False, states=tuple(STATES)) if SLOT in trial.user_attrs]
     step, steps = job.budget.spent(len(done))
     finished = [trial.values for trial in done if trial.state == TrialState.COMPLETE]
@@ -198,7 +201,7 @@ def show(study: optuna.Study, job: Job, progress: Progress) -> None:
 
 
 def ended(study: optuna.Study) -> list[Trial]:
-    """Return the study's trials that ended, by their place in the sequence."""
+    """Return the trials that ended, in the order of the sequence."""
     return [_plain(slot, trial) for slot, trial in sorted(_taken(study).items()) if trial.state in STATES]
 
 

@@ -1,7 +1,8 @@
-"""What tuning may change and the range of each: trees, depth, regularisation, monotone constraints, slices, history.
+"""What tuning may change, and within which range: trees, depth, regularisation, constraints, slices, history.
 
-Plain data; `training.tuning.search` makes Optuna's distributions of it. Every range holds the value that tuning starts
-from. Nothing here is computed anew from the book: fewer slices and a shorter history are rows left out.
+Settings and dates go in; plain dimensions come out, which `training.tuning.search` turns into Optuna's distributions.
+Every range includes the value that tuning starts from. Nothing is computed again from the book: fewer slices and a
+shorter history only leave rows out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from training.settings import FitSettings, TrainingSettings
 
 Value = float | int | bool | str | None
 MONTHS_12, MONTHS_18, MONTHS_24 = 365, 547, 730
-#: Lower and upper end, whether whole numbers, whether on a log scale.
+#: Lower end, upper end, whether only whole numbers are allowed, whether the scale is logarithmic.
 RANGES: Mapping[str, tuple[float, float, bool, bool]] = {
     "learning_rate": (0.02, 0.2, False, True),
     "num_leaves": (4, 32, True, True),
@@ -25,15 +26,15 @@ RANGES: Mapping[str, tuple[float, float, bool, bool]] = {
     "bagging_fraction": (0.4, 1.0, False, False),
 }
 DEPTHS = (-1, 2, 3, 4, 6)
-#: `max_rounds` lies between these times what tuning starts from; the folds choose the rounds below it.
+#: `max_rounds` lies between these multiples of its starting value; the folds choose the rounds below it.
 FEWER_ROUNDS, MORE_ROUNDS = 0.5, 3
-#: Every so-manieth slice is tried only where so many would be left.
+#: Learning from every n-th slice is tried only if at least this many slices would be left.
 LEAST_SLICES = 4
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One thing that tuning may change.
+    """One setting that tuning may change.
 
     Attributes
     ----------
@@ -42,9 +43,9 @@ class Dimension:
     low, high : float
         The ends of a range, both included.
     whole, log : bool
-        Whether whole numbers only; whether searched on a log scale.
+        Whether only whole numbers are allowed; whether the search uses a log scale.
     choices : tuple
-        Instead of a range.
+        The allowed values, instead of a range.
     """
 
     name: str
@@ -56,14 +57,15 @@ class Dimension:
 
 
 def search_space(settings: TrainingSettings, dates: Sequence[date]) -> tuple[Dimension, ...]:
-    """Return what may be changed.
+    """Return the dimensions that tuning may change.
 
     Parameters
     ----------
     settings : TrainingSettings
-        Where tuning starts.
+        The settings that tuning starts from.
     dates : sequence of date
-        As-of dates that trials learn from and are judged on, oldest first; a window longer than they span is none.
+        As-of dates that trials learn from and are judged on, oldest first. A window longer than their span changes
+        nothing, so it is not offered.
     """
     start, rounds = starting_point(settings), settings.fit.max_rounds
     days = (dates[-1] - dates[0]).days
@@ -76,19 +78,19 @@ def search_space(settings: TrainingSettings, dates: Sequence[date]) -> tuple[Dim
         "every": [every for every in (1, 2, 3) if len(dates) >= LEAST_SLICES * every],
         "window_days": [None, *(window for window in (MONTHS_12, MONTHS_18, MONTHS_24) if window < days)],
     }
-    made = {name: tuple(dict.fromkeys((start[name], *others))) for name, others in choices.items()}
-    return (*ranges, *(Dimension(name, choices=tried) for name, tried in made.items()))
+    tried_values = {name: tuple(dict.fromkeys((start[name], *others))) for name, others in choices.items()}
+    return (*ranges, *(Dimension(name, choices=tried) for name, tried in tried_values.items()))
 
 
 def _range(name: str, start: Value, low: float, high: float, whole: bool, log: bool) -> Dimension:
-    """Return a range that holds its start."""
+    """Return a range that includes its start."""
     assert isinstance(start, int | float)
     low, high = min(low, start), max(high, start)
     return Dimension(name, round(low) if whole else low, round(high) if whole else high, whole, log)
 
 
 def starting_point(settings: TrainingSettings) -> dict[str, Value]:
-    """Return the values that the settings have; under the first weighting scheme where none is settled."""
+    """Return the values of the settings; the first weighting scheme if the settings fix none."""
     names = (*RANGES, "max_rounds", "max_depth", "monotone")
     start: dict[str, Value] = {name: getattr(settings.fit, name) for name in names}
     weighting = settings.weighting or next(iter(SCHEMES))
@@ -96,7 +98,7 @@ def starting_point(settings: TrainingSettings) -> dict[str, Value]:
 
 
 def applied(settings: TrainingSettings, parameters: Mapping[str, Value]) -> TrainingSettings:
-    """Return the settings with other values.
+    """Return the settings with some values replaced.
 
     Parameters
     ----------

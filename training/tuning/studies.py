@@ -1,4 +1,4 @@
-"""Where a study is kept, what it is about, who works on it and for how long: what can be said of it without Optuna."""
+"""The parts of a study that need no Optuna: its place, its subject, its workers and its budget."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.tuning.trials import Reached
 from training.tuning.tuning import Objectives
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
-#: A value is shown up to this length where a study is refused.
+#: The error that refuses a study shows each value up to this length.
 SHOWN = 12
 
 
@@ -38,9 +38,9 @@ class Place:
     ----------
     name : str
     folder : Path
-        Of journals and locks.
+        The folder of journals and locks.
     url : str or None
-        Database of trials; None: a journal file in the folder.
+        Address of the database of trials; None: a journal file in the folder.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Place:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse names that make no file name, and what is no address."""
+        """Refuse names that are not file names, and text that is not an address."""
         if not NAME.fullmatch(self.name):
             raise InputError(f"a study's name is letters, digits, '.', '_' and '-', at most 100: not {self.name!r}")
         try:
             _ = self.shown
-        except (SQLAlchemyError, ValueError) as error:  # Its text is not told: it may hold a part of the password.
+        except (SQLAlchemyError, ValueError) as error:  # Its text is not shown: it may hold a part of the password.
             raise InputError("CHURN_RISK_STUDY_URL is no address of a database") from error
 
     @property
@@ -63,7 +63,7 @@ class Place:
 
     @property
     def claims(self) -> Path:
-        """Held by whoever takes a trial."""
+        """The lock that a worker holds while it claims a trial."""
         return self.folder / f"{self.name}.claims.lock"
 
     @property
@@ -73,7 +73,10 @@ class Place:
 
     @contextmanager
     def signed_in(self) -> Iterator[str]:
-        """Hold a lock of one's own for the length of a block, and yield its name: who holds none is not at work."""
+        """Hold a lock of this worker for the length of a block, and yield its name.
+
+        A worker that does not hold its lock is not at work.
+        """
         worker = f"{_machine()}-{uuid4().hex}"
         try:
             with holding(self._of(worker)):
@@ -82,14 +85,14 @@ class Place:
             self._of(worker).unlink(missing_ok=True)
 
     def is_at_work(self, worker: str) -> bool | None:
-        """Whether a worker is alive; None where it cannot be told, as it is one of another machine."""
+        """Whether a worker is alive; None if that is unknown, because it runs on another machine."""
         if worker:
             with suppress(FileNotFoundError):
                 return is_held(self._of(worker))
         return False if self.url is None or worker.startswith(f"{_machine()}-") else None
 
     def forget(self, worker: str) -> None:
-        """Remove what a dead worker has left."""
+        """Remove the lock file of a dead worker."""
         if worker:
             self._of(worker).unlink(missing_ok=True)
 
@@ -108,9 +111,9 @@ class Budget:
     Attributes
     ----------
     trials : int or None
-        In all, over all workers and all earlier runs of the study.
+        Number of trials over all workers and all earlier runs of the study.
     seconds : float or None
-        From `begun_at`. What is begun is brought to its end.
+        Counted from `begun_at`. A trial that has begun is finished.
     begun_at : float
         Seconds since the epoch.
     """
@@ -120,13 +123,13 @@ class Budget:
     begun_at: float
 
     def allows(self, begun: int) -> bool:
-        """Whether another trial may begin after so many; the first one always may."""
+        """Whether another trial may begin when `begun` trials have begun; the first trial always may."""
         if self.trials is not None and begun >= self.trials:
             return False
         return begun == 0 or self.seconds is None or time.time() - self.begun_at < self.seconds
 
     def spent(self, ended: int) -> tuple[int, int]:
-        """Return how much of how much is spent, in trials, or in seconds where only these are limited."""
+        """Return what is spent and the whole budget: in trials, or in seconds if only the time is limited."""
         if self.trials is not None:
             return min(ended, self.trials), self.trials
         whole = round(self.seconds or 0)
@@ -142,7 +145,7 @@ class Job:
     data : Dataset
         Rows that trials may see.
     settings : TrainingSettings
-        Where tuning starts.
+        The settings that tuning starts from.
     what : dict
         What the study is about (see `about`).
     """
@@ -156,7 +159,7 @@ class Job:
     what: dict[str, Any] = field(repr=False)
 
     def of(self, reached: Reached) -> list[float]:
-        """Return the objectives of what was reached."""
+        """Return the figures that the study maximises."""
         return {
             "profit": [reached.profit],
             "auc": [reached.ranking],
@@ -165,7 +168,17 @@ class Job:
 
 
 def about(data: Dataset, settings: TrainingSettings, objectives: str, space: Sequence[Dimension]) -> dict[str, Any]:
-    """Return everything that a trial's figures depend on, but for its parameters, as plain values by name."""
+    """Return everything but the parameters that a trial's figures depend on, as plain values by name.
+
+    Parameters
+    ----------
+    data : Dataset
+        Rows that trials may see.
+    settings : TrainingSettings
+        The settings that tuning starts from.
+    objectives : 'profit', 'auc' or 'both'
+    space : sequence of Dimension
+    """
     whole = {"data": fingerprint(data), "objectives": objectives, **asdict(settings), "space": list(map(asdict, space))}
     return dict(_flat(json.loads(json.dumps(whole, default=str))))
 
@@ -179,22 +192,22 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def name_for(what: Mapping[str, Any]) -> str:
-    """Return the name that a study has when none is given: the same command goes on with the same study."""
+    """Return a study's default name: the same command continues the same study."""
     return f"tuning-{hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:SHOWN]}"
 
 
 def demand_same(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with a study that was begun about something else.
+    """Refuse to continue a study that is about something else.
 
     Raises
     ------
     InputError
-        Naming what differs.
+        When a value differs; the message names what differs.
     """
     differing = [key for key in {**now, **before} if before.get(key) != now.get(key)]
     if differing:
-        told = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now.get(key))}" for key in differing)
-        raise InputError(f"the study {name!r} is about something else: {told}; give another --study")
+        differences = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now.get(key))}" for key in differing)
+        raise InputError(f"the study {name!r} is about something else: {differences}; give another --study")
 
 
 def _short(value: Any) -> str:

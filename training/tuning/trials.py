@@ -1,7 +1,7 @@
-"""One trial of tuning: other settings, measured on purged forward folds, one after another, so that it can be given up.
+"""One trial of tuning: settings go in, figures on purged forward folds come out.
 
-What a trial reached after some of its folds is comparable only with what another reached after the same ones: dates
-differ in what there was to earn.
+The folds are measured one after another, so that a trial can stop early. The figure of a trial after some folds is
+comparable only with another trial's figure after the same folds: dates differ in what there was to earn.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Measured:
     Attributes
     ----------
     draws : tuple of float
-        The profit on resampled accounts; the resamples are the same for every trial, so that two can be paired.
+        The profit on resampled accounts, in currency an account. All trials use the same resamples, so that two trials
+        can be paired.
     """
 
     reached: Reached
@@ -54,16 +55,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial as it stands in the study.
+    """A trial as the study records it.
 
     Attributes
     ----------
     number : int
-        Its place in the sequence; 0 is where tuning starts.
+        Its place in the sequence; 0 has the settings that tuning starts from.
     state : 'finished', 'pruned' or 'failed'
     parameters : mapping of name to value
     folds : tuple of Reached
-        After the first fold, the first two, and so on.
+        What it reached after the first fold, after the first two, and so on.
     draws : tuple of float
         See `Measured`; empty unless it finished.
     why : str
@@ -83,14 +84,14 @@ class Trial:
 
     @property
     def reached(self) -> Reached:
-        """What it reached on the folds it was measured on."""
+        """What it reached on all folds that it was measured on."""
         return self.folds[-1]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the trial as plain values, without its draws."""
-        made = asdict(self)
-        del made["draws"]
-        return made
+        values = asdict(self)
+        del values["draws"]
+        return values
 
 
 def measure(
@@ -101,22 +102,22 @@ def measure(
     Parameters
     ----------
     settings : TrainingSettings
-        Trees are grown under its weighting scheme, or the first one where none is settled.
+        The trees use its weighting scheme, or the first scheme if it fixes none.
     stop : function of (folds before this one, what was reached) to bool
-        Asked after each fold whether to give up; its answer after the last one changes nothing.
+        Asked after each fold whether to stop; the answer after the last fold changes nothing.
 
     Returns
     -------
     Measured or None
-        None where it was given up.
+        None if the trial was stopped.
     """
-    made, folded = splits(data, settings)
+    fold_splits, folded = splits(data, settings)
     scheme = str(starting_point(settings)["weighting"])
     folds: list[OutOfFold] = []
-    for step, split in enumerate(made):
+    for step, split in enumerate(fold_splits):
         folds.append(out_of_fold(data, split, settings, (scheme,)))
         reached = _reached(data, folds, scheme, settings, folded)
-        if stop(step, reached) and len(folds) < len(made):
+        if stop(step, reached) and len(folds) < len(fold_splits):
             return None
     return Measured(reached, _draws(data, folds, scheme, settings, folded))
 

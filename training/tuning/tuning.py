@@ -1,15 +1,16 @@
-"""What tuning found, and whether it beat the settings it started from on dates that no trial had seen.
+"""The result of tuning: ended trials go in, the best trial and whether its settings are used come out.
 
-Which trial: money decides only where it can tell, as for the weighting (see `training.models.choice`). One giant
-account can decide what a trial earned, and the best of many noisy figures is the luckiest. So among the trials that the
-one that earned most does not beat beyond chance, by the paired, account-clustered interval, the one that ranks best is
-taken.
+Which trial is best: money decides only beyond chance, as for the weighting (see `training.models.choice`). One giant
+account can decide what a trial earned, and the best of many noisy figures is the luckiest. The trial that earned most
+beats some trials beyond chance, by the paired, account-clustered interval. Among the trials that it does not beat, the
+one with the best ranking is taken.
 
-Whether: both settings are fitted on what was known at the latest origin and judged on what came after. The tuned ones
-are taken when they earn more there and rank no worse: one account can decide the profit, every account has a say in the
-ranking. Where they earn more beyond chance, they may rank worse within chance. More is not asked for: on a book of
-ordinary size next to nothing is beyond chance, and settings that the folds prefer cost nothing where they are merely as
-good. The verdict of the run is given on the same dates, which have so decided between two settings, once.
+Whether its settings are used: the starting settings and the tuned settings are both fitted on what was known at the
+latest origin and judged on the dates after it, which no trial had seen. The tuned settings are used if they earn more
+there and rank no worse: one account can decide the profit, but every account counts in the ranking. If they earn more
+beyond chance, they may rank worse within chance. Nothing more is required: on a book of ordinary size hardly any
+difference is beyond chance, and settings that the folds prefer cost nothing if they are only as good. The verdict of
+the run uses the same dates, which have then decided once between two settings.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ Objectives = Literal["profit", "auc", "both"]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The tuned settings beside those tuning started from, on rows that no trial had seen.
+    """The tuned settings beside the starting settings, on rows that no trial had seen.
 
     Attributes
     ----------
     as_of : tuple of str
-        The dates judged at, ISO.
+        The dates that the settings were judged at, ISO.
     rows : int
     how : str
         How these rows were held out.
     figures : mapping of measure to Paired
-        Of the settings tuning started from (`first`) and the tuned ones (`second`): roc_auc and captured_10 (0-1),
+        For the starting settings (`first`) and the tuned settings (`second`): roc_auc and captured_10 (0-1),
         profit_at_capacity (currency an account).
     """
 
@@ -57,7 +58,7 @@ class HeldOut:
 
     @property
     def won(self) -> bool:
-        """Whether the tuned settings earned more and ranked no worse; see the module's docstring."""
+        """Whether the tuned settings earned more and ranked no worse; the module's docstring gives the rule."""
         profit, auc = self._gain("profit_at_capacity"), self._gain("roc_auc")
         return profit.value > 0 and (auc.value >= 0 or (profit.above and not auc.below))
 
@@ -84,22 +85,22 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What tuning found.
+    """The result of tuning.
 
     Attributes
     ----------
     study : str
-        Its name; the same name goes on with it.
+        Name of the study; a run with the same name continues it.
     kept_in : str
         Journal file or database address, without its password.
     objectives : 'profit', 'auc' or 'both'
     defaults, tuned : TrainingSettings
-        Those tuning started from and those of the best trial.
+        The starting settings, and the settings of the best trial.
     best : Trial
     trials : tuple of Trial
-        All of the study, by number.
+        All trials of the study that ended, by number.
     held_out : HeldOut or None
-        None where the best trial is the one that tuning started from.
+        None if the best trial is the one with the starting settings.
     """
 
     study: str
@@ -113,7 +114,7 @@ class Tuning:
 
     @property
     def adopted(self) -> bool:
-        """Whether the tuned settings beat those tuning started from."""
+        """Whether the tuned settings beat the starting settings."""
         return self.held_out is not None and self.held_out.won
 
     @property
@@ -128,13 +129,13 @@ class Tuning:
         return {state: states[state] for state in ("finished", "pruned", "failed")}
 
     def __str__(self) -> str:
-        """Return how many trials there were, and whether they were of use."""
+        """Return how many trials ended, and whether the tuned settings are used."""
         states = ", ".join(f"{many} {state}" for state, many in self.counts.items())
         return f"tuning, {len(self.trials)} trials ({states}; study {self.study} in {self.kept_in}): {self.why}"
 
     @property
     def why(self) -> str:
-        """Whether tuning beat the settings it started from, with the figures, in words."""
+        """Whether the tuned settings beat the starting settings, with the figures, in words."""
         if self.held_out is None:
             return "no trial was better than the defaults on the folds; the defaults stay"
         if not self.adopted:
@@ -143,7 +144,7 @@ class Tuning:
         return f"the best beat the defaults on rows no trial had seen{chance}: {self.held_out}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
+        """Return the result as plain values."""
         return {
             "study": self.study,
             "kept_in": self.kept_in,
@@ -159,17 +160,17 @@ class Tuning:
 
 
 def best_of(trials: Sequence[Trial], objectives: Objectives) -> Trial:
-    """Return the best of the trials that finished; see the module's docstring for how.
+    """Return the best of the trials that finished; the module's docstring gives the rule.
 
     Parameters
     ----------
     objectives : 'profit', 'auc' or 'both'
-        For 'auc' the one that ranks best, whatever it earned.
+        With 'auc' the trial with the best ranking is the best, whatever it earned.
 
     Raises
     ------
     NotEnoughData
-        When none finished.
+        When no trial finished.
     """
     finished = [trial for trial in trials if trial.state == "finished"]
     if not finished:
@@ -180,9 +181,9 @@ def best_of(trials: Sequence[Trial], objectives: Objectives) -> Trial:
     return max(near, key=lambda trial: trial.reached.ranking)
 
 
-def _beyond_chance(richest: Trial, other: Trial) -> bool:
-    lead = richest.reached.profit - other.reached.profit
-    return interval_of(lead, (np.array(richest.draws) - np.array(other.draws)).tolist()).above
+def _beyond_chance(richest: Trial, trial: Trial) -> bool:
+    lead = richest.reached.profit - trial.reached.profit
+    return interval_of(lead, (np.array(richest.draws) - np.array(trial.draws)).tolist()).above
 
 
 def conclude(
@@ -194,14 +195,21 @@ def conclude(
     origin: Origin,
     progress: Progress = silent,
 ) -> Tuning:
-    """Take the best trial and judge it beside the settings that tuning started from.
+    """Take the best trial and judge it beside the starting settings.
 
     Parameters
     ----------
+    study, kept_in : str
+        Name of the study, and its place without a password.
+    objectives : 'profit', 'auc' or 'both'
     settings : TrainingSettings
-        Those that tuning started from.
+        The settings that tuning started from.
+    trials : sequence of Trial
+        The trials that ended.
     origin : Origin
-        The trials were measured within `learnt`; `test` no trial has seen.
+        The trials were measured on rows of `learnt`; no trial has seen `test`.
+    progress : Progress
+        Called with what is being done and how far it is.
     """
     best = best_of(trials, objectives)
     tuned = applied(settings, best.parameters)
@@ -212,13 +220,24 @@ def conclude(
 def hold_out(
     origin: Origin, defaults: TrainingSettings, tuned: TrainingSettings, progress: Progress = silent
 ) -> HeldOut:
-    """Fit both settings on what was known at an origin, and judge them on what came after, paired."""
+    """Fit both settings on what was known at an origin, and compare them, paired, on what came after.
+
+    Parameters
+    ----------
+    origin : Origin
+        Both settings are fitted on `learnt` and judged on `test`.
+    defaults : TrainingSettings
+        The starting settings; their economics and seed apply to both.
+    tuned : TrainingSettings
+    progress : Progress
+        Called with what is being done and how far it is.
+    """
     test, sides = origin.test, []
     for settings in (defaults, tuned):
         sides.append(fit_model(origin.learnt, settings, progress).probability(test.matrix))
-    made = {name: [figure_of(name, test, given, defaults, {}) for given in sides] for name in DECIDING}
-    gaps = {name: difference(second, first) for name, (first, second) in made.items()}
-    found = intervals(test.accounts, gaps, defaults.bootstraps, defaults.seed)
+    pairs = {name: [figure_of(name, test, probability, defaults, {}) for probability in sides] for name in DECIDING}
+    gaps = {name: difference(second, first) for name, (first, second) in pairs.items()}
+    gap_intervals = intervals(test.accounts, gaps, defaults.bootstraps, defaults.seed)
     each = np.ones(len(test))
-    figures = {name: Paired(first(each), second(each), found[name]) for name, (first, second) in made.items()}
+    figures = {name: Paired(first(each), second(each), gap_intervals[name]) for name, (first, second) in pairs.items()}
     return HeldOut(tuple(map(str, test.dates)), len(test), origin.how, figures)

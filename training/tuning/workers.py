@@ -1,7 +1,7 @@
-"""Tuning from start to end: workers on a study, and the best trial beside the settings that tuning started from.
+"""Tuning from start to end: slices and settings go in, the best trial beside the starting settings comes out.
 
-Processes are started afresh, not forked; each is handed the labelled slices, so no signal is computed again.
-LightGBM takes as many threads as the environment gives it: with several workers, set OMP_NUM_THREADS.
+Worker processes are spawned, not forked. Each process receives the labelled slices, so no signal is computed again.
+LightGBM uses as many threads as the environment allows: with several workers, set OMP_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -43,21 +43,25 @@ def tune(
     data : Dataset
         All mature slices.
     settings : TrainingSettings
-        Where tuning starts; its first trial.
+        The starting settings; the first trial has them.
+    environment : Environment
+        Says where studies are kept.
     trials : int, optional
-        How many in all, those of earlier runs of the study included; 1 or more.
+        Number of trials, including those of earlier runs of the study; 1 or more.
     minutes : float, optional
-        No trial begins later; the first one always may. One of the two limits must be given.
+        No trial begins later than this; the first trial always may. `trials`, `minutes` or both must be set.
     study : str, optional
-        Its name; by default one that the same data and settings give again, so that the same command goes on with it.
+        Name of the study; by default the data and settings determine it, so that the same command continues it.
     workers : int
-        Processes; 1 is this one.
+        Number of processes; 1: this process only.
     objectives : 'profit', 'auc' or 'both'
+    progress : Progress
+        Called with what is being done and how far it is.
 
     Raises
     ------
     InputError
-        When the study is about something else, or cannot be kept where it is to be.
+        When the study is about something else, or its place cannot be opened.
     NotEnoughData
         When no trial finished.
     """
@@ -81,9 +85,9 @@ def tune(
 
 
 def _work_in_processes(job: Job, workers: int, progress: Progress) -> None:
-    """Work on the study in processes of their own, each with the data; this one shows how far it is.
+    """Run workers in processes of their own, each with the data, while this process shows the progress.
 
-    What a process that died leaves undone is left to the caller.
+    A process that dies may leave trials undone; the caller runs them.
     """
     study = open_study(job)
     context = multiprocessing.get_context("spawn")
@@ -103,7 +107,7 @@ def _work_in_processes(job: Job, workers: int, progress: Progress) -> None:
 
 
 def _work_on(job: Job) -> None:
-    """Be a worker: until the budget is spent, or the process that started it is gone."""
+    """Work until the budget is spent, or until the parent process is gone."""
     parent = multiprocessing.parent_process()
 
     def alone() -> bool:
