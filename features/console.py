@@ -63,13 +63,13 @@ def progress_bar(quiet: bool = False) -> Iterator[Step]:
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:
     """Print a table of text to standard error; all columns but the first are set to the right."""
-    made = Table(box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for position, name in enumerate(header):
-        made.add_column(name, justify="left" if position == 0 else "right")
+        grid.add_column(name, justify="left" if position == 0 else "right")
     for row in rows:
-        made.add_row(*map(escape, row))
+        grid.add_row(*map(escape, row))
     messages().print(f"\n[bold]{escape(title)}[/bold]")
-    messages().print(made)
+    messages().print(grid)
 
 
 @contextmanager

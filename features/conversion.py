@@ -32,9 +32,9 @@ def empty(connection: Backend, table: Table) -> ir.Table:
 
 def named(table: Table, raw: ir.Table) -> ir.Table:
     """Return the raw table with columns that differ from declared ones by case or blanks only renamed to those."""
-    found = {name.strip().lower(): name for name in raw.columns}
-    wanted = [column.name for column in table.columns if column.name not in raw.columns and column.name in found]
-    return raw.rename({name: found[name] for name in wanted})
+    raw_names = {name.strip().lower(): name for name in raw.columns}
+    renamed = [column.name for column in table.columns if column.name not in raw.columns and column.name in raw_names]
+    return raw.rename({name: raw_names[name] for name in renamed})
 
 
 def convert(connection: Backend, table: Table, raw: ir.Table) -> ir.Table:

@@ -80,7 +80,7 @@ class Matrix:
 @cache
 def needing(table: str) -> np.ndarray:
     """Return a boolean array of shape (signals,): which signals are null without that table."""
-    return np.array([table in item.needs for item in all_signals()])
+    return np.array([table in signal.needs for signal in all_signals()])
 
 
 def unknown_without(tables: Sequence[Collection[str]]) -> np.ndarray:
@@ -150,12 +150,12 @@ def made_of(
 
 def first_records(tables: Tables) -> dict[str, date]:
     """Return the day of the first record of each history table that has one."""
-    found: dict[str, date] = {}
+    first_days: dict[str, date] = {}
     for name in HISTORY:
         first = tables[name][TABLES[name].time].min().execute()
         if first is not None and not pd.isna(first):
-            found[name] = pd.Timestamp(first).date()
-    return found
+            first_days[name] = pd.Timestamp(first).date()
+    return first_days
 
 
 def matrix_expression(view: AsOf) -> ir.Table:
@@ -174,25 +174,25 @@ def matrix_expression(view: AsOf) -> ir.Table:
 def parts(view: AsOf) -> list[ir.Table]:
     """Return one table a relation: the view's keys with every signal and fact over that relation, null or not."""
     by_relation: dict[str, tuple[Relation, dict[str, ir.Value]]] = {}
-    for item in all_signals():
-        if item.over is not ROW:
-            rows = item.over.build(view)
-            by_relation.setdefault(item.over.name, (item.over, {}))[1][item.name] = item.expression(rows)
+    for signal in all_signals():
+        if signal.over is not ROW:
+            rows = signal.over.build(view)
+            by_relation.setdefault(signal.over.name, (signal.over, {}))[1][signal.name] = signal.expression(rows)
     for relation, name, expression in _facts(view):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
-    return [rows.build(view).group_by(view.keys).aggregate(**found) for rows, found in by_relation.values()]
+    return [rows.build(view).group_by(view.keys).aggregate(**aggregates) for rows, aggregates in by_relation.values()]
 
 
 def finished_row(joined: ir.Table) -> ir.Table:
     """Return a table of all parts with what stands where there was no record, and with what is made of the row."""
-    defaults = {item.name: item.when_none for item in all_signals() if item.over is not ROW}
+    defaults = {signal.name: signal.when_none for signal in all_signals() if signal.over is not ROW}
     defaults |= {name: 0.0 for name in joined.columns if name.startswith(FACT)}
     filled = joined.mutate(
         **{name: joined[name].fill_null(value) for name, value in defaults.items() if value is not None}
     )
     records = [filled[name] for name in joined.columns if name.startswith(f"{FACT}records_")]
     row = filled.mutate(**{f"{FACT}records_365d": reduce(lambda a, b: a + b, records)})
-    return row.mutate(**{item.name: item.expression(row) for item in all_signals() if item.over is ROW})
+    return row.mutate(**{signal.name: signal.expression(row) for signal in all_signals() if signal.over is ROW})
 
 
 def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
@@ -212,17 +212,17 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
 
 @cache
 def _is_number() -> np.ndarray:
-    return np.array([not item.is_text for item in all_signals()])
+    return np.array([not signal.is_text for signal in all_signals()])
 
 
 @cache
 def _numbers() -> list[str]:
-    return [item.name for item in all_signals() if not item.is_text]
+    return [signal.name for signal in all_signals() if not signal.is_text]
 
 
 @cache
 def _texts() -> list[str]:
-    return [item.name for item in all_signals() if item.is_text]
+    return [signal.name for signal in all_signals() if signal.is_text]
 
 
 def _forget(numbers: np.ndarray, texts: Mapping[str, np.ndarray], unknown: np.ndarray) -> None:
@@ -236,9 +236,9 @@ def _forget(numbers: np.ndarray, texts: Mapping[str, np.ndarray], unknown: np.nd
 def _signals(numbers: np.ndarray, texts: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return the signals in their order, from the numbers in one array and the texts by name."""
     frame = pd.DataFrame(numbers, columns=_numbers())
-    for position, item in enumerate(all_signals()):
-        if item.is_text:
-            frame.insert(position, item.name, pd.Series(texts[item.name], dtype=object))
+    for position, signal in enumerate(all_signals()):
+        if signal.is_text:
+            frame.insert(position, signal.name, pd.Series(texts[signal.name], dtype=object))
     return frame
 
 
@@ -249,8 +249,8 @@ def _unrecorded(dates: np.ndarray, recorded_since: Mapping[str, date]) -> np.nda
     """
     days = {name: (dates - np.datetime64(start, "D")).astype(int) for name, start in recorded_since.items()}
     short = np.zeros((len(dates), len(all_signals())), dtype=bool)
-    for position, item in enumerate(all_signals()):
-        for name in item.needs:
-            if item.history_days is not None and name in days:
-                short[:, position] |= (days[name] > 0) & (days[name] < item.history_days)
+    for position, signal in enumerate(all_signals()):
+        for name in signal.needs:
+            if signal.history_days is not None and name in days:
+                short[:, position] |= (days[name] > 0) & (days[name] < signal.history_days)
     return short

@@ -164,24 +164,24 @@ def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
 
 
 def _window_of(name: str) -> int | None:
-    found = re.search(r"_(\d+)d$", name)
-    return int(found.group(1)) if found else None
+    window = re.search(r"_(\d+)d$", name)
+    return int(window.group(1)) if window else None
 
 
 @cache
 def all_signals() -> tuple[Signal, ...]:
     """Return every signal of `features/signals/`, ordered by file and name: the column order of every matrix."""
     package = importlib.import_module("features.signals")
-    found: list[Signal] = []
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+    signals: list[Signal] = []
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
         members = vars(importlib.import_module(f"features.signals.{module.name}")).values()
-        found += sorted((item for item in members if isinstance(item, Signal)), key=lambda item: item.name)
-    names = [item.name for item in found]
+        signals += sorted((member for member in members if isinstance(member, Signal)), key=lambda signal: signal.name)
+    names = [signal.name for signal in signals]
     if len(set(names)) != len(names):
         raise ValueError(f"signal names are not unique: {sorted({name for name in names if names.count(name) > 1})}")
-    return tuple(found)
+    return tuple(signals)
 
 
 def signal_names() -> tuple[str, ...]:
     """Return the names of all signals in column order."""
-    return tuple(item.name for item in all_signals())
+    return tuple(signal.name for signal in all_signals())

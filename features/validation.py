@@ -51,10 +51,10 @@ def validate(source: Source) -> Tables:
     for name, table in TABLES.items():
         if name in source.frames:
             try:
-                converted[name], found = _checked(source, table)
+                converted[name], table_problems = _checked(source, table)
             except duckdb.Error as error:
-                found = [unreadable(name, "the table", error)]
-            problems += found
+                table_problems = [unreadable(name, "the table", error)]
+            problems += table_problems
             warnings += _cut_times(table, converted[name]) if name in converted else []
         elif table.required and name not in mentioned:
             problems.append(Problem(name, "", "the table is required and absent"))
@@ -131,8 +131,8 @@ def _problem(table: Table, broken: ir.Table, column: str, text: str, rows: int) 
     key = broken[table.key[0]].fill_null("?")
     for name in table.key[1:]:
         key = key + " " + broken[name].cast("string").fill_null("?")
-    found = broken.select(key=key).distinct().order_by("key").limit(EXAMPLES).execute()
-    return Problem(table.name, column, text, rows, tuple(found["key"]))
+    keys = broken.select(key=key).distinct().order_by("key").limit(EXAMPLES).execute()
+    return Problem(table.name, column, text, rows, tuple(keys["key"]))
 
 
 def _duplicates(table: Table, converted: ir.Table) -> list[Problem]:
@@ -179,5 +179,5 @@ def _currencies(source: Source, readable: Iterable[str]) -> list[str]:
         for column in source.frames[name].columns
         if column.strip().lower() == "currency"
     ]
-    each = [column.cast("string").strip().name("currency").as_table().distinct().execute() for column in held]
-    return sorted({value for found in each for value in found["currency"].dropna()} - {""})
+    frames = [column.cast("string").strip().name("currency").as_table().distinct().execute() for column in held]
+    return sorted({value for frame in frames for value in frame["currency"].dropna()} - {""})

@@ -116,9 +116,9 @@ def _grid(tables: Mapping[str, pd.DataFrame], ends_on: date, months: int) -> _Gr
     return _Grid(index, first, months, customer, churned[:, None] == month)
 
 
-def _ratio(grid: _Grid, name: str, group: BoolArray, other: BoolArray) -> Measure:
+def _ratio(grid: _Grid, name: str, group: BoolArray, reference: BoolArray) -> Measure:
     churns, at_risk = [], []
-    for members in (group, other):
+    for members in (group, reference):
         churns.append(int((members & grid.customer & grid.churns).sum()))
         at_risk.append(int((members & grid.customer).sum()))
     if min(churns) == 0:
@@ -183,7 +183,7 @@ def _left_open(grid: _Grid, loops: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
 
 def _closed_fast(grid: _Grid, loops: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
     """The last loop closed within a year: within 48 hours, or later."""
-    done = loops[loops["closed_at"].notna()]
-    hours = (done["closed_at"] - done["opened_at"]).dt.total_seconds().to_numpy() / 3600
-    fast = _last(grid, grid.rows(done), done["closed_at"], (hours <= _FAST_HOURS).astype(float))
+    closed = loops[loops["closed_at"].notna()]
+    hours = (closed["closed_at"] - closed["opened_at"]).dt.total_seconds().to_numpy() / 3600
+    fast = _last(grid, grid.rows(closed), closed["closed_at"], (hours <= _FAST_HOURS).astype(float))
     return fast == 1, fast == 0

@@ -94,13 +94,13 @@ def simulate(
     rows = dict.fromkeys(TABLE_NAMES, 0)
     money = np.zeros(2)
     with _files(out, file_format) as (files, write):
-        for done, tables in enumerate(chunks(world), start=1):
+        for chunk, tables in enumerate(chunks(world), start=1):
             for name, table in tables.items():
                 write(name, table)
                 rows[name] += table.num_rows
             money += _revenue(tables["invoices"], tables["churns"])
             if progress is not None:
-                progress(min(done * world.chunk_accounts, world.accounts))
+                progress(min(chunk * world.chunk_accounts, world.accounts))
     rate = rows["churns"] / max(rows["true_hazards"] / 12, 1.0)
     return SimulationSummary(world, out, files, rows, rows["churns"], rate, float(money[0]), float(money[1]))
 
@@ -123,10 +123,10 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 def _refuse(out: Path, file_format: str) -> None:
     if file_format not in ("parquet", "csv"):
         raise InputError(f"file_format must be 'parquet' or 'csv', not {file_format!r}")
-    other = "csv" if file_format == "parquet" else "parquet"
-    found = [name for name in TABLE_NAMES if (out / f"{name}.{other}").exists()]
-    if found:
-        raise InputError(f"{out} holds {', '.join(found)} as .{other}: choose an empty folder or remove them")
+    other_format = "csv" if file_format == "parquet" else "parquet"
+    existing = [name for name in TABLE_NAMES if (out / f"{name}.{other_format}").exists()]
+    if existing:
+        raise InputError(f"{out} holds {', '.join(existing)} as .{other_format}: choose an empty folder or remove them")
 
 
 def _revenue(invoices: pa.Table, churns: pa.Table) -> np.ndarray:

@@ -51,8 +51,8 @@ def ablate(
 ) -> tuple[Ablated, ...]:
     """Return every family that is known in the slices learnt from, the most valuable first."""
     families: dict[str, np.ndarray] = {}
-    for position, item in enumerate(all_signals()):
-        families.setdefault(item.family, np.zeros(len(all_signals()), dtype=bool))[position] = True
+    for position, signal in enumerate(all_signals()):
+        families.setdefault(signal.family, np.zeros(len(all_signals()), dtype=bool))[position] = True
     known = origin.learnt.matrix.signals.notna().any().to_numpy()
     families = {name: mask for name, mask in families.items() if (mask & known).any()}
     whole = fitted.probability(origin.test.matrix)
@@ -61,8 +61,8 @@ def ablate(
         progress("leaving out families of signals", step, len(families))
         without[name] = _probability(origin, fitted, settings, mask)
     worth = _worth(origin.test, whole, without, settings)
-    made = [Ablated(name, int((mask & known).sum()), worth[name]) for name, mask in families.items()]
-    return tuple(sorted(made, key=lambda found: -found.worth["roc_auc"].value))
+    ablations = [Ablated(name, int((mask & known).sum()), worth[name]) for name, mask in families.items()]
+    return tuple(sorted(ablations, key=lambda ablation: -ablation.worth["roc_auc"].value))
 
 
 def _probability(origin: Origin, fitted: Fitted, settings: TrainingSettings, removed: np.ndarray) -> np.ndarray:
@@ -83,8 +83,8 @@ def _worth(
     for measure in MEASURES:
         ours = figure_of(measure, test, whole, settings, {})
         figures |= {
-            f"{measure} {name}": difference(ours, figure_of(measure, test, given, settings, {}))
-            for name, given in without.items()
+            f"{measure} {name}": difference(ours, figure_of(measure, test, probability, settings, {}))
+            for name, probability in without.items()
         }
-    found = intervals(test.accounts, figures, settings.bootstraps, settings.seed)
-    return {name: {measure: found[f"{measure} {name}"] for measure in MEASURES} for name in without}
+    differences = intervals(test.accounts, figures, settings.bootstraps, settings.seed)
+    return {name: {measure: differences[f"{measure} {name}"] for measure in MEASURES} for name in without}

@@ -106,17 +106,17 @@ class Backtest:
         }
 
     def _measures(self, name: str) -> dict[str, Any]:
-        found = {}
+        measures = {}
         for measure in MEASURES:
             own = self.verdict.intervals[measure if name == MODEL else f"{measure} of {name}"].as_dict()
             paired = self.verdict.intervals.get(f"{measure} - {name}")
-            found[measure] = {
+            measures[measure] = {
                 "mean": own["value"],
                 "low": own["low"],
                 "high": own["high"],
                 "difference": None if paired is None else paired.as_dict(),
             }
-        return found
+        return measures
 
 
 def backtest(
@@ -139,19 +139,19 @@ def backtest(
             f"no origin: the as-of dates run from {data.dates[0]} to {data.dates[-1]}, and a label is known "
             f"{settings.known_after_days} days after its date"
         )
-    made = []
+    contests = []
     for step, origin in enumerate(origins):
         progress(f"origin {origin.test.dates[0]}", step, len(origins))
-        made.append(contend(origin, rivals, settings))
+        contests.append(contend(origin, rivals, settings))
     progress("judging", len(origins), len(origins))
     judged = data.take(np.concatenate([data.rows_on(origin.test.dates) for origin in origins]))
-    probabilities = {name: np.concatenate([found[name] for _, found in made]) for name in made[0][1]}
-    cutoffs = {name: _cutoffs(judged, given, settings) for name, given in probabilities.items()}
+    probabilities = {name: np.concatenate([by_name[name] for _, by_name in contests]) for name in contests[0][1]}
+    cutoffs = {name: _cutoffs(judged, probability, settings) for name, probability in probabilities.items()}
     ours = probabilities[MODEL]
-    models = [fitted for fitted, _ in made]
+    models = [fitted for fitted, _ in contests]
     known = np.concatenate([np.isin(origin.test.accounts, origin.learnt.accounts) for origin in origins])
     return Backtest(
-        origins=tuple(_summary(*each) for each in zip(origins, made, strict=True)),
+        origins=tuple(_summary(*pair) for pair in zip(origins, contests, strict=True)),
         verdict=judge_all(judged, probabilities, settings, MEASURES, cutoffs),
         seen=_part(judged, ours, known, settings),
         unseen=_part(judged, ours, ~known, settings),
@@ -166,8 +166,8 @@ def _cutoffs(judged: Dataset, probability: np.ndarray, settings: TrainingSetting
     return earlier_cutoffs(judged, expected_profit(probability, judged.matrix.value, settings.economics), settings)
 
 
-def _summary(origin: Origin, made: tuple[Fitted, dict[str, np.ndarray]]) -> OriginFigures:
-    fitted, probabilities = made
+def _summary(origin: Origin, contest: tuple[Fitted, dict[str, np.ndarray]]) -> OriginFigures:
+    fitted, probabilities = contest
     test = origin.test
     return OriginFigures(
         as_of=str(test.dates[0]),
@@ -191,13 +191,13 @@ def _part(judged: Dataset, probability: np.ndarray, rows: np.ndarray, settings: 
 def _ages(origins: Sequence[Origin], models: Sequence[Fitted]) -> tuple[Age, ...]:
     """Judge every origin's model at its own date and at those of the later origins."""
     days: list[date] = [origin.test.dates[0] for origin in origins]
-    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    pairs_by_age: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for at, origin in enumerate(origins):
         each = np.ones(len(origin.test))
         aucs = [auc_figure(origin.test, model.probability(origin.test.matrix))(each) for model in models[: at + 1]]
         for made_at, auc in enumerate(aucs):
-            found[(days[at] - days[made_at]).days].append((auc, auc - aucs[-1]))
+            pairs_by_age[(days[at] - days[made_at]).days].append((auc, auc - aucs[-1]))
     return tuple(
         Age(age, len(pairs), mean_of([auc for auc, _ in pairs]), mean_of([behind for _, behind in pairs]))
-        for age, pairs in sorted(found.items())
+        for age, pairs in sorted(pairs_by_age.items())
     )

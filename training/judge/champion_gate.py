@@ -58,10 +58,10 @@ def not_judged(error: str) -> Gate:
 
 def decide(verdict: Verdict) -> Gate:
     """Decide by the paired differences from the reigning champion: better beyond chance in one, worse in none."""
-    found = {name: verdict.intervals.get(f"{name} - {REIGNING}") for name in ("roc_auc", "profit_at_capacity")}
-    if None in found.values():
+    leads = {name: verdict.intervals.get(f"{name} - {REIGNING}") for name in ("roc_auc", "profit_at_capacity")}
+    if None in leads.values():
         return Gate(UNDECIDED, "the reigning champion could not be judged on these rows")
-    known = {name: interval for name, interval in found.items() if interval is not None}
+    known = {name: interval for name, interval in leads.items() if interval is not None}
     why = ", ".join(
         f"{name} {interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
         for name, interval in known.items()

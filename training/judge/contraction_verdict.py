@@ -50,8 +50,8 @@ class Judged:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
-        found = vars(self).items()
-        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in found}
+        figures = vars(self).items()
+        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in figures}
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class ContractionVerdict:
     @property
     def earns_its_place(self) -> bool:
         """Whether its squared error is lower than every rival's, the paired interval leaving out 0."""
-        return all(one.gain.above for one in self.judged.values() if one.gain is not None)
+        return all(figures.gain.above for figures in self.judged.values() if figures.gain is not None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, null for what is not a number."""
-        judged = {name: one.as_dict() for name, one in self.judged.items()}
+        judged = {name: figures.as_dict() for name, figures in self.judged.items()}
         return vars(self) | {"judged": judged, "earns_its_place": self.earns_its_place}
 
 
@@ -117,19 +117,21 @@ def judge_contraction(
         MEAN: np.full(len(test), mean),
         REPEATED: _repeated(test.data.matrix, mean),
     }
-    amounts = {name: expected_contraction(probability, one, test.data.revenue) for name, one in shares.items()}
+    accounts = test.data.accounts
+    amounts = {name: expected_contraction(probability, share, test.data.revenue) for name, share in shares.items()}
     figures = {name: _figures(test, share, amounts[name], lost) for name, share in shares.items()}
-    gains = {name: difference(one["squared_error"], figures[MODEL]["squared_error"]) for name, one in figures.items()}
-    found = {name: intervals(test.data.accounts, one, bootstraps, seed) for name, one in figures.items()}
-    gained = intervals(
-        test.data.accounts, {name: one for name, one in gains.items() if name != MODEL}, bootstraps, seed
-    )
+    model_error = figures[MODEL]["squared_error"]
+    gains = {name: difference(rival["squared_error"], model_error) for name, rival in figures.items() if name != MODEL}
+    measured = {name: intervals(accounts, own, bootstraps, seed) for name, own in figures.items()}
+    gained = intervals(accounts, gains, bootstraps, seed)
     return ContractionVerdict(
         rows=len(test),
-        accounts=len(np.unique(test.data.accounts)),
+        accounts=len(np.unique(accounts)),
         revenue=float(test.data.revenue.sum()),
         lost=float(lost.sum()),
-        judged={name: Judged(float(amounts[name].sum()), **one, gain=gained.get(name)) for name, one in found.items()},
+        judged={
+            name: Judged(float(amounts[name].sum()), **own, gain=gained.get(name)) for name, own in measured.items()
+        },
     )
 
 
@@ -168,14 +170,14 @@ def _over(above: np.ndarray, below: np.ndarray) -> Figure:
     return figure
 
 
-def _correlation(one: np.ndarray, other: np.ndarray, rows: np.ndarray) -> Figure:
+def _correlation(expected: np.ndarray, realised: np.ndarray, rows: np.ndarray) -> Figure:
     """Weighted correlation of ranks; not a number where either does not vary."""
-    ranks = np.stack([rankdata(one[rows]), rankdata(other[rows])])
+    ranks = np.stack([rankdata(expected[rows]), rankdata(realised[rows])])
 
     def figure(weight: np.ndarray) -> float:
         if np.ptp(ranks, axis=1).min() <= 0 or weight[rows].sum() <= 0:
             return float("nan")
-        (first, both), (_, second) = np.cov(ranks, aweights=weight[rows])
-        return float(both / np.sqrt(first * second)) if min(first, second) > 0 else float("nan")
+        (first, covariance), (_, second) = np.cov(ranks, aweights=weight[rows])
+        return float(covariance / np.sqrt(first * second)) if min(first, second) > 0 else float("nan")
 
     return figure

@@ -63,8 +63,9 @@ class AtHorizon:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
-        both = {"roc_auc": self.roc_auc, "brier": self.brier}
-        return vars(self) | {key: {name: one.as_dict() for name, one in found.items()} for key, found in both.items()}
+        roc_auc = {name: interval.as_dict() for name, interval in self.roc_auc.items()}
+        brier = {name: interval.as_dict() for name, interval in self.brier.items()}
+        return vars(self) | {"roc_auc": roc_auc, "brier": brier}
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class HazardVerdict:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, null for what is not a number."""
-        return vars(self) | {"horizons": [one.as_dict() for one in self.horizons]}
+        return vars(self) | {"horizons": [horizon.as_dict() for horizon in self.horizons]}
 
 
 def judge_hazard(
@@ -112,22 +113,22 @@ def judge_hazard(
         The rule's horizon.
     """
     shown = anchored(monthly, single, horizon_days)
-    made = []
+    horizons = []
     for days in sorted({*HORIZONS, horizon_days}):
         rows, data = test.rows_known(days), test.within(days)
         if date_rows(data):
-            given = {HAZARD: risk_within(monthly[rows], days), SHOWN: risk_within(shown[rows], days)}
-            made.append(_at_horizon(data, days, given, single[rows], bootstraps, seed))
-    as_good = any(one.as_good for one in made if one.days == horizon_days)
-    return HazardVerdict(horizon_days, as_good, tuple(made))
+            risks = {HAZARD: risk_within(monthly[rows], days), SHOWN: risk_within(shown[rows], days)}
+            horizons.append(_at_horizon(data, days, risks, single[rows], bootstraps, seed))
+    as_good = any(horizon.as_good for horizon in horizons if horizon.days == horizon_days)
+    return HazardVerdict(horizon_days, as_good, tuple(horizons))
 
 
 def _at_horizon(
     data: Dataset, days: int, risk: Mapping[str, np.ndarray], single: np.ndarray, bootstraps: int, seed: int
 ) -> AtHorizon:
-    aucs = {name: auc_figure(data, one) for name, one in {**risk, SINGLE: single}.items()}
+    aucs = {name: auc_figure(data, probability) for name, probability in {**risk, SINGLE: single}.items()}
     aucs[DIFFERENCE] = difference(aucs[HAZARD], aucs[SINGLE])
-    briers = {name: brier_figure(data, one) for name, one in risk.items()}
+    briers = {name: brier_figure(data, probability) for name, probability in risk.items()}
     return AtHorizon(
         days=days,
         rows=len(data),

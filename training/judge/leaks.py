@@ -103,12 +103,12 @@ def suspects(data: Dataset, rule: ChurnRule) -> tuple[Suspect, ...]:
     rule : ChurnRule
         The rule of their labels.
     """
-    found = {one.signal: one for one in _suspects(data, last_date=False)}
+    by_signal = {suspect.signal: suspect for suspect in _suspects(data, last_date=False)}
     if not rule.by_silence:
-        for one in _suspects(_at_last_date(data), last_date=True):
-            if FORETELLING not in one.tables:
-                found.setdefault(one.signal, one)
-    return tuple(sorted(found.values(), key=lambda one: (-one.roc_auc, one.signal)))
+        for suspect in _suspects(_at_last_date(data), last_date=True):
+            if FORETELLING not in suspect.tables:
+                by_signal.setdefault(suspect.signal, suspect)
+    return tuple(sorted(by_signal.values(), key=lambda suspect: (-suspect.roc_auc, suspect.signal)))
 
 
 def model_warning(roc_auc: float, bound: float = MODEL_AUC) -> str | None:
@@ -135,15 +135,15 @@ def _suspects(data: Dataset, last_date: bool) -> Iterator[Suspect]:
         return
     rows = Rows.of(data)
     least_auc, sure = _least_auc(data), 1 - STAYERS * (1 - churned / len(data))
-    for item in all_signals():
-        values, rates = _numbers(data.matrix.signals[item.name], item.is_text, data.churned)
+    for signal in all_signals():
+        values, rates = _numbers(data.matrix.signals[signal.name], signal.is_text, data.churned)
         alone = SortedSignal.of(values, rows)
         roc_auc = alone.roc_auc()
         region = surest(alone.regions(), NOTEWORTHY * churned, sure)
         if roc_auc >= least_auc or region.least_rate >= sure:
             caught, rate = region.churned / churned, region.churned / region.rows
             where = _words(region, rates)
-            yield Suspect(item.name, roc_auc, where, caught, rate, region.accounts, item.needs, last_date)
+            yield Suspect(signal.name, roc_auc, where, caught, rate, region.accounts, signal.needs, last_date)
 
 
 def _at_last_date(data: Dataset) -> Dataset:
@@ -174,8 +174,8 @@ def _numbers(column: pd.Series, is_text: bool, churned: np.ndarray) -> tuple[np.
     """
     if not is_text:
         return column.to_numpy(float), {}
-    found = pd.Series(churned.astype(float)).groupby(column.to_numpy()).agg(["mean", "size"])
-    rates = found.loc[found["size"] >= LEAST_SHARE * len(column), "mean"]
+    by_category = pd.Series(churned.astype(float)).groupby(column.to_numpy()).agg(["mean", "size"])
+    rates = by_category.loc[by_category["size"] >= LEAST_SHARE * len(column), "mean"]
     return column.map(rates).to_numpy(float), {str(name): float(rate) for name, rate in rates.items()}
 
 

@@ -51,9 +51,9 @@ def latest_origin(data: Dataset, settings: TrainingSettings) -> Origin:
     """
     folds = forward_folds(data.dates, settings.known_after_days, settings.folds)
     for fold in reversed(folds):
-        found = Origin(data.on(fold.train), data.on(fold.valid), FORWARD)
-        if has_both_outcomes(found):
-            return found
+        origin = Origin(data.on(fold.train), data.on(fold.valid), FORWARD)
+        if has_both_outcomes(origin):
+            return origin
     learnt, valid = by_account(data, settings)[-1]
     return Origin(data.take(learnt), data.take(valid), BY_ACCOUNT)
 
@@ -63,14 +63,14 @@ def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> lis
 
     Dates at which only one outcome occurred, and those before which too few churned or stayed, are left out.
     """
-    made = []
+    origins = []
     for day in data.dates:
         test = data.on([day])
-        found = Origin(known_at(data, test.as_of[0], settings), test, FORWARD)
-        if has_both_outcomes(found):
-            made.append(found)
-    picked = np.linspace(0, len(made) - 1, min(count, len(made))).round().astype(int)
-    return [made[i] for i in np.unique(picked)]
+        origin = Origin(known_at(data, test.as_of[0], settings), test, FORWARD)
+        if has_both_outcomes(origin):
+            origins.append(origin)
+    picked = np.linspace(0, len(origins) - 1, min(count, len(origins))).round().astype(int)
+    return [origins[i] for i in np.unique(picked)]
 
 
 def has_both_outcomes(origin: Origin) -> bool:

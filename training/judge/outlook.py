@@ -65,63 +65,63 @@ class Making:
     settings: TrainingSettings
 
 
-def look_ahead(made: Making) -> Outlook:
+def look_ahead(making: Making) -> Outlook:
     """Fit and judge both, and fit once more on all slices what is to be kept."""
-    hazard, hazard_figures = _hazard(made)
-    contraction, contraction_figures = _contraction(made)
+    hazard, hazard_figures = _hazard(making)
+    contraction, contraction_figures = _contraction(making)
     return Outlook(hazard, contraction, hazard_figures, contraction_figures)
 
 
-def _hazard(made: Making) -> tuple[Hazard | None, dict[str, Any]]:
-    settings, origin = made.settings, made.origin
+def _hazard(making: Making) -> tuple[Hazard | None, dict[str, Any]]:
+    settings, origin = making.settings, making.origin
     if settings.rule.by_silence:
         return None, {"kept": False, "why": "churn is derived from silence, which has no day of churn"}
-    known = _landmarks(made)
+    known = _landmarks(making)
     by_account = origin.how == BY_ACCOUNT
     arrived = origin.test.dates[0] - timedelta(days=settings.embargo_days)
     learnt = known.without(origin.test.accounts) if by_account else known.known_at(arrived)
     try:
         then = fit_hazard(learnt, settings.fit, settings.seed, HAZARD_ROUNDS)
-        test = landmarks(made.tables, origin.test.matrix, settings.rule, known.end)
-        single = made.then.probability(test.matrix)
+        test = landmarks(making.tables, origin.test.matrix, settings.rule, known.end)
+        single = making.then.probability(test.matrix)
         verdict = judge_hazard(
             test, then.monthly(test.matrix), single, settings.rule.horizon_days, settings.bootstraps, settings.seed
         )
         if not verdict.as_good:
             return None, {"kept": False, **verdict.as_dict()}
-        whole = fit_hazard(known, settings.fit, settings.seed, HAZARD_ROUNDS, made.fitted.trees.encoder)
+        whole = fit_hazard(known, settings.fit, settings.seed, HAZARD_ROUNDS, making.fitted.trees.encoder)
     except NotEnoughData as error:
         return None, {"kept": False, "why": str(error)}
     return whole, {"kept": True, **verdict.as_dict()}
 
 
-def _landmarks(made: Making) -> Landmarks:
+def _landmarks(making: Making) -> Landmarks:
     """The mature slices and the younger ones whose first months are known."""
-    rule, prepared = made.settings.rule, made.prepared
-    end = prepared.end - timedelta(days=made.settings.embargo_days)
+    rule, prepared = making.settings.rule, making.prepared
+    end = prepared.end - timedelta(days=making.settings.embargo_days)
     matrix, young = prepared.data.matrix, young_dates(prepared.data.dates, end, rule.lead_days)
     if young:
         try:
-            later = build_dataset(made.tables, young, rule, prepared.recorded_since).matrix
+            later = build_dataset(making.tables, young, rule, prepared.recorded_since).matrix
         except NotEnoughData:  # nobody is left
-            return landmarks(made.tables, matrix, rule, end)
+            return landmarks(making.tables, matrix, rule, end)
         parts = zip((matrix.keys, matrix.signals, matrix.facts), (later.keys, later.signals, later.facts), strict=True)
         matrix = Matrix(*(pd.concat(pair, ignore_index=True) for pair in parts))
-    return landmarks(made.tables, matrix, rule, end)
+    return landmarks(making.tables, matrix, rule, end)
 
 
-def _contraction(made: Making) -> tuple[Contraction | None, dict[str, Any]]:
-    settings, origin = made.settings, made.origin
-    since = made.prepared.recorded_since["invoices"]
-    learnt, test = (shrinkage(made.tables, part, settings.rule, since) for part in (origin.learnt, origin.test))
+def _contraction(making: Making) -> tuple[Contraction | None, dict[str, Any]]:
+    settings, origin = making.settings, making.origin
+    since = making.prepared.recorded_since["invoices"]
+    learnt, test = (shrinkage(making.tables, part, settings.rule, since) for part in (origin.learnt, origin.test))
     try:
         then = fit_contraction(learnt, settings.fit, settings.seed, CONTRACTION_ROUNDS)
-        probability = made.then.probability(test.data.matrix)
+        probability = making.then.probability(test.data.matrix)
         verdict = judge_contraction(then, learnt, test, probability, settings.bootstraps, settings.seed)
         if not verdict.earns_its_place:
             return None, {"kept": False, **verdict.as_dict()}
-        every = shrinkage(made.tables, made.prepared.data, settings.rule, since)
-        encoder = made.fitted.trees.encoder
+        every = shrinkage(making.tables, making.prepared.data, settings.rule, since)
+        encoder = making.fitted.trees.encoder
         whole = fit_contraction(every, settings.fit, settings.seed, CONTRACTION_ROUNDS, encoder)
     except NotEnoughData as error:
         return None, {"kept": False, "why": str(error)}

@@ -85,9 +85,9 @@ class Matched:
 
 def match(first: pd.DataFrame, second: pd.DataFrame) -> Matched:
     """Return the rows in common of two frames as `training.registry.run_records.write_judged` has them."""
-    both = first.merge(second, on=KEYS, suffixes=SUFFIXES, validate="one_to_one")
-    same = both["churned_first"] == both["churned_second"]
-    rows = both[same].rename(columns={"churned_first": "churned"}).drop(columns="churned_second")
+    merged = first.merge(second, on=KEYS, suffixes=SUFFIXES, validate="one_to_one")
+    same = merged["churned_first"] == merged["churned_second"]
+    rows = merged[same].rename(columns={"churned_first": "churned"}).drop(columns="churned_second")
     restated = ~np.isclose(rows["revenue_365d_first"], rows["revenue_365d_second"], rtol=0, atol=0.005)
     return Matched(rows.reset_index(drop=True), int((~same).sum()), int(restated.sum()))
 
@@ -104,17 +104,17 @@ def paired(matched: Matched, economics: Economics, bootstraps: int, seed: int = 
     data = _dataset(rows)
     if not date_rows(data):
         return None
-    given = [rows[f"probability{suffix}"].to_numpy(float) for suffix in SUFFIXES]
-    sides = {name: [figure_of(name, data, one, settings, {}) for one in given] for name in DECIDING}
+    probabilities = [rows[f"probability{suffix}"].to_numpy(float) for suffix in SUFFIXES]
+    sides = {name: [figure_of(name, data, risk, settings, {}) for risk in probabilities] for name in DECIDING}
     gaps = {name: difference(second, first) for name, (first, second) in sides.items()}
-    found = intervals(data.accounts, gaps, bootstraps, seed)
+    leads = intervals(data.accounts, gaps, bootstraps, seed)
     each = np.ones(len(data))
     return Common(
         rows=len(data),
         accounts=len(np.unique(data.accounts)),
         churned=int(data.churned.sum()),
         as_of=tuple(map(str, data.dates)),
-        figures={name: Paired(first(each), second(each), found[name]) for name, (first, second) in sides.items()},
+        figures={name: Paired(first(each), second(each), leads[name]) for name, (first, second) in sides.items()},
     )
 
 

@@ -57,8 +57,8 @@ class Part:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
-        found = vars(self).items()
-        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in found}
+        figures = vars(self).items()
+        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in figures}
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def treated(tables: Tables, data: Dataset, rule: ChurnRule) -> np.ndarray | None
     )
     churns = tables["churns"].select("account_id", "churned_on").execute().astype({"churned_on": "datetime64[us]"})
     following = following.merge(churns, on="account_id", how="left").sort_values("row")
-    done, churned_on = following["done_at"], following["churned_on"]
-    return ((done < following["as_of"] + reach) & ~(done >= churned_on)).to_numpy()
+    acted_at, churned_on = following["done_at"], following["churned_on"]
+    return ((acted_at < following["as_of"] + reach) & ~(acted_at >= churned_on)).to_numpy()
 
 
 def _judge(part: Dataset, probability: np.ndarray, bootstraps: int, seed: int) -> Part:
@@ -136,14 +136,14 @@ def _judge(part: Dataset, probability: np.ndarray, bootstraps: int, seed: int) -
     if min(accounts) >= LEAST_ACCOUNTS:
         figures["roc_auc"] = auc_figure(part, probability)
         figures["captured_10"] = captured_figure(part, probability * part.revenue)
-    found = intervals(part.accounts, figures, bootstraps, seed) if figures else {}
-    told = {name: interval for name, interval in found.items() if not np.isnan(interval.value)}
+    measured = intervals(part.accounts, figures, bootstraps, seed) if figures else {}
+    known = {name: interval for name, interval in measured.items() if not np.isnan(interval.value)}
     return Part(
         rows=len(part),
         churned=int(part.churned.sum()),
         churn_rate=float(part.churned.mean()) if enough else None,
         mean_probability=float(probability.mean()) if enough else None,
-        calibration_gap=told.get("calibration_gap"),
-        roc_auc=told.get("roc_auc"),
-        captured_10=told.get("captured_10"),
+        calibration_gap=known.get("calibration_gap"),
+        roc_auc=known.get("roc_auc"),
+        captured_10=known.get("captured_10"),
     )

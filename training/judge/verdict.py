@@ -83,14 +83,14 @@ def judge_all(
     cutoffs : mapping of name to mapping of date to float, optional
         For `profit_at_cutoff`: the cutoff of expected profit that each name had fixed before each date.
     """
-    metrics = {name: judge(test, given, settings.economics) for name, given in probabilities.items()}
+    metrics = {name: judge(test, probability, settings.economics) for name, probability in probabilities.items()}
     figures = {
-        (measure, name): figure_of(measure, test, given, settings, (cutoffs or {}).get(name, {}))
+        (measure, name): figure_of(measure, test, probability, settings, (cutoffs or {}).get(name, {}))
         for measure in measures
-        for name, given in probabilities.items()
+        for name, probability in probabilities.items()
     }
-    found = _paired(figures, test.accounts, settings)
-    return Verdict(tuple(map(str, test.dates)), metrics, found, grade(metrics, found))
+    intervals = _paired(figures, test.accounts, settings)
+    return Verdict(tuple(map(str, test.dates)), metrics, intervals, grade(metrics, intervals))
 
 
 def _paired(
@@ -101,16 +101,16 @@ def _paired(
     drawn = np.array([[figure(weight) for figure in figures.values()] for weight in weights])
     draws = dict(zip(figures, drawn.T, strict=True))
     value = {key: figure(np.ones(len(accounts))) for key, figure in figures.items()}
-    found = {}
+    intervals = {}
     for (measure, name), own in draws.items():
         model = (measure, MODEL)
         if name == MODEL:
-            found[measure] = interval_of(value[model], own)
+            intervals[measure] = interval_of(value[model], own)
         else:
-            found[f"{measure} of {name}"] = interval_of(value[measure, name], own)
+            intervals[f"{measure} of {name}"] = interval_of(value[measure, name], own)
             lead = value[model] - value[measure, name]
-            found[f"{measure} - {name}"] = interval_of(lead, draws[model] - own)
-    return found
+            intervals[f"{measure} - {name}"] = interval_of(lead, draws[model] - own)
+    return intervals
 
 
 def figure_of(
@@ -127,16 +127,16 @@ def figure_of(
     return captured_figure(test, probability * test.revenue, int(measure.removeprefix("captured_")) / 100)
 
 
-def grade(metrics: Mapping[str, Metrics], found: Mapping[str, Interval]) -> str | None:
+def grade(metrics: Mapping[str, Metrics], intervals: Mapping[str, Interval]) -> str | None:
     """Return the grade, None where no naive rule was judged."""
     rules = [rival.name for rival in CHEAP if rival.naive and rival.name in metrics]
     if not rules:
         return None
     best = max(rules, key=lambda name: metrics[name].roc_auc)
-    low = found[f"roc_auc - {best}"].low
-    reigning = [found[f"{measure} - {REIGNING}"] for measure in DECIDING if f"{measure} - {REIGNING}" in found]
+    low = intervals[f"roc_auc - {best}"].low
+    reigning = [intervals[f"{measure} - {REIGNING}"] for measure in DECIDING if f"{measure} - {REIGNING}" in intervals]
     if low > 0.02 and any(interval.below for interval in reigning):
         return "C"
-    if low > 0.05 and found[f"captured_10 - {best}"].value >= 0:
+    if low > 0.05 and intervals[f"captured_10 - {best}"].value >= 0:
         return "A"
     return "B" if low > 0.02 else "C" if low > 0 else "D"

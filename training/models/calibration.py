@@ -64,6 +64,6 @@ def fit_platt(margin: np.ndarray, churned: np.ndarray) -> Platt:
         return value / len(margin), np.array([np.sum(error * standard), np.sum(error)]) / len(margin)
 
     start = np.array([scale, 0.0])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST_SLOPE * scale, None), (None, None)])
-    slope = float(found.x[0] / scale)
-    return Platt(slope, float(found.x[1]) - slope * middle)
+    solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST_SLOPE * scale, None), (None, None)])
+    slope = float(solution.x[0] / scale)
+    return Platt(slope, float(solution.x[1]) - slope * middle)

@@ -67,7 +67,7 @@ class Choice:
     @property
     def why(self) -> str:
         """What decided, in words."""
-        behind = [name for name, found in self.schemes.items() if not found.behind.below]
+        behind = [name for name, figures in self.schemes.items() if not figures.behind.below]
         gain = self.schemes[self.weighting].gain
         if self.settled:
             decided = "was settled beforehand"
@@ -85,8 +85,8 @@ class Choice:
             "rounds": self.rounds,
             "why": self.why,
             "schemes": {
-                name: {**asdict(found), "behind": found.behind.as_dict(), "gain": found.gain.as_dict()}
-                for name, found in self.schemes.items()
+                name: {**asdict(figures), "behind": figures.behind.as_dict(), "gain": figures.gain.as_dict()}
+                for name, figures in self.schemes.items()
             },
         }
 
@@ -110,15 +110,21 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
     figures = {f"behind {name}": difference(earned[name], earned[richest]) for name in schemes}
     plain = UNWEIGHTED if UNWEIGHTED in schemes else richest
     figures |= {f"gain {name}": difference(earned[name], earned[plain]) for name in schemes}
-    found = intervals(valid.accounts, figures, settings.bootstraps, settings.seed)
-    made = {
-        name: SchemeFigures(ranking[name], profit[name], found[f"behind {name}"], found[f"gain {name}"], rounds[name])
+    differences = intervals(valid.accounts, figures, settings.bootstraps, settings.seed)
+    scheme_figures = {
+        name: SchemeFigures(
+            ranking=ranking[name],
+            profit=profit[name],
+            behind=differences[f"behind {name}"],
+            gain=differences[f"gain {name}"],
+            rounds=rounds[name],
+        )
         for name in schemes
     }
     if settings.weighting is not None:
-        return Choice(settings.weighting, rounds[settings.weighting], made, settled=True)
-    best = max((name for name in schemes if not made[name].behind.below), key=lambda name: ranking[name])
-    return Choice(best, rounds[best], made)
+        return Choice(settings.weighting, rounds[settings.weighting], scheme_figures, settled=True)
+    best = max((name for name in schemes if not scheme_figures[name].behind.below), key=lambda name: ranking[name])
+    return Choice(best, rounds[best], scheme_figures)
 
 
 def rounds_of(folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings, folded: str = FORWARD) -> int:
@@ -156,9 +162,9 @@ def earlier_cutoffs(judged: Dataset, score: np.ndarray, settings: TrainingSettin
     """
     profit = realised_profit(judged.churned, judged.matrix.value, settings.economics)
     known_on = judged.as_of + np.timedelta64(settings.known_after_days, "D")
-    found: dict[np.datetime64, float] = {}
+    cutoffs: dict[np.datetime64, float] = {}
     for day in np.unique(judged.as_of):
         known = known_on <= day
         if known.any():
-            found[day] = best_cutoff(score[known], profit[known])
-    return found
+            cutoffs[day] = best_cutoff(score[known], profit[known])
+    return cutoffs

@@ -83,8 +83,8 @@ def shrinkage(tables: Tables, data: Dataset, rule: ChurnRule, invoices_since: da
     spine = customers(tables, data.dates, rule.by_silence)
 
     def sums(first_day: int) -> np.ndarray:
-        found = invoiced(tables, spine, first_day, rule.horizon_days)
-        return data.matrix.keys.merge(found, on=KEYS, how="left", validate="one_to_one")["revenue"].to_numpy(float)
+        window = invoiced(tables, spine, first_day, rule.horizon_days)
+        return data.matrix.keys.merge(window, on=KEYS, how="left", validate="one_to_one")["revenue"].to_numpy(float)
 
     recorded = (data.matrix.keys["as_of"] - pd.Timestamp(invoices_since)).dt.days.to_numpy()
     covered = np.minimum(data.matrix.facts["customer_days"].to_numpy(float), recorded)
@@ -165,8 +165,8 @@ def fit_contraction(
     signals = all_signals()
     frame = stayed.data.matrix.signals
     if encoder is None:
-        encoder = Encoder.of(frame, [item.name for item in signals if item.is_text])
-    names = [item.name for item in signals]
+        encoder = Encoder.of(frame, [signal.name for signal in signals if signal.is_text])
+    names = [signal.name for signal in signals]
     train = lightgbm.Dataset(
         with_tables_removed(encoder.encode(frame), settings.removed_share, seed),
         stayed.share,

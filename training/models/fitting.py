@@ -74,8 +74,8 @@ def fit_model(
         Weighting schemes to choose among; by default all, or the one that is settled, beside no weights.
     """
     schemes = schemes_of(settings) if schemes is None else schemes
-    made, folded = splits(data, settings)
-    total, count = len(made) * (len(schemes) + 1), 0
+    row_splits, folded = splits(data, settings)
+    total, count = len(row_splits) * (len(schemes) + 1), 0
 
     def fitted() -> None:
         nonlocal count
@@ -83,7 +83,7 @@ def fit_model(
         progress("fitting on rolling origins", count, total)
 
     progress("fitting on rolling origins", 0, total)
-    folds = [out_of_fold(data, split, settings, schemes, fitted) for split in made]
+    folds = [out_of_fold(data, split, settings, schemes, fitted) for split in row_splits]
     choice = choose(data, folds, settings, folded)
     learnt = learnable_part(data, settings)
     trees = fit_trees(learnt, settings.fit, settings.seed, choice.rounds, choice.weighting, settings.economics)

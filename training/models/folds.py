@@ -51,21 +51,21 @@ class OutOfFold:
 
 def splits(data: Dataset, settings: TrainingSettings) -> tuple[list[Split], str]:
     """Return forward-chained row splits and how they were made; by account where there are fewer than two of them."""
-    made = []
+    row_splits = []
     for fold in forward_folds(data.dates, settings.known_after_days, settings.folds):
         learn, valid = data.rows_on(fold.train), data.rows_on(fold.valid)
         if all(0 < data.churned[rows].sum() < len(rows) for rows in (learn, valid)):
-            made.append((learnable(data, learn, settings), valid))
-    if len(made) >= 2:
-        return made, FORWARD
+            row_splits.append((learnable(data, learn, settings), valid))
+    if len(row_splits) >= 2:
+        return row_splits, FORWARD
     return by_account(data, settings), BY_ACCOUNT
 
 
 def by_account(data: Dataset, settings: TrainingSettings) -> list[Split]:
     """Return splits in which no account is on both sides."""
     grouped = StratifiedGroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
-    made = grouped.split(data.accounts, data.churned, groups=data.accounts)
-    return [(learnable(data, learn, settings), valid) for learn, valid in made]
+    row_splits = grouped.split(data.accounts, data.churned, groups=data.accounts)
+    return [(learnable(data, learn, settings), valid) for learn, valid in row_splits]
 
 
 def learnable_part(data: Dataset, settings: TrainingSettings) -> Dataset:
@@ -103,11 +103,11 @@ def out_of_fold(
 
 def curves(judged: Dataset, steps: np.ndarray) -> np.ndarray:
     """Return the mean of plain and weighted ROC AUC, shape (dates, steps), of margins of shape (steps, rows)."""
-    found = []
+    by_date = []
     for rows in date_rows(judged):
         weight = revenue_weights(judged.revenue[rows])
-        found.append([_both_aucs(judged, rows, margin[rows], weight) for margin in steps])
-    return np.array(found).reshape(-1, len(steps))
+        by_date.append([_both_aucs(judged, rows, margin[rows], weight) for margin in steps])
+    return np.array(by_date).reshape(-1, len(steps))
 
 
 def round_steps(settings: TrainingSettings) -> list[int]:

@@ -84,11 +84,11 @@ def fit_hazard(
         raise NotEnoughData(f"{months.churned.sum()} of {len(months.churned)} months known ended in a churn")
     signals = all_signals()
     if encoder is None:
-        encoder = Encoder.of(data.matrix.signals, [item.name for item in signals if item.is_text])
+        encoder = Encoder.of(data.matrix.signals, [signal.name for signal in signals if signal.is_text])
     used, row = np.unique(months.row, return_inverse=True)
     encoded = encoder.encode(data.matrix.take(used).signals).astype(np.float32)[row]
     rows = at_month(with_tables_removed(encoded, settings.removed_share, seed), months.month)
-    directions = {item.name: item.monotone for item in signals}
+    directions = {signal.name: signal.monotone for signal in signals}
     directions |= dict.fromkeys([MONTH, *(then for then, _ in CLOCKS.values())], 0)
     booster = grow(
         rows, months.churned, months.weight, directions, encoder, settings, seed, rounds, "none", Economics()

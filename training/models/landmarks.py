@@ -130,8 +130,8 @@ def landmarks(tables: Tables, matrix: Matrix, rule: ChurnRule, end: date) -> Lan
         When there is no churns table: by a rule of silence there is no day of churn.
     """
     dates = [pd.Timestamp(day).date() for day in matrix.keys["as_of"].unique()]
-    found = days_to_churn(tables, customers(tables, dates), end)
-    days = matrix.keys.merge(found, on=KEYS, how="left", validate="one_to_one")["days"].to_numpy(float)
+    churn_days = days_to_churn(tables, customers(tables, dates), end)
+    days = matrix.keys.merge(churn_days, on=KEYS, how="left", validate="one_to_one")["days"].to_numpy(float)
     return Landmarks(matrix, days, end, rule.lead_days).known_at(end)
 
 
@@ -153,11 +153,11 @@ def sampled(months: PersonMonths, seed: int) -> PersonMonths:
 
     At most ten are kept for each with a churn, or 20,000 if that is more.
     """
-    others = ~months.churned
-    wanted = max(EACH * int(months.churned.sum()), FEWEST)
-    if others.sum() <= wanted:
+    without_churn = ~months.churned
+    size = max(EACH * int(months.churned.sum()), FEWEST)
+    if without_churn.sum() <= size:
         return months
-    chance = np.minimum(months.weight * wanted / months.weight[others].sum(), 1.0)
+    chance = np.minimum(months.weight * size / months.weight[without_churn].sum(), 1.0)
     chance = np.where(months.churned, 1.0, chance)
     kept = np.flatnonzero(np.random.default_rng(seed).random(len(chance)) < chance)
     return replace(months.take(kept), weight=(months.weight / chance)[kept])

@@ -35,12 +35,12 @@ class Encoder:
     @classmethod
     def of(cls, frame: pd.DataFrame, text: Iterable[str]) -> Encoder:
         """Learn the categories of the text columns, the most frequent first; rare ones would be learnt by heart."""
-        found = {}
+        categories = {}
         for name in text:
             counts = frame[name].value_counts()
             frequent = counts[counts >= LEAST_SHARE * len(frame)]
-            found[name] = tuple(sorted(map(str, frequent.index), key=lambda level: (-counts[level], level)))
-        return cls(found)
+            categories[name] = tuple(sorted(map(str, frequent.index), key=lambda level: (-counts[level], level)))
+        return cls(categories)
 
     @cached_property
     def _codes(self) -> dict[str, dict[object, float]]:
@@ -105,10 +105,10 @@ def fit_trees(
         Read by the schemes whose objective is profit.
     """
     signals = all_signals()
-    encoder = Encoder.of(data.matrix.signals, [item.name for item in signals if item.is_text])
+    encoder = Encoder.of(data.matrix.signals, [signal.name for signal in signals if signal.is_text])
     rows = with_tables_removed(encoder.encode(data.matrix.signals), settings.removed_share, seed)
     weight = without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
-    directions = {item.name: item.monotone for item in signals}
+    directions = {signal.name: signal.monotone for signal in signals}
     booster = grow(rows, data.churned, weight, directions, encoder, settings, seed, rounds, weighting, economics)
     return Trees(booster, encoder)
 

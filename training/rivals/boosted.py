@@ -50,7 +50,7 @@ def boosted(
         folds = account_folds(learnt, settings.seed)
         if folds is None:
             return constant(learnt)
-        texts = [item.name for item in all_signals() if item.is_text]
+        texts = [signal.name for signal in all_signals() if signal.is_text]
         encoder = Encoder.of(learnt.matrix.signals, texts)
 
         def encode(matrix: Matrix) -> np.ndarray:
@@ -125,7 +125,7 @@ def margin_of(trees: lightgbm.Booster, rows: np.ndarray, rounds: int | None = No
 
 def text_columns() -> list[int]:
     """Return the positions of the text signals, whose codes are categories to LightGBM."""
-    return [position for position, item in enumerate(all_signals()) if item.is_text]
+    return [position for position, signal in enumerate(all_signals()) if signal.is_text]
 
 
 def _plain(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:

@@ -93,11 +93,12 @@ def health(matrix: Matrix) -> np.ndarray:
 
 
 def _group_score(matrix: Matrix, group: Group) -> np.ndarray:
-    columns = [
-        (matrix.signals[one.signal].to_numpy(float) - one.worst) / (one.best - one.worst) for one in group.measures
-    ]
-    scaled = np.clip(np.column_stack(columns), 0, 1)
+    scaled = np.clip(np.column_stack([_scaled(matrix, measure) for measure in group.measures]), 0, 1)
     return _ratio(np.nansum(scaled, axis=1), (~np.isnan(scaled)).sum(axis=1))
+
+
+def _scaled(matrix: Matrix, measure: Measure) -> np.ndarray:
+    return (matrix.signals[measure.signal].to_numpy(float) - measure.worst) / (measure.best - measure.worst)
 
 
 def _ratio(total: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -42,14 +42,14 @@ class _Prepared:
 
     @classmethod
     def of(cls, matrix: Matrix) -> _Prepared:
-        numbers = [item.name for item in all_signals() if not item.is_text]
+        numbers = [signal.name for signal in all_signals() if not signal.is_text]
         levels = {
-            item.name: tuple(sorted(matrix.signals[item.name].dropna().unique())[:MOST_LEVELS])
-            for item in all_signals()
-            if item.is_text
+            signal.name: tuple(sorted(matrix.signals[signal.name].dropna().unique())[:MOST_LEVELS])
+            for signal in all_signals()
+            if signal.is_text
         }
-        found = matrix.signals[numbers].median().fillna(0.0)
-        medians = {name: float(found[name]) for name in numbers}
+        median = matrix.signals[numbers].median().fillna(0.0)
+        medians = {name: float(median[name]) for name in numbers}
         nullable = tuple(name for name in numbers if matrix.signals[name].isna().any())
         return cls(medians, nullable, levels)
 

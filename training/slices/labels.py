@@ -46,9 +46,9 @@ def labels(tables: Tables, spine: ir.Table, rule: ChurnRule) -> pd.DataFrame:
         account_id, as_of (datetime64) and churned (bool), sorted by both keys. Rows of accounts that churn inside the
         lead are left out: the probability is conditional on surviving it.
     """
-    found = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
-    found = found.assign(as_of=pd.to_datetime(found["as_of"]), churned=found["churned"].astype(bool))
-    return found.sort_values(KEYS, ignore_index=True)
+    frame = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
+    frame = frame.assign(as_of=pd.to_datetime(frame["as_of"]), churned=frame["churned"].astype(bool))
+    return frame.sort_values(KEYS, ignore_index=True)
 
 
 def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
@@ -74,8 +74,8 @@ def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
         raise InputError("there is no churns table: the days to a churn are known from it alone, not from silence")
     churns = tables["churns"].filter(lambda t: t.churned_on < end).select("account_id", "churned_on")
     joined = spine.left_join(churns, "account_id").select(*KEYS, "churned_on")
-    found = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
-    return _sorted(found.astype({"days": "float64"}))
+    frame = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
+    return _sorted(frame.astype({"days": "float64"}))
 
 
 def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.DataFrame:
@@ -99,12 +99,12 @@ def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.D
     after = _days_after(joined, joined.invoiced_on)
     inside = joined.filter((after >= first_day) & (after < first_day + days))
     sums = inside.group_by(KEYS).aggregate(revenue=inside.amount.sum())
-    found = spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, "revenue").execute()
-    return _sorted(found.assign(revenue=found["revenue"].fillna(0.0)))
+    frame = spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, "revenue").execute()
+    return _sorted(frame.assign(revenue=frame["revenue"].fillna(0.0)))
 
 
-def _sorted(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(as_of=found["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=frame["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
 
 
 def _left(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:

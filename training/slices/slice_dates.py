@@ -63,8 +63,8 @@ def forward_folds(dates: list[date], known_after_days: int, folds: int) -> list[
     reach = timedelta(days=known_after_days)
     judged = [day for day in dates if day - reach >= dates[0]]
     blocks = [block for block in np.array_split(np.arange(len(judged)), folds) if len(block)]
-    made = []
+    forward = []
     for block in blocks:
         valid = tuple(judged[i] for i in block)
-        made.append(Fold(tuple(day for day in dates if day + reach <= valid[0]), valid))
-    return made
+        forward.append(Fold(tuple(day for day in dates if day + reach <= valid[0]), valid))
+    return forward

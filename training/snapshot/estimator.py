@@ -188,19 +188,19 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         folds = min(self.folds, fewest)
         if folds < 2:
             raise ValueError(f"folds={self.folds} and {fewest} rows in the rarer class: at least 2 of both are needed")
-        given = CANDIDATES if self.settings is None else self.settings
+        compared = CANDIDATES if self.settings is None else self.settings
         economics = Economics() if self.economics is None else self.economics
         return [
             TrainingSettings(seed=self.seed, folds=folds, weighting=weighting, fit=fit, economics=economics)
-            for fit in ([given] if isinstance(given, FitSettings) else given)
+            for fit in ([compared] if isinstance(compared, FitSettings) else compared)
         ]
 
 
 def _revenue(revenue: Any, frame: pd.DataFrame) -> np.ndarray:
     if revenue is None:
         return np.ones(len(frame))
-    found = check_array(revenue, ensure_2d=False, dtype="float64", input_name="revenue")
-    check_consistent_length(frame, found)
-    if found.ndim != 1 or (found < 0).any():
-        raise ValueError(f"revenue: one figure a row, 0 or more; {(found < 0).sum()} are negative")
-    return np.asarray(found)
+    amounts = check_array(revenue, ensure_2d=False, dtype="float64", input_name="revenue")
+    check_consistent_length(frame, amounts)
+    if amounts.ndim != 1 or (amounts < 0).any():
+        raise ValueError(f"revenue: one figure a row, 0 or more; {(amounts < 0).sum()} are negative")
+    return np.asarray(amounts)

@@ -73,15 +73,15 @@ class Columns:
         ValueError
             When a name is no column, its column is text, or a direction is not 1, -1 or 0.
         """
-        found = dict.fromkeys(self.keys, 0)
+        by_key = dict.fromkeys(self.keys, 0)
         for name, direction in named.items():
             if name not in self.names:
                 raise ValueError(f"directions: there is no column {name!r}; there are {', '.join(self.names)}")
             key = f"x{self.names.index(name)}"
             if direction not in (1, -1, 0) or (direction and key in self.text):
                 raise ValueError(f"directions: {name}={direction!r}; numeric columns take 1, -1 or 0, text takes 0")
-            found[key] = direction
-        return found
+            by_key[key] = direction
+        return by_key
 
 
 def snapshot(signals: pd.DataFrame, churned: np.ndarray, revenue: np.ndarray) -> Dataset:

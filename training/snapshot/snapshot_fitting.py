@@ -100,7 +100,9 @@ def fit_snapshot(data: Dataset, candidates: Sequence[TrainingSettings], grower: 
     candidates : sequence of TrainingSettings
         Of several the one that ranks best, unweighted unless the weighting is settled.
     """
-    settings = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda one: _ranking(data, one, grower))
+    settings = candidates[0]
+    if len(candidates) > 1:
+        settings = max(candidates, key=lambda candidate: _ranking(data, candidate, grower))
     folds = _out_of_fold(data, settings, schemes_of(settings), grower)
     choice = choose(data, folds, settings)
     ensemble = grower.fit(data, settings, choice.rounds, choice.weighting)

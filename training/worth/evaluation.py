@@ -153,22 +153,23 @@ def date_rows(data: Dataset) -> list[np.ndarray]:
 def _at_date(data: Dataset, probability: np.ndarray, economics: Economics) -> dict[str, float]:
     churned, each, revenue = data.churned.astype(float), np.ones(len(data)), data.revenue
     lost = churned * revenue
-    found = {
+    figures = {
         f"captured_{round(100 * top)}": captured(churned, revenue, probability * revenue, each, top)
         for top in (0.05, 0.10, 0.20)
     }
     calling = expected_profit(probability, data.matrix.value, economics)
-    found["profit_at_capacity"] = profit_figure(data, calling, economics)(each)
-    found["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
+    figures["profit_at_capacity"] = profit_figure(data, calling, economics)(each)
+    figures["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
     for prefix, weight in (("", each), ("weighted_", revenue if revenue.sum() > 0 else each)):
-        both = len(np.unique(churned[weight > 0])) == 2
-        found[f"{prefix}roc_auc"] = roc_auc_score(churned, probability, sample_weight=weight) if both else float("nan")
-        precision = average_precision_score(churned, probability, sample_weight=weight) if both else float("nan")
-        found[f"{prefix}pr_auc"] = precision
-        found[f"{prefix}lift_10"] = lift(churned, probability, weight)
-        found[f"{prefix}brier"] = brier_score_loss(churned, probability, sample_weight=weight)
-        found[f"{prefix}calibration_error"] = calibration_error(churned, probability, weight)
-    return found
+        roc_auc, precision = float("nan"), float("nan")
+        if len(np.unique(churned[weight > 0])) == 2:
+            roc_auc = roc_auc_score(churned, probability, sample_weight=weight)
+            precision = average_precision_score(churned, probability, sample_weight=weight)
+        figures[f"{prefix}roc_auc"], figures[f"{prefix}pr_auc"] = roc_auc, precision
+        figures[f"{prefix}lift_10"] = lift(churned, probability, weight)
+        figures[f"{prefix}brier"] = brier_score_loss(churned, probability, sample_weight=weight)
+        figures[f"{prefix}calibration_error"] = calibration_error(churned, probability, weight)
+    return figures
 
 
 def auc_figure(data: Dataset, score: np.ndarray) -> Figure:

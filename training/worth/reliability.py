@@ -89,9 +89,9 @@ def reliability(data: Dataset, probability: np.ndarray, settings: TrainingSettin
     figures: dict[str, Figure] = {name: _ratio(data, probability, mask) for name, mask in masks.items()}
     figures["slope"] = slope_figure(data.churned, probability)
     figures["weighted slope"] = slope_figure(data.churned, probability, data.revenue)
-    found = intervals(data.accounts, figures, settings.bootstraps, settings.seed)
-    bands = tuple(_band(name, data.take(mask), probability[mask], found[name]) for name, mask in masks.items())
-    return Reliability(found["slope"], found["weighted slope"], bands)
+    measured = intervals(data.accounts, figures, settings.bootstraps, settings.seed)
+    bands = tuple(_band(name, data.take(mask), probability[mask], measured[name]) for name, mask in masks.items())
+    return Reliability(measured["slope"], measured["weighted slope"], bands)
 
 
 def slope_figure(churned: np.ndarray, probability: np.ndarray, size: np.ndarray | None = None) -> Figure:
@@ -107,17 +107,17 @@ def _slope(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float
         return float("nan")
     scale = margin.std()
     design = np.column_stack([(margin - margin.mean()) / scale, np.ones(len(margin))])
-    found = np.array([scale, 0.0])
+    coefficients = np.array([scale, 0.0])
     for _ in range(STEPS):
-        rate = expit(design @ found)
+        rate = expit(design @ coefficients)
         gradient = design.T @ (weight * (churned - rate))
         curvature = (design * (weight * rate * (1 - rate))[:, None]).T @ design
         if np.linalg.det(curvature) < FLAT * weight.sum() ** 2:
             return float("nan")
         step = np.linalg.solve(curvature, gradient)
-        found = found + step / max(1.0, float(np.abs(step).max()))
+        coefficients = coefficients + step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < CONVERGED:
-            return float(found[0] / scale)
+            return float(coefficients[0] / scale)
     return float("nan")
 
 

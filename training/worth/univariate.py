@@ -115,10 +115,10 @@ class SortedSignal:
         null_lost, null_stayed = np.bincount(date, lost * null), np.bincount(date, stayed * null)
         nulls_first = nulls_last - null_lost * (all_stayed - null_stayed) + (all_lost - null_lost) * null_stayed
         pairs = all_lost * all_stayed
-        told = (pairs > 0) & (np.bincount(date) > 1)
-        if not told.any():
+        usable = (pairs > 0) & (np.bincount(date) > 1)
+        if not usable.any():
             return 0.5
-        means = [float((won[told] / pairs[told]).mean()) for won in (nulls_last, nulls_first)]
+        means = [float((won[usable] / pairs[usable]).mean()) for won in (nulls_last, nulls_first)]
         return max(0.5 + abs(mean - 0.5) for mean in means)
 
     def regions(self) -> np.ndarray:

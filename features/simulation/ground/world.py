@@ -93,9 +93,9 @@ class World:
         return Clock(first_month=ends - self.months, months=self.months)
 
 
-def _require(holds: bool, name: str, expected: str, found: object) -> None:
+def _require(holds: bool, name: str, expected: str, value: object) -> None:
     if not holds:
-        raise InputError(f"{name} must be {expected}, not {found}")
+        raise InputError(f"{name} must be {expected}, not {value}")
 
 
 @dataclass(frozen=True)

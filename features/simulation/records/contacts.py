@@ -130,9 +130,9 @@ def _replacements(
     decides: BoolArray,
 ) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
     """Most of those who leave are replaced within three months."""
-    found = (to_day < NEVER) & (rng.random(account.size) < _REPLACED)
-    starts = to_day[found] + (rng.random(int(found.sum())) * 90).astype(np.int64)
-    row, role = account[found], decides[found]
+    replaced = (to_day < NEVER) & (rng.random(account.size) < _REPLACED)
+    starts = to_day[replaced] + (rng.random(int(replaced.sum())) * 90).astype(np.int64)
+    row, role = account[replaced], decides[replaced]
     kept = starts < clock.end_day
     row, starts, role = row[kept], starts[kept], role[kept]
     return row, starts, _leave(rng, clock, gone, row, starts), role

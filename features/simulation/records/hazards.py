@@ -71,20 +71,20 @@ def true_hazards(
     state = _state(accounts, health, contracts, contacts, loops, actions, memberships)
     freedom = _freedom(contracts)
     logs = [calendar[:, k : k + clock.months] + _state_ahead(state, k) for k in range(AHEAD_MONTHS)]
-    others = [EFFECTS.monthly_hazard * np.exp(log) for log in logs]
-    monthly = np.minimum(others[0] * _health_effect(health.level, freedom[:, : clock.months]), _HAZARD_MAX)
-    return Hazards(monthly, _probability(clock, health, freedom, others))
+    without_health = [EFFECTS.monthly_hazard * np.exp(log) for log in logs]
+    monthly = np.minimum(without_health[0] * _health_effect(health.level, freedom[:, : clock.months]), _HAZARD_MAX)
+    return Hazards(monthly, _probability(clock, health, freedom, without_health))
 
 
-def _probability(clock: Clock, health: Health, freedom: FloatArray, others: Sequence[FloatArray]) -> FloatArray:
+def _probability(clock: Clock, health: Health, freedom: FloatArray, without_health: Sequence[FloatArray]) -> FloatArray:
     """Average the probability over what health may do: one path for each node, all other effects as expected."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    survives = np.zeros(others[0].shape)
+    survives = np.zeros(without_health[0].shape)
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
-        total = np.zeros(others[0].shape)
-        for ahead, other in enumerate(others):
+        total = np.zeros(without_health[0].shape)
+        for ahead, hazard in enumerate(without_health):
             effect = _health_effect(_path(health, ahead, node), freedom[:, ahead : ahead + clock.months])
-            total += _share_within(clock, ahead) * np.minimum(other * effect, _HAZARD_MAX)
+            total += _share_within(clock, ahead) * np.minimum(hazard * effect, _HAZARD_MAX)
         survives += weight * np.exp(-total)
     return np.asarray(1.0 - survives)
 

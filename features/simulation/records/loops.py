@@ -111,10 +111,10 @@ def _left_open(clock: Clock, n: int, account: IntArray, opened: IntArray, closed
 def _closed_fast(clock: Clock, n: int, account: IntArray, opened: IntArray, closed: IntArray) -> BoolArray:
     """Carry the speed of the last closing forward for a year."""
     speed = np.full((n, clock.months + 1), -1)
-    done = np.flatnonzero(closed < clock.end_day * DAY_SECONDS)
-    done = done[np.argsort(closed[done], kind="stable")]
-    fast = closed[done] - opened[done] <= _FAST_HOURS * 3600
-    speed[account[done], clock.month_of(closed[done] // DAY_SECONDS) + 1] = fast
+    closings = np.flatnonzero(closed < clock.end_day * DAY_SECONDS)
+    closings = closings[np.argsort(closed[closings], kind="stable")]
+    fast = closed[closings] - opened[closings] <= _FAST_HOURS * 3600
+    speed[account[closings], clock.month_of(closed[closings] // DAY_SECONDS) + 1] = fast
     month = np.arange(clock.months + 1)
     last = np.maximum.accumulate(np.where(speed >= 0, month, -_REMEMBERED_MONTHS - 1), axis=1)
     held = np.take_along_axis(speed, np.maximum(last, 0), axis=1)

@@ -133,7 +133,8 @@ def surveys_table(
     known = surveys.answered < limit_day[account] * DAY_SECONDS
     score = np.where(known, surveys.score, -1)
     said = words.comments(streams.of("comments"), score, accounts.german[account])
-    comment = pa.array([text if told else None for text, told in zip(said, known, strict=True)], type=pa.string())
+    comments = [text if answered else None for text, answered in zip(said, known, strict=True)]
+    comment = pa.array(comments, type=pa.string())
     mask = pa.array(kept)
     contact = np.where(surveys.contact >= 0, surveys.contact, 0)
     people = contact_ids(contacts, accounts).take(pa.array(contact, mask=surveys.contact < 0))
