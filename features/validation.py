@@ -1,8 +1,9 @@
-"""Raw tables -> a book that keeps the contract, or every problem in every table, found in one pass.
+"""Check raw tables against the contract.
 
-Each column is converted once (`features.conversion`); beside it stands a mark for a value that was there and could not
-be converted. The rules are then counted in one query a table, and only a broken rule costs another one, for up to five
-keys.
+In: a `Source`. Out: `Tables`, or `InvalidTables` with every problem in every table.
+
+Each column is converted once (`features.conversion`), with a mark for each value that could not be converted. One query
+per table then counts the broken rules. Only a broken rule costs a second query, for up to five keys.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ def validate(source: Source) -> Tables:
     Returns
     -------
     Tables
-        All eleven tables, typed; absent ones empty. `warnings` names date columns that held times of day.
+        All eleven tables with their declared types; an absent one is empty. `warnings` names the date columns that
+        held times of day.
 
     Raises
     ------
     InvalidTables
-        With every problem in every table: table, column, rule, number of rows, up to five keys.
+        With every problem in every table: table, column, rule, number of rows and up to five keys.
     """
     problems = list(source.problems)
     mentioned = {problem.table for problem in problems}
@@ -144,7 +146,7 @@ def _duplicates(table: Table, converted: ir.Table) -> list[Problem]:
 
 
 def _foreign_accounts(converted: dict[str, ir.Table]) -> list[Problem]:
-    """Rows of other tables whose account is not in the accounts table, where that one names any."""
+    """Return a problem for each table that names unknown accounts; none while the accounts table is empty."""
     if "accounts" not in converted:
         return []
     known = converted["accounts"].select("account_id").drop_null().distinct()

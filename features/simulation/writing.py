@@ -1,9 +1,8 @@
 """Write a simulated book to files, chunk by chunk, or hold a small one in memory.
 
-In: a `World`. Out: `accounts.parquet` ... `memberships.parquet` (or `.csv`) and `true_hazards` in a folder,
-with a `SimulationSummary`; or the same as pandas frames. Memory is bounded by `World.chunk_accounts`. Every
-file is written under a temporary name and renamed when all of them are complete, so that a crash leaves what
-was there before.
+In: a `World`. Out: `accounts.parquet` ... `memberships.parquet` (or `.csv`) and `true_hazards` in a folder, with a
+`SimulationSummary`; or the same tables as pandas frames. `World.chunk_accounts` bounds the memory. Every file is
+written under a temporary name, and all are renamed when the last one is complete, so a crash leaves the old files.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ _PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was simulated.
+    """Settings, files and totals of a simulated book.
 
     Attributes
     ----------
     world : World
         The settings.
     folder : Path
-        Where the files are.
+        The folder of the files.
     files : tuple of Path
-        One a table, `true_hazards` last.
+        One per table, `true_hazards` last.
     rows : dict of table name to int
         Rows written.
     churned_accounts : int
@@ -51,7 +50,7 @@ class SimulationSummary:
     revenue : float
         Sum of all invoices.
     churned_revenue : float
-        What the churned accounts were invoiced in the 365 days before they left.
+        Sum of the churned accounts' invoices in the 365 days before they left.
     """
 
     world: World
@@ -77,17 +76,16 @@ def simulate(
     world : World
         The settings.
     out : Path
-        The folder; made when missing, files of the same names are replaced.
+        The folder. It is created when missing; files of the same names are replaced.
     file_format : {"parquet", "csv"}
-        CSV has a header, ISO dates, and nothing where a value is null.
+        CSV has a header, ISO dates, and an empty field for null.
     progress : callable, optional
         Called after each chunk with the number of accounts done so far.
 
     Raises
     ------
     InputError
-        When the format is unknown, or the folder holds tables of a book in the other format, which would mix
-        with these.
+        When the format is unknown, or the folder holds tables in the other format, which would mix with these.
     """
     _refuse(out, file_format)
     out.mkdir(parents=True, exist_ok=True)
@@ -108,8 +106,8 @@ def simulate(
 def tables_in_memory(world: World) -> dict[str, pd.DataFrame]:
     """Simulate a small book as pandas frames, `true_hazards` among them.
 
-    Dates are `datetime.date`, instants naive UTC timestamps, scores `Int64`, flags `boolean`: what reading
-    the Parquet files with those types gives.
+    Dates are `datetime.date`, instants naive UTC timestamps, scores `Int64` and flags `boolean`. Reading the Parquet
+    files with these types gives the same frames.
     """
     parts = list(chunks(world))
     return {name: _frame(pa.concat_tables([part[name] for part in parts])) for name in TABLE_NAMES}
@@ -142,7 +140,7 @@ _Write = Callable[[str, pa.Table], None]
 
 @contextmanager
 def _files(out: Path, file_format: str) -> Iterator[tuple[tuple[Path, ...], _Write]]:
-    """Open one temporary file a table; give them their names when all is well, remove them when not."""
+    """Open one temporary file per table; rename all of them on success, remove them on failure."""
     final = {name: out / f"{name}.{file_format}" for name in TABLE_NAMES}
     temporary = {name: out / f".{path.name}.{os.getpid()}.tmp" for name, path in final.items()}
     try:
