@@ -1,7 +1,9 @@
-"""What each family of signals is worth: the model fitted again without it, judged on the same rows.
+"""The worth of each family of signals: the model is fitted again without it and judged on the same rows.
 
-Weighting and number of rounds stay as they were chosen with all signals. A family that others can stand in for is worth
-little here though the model leans on it.
+In: an origin and the model fitted at it. Out: an `Ablated` per family.
+
+Weighting and number of rounds stay as chosen with all signals. A family that other families can replace has little
+worth here, even if the model uses it much.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ MEASURES = ("roc_auc", "captured_10")
 
 @dataclass(frozen=True)
 class Ablated:
-    """One family of signals: what is lost without it.
+    """The loss without one family of signals.
 
     Attributes
     ----------
     family : str
     signals : int
     worth : mapping of measure to Interval
-        The model's ROC AUC and captured share less those of the model without the family.
+        ROC AUC and captured share of the model minus those of the model without the family.
     """
 
     family: str
@@ -49,7 +51,15 @@ class Ablated:
 def ablate(
     origin: Origin, fitted: Fitted, settings: TrainingSettings, progress: Progress = silent
 ) -> tuple[Ablated, ...]:
-    """Return every family that is known in the slices learnt from, the most valuable first."""
+    """Return every family with known values in the slices learnt from, the most valuable first.
+
+    Parameters
+    ----------
+    origin : Origin
+        Slices to learn from and rows to judge on.
+    fitted : Fitted
+        The model fitted at the origin with all signals.
+    """
     families: dict[str, np.ndarray] = {}
     for position, signal in enumerate(all_signals()):
         families.setdefault(signal.family, np.zeros(len(all_signals()), dtype=bool))[position] = True

@@ -73,10 +73,10 @@ def fit_model(
 
     Parameters
     ----------
-    schemes : sequence of str, optional
-        Weighting schemes to choose among. By default all; when the settings name one, that one and no weights.
     progress : callable
         Called as `Progress` after each step.
+    schemes : sequence of str, optional
+        Weighting schemes to choose among. By default all; when the settings name one, that one and no weights.
     """
     schemes = schemes_of(settings) if schemes is None else schemes
     row_splits, folded = splits(data, settings)

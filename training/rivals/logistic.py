@@ -1,4 +1,7 @@
-"""Logistic regression on the same matrix: what a careful analyst does without trees."""
+"""Logistic regression on the same matrix: the method of a careful analyst without trees.
+
+In: a dataset. Out: the rival `LOGISTIC`.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from training.rivals.rival import Rival, Score, constant
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
-#: Levels of a text signal that get a column of their own.
+#: Most levels of a text signal that get their own column.
 MOST_LEVELS = 40
 
 
 def _logistic(data: Dataset, settings: TrainingSettings) -> Score:
-    """Fit an L2 logistic regression (C = 0.1) on standardised signed logs, unweighted; its own probabilities.
+    """Fit an unweighted L2 logistic regression (C = 0.1) on standardised signed logs; return its probabilities.
 
-    Nulls are the training median with a mark of their own, text is one-hot.
+    A null becomes the training median, with a column that marks it. Text is one-hot.
     """
     if not 0 < data.churned.sum() < len(data):
         return constant(data)
