@@ -66,11 +66,11 @@ class _Grid:
     churns: BoolArray
 
     def rows(self, frame: pd.DataFrame) -> IntArray:
-        """Row of each record's account."""
+        """Row of each record's account in the grid, shape (records,)."""
         return np.asarray(self.account.get_indexer(pd.Index(frame["account_id"])), dtype=np.int64)
 
     def month(self, moments: pd.Series) -> IntArray:
-        """Month of each moment; 10,000 for a moment that never comes."""
+        """Month of each moment, shape (records,); 10,000 for a moment that never comes."""
         stamps = pd.to_datetime(moments)
         month = (stamps.dt.year - 1970) * 12 + stamps.dt.month - 1 - self.first_month
         return np.asarray(month.fillna(10_000), dtype=np.int64)

@@ -2,8 +2,8 @@
 
 In: the verdict on the new version. Out: a `Gate`, the decision and its reason.
 
-A run decides with `decide`. Before a registration writes anything, `Gate.settled` adapts the decision to the champion of
-that moment. The bundle's manifest, the model card, the version's tag `gate`, the move of the alias and the output of
+A run decides with `decide`. Before a registration writes anything, `Gate.settled` adapts the decision to the champion
+of that moment. The bundle's manifest, the model card, the version's tag `gate`, the move of the alias and the output of
 the command all use this one `Gate`.
 """
 

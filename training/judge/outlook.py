@@ -1,8 +1,10 @@
-"""Beside the probability at one horizon: when an account may leave, and what may be lost though it stays.
+"""Additions to the probability at one horizon: when an account may leave, and what it may cut if it stays.
 
-The hazard is kept where it ranks no worse at the rule's horizon than the model, the contraction where it tells better
-than the book's mean and than last year repeated; both judged at the origin that the model is judged at, from what was
-known there. What is not kept is recorded with its figures all the same.
+In: a `Making`, the data and models of a training run. Out: an `Outlook`.
+
+The hazard is kept if it ranks as well as the model at the rule's horizon. The contraction is kept if it predicts better
+than the book's mean and than last year's shrinking repeated. Both are judged at the model's origin, on the data known
+there. The figures of a model that is not kept are recorded too.
 """
 
 from __future__ import annotations
@@ -33,14 +35,14 @@ HAZARD_ROUNDS, CONTRACTION_ROUNDS = 160, 120
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is kept, and the figures of what was judged.
+    """The models kept, and the figures of all models judged.
 
     Attributes
     ----------
     hazard : Hazard or None
     contraction : Contraction or None
     hazard_figures, contraction_figures : dict
-        `kept` says whether it is kept; where nothing could be judged, `why`.
+        `kept` says whether the model is kept. `why` gives the reason when it could not be judged.
     """
 
     hazard: Hazard | None
@@ -55,7 +57,19 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Making:
-    """What a model was made of: the book, its slices, the origin it was judged at, the models of then and of now."""
+    """Data and models of a training run.
+
+    Attributes
+    ----------
+    tables : Tables
+        The book.
+    prepared : Prepared
+        Its slices.
+    origin : Origin
+        The origin at which the model is judged.
+    then, fitted : Fitted
+        The model fitted at the origin, and the model fitted on all slices.
+    """
 
     tables: Tables
     prepared: Prepared
@@ -66,7 +80,7 @@ class Making:
 
 
 def look_ahead(making: Making) -> Outlook:
-    """Fit and judge both, and fit once more on all slices what is to be kept."""
+    """Fit and judge hazard and contraction at the origin, and fit those that are kept again on all slices."""
     hazard, hazard_figures = _hazard(making)
     contraction, contraction_figures = _contraction(making)
     return Outlook(hazard, contraction, hazard_figures, contraction_figures)
@@ -103,7 +117,7 @@ def _landmarks(making: Making) -> Landmarks:
     if young:
         try:
             later = build_dataset(making.tables, young, rule, prepared.recorded_since).matrix
-        except NotEnoughData:  # nobody is left
+        except NotEnoughData:  # no customers at the young dates
             return landmarks(making.tables, matrix, rule, end)
         parts = zip((matrix.keys, matrix.signals, matrix.facts), (later.keys, later.signals, later.facts), strict=True)
         matrix = Matrix(*(pd.concat(pair, ignore_index=True) for pair in parts))

@@ -80,7 +80,8 @@ def learnable_part(data: Dataset, settings: TrainingSettings) -> Dataset:
 def learnable(data: Dataset, rows: np.ndarray, settings: TrainingSettings) -> np.ndarray:
     """Return the rows to learn from: those on the dates that `every` and `window_days` leave.
 
-    `rows` and the result are arrays of row numbers. When only one outcome occurred on those dates, all rows are kept.
+    `rows` and the result are row numbers, arrays of shape (n,). When only one outcome occurred on those dates, all rows
+    are kept.
     """
     days = np.unique(data.as_of[rows])
     kept = thinned([pd.Timestamp(day).date() for day in days], settings.every, settings.window_days)

@@ -71,7 +71,10 @@ class Landmarks:
         return replace(then, matrix=self.matrix.take(kept), days=days[kept])
 
     def rows_known(self, days: int) -> np.ndarray:
-        """Return the row numbers with a known outcome in the `days` after the lead, which they survived."""
+        """Return the numbers of the rows that survived the lead, with a known outcome in the `days` after it.
+
+        The result has shape (rows,).
+        """
         survived = np.isnan(self.days) | (self.days >= self.lead_days)
         return np.flatnonzero(survived & (self.known_days >= self.lead_days + days))
 
@@ -99,7 +102,7 @@ class PersonMonths:
     weight: np.ndarray
 
     def take(self, rows: np.ndarray) -> PersonMonths:
-        """Return the entries of an index array."""
+        """Return the entries at an index array of shape (taken,)."""
         return PersonMonths(self.row[rows], self.month[rows], self.churned[rows], self.weight[rows])
 
 

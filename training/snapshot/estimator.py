@@ -1,6 +1,6 @@
-"""The model for a matrix without dates, as a scikit-learn classifier: one row per account, columns of the user's choice.
+"""The model for a matrix without dates, as a scikit-learn classifier.
 
-In: a matrix, labels and, optionally, revenue. Out: churn probabilities.
+In: a matrix with one row per account and any columns, labels and, optionally, revenue. Out: churn probabilities.
 
 The fit uses the same trees, weights, cap on giant accounts, rule of choice and sigmoid as for a book. A snapshot has no
 time, so its folds are stratified instead of forward-chained. So nothing here shows how a model ages, and nothing
@@ -144,7 +144,7 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return np.column_stack([1 - churned, churned])
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return the likelier class of each row, shape (n,). To choose whom to contact, rank by value at risk instead."""
+        """Return the likelier class of each row, shape (n,). To choose contacts, rank by value at risk instead."""
         likelier = np.argmax(self.predict_proba(X), axis=1)
         return np.asarray(self.classes_[likelier])
 

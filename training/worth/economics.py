@@ -74,7 +74,9 @@ def best_cutoff(score: np.ndarray, profit: np.ndarray) -> float:
 
 
 def threat_value(value: np.ndarray) -> float:
-    """Return the value of the smallest of the largest accounts that together hold 80 % of all value.
+    """Return the smallest value among the largest accounts that together hold 80 % of all value.
+
+    `value` has shape (n,), in currency.
 
     Examples
     --------

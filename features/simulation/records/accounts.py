@@ -49,7 +49,10 @@ class Accounts:
 
     @property
     def manager_skill(self) -> FloatArray:
-        """How promptly each account's manager follows up: fixed per person, mean 0, standard deviation about 1."""
+        """How promptly each account's manager follows up, shape (accounts,).
+
+        The skill is fixed per person, with mean 0 and standard deviation about 1.
+        """
         skill = np.linspace(-1.5, 1.5, len(words.MANAGERS))
         return np.where(self.manager >= 0, skill[self.manager], 0.0)
 
@@ -106,7 +109,7 @@ def accounts_table(accounts: Accounts) -> pa.Table:
 
 
 def account_ids(accounts: Accounts, row: IntArray | None = None) -> pa.Array:
-    """Return the ids (A000123) of all accounts, or of the accounts at the indices `row`."""
+    """Return the ids (A000123) of all accounts, or of the accounts at the indices `row`, shape (rows,)."""
     ids = pa.array([f"A{number:06d}" for number in accounts.number])
     return ids if row is None else ids.take(pa.array(row))
 

@@ -52,7 +52,13 @@ class Fate:
 def draw_fate(
     streams: Streams, clock: Clock, accounts: Accounts, contracts: Contracts, hazards: Hazards, null: bool
 ) -> Fate:
-    """Draw who leaves and when; `null` is `World.null`."""
+    """Draw who leaves and when.
+
+    Parameters
+    ----------
+    null : bool
+        Whether it is the null world: no churn at the end of a term, and no notice.
+    """
     rng, n = streams.of("churns"), accounts.count
     threshold, at_end = rng.exponential(size=n), rng.random(n) < _AT_TERM_END
     noticed, notice = rng.random(n) < _NOTICE_STOPS_SURVEYS, rng.integers(0, _NOTICE_MAX_DAYS + 1, size=n)

@@ -64,7 +64,10 @@ class _Plan:
     length: IntArray
 
     def first_term(self) -> IntArray:
-        """Number of the term before the one that runs at the start of the window; 0 for accounts that join later."""
+        """Number of the term before the one that runs at the start of the window, shape (accounts,).
+
+        It is 0 for accounts that join later.
+        """
         return np.asarray(np.maximum(-self.month // self.length - 1, 0))
 
 
@@ -143,7 +146,13 @@ def _months_to_end(clock: Clock, plan: _Plan) -> IntArray:
 
 
 def term_end_days(clock: Clock, contracts: Contracts, account: IntArray, month: IntArray) -> IntArray:
-    """Return the last day of a term that ends in that month; `account` and `month` have shape (n,)."""
+    """Return the last day of a term that ends in a given month, shape (n,).
+
+    Parameters
+    ----------
+    account, month : int arrays of shape (n,)
+        Index of the account in the block, and month of the window.
+    """
     day = contracts.sign_day[account]
     return np.where(day == 1, clock.first_of(month + 1) - 1, clock.first_of(month) + day - 2)
 

@@ -124,7 +124,15 @@ def draw_memberships(streams: Streams, clock: Clock, accounts: Accounts, health:
 
 
 def actions_table(actions: Actions, accounts: Accounts, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the actions table; `limit_day` and `keep` as in `referrals_table`."""
+    """Return the actions table.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     kept = (actions.account < keep) & (actions.done < limit_day[actions.account] * DAY_SECONDS)
     row = actions.account[kept]
     return table(
@@ -164,7 +172,12 @@ def referrals_table(referrals: Referrals, accounts: Accounts, clock: Clock, limi
 def memberships_table(memberships: Memberships, accounts: Accounts, limit_day: IntArray, keep: int) -> pa.Table:
     """Return the memberships table; a membership that runs at churn stays open.
 
-    `limit_day` and `keep` are as in `referrals_table`.
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
     """
     limit = limit_day[memberships.account]
     kept = (memberships.account < keep) & (memberships.joined_day < limit)
