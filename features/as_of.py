@@ -1,14 +1,15 @@
 """The only place where time is cut.
 
-Goes in: a book and a spine, one row an account and as-of date. Comes out: for every table a view with one row a
-record and as-of date, in which nothing is known that was not known at the first instant (UTC) of that date:
+In: a book and a spine with one row per account and as-of date. Out: for every table a view with one row per record and
+as-of date. The view holds only what was known at the first instant (UTC) of that date:
 
-- a record stands in the view only when its own time is before `as_of`;
+- the view holds a record only when the record's own time is before `as_of`;
 - a column that is filled later is null until its own time is before `as_of`;
-- no date is left: every time column `x_at` / `x_on` becomes `x_age_days`, the days from it to `as_of` (negative when
-  it lies ahead, as the end of a running contract does); the record's own time is also called `age_days`.
+- the view holds no dates. Every time column `x_at` / `x_on` becomes `x_age_days`, the days from it to `as_of`. The age
+  is negative when the time lies after `as_of`, as the end of a running contract does. The record's own time is also
+  called `age_days`.
 
-A signal only ever sees such a view, so it cannot look ahead even by mistake, and windows are comparisons of a number.
+A signal sees only such views, so it cannot look ahead by mistake. A window is a comparison with a number of days.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from features.tables import TABLES, Column, Table, Tables
 
 KEYS = ["account_id", "as_of"]
 SECONDS_A_DAY = 86_400.0
-#: A customer by the rule of silence has at least this many positive invoices in the days before as_of.
+#: By the rule of silence, a customer has at least ACTIVE_INVOICES positive invoices in the ACTIVE_DAYS before as_of.
 ACTIVE_INVOICES, ACTIVE_DAYS = 2, 365
 
 
@@ -37,12 +38,12 @@ class AsOf:
     tables : Tables
         The book.
     spine : Ibis table
-        Columns account_id (string) and as_of (date), one row each pair.
+        Columns account_id (string) and as_of (date), one row per pair.
 
     Attributes
     ----------
     keys : list of str
-        What tells the rows of the spine apart, and stands in every view.
+        The columns that identify a row of the spine. Every view has them.
     """
 
     keys: ClassVar[list[str]] = KEYS
@@ -73,7 +74,7 @@ class AsOf:
         return known.select(**chosen)
 
     def _dated(self, table: Table) -> ir.Table:
-        """Return the records with the as-of dates at which each is looked at: as_of, as_of_instant, as_of_seconds."""
+        """Return one row per record and as-of date of its account, with as_of, as_of_instant and as_of_seconds."""
         return self._clock.inner_join(self.tables[table.name], "account_id")
 
     @cached_property
@@ -83,7 +84,7 @@ class AsOf:
 
 
 def age_column(time_column: str) -> str:
-    """Return what a time column is called in a view: `answered_at` becomes `answered_age_days`."""
+    """Return the name of a time column in a view: `answered_at` becomes `answered_age_days`."""
     return time_column.removesuffix("_at").removesuffix("_on") + "_age_days"
 
 
@@ -102,7 +103,10 @@ def _once_known(known: ir.Table, table: Table, column: Column) -> ir.Value:
 
 
 def every_account(tables: Tables, as_of: Iterable[date] | ir.Table) -> ir.Table:
-    """Return the spine of every account known at each as-of date (given, or a table's column), customers or not."""
+    """Return the spine of every account known at each as-of date, customers or not.
+
+    `as_of` is a list of dates, or a table with a column as_of.
+    """
     if isinstance(as_of, ir.Table):
         dates = as_of
     else:
@@ -112,16 +116,16 @@ def every_account(tables: Tables, as_of: Iterable[date] | ir.Table) -> ir.Table:
 
 
 def customers(tables: Tables, as_of: Iterable[date] | ir.Table, by_silence: bool = False) -> ir.Table:
-    """Return the spine of all customers: customer_since before as_of, not churned before as_of.
+    """Return the spine of all customers: customer_since is before as_of, and no churn is before as_of.
 
-    With `by_silence` (the rule for books without a churns table) a customer also has at least 2 positive invoices in
-    the 365 days before as_of.
+    `by_silence` is the rule for books without a churns table. With it, a customer also has at least 2 positive
+    invoices in the 365 days before as_of.
     """
     return still_customers(AsOf(tables, every_account(tables, as_of)), by_silence)
 
 
 def still_customers(view: AsOf, by_silence: bool) -> ir.Table:
-    """Return those rows of a view's spine that are customers; see `customers`."""
+    """Return the rows of a view's spine that are customers; see `customers`."""
     spine = view.spine.anti_join(view["churns"].select(*view.keys), view.keys)
     if not by_silence:
         return spine

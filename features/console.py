@@ -1,4 +1,8 @@
-"""What every command shares: one JSON object on standard output when asked, all else on standard error; bars."""
+"""Input and output of every command.
+
+In: options and arguments. Out: one JSON object on standard output with `--json`; messages, tables and progress bars on
+standard error.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ DATE_OPTION: dict[str, Any] = {"parser": _date, "metavar": "YYYY-MM-DD"}
 
 
 def messages() -> Console:
-    """Return the console on standard error; wide enough for a table where it is no terminal."""
+    """Return the console on standard error; it is wide enough for a table when it is not a terminal."""
     console = Console(stderr=True, highlight=False)
     return console if console.is_terminal else Console(stderr=True, highlight=False, width=PLAIN_WIDTH)
 
@@ -53,7 +57,7 @@ def emit(result: dict[str, Any]) -> None:
 
 @contextmanager
 def progress_bar(quiet: bool = False) -> Iterator[Step]:
-    """Yield a function (text, step, steps) that moves a bar on standard error; shown on a terminal only."""
+    """Yield a function (text, step, steps) that moves a bar on standard error; only a terminal shows the bar."""
     console = messages()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
@@ -62,19 +66,22 @@ def progress_bar(quiet: bool = False) -> Iterator[Step]:
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """Print a table of text to standard error; all columns but the first are set to the right."""
-    made = Table(box=None, pad_edge=False)
+    """Print a table of text to standard error; every column after the first is aligned to the right."""
+    grid = Table(box=None, pad_edge=False)
     for position, name in enumerate(header):
-        made.add_column(name, justify="left" if position == 0 else "right")
+        grid.add_column(name, justify="left" if position == 0 else "right")
     for row in rows:
-        made.add_row(*map(escape, row))
+        grid.add_row(*map(escape, row))
     messages().print(f"\n[bold]{escape(title)}[/bold]")
-    messages().print(made)
+    messages().print(grid)
 
 
 @contextmanager
 def written_at_once(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` that takes its place when the block ends well, and is removed otherwise."""
+    """Yield a temporary path in the folder of `path`.
+
+    The temporary file replaces `path` when the block ends without an exception. Otherwise it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}-{uuid4().hex[:8]}{path.suffix}")
     try:

@@ -1,4 +1,7 @@
-"""What runs of what was signed: the same for the signals of contracts and for the value of an account."""
+"""Which signed terms run at as_of: shared by the contract signals and the value of an account.
+
+In: a view of the contracts table. Out: an Ibis condition or aggregate.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import ibis.expr.types as ir
 
 
 def running(rows: ir.Table) -> ir.BooleanValue:
-    """Whether the term runs at as_of: it ends, as signed, on as_of or later."""
+    """Whether the term runs at as_of: its signed end is as_of or later."""
     return rows.ends_age_days <= 0
 
 

@@ -1,7 +1,8 @@
-"""Raw columns -> the declared types, with marks for what could not be converted; no rule is judged here.
+"""Convert raw columns to the declared types, and mark the values that cannot be converted.
 
-Beside each converted column `x` may stand `x__bad`, whether a value was there and could not be converted, and, for
-dates, `x__cut`, whether it was an instant that had to be cut to its UTC day.
+In: a raw table. Out: a table with the declared columns and their marks. The mark `x__bad` says whether column `x` had a
+value that could not be converted. For dates, `x__cut` says whether the value was an instant that was cut to its UTC
+day. `features.validation` judges the marks.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from ibis.backends.duckdb import Backend
 
 from features.tables import Column, Kind, Table
 
-#: Dates outside these years are taken for slips (and would overflow some engines' clocks).
+#: A date outside these years counts as a typing error. It would also overflow the clocks of some engines.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 YEARS = f"in the years {FIRST_YEAR} to {LAST_YEAR}"
-#: What is said of a value that cannot be converted.
+#: The rule that a value of each kind breaks when it cannot be converted.
 EXPECTED = {
     Kind.NUMBER: "not a number",
     Kind.INTEGER: "not a whole number",
@@ -26,21 +27,21 @@ EXPECTED = {
 
 
 def empty(connection: Backend, table: Table) -> ir.Table:
-    """Return the table with its declared columns and no row."""
+    """Return the table with its declared columns and no rows."""
     return connection.create_table(f"empty_{table.name}", schema=table.schema, temp=True, overwrite=True)
 
 
 def named(table: Table, raw: ir.Table) -> ir.Table:
-    """Return the raw table with columns that differ from declared ones by case or blanks only renamed to those."""
-    found = {name.strip().lower(): name for name in raw.columns}
-    wanted = [column.name for column in table.columns if column.name not in raw.columns and column.name in found]
-    return raw.rename({name: found[name] for name in wanted})
+    """Rename each raw column that differs from a declared one only in case or outer blanks; return the table."""
+    raw_names = {name.strip().lower(): name for name in raw.columns}
+    renamed = [column.name for column in table.columns if column.name not in raw.columns and column.name in raw_names]
+    return raw.rename({name: raw_names[name] for name in renamed})
 
 
 def convert(connection: Backend, table: Table, raw: ir.Table) -> ir.Table:
-    """Store the table with its declared columns (null where the source has none) and their marks.
+    """Store the table with its declared columns and their marks. A column that the source lacks is null.
 
-    Without a single one of them it is empty: the rows then hold nothing to judge.
+    The table is empty when the source has none of the declared columns, because no row then holds anything to judge.
     """
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
@@ -65,7 +66,7 @@ def _converted(column: Column, raw: ir.Value) -> dict[str, ir.Value]:
 
 
 def _text(raw: ir.Value) -> ir.StringValue:
-    """As text; a whole float without its `.0`, for ids and flags become floats where pandas met a null among them."""
+    """Return the value as text, a whole float without its `.0`: pandas turns ids and flags with nulls into floats."""
     if not raw.type().is_floating():
         return raw.cast("string")
     whole = (raw == raw.floor()) & (raw.abs() < 2**53)
@@ -81,7 +82,7 @@ def _number(column: Column, text: ir.StringValue) -> ir.NumericValue:
 
 
 def _time(column: Column, raw: ir.Value, text: ir.StringValue) -> dict[str, ir.Value]:
-    """Aware values are converted to UTC, naive ones are taken as UTC; what is out of range becomes null."""
+    """Convert aware values to UTC and read naive ones as UTC; a time out of range becomes null."""
     temporal = raw.type().is_date() or raw.type().is_timestamp()
     aware = (raw if temporal else text.try_cast("timestamp('UTC')")).cast("timestamp('UTC')")
     naive = aware.cast("timestamp")

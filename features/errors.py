@@ -1,4 +1,6 @@
-"""Every exception that churn-risk raises on purpose, in one hierarchy.
+"""The root of churn-risk's exceptions, and the exceptions about tables, models and accounts, in one hierarchy.
+
+`training.errors` and `serving.errors` hold the other exceptions of their layers; those derive from these.
 
 ChurnRiskError
 ├── InputError                 what the user gave cannot be used          (exit code 2, HTTP 4xx)
@@ -23,11 +25,11 @@ class ChurnRiskError(Exception):
 
 
 class InputError(ChurnRiskError):
-    """What the user gave cannot be used; the message says what to change."""
+    """The user's input cannot be used; the message says what to change."""
 
 
 class UnusableSource(InputError):
-    """SOURCE cannot be opened: not there, not a folder, not a DuckDB file."""
+    """SOURCE cannot be opened: it does not exist, or it is neither a folder nor a DuckDB file."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,11 @@ class Problem:
     Attributes
     ----------
     table, column : str
-        Where. `column` is empty when the table as a whole is meant.
+        The place. `column` is empty when the problem concerns the whole table.
     rule : str
         What is wrong, as a sentence that says what is expected.
     rows : int
-        How many rows break the rule (0 when the table as a whole does).
+        How many rows break the rule; 0 when the problem concerns the whole table.
     ids : tuple of str
         Up to five keys of such rows.
     """
@@ -53,7 +55,7 @@ class Problem:
     ids: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """One line: where, what, how many rows and which."""
+        """Return one line: place, rule, number of rows and their keys."""
         place = f"{self.table}.{self.column}" if self.column else self.table
         count = f" ({self.rows} row{'' if self.rows == 1 else 's'}: {', '.join(self.ids)})" if self.rows else ""
         return f"{place}: {self.rule}{count}"
@@ -78,7 +80,7 @@ class NotEnoughData(ChurnRiskError):
 
 
 class SignalsDiffer(ChurnRiskError):
-    """A bundle was trained on other signals than this code computes; both lists are in the message."""
+    """A bundle was trained on other signals than this code computes; the message holds both lists."""
 
     def __init__(self, bundle: Sequence[str], code: Sequence[str]) -> None:
         self.bundle, self.code = tuple(bundle), tuple(code)
@@ -89,7 +91,7 @@ class SignalsDiffer(ChurnRiskError):
 
 
 class BundleDamaged(ChurnRiskError):
-    """A model bundle is incomplete or its files are not those that were written."""
+    """A model bundle is incomplete, or its files differ from those that were written."""
 
 
 class NoModel(ChurnRiskError):

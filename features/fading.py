@@ -1,7 +1,9 @@
 """Faded sums: a record counts half after a half-life of age, a quarter after two.
 
-They forget gently, where a window forgets at its edge, and they are known from the first day of a book, where a window
-must wait until the book is recorded for its length.
+A faded sum forgets gradually; a window forgets at its edge. A faded sum is known from the first day of a book; a window
+is known only once the book covers its length.
+
+In: ages in days. Out: weights between 0 and 1.
 """
 
 from __future__ import annotations

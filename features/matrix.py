@@ -1,9 +1,11 @@
-"""Accounts x as-of dates x signals: the one matrix that training, batch scoring, the endpoint and notebooks share.
+"""The matrix of signals by account and as-of date, which training, batch scoring, the endpoint and notebooks share.
 
-`matrix_expression` is the whole of it as one Ibis query: the `parts`, one a relation, side by side, and of them the
-`finished_row`. `compute` runs it and nulls what is not known: signals whose table is absent, and signals that look back
-further than the book is recorded. Both are masks on the finished matrix, so that one compiled query serves any mixture
-of absent tables, and training can remove tables from rows at will.
+In: a book and a spine. Out: a `Matrix`.
+
+`matrix_expression` builds the matrix as one Ibis query. It joins the `parts`, one per relation, side by side, and
+`finished_row` completes each row. `compute` runs the query and sets to null what is not known: signals whose table is
+absent, and signals that look back further than the book's records. Both are masks on the finished matrix. So one
+compiled query serves any mixture of absent tables, and training can remove tables from any rows.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from features.signal import ROW, Relation, all_signals, table_relation
 from features.tables import HISTORY, TABLES, Tables
 
 FACT = "fact__"
-#: Decimals that are kept: what cancels to 0 must be 0, not 1e-17 in one order of rows and -1e-17 in another.
+#: Decimals kept. A sum that cancels to 0 must be 0, not 1e-17 in one order of rows and -1e-17 in another.
 DECIMALS = 6
-#: What scores need besides signals, and is never masked.
+#: Figures that scores need in addition to signals. They are never masked.
 FACTS = ("customer_days", "records_365d", "revenue_365d", "contract_value")
 
 
@@ -38,7 +40,7 @@ class Matrix:
     keys : DataFrame
         account_id (str) and as_of (datetime64), sorted by both.
     signals : DataFrame
-        One column a signal in `all_signals()` order: float64, or object for text; NaN or None is not known.
+        One column per signal in `all_signals()` order: float64, or object for text. NaN or None means not known.
     facts : DataFrame
         customer_days, records_365d, revenue_365d and contract_value; float64, never masked.
     """
@@ -53,12 +55,12 @@ class Matrix:
 
     @property
     def value(self) -> np.ndarray:
-        """What an account is worth a year: max(revenue_365d, annual value of running contracts, 0)."""
+        """Yearly value of each account: max(revenue_365d, annual value of running contracts, 0); shape (rows,)."""
         revenue, signed = (self.facts[name].to_numpy(float) for name in ("revenue_365d", "contract_value"))
         return np.maximum(np.maximum(revenue, signed), 0.0)
 
     def take(self, rows: np.ndarray) -> Matrix:
-        """Return the rows of a boolean mask or an index array."""
+        """Return the rows of a boolean mask of shape (rows,), or of an index array of shape (taken,)."""
         pick = np.flatnonzero(rows) if rows.dtype == bool else rows
         frames = (self.keys, self.signals, self.facts)
         return Matrix(*(frame.iloc[pick].reset_index(drop=True) for frame in frames))
@@ -73,18 +75,18 @@ class Matrix:
         return Matrix(self.keys, _signals(numbers, texts), self.facts)
 
     def without_tables(self, tables: Sequence[Collection[str]]) -> Matrix:
-        """Return a copy in which each row knows nothing of the tables named for it."""
+        """Return a copy in which each row lacks the tables named for it; `tables` has one entry per row."""
         return self.masked(unknown_without(tables))
 
 
 @cache
 def needing(table: str) -> np.ndarray:
     """Return a boolean array of shape (signals,): which signals are null without that table."""
-    return np.array([table in item.needs for item in all_signals()])
+    return np.array([table in signal.needs for signal in all_signals()])
 
 
 def unknown_without(tables: Sequence[Collection[str]]) -> np.ndarray:
-    """Return a boolean array of shape (rows, signals): what is null where each row lacks the tables named for it."""
+    """Return a boolean array of shape (rows, signals): the signals that are null when a row lacks its named tables."""
     unknown = np.zeros((len(tables), len(all_signals())), dtype=bool)
     for row, names in enumerate(tables):
         for name in names:
@@ -100,9 +102,9 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
     tables : Tables
         The book.
     spine : Ibis table
-        account_id and as_of, one row each pair (see `features.as_of.customers`).
+        account_id and as_of, one row per pair (see `features.as_of.customers`).
     recorded_since : mapping of table name to date
-        When each table's records begin: a signal that looks back further is null. See `first_records`.
+        First day of each table's records. A signal that looks back further is null. See `first_records`.
     """
     frame = matrix_expression(AsOf(tables, spine)).execute()
     return assemble(frame, tables.missing, recorded_since)
@@ -134,12 +136,14 @@ def made_of(
     keys : DataFrame
         account_id and as_of, sorted.
     column : callable
-        Name -> array of shape (rows,): numbers with NaN, or texts with None, where there is none.
+        Name -> array of shape (rows,): numbers, NaN where null, or texts, None where null.
+    recorded_since : mapping of table name to date
+        First day of each table's records; see `first_records`.
     unknown : bool array of shape (rows, signals) or (1, signals)
-        What is null because its table is absent (see `unknown_without`).
+        Signals that are null because their table is absent (see `unknown_without`).
     """
     numbers = np.column_stack([column(name) for name in _numbers()]).astype(np.float64)
-    # Signals are kept to single precision: the order in which an engine adds up cannot then change a score.
+    # Signals have single precision, so the order in which an engine adds up cannot change a score.
     numbers = np.round(numbers, DECIMALS).astype(np.float32).astype(np.float64)
     texts = {name: np.array(column(name), dtype=object) for name in _texts()}
     _forget(numbers, texts, unknown | _unrecorded(keys["as_of"].to_numpy("datetime64[D]"), recorded_since))
@@ -150,18 +154,18 @@ def made_of(
 
 def first_records(tables: Tables) -> dict[str, date]:
     """Return the day of the first record of each history table that has one."""
-    found: dict[str, date] = {}
+    first_days: dict[str, date] = {}
     for name in HISTORY:
         first = tables[name][TABLES[name].time].min().execute()
         if first is not None and not pd.isna(first):
-            found[name] = pd.Timestamp(first).date()
-    return found
+            first_days[name] = pd.Timestamp(first).date()
+    return first_days
 
 
 def matrix_expression(view: AsOf) -> ir.Table:
     """Return the whole matrix as one query: account_id, as_of, every signal, every fact (prefixed `fact__`).
 
-    The parts are put side by side, one join each by the spine's columns: what an engine does best with many rows.
+    The query joins the parts one by one on the spine's columns, which engines do fast on many rows.
     """
 
     def joined(left: ir.Table, part: ir.Table) -> ir.Table:
@@ -172,27 +176,27 @@ def matrix_expression(view: AsOf) -> ir.Table:
 
 
 def parts(view: AsOf) -> list[ir.Table]:
-    """Return one table a relation: the view's keys with every signal and fact over that relation, null or not."""
+    """Return one table per relation: the view's keys with every signal and fact over that relation."""
     by_relation: dict[str, tuple[Relation, dict[str, ir.Value]]] = {}
-    for item in all_signals():
-        if item.over is not ROW:
-            rows = item.over.build(view)
-            by_relation.setdefault(item.over.name, (item.over, {}))[1][item.name] = item.expression(rows)
+    for signal in all_signals():
+        if signal.over is not ROW:
+            rows = signal.over.build(view)
+            by_relation.setdefault(signal.over.name, (signal.over, {}))[1][signal.name] = signal.expression(rows)
     for relation, name, expression in _facts(view):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
-    return [rows.build(view).group_by(view.keys).aggregate(**found) for rows, found in by_relation.values()]
+    return [rows.build(view).group_by(view.keys).aggregate(**aggregates) for rows, aggregates in by_relation.values()]
 
 
 def finished_row(joined: ir.Table) -> ir.Table:
-    """Return a table of all parts with what stands where there was no record, and with what is made of the row."""
-    defaults = {item.name: item.when_none for item in all_signals() if item.over is not ROW}
+    """Return the joined parts, with the default of each signal without a record and with the signals over the row."""
+    defaults = {signal.name: signal.when_none for signal in all_signals() if signal.over is not ROW}
     defaults |= {name: 0.0 for name in joined.columns if name.startswith(FACT)}
     filled = joined.mutate(
         **{name: joined[name].fill_null(value) for name, value in defaults.items() if value is not None}
     )
     records = [filled[name] for name in joined.columns if name.startswith(f"{FACT}records_")]
     row = filled.mutate(**{f"{FACT}records_365d": reduce(lambda a, b: a + b, records)})
-    return row.mutate(**{item.name: item.expression(row) for item in all_signals() if item.over is ROW})
+    return row.mutate(**{signal.name: signal.expression(row) for signal in all_signals() if signal.over is ROW})
 
 
 def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
@@ -212,21 +216,21 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
 
 @cache
 def _is_number() -> np.ndarray:
-    return np.array([not item.is_text for item in all_signals()])
+    return np.array([not signal.is_text for signal in all_signals()])
 
 
 @cache
 def _numbers() -> list[str]:
-    return [item.name for item in all_signals() if not item.is_text]
+    return [signal.name for signal in all_signals() if not signal.is_text]
 
 
 @cache
 def _texts() -> list[str]:
-    return [item.name for item in all_signals() if item.is_text]
+    return [signal.name for signal in all_signals() if signal.is_text]
 
 
 def _forget(numbers: np.ndarray, texts: Mapping[str, np.ndarray], unknown: np.ndarray) -> None:
-    """Make null, in place, what a boolean array of shape (rows, signals) marks."""
+    """Set to null, in place, the values that a boolean array of shape (rows, signals) marks."""
     is_number = _is_number()
     numbers[unknown[:, is_number]] = np.nan
     for name, unknown_text in zip(_texts(), unknown[:, ~is_number].T, strict=True):
@@ -236,21 +240,21 @@ def _forget(numbers: np.ndarray, texts: Mapping[str, np.ndarray], unknown: np.nd
 def _signals(numbers: np.ndarray, texts: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return the signals in their order, from the numbers in one array and the texts by name."""
     frame = pd.DataFrame(numbers, columns=_numbers())
-    for position, item in enumerate(all_signals()):
-        if item.is_text:
-            frame.insert(position, item.name, pd.Series(texts[item.name], dtype=object))
+    for position, signal in enumerate(all_signals()):
+        if signal.is_text:
+            frame.insert(position, signal.name, pd.Series(texts[signal.name], dtype=object))
     return frame
 
 
 def _unrecorded(dates: np.ndarray, recorded_since: Mapping[str, date]) -> np.ndarray:
-    """Mark, by row and signal, what looks back beyond the first record of a table it needs.
+    """Return a boolean array of shape (rows, signals): signals that look back beyond a needed table's first record.
 
-    A first record at or after as_of says nothing yet: at that date the table is as empty as one without any record.
+    A first record at or after as_of marks nothing: at that date the table is as empty as a table without records.
     """
     days = {name: (dates - np.datetime64(start, "D")).astype(int) for name, start in recorded_since.items()}
     short = np.zeros((len(dates), len(all_signals())), dtype=bool)
-    for position, item in enumerate(all_signals()):
-        for name in item.needs:
-            if item.history_days is not None and name in days:
-                short[:, position] |= (days[name] > 0) & (days[name] < item.history_days)
+    for position, signal in enumerate(all_signals()):
+        for name in signal.needs:
+            if signal.history_days is not None and name in days:
+                short[:, position] |= (days[name] > 0) & (days[name] < signal.history_days)
     return short

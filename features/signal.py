@@ -1,12 +1,14 @@
-"""What a signal is, and the registry, found by folder.
+"""What a signal is, and the registry of all signals.
 
-A signal is one small function in one file of `features/signals/`. It gets a relation (one row a record, account and
-as-of date) and returns an Ibis aggregate over it; the matrix groups by (account_id, as_of) and evaluates all signals
-over the same relation in one scan. Three things can be had as a relation:
+In: the modules of the folder `features/signals/`. Out: `all_signals()`.
+
+A signal is one small function in one file of that folder. It takes a relation (one row per record, account and as-of
+date) and returns an Ibis aggregate over it. The matrix groups by (account_id, as_of) and evaluates all signals over the
+same relation in one scan. A relation is one of three:
 
 - a table of the contract, by name: `over="surveys"`;
-- something derived from one or more tables, a function of the as-of view marked `@relation`;
-- `over=ROW`: the finished row of the other signals, for signals that combine several tables.
+- rows derived from one or more tables, by a function of the as-of view marked `@relation`;
+- `over=ROW`, the finished row of the other signals, for signals that combine several tables.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ Expression = Callable[[ir.Table], ir.Value]
 
 @dataclass(frozen=True)
 class Relation:
-    """Rows to aggregate over: `build` makes them from the as-of view; `needs` names the tables they are made of."""
+    """Rows to aggregate over: `build` derives them from the as-of view, `needs` names the tables it reads."""
 
     name: str
     needs: tuple[str, ...]
@@ -37,7 +39,7 @@ class Relation:
 
 
 def relation(*needs: str) -> Callable[[Callable[[AsOf], ir.Table]], Relation]:
-    """Mark a function of the as-of view as a relation made of the named tables; it keeps account_id and as_of."""
+    """Mark a function of the as-of view as a relation over the named tables; its rows keep account_id and as_of."""
 
     def mark(build: Callable[[AsOf], ir.Table]) -> Relation:
         return Relation(f"{build.__module__.rsplit('.', 1)[-1]}.{build.__name__.lstrip('_')}", needs, build)
@@ -46,40 +48,40 @@ def relation(*needs: str) -> Callable[[Callable[[AsOf], ir.Table]], Relation]:
 
 
 def table_relation(name: str) -> Relation:
-    """Return the relation that is one table's view as it stands."""
+    """Return the relation that is one table's view, unchanged."""
     return Relation(name, (name,), lambda view: view[name])
 
 
-#: The row of all other signals and facts; a signal over it names the tables it needs itself.
+#: The row of all other signals and facts. A signal over it must name the tables it needs.
 ROW = Relation("row", (), lambda view: view.spine)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal and all that is said of it anywhere: matrix, constraints, reports, dictionary, tests.
+    """One signal, with everything that the matrix, constraints, reports, dictionary and tests need to know of it.
 
     Attributes
     ----------
     name : str
-        `subject_measure_window`, the column in the matrix.
+        `subject_measure_window`; also the name of its column in the matrix.
     theme : str
-        The code under which reasons are summed: `nps`, `silence`, `single_contact`, ...
+        Code of the theme under which reports sum its reasons: `nps`, `silence`, `single_contact`, ...
     unit : str
         Unit of the value; `flag` for 0 or 1, `text` for a category.
     en, de : str
-        What it is called in a report.
+        Its English and German label in reports.
     riskier : 'rising', 'falling' or 'either'
-        In which direction risk is expected to grow.
+        The direction of the value in which risk is expected to grow.
     actionable : bool
-        Whether an account manager can change it; otherwise it is context.
+        Whether an account manager can change it. Otherwise it is context.
     over : Relation
         The rows it aggregates.
     needs : tuple of str
-        Tables without which it is null.
+        Tables it needs: it is null when one of them is absent.
     history_days : int or None
-        The days of records it looks back on: null where the book is recorded for less.
+        Days of records it looks back on. It is null where the book holds fewer days of records.
     when_none : float or None
-        Its value for an account without such a record, where the table is there: 0 for counts.
+        Its value for an account without a record in a table that is present: 0 for counts.
     expression : callable
         Relation -> Ibis aggregate.
     """
@@ -104,7 +106,7 @@ class Signal:
 
     @property
     def family(self) -> str:
-        """The file it stands in: nps, response, contacts, ..."""
+        """Name of the file that defines it: nps, response, contacts, ..."""
         return self.expression.__module__.rsplit(".", 1)[-1]
 
     @property
@@ -114,7 +116,7 @@ class Signal:
 
 
 def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
-    """Return the decorator that makes signals of one theme, for use at the top of a family's file.
+    """Return the decorator that turns functions into signals of one theme; a family's file calls it at the top.
 
     Examples
     --------
@@ -164,24 +166,24 @@ def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
 
 
 def _window_of(name: str) -> int | None:
-    found = re.search(r"_(\d+)d$", name)
-    return int(found.group(1)) if found else None
+    window = re.search(r"_(\d+)d$", name)
+    return int(window.group(1)) if window else None
 
 
 @cache
 def all_signals() -> tuple[Signal, ...]:
     """Return every signal of `features/signals/`, ordered by file and name: the column order of every matrix."""
     package = importlib.import_module("features.signals")
-    found: list[Signal] = []
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+    signals: list[Signal] = []
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
         members = vars(importlib.import_module(f"features.signals.{module.name}")).values()
-        found += sorted((item for item in members if isinstance(item, Signal)), key=lambda item: item.name)
-    names = [item.name for item in found]
+        signals += sorted((member for member in members if isinstance(member, Signal)), key=lambda signal: signal.name)
+    names = [signal.name for signal in signals]
     if len(set(names)) != len(names):
         raise ValueError(f"signal names are not unique: {sorted({name for name in names if names.count(name) > 1})}")
-    return tuple(found)
+    return tuple(signals)
 
 
 def signal_names() -> tuple[str, ...]:
     """Return the names of all signals in column order."""
-    return tuple(item.name for item in all_signals())
+    return tuple(signal.name for signal in all_signals())

@@ -1,7 +1,7 @@
 """SOURCE -> raw tables: a folder of CSV and Parquet files, or a DuckDB file (`duckdb:///path`).
 
-Goes in: what the user typed. Comes out: one Ibis table for each contract table that is there, as it stands in the
-source (CSV as text), on one DuckDB connection. Nothing is checked here but that the source can be opened.
+In: the SOURCE that the user typed. Out: one Ibis table for each contract table that the source holds, unchanged (CSV as
+text), on one DuckDB connection. This module checks only that the source can be opened and read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True)
 class Source:
-    """Raw tables by contract name, the connection they live on, and what could not be read."""
+    """Raw tables by contract name, their connection, and a problem for each table that could not be read."""
 
     name: str
     connection: Backend
@@ -36,11 +36,11 @@ class Source:
 
 
 def connect() -> Backend:
-    """Return a fresh in-memory DuckDB connection whose time zone is UTC and that loads nothing from outside."""
+    """Return a new in-memory DuckDB connection. Its time zone is UTC, and it installs no extensions by itself."""
     connection = ibis.duckdb.connect()
     for setting in ("TimeZone = 'UTC'", "autoinstall_known_extensions = false"):
         connection.raw_sql(f"SET {setting}")
-    # In a notebook without ipywidgets DuckDB shows no progress bar, and refuses to be told so (its issue 7590).
+    # In a notebook without ipywidgets DuckDB has no progress bar, and raises when one turns it off (its issue 7590).
     with suppress(duckdb.InvalidInputException):
         connection.raw_sql("SET enable_progress_bar = false")
     return connection
@@ -52,12 +52,12 @@ def open_source(source: str | Path) -> Source:
     Parameters
     ----------
     source : str or Path
-        A folder that holds `accounts.parquet` or `accounts.csv` and so on, or `duckdb:///file`.
+        A folder with `accounts.parquet` or `accounts.csv` and the other tables, or `duckdb:///file`.
 
     Raises
     ------
     UnusableSource
-        When there is no such folder or file, or it is of another kind.
+        When the folder or file does not exist, or is of another kind.
     """
     text = str(source)
     if text.startswith(DUCKDB):
@@ -89,7 +89,7 @@ def _open_folder(folder: Path) -> Source:
 
 
 def _read_file(connection: Backend, path: Path) -> ir.Table:
-    """Parquet keeps its types; CSV comes as text, so that a value that cannot be converted can be named."""
+    """Read Parquet with its types, and CSV as text, so that a message can quote a value that cannot be converted."""
     if path.suffix == ".parquet":
         return connection.read_parquet(path)
     delimiter, names = _header(path)
@@ -99,7 +99,7 @@ def _read_file(connection: Backend, path: Path) -> ir.Table:
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
-    """Return delimiter and column names from the first line: nothing is guessed from what stands in the rows."""
+    """Return delimiter and column names, read from the first line only; the rows play no part."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         line = file.readline()
     if not line.strip():
@@ -136,12 +136,20 @@ def _open_duckdb(source: str) -> Source:
 
 
 def unreadable(table: str, what: str, error: Exception) -> Problem:
-    """Return the problem that a table cannot be read, with what the engine says of it in one line."""
+    """Return the problem that a table cannot be read, with the engine's message in one line.
+
+    Parameters
+    ----------
+    table : str
+        Contract name.
+    what : str
+        The thing that cannot be read: a file name, or 'the table'.
+    """
     return Problem(table, "", f"{what} cannot be read: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line; of a CSV error what is wrong with the line as well, but none of the engine's options."""
+    """Return the first line of a message, and for a CSV error also the fault in the line, but no engine options."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()] or [type(error).__name__]
     wrong = [line for line in lines[1:] if re.match(r"Expected Number|Value with|Invalid unicode", line)]
     return "; ".join([lines[0], *wrong[:1]])

@@ -1,7 +1,8 @@
-"""The input tables of the contract, declared once: columns, types, keys, units, and when each column becomes known.
+"""The input tables of the contract: columns, types, keys, units, and when each column becomes known.
 
-Validation, the time cut, the request models of the endpoint and the data dictionary all read these declarations.
-A column belongs to the instant of its record (`Table.time`) unless `known_at` names the column whose time fills it.
+In: nothing. Out: `TABLES`. Validation, the time cut, the request models of the endpoint and the data dictionary read
+these declarations. A column becomes known at the time of its record (`Table.time`), unless `known_at` names another
+column: then it becomes known at that column's time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from enum import StrEnum
 import ibis
 import ibis.expr.types as ir
 
-#: Amounts beyond this are taken for slips; their sums would overflow.
+#: A larger amount counts as a typing error. Sums of such amounts would overflow.
 LARGEST = 1e15
 
 
 class Kind(StrEnum):
-    """What a column holds; the value is the Ibis type it is stored as. Instants are naive UTC."""
+    """What a column holds. The value is the Ibis type of the column. Instants are naive UTC."""
 
     TEXT = "string"
     NUMBER = "float64"
@@ -35,7 +36,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `optional` ones may be missing or null; `choices`, `low` and `high` bound what may stand in it."""
+    """One column.
+
+    Attributes
+    ----------
+    optional : bool
+        Whether the column may be absent and its values null.
+    known_at : str or None
+        The column whose time makes this one known; None: the time of the record.
+    choices : tuple of str
+        The values allowed; empty: any.
+    low, high : float or None
+        Bounds of the values, both included.
+    """
 
     name: str
     kind: Kind
@@ -49,7 +62,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One input table: `time` is the column at which a record begins to count, `order` holds (later, earlier) pairs."""
+    """One input table.
+
+    Attributes
+    ----------
+    key : tuple of str
+        Columns that identify a record.
+    time : str
+        The column whose time makes a record known.
+    required : bool
+        Whether a book must have the table.
+    order : tuple of (later, earlier)
+        Pairs of time columns; the first must not lie before the second.
+    """
 
     name: str
     key: tuple[str, ...]
@@ -59,7 +84,7 @@ class Table:
     order: tuple[tuple[str, str], ...] = ()
 
     def column(self, name: str) -> Column:
-        """Return the column of that name; KeyError when the table has none."""
+        """Return the column of that name; raise KeyError when the table has none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -244,26 +269,26 @@ TABLES: Mapping[str, Table] = {
         MEMBERSHIPS,
     )
 }
-#: Tables that tell something of an account while it is a customer; `churns` only tells when it stopped.
+#: Tables with records of an account while it is a customer. `churns` only says when it stopped.
 HISTORY = tuple(name for name in TABLES if name not in ("accounts", "churns"))
-#: History tables that a book may lack; the model has met each of them missing.
+#: History tables that a book may lack. In training the model sees each of them missing.
 OPTIONAL_HISTORY = tuple(name for name in HISTORY if not TABLES[name].required)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A book that keeps the contract: every table typed as declared; an absent one is empty and named in `missing`.
+    """A book that keeps the contract: each table has its declared types; an absent one is empty and in `missing`.
 
     Attributes
     ----------
     frames : mapping of table name to Ibis table
         All eleven, with exactly the declared columns.
     missing : frozenset of str
-        Names of the tables that the source does not hold: not known, unlike empty.
+        Names of the tables that the source lacks. Their content is not known, which differs from empty.
     currency : str or None
-        The one currency, where a table said so.
+        The one currency of the book; None when no table names one.
     warnings : tuple of str
-        What was put right on the way in, one sentence each.
+        Corrections made while converting, one sentence each.
     """
 
     frames: Mapping[str, ir.Table]

@@ -1,8 +1,9 @@
-"""Raw tables -> a book that keeps the contract, or every problem in every table, found in one pass.
+"""Check raw tables against the contract.
 
-Each column is converted once (`features.conversion`); beside it stands a mark for a value that was there and could not
-be converted. The rules are then counted in one query a table, and only a broken rule costs another one, for up to five
-keys.
+In: a `Source`. Out: `Tables`, or `InvalidTables` with every problem in every table.
+
+Each column is converted once (`features.conversion`), with a mark for each value that could not be converted. One query
+per table then counts the broken rules. Only a broken rule costs a second query, for up to five keys.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ def validate(source: Source) -> Tables:
     Returns
     -------
     Tables
-        All eleven tables, typed; absent ones empty. `warnings` names date columns that held times of day.
+        All eleven tables with their declared types; an absent one is empty. `warnings` names the date columns that
+        held times of day.
 
     Raises
     ------
     InvalidTables
-        With every problem in every table: table, column, rule, number of rows, up to five keys.
+        With every problem in every table: table, column, rule, number of rows and up to five keys.
     """
     problems = list(source.problems)
     mentioned = {problem.table for problem in problems}
@@ -51,10 +53,10 @@ def validate(source: Source) -> Tables:
     for name, table in TABLES.items():
         if name in source.frames:
             try:
-                converted[name], found = _checked(source, table)
+                converted[name], table_problems = _checked(source, table)
             except duckdb.Error as error:
-                found = [unreadable(name, "the table", error)]
-            problems += found
+                table_problems = [unreadable(name, "the table", error)]
+            problems += table_problems
             warnings += _cut_times(table, converted[name]) if name in converted else []
         elif table.required and name not in mentioned:
             problems.append(Problem(name, "", "the table is required and absent"))
@@ -131,8 +133,8 @@ def _problem(table: Table, broken: ir.Table, column: str, text: str, rows: int) 
     key = broken[table.key[0]].fill_null("?")
     for name in table.key[1:]:
         key = key + " " + broken[name].cast("string").fill_null("?")
-    found = broken.select(key=key).distinct().order_by("key").limit(EXAMPLES).execute()
-    return Problem(table.name, column, text, rows, tuple(found["key"]))
+    keys = broken.select(key=key).distinct().order_by("key").limit(EXAMPLES).execute()
+    return Problem(table.name, column, text, rows, tuple(keys["key"]))
 
 
 def _duplicates(table: Table, converted: ir.Table) -> list[Problem]:
@@ -144,7 +146,7 @@ def _duplicates(table: Table, converted: ir.Table) -> list[Problem]:
 
 
 def _foreign_accounts(converted: dict[str, ir.Table]) -> list[Problem]:
-    """Rows of other tables whose account is not in the accounts table, where that one names any."""
+    """Return a problem for each table that names unknown accounts; none while the accounts table is empty."""
     if "accounts" not in converted:
         return []
     known = converted["accounts"].select("account_id").drop_null().distinct()
@@ -179,5 +181,5 @@ def _currencies(source: Source, readable: Iterable[str]) -> list[str]:
         for column in source.frames[name].columns
         if column.strip().lower() == "currency"
     ]
-    each = [column.cast("string").strip().name("currency").as_table().distinct().execute() for column in held]
-    return sorted({value for found in each for value in found["currency"].dropna()} - {""})
+    frames = [column.cast("string").strip().name("currency").as_table().distinct().execute() for column in held]
+    return sorted({value for frame in frames for value in frame["currency"].dropna()} - {""})

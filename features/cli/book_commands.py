@@ -45,8 +45,8 @@ def simulate(
 
     world = World(accounts=accounts, seed=seed, months=months, null=null_world)
     with progress_bar(as_json) as step:
-        done = simulate_world(world, out, file_format, lambda count: step("simulating accounts", count, accounts))
-    rows = dict(done.rows)
+        summary = simulate_world(world, out, file_format, lambda count: step("simulating accounts", count, accounts))
+    rows = dict(summary.rows)
     if as_json:
         emit({"out": str(out), "accounts": accounts, "seed": seed, "ends_on": world.ends_on.isoformat(), "rows": rows})
         return

@@ -1,1 +1,1 @@
-"""One file a family of signals; `features.signal.all_signals` finds them here."""
+"""The signals, one file per family; `features.signal.all_signals` collects them from this folder."""

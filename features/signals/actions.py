@@ -1,4 +1,4 @@
-"""Retention actions taken. They follow risk as much as they lower it: no direction is assumed, none is advised."""
+"""Retention actions. They follow risk as much as they lower it, so their signals have no direction and no advice."""
 
 from __future__ import annotations
 

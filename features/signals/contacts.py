@@ -1,4 +1,4 @@
-"""Single-contact accounts: how many people hold the account, and who of them has left."""
+"""Contacts: how many an account has, whether it has only one, and which have left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ signal = theme("single_contact")
 
 @relation("contacts", "surveys")
 def surveyed_contacts(view: AsOf) -> ir.Table:
-    """Return active contacts with `surveyed`, whether they were ever invited."""
+    """Return active contacts; `surveyed` says whether a contact was ever invited to a survey."""
     invited = view["surveys"].filter(lambda t: t.contact_id.notnull()).select(*view.keys, "contact_id").distinct()
     active = view["contacts"].filter(lambda t: t.valid_to_age_days.isnull())
     marked = active.left_join(invited.mutate(invited=1), [*view.keys, "contact_id"])
@@ -60,7 +60,7 @@ def contacts_single(rows: ir.Table) -> ir.Value:
     when_none=0,
 )
 def contacts_left_365d(rows: ir.Table) -> ir.Value:
-    """Contacts whose time ended in the last 365 days."""
+    """Contacts who left in the last 365 days."""
     return rows.count(where=_left(rows, 365))
 
 

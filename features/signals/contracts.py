@@ -1,4 +1,4 @@
-"""Contracts: what is signed, until when, and what the last term did to the price."""
+"""Contracts: their value, the end of the last term, and its price change."""
 
 from __future__ import annotations
 

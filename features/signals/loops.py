@@ -1,4 +1,4 @@
-"""Closing delays of feedback: how long until the customer hears what was done, and what is left open."""
+"""Closing delays of feedback: the time until a loop is closed, and the loops left open."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def loop_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
     history_days=360,
 )
 def loop_close_hours_trend(rows: ir.Table) -> ir.Value:
-    """Median hours of the loops closed in the last 180 days minus that of the 180 days before."""
+    """Median hours to close of the loops closed in the last 180 days minus the median of the 180 days before."""
     return closing.close_hours_trend(rows)
 
 

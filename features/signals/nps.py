@@ -1,4 +1,4 @@
-"""NPS trajectory: where the scores stand, where they are going, and who gives them.
+"""NPS: level and trend of the scores, and the scores by kind of contact and survey.
 
 Promoters score 9 or 10, passives 7 or 8, detractors 0 to 6 (Reichheld, "The One Number You Need to Grow", 2003).
 """
@@ -28,7 +28,7 @@ def answers(view: AsOf) -> ir.Table:
 
 @relation("surveys")
 def contact_scores(view: AsOf) -> ir.Table:
-    """Return each contact's latest score of the last 365 days, one row a contact."""
+    """Return each contact's latest score of the last 365 days, one row per contact."""
     rows = answers.build(view).filter(lambda t: (t.answered_age_days <= 365) & t.contact_id.notnull())
     by_contact = [*view.keys, "contact_id"]
     latest = rows.mutate(contact_latest=rows.answered_age_days.min().over(group_by=by_contact))
@@ -39,7 +39,7 @@ def contact_scores(view: AsOf) -> ir.Table:
 
 @relation("surveys", "contacts")
 def decision_maker_answers(view: AsOf) -> ir.Table:
-    """Return the answers of decision makers, with the age of the latest of them."""
+    """Return the answers of decision makers, with the age of their latest answer."""
     makers = view["contacts"].filter(lambda t: t.decision_maker).select(*view.keys, "contact_id")
     rows = answers.build(view).drop("latest_age").semi_join(makers, [*view.keys, "contact_id"])
     return rows.mutate(latest_age=rows.answered_age_days.min().over(group_by=view.keys))

@@ -1,4 +1,4 @@
-"""Response-rate drop and silence: a customer who stops answering is a risk, not an absence of one.
+"""Response rate and silence: a customer who stops answering surveys is a risk.
 
 An invitation counts as unanswered once it has had 14 days; a younger one counts only when it is answered.
 """
@@ -25,7 +25,7 @@ def invitations(view: AsOf) -> ir.Table:
 
 @relation("surveys")
 def contact_invitations(view: AsOf) -> ir.Table:
-    """Return one row a contact: invited and answered in the last 180 days, answers to what was sent before."""
+    """Return one row per contact: invitations and answers of the last 180 days, and answers to earlier invitations."""
     rows = invitations.build(view).filter(lambda t: t.contact_id.notnull())
     recent = rows.age_days <= NOW_DAYS
     return rows.group_by([*view.keys, "contact_id"]).aggregate(
@@ -131,7 +131,7 @@ def answer_delay_hours_p50_365d(rows: ir.Table) -> ir.Value:
     history_days=BEFORE_DAYS,
 )
 def answer_delay_hours_trend(rows: ir.Table) -> ir.Value:
-    """Median delay of the last 180 days minus that of the 180 days before: above 0 is slower."""
+    """Median delay of the last 180 days minus the median of the 180 days before: above 0 is slower."""
     now = _delay_hours(rows).median(where=rows.age_days <= NOW_DAYS)
     before = (rows.age_days > NOW_DAYS) & (rows.age_days <= BEFORE_DAYS)
     return now - _delay_hours(rows).median(where=before)

@@ -1,6 +1,7 @@
-"""Revenue: how much, where it is going, against the year before (seasonality), and how concentrated.
+"""Revenue: its sum, trend, change against the year before (which removes seasons), and concentration.
 
-A relative change is (now - before) / (|now| + |before|): -1 is all gone, 0 unchanged, 1 all new; null when both are 0.
+A relative change is (now - before) / (|now| + |before|). -1 means that all revenue is gone, 0 no change, 1 that all is
+new. It is null when both are 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Invoicing rhythm: how often, how recently, and against the account's own pace."""
+"""Invoicing rhythm: how often and how recently an account is invoiced, also relative to its own pace."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ signal = theme("revenue")
 
 @relation("invoices")
 def invoice_days(view: AsOf) -> ir.Table:
-    """Return one row a day with a positive invoice: its age and amount."""
+    """Return one row per day with a positive invoice: age and amount of the day."""
     rows = view["invoices"].filter(lambda t: t.amount > 0)
     return rows.group_by([*view.keys, "age_days"]).aggregate(amount=lambda t: t.amount.sum())
 
 
 @relation("invoices")
 def invoice_gaps(view: AsOf) -> ir.Table:
-    """Return the days with a positive invoice, each with the days since the one before (null for the first)."""
+    """Return the days with a positive invoice, each with `gap`, days since the previous one (null for the first)."""
     days = invoice_days.build(view)
     earlier = days.age_days.lead().over(group_by=view.keys, order_by=days.age_days)
     return days.mutate(gap=earlier - days.age_days)

@@ -1,4 +1,4 @@
-"""Who the account is: how long it has been a customer, its segment, industry and country."""
+"""Tenure, segment, industry and country of the account."""
 
 from __future__ import annotations
 

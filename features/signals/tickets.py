@@ -1,4 +1,4 @@
-"""Closing delays of tickets, their number and their weight: defects and high severities."""
+"""Tickets: their number, defects and high severities, closing delays, and open tickets."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def ticket_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
     history_days=360,
 )
 def ticket_close_hours_trend(rows: ir.Table) -> ir.Value:
-    """Median hours of the tickets closed in the last 180 days minus that of the 180 days before."""
+    """Median hours to close of the tickets closed in the last 180 days minus the median of the 180 days before."""
     return closing.close_hours_trend(rows)
 
 

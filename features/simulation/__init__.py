@@ -1,8 +1,8 @@
 """A seeded book of B2B accounts in the contract's tables, with a hidden health and a known hazard of churn.
 
-In: a `World` (how many accounts, seed, months, null world). Out: the eleven tables and `true_hazards`, as
-files (`simulate`) or in memory (`tables_in_memory`). Frozen: a golden hash holds the values, because
-published figures were measured on them.
+In: a `World` (number of accounts, seed, months, null world). Out: the eleven tables and `true_hazards`, as files
+(`simulate`) or in memory (`tables_in_memory`). The values are frozen: a test compares their hash, because published
+figures were measured on them.
 """
 
 from features.simulation.ground.world import World

@@ -1,10 +1,10 @@
-"""One block of accounts, from the random streams to the finished tables; the order of causes is read off here.
+"""One block of accounts, from the random streams to the finished tables, in the order of causes.
 
 In: a world and a block number. Out: an Arrow table for each name in `columns.TABLE_NAMES`.
 
-Everything is drawn as if nobody ever left; the hazards follow from it; fate is drawn from the hazards; the
-records are cut at it. So nothing but the notice (`churns`) knows of a churn before it comes, and the null
-world shows the same records up to churn.
+The simulation first draws everything as if no account ever left. The hazards follow from that. The fate of each account
+is drawn from the hazards, and the records are cut at it. So only the notice (`churns`) shows a churn before it comes,
+and the null world has the same records up to churn.
 """
 
 from __future__ import annotations

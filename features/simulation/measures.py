@@ -1,13 +1,12 @@
 """Measure a book: the marginal hazard ratios and other figures that the simulation is calibrated to.
 
-In: the contract's tables as pandas frames (`tables_in_memory`, or any book read so). Out: a `Measure` for
+In: the contract's tables as pandas frames (`tables_in_memory`, or any book read in the same form). Out: a `Measure` for
 each published hazard ratio.
 
-On the first of each month, every customer falls into groups by what was known then (the contract's time
-rules: an answer counts by `answered_at`, a closing by `closed_at`); the hazard of a group is its churns
-within the month over its customer months. A ratio of two groups is marginal: nothing else is held equal, as
-in the published figures, which are collected in the project's data notes (customer-success and closed-loop
-studies of B2B suppliers).
+On the first of each month, what was known then puts every customer into groups. The contract's time rules apply: an
+answer counts from `answered_at`, a closing from `closed_at`. The hazard of a group is its churns within the month over
+its customer months. The ratio of two groups is marginal: nothing else is held equal. The published figures are marginal
+too; the project's data notes collect them (customer-success and closed-loop studies of B2B suppliers).
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ import pandas as pd
 
 from features.simulation.ground.world import BoolArray, FloatArray, IntArray
 
-#: Whole months of history that a group needs to be told.
+#: Whole months of history that the groups need.
 _HISTORY_MONTHS = 12
 _WAVE_MONTHS = 7  # a half-year between two waves, give or take the days within a month
 _NEVER_CLOSED_MONTHS = 3
 _FAST_HOURS = 48
 _RESPONSE_FALL = 0.35
 
-#: The published ranges; the two that are published as one figure are given room for the noise of a book.
+#: The published ranges. Two ratios are published as one figure; their ranges leave room for the noise of a book.
 RANGES: dict[str, tuple[float, float]] = {
     "falling_response_or_silence": (2.0, 3.0),
     "detractor": (1.8, 2.5),
@@ -41,7 +40,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Measure:
-    """A measured hazard ratio with its 95 % interval, the churns it rests on, and the range it should be in."""
+    """A measured hazard ratio with its 95 % interval, the churns of both groups, and its published range."""
 
     name: str
     ratio: float
@@ -58,7 +57,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Accounts x months: who is a customer on the first of the month, who churns within it."""
+    """Which accounts are customers on the first of each month and which churn within it, arrays (accounts x months)."""
 
     account: pd.Index
     first_month: int
@@ -67,17 +66,17 @@ class _Grid:
     churns: BoolArray
 
     def rows(self, frame: pd.DataFrame) -> IntArray:
-        """Row of each record's account."""
+        """Row of each record's account in the grid, shape (records,)."""
         return np.asarray(self.account.get_indexer(pd.Index(frame["account_id"])), dtype=np.int64)
 
     def month(self, moments: pd.Series) -> IntArray:
-        """Month of each moment, a number far ahead where it never comes."""
+        """Month of each moment, shape (records,); 10,000 for a moment that never comes."""
         stamps = pd.to_datetime(moments)
         month = (stamps.dt.year - 1970) * 12 + stamps.dt.month - 1 - self.first_month
         return np.asarray(month.fillna(10_000), dtype=np.int64)
 
     def count(self, row: IntArray, month: IntArray) -> FloatArray:
-        """Sum of records known by the first of each month (accounts x months + 1)."""
+        """Number of records known by the first of each month (accounts x months + 1)."""
         inside = month < self.months
         total = np.zeros((len(self.account), self.months + 1))
         np.add.at(total, (row[inside], np.maximum(month[inside], -1) + 1), 1.0)
@@ -85,7 +84,17 @@ class _Grid:
 
 
 def measure(tables: Mapping[str, pd.DataFrame], ends_on: date, months: int) -> dict[str, Measure]:
-    """Measure all hazard ratios of `RANGES` in a book whose window of `months` ends before `ends_on`."""
+    """Measure all hazard ratios of `RANGES` in a book whose window of `months` ends before `ends_on`.
+
+    Parameters
+    ----------
+    tables : mapping of table name to DataFrame
+        Needs accounts, churns, surveys, contacts and loops.
+    ends_on : date
+        First day of a month, exclusive.
+    months : int
+        Length of the window.
+    """
     grid = _grid(tables, ends_on, months)
     detractor, passive, promoter = _classes(grid, tables["surveys"])
     falling, steady = _response(grid, tables["surveys"])
@@ -116,9 +125,9 @@ def _grid(tables: Mapping[str, pd.DataFrame], ends_on: date, months: int) -> _Gr
     return _Grid(index, first, months, customer, churned[:, None] == month)
 
 
-def _ratio(grid: _Grid, name: str, group: BoolArray, other: BoolArray) -> Measure:
+def _ratio(grid: _Grid, name: str, group: BoolArray, reference: BoolArray) -> Measure:
     churns, at_risk = [], []
-    for members in (group, other):
+    for members in (group, reference):
         churns.append(int((members & grid.customer & grid.churns).sum()))
         at_risk.append(int((members & grid.customer).sum()))
     if min(churns) == 0:
@@ -146,7 +155,7 @@ def _classes(grid: _Grid, surveys: pd.DataFrame) -> tuple[BoolArray, BoolArray, 
 
 
 def _response(grid: _Grid, surveys: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
-    """Accounts that used to answer the relationship survey: last wave's response well below before, or not."""
+    """Accounts that used to answer the relationship survey: last wave's response far below the earlier rate, or not."""
     waves = surveys[surveys["kind"] == "relationship"]
     row = grid.rows(waves)
     sent = grid.count(row, grid.month(waves["sent_at"]))
@@ -183,7 +192,7 @@ def _left_open(grid: _Grid, loops: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
 
 def _closed_fast(grid: _Grid, loops: pd.DataFrame) -> tuple[BoolArray, BoolArray]:
     """The last loop closed within a year: within 48 hours, or later."""
-    done = loops[loops["closed_at"].notna()]
-    hours = (done["closed_at"] - done["opened_at"]).dt.total_seconds().to_numpy() / 3600
-    fast = _last(grid, grid.rows(done), done["closed_at"], (hours <= _FAST_HOURS).astype(float))
+    closed = loops[loops["closed_at"].notna()]
+    hours = (closed["closed_at"] - closed["opened_at"]).dt.total_seconds().to_numpy() / 3600
+    fast = _last(grid, grid.rows(closed), closed["closed_at"], (hours <= _FAST_HOURS).astype(float))
     return fast == 1, fast == 0

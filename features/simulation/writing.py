@@ -1,9 +1,8 @@
 """Write a simulated book to files, chunk by chunk, or hold a small one in memory.
 
-In: a `World`. Out: `accounts.parquet` ... `memberships.parquet` (or `.csv`) and `true_hazards` in a folder,
-with a `SimulationSummary`; or the same as pandas frames. Memory is bounded by `World.chunk_accounts`. Every
-file is written under a temporary name and renamed when all of them are complete, so that a crash leaves what
-was there before.
+In: a `World`. Out: `accounts.parquet` ... `memberships.parquet` (or `.csv`) and `true_hazards` in a folder, with a
+`SimulationSummary`; or the same tables as pandas frames. `World.chunk_accounts` bounds the memory. Every file is
+written under a temporary name, and all are renamed when the last one is complete, so a crash leaves the old files.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ _PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was simulated.
+    """Settings, files and totals of a simulated book.
 
     Attributes
     ----------
     world : World
         The settings.
     folder : Path
-        Where the files are.
+        The folder of the files.
     files : tuple of Path
-        One a table, `true_hazards` last.
+        One per table, `true_hazards` last.
     rows : dict of table name to int
         Rows written.
     churned_accounts : int
@@ -51,7 +50,7 @@ class SimulationSummary:
     revenue : float
         Sum of all invoices.
     churned_revenue : float
-        What the churned accounts were invoiced in the 365 days before they left.
+        Sum of the churned accounts' invoices in the 365 days before they left.
     """
 
     world: World
@@ -77,30 +76,29 @@ def simulate(
     world : World
         The settings.
     out : Path
-        The folder; made when missing, files of the same names are replaced.
+        The folder. It is created when missing; files of the same names are replaced.
     file_format : {"parquet", "csv"}
-        CSV has a header, ISO dates, and nothing where a value is null.
+        CSV has a header, ISO dates, and an empty field for null.
     progress : callable, optional
         Called after each chunk with the number of accounts done so far.
 
     Raises
     ------
     InputError
-        When the format is unknown, or the folder holds tables of a book in the other format, which would mix
-        with these.
+        When the format is unknown, or the folder holds tables in the other format, which would mix with these.
     """
     _refuse(out, file_format)
     out.mkdir(parents=True, exist_ok=True)
     rows = dict.fromkeys(TABLE_NAMES, 0)
     money = np.zeros(2)
     with _files(out, file_format) as (files, write):
-        for done, tables in enumerate(chunks(world), start=1):
+        for chunk, tables in enumerate(chunks(world), start=1):
             for name, table in tables.items():
                 write(name, table)
                 rows[name] += table.num_rows
             money += _revenue(tables["invoices"], tables["churns"])
             if progress is not None:
-                progress(min(done * world.chunk_accounts, world.accounts))
+                progress(min(chunk * world.chunk_accounts, world.accounts))
     rate = rows["churns"] / max(rows["true_hazards"] / 12, 1.0)
     return SimulationSummary(world, out, files, rows, rows["churns"], rate, float(money[0]), float(money[1]))
 
@@ -108,8 +106,8 @@ def simulate(
 def tables_in_memory(world: World) -> dict[str, pd.DataFrame]:
     """Simulate a small book as pandas frames, `true_hazards` among them.
 
-    Dates are `datetime.date`, instants naive UTC timestamps, scores `Int64`, flags `boolean`: what reading
-    the Parquet files with those types gives.
+    Dates are `datetime.date`, instants naive UTC timestamps, scores `Int64` and flags `boolean`. Reading the Parquet
+    files with these types gives the same frames.
     """
     parts = list(chunks(world))
     return {name: _frame(pa.concat_tables([part[name] for part in parts])) for name in TABLE_NAMES}
@@ -123,10 +121,10 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 def _refuse(out: Path, file_format: str) -> None:
     if file_format not in ("parquet", "csv"):
         raise InputError(f"file_format must be 'parquet' or 'csv', not {file_format!r}")
-    other = "csv" if file_format == "parquet" else "parquet"
-    found = [name for name in TABLE_NAMES if (out / f"{name}.{other}").exists()]
-    if found:
-        raise InputError(f"{out} holds {', '.join(found)} as .{other}: choose an empty folder or remove them")
+    other_format = "csv" if file_format == "parquet" else "parquet"
+    existing = [name for name in TABLE_NAMES if (out / f"{name}.{other_format}").exists()]
+    if existing:
+        raise InputError(f"{out} holds {', '.join(existing)} as .{other_format}: choose an empty folder or remove them")
 
 
 def _revenue(invoices: pa.Table, churns: pa.Table) -> np.ndarray:
@@ -142,7 +140,7 @@ _Write = Callable[[str, pa.Table], None]
 
 @contextmanager
 def _files(out: Path, file_format: str) -> Iterator[tuple[tuple[Path, ...], _Write]]:
-    """Open one temporary file a table; give them their names when all is well, remove them when not."""
+    """Open one temporary file per table; rename all of them on success, remove them on failure."""
     final = {name: out / f"{name}.{file_format}" for name in TABLE_NAMES}
     temporary = {name: out / f".{path.name}.{os.getpid()}.tmp" for name, path in final.items()}
     try:

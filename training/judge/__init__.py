@@ -1,1 +1,1 @@
-"""A model beside its rivals on dates whose outcomes it did not know."""
+"""Compare a model with its rivals on dates whose outcomes it did not know."""

@@ -1,7 +1,9 @@
-"""What each family of signals is worth: the model fitted again without it, judged on the same rows.
+"""The worth of each family of signals: the model is fitted again without it and judged on the same rows.
 
-Weighting and number of rounds stay as they were chosen with all signals. A family that others can stand in for is worth
-little here though the model leans on it.
+In: an origin and the model fitted at it. Out: an `Ablated` per family.
+
+Weighting and number of rounds stay as chosen with all signals. A family that other families can replace has little
+worth here, even if the model uses it much.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ MEASURES = ("roc_auc", "captured_10")
 
 @dataclass(frozen=True)
 class Ablated:
-    """One family of signals: what is lost without it.
+    """The loss without one family of signals.
 
     Attributes
     ----------
     family : str
     signals : int
     worth : mapping of measure to Interval
-        The model's ROC AUC and captured share less those of the model without the family.
+        ROC AUC and captured share of the model minus those of the model without the family.
     """
 
     family: str
@@ -49,10 +51,18 @@ class Ablated:
 def ablate(
     origin: Origin, fitted: Fitted, settings: TrainingSettings, progress: Progress = silent
 ) -> tuple[Ablated, ...]:
-    """Return every family that is known in the slices learnt from, the most valuable first."""
+    """Return every family with known values in the slices learnt from, the most valuable first.
+
+    Parameters
+    ----------
+    origin : Origin
+        Slices to learn from and rows to judge on.
+    fitted : Fitted
+        The model fitted at the origin with all signals.
+    """
     families: dict[str, np.ndarray] = {}
-    for position, item in enumerate(all_signals()):
-        families.setdefault(item.family, np.zeros(len(all_signals()), dtype=bool))[position] = True
+    for position, signal in enumerate(all_signals()):
+        families.setdefault(signal.family, np.zeros(len(all_signals()), dtype=bool))[position] = True
     known = origin.learnt.matrix.signals.notna().any().to_numpy()
     families = {name: mask for name, mask in families.items() if (mask & known).any()}
     whole = fitted.probability(origin.test.matrix)
@@ -61,8 +71,8 @@ def ablate(
         progress("leaving out families of signals", step, len(families))
         without[name] = _probability(origin, fitted, settings, mask)
     worth = _worth(origin.test, whole, without, settings)
-    made = [Ablated(name, int((mask & known).sum()), worth[name]) for name, mask in families.items()]
-    return tuple(sorted(made, key=lambda found: -found.worth["roc_auc"].value))
+    ablations = [Ablated(name, int((mask & known).sum()), worth[name]) for name, mask in families.items()]
+    return tuple(sorted(ablations, key=lambda ablation: -ablation.worth["roc_auc"].value))
 
 
 def _probability(origin: Origin, fitted: Fitted, settings: TrainingSettings, removed: np.ndarray) -> np.ndarray:
@@ -83,8 +93,8 @@ def _worth(
     for measure in MEASURES:
         ours = figure_of(measure, test, whole, settings, {})
         figures |= {
-            f"{measure} {name}": difference(ours, figure_of(measure, test, given, settings, {}))
-            for name, given in without.items()
+            f"{measure} {name}": difference(ours, figure_of(measure, test, probability, settings, {}))
+            for name, probability in without.items()
         }
-    found = intervals(test.accounts, figures, settings.bootstraps, settings.seed)
-    return {name: {measure: found[f"{measure} {name}"] for measure in MEASURES} for name in without}
+    differences = intervals(test.accounts, figures, settings.bootstraps, settings.seed)
+    return {name: {measure: differences[f"{measure} {name}"] for measure in MEASURES} for name in without}

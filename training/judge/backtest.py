@@ -1,4 +1,6 @@
-"""Rolling origins: the model made anew at each from what was known then, beside every rival, judged by what came after.
+"""Rolling origins: at each, model and rivals are fitted on the data known then, and judged on later outcomes.
+
+In: a dataset of all mature slices. Out: a `Backtest`.
 
 References
 ----------
@@ -34,7 +36,7 @@ ORIGINS = 6
 
 @dataclass(frozen=True)
 class OriginFigures:
-    """One origin: what was known, what was chosen, and how it went."""
+    """One origin: the data known at it, the model's choice, and its ROC AUC."""
 
     as_of: str
     learnt_slices: int
@@ -48,18 +50,18 @@ class OriginFigures:
 
 @dataclass(frozen=True)
 class Age:
-    """How models of one age did.
+    """Figures of the models of one age.
 
     Attributes
     ----------
     days : int
-        From the origin a model was made at to the date it was judged at.
+        Days from the origin at which a model was fitted to the date at which it was judged.
     pairs : int
         Number of (model, date) pairs.
     roc_auc : float
         Mean over the pairs.
     behind_fresh : float
-        Mean ROC AUC less that of the model made at the date itself.
+        Mean ROC AUC minus that of the model fitted at the date itself.
     """
 
     days: int
@@ -70,17 +72,18 @@ class Age:
 
 @dataclass(frozen=True)
 class Backtest:
-    """Everything that was found.
+    """Origins, verdict and figures of a backtest.
 
     Attributes
     ----------
     verdict : Verdict
-        Of all origins' rows together: each measure is taken at each origin and averaged.
+        On the rows of all origins together: each measure is computed at each origin and averaged.
     seen, unseen : Metrics or None
-        Of accounts that the model had, or had not, met in an earlier slice; None where one outcome is missing.
+        Metrics of the accounts that were, or were not, in an earlier slice; None when one outcome is missing.
     judged : Dataset
+        The n rows of all origins.
     probabilities : dict of name to array of shape (n,)
-        What every name gave the rows judged.
+        Churn probabilities of the model and every rival on the rows judged.
     """
 
     origins: tuple[OriginFigures, ...]
@@ -93,7 +96,7 @@ class Backtest:
     probabilities: dict[str, np.ndarray] = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the backtest as plain values, measures by rival with mean, interval and paired difference."""
+        """Return the backtest as plain values; each measure of a rival has mean, interval and paired difference."""
         return {
             "origins": [asdict(origin) for origin in self.origins],
             "grade": self.verdict.grade,
@@ -106,17 +109,17 @@ class Backtest:
         }
 
     def _measures(self, name: str) -> dict[str, Any]:
-        found = {}
+        measures = {}
         for measure in MEASURES:
             own = self.verdict.intervals[measure if name == MODEL else f"{measure} of {name}"].as_dict()
             paired = self.verdict.intervals.get(f"{measure} - {name}")
-            found[measure] = {
+            measures[measure] = {
                 "mean": own["value"],
                 "low": own["low"],
                 "high": own["high"],
                 "difference": None if paired is None else paired.as_dict(),
             }
-        return found
+        return measures
 
 
 def backtest(
@@ -126,12 +129,21 @@ def backtest(
     rivals: Sequence[Rival] = ALL,
     progress: Progress = silent,
 ) -> Backtest:
-    """Go through up to `count` origins.
+    """Fit and judge model and rivals at up to `count` origins.
+
+    Parameters
+    ----------
+    data : Dataset
+        All mature slices.
+    count : int
+        Most origins to use, spread evenly over the dates.
+    progress : callable
+        Called as `Progress` before each origin.
 
     Raises
     ------
     NotEnoughData
-        When there is no date at which labels of an earlier one were known.
+        When there is no date at which the labels of an earlier date were known.
     """
     origins = spread_origins(data, settings, count)
     if not origins:
@@ -139,19 +151,19 @@ def backtest(
             f"no origin: the as-of dates run from {data.dates[0]} to {data.dates[-1]}, and a label is known "
             f"{settings.known_after_days} days after its date"
         )
-    made = []
+    contests = []
     for step, origin in enumerate(origins):
         progress(f"origin {origin.test.dates[0]}", step, len(origins))
-        made.append(contend(origin, rivals, settings))
+        contests.append(contend(origin, rivals, settings))
     progress("judging", len(origins), len(origins))
     judged = data.take(np.concatenate([data.rows_on(origin.test.dates) for origin in origins]))
-    probabilities = {name: np.concatenate([found[name] for _, found in made]) for name in made[0][1]}
-    cutoffs = {name: _cutoffs(judged, given, settings) for name, given in probabilities.items()}
+    probabilities = {name: np.concatenate([by_name[name] for _, by_name in contests]) for name in contests[0][1]}
+    cutoffs = {name: _cutoffs(judged, probability, settings) for name, probability in probabilities.items()}
     ours = probabilities[MODEL]
-    models = [fitted for fitted, _ in made]
+    models = [fitted for fitted, _ in contests]
     known = np.concatenate([np.isin(origin.test.accounts, origin.learnt.accounts) for origin in origins])
     return Backtest(
-        origins=tuple(_summary(*each) for each in zip(origins, made, strict=True)),
+        origins=tuple(_summary(*pair) for pair in zip(origins, contests, strict=True)),
         verdict=judge_all(judged, probabilities, settings, MEASURES, cutoffs),
         seen=_part(judged, ours, known, settings),
         unseen=_part(judged, ours, ~known, settings),
@@ -166,8 +178,8 @@ def _cutoffs(judged: Dataset, probability: np.ndarray, settings: TrainingSetting
     return earlier_cutoffs(judged, expected_profit(probability, judged.matrix.value, settings.economics), settings)
 
 
-def _summary(origin: Origin, made: tuple[Fitted, dict[str, np.ndarray]]) -> OriginFigures:
-    fitted, probabilities = made
+def _summary(origin: Origin, contest: tuple[Fitted, dict[str, np.ndarray]]) -> OriginFigures:
+    fitted, probabilities = contest
     test = origin.test
     return OriginFigures(
         as_of=str(test.dates[0]),
@@ -189,15 +201,15 @@ def _part(judged: Dataset, probability: np.ndarray, rows: np.ndarray, settings: 
 
 
 def _ages(origins: Sequence[Origin], models: Sequence[Fitted]) -> tuple[Age, ...]:
-    """Judge every origin's model at its own date and at those of the later origins."""
+    """Judge the model of every origin at its own date and at the dates of the later origins."""
     days: list[date] = [origin.test.dates[0] for origin in origins]
-    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    pairs_by_age: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for at, origin in enumerate(origins):
         each = np.ones(len(origin.test))
         aucs = [auc_figure(origin.test, model.probability(origin.test.matrix))(each) for model in models[: at + 1]]
         for made_at, auc in enumerate(aucs):
-            found[(days[at] - days[made_at]).days].append((auc, auc - aucs[-1]))
+            pairs_by_age[(days[at] - days[made_at]).days].append((auc, auc - aucs[-1]))
     return tuple(
         Age(age, len(pairs), mean_of([auc for auc, _ in pairs]), mean_of([behind for _, behind in pairs]))
-        for age, pairs in sorted(found.items())
+        for age, pairs in sorted(pairs_by_age.items())
     )

@@ -1,8 +1,10 @@
-"""The gate: may a new version take the champion's place by itself? Every decision and its reason is made here.
+"""The gate: whether a new version may become champion without a person's decision.
 
-A run decides with `decide`; registering settles it with `settled` by the champion of that moment, before anything is
-written. The bundle's manifest, and with it the model card, the version's tag `gate`, the move of the alias and what the
-command says are all made of that one `Gate`.
+In: the verdict on the new version. Out: a `Gate`, the decision and its reason.
+
+A run decides with `decide`. Before a registration writes anything, `Gate.settled` adapts the decision to the champion
+of that moment. The bundle's manifest, the model card, the version's tag `gate`, the move of the alias and the output of
+the command all use this one `Gate`.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ DECISIONS = (WON, LOST, UNDECIDED, FIRST)
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether a candidate may take the champion's place by itself.
+    """Whether a candidate may become champion without a person's decision.
 
     Attributes
     ----------
     decision : 'first', 'won', 'lost' or 'undecided'
-        'first' where there is no champion to beat, 'lost' is worse beyond chance, 'undecided' is neither.
+        'first': there is no champion. 'won': better beyond chance. 'lost': worse beyond chance. 'undecided': neither.
     why : str
     """
 
@@ -30,7 +32,7 @@ class Gate:
     why: str
 
     def __post_init__(self) -> None:
-        """Refuse a decision that is none."""
+        """Raise ValueError for an unknown decision."""
         if self.decision not in DECISIONS:
             raise ValueError(f"gate={self.decision!r} is none of {', '.join(DECISIONS)}")
 
@@ -40,7 +42,7 @@ class Gate:
         return self.decision in (FIRST, WON)
 
     def settled(self, champion: str | None) -> Gate:
-        """Return what holds beside the champion there is now: 'first' where there is none, and only there."""
+        """Return the gate against the current champion, a version or None: 'first' if and only if there is none."""
         if champion is None:
             return NOBODY_REIGNS
         if self.decision == FIRST:
@@ -52,16 +54,19 @@ NOBODY_REIGNS = Gate(FIRST, "there was no champion")
 
 
 def not_judged(error: str) -> Gate:
-    """Return the decision beside a champion that cannot be loaded."""
+    """Return the decision for a champion that cannot be loaded."""
     return Gate(UNDECIDED, f"the champion cannot be judged: {error}")
 
 
 def decide(verdict: Verdict) -> Gate:
-    """Decide by the paired differences from the reigning champion: better beyond chance in one, worse in none."""
-    found = {name: verdict.intervals.get(f"{name} - {REIGNING}") for name in ("roc_auc", "profit_at_capacity")}
-    if None in found.values():
+    """Decide by the paired differences from the reigning champion.
+
+    A candidate wins when one measure is better beyond chance and none is worse beyond chance.
+    """
+    leads = {name: verdict.intervals.get(f"{name} - {REIGNING}") for name in ("roc_auc", "profit_at_capacity")}
+    if None in leads.values():
         return Gate(UNDECIDED, "the reigning champion could not be judged on these rows")
-    known = {name: interval for name, interval in found.items() if interval is not None}
+    known = {name: interval for name, interval in leads.items() if interval is not None}
     why = ", ".join(
         f"{name} {interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
         for name, interval in known.items()

@@ -1,8 +1,10 @@
-"""Does the model of contraction earn its place? Judged on later slices beside what anyone would say without it.
+"""The verdict on the contraction model: compared on later slices with two forecasts that need no model.
 
-Rivals: the book's mean share, weighted by revenue, and each account's shrinking of the last year, repeated. All are
-judged as what is shown, (1 - p) share revenue_365d, against what was lost by the accounts that stayed, shrink
-revenue_365d, 0 for one that left. Intervals resample accounts.
+In: the model, the rows it learnt from, later rows and their churn probabilities. Out: a `ContractionVerdict`.
+
+The rivals are the book's mean share, weighted by revenue, and each account's shrinking of the last year, repeated. All
+are judged in the form that reports show, (1 - p) share revenue_365d, against the loss: shrink revenue_365d for an
+account that stayed, 0 for one that left. Intervals resample accounts.
 """
 
 from __future__ import annotations
@@ -25,20 +27,21 @@ YEAR_ON_YEAR = "revenue_yoy_365d"
 
 @dataclass(frozen=True)
 class Judged:
-    """How one way to tell the share did on the rows judged.
+    """Figures of one forecast of the share on the rows judged.
 
     Attributes
     ----------
     expected : float
-        Sum of what it expects to be lost, currency a year.
+        Sum of the expected losses, in currency per year.
     ratio : Interval
-        That over what was lost: 1 is right.
+        Expected divided by actual loss; 1 is right.
     absolute_error, squared_error : Interval
-        Of the share where the account stayed, weighted by revenue; 0-1. Means are judged by the squared one.
+        Errors of the share of the accounts that stayed, weighted by revenue, 0-1. The squared error decides, because
+        it judges means.
     rank_correlation : Interval
-        Spearman's, of shares where the account stayed, -1 to 1.
+        Spearman's correlation of the shares of the accounts that stayed, -1 to 1.
     gain : Interval or None
-        Squared error less the model's: above 0 the model is better. None for the model itself.
+        Squared error minus the model's: above 0 the model is better. None for the model itself.
     """
 
     expected: float
@@ -50,19 +53,19 @@ class Judged:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
-        found = vars(self).items()
-        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in found}
+        figures = vars(self).items()
+        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in figures}
 
 
 @dataclass(frozen=True)
 class ContractionVerdict:
-    """The model of contraction beside its rivals.
+    """The contraction model and its rivals.
 
     Attributes
     ----------
     rows, accounts : int
     revenue, lost : float
-        Sums of revenue_365d, and of what of it was lost by shrinking, over the rows; currency a year.
+        Sums over the rows of revenue_365d, and of the part of it lost by shrinking, in currency per year.
     judged : mapping of name to Judged
         'model' first.
     """
@@ -75,12 +78,12 @@ class ContractionVerdict:
 
     @property
     def earns_its_place(self) -> bool:
-        """Whether its squared error is lower than every rival's, the paired interval leaving out 0."""
-        return all(one.gain.above for one in self.judged.values() if one.gain is not None)
+        """Whether the model's squared error is lower than every rival's, with paired intervals above 0."""
+        return all(figures.gain.above for figures in self.judged.values() if figures.gain is not None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, null for what is not a number."""
-        judged = {name: one.as_dict() for name, one in self.judged.items()}
+        """Return plain values, None for NaN."""
+        judged = {name: figures.as_dict() for name, figures in self.judged.items()}
         return vars(self) | {"judged": judged, "earns_its_place": self.earns_its_place}
 
 
@@ -97,11 +100,13 @@ def judge_contraction(
     Parameters
     ----------
     learnt : Shrinkage
-        What the model was fitted on.
+        The rows on which the model was fitted.
     test : Shrinkage
-        n later rows, purged of what was learnt.
+        n later rows, purged against the rows learnt from.
     probability : array of shape (n,)
         Churn probability of each row, 0-1.
+    bootstraps, seed : int
+        Number of resamples and seed of the intervals.
 
     Raises
     ------
@@ -117,19 +122,21 @@ def judge_contraction(
         MEAN: np.full(len(test), mean),
         REPEATED: _repeated(test.data.matrix, mean),
     }
-    amounts = {name: expected_contraction(probability, one, test.data.revenue) for name, one in shares.items()}
+    accounts = test.data.accounts
+    amounts = {name: expected_contraction(probability, share, test.data.revenue) for name, share in shares.items()}
     figures = {name: _figures(test, share, amounts[name], lost) for name, share in shares.items()}
-    gains = {name: difference(one["squared_error"], figures[MODEL]["squared_error"]) for name, one in figures.items()}
-    found = {name: intervals(test.data.accounts, one, bootstraps, seed) for name, one in figures.items()}
-    gained = intervals(
-        test.data.accounts, {name: one for name, one in gains.items() if name != MODEL}, bootstraps, seed
-    )
+    model_error = figures[MODEL]["squared_error"]
+    gains = {name: difference(rival["squared_error"], model_error) for name, rival in figures.items() if name != MODEL}
+    measured = {name: intervals(accounts, own, bootstraps, seed) for name, own in figures.items()}
+    gained = intervals(accounts, gains, bootstraps, seed)
     return ContractionVerdict(
         rows=len(test),
-        accounts=len(np.unique(test.data.accounts)),
+        accounts=len(np.unique(accounts)),
         revenue=float(test.data.revenue.sum()),
         lost=float(lost.sum()),
-        judged={name: Judged(float(amounts[name].sum()), **one, gain=gained.get(name)) for name, one in found.items()},
+        judged={
+            name: Judged(float(amounts[name].sum()), **own, gain=gained.get(name)) for name, own in measured.items()
+        },
     )
 
 
@@ -139,7 +146,7 @@ def _book_mean(learnt: Shrinkage) -> float:
 
 
 def _repeated(matrix: Matrix, mean: float) -> np.ndarray:
-    """Share that the last 365 days fell short of the 365 before; the book's mean where that is not known.
+    """Share by which the last 365 days fell short of the 365 before, shape (n,); the book's mean where not known.
 
     The signal is c = (now - before) / (now + before), so now / before = (1 + c) / (1 - c).
     """
@@ -168,14 +175,14 @@ def _over(above: np.ndarray, below: np.ndarray) -> Figure:
     return figure
 
 
-def _correlation(one: np.ndarray, other: np.ndarray, rows: np.ndarray) -> Figure:
-    """Weighted correlation of ranks; not a number where either does not vary."""
-    ranks = np.stack([rankdata(one[rows]), rankdata(other[rows])])
+def _correlation(expected: np.ndarray, realised: np.ndarray, rows: np.ndarray) -> Figure:
+    """Weighted correlation of ranks; NaN when one of the two does not vary."""
+    ranks = np.stack([rankdata(expected[rows]), rankdata(realised[rows])])
 
     def figure(weight: np.ndarray) -> float:
         if np.ptp(ranks, axis=1).min() <= 0 or weight[rows].sum() <= 0:
             return float("nan")
-        (first, both), (_, second) = np.cov(ranks, aweights=weight[rows])
-        return float(both / np.sqrt(first * second)) if min(first, second) > 0 else float("nan")
+        (first, covariance), (_, second) = np.cov(ranks, aweights=weight[rows])
+        return float(covariance / np.sqrt(first * second)) if min(first, second) > 0 else float("nan")
 
     return figure

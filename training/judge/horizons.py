@@ -1,11 +1,13 @@
-"""Is the hazard as good as the single-horizon model at its own horizon, and what does it add at others?
+"""The verdict on the hazard: compared with the single-horizon model at its own horizon and at others.
 
-In: later rows with the days to their churns, and what both models give them, learnt from what was known before. Out:
-ROC AUC and Brier score at 90, 180 and 365 days and at the rule's horizon, with account-clustered intervals, of
+In: later rows with the days to their churns, and the predictions of both models, which learnt from earlier data. Out: a
+`HazardVerdict`, with ROC AUC and Brier score at 90, 180 and 365 days and at the rule's horizon, and account-clustered
+intervals. Three forecasts are compared:
 
 - the hazard by itself;
-- what is shown: the hazard's course at the single-horizon model's level (`training.models.survival.anchored`);
-- the single-horizon model's probability, which at another horizon than its own is only a ranking.
+- the risk that reports show: the hazard's course at the single-horizon model's level
+  (`training.models.survival.anchored`);
+- the single-horizon model's probability, which is only a ranking at a horizon other than its own.
 """
 
 from __future__ import annotations
@@ -24,15 +26,15 @@ from training.worth.evaluation import auc_figure, date_rows
 
 HORIZONS = (90, 180, 365)
 HAZARD, SHOWN, SINGLE = "hazard", "shown", "single horizon"
-#: The hazard's ROC AUC less the single-horizon model's.
+#: The hazard's ROC AUC minus the single-horizon model's.
 DIFFERENCE = "difference"
-#: What of the other's gain over .5 the hazard must be sure to keep to be as good.
+#: The hazard is as good if it surely keeps this share of the single-horizon model's gain over .5.
 KEPT = 0.95
 
 
 @dataclass(frozen=True)
 class AtHorizon:
-    """The hazard beside the single-horizon model at one horizon.
+    """The hazard and the single-horizon model at one horizon.
 
     Attributes
     ----------
@@ -40,7 +42,7 @@ class AtHorizon:
     rows, churned : int
         Rows whose outcome within the horizon is known.
     churn_rate, mean_risk : float
-        Realised, and expected by what is shown, 0-1.
+        Realised rate, and mean of the risk shown, 0-1.
     roc_auc : mapping of 'hazard', 'shown', 'single horizon' and 'difference' to Interval
         Mean over the as-of dates.
     brier : mapping of 'hazard' and 'shown' to Interval
@@ -57,28 +59,29 @@ class AtHorizon:
 
     @property
     def as_good(self) -> bool:
-        """Whether the hazard ranks as well as the other: see `judge_hazard`."""
+        """Whether the hazard ranks as well as the single-horizon model; see `judge_hazard`."""
         gap, gain = self.roc_auc[DIFFERENCE], self.roc_auc[SINGLE].value - 0.5
         return gap.value >= 0 and gap.low >= -(1 - KEPT) * max(gain, 0.0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
-        both = {"roc_auc": self.roc_auc, "brier": self.brier}
-        return vars(self) | {key: {name: one.as_dict() for name, one in found.items()} for key, found in both.items()}
+        roc_auc = {name: interval.as_dict() for name, interval in self.roc_auc.items()}
+        brier = {name: interval.as_dict() for name, interval in self.brier.items()}
+        return vars(self) | {"roc_auc": roc_auc, "brier": brier}
 
 
 @dataclass(frozen=True)
 class HazardVerdict:
-    """Whether the hazard may stand beside the model, and the figures at every horizon that can be told.
+    """Whether the hazard is good enough to be shown, and its figures at every horizon with enough data.
 
     Attributes
     ----------
     horizon_days : int
-        The rule's horizon, at which is decided.
+        The rule's horizon, which decides.
     as_good : bool
-        Also false where that horizon can't be told.
+        Whether the hazard is as good as the single-horizon model there. False when that horizon cannot be judged.
     horizons : tuple of AtHorizon
-        By rising horizon.
+        Sorted by rising horizon.
     """
 
     horizon_days: int
@@ -86,8 +89,8 @@ class HazardVerdict:
     horizons: tuple[AtHorizon, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, null for what is not a number."""
-        return vars(self) | {"horizons": [one.as_dict() for one in self.horizons]}
+        """Return plain values, None for NaN."""
+        return vars(self) | {"horizons": [horizon.as_dict() for horizon in self.horizons]}
 
 
 def judge_hazard(
@@ -95,39 +98,42 @@ def judge_hazard(
 ) -> HazardVerdict:
     """Compare the hazard with the single-horizon model.
 
-    The hazard is as good when its ROC AUC at the rule's horizon is no lower, and its paired interval leaves out that it
-    loses more than a twentieth of the other's gain over .5. No lower on few churns says little by itself, hence the
-    interval; one that had to leave out any loss would ask for better, not for as good. The Brier score doesn't decide:
-    the level of what is shown is the single-horizon model's.
+    The hazard is as good when two conditions hold at the rule's horizon. Its ROC AUC is at least that of the
+    single-horizon model. And the paired interval excludes a loss of more than a twentieth of that model's gain over .5.
+    The interval is needed because the first condition says little with few churns. An interval that excludes any loss
+    would demand a better model, not an equally good one. The Brier score does not decide, because the risk shown has
+    the level of the single-horizon model.
 
     Parameters
     ----------
     test : Landmarks
-        n rows later than what both were learnt from, with the churns that are known by now.
+        n rows later than the rows both models learnt from, with all churns known so far.
     monthly : array of shape (n, 12)
         Hazards, 0-1, not anchored.
     single : array of shape (n,)
-        The other's probability of churning within the rule's horizon, 0-1.
+        The single-horizon model's probability of churning within the rule's horizon, 0-1.
     horizon_days : int
         The rule's horizon.
+    bootstraps, seed : int
+        Number of resamples and seed of the intervals.
     """
     shown = anchored(monthly, single, horizon_days)
-    made = []
+    horizons = []
     for days in sorted({*HORIZONS, horizon_days}):
         rows, data = test.rows_known(days), test.within(days)
         if date_rows(data):
-            given = {HAZARD: risk_within(monthly[rows], days), SHOWN: risk_within(shown[rows], days)}
-            made.append(_at_horizon(data, days, given, single[rows], bootstraps, seed))
-    as_good = any(one.as_good for one in made if one.days == horizon_days)
-    return HazardVerdict(horizon_days, as_good, tuple(made))
+            risks = {HAZARD: risk_within(monthly[rows], days), SHOWN: risk_within(shown[rows], days)}
+            horizons.append(_at_horizon(data, days, risks, single[rows], bootstraps, seed))
+    as_good = any(horizon.as_good for horizon in horizons if horizon.days == horizon_days)
+    return HazardVerdict(horizon_days, as_good, tuple(horizons))
 
 
 def _at_horizon(
     data: Dataset, days: int, risk: Mapping[str, np.ndarray], single: np.ndarray, bootstraps: int, seed: int
 ) -> AtHorizon:
-    aucs = {name: auc_figure(data, one) for name, one in {**risk, SINGLE: single}.items()}
+    aucs = {name: auc_figure(data, probability) for name, probability in {**risk, SINGLE: single}.items()}
     aucs[DIFFERENCE] = difference(aucs[HAZARD], aucs[SINGLE])
-    briers = {name: brier_figure(data, one) for name, one in risk.items()}
+    briers = {name: brier_figure(data, probability) for name, probability in risk.items()}
     return AtHorizon(
         days=days,
         rows=len(data),
@@ -140,7 +146,7 @@ def _at_horizon(
 
 
 def brier_figure(data: Dataset, probability: np.ndarray) -> Figure:
-    """Return the Brier score as a function of account weights, mean over the dates."""
+    """Return the mean Brier score over the dates as a function of row weights; `probability` has shape (n,)."""
     error = (probability - data.churned) ** 2
     dates = date_rows(data)
     return lambda weight: mean_of([_mean(error[rows], weight[rows]) for rows in dates])

@@ -1,4 +1,7 @@
-"""Judging a finished model at a date: scored from what was known before it, judged by what came after."""
+"""Judge a finished model at one as-of date: score the data known before it, compare with the outcomes after it.
+
+In: a book, a date and a bundle. Out: a `Judgement`.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,26 @@ from training.slices.labels import check_rule, end_of_data
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and whether the model had seen labels that were not known at the date."""
+    """A verdict, and whether the model learnt labels that were not known at the date (`seen`)."""
 
     verdict: Verdict
     seen: bool
 
 
 def evaluate_at(tables: Tables, as_of: date, bundle: Bundle, progress: Progress = silent) -> Judgement:
-    """Judge a bundle at one as-of date, beside rivals fitted on those of its slices that this book holds.
+    """Judge a bundle at one as-of date, with rivals fitted on its slices whose labels were known by then.
+
+    Parameters
+    ----------
+    as_of : date
+        The label's window from this date on must lie before the end of the data.
+    progress : callable
+        Called as `Progress` before each step.
 
     Raises
     ------
     InputError
-        When the label's window at `as_of` reaches beyond the end of the data, or the rule does not fit the book.
+        When the label's window at `as_of` ends after the end of the data, or the rule does not fit the book.
     """
     check_rule(tables, bundle.rule)
     end = end_of_data(tables, None)

@@ -1,20 +1,23 @@
-"""Signals that tell the outcome too well to be honest warnings: records written or changed after the fact.
+"""Suspect signals: they predict the outcome too well, because records were written or changed after the fact.
 
-`AsOf` cuts by the times that stand in the tables. It can't know of a time that was set back, of an amount that was
-restated, or of records that stop because notice was given. Such a leak shows in what one signal achieves alone:
+In: labelled rows. Out: a `Suspect` per suspect signal.
 
-- its ROC AUC, nulls being a value of their own, since a missing record may tell as much as a value;
-- the values at which churn is surest (all up to a bound, all from a bound on, a single one, null). They are suspect
-  where they hold a tenth of the churned rows, and stayers are a tenth as frequent as in the whole book.
+`AsOf` cuts by the times in the tables. It cannot detect a time that was dated back, an amount that was restated, or
+records that stop because the customer gave notice. Such a leak shows in the performance of one signal alone:
 
-Both are looked at twice: on all rows, and with churned accounts only as they were at the last as-of date before they
-left. What was dated back by a month says little half a year before and nearly all at the last date, while honest
-warnings gain little. Two things are left out there: contracts, since to leave at the end of a term is no surprise, and
-churn by silence, which invoices tell by definition.
+- its ROC AUC, with null as one more value, because a missing record may say as much as a value;
+- the values at which churn is surest (all up to a bound, all from a bound on, a single value, or null). They are
+  suspect when they hold a tenth of the churned rows and stayers are only a tenth as frequent as in the whole book.
 
-The bounds leave room for strong signals. On Online Retail II the best one alone has a ROC AUC of .74, and 65 % churn
-at the values where it is surest; on simulated books it is .64 and 17 %, and at the last dates .66 without contracts.
-A suspect is something to look up in the data, not an error: a firm may well record the notices that it is given.
+Both are computed twice: on all rows, and with each churned account only at the last as-of date before it left. A record
+dated back by a month says little half a year before the churn and nearly everything at the last date. Honest warnings
+gain little. The second check leaves out contracts, because leaving at the end of a term is no surprise. It also leaves
+out churn by silence, which invoices show by definition.
+
+The bounds leave room for strong signals. On Online Retail II the best signal alone has a ROC AUC of .74, and 65 % churn
+at the values where churn is surest. On simulated books the figures are .64 and 17 %, and at the last dates the ROC AUC
+is .66 without contracts. A suspect is not an error but something to look up in the data: a firm may well record the
+notices that it receives.
 
 References
 ----------
@@ -36,25 +39,25 @@ from training.settings import ChurnRule
 from training.slices.dataset import Dataset
 from training.worth.univariate import ERRORS, Region, Rows, SortedSignal, surest
 
-#: ROC AUC from which one signal alone is suspect, and from which a whole model is.
+#: ROC AUC from which one signal alone is suspect, and ROC AUC from which a whole model is.
 SIGNAL_AUC, MODEL_AUC = 0.85, 0.95
-#: Values are suspect where stayers are at most this share of their share in the book ...
+#: Values are suspect when the share of stayers is at most STAYERS times their share in the book ...
 STAYERS = 0.1
-#: ... and which hold at least this share of the churned rows.
+#: ... and when the values hold at least this share of the churned rows.
 NOTEWORTHY = 0.1
-#: The table that foretells the days on which accounts may leave, as signed.
+#: The table that says in advance on which days accounts may leave.
 FORETELLING = "contracts"
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A signal that by itself tells the outcome too well.
+    """A signal that alone predicts the outcome too well.
 
     Attributes
     ----------
     signal : str
     roc_auc : float
-        Of the signal alone in its better direction, mean over the as-of dates, .5-1.
+        ROC AUC of the signal alone in its better direction, mean over the as-of dates, .5-1.
     where : str
         The values at which churn is surest, in words: 'at most 0', 'not known'.
     caught : float
@@ -64,9 +67,9 @@ class Suspect:
     accounts : int
         Distinct accounts among the rows with such a value.
     tables : tuple of str
-        Tables that the signal is made of.
+        Tables that the signal needs.
     last_date : bool
-        Whether churned rows are only those of the last as-of date before an account left; else all.
+        Whether the churned rows are only those at the last as-of date before an account left. Otherwise they are all.
     """
 
     signal: str
@@ -79,7 +82,7 @@ class Suspect:
     last_date: bool = False
 
     def message(self) -> str:
-        """Return what was seen and what to look up, in plain words."""
+        """Return the finding and what to look up, in words."""
         when = ", at the last as-of date before they leave" if self.last_date else ""
         tells = f"{self.signal} alone tells who churns with a ROC AUC of {self.roc_auc:.2f}{when}"
         return (
@@ -92,9 +95,9 @@ class Suspect:
 
 
 def suspects(data: Dataset, rule: ChurnRule) -> tuple[Suspect, ...]:
-    """Return the signals that by themselves tell the outcome too well, the strongest first.
+    """Return the signals that alone predict the outcome too well, the strongest first.
 
-    The fewer accounts churned, the further beyond its bound a figure must lie: no ROC AUC is suspect with ten or fewer.
+    The fewer accounts churned, the further beyond its bound a figure must lie. With ten or fewer no ROC AUC is suspect.
 
     Parameters
     ----------
@@ -103,12 +106,12 @@ def suspects(data: Dataset, rule: ChurnRule) -> tuple[Suspect, ...]:
     rule : ChurnRule
         The rule of their labels.
     """
-    found = {one.signal: one for one in _suspects(data, last_date=False)}
+    by_signal = {suspect.signal: suspect for suspect in _suspects(data, last_date=False)}
     if not rule.by_silence:
-        for one in _suspects(_at_last_date(data), last_date=True):
-            if FORETELLING not in one.tables:
-                found.setdefault(one.signal, one)
-    return tuple(sorted(found.values(), key=lambda one: (-one.roc_auc, one.signal)))
+        for suspect in _suspects(_at_last_date(data), last_date=True):
+            if FORETELLING not in suspect.tables:
+                by_signal.setdefault(suspect.signal, suspect)
+    return tuple(sorted(by_signal.values(), key=lambda suspect: (-suspect.roc_auc, suspect.signal)))
 
 
 def model_warning(roc_auc: float, bound: float = MODEL_AUC) -> str | None:
@@ -117,9 +120,9 @@ def model_warning(roc_auc: float, bound: float = MODEL_AUC) -> str | None:
     Parameters
     ----------
     roc_auc : float
-        On dates later than anything learnt from, 0-1.
+        ROC AUC on dates later than all slices learnt from, 0-1.
     bound : float
-        From here on it is not believed, 0-1.
+        Lowest ROC AUC that raises the warning, 0-1.
     """
     if not roc_auc >= bound:
         return None
@@ -135,19 +138,19 @@ def _suspects(data: Dataset, last_date: bool) -> Iterator[Suspect]:
         return
     rows = Rows.of(data)
     least_auc, sure = _least_auc(data), 1 - STAYERS * (1 - churned / len(data))
-    for item in all_signals():
-        values, rates = _numbers(data.matrix.signals[item.name], item.is_text, data.churned)
+    for signal in all_signals():
+        values, rates = _numbers(data.matrix.signals[signal.name], signal.is_text, data.churned)
         alone = SortedSignal.of(values, rows)
         roc_auc = alone.roc_auc()
         region = surest(alone.regions(), NOTEWORTHY * churned, sure)
         if roc_auc >= least_auc or region.least_rate >= sure:
             caught, rate = region.churned / churned, region.churned / region.rows
             where = _words(region, rates)
-            yield Suspect(item.name, roc_auc, where, caught, rate, region.accounts, item.needs, last_date)
+            yield Suspect(signal.name, roc_auc, where, caught, rate, region.accounts, signal.needs, last_date)
 
 
 def _at_last_date(data: Dataset) -> Dataset:
-    """Return the rows that stayed, and of each account that churned the last one, where a later date tells that."""
+    """Return the rows that stayed, and the last row of each churned account, if a later date shows it is the last."""
     dates, date = np.unique(data.as_of, return_inverse=True)
     account = np.unique(data.accounts.astype(str), return_inverse=True)[1]
     place = account * len(dates) + date
@@ -156,9 +159,9 @@ def _at_last_date(data: Dataset) -> Dataset:
 
 
 def _least_auc(data: Dataset) -> float:
-    """Return the ROC AUC that lies so many of Hanley and McNeil's standard errors beyond the bound.
+    """Return the ROC AUC that lies `ERRORS` of Hanley and McNeil's standard errors above the bound.
 
-    They are those of the bound itself and count accounts, as an account's dates tell much the same.
+    The standard error is that of the bound. It counts accounts, because the dates of one account are much alike.
     """
     auc = SIGNAL_AUC
     churned, stayed = (len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False))
@@ -168,14 +171,15 @@ def _least_auc(data: Dataset) -> float:
 
 
 def _numbers(column: pd.Series, is_text: bool, churned: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """Return a signal as numbers, NaN where null; text as the churn rate of its category, with every category's rate.
+    """Return a signal as numbers of shape (n,), NaN for null, and the churn rate of each text category.
 
-    Rare categories are null, as they are to the model: the rate of a single row is its own outcome.
+    Text becomes the churn rate of its category. Rare categories are null, as in the model: the rate of a category with
+    one row is that row's outcome.
     """
     if not is_text:
         return column.to_numpy(float), {}
-    found = pd.Series(churned.astype(float)).groupby(column.to_numpy()).agg(["mean", "size"])
-    rates = found.loc[found["size"] >= LEAST_SHARE * len(column), "mean"]
+    by_category = pd.Series(churned.astype(float)).groupby(column.to_numpy()).agg(["mean", "size"])
+    rates = by_category.loc[by_category["size"] >= LEAST_SHARE * len(column), "mean"]
     return column.map(rates).to_numpy(float), {str(name): float(rate) for name, rate in rates.items()}
 
 

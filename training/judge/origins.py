@@ -1,6 +1,7 @@
-"""Origins: as-of dates at which a model is made from what was known then and judged by what came after.
+"""Origins: as-of dates at which a model is fitted on the data known then and judged on later outcomes.
 
-The same function makes the contenders of a training run (one origin, the latest dates) and of a backtest (many).
+In: a dataset and the settings. Out: `Origin`s, and churn probabilities of the model and its rivals at one of them. A
+training run has one origin, at the latest dates; a backtest has many. Both use `contend`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from training.slices.slice_dates import forward_folds
 
 @dataclass(frozen=True)
 class Origin:
-    """What was known at an origin, and the rows whose outcome it did not know.
+    """The data known at an origin, and rows whose outcome was not known then.
 
     Attributes
     ----------
@@ -31,7 +32,7 @@ class Origin:
     test : Dataset
         Rows of one or more dates.
     how : str
-        How the two were parted.
+        How the two were split: `FORWARD` or `BY_ACCOUNT` of `training.models.folds`.
     """
 
     learnt: Dataset
@@ -40,41 +41,41 @@ class Origin:
 
 
 def known_at(data: Dataset, day: np.datetime64, settings: TrainingSettings) -> Dataset:
-    """Return the rows whose labels were known at a day, the embargo included."""
+    """Return the rows whose labels were known at a day, after the embargo."""
     return data.take(np.flatnonzero(data.as_of + np.timedelta64(settings.known_after_days, "D") <= day))
 
 
 def latest_origin(data: Dataset, settings: TrainingSettings) -> Origin:
-    """Return the origin that a training run is judged at: the last block of dates that have a purged past.
+    """Return the origin at which a training run is judged: the last block of dates that have a purged past.
 
-    Where there is none, accounts are held out instead.
+    When there is no such block, accounts are held out instead.
     """
     folds = forward_folds(data.dates, settings.known_after_days, settings.folds)
     for fold in reversed(folds):
-        found = Origin(data.on(fold.train), data.on(fold.valid), FORWARD)
-        if has_both_outcomes(found):
-            return found
+        origin = Origin(data.on(fold.train), data.on(fold.valid), FORWARD)
+        if has_both_outcomes(origin):
+            return origin
     learnt, valid = by_account(data, settings)[-1]
     return Origin(data.take(learnt), data.take(valid), BY_ACCOUNT)
 
 
 def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> list[Origin]:
-    """Return up to `count` origins of one date each, evenly spread over the dates with a purged past, the last too.
+    """Return up to `count` origins of one date each, spread evenly over the dates with a purged past, up to the last.
 
-    Dates at which only one outcome occurred, and those before which too few churned or stayed, are left out.
+    A date is left out when only one outcome occurred at it, or when too few accounts churned or stayed before it.
     """
-    made = []
+    origins = []
     for day in data.dates:
         test = data.on([day])
-        found = Origin(known_at(data, test.as_of[0], settings), test, FORWARD)
-        if has_both_outcomes(found):
-            made.append(found)
-    picked = np.linspace(0, len(made) - 1, min(count, len(made))).round().astype(int)
-    return [made[i] for i in np.unique(picked)]
+        origin = Origin(known_at(data, test.as_of[0], settings), test, FORWARD)
+        if has_both_outcomes(origin):
+            origins.append(origin)
+    picked = np.linspace(0, len(origins) - 1, min(count, len(origins))).round().astype(int)
+    return [origins[i] for i in np.unique(picked)]
 
 
 def has_both_outcomes(origin: Origin) -> bool:
-    """Whether accounts churned and stayed on both sides, ten of each among those learnt from."""
+    """Whether accounts churned and stayed on both sides, with at least ten of each among those learnt from."""
     learnt, test = origin.learnt, origin.test
     accounts = [len(np.unique(learnt.accounts[learnt.churned == outcome])) for outcome in (True, False)]
     return min(accounts) >= LEAST_ACCOUNTS and 0 < test.churned.sum() < len(test)
@@ -83,12 +84,19 @@ def has_both_outcomes(origin: Origin) -> bool:
 def contend(
     origin: Origin, rivals: Iterable[Rival], settings: TrainingSettings, progress: Progress = silent
 ) -> tuple[Fitted, dict[str, np.ndarray]]:
-    """Make the model and every rival from what was known at an origin.
+    """Fit the model and every rival on the data known at an origin.
+
+    Parameters
+    ----------
+    origin : Origin
+        Its test rows are n.
+    progress : callable
+        Called as `Progress` while the model is fitted.
 
     Returns
     -------
     Fitted
-        The model as it would have been made then.
+        The model as it would have been fitted then.
     dict of name to array of shape (n,)
         Churn probabilities of the test rows, 'model' first.
     """
@@ -97,5 +105,5 @@ def contend(
 
 
 def against(rivals: Iterable[Rival], origin: Origin, settings: TrainingSettings) -> dict[str, np.ndarray]:
-    """Fit rivals on what was known at an origin and return what each gives the test rows."""
+    """Fit rivals on the data known at an origin; return each one's probabilities of the n test rows, shape (n,)."""
     return {rival.name: rival.fit(origin.learnt, settings)(origin.test.matrix) for rival in rivals}

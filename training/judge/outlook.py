@@ -1,8 +1,10 @@
-"""Beside the probability at one horizon: when an account may leave, and what may be lost though it stays.
+"""Additions to the probability at one horizon: when an account may leave, and what it may cut if it stays.
 
-The hazard is kept where it ranks no worse at the rule's horizon than the model, the contraction where it tells better
-than the book's mean and than last year repeated; both judged at the origin that the model is judged at, from what was
-known there. What is not kept is recorded with its figures all the same.
+In: a `Making`, the data and models of a training run. Out: an `Outlook`.
+
+The hazard is kept if it ranks as well as the model at the rule's horizon. The contraction is kept if it predicts better
+than the book's mean and than last year's shrinking repeated. Both are judged at the model's origin, on the data known
+there. The figures of a model that is not kept are recorded too.
 """
 
 from __future__ import annotations
@@ -33,14 +35,14 @@ HAZARD_ROUNDS, CONTRACTION_ROUNDS = 160, 120
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is kept, and the figures of what was judged.
+    """The models kept, and the figures of all models judged.
 
     Attributes
     ----------
     hazard : Hazard or None
     contraction : Contraction or None
     hazard_figures, contraction_figures : dict
-        `kept` says whether it is kept; where nothing could be judged, `why`.
+        `kept` says whether the model is kept. `why` gives the reason when it could not be judged.
     """
 
     hazard: Hazard | None
@@ -55,7 +57,19 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Making:
-    """What a model was made of: the book, its slices, the origin it was judged at, the models of then and of now."""
+    """Data and models of a training run.
+
+    Attributes
+    ----------
+    tables : Tables
+        The book.
+    prepared : Prepared
+        Its slices.
+    origin : Origin
+        The origin at which the model is judged.
+    then, fitted : Fitted
+        The model fitted at the origin, and the model fitted on all slices.
+    """
 
     tables: Tables
     prepared: Prepared
@@ -65,63 +79,63 @@ class Making:
     settings: TrainingSettings
 
 
-def look_ahead(made: Making) -> Outlook:
-    """Fit and judge both, and fit once more on all slices what is to be kept."""
-    hazard, hazard_figures = _hazard(made)
-    contraction, contraction_figures = _contraction(made)
+def look_ahead(making: Making) -> Outlook:
+    """Fit and judge hazard and contraction at the origin, and fit those that are kept again on all slices."""
+    hazard, hazard_figures = _hazard(making)
+    contraction, contraction_figures = _contraction(making)
     return Outlook(hazard, contraction, hazard_figures, contraction_figures)
 
 
-def _hazard(made: Making) -> tuple[Hazard | None, dict[str, Any]]:
-    settings, origin = made.settings, made.origin
+def _hazard(making: Making) -> tuple[Hazard | None, dict[str, Any]]:
+    settings, origin = making.settings, making.origin
     if settings.rule.by_silence:
         return None, {"kept": False, "why": "churn is derived from silence, which has no day of churn"}
-    known = _landmarks(made)
+    known = _landmarks(making)
     by_account = origin.how == BY_ACCOUNT
     arrived = origin.test.dates[0] - timedelta(days=settings.embargo_days)
     learnt = known.without(origin.test.accounts) if by_account else known.known_at(arrived)
     try:
         then = fit_hazard(learnt, settings.fit, settings.seed, HAZARD_ROUNDS)
-        test = landmarks(made.tables, origin.test.matrix, settings.rule, known.end)
-        single = made.then.probability(test.matrix)
+        test = landmarks(making.tables, origin.test.matrix, settings.rule, known.end)
+        single = making.then.probability(test.matrix)
         verdict = judge_hazard(
             test, then.monthly(test.matrix), single, settings.rule.horizon_days, settings.bootstraps, settings.seed
         )
         if not verdict.as_good:
             return None, {"kept": False, **verdict.as_dict()}
-        whole = fit_hazard(known, settings.fit, settings.seed, HAZARD_ROUNDS, made.fitted.trees.encoder)
+        whole = fit_hazard(known, settings.fit, settings.seed, HAZARD_ROUNDS, making.fitted.trees.encoder)
     except NotEnoughData as error:
         return None, {"kept": False, "why": str(error)}
     return whole, {"kept": True, **verdict.as_dict()}
 
 
-def _landmarks(made: Making) -> Landmarks:
+def _landmarks(making: Making) -> Landmarks:
     """The mature slices and the younger ones whose first months are known."""
-    rule, prepared = made.settings.rule, made.prepared
-    end = prepared.end - timedelta(days=made.settings.embargo_days)
+    rule, prepared = making.settings.rule, making.prepared
+    end = prepared.end - timedelta(days=making.settings.embargo_days)
     matrix, young = prepared.data.matrix, young_dates(prepared.data.dates, end, rule.lead_days)
     if young:
         try:
-            later = build_dataset(made.tables, young, rule, prepared.recorded_since).matrix
-        except NotEnoughData:  # nobody is left
-            return landmarks(made.tables, matrix, rule, end)
+            later = build_dataset(making.tables, young, rule, prepared.recorded_since).matrix
+        except NotEnoughData:  # no customers at the young dates
+            return landmarks(making.tables, matrix, rule, end)
         parts = zip((matrix.keys, matrix.signals, matrix.facts), (later.keys, later.signals, later.facts), strict=True)
         matrix = Matrix(*(pd.concat(pair, ignore_index=True) for pair in parts))
-    return landmarks(made.tables, matrix, rule, end)
+    return landmarks(making.tables, matrix, rule, end)
 
 
-def _contraction(made: Making) -> tuple[Contraction | None, dict[str, Any]]:
-    settings, origin = made.settings, made.origin
-    since = made.prepared.recorded_since["invoices"]
-    learnt, test = (shrinkage(made.tables, part, settings.rule, since) for part in (origin.learnt, origin.test))
+def _contraction(making: Making) -> tuple[Contraction | None, dict[str, Any]]:
+    settings, origin = making.settings, making.origin
+    since = making.prepared.recorded_since["invoices"]
+    learnt, test = (shrinkage(making.tables, part, settings.rule, since) for part in (origin.learnt, origin.test))
     try:
         then = fit_contraction(learnt, settings.fit, settings.seed, CONTRACTION_ROUNDS)
-        probability = made.then.probability(test.data.matrix)
+        probability = making.then.probability(test.data.matrix)
         verdict = judge_contraction(then, learnt, test, probability, settings.bootstraps, settings.seed)
         if not verdict.earns_its_place:
             return None, {"kept": False, **verdict.as_dict()}
-        every = shrinkage(made.tables, made.prepared.data, settings.rule, since)
-        encoder = made.fitted.trees.encoder
+        every = shrinkage(making.tables, making.prepared.data, settings.rule, since)
+        encoder = making.fitted.trees.encoder
         whole = fit_contraction(every, settings.fit, settings.seed, CONTRACTION_ROUNDS, encoder)
     except NotEnoughData as error:
         return None, {"kept": False, "why": str(error)}

@@ -1,7 +1,9 @@
-"""Two versions on the rows that both were judged on: paired differences with account-clustered intervals.
+"""Compare two versions on the rows on which both were judged: paired differences with account-clustered intervals.
 
-A row is in common when account, as-of date and label are the same. Both rankings are drawn on the same resamples, so
-that what makes a resample easy or hard for both falls out of their difference.
+In: the judged rows of both versions. Out: a `Common`.
+
+A row is in common when account, as-of date and label are the same. Both rankings use the same resamples, so the
+difference does not contain what makes a resample easy or hard for both.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ SUFFIXES = ("_first", "_second")
 
 @dataclass(frozen=True)
 class Paired:
-    """A figure of both versions on the same rows, and the second's less the first's with its interval."""
+    """A figure of both versions on the same rows, and the second minus the first with its interval."""
 
     first: float
     second: float
     difference: Interval
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values, null for what is not a number."""
+        """Return the figures as plain values, None for NaN."""
         figures = {"first": self.first, "second": self.second}
         plain = {name: None if value != value else value for name, value in figures.items()}
         return plain | {"difference": self.difference.as_dict()}
@@ -41,7 +43,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class Common:
-    """What the two versions did on the rows that both were judged on.
+    """Figures of the two versions on the rows on which both were judged.
 
     Attributes
     ----------
@@ -49,7 +51,7 @@ class Common:
     as_of : tuple of str
         The dates, ISO, oldest first.
     figures : mapping of measure to Paired
-        roc_auc, captured_10 (both 0-1) and profit_at_capacity (currency an account).
+        roc_auc, captured_10 (both 0-1) and profit_at_capacity (currency per account).
     """
 
     rows: int
@@ -66,16 +68,16 @@ class Common:
 
 @dataclass(frozen=True)
 class Matched:
-    """The rows that two versions were both judged on, and what was amiss with some.
+    """The rows on which two versions were both judged, and the number of rows that differ between them.
 
     Attributes
     ----------
     rows : DataFrame
         account_id, as_of, churned, and revenue_365d, value and probability of each version (`_first`, `_second`).
     relabelled : int
-        Rows with the same account and date, but another label; they are left out.
+        Rows with the same account and date but another label. They are left out.
     restated : int
-        Rows whose revenue differs; the second version's counts.
+        Rows whose revenue differs. The second version's revenue is used.
     """
 
     rows: pd.DataFrame
@@ -84,41 +86,43 @@ class Matched:
 
 
 def match(first: pd.DataFrame, second: pd.DataFrame) -> Matched:
-    """Return the rows in common of two frames as `training.registry.run_records.write_judged` has them."""
-    both = first.merge(second, on=KEYS, suffixes=SUFFIXES, validate="one_to_one")
-    same = both["churned_first"] == both["churned_second"]
-    rows = both[same].rename(columns={"churned_first": "churned"}).drop(columns="churned_second")
+    """Return the rows in common of two frames in the form of `training.registry.run_records.write_judged`."""
+    merged = first.merge(second, on=KEYS, suffixes=SUFFIXES, validate="one_to_one")
+    same = merged["churned_first"] == merged["churned_second"]
+    rows = merged[same].rename(columns={"churned_first": "churned"}).drop(columns="churned_second")
     restated = ~np.isclose(rows["revenue_365d_first"], rows["revenue_365d_second"], rtol=0, atol=0.005)
     return Matched(rows.reset_index(drop=True), int((~same).sum()), int(restated.sum()))
 
 
 def paired(matched: Matched, economics: Economics, bootstraps: int, seed: int = 0) -> Common | None:
-    """Return the paired differences; None where at no date in common some accounts churned and some stayed.
+    """Return the paired differences; None when no common date has both outcomes.
 
     Parameters
     ----------
     economics : Economics
-        What contacting an account costs and brings, for both versions.
+        Cost and value of a contact, the same for both versions.
+    bootstraps, seed : int
+        Number of resamples and seed of the intervals.
     """
     rows, settings = matched.rows, TrainingSettings(economics=economics)
     data = _dataset(rows)
     if not date_rows(data):
         return None
-    given = [rows[f"probability{suffix}"].to_numpy(float) for suffix in SUFFIXES]
-    sides = {name: [figure_of(name, data, one, settings, {}) for one in given] for name in DECIDING}
+    probabilities = [rows[f"probability{suffix}"].to_numpy(float) for suffix in SUFFIXES]
+    sides = {name: [figure_of(name, data, risk, settings, {}) for risk in probabilities] for name in DECIDING}
     gaps = {name: difference(second, first) for name, (first, second) in sides.items()}
-    found = intervals(data.accounts, gaps, bootstraps, seed)
+    leads = intervals(data.accounts, gaps, bootstraps, seed)
     each = np.ones(len(data))
     return Common(
         rows=len(data),
         accounts=len(np.unique(data.accounts)),
         churned=int(data.churned.sum()),
         as_of=tuple(map(str, data.dates)),
-        figures={name: Paired(first(each), second(each), found[name]) for name, (first, second) in sides.items()},
+        figures={name: Paired(first(each), second(each), leads[name]) for name, (first, second) in sides.items()},
     )
 
 
 def _dataset(rows: pd.DataFrame) -> Dataset:
-    """Return the rows as what figures are computed from; there are no signals in it."""
+    """Return the rows as a dataset without signals, from which figures are computed."""
     facts = pd.DataFrame({"revenue_365d": rows["revenue_365d_second"], "contract_value": rows["value_second"]})
     return Dataset(Matrix(rows[KEYS], pd.DataFrame(index=rows.index), facts), rows["churned"].to_numpy(bool))

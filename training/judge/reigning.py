@@ -1,8 +1,10 @@
-"""The reigning champion beside a challenger, on rows that neither had learnt the outcome of.
+"""The reigning champion's probabilities on a challenger's test rows, whose outcomes neither has learnt.
 
-A champion made before the rows' dates is judged as it stands: that it has aged counts. One that has learnt outcomes
-of those days would be flattered; it is made again by its own settings from what was known then, so that a model ties
-with itself.
+In: the champion's bundle, the origin and the challenger fitted there. Out: probabilities of shape (n,).
+
+A champion that was fitted before the rows' dates is judged unchanged, so its age counts. A champion that has learnt
+outcomes of those dates would look too good. It is fitted again with its own settings on the data known at the origin,
+so a model ties with itself.
 """
 
 from __future__ import annotations
@@ -21,12 +23,16 @@ from training.settings import TrainingSettings
 def reigning_probability(
     champion: Bundle, origin: Origin, then: Fitted, settings: TrainingSettings
 ) -> np.ndarray | None:
-    """Return the champion's probabilities of an origin's test rows, shape (n,); None where its rule of churn differs.
+    """Return the champion's probabilities of an origin's test rows, shape (n,); None when its rule of churn differs.
 
     Parameters
     ----------
+    champion : Bundle
+        The champion's bundle.
     then : Fitted
-        The challenger as made at the origin: a champion of the same settings, made again, is the same.
+        The challenger fitted at the origin. It replaces a refit of a champion with the same settings.
+    settings : TrainingSettings
+        The challenger's settings.
     """
     if champion.rule != settings.rule:
         return None

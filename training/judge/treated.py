@@ -1,12 +1,14 @@
-"""Accounts for which something was done to keep them, judged apart from the others, since a saved account looks safe.
+"""Judge treated accounts, for which a retention action was done, apart from the others.
 
-An action in the label's window may keep an account that the model rightly saw leaving: its label says that it stayed,
-and the prediction looks too high. So metrics are shown for both parts. What was done before as_of is no treatment here:
-it is known at as_of, and what became of the account afterwards is what the model has to say.
+In: labelled rows, their churn probabilities and the actions table. Out: an `Apart`, metrics of both parts.
 
-Who is treated is known only in hindsight: it is for judging, never a signal. Nor do the parts measure what actions
-achieve: accounts at risk are chosen for them, and one that leaves early has had less time to be acted on, so that the
-treated churn less for that alone (immortal time).
+An action in the label's window may keep an account that the model rightly expected to leave. The label then says that
+the account stayed, and the prediction looks too high. So both parts get their own metrics. An action before as_of is no
+treatment here: it is known at as_of, and the model has to predict what follows.
+
+The treatment is known only after the window. It serves to judge and is never a signal. The two parts do not measure the
+effect of actions either. Accounts at risk are chosen for actions. And an account that leaves early has had less time
+for an action, so the treated churn less for that reason alone (immortal time).
 
 References
 ----------
@@ -28,13 +30,13 @@ from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, intervals
 from training.worth.evaluation import auc_figure, captured_figure
 
-#: Fewer accounts than this tell nothing; for a ranking, fewer of either outcome.
+#: Fewest accounts that give a figure; a ranking needs so many of each outcome.
 LEAST_ACCOUNTS = 10
 
 
 @dataclass(frozen=True)
 class Part:
-    """How the model did on the treated or on the untreated rows; None where there are too few to tell.
+    """Figures of the model on the treated or on the untreated rows; None when there are too few rows.
 
     Attributes
     ----------
@@ -42,7 +44,7 @@ class Part:
     churn_rate, mean_probability : float or None
         0-1.
     calibration_gap : Interval or None
-        Mean probability less churn rate, -1 to 1: above 0 the model expected more to leave than did.
+        Mean probability minus churn rate, -1 to 1. Above 0 the model expected more churns than occurred.
     roc_auc, captured_10 : Interval or None
         As in `training.worth.evaluation.Metrics`, within the part, 0-1.
     """
@@ -57,13 +59,13 @@ class Part:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
-        found = vars(self).items()
-        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in found}
+        figures = vars(self).items()
+        return {name: value.as_dict() if isinstance(value, Interval) else value for name, value in figures}
 
 
 @dataclass(frozen=True)
 class Apart:
-    """The treated and the untreated rows."""
+    """Figures of the treated and of the untreated rows."""
 
     treated: Part
     untreated: Part
@@ -76,23 +78,23 @@ class Apart:
 def judge_apart(
     tables: Tables, data: Dataset, rule: ChurnRule, probability: np.ndarray, bootstraps: int, seed: int
 ) -> Apart | None:
-    """Judge churn probabilities on treated and untreated rows apart.
+    """Judge churn probabilities separately on treated and untreated rows.
 
     Parameters
     ----------
     data : Dataset
-        n rows that the model had not learnt from.
+        n rows from which the model did not learn.
     rule : ChurnRule
         The rule of their labels.
     probability : array of shape (n,)
         Churn probability, 0-1.
     bootstraps, seed : int
-        For the intervals; accounts are resampled within each part.
+        Number of resamples and seed of the intervals. Accounts are resampled within each part.
 
     Returns
     -------
     Apart or None
-        None where it isn't known who was treated.
+        None when it is not known who was treated.
     """
     rows = treated(tables, data, rule)
     if rows is None:
@@ -102,12 +104,12 @@ def judge_apart(
 
 
 def treated(tables: Tables, data: Dataset, rule: ChurnRule) -> np.ndarray | None:
-    """Mark the rows whose account was acted on in [as_of, as_of + lead + horizon), before it churned.
+    """Mark the rows whose account had an action in [as_of, as_of + lead + horizon), before it churned.
 
     Returns
     -------
     bool array of shape (n,), or None
-        None where actions are not recorded: without the table, or when its first record lies beyond all windows.
+        None when actions are not recorded: the table is absent, or its first record lies after all windows.
     """
     if "actions" in tables.missing:
         return None
@@ -122,8 +124,8 @@ def treated(tables: Tables, data: Dataset, rule: ChurnRule) -> np.ndarray | None
     )
     churns = tables["churns"].select("account_id", "churned_on").execute().astype({"churned_on": "datetime64[us]"})
     following = following.merge(churns, on="account_id", how="left").sort_values("row")
-    done, churned_on = following["done_at"], following["churned_on"]
-    return ((done < following["as_of"] + reach) & ~(done >= churned_on)).to_numpy()
+    acted_at, churned_on = following["done_at"], following["churned_on"]
+    return ((acted_at < following["as_of"] + reach) & ~(acted_at >= churned_on)).to_numpy()
 
 
 def _judge(part: Dataset, probability: np.ndarray, bootstraps: int, seed: int) -> Part:
@@ -136,14 +138,14 @@ def _judge(part: Dataset, probability: np.ndarray, bootstraps: int, seed: int) -
     if min(accounts) >= LEAST_ACCOUNTS:
         figures["roc_auc"] = auc_figure(part, probability)
         figures["captured_10"] = captured_figure(part, probability * part.revenue)
-    found = intervals(part.accounts, figures, bootstraps, seed) if figures else {}
-    told = {name: interval for name, interval in found.items() if not np.isnan(interval.value)}
+    measured = intervals(part.accounts, figures, bootstraps, seed) if figures else {}
+    known = {name: interval for name, interval in measured.items() if not np.isnan(interval.value)}
     return Part(
         rows=len(part),
         churned=int(part.churned.sum()),
         churn_rate=float(part.churned.mean()) if enough else None,
         mean_probability=float(probability.mean()) if enough else None,
-        calibration_gap=told.get("calibration_gap"),
-        roc_auc=told.get("roc_auc"),
-        captured_10=told.get("captured_10"),
+        calibration_gap=known.get("calibration_gap"),
+        roc_auc=known.get("roc_auc"),
+        captured_10=known.get("captured_10"),
     )

@@ -1,8 +1,11 @@
-"""The verdict on a model: its metrics beside every rival's on the same rows, intervals and a grade.
+"""The verdict on a model: its metrics and every rival's on the same rows, with intervals and a grade.
 
-The grade compares with the best naive rule by ROC AUC, with the paired, account-clustered interval of the difference:
-A when its lower end is above .05 and the model catches at least as much lost revenue, B above .02, C above 0, else D.
-One that ranks worse than the reigning champion, or earns less, beyond chance, gets no better than C.
+In: labelled rows and the churn probabilities of the model and its rivals. Out: a `Verdict`.
+
+The grade compares the ROC AUC with that of the best naive rule, by the paired, account-clustered interval of the
+difference. The grade is A when the interval's lower end is above .05 and the model captures at least as much lost
+revenue, B above .02, C above 0, else D. It is at most C when a deciding measure is worse than the reigning champion's
+beyond chance.
 """
 
 from __future__ import annotations
@@ -21,27 +24,27 @@ from training.worth.economics import expected_profit
 from training.worth.evaluation import Metrics, auc_figure, captured_figure, cutoff_figure, judge, profit_figure
 
 MODEL, REIGNING = "model", "reigning champion"
-#: What a training run compares, with intervals; a backtest adds the profit at an earlier cutoff.
+#: Measures that a training run compares with intervals. A backtest adds the profit at an earlier cutoff.
 COMPARED = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_capacity")
-#: What a grade may fall by, beside the champion.
+#: Measures that may lower the grade when they are worse than the champion's.
 DECIDING = ("roc_auc", "captured_10", "profit_at_capacity")
 Cutoffs = Mapping[np.datetime64, float]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the model and its rivals did.
+    """Metrics of the model and its rivals, with intervals and the grade.
 
     Attributes
     ----------
     as_of : tuple of str
-        The dates judged at, ISO.
+        The dates of the rows judged, ISO.
     metrics : mapping of name to Metrics
         'model' and every rival.
     intervals : mapping of name to Interval
         For each measure `MEASURE` of the model, `MEASURE of RIVAL`, and the paired difference `MEASURE - RIVAL`.
     grade : 'A', 'B', 'C' or 'D', or None
-        None where no naive rule was judged beside the model.
+        None when no naive rule was judged.
     """
 
     as_of: tuple[str, ...]
@@ -59,7 +62,7 @@ class Verdict:
         }
 
     def behind(self) -> list[str]:
-        """Return `MEASURE - RIVAL` wherever a rival is better beyond chance."""
+        """Return `MEASURE - RIVAL` for each measure in which a rival is better beyond chance."""
         return [name for name, interval in self.intervals.items() if " - " in name and interval.below]
 
 
@@ -75,48 +78,60 @@ def judge_all(
     Parameters
     ----------
     test : Dataset
-        Rows of dates later than anything learnt from.
+        n rows of dates later than all slices learnt from.
     probabilities : mapping of name to array of shape (n,)
         Churn probabilities, 'model' first.
     measures : sequence of str
         roc_auc, captured_5, captured_10, captured_20, profit_at_capacity, profit_at_cutoff.
     cutoffs : mapping of name to mapping of date to float, optional
-        For `profit_at_cutoff`: the cutoff of expected profit that each name had fixed before each date.
+        For `profit_at_cutoff`: the cutoff of expected profit that was set for each name before each date.
     """
-    metrics = {name: judge(test, given, settings.economics) for name, given in probabilities.items()}
+    metrics = {name: judge(test, probability, settings.economics) for name, probability in probabilities.items()}
     figures = {
-        (measure, name): figure_of(measure, test, given, settings, (cutoffs or {}).get(name, {}))
+        (measure, name): figure_of(measure, test, probability, settings, (cutoffs or {}).get(name, {}))
         for measure in measures
-        for name, given in probabilities.items()
+        for name, probability in probabilities.items()
     }
-    found = _paired(figures, test.accounts, settings)
-    return Verdict(tuple(map(str, test.dates)), metrics, found, grade(metrics, found))
+    intervals = _paired(figures, test.accounts, settings)
+    return Verdict(tuple(map(str, test.dates)), metrics, intervals, grade(metrics, intervals))
 
 
 def _paired(
     figures: Mapping[tuple[str, str], Figure], accounts: np.ndarray, settings: TrainingSettings
 ) -> dict[str, Interval]:
-    """Intervals of every figure and of the model's lead over it, all on the same resamples."""
+    """Return the intervals of every figure and of the model's lead over each rival, all on the same resamples."""
     weights = resamples(accounts, settings.bootstraps, settings.seed)
     drawn = np.array([[figure(weight) for figure in figures.values()] for weight in weights])
     draws = dict(zip(figures, drawn.T, strict=True))
     value = {key: figure(np.ones(len(accounts))) for key, figure in figures.items()}
-    found = {}
+    intervals = {}
     for (measure, name), own in draws.items():
         model = (measure, MODEL)
         if name == MODEL:
-            found[measure] = interval_of(value[model], own)
+            intervals[measure] = interval_of(value[model], own)
         else:
-            found[f"{measure} of {name}"] = interval_of(value[measure, name], own)
+            intervals[f"{measure} of {name}"] = interval_of(value[measure, name], own)
             lead = value[model] - value[measure, name]
-            found[f"{measure} - {name}"] = interval_of(lead, draws[model] - own)
-    return found
+            intervals[f"{measure} - {name}"] = interval_of(lead, draws[model] - own)
+    return intervals
 
 
 def figure_of(
     measure: str, test: Dataset, probability: np.ndarray, settings: TrainingSettings, cutoffs: Cutoffs
 ) -> Figure:
-    """Return one measure of one ranking as a function of account weights."""
+    """Return one measure of one ranking as a function of row weights.
+
+    Parameters
+    ----------
+    measure : str
+        roc_auc, captured_N (N in percent), profit_at_capacity or profit_at_cutoff.
+    test : Dataset
+        n rows.
+    probability : array of shape (n,)
+        Churn probability, 0-1.
+    cutoffs : mapping of date to float
+        Cutoffs of expected profit; only `profit_at_cutoff` reads them.
+    """
     calling = expected_profit(probability, test.matrix.value, settings.economics)
     if measure == "roc_auc":
         return auc_figure(test, probability)
@@ -127,16 +142,16 @@ def figure_of(
     return captured_figure(test, probability * test.revenue, int(measure.removeprefix("captured_")) / 100)
 
 
-def grade(metrics: Mapping[str, Metrics], found: Mapping[str, Interval]) -> str | None:
-    """Return the grade, None where no naive rule was judged."""
+def grade(metrics: Mapping[str, Metrics], intervals: Mapping[str, Interval]) -> str | None:
+    """Return the grade; None when no naive rule was judged."""
     rules = [rival.name for rival in CHEAP if rival.naive and rival.name in metrics]
     if not rules:
         return None
     best = max(rules, key=lambda name: metrics[name].roc_auc)
-    low = found[f"roc_auc - {best}"].low
-    reigning = [found[f"{measure} - {REIGNING}"] for measure in DECIDING if f"{measure} - {REIGNING}" in found]
+    low = intervals[f"roc_auc - {best}"].low
+    reigning = [intervals[f"{measure} - {REIGNING}"] for measure in DECIDING if f"{measure} - {REIGNING}" in intervals]
     if low > 0.02 and any(interval.below for interval in reigning):
         return "C"
-    if low > 0.05 and found[f"captured_10 - {best}"].value >= 0:
+    if low > 0.05 and intervals[f"captured_10 - {best}"].value >= 0:
         return "A"
     return "B" if low > 0.02 else "C" if low > 0 else "D"

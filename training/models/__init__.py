@@ -1,1 +1,1 @@
-"""What is learnt: trees, weights, folds, calibration, the hazard and the contraction."""
+"""The models and their fitting: trees, weights, folds, calibration, the hazard and the contraction."""

@@ -1,7 +1,10 @@
-"""From margins to probabilities: Platt's sigmoid, smooth and strictly increasing, a function of the margin only.
+"""From margins to probabilities: Platt's sigmoid, a smooth and strictly increasing function of the margin.
 
-g(m) = 1 / (1 + exp(-(slope * m + intercept))), slope > 0, fitted unweighted by maximum likelihood on margins that the
-trees gave for rows they had not seen.
+In: margins and outcomes of shape (n,). Out: a `Platt`, which maps margins to probabilities:
+
+    g(m) = 1 / (1 + exp(-(slope * m + intercept))), slope > 0
+
+The fit is unweighted maximum likelihood on margins of rows that the trees did not see in training.
 
 References
 ----------
@@ -17,13 +20,13 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 LEAST_SLOPE = 1e-3
-#: Margins that spread less than this, by their size, are all the same but for rounding.
+#: Margins whose spread, relative to their size, is smaller than this differ by rounding only.
 SAME = 1e-9
 
 
 @dataclass(frozen=True)
 class Platt:
-    """The calibrator g of the margin."""
+    """The calibrator g, a function of the margin."""
 
     slope: float
     intercept: float
@@ -39,7 +42,7 @@ class Platt:
 
 
 def fit_platt(margin: np.ndarray, churned: np.ndarray) -> Platt:
-    """Fit the calibrator, every row counting alike.
+    """Fit the calibrator with equal weights.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def fit_platt(margin: np.ndarray, churned: np.ndarray) -> Platt:
 
     Notes
     -----
-    The slope is kept at or above 0.001, so that g stays strictly increasing where margins say nothing.
+    The slope is at least 0.001, so g is strictly increasing even when margins carry no information.
     """
     positives, negatives = churned.sum(), (~churned).sum()
     target = np.where(churned, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -64,6 +67,6 @@ def fit_platt(margin: np.ndarray, churned: np.ndarray) -> Platt:
         return value / len(margin), np.array([np.sum(error * standard), np.sum(error)]) / len(margin)
 
     start = np.array([scale, 0.0])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST_SLOPE * scale, None), (None, None)])
-    slope = float(found.x[0] / scale)
-    return Platt(slope, float(found.x[1]) - slope * middle)
+    solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(LEAST_SLOPE * scale, None), (None, None)])
+    slope = float(solution.x[0] / scale)
+    return Platt(slope, float(solution.x[1]) - slope * middle)

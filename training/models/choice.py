@@ -1,9 +1,12 @@
-"""What the folds decide: the weighting scheme and the number of rounds, by money where money can tell.
+"""The choice of weighting scheme and number of rounds on the folds, by profit first and by ranking second.
 
-A single giant account can decide what a ranking earned. So the scheme that earned most on rolling origins is compared
-with every other by the paired, account-clustered interval; among those that it does not clearly beat, the one that
-ranks best is taken (the mean of plain and revenue-weighted ROC AUC, weights capped: every account has a say in it).
-Money is the mean of two figures: the profit at capacity, and the profit at a cutoff that was best on earlier dates.
+In: a dataset, its folds with out-of-fold margins, and the settings. Out: a `Choice`.
+
+A single giant account can decide the profit of a ranking. So the scheme with the highest profit on rolling origins is
+compared with every other scheme by the paired, account-clustered interval. Among the schemes that it does not clearly
+beat, the one that ranks best is chosen: the highest mean of plain and revenue-weighted ROC AUC, with capped weights, so
+that every account counts. Profit is the mean of two figures: the profit at capacity, and the profit at the cutoff that
+was best on earlier dates.
 """
 
 from __future__ import annotations
@@ -22,27 +25,27 @@ from training.worth.bootstrap import Figure, Interval, difference, intervals, me
 from training.worth.economics import best_cutoff, expected_profit, realised_profit
 from training.worth.evaluation import cutoff_figure, profit_figure
 
-#: Rounds whose figure is within this of the best count as as good.
+#: A number of rounds whose figure is within this of the best counts as equally good.
 ROUND_TOLERANCE = 0.0005
 UNWEIGHTED = "none"
 
 
 @dataclass(frozen=True)
 class SchemeFigures:
-    """What one weighting scheme reached on the folds.
+    """Figures of one weighting scheme on the folds.
 
     Attributes
     ----------
     ranking : float
-        Mean of plain and revenue-weighted ROC AUC, over the dates.
+        Mean of plain and revenue-weighted ROC AUC over the dates.
     profit : float
-        Mean of the profit at capacity and at an earlier cutoff, in currency per account.
+        Mean of the profit at capacity and the profit at an earlier cutoff, in currency per account.
     behind : Interval
-        Profit less that of the scheme that earned most.
+        Profit minus the profit of the scheme with the highest profit.
     gain : Interval
-        Profit less that of no weights.
+        Profit minus the profit without weights.
     rounds : int
-        The number of rounds the folds choose for it.
+        Number of rounds that the folds choose for the scheme.
     """
 
     ranking: float
@@ -54,9 +57,9 @@ class SchemeFigures:
 
 @dataclass(frozen=True)
 class Choice:
-    """The weighting scheme and the number of rounds, and the figures of every scheme that was compared.
+    """The weighting scheme, the number of rounds, and the figures of every scheme that was compared.
 
-    `settled` where the settings had named the scheme.
+    `settled` says whether the settings named the scheme.
     """
 
     weighting: str
@@ -66,8 +69,8 @@ class Choice:
 
     @property
     def why(self) -> str:
-        """What decided, in words."""
-        behind = [name for name, found in self.schemes.items() if not found.behind.below]
+        """The reason of the choice, in words."""
+        behind = [name for name, figures in self.schemes.items() if not figures.behind.below]
         gain = self.schemes[self.weighting].gain
         if self.settled:
             decided = "was settled beforehand"
@@ -85,19 +88,21 @@ class Choice:
             "rounds": self.rounds,
             "why": self.why,
             "schemes": {
-                name: {**asdict(found), "behind": found.behind.as_dict(), "gain": found.gain.as_dict()}
-                for name, found in self.schemes.items()
+                name: {**asdict(figures), "behind": figures.behind.as_dict(), "gain": figures.gain.as_dict()}
+                for name, figures in self.schemes.items()
             },
         }
 
 
 def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings, folded: str = FORWARD) -> Choice:
-    """Choose among the schemes that the folds hold; see the module's docstring for how.
+    """Choose among the schemes in the folds, by the rule in the module's docstring.
 
     Parameters
     ----------
+    data : Dataset
+        The rows to which the folds' row numbers refer.
     folded : str
-        How the folds were made, of `training.models.folds`.
+        Kind of the folds: `FORWARD` or `BY_ACCOUNT` of `training.models.folds`.
     """
     schemes = list(folds[0].margins)
     rounds = {scheme: rounds_of(folds, scheme, settings, folded) for scheme in schemes}
@@ -110,22 +115,36 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
     figures = {f"behind {name}": difference(earned[name], earned[richest]) for name in schemes}
     plain = UNWEIGHTED if UNWEIGHTED in schemes else richest
     figures |= {f"gain {name}": difference(earned[name], earned[plain]) for name in schemes}
-    found = intervals(valid.accounts, figures, settings.bootstraps, settings.seed)
-    made = {
-        name: SchemeFigures(ranking[name], profit[name], found[f"behind {name}"], found[f"gain {name}"], rounds[name])
+    differences = intervals(valid.accounts, figures, settings.bootstraps, settings.seed)
+    scheme_figures = {
+        name: SchemeFigures(
+            ranking=ranking[name],
+            profit=profit[name],
+            behind=differences[f"behind {name}"],
+            gain=differences[f"gain {name}"],
+            rounds=rounds[name],
+        )
         for name in schemes
     }
     if settings.weighting is not None:
-        return Choice(settings.weighting, rounds[settings.weighting], made, settled=True)
-    best = max((name for name in schemes if not made[name].behind.below), key=lambda name: ranking[name])
-    return Choice(best, rounds[best], made)
+        return Choice(settings.weighting, rounds[settings.weighting], scheme_figures, settled=True)
+    best = max((name for name in schemes if not scheme_figures[name].behind.below), key=lambda name: ranking[name])
+    return Choice(best, rounds[best], scheme_figures)
 
 
 def rounds_of(folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings, folded: str = FORWARD) -> int:
     """Return the number of rounds that the folds choose for one weighting scheme.
 
-    Of those as good as the best the most after folds forward in time, since the refit learns from more rows than any of
-    them; the fewest after folds by account, which hold the same dates on both sides and so bear more than a later one.
+    Several numbers may be as good as the best one. After folds forward in time the largest of them is chosen, because
+    the refit learns from more rows than any fold. After folds by account the smallest is chosen: these folds have the
+    same dates on both sides, so they tolerate more rounds than later dates would.
+
+    Parameters
+    ----------
+    scheme : str
+        A weighting scheme in the folds.
+    folded : str
+        Kind of the folds: `FORWARD` or `BY_ACCOUNT` of `training.models.folds`.
     """
     curve = _mean_curve(folds, scheme)
     good = np.flatnonzero(curve >= curve.max() - ROUND_TOLERANCE)
@@ -139,7 +158,17 @@ def _mean_curve(folds: Sequence[OutOfFold], scheme: str) -> np.ndarray:
 def money_figure(
     data: Dataset, folds: Sequence[OutOfFold], scheme: str, rounds: int, settings: TrainingSettings
 ) -> Figure:
-    """Return what a scheme earned as a function of weights of the folds' rows: currency per account."""
+    """Return the profit of a scheme as a function of weights of the folds' rows, in currency per account.
+
+    Parameters
+    ----------
+    data : Dataset
+        The rows to which the folds' row numbers refer.
+    scheme : str
+        A weighting scheme in the folds.
+    rounds : int
+        One of `round_steps(settings)`.
+    """
     margin, rows = margins_at(folds, scheme, rounds, settings)
     valid = data.take(rows)
     probability = fit_platt(margin, valid.churned)(margin)
@@ -150,15 +179,15 @@ def money_figure(
 
 
 def earlier_cutoffs(judged: Dataset, score: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:
-    """Return for each date the cutoff of the score that was best on the dates whose outcomes were known by then.
+    """Return for each date the score cutoff that was best on the dates whose outcomes were known by then.
 
-    Dates before which no outcome was known have none.
+    `score` has shape (n,). A date before which no outcome was known has no cutoff.
     """
     profit = realised_profit(judged.churned, judged.matrix.value, settings.economics)
     known_on = judged.as_of + np.timedelta64(settings.known_after_days, "D")
-    found: dict[np.datetime64, float] = {}
+    cutoffs: dict[np.datetime64, float] = {}
     for day in np.unique(judged.as_of):
         known = known_on <= day
         if known.any():
-            found[day] = best_cutoff(score[known], profit[known])
-    return found
+            cutoffs[day] = best_cutoff(score[known], profit[known])
+    return cutoffs

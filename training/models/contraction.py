@@ -1,18 +1,20 @@
-"""Contraction: what revenue is lost through shrinking by accounts that stay, not only through leaving.
+"""Contraction: the revenue lost because accounts that stay buy less.
 
 In: labelled rows and the invoices of their windows. Out: for every account the share of its revenue that it is expected
-to cut if it stays, E[shrink | stays], and with its churn probability the expected loss of a year's revenue,
-(1 - p) E[shrink | stays] revenue_365d: beside revenue at risk, p revenue_365d, the other half of gross revenue loss.
+to cut if it stays, E[shrink | stays]; with its churn probability p, the expected loss of a year's revenue,
+(1 - p) E[shrink | stays] revenue_365d. Gross revenue loss is the sum of this loss and of revenue at risk,
+p revenue_365d.
 
-shrink = clip(1 - revenue_after / reference, 0, 1), revenue_after what is invoiced in [as_of + lead, as_of + lead +
-horizon). The reference is what was invoiced in the same months a year before, as gross revenue retention is reckoned:
-a summer that is always weak is no shrinking. On simulated books this share can also be told better than one against
-the pace of the whole year (a fifth to a third of the weighted variance, not a tenth to a sixth). Where the months a
-year before aren't recorded, the account was no customer or was invoiced nothing then, the reference is the pace,
-revenue_365d / days covered x horizon; of less than 90 days there is none. Growth of one account does not make up for
-shrinking of another: that would be net retention.
+shrink = clip(1 - revenue_after / reference, 0, 1), where revenue_after is the sum invoiced in [as_of + lead, as_of +
+lead + horizon). The reference is the sum invoiced in the same months a year before, as in gross revenue retention: a
+summer that is always weak is no shrinking. On simulated books this share is also easier to predict than a share against
+the pace of the whole year (a fifth to a third of the weighted variance, against a tenth to a sixth).
 
-The trees minimise squared error weighted by revenue, so they give means, and means add up to money.
+The reference is the pace, revenue_365d / days covered x horizon, in three cases: the months a year before are not
+recorded, the account was no customer then, or it had no revenue then. With less than 90 days covered there is no
+reference. Growth of one account does not offset the shrinking of another; that would be net retention.
+
+The trees minimise squared error weighted by revenue. So they predict means, and means add up to money.
 """
 
 from __future__ import annotations
@@ -36,21 +38,21 @@ from training.slices.dataset import Dataset
 from training.slices.labels import invoiced
 
 YEAR = 365
-#: Days of invoices from which a pace can be told.
+#: Fewest days of invoices that give a pace.
 LEAST_COVERED = 90
 LEAST_ACCOUNTS = 50
 
 
 @dataclass(frozen=True)
 class Shrinkage:
-    """Labelled rows with revenue, and what share of it each lost.
+    """Labelled rows with revenue, and the share of it that each lost.
 
     Attributes
     ----------
     data : Dataset
         n rows with revenue_365d and a reference above 0.
     share : float array of shape (n,)
-        clip(1 - revenue_after / reference, 0, 1); it means shrinking only where the account stayed.
+        clip(1 - revenue_after / reference, 0, 1). It means shrinking only if the account stayed.
     """
 
     data: Dataset
@@ -61,7 +63,7 @@ class Shrinkage:
         return len(self.share)
 
     def take(self, rows: np.ndarray) -> Shrinkage:
-        """Return the rows of a boolean mask or index array."""
+        """Return the rows of a boolean mask of shape (n,) or of an index array."""
         return Shrinkage(self.data.take(rows), self.share[rows])
 
     @property
@@ -71,20 +73,22 @@ class Shrinkage:
 
 
 def shrinkage(tables: Tables, data: Dataset, rule: ChurnRule, invoices_since: date) -> Shrinkage:
-    """Return what labelled rows lost by shrinking.
+    """Return the share of revenue that labelled rows lost by shrinking; rows without a reference are left out.
 
     Parameters
     ----------
     data : Dataset
-        Rows at mature as-of dates of the rule, all or some of the customers.
+        Rows of all or some customers at mature as-of dates.
+    rule : ChurnRule
+        The rule of their labels: lead and horizon in days.
     invoices_since : date
         Day of the book's first invoice.
     """
     spine = customers(tables, data.dates, rule.by_silence)
 
     def sums(first_day: int) -> np.ndarray:
-        found = invoiced(tables, spine, first_day, rule.horizon_days)
-        return data.matrix.keys.merge(found, on=KEYS, how="left", validate="one_to_one")["revenue"].to_numpy(float)
+        window = invoiced(tables, spine, first_day, rule.horizon_days)
+        return data.matrix.keys.merge(window, on=KEYS, how="left", validate="one_to_one")["revenue"].to_numpy(float)
 
     recorded = (data.matrix.keys["as_of"] - pd.Timestamp(invoices_since)).dt.days.to_numpy()
     covered = np.minimum(data.matrix.facts["customer_days"].to_numpy(float), recorded)
@@ -95,7 +99,7 @@ def shrinkage(tables: Tables, data: Dataset, rule: ChurnRule, invoices_since: da
 
 
 def _reference(revenue: np.ndarray, covered: np.ndarray, year_before: np.ndarray, rule: ChurnRule) -> np.ndarray:
-    """Revenue to expect in the window: that of the same months a year before, else the pace; 0 where neither is known.
+    """Return the revenue to expect in the window: of the same months a year before, else the pace, else 0.
 
     Parameters
     ----------
@@ -109,18 +113,18 @@ def _reference(revenue: np.ndarray, covered: np.ndarray, year_before: np.ndarray
 
 @dataclass(frozen=True)
 class Contraction:
-    """Fitted trees on signals, with their encoder; LightGBM's text and the categories rebuild it."""
+    """Fitted trees on signals, with their encoder. A bundle stores LightGBM's text and the encoder's categories."""
 
     booster: lightgbm.Booster
     encoder: Encoder
 
     def share(self, matrix: Matrix) -> np.ndarray:
-        """Return the share of its revenue that each account is expected to lose by shrinking if it stays, 0-1."""
+        """Return the expected share of revenue lost by shrinking if the account stays, 0-1, shape (rows,)."""
         return np.clip(self.booster.predict(self.encoder.encode(matrix.signals)), 0.0, 1.0)
 
 
 def expected_contraction(probability: np.ndarray, share: np.ndarray, revenue: np.ndarray) -> np.ndarray:
-    """Return (1 - p) E[shrink | stays] revenue for each account, shape (n,), in currency a year.
+    """Return (1 - p) E[shrink | stays] revenue for each account, shape (n,), in currency per year.
 
     Parameters
     ----------
@@ -129,7 +133,7 @@ def expected_contraction(probability: np.ndarray, share: np.ndarray, revenue: np
     share : array of shape (n,)
         See `Contraction.share`.
     revenue : array of shape (n,)
-        revenue_365d; what is below 0 counts as 0.
+        revenue_365d in currency; a negative one counts as 0.
 
     Examples
     --------
@@ -142,21 +146,21 @@ def expected_contraction(probability: np.ndarray, share: np.ndarray, revenue: np
 def fit_contraction(
     data: Shrinkage, settings: FitSettings, seed: int, rounds: int, encoder: Encoder | None = None
 ) -> Contraction:
-    """Fit the share on the rows that stayed, weighted by revenue; no giant owns the fit.
+    """Fit the share on the rows that stayed, weighted by revenue, with the weight of giant accounts capped.
 
-    Signals carry no monotone constraint here: their directions are said of churn.
+    There are no monotone constraints, because the directions of the signals refer to churn.
 
     Parameters
     ----------
     rounds : int
         Number of boosting rounds, fixed.
     encoder : Encoder, optional
-        That of another model of the same book, to be stored once; by default its own.
+        Encoder of another model of the same book, so that a bundle stores it once. By default a new one.
 
     Raises
     ------
     NotEnoughData
-        When fewer than 50 accounts stayed and had revenue.
+        When fewer than 50 accounts with revenue stayed.
     """
     stayed = data.stayed
     accounts = len(np.unique(stayed.data.accounts))
@@ -165,8 +169,8 @@ def fit_contraction(
     signals = all_signals()
     frame = stayed.data.matrix.signals
     if encoder is None:
-        encoder = Encoder.of(frame, [item.name for item in signals if item.is_text])
-    names = [item.name for item in signals]
+        encoder = Encoder.of(frame, [signal.name for signal in signals if signal.is_text])
+    names = [signal.name for signal in signals]
     train = lightgbm.Dataset(
         with_tables_removed(encoder.encode(frame), settings.removed_share, seed),
         stayed.share,

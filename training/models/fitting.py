@@ -1,12 +1,15 @@
-"""Labelled slices -> a model: the one way it is made, by `train` at the end of the data, by a backtest at each origin.
+"""Fit a model on labelled slices.
 
-Forward-chained folds give margins for rows the trees had not seen; these choose weighting and rounds. Then the trees
-are grown once more on every slice, the number of rounds fixed: choosing costs no recent data.
+In: a dataset and the settings. Out: a `Fitted`. `train` fits a model in this way at the end of the data, and a backtest
+at each origin.
 
-The calibrator is fitted on accounts that the trees had not seen, in slices that they had: it sets right what the fit
-distorts (weights, the boldness of trees on rows they know). It is not fitted forward in time: how the churn rate went
-from one period to the next says how far the past was off, not how far the next will be. Tried on rolling origins, the
-forward one was further off on simulated books and on Online Retail II alike.
+Forward-chained folds give margins of rows that the trees did not see. Those margins choose the weighting and the number
+of rounds. Then the trees are grown again on every slice with that number of rounds, so the choice costs no recent data.
+
+The calibrator is fitted on accounts that the trees did not see, in slices that they saw. It corrects the distortions of
+the fit: the weights, and the overconfidence of trees on known rows. It is not fitted forward in time. The change of the
+churn rate between two past periods says how far off the past was, not how far off the next period will be. On rolling
+origins the forward calibrator was further off, on simulated books and on Online Retail II.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from training.models.weights import SCHEMES
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
-#: (what is being done, steps done, all steps)
+#: (text of the current step, number of steps done, number of all steps)
 Progress = Callable[[str, int, int], None]
 
 
@@ -35,16 +38,16 @@ def silent(text: str, step: int, steps: int) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and how it came about.
+    """A model, the choices of its folds, and the data of its calibration.
 
     Attributes
     ----------
     calibrator : Platt
-        Of the trees' margin.
+        Maps the trees' margin to a probability.
     folded : str
-        How the folds were made.
-    out_of_fold : tuple of margins, outcomes, arrays of shape (n,)
-        What the calibrator was fitted on.
+        Kind of the folds: `FORWARD` or `BY_ACCOUNT` of `training.models.folds`.
+    out_of_fold : pair of arrays of shape (n,)
+        Margins and outcomes on which the calibrator was fitted.
     folds : list of OutOfFold
     """
 
@@ -70,12 +73,14 @@ def fit_model(
 
     Parameters
     ----------
+    progress : callable
+        Called as `Progress` after each step.
     schemes : sequence of str, optional
-        Weighting schemes to choose among; by default all, or the one that is settled, beside no weights.
+        Weighting schemes to choose among. By default all; when the settings name one, that one and no weights.
     """
     schemes = schemes_of(settings) if schemes is None else schemes
-    made, folded = splits(data, settings)
-    total, count = len(made) * (len(schemes) + 1), 0
+    row_splits, folded = splits(data, settings)
+    total, count = len(row_splits) * (len(schemes) + 1), 0
 
     def fitted() -> None:
         nonlocal count
@@ -83,7 +88,7 @@ def fit_model(
         progress("fitting on rolling origins", count, total)
 
     progress("fitting on rolling origins", 0, total)
-    folds = [out_of_fold(data, split, settings, schemes, fitted) for split in made]
+    folds = [out_of_fold(data, split, settings, schemes, fitted) for split in row_splits]
     choice = choose(data, folds, settings, folded)
     learnt = learnable_part(data, settings)
     trees = fit_trees(learnt, settings.fit, settings.seed, choice.rounds, choice.weighting, settings.economics)
@@ -105,7 +110,7 @@ def fit_model(
 def _unseen_accounts(
     data: Dataset, choice: Choice, settings: TrainingSettings, done: Callable[[], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return margins of accounts not learnt from, by trees grown as chosen, and the rows they belong to."""
+    """Return margins of accounts that the trees did not see, by trees grown as chosen, and their row numbers."""
     margins, rows = [], []
     for learn, valid in by_account(data, settings):
         part = data.take(learn)

@@ -1,7 +1,10 @@
-"""Forward-chained folds: margins for rows the trees had not seen.
+"""Forward-chained folds: margins of rows that the trees did not see in training.
 
-The folds are consecutive blocks of as-of dates, each learnt from slices whose labels were known before it. For every
-weighting scheme the trees are grown once to the greatest number of rounds and read off at several smaller ones.
+In: a dataset and the settings. Out: an `OutOfFold` per fold.
+
+The folds are consecutive blocks of as-of dates. The trees of a fold learn from slices whose labels were known before
+the fold's first date. For every weighting scheme the trees are grown once to the largest number of rounds, and their
+margins are taken at several smaller numbers too.
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from training.slices.slice_dates import forward_folds, thinned
 from training.worth.bootstrap import mean_of
 from training.worth.evaluation import date_rows, weighted_auc
 
-#: How many numbers of rounds the folds choose among, from two thirds of the greatest on: few, since folds part them by
-#: chance, and none small, since folds learn from fewer rows than the refit and so ask for too few.
+#: How many numbers of rounds the folds choose among, from two thirds of the largest on. They are few, because chance
+#: decides between close numbers. None is small, because a fold learns from fewer rows than the refit and so prefers too
+#: few rounds.
 ROUND_STEPS = 3
 FORWARD = "forward in time, purged"
 BY_ACCOUNT = "by account: the history is too short to go forward in time"
@@ -31,16 +35,16 @@ Split = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Rows of the dataset and the margins that trees gave them which had not seen them, after each number of rounds.
+    """One fold: rows of the dataset, and their margins by trees that did not see them, after each number of rounds.
 
     Attributes
     ----------
-    learnt, valid : index arrays
-        Rows learnt from and rows judged.
+    learnt, valid : int arrays
+        Row numbers to learn from and row numbers to judge on.
     margins : mapping of weighting scheme to array of shape (ROUND_STEPS, len(valid))
     curves : mapping of weighting scheme to array of shape (dates, ROUND_STEPS)
-        (ROC AUC + ROC AUC weighted by revenue) / 2 at each date judged; the weights are capped at their 99th
-        percentile, so that no giant decides.
+        (ROC AUC + ROC AUC weighted by revenue) / 2 at each date judged. The weights are capped at their 99th
+        percentile, so no giant account decides.
     """
 
     learnt: np.ndarray
@@ -50,33 +54,34 @@ class OutOfFold:
 
 
 def splits(data: Dataset, settings: TrainingSettings) -> tuple[list[Split], str]:
-    """Return forward-chained row splits and how they were made; by account where there are fewer than two of them."""
-    made = []
+    """Return row splits and their kind: forward-chained ones, or by account when fewer than two are possible."""
+    row_splits = []
     for fold in forward_folds(data.dates, settings.known_after_days, settings.folds):
         learn, valid = data.rows_on(fold.train), data.rows_on(fold.valid)
         if all(0 < data.churned[rows].sum() < len(rows) for rows in (learn, valid)):
-            made.append((learnable(data, learn, settings), valid))
-    if len(made) >= 2:
-        return made, FORWARD
+            row_splits.append((learnable(data, learn, settings), valid))
+    if len(row_splits) >= 2:
+        return row_splits, FORWARD
     return by_account(data, settings), BY_ACCOUNT
 
 
 def by_account(data: Dataset, settings: TrainingSettings) -> list[Split]:
-    """Return splits in which no account is on both sides."""
+    """Return row splits in which no account is on both sides."""
     grouped = StratifiedGroupKFold(settings.folds, shuffle=True, random_state=settings.seed)
-    made = grouped.split(data.accounts, data.churned, groups=data.accounts)
-    return [(learnable(data, learn, settings), valid) for learn, valid in made]
+    row_splits = grouped.split(data.accounts, data.churned, groups=data.accounts)
+    return [(learnable(data, learn, settings), valid) for learn, valid in row_splits]
 
 
 def learnable_part(data: Dataset, settings: TrainingSettings) -> Dataset:
-    """Return what of a dataset is learnt from."""
+    """Return the part of a dataset that a model learns from; see `learnable`."""
     return data.take(learnable(data, np.arange(len(data)), settings))
 
 
 def learnable(data: Dataset, rows: np.ndarray, settings: TrainingSettings) -> np.ndarray:
-    """Return those of the rows that are learnt from: on the dates that `every` and `window_days` leave.
+    """Return the rows to learn from: those on the dates that `every` and `window_days` leave.
 
-    All of them where on those dates only one outcome occurred.
+    `rows` and the result are row numbers, arrays of shape (n,). When only one outcome occurred on those dates, all rows
+    are kept.
     """
     days = np.unique(data.as_of[rows])
     kept = thinned([pd.Timestamp(day).date() for day in days], settings.every, settings.window_days)
@@ -91,7 +96,17 @@ def out_of_fold(
     schemes: Sequence[str] = tuple(SCHEMES),
     done: Callable[[], None] = lambda: None,
 ) -> OutOfFold:
-    """Grow trees on the rows to learn from, under every weighting scheme, and give the others their margins."""
+    """Grow trees under every weighting scheme on the rows to learn from, and compute the margins of the other rows.
+
+    Parameters
+    ----------
+    split : pair of int arrays
+        Row numbers to learn from and row numbers to judge on.
+    schemes : sequence of str
+        Weighting schemes of `SCHEMES`.
+    done : callable
+        Called after each scheme.
+    """
     learnt, judged = data.take(split[0]), data.take(split[1])
     margins = {}
     for scheme in schemes:
@@ -103,15 +118,15 @@ def out_of_fold(
 
 def curves(judged: Dataset, steps: np.ndarray) -> np.ndarray:
     """Return the mean of plain and weighted ROC AUC, shape (dates, steps), of margins of shape (steps, rows)."""
-    found = []
+    by_date = []
     for rows in date_rows(judged):
         weight = revenue_weights(judged.revenue[rows])
-        found.append([_both_aucs(judged, rows, margin[rows], weight) for margin in steps])
-    return np.array(found).reshape(-1, len(steps))
+        by_date.append([_both_aucs(judged, rows, margin[rows], weight) for margin in steps])
+    return np.array(by_date).reshape(-1, len(steps))
 
 
 def round_steps(settings: TrainingSettings) -> list[int]:
-    """Return the numbers of rounds among which the folds choose."""
+    """Return the numbers of rounds among which the folds choose, rising."""
     most = settings.fit.max_rounds
     return [max(1, most * (2 * ROUND_STEPS - back) // (2 * ROUND_STEPS)) for back in reversed(range(ROUND_STEPS))]
 
@@ -125,7 +140,15 @@ def _both_aucs(part: Dataset, rows: np.ndarray, margin: np.ndarray, revenue: np.
 def margins_at(
     folds: Sequence[OutOfFold], scheme: str, rounds: int, settings: TrainingSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return all out-of-fold margins of a scheme after so many rounds, and the rows they belong to."""
+    """Return all out-of-fold margins of a scheme after `rounds` rounds, and their row numbers, both of shape (n,).
+
+    Parameters
+    ----------
+    scheme : str
+        A weighting scheme in the folds.
+    rounds : int
+        One of `round_steps(settings)`.
+    """
     step = round_steps(settings).index(rounds)
     margins = np.concatenate([fold.margins[scheme][step] for fold in folds])
     return margins, np.concatenate([fold.valid for fold in folds])

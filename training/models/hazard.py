@@ -1,17 +1,18 @@
-"""When, not only whether: a discrete-time hazard of churn, learnt by landmarking.
+"""A discrete-time hazard of churn by month, learnt by landmarking.
 
 In: landmarks (see `training.models.landmarks`). Out: for every account the probability h_k of churning in month
 k = 1 to 12, given that it survived the months before; from it the risk within any horizon, P = 1 - prod(1 - h_k), and
 the restricted mean time (see `training.models.survival`).
 
-Signals are those of as_of. Beside them stand k and what the calendar is sure to make of a signal by the month's first
-day: `contract_days_to_end`, less the days since. Without that clock trees would have to learn for each k anew at which
-distance from its end a term is dangerous, and the hazard ranks worse than the single-horizon model.
+The columns are the signals at as_of, the month k, and the clocks. A clock is a signal whose value on the month's first
+day the calendar determines: `contract_days_to_end` minus the days since as_of. Without the clock, trees must learn for
+each k separately at which distance from its end a term is dangerous, and the hazard ranks worse than the single-horizon
+model.
 
-The fit is of the size of the single-horizon one: of the months without a churn a sample is learnt from. Rows are single
-precision, as signals are. Nothing is calibrated here: on simulated books a sigmoid fitted on forward out-of-fold months
-made the risk worse, not better. Where the risk is shown beside the single-horizon model's probability, take its level
-from that one (`training.models.survival.anchored`), so that the two never contradict each other.
+A sample of the months without a churn keeps the fit as small as the single-horizon one. Rows have single precision, as
+signals do. The hazard is not calibrated: on simulated books a sigmoid fitted on forward out-of-fold months made the
+risk worse. When the risk is shown together with the single-horizon model's probability, take its level from that
+probability (`training.models.survival.anchored`), so that the two never contradict each other.
 
 References
 ----------
@@ -35,7 +36,7 @@ from training.models.survival import MONTH_DAYS, restricted_mean, risk_within
 from training.models.trees import Encoder, grow, with_tables_removed
 from training.settings import Economics, FitSettings
 
-#: Signal of as_of -> its column at the month's first day, and by how much a day changes it, whatever happens.
+#: Signal at as_of -> its column on the month's first day, and its change per day.
 CLOCKS = {"contract_days_to_end": ("contract_days_to_end_then", -1)}
 MONTH = "month"
 
@@ -54,7 +55,7 @@ class Hazard:
         return np.column_stack([self.booster.predict(at_month(encoded, month)) for month in months])
 
     def risk(self, matrix: Matrix, days: float) -> np.ndarray:
-        """Return the probability of churning within so many days of as_of + lead, shape (rows,)."""
+        """Return the probability of churning within `days` of as_of + lead, shape (rows,)."""
         return risk_within(self.monthly(matrix), days)
 
     def restricted_mean_days(self, matrix: Matrix, days: float = 365) -> np.ndarray:
@@ -65,30 +66,30 @@ class Hazard:
 def fit_hazard(
     data: Landmarks, settings: FitSettings, seed: int, rounds: int, encoder: Encoder | None = None
 ) -> Hazard:
-    """Fit the hazard of each month, unweighted by revenue.
+    """Fit the hazard of each month, without weights by revenue.
 
     Parameters
     ----------
     rounds : int
-        Number of boosting rounds, fixed; 160 ranked best on simulated books, with little between 120 and 240.
+        Number of boosting rounds, fixed. 160 ranked best on simulated books; 120 to 240 differ little.
     encoder : Encoder, optional
-        That of another model of the same book, to be stored once; by default its own.
+        Encoder of another model of the same book, so that a bundle stores it once. By default a new one.
 
     Raises
     ------
     NotEnoughData
-        When in no known month an account churned, or in all.
+        When no known month, or every known month, ended in a churn.
     """
     months = sampled(person_months(data), seed)
     if not 0 < months.churned.sum() < len(months.churned):
         raise NotEnoughData(f"{months.churned.sum()} of {len(months.churned)} months known ended in a churn")
     signals = all_signals()
     if encoder is None:
-        encoder = Encoder.of(data.matrix.signals, [item.name for item in signals if item.is_text])
+        encoder = Encoder.of(data.matrix.signals, [signal.name for signal in signals if signal.is_text])
     used, row = np.unique(months.row, return_inverse=True)
     encoded = encoder.encode(data.matrix.take(used).signals).astype(np.float32)[row]
     rows = at_month(with_tables_removed(encoded, settings.removed_share, seed), months.month)
-    directions = {item.name: item.monotone for item in signals}
+    directions = {signal.name: signal.monotone for signal in signals}
     directions |= dict.fromkeys([MONTH, *(then for then, _ in CLOCKS.values())], 0)
     booster = grow(
         rows, months.churned, months.weight, directions, encoder, settings, seed, rounds, "none", Economics()
@@ -97,7 +98,7 @@ def fit_hazard(
 
 
 def at_month(encoded: np.ndarray, month: np.ndarray) -> np.ndarray:
-    """Return encoded signals with the month k and the clocks as they will stand on its first day.
+    """Return encoded signals with the month k, and with the clocks on the first day of that month.
 
     Parameters
     ----------

@@ -1,8 +1,10 @@
-"""Landmarks: what a hazard is learnt from. Signals at as-of dates, and the days from each to a churn, if it is known.
+"""Landmarks: signals at as-of dates with the days to a churn, from which a hazard is learnt.
+
+In: a book and a matrix of customers. Out: `Landmarks`, and from them `PersonMonths`.
 
 A row of the fit is an account, an as-of date and a month k = 1 to 12 of 30 days, counted from as_of + lead. It is at
-risk when the account has survived the months before, and known when the month ends by the end of the data: decided by
-date, never by outcome. So a date too young for the single-horizon label still teaches its first months.
+risk when the account survived the months before. It is known when the month ends by the end of the data: the date
+decides, never the outcome. So a date too young for the single-horizon label still contributes its first months.
 """
 
 from __future__ import annotations
@@ -23,24 +25,24 @@ from training.slices.dataset import Dataset
 from training.slices.labels import days_to_churn
 
 MONTHS = 12
-#: Person-months without a churn that are learnt from: so many for each with one, and never fewer than the second.
+#: Person-months without a churn in the sample: EACH per person-month with a churn, but at least FEWEST.
 EACH, FEWEST = 10, 20_000
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Accounts at as-of dates, and when each churned, as far as was known at the end of the data.
+    """Accounts at as-of dates, and when each churned, as known at the end of the data.
 
     Attributes
     ----------
     matrix : Matrix
         n rows.
     days : float array of shape (n,)
-        Days from as_of to the churn; NaN where none was known at `end`.
+        Days from as_of to the churn; NaN when no churn was known at `end`.
     end : date
-        End of the data, exclusive, an embargo deducted.
+        End of the data minus the embargo, exclusive.
     lead_days : int
-        Days from as_of to the first month's first day.
+        Days from as_of to the first day of the first month.
     """
 
     matrix: Matrix
@@ -58,9 +60,9 @@ class Landmarks:
         return (pd.Timestamp(self.end) - self.matrix.keys["as_of"]).dt.days.to_numpy()
 
     def known_at(self, day: date) -> Landmarks:
-        """Return what of them was known at a day, not after `end`: churns on it or later have not happened yet.
+        """Return the landmarks as known at a day, `end` at the latest: later churns have not happened yet.
 
-        Rows without a month that had ended by then are left out.
+        Rows without a month that ended by that day are left out.
         """
         then = replace(self, end=min(day, self.end))
         known = then.known_days
@@ -69,24 +71,27 @@ class Landmarks:
         return replace(then, matrix=self.matrix.take(kept), days=days[kept])
 
     def rows_known(self, days: int) -> np.ndarray:
-        """Return the rows that survived the lead and of which it is known what happened in the `days` after it."""
+        """Return the numbers of the rows that survived the lead, with a known outcome in the `days` after it.
+
+        The result has shape (rows,).
+        """
         survived = np.isnan(self.days) | (self.days >= self.lead_days)
         return np.flatnonzero(survived & (self.known_days >= self.lead_days + days))
 
     def within(self, days: int) -> Dataset:
-        """Return those rows with whether they churned in [as_of + lead, as_of + lead + days)."""
+        """Return the rows of `rows_known(days)`, labelled by churn in [as_of + lead, as_of + lead + days)."""
         rows = self.rows_known(days)
         return Dataset(self.matrix.take(rows), self.days[rows] < self.lead_days + days)
 
     def without(self, accounts: Collection[str]) -> Landmarks:
-        """Return the rows of other accounts than these."""
+        """Return the rows of all accounts except these."""
         kept = np.flatnonzero(~self.matrix.keys["account_id"].isin(list(accounts)).to_numpy())
         return replace(self, matrix=self.matrix.take(kept), days=self.days[kept])
 
 
 @dataclass(frozen=True)
 class PersonMonths:
-    """Months of accounts at risk: the row of the landmarks, k from 1, whether it churned then, and its weight.
+    """Months of accounts at risk: row of the landmarks, month k from 1, whether the account churned in it, and weight.
 
     All arrays have shape (m,).
     """
@@ -97,19 +102,19 @@ class PersonMonths:
     weight: np.ndarray
 
     def take(self, rows: np.ndarray) -> PersonMonths:
-        """Return the entries of an index array."""
+        """Return the entries at an index array of shape (taken,)."""
         return PersonMonths(self.row[rows], self.month[rows], self.churned[rows], self.weight[rows])
 
 
 def young_dates(dates: Sequence[date], end: date, lead_days: int) -> list[date]:
-    """Return the as-of dates after the mature ones, in the same step, of which at least one month is known.
+    """Return the as-of dates after the mature ones, at the same step, that have at least one known month.
 
     Parameters
     ----------
     dates : sequence of date
         Mature as-of dates, oldest first, at least one.
     end : date
-        End of the data, exclusive, an embargo deducted.
+        End of the data minus the embargo, exclusive.
     """
     step = dates[-1] - dates[-2] if len(dates) > 1 else timedelta(days=MONTH_DAYS)
     room = end - dates[-1] - timedelta(days=lead_days + MONTH_DAYS)
@@ -121,24 +126,26 @@ def landmarks(tables: Tables, matrix: Matrix, rule: ChurnRule, end: date) -> Lan
 
     Parameters
     ----------
+    matrix : Matrix
+        Rows of customers.
     end : date
-        End of the data, exclusive, an embargo deducted.
+        End of the data minus the embargo, exclusive.
 
     Raises
     ------
     InputError
-        When there is no churns table: by a rule of silence there is no day of churn.
+        When there is no churns table, because silence has no day of churn.
     """
     dates = [pd.Timestamp(day).date() for day in matrix.keys["as_of"].unique()]
-    found = days_to_churn(tables, customers(tables, dates), end)
-    days = matrix.keys.merge(found, on=KEYS, how="left", validate="one_to_one")["days"].to_numpy(float)
+    churn_days = days_to_churn(tables, customers(tables, dates), end)
+    days = matrix.keys.merge(churn_days, on=KEYS, how="left", validate="one_to_one")["days"].to_numpy(float)
     return Landmarks(matrix, days, end, rule.lead_days).known_at(end)
 
 
 def person_months(data: Landmarks) -> PersonMonths:
-    """Return every month of every account at risk that is known, weighing 1/k.
+    """Return every known month of every account at risk, with weight 1/k.
 
-    The near months are in more of the horizons that are asked about, and as_of knows more of them.
+    Near months belong to more of the horizons in use, and the signals at as_of say more about them.
     """
     churn = np.where(np.isnan(data.days), np.inf, data.days - data.lead_days)
     starts = MONTH_DAYS * np.arange(MONTHS)
@@ -149,15 +156,15 @@ def person_months(data: Landmarks) -> PersonMonths:
 
 
 def sampled(months: PersonMonths, seed: int) -> PersonMonths:
-    """Return all months with a churn and a sample of the others, drawn by weight and weighing for those left out.
+    """Return all months with a churn and a sample of the others, drawn by weight and weighted by inverse probability.
 
-    At most ten are kept for each with a churn, or 20,000 if that is more.
+    The sample holds about ten months per month with a churn, or 20,000 if that is more.
     """
-    others = ~months.churned
-    wanted = max(EACH * int(months.churned.sum()), FEWEST)
-    if others.sum() <= wanted:
+    without_churn = ~months.churned
+    size = max(EACH * int(months.churned.sum()), FEWEST)
+    if without_churn.sum() <= size:
         return months
-    chance = np.minimum(months.weight * wanted / months.weight[others].sum(), 1.0)
+    chance = np.minimum(months.weight * size / months.weight[without_churn].sum(), 1.0)
     chance = np.where(months.churned, 1.0, chance)
     kept = np.flatnonzero(np.random.default_rng(seed).random(len(chance)) < chance)
     return replace(months.take(kept), weight=(months.weight / chance)[kept])

@@ -1,8 +1,10 @@
-"""From monthly hazards to what is asked: the risk within some days, and the mean time to churn within some days.
+"""From monthly hazards to the risk within some days and the mean time to churn within some days.
 
-In: hazards of shape (n, months), h_k the probability of churning in month k given survival of the months before. A
-month has 30 days; within it survival falls geometrically, (1 - h)^(days / 30), and after the last month that month's
-hazard goes on. So every figure is smooth in the days and consistent with every other.
+In: hazards of shape (n, months); h_k is the probability of churning in month k given survival of the months before.
+Out: figures of shape (n,).
+
+A month has 30 days. Within a month survival falls geometrically, (1 - h)^(days / 30). After the last month its hazard
+continues. So every figure is continuous in the days, and all figures are consistent with each other.
 
 References
 ----------
@@ -15,19 +17,19 @@ from __future__ import annotations
 import numpy as np
 
 MONTH_DAYS = 30
-#: A hazard of 1 would end the curve for good; the logarithm needs less. One below the least counts as none.
+#: A hazard of 1 has no finite logarithm, so hazards are cut to the largest. A hazard below the least counts as 0.
 LARGEST_HAZARD, LEAST_HAZARD = 1 - 1e-12, 1e-12
 
 
 def risk_within(monthly: np.ndarray, days: float) -> np.ndarray:
-    """Return the probability of churning within so many days, P = 1 - prod(1 - h_k), shape (n,).
+    """Return the probability of churning within `days`, P = 1 - prod(1 - h_k), shape (n,).
 
     Parameters
     ----------
     monthly : array of shape (n, months)
         Hazards, 0-1.
     days : float
-        Horizon, 0 or more; where it is no multiple of 30, the last month counts in part.
+        Horizon, 0 or more. When it is not a multiple of 30, the last month counts in part.
 
     Examples
     --------
@@ -40,7 +42,9 @@ def risk_within(monthly: np.ndarray, days: float) -> np.ndarray:
 
 
 def restricted_mean(monthly: np.ndarray, days: float) -> np.ndarray:
-    """Return the mean of min(days to the churn, `days`), the area under the survival curve up to `days`, shape (n,).
+    """Return the mean of min(days to the churn, `days`), shape (n,): the area under the survival curve up to `days`.
+
+    `monthly` has shape (n, months).
 
     Examples
     --------
@@ -55,11 +59,11 @@ def restricted_mean(monthly: np.ndarray, days: float) -> np.ndarray:
 
 
 def anchored(monthly: np.ndarray, risk: np.ndarray, days: float) -> np.ndarray:
-    """Return hazards of the same course whose risk within `days` is the one given.
+    """Return hazards of the same course whose risk within `days` is `risk`, shape (n, months).
 
-    Cumulative hazards are multiplied by one factor an account (proportional hazards). So the risk within 90 and within
-    365 days can stand beside a probability for 180 days that came from another model, and never contradicts it. Where
-    there is no hazard within `days`, its course is taken to be even.
+    One factor per account multiplies its cumulative hazards (proportional hazards). So the risks within 90 and within
+    365 days never contradict a probability for 180 days that comes from another model. An account without any hazard
+    within `days` gets a constant hazard.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ def anchored(monthly: np.ndarray, risk: np.ndarray, days: float) -> np.ndarray:
     risk : array of shape (n,)
         Probability of churning within `days`, 0-1.
     days : float
-        Its horizon, above 0.
+        Horizon of `risk`, above 0.
     """
     logs = _logs(monthly)
     steep = logs @ _months_within(monthly, days) < -LEAST_HAZARD
@@ -81,7 +85,7 @@ def _logs(monthly: np.ndarray) -> np.ndarray:
 
 
 def _months_within(monthly: np.ndarray, days: float) -> np.ndarray:
-    """How much of each month lies within `days`, 0-1; of the last as much as is left."""
+    """Return how much of each month lies within `days`, 0-1; the last month takes all remaining days."""
     months = monthly.shape[1]
     within = np.clip(days / MONTH_DAYS - np.arange(months), 0, 1)
     within[-1] = max(days / MONTH_DAYS - (months - 1), 0.0)

@@ -1,7 +1,9 @@
-"""The model: gradient-boosted trees on signals, weighted by revenue, that have met every table missing.
+"""The model: gradient-boosted trees on signals, weighted by revenue, trained with every table missing in some rows.
 
-LightGBM scores a null it never met in training as a 0. So a small share of the rows is learnt from with one table
-removed, another share for each table, and one with all optional tables removed.
+In: a dataset. Out: `Trees`, which map a matrix to log-odds margins of shape (rows,).
+
+LightGBM scores a null that it never met in training as a 0. So for each history table a small share of the rows loses
+that table, and one more share loses all optional tables.
 """
 
 from __future__ import annotations
@@ -22,25 +24,28 @@ from training.models.weights import SCHEMES, forgone_profit, without_giants
 from training.settings import Economics, FitSettings
 from training.slices.dataset import Dataset
 
-#: A category of text counts as one of its own when it holds this share of the rows; rarer ones are null.
+#: A text category needs at least this share of the rows to count as its own category; rarer ones become null.
 LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """Columns -> the numbers trees split on: text becomes the index of its category, or null when never met."""
+    """Turn columns into the numbers that trees split on: text becomes the index of its category, or null if unknown."""
 
     categories: dict[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, text: Iterable[str]) -> Encoder:
-        """Learn the categories of the text columns, the most frequent first; rare ones would be learnt by heart."""
-        found = {}
+        """Learn the categories of the text columns, the most frequent first.
+
+        Rare categories are left out, because trees would memorise the outcomes of their few rows.
+        """
+        categories = {}
         for name in text:
             counts = frame[name].value_counts()
             frequent = counts[counts >= LEAST_SHARE * len(frame)]
-            found[name] = tuple(sorted(map(str, frequent.index), key=lambda level: (-counts[level], level)))
-        return cls(found)
+            categories[name] = tuple(sorted(map(str, frequent.index), key=lambda level: (-counts[level], level)))
+        return cls(categories)
 
     @cached_property
     def _codes(self) -> dict[str, dict[object, float]]:
@@ -68,15 +73,15 @@ class Trees:
     encoder: Encoder
 
     def margin(self, matrix: Matrix, rounds: int | None = None) -> np.ndarray:
-        """Return the log-odds margin, shape (rows,), after so many rounds (default: all)."""
+        """Return the log-odds margin after `rounds` rounds (default: all), shape (rows,)."""
         return self.margin_of(self.encoder.encode(matrix.signals), rounds)
 
     def margin_of(self, encoded: np.ndarray, rounds: int | None = None) -> np.ndarray:
-        """Return the margin of rows encoded before, shape (rows,)."""
+        """Return the margin of encoded rows of shape (rows, columns); the result has shape (rows,)."""
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_iteration=rounds or -1))
 
     def margins_after(self, encoded: np.ndarray, rounds: Sequence[int]) -> np.ndarray:
-        """Return the margins of rows encoded before after each of rising numbers of rounds, shape (steps, rows)."""
+        """Return the margins of encoded rows after each of rising numbers of rounds, shape (steps, rows)."""
         steps = []
         for before, after in pairwise((0, *rounds)):
             more = after - before
@@ -102,13 +107,13 @@ def fit_trees(
     weighting : str
         A scheme of `training.models.weights.SCHEMES`.
     economics : Economics
-        Read by the schemes whose objective is profit.
+        Only the schemes with the profit objective read it.
     """
     signals = all_signals()
-    encoder = Encoder.of(data.matrix.signals, [item.name for item in signals if item.is_text])
+    encoder = Encoder.of(data.matrix.signals, [signal.name for signal in signals if signal.is_text])
     rows = with_tables_removed(encoder.encode(data.matrix.signals), settings.removed_share, seed)
     weight = without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
-    directions = {item.name: item.monotone for item in signals}
+    directions = {signal.name: signal.monotone for signal in signals}
     booster = grow(rows, data.churned, weight, directions, encoder, settings, seed, rounds, weighting, economics)
     return Trees(booster, encoder)
 
@@ -125,14 +130,22 @@ def grow(
     weighting: str,
     economics: Economics,
 ) -> lightgbm.Booster:
-    """Grow the trees on any encoded matrix.
+    """Grow trees on any encoded matrix.
 
     Parameters
     ----------
     rows : float array of shape (n, columns)
     churned, weight : arrays of shape (n,)
     directions : mapping of column to +1, -1 or 0
-        In the order of the columns: whether risk may only rise, only fall, or either with it.
+        Whether risk may only rise, only fall, or both with the column; in the order of the columns.
+    encoder : Encoder
+        The encoder of the rows; it names the text columns.
+    rounds : int
+        Number of boosting rounds, fixed.
+    weighting : str
+        A scheme of `training.models.weights.SCHEMES`.
+    economics : Economics
+        Only the schemes with the profit objective read it.
     """
     names = list(directions)
     train = lightgbm.Dataset(
@@ -155,11 +168,16 @@ def grow(
 
 
 def with_tables_removed(encoded: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Return a copy of encoded rows, of a `share` of which each history table is removed, other rows for each.
+    """Return a copy of encoded rows in which a `share` of the rows loses each history table, other rows per table.
 
-    Invoices too are removed from some, so that an account without any is no stranger; and from some all optional
-    tables at once, which is what a CRM that only sends invoices will ask about. Of each at least one row, for any
-    share above 0.
+    Some rows lose the invoices, so that the trees know accounts without any. Some rows lose all optional tables at
+    once, as when a CRM sends only invoices. For a share above 0, each removal affects at least one row.
+
+    Parameters
+    ----------
+    encoded : float array of shape (rows, signals)
+    share : float
+        0-1.
     """
     if share <= 0:
         return encoded

@@ -1,7 +1,9 @@
-"""What an error costs in the fit: more on a large account, but no giant may own the fit.
+"""Weighting schemes: an error costs more on a large account, but no giant account dominates the fit.
 
-A scheme is a sample weight by value and an objective. Revenue is concentrated, so weights shrink the sample that a fit
-effectively sees; whether they pay is decided on rolling origins in every run (see `training.models.choice`).
+In: account values of shape (rows,). Out: sample weights of shape (rows,), or an objective for LightGBM.
+
+A scheme is a sample weight by value, and an objective. Revenue is concentrated, so weights reduce the effective sample
+size of a fit. Every run decides on rolling origins whether they pay (see `training.models.choice`).
 """
 
 from __future__ import annotations
@@ -17,22 +19,22 @@ from training.worth.economics import realised_profit
 
 FLOOR_OF_MEDIAN = 0.1
 CAP_QUANTILE, LOW_CAP_QUANTILE = 0.99, 0.90
-#: No account holds more than this share of the weight, where there are accounts enough to share it.
+#: Largest share of the weight that one account may hold, when there are enough accounts to share the rest.
 LARGEST_SHARE = 0.05
 
-#: (margin, rows) -> (gradient, hessian) of a loss by the margin, arrays of shape (rows,).
+#: margin -> (gradient, hessian) of a loss by the margin; all arrays have shape (rows,).
 Objective = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a fit counts its rows.
+    """How a fit weighs its rows.
 
     Attributes
     ----------
     weights : function of value, shape (rows,), to weights of mean 1
     for_profit : bool
-        Whether the loss is the profit forgone (`forgone_profit`) rather than log loss.
+        Whether the loss is the forgone profit (`forgone_profit`). Otherwise it is the log loss.
     """
 
     weights: Callable[[np.ndarray], np.ndarray]
@@ -45,7 +47,7 @@ def revenue_weights(value: np.ndarray, cap_quantile: float = CAP_QUANTILE) -> np
     Parameters
     ----------
     value : array of shape (rows,)
-        Yearly value of each account at its as-of date, in currency, not below 0.
+        Yearly value of each account at its as-of date, in currency, 0 or more.
 
     Examples
     --------
@@ -57,22 +59,25 @@ def revenue_weights(value: np.ndarray, cap_quantile: float = CAP_QUANTILE) -> np
 
 
 def capped_weights(value: np.ndarray) -> np.ndarray:
-    """Return the revenue weights with the cap at the 90th percentile, scaled to mean 1."""
+    """Return the revenue weights with the cap at the 90th percentile, scaled to mean 1, shape (rows,)."""
     return revenue_weights(value, LOW_CAP_QUANTILE)
 
 
 def root_weights(value: np.ndarray) -> np.ndarray:
-    """Return the square root of the revenue weights, scaled to mean 1: half the concentration on a log scale."""
+    """Return the square root of the revenue weights, scaled to mean 1, shape (rows,): half the log-scale spread."""
     return _mean_one(np.sqrt(revenue_weights(value)))
 
 
 def log_weights(value: np.ndarray) -> np.ndarray:
-    """Return log(1 + revenue weight), scaled to mean 1: proportional for the small, nearly equal for the large."""
+    """Return log(1 + revenue weight), scaled to mean 1, shape (rows,).
+
+    It is proportional for small accounts and nearly equal for large ones.
+    """
     return _mean_one(np.log1p(revenue_weights(value)))
 
 
 def equal_weights(value: np.ndarray) -> np.ndarray:
-    """Return 1 for every row."""
+    """Return 1 for every row, shape (rows,)."""
     return np.ones(len(value))
 
 
@@ -93,13 +98,13 @@ SCHEMES: Mapping[str, Scheme] = {
 
 
 def without_giants(weight: np.ndarray, accounts: np.ndarray) -> np.ndarray:
-    """Return the weights with no account above 5 % of the sum (or above an equal share among few), same sum.
+    """Cap each account at 5 % of the sum of weights (or at an equal share among few accounts); the sum stays the same.
 
     Parameters
     ----------
     weight : array of shape (rows,)
     accounts : array of shape (rows,)
-        The account of each row: all rows of a giant shrink alike.
+        The account of each row. All rows of a capped account shrink by the same factor.
     """
     codes = np.unique(accounts, return_inverse=True)[1]
     held = np.bincount(codes, weight)
@@ -110,7 +115,7 @@ def without_giants(weight: np.ndarray, accounts: np.ndarray) -> np.ndarray:
 
 
 def _capped_shares(share: np.ndarray, most: float) -> np.ndarray:
-    """Cap shares at `most` and hand what was cut to the others in proportion; sums stay 1."""
+    """Cap shares at `most` and distribute the excess to the others in proportion; the sum stays 1."""
     giants = np.zeros(len(share), dtype=bool)
     while True:
         rest = share[~giants].sum()
@@ -122,13 +127,13 @@ def _capped_shares(share: np.ndarray, most: float) -> np.ndarray:
 
 
 def forgone_profit(churned: np.ndarray, weight: np.ndarray, economics: Economics) -> Objective:
-    """Return the loss - profit x p, p the churn probability: what is forgone by not contacting in proportion to p.
+    """Return the loss - profit x p: the profit forgone when accounts are contacted with their churn probability p.
 
     Parameters
     ----------
     churned : bool array of shape (rows,)
     weight : array of shape (rows,)
-        Stands for each account's value; the cost of the contact itself is left out, as it has no scale here.
+        Used as each account's value. The cost of a contact is left out, because a weight has no currency.
 
     References
     ----------

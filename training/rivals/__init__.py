@@ -1,6 +1,8 @@
-"""What the model must beat, fitted on the same slices and judged on the same rows.
+"""The rivals that the model must beat, fitted on the same slices and judged on the same rows.
 
-Cheap enough for every training run (`CHEAP`):
+In: a dataset and the settings. Out: a function from a matrix to churn probabilities.
+
+Every training run compares the cheap ones (`CHEAP`):
 
 | name | what it does |
 |---|---|
@@ -8,21 +10,22 @@ Cheap enough for every training run (`CHEAP`):
 | silence alone | the more invitations unanswered in a row, the riskier |
 | recency alone | the longer since the latest positive invoice, the riskier |
 | revenue alone | the less revenue in 365 days, the riskier |
-| health score | the hand-weighted scorecard of a customer-success suite (see `health`) |
+| health score | the hand-weighted scorecard of a customer-success suite (see `health_score`) |
 | logistic regression | on the same matrix, L2 (see `logistic`) |
 
-In a backtest (`ALL`) also:
+A backtest compares these too (`ALL`):
 
 | name | what it does |
 |---|---|
 | plain LightGBM | no weights, no constraints, the same parameters (see `boosted`) |
 | LightGBM, one slice | the same on the latest slice alone |
 | B2Boost | boosts the expected profit of a campaign: Janssens et al., 2022 (see `cost_sensitive`) |
-| CSBoost | boosts the log loss, each account at what deciding it rightly is worth: after Höppner et al., 2022 |
+| CSBoost | boosts the log loss, weighted by the worth of a right decision: after Höppner et al., 2022 |
 | reweighing | weighs high-value leavers up: Rahman, Janssens & Bogaert, 2025 |
 
-Each gives a churn probability. A rule's is the sigmoid of its reading, fitted on the training rows, as it has nothing
-else to learn; a boosted one's is the sigmoid of margins for accounts that its trees had not seen.
+Each gives a churn probability. A rule's probability is a sigmoid of its reading, fitted on the training rows, because
+a rule learns nothing else. A boosted rival's probability is a sigmoid of its margins, fitted on accounts that its trees
+did not see.
 """
 
 from __future__ import annotations

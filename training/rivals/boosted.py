@@ -1,7 +1,9 @@
-"""Boosted trees without what is ours: no weights, no constraints, no table ever removed; and on one slice only.
+"""Boosted trees without the model's additions: no weights, no constraints, no removed tables; also on one slice only.
 
-Three folds by account give margins for rows that the trees had not seen: they choose the number of rounds and fit the
-sigmoid. Then the trees are grown once more on every row. All of it costs about three plain fits.
+In: a function that grows trees. Out: a `Rival`.
+
+Three folds by account give margins of rows that the trees did not see. These margins choose the number of rounds and
+fit the sigmoid. Then the trees are grown again on every row. All of this costs about three plain fits.
 
 References
 ----------
@@ -26,11 +28,11 @@ from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
 FOLDS = 3
-#: Accounts of either kind, those that ever left and those that never did, below which folds tell nothing.
+#: Fewest accounts that ever left, and fewest that never did, for which folds are useful.
 LEAST_ACCOUNTS = 2 * FOLDS
-#: More rows than these say no more about a sigmoid and the number of rounds; whole accounts are drawn.
+#: Most rows used for the folds; more improve neither the sigmoid nor the number of rounds. Whole accounts are drawn.
 MOST_FOLDED_ROWS = 60_000
-#: Numbers of rounds to choose from, as shares of the greatest.
+#: Numbers of rounds to choose from, as shares of the largest.
 ROUND_SHARES = (0.25, 0.5, 0.75, 1.0)
 
 #: (encoded rows, their dataset, settings, rounds) -> grown trees.
@@ -43,14 +45,26 @@ def boosted(
     part: Callable[[Dataset], Dataset] = lambda data: data,
     prepare: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
 ) -> Rival:
-    """Return the rival whose trees `grow` grows on encoded, prepared rows of a part of the dataset."""
+    """Return the rival whose trees `grow` grows on encoded, prepared rows of a part of the dataset.
+
+    Parameters
+    ----------
+    name : str
+        As shown in tables.
+    grow : callable
+        See `Grow`.
+    part : callable
+        Dataset -> the rows to learn from; by default all.
+    prepare : callable
+        Encoded rows of shape (n, columns) -> rows of the same shape; by default unchanged.
+    """
 
     def fit(data: Dataset, settings: TrainingSettings) -> Score:
         learnt = part(data)
         folds = account_folds(learnt, settings.seed)
         if folds is None:
             return constant(learnt)
-        texts = [item.name for item in all_signals() if item.is_text]
+        texts = [signal.name for signal in all_signals() if signal.is_text]
         encoder = Encoder.of(learnt.matrix.signals, texts)
 
         def encode(matrix: Matrix) -> np.ndarray:
@@ -65,9 +79,10 @@ def boosted(
 
 
 def account_folds(data: Dataset, seed: int) -> np.ndarray | None:
-    """Return the fold of each row, 0 to 2, shape (n,): an account's rows stand in one; -1 for what was not drawn.
+    """Return the fold of each row, 0 to 2, or -1 for a row that was not drawn, shape (n,).
 
-    Accounts that ever churned are dealt out evenly, so that every fold has both outcomes; None where there are too few.
+    All rows of an account are in one fold. Accounts that ever churned are spread evenly, so every fold has both
+    outcomes. The result is None when there are too few of them.
     """
     codes, accounts = pd.factorize(data.accounts)
     left = np.bincount(codes, data.churned) > 0
@@ -83,7 +98,7 @@ def account_folds(data: Dataset, seed: int) -> np.ndarray | None:
 def _out_of_fold(
     grow: Grow, rows: np.ndarray, learnt: Dataset, folds: np.ndarray, settings: TrainingSettings
 ) -> tuple[Platt, int]:
-    """Return the sigmoid and the number of rounds by ROC AUC, from margins of rows the trees had not seen."""
+    """Return the sigmoid and the number of rounds with the best ROC AUC, from margins of rows the trees did not see."""
     steps = sorted({max(1, round(share * settings.fit.max_rounds)) for share in ROUND_SHARES})
     margins = np.full((len(steps), len(learnt)), np.nan)
     for fold in range(FOLDS):
@@ -96,36 +111,39 @@ def _out_of_fold(
 
 
 def latest_slice(data: Dataset) -> Dataset:
-    """Return the rows of the latest as-of date: all that a model of one slice has."""
+    """Return the rows of the latest as-of date, from which a model of one slice learns."""
     return data.take(data.as_of == data.as_of.max())
 
 
 def at_equal_size(data: Dataset, seed: int) -> Dataset:
-    """Return as many rows, drawn from all slices without replacement, as the latest slice has.
+    """Draw as many rows from all slices, without replacement, as the latest slice has.
 
-    Many slices against one is then a question of variety, not of size.
+    So a comparison of many slices with one slice shows the effect of variety, not of size.
     """
     rows = np.random.default_rng(seed).permutation(len(data))[: int((data.as_of == data.as_of.max()).sum())]
     return data.take(np.sort(rows))
 
 
 def estimator(rows: np.ndarray, settings: TrainingSettings, rounds: int) -> lightgbm.LGBMClassifier:
-    """Return LightGBM with our parameters but no weights and no constraints, not yet fitted."""
+    """Return an unfitted LightGBM with the model's parameters, but without weights and constraints.
+
+    `rows` has shape (n, columns).
+    """
     parameters = settings.fit.parameters(settings.seed)
     parameters["random_state"] = parameters.pop("seed")
     parameters["min_data_in_leaf"] = max(5, min(settings.fit.min_data_in_leaf, len(rows) // 50))
-    # By default the wrapper starts a thread for each core; 0 leaves it to OpenMP, that is to OMP_NUM_THREADS.
+    # By default the wrapper starts one thread per core. With 0, OpenMP decides by OMP_NUM_THREADS.
     return lightgbm.LGBMClassifier(n_estimators=rounds, n_jobs=0, **parameters)
 
 
 def margin_of(trees: lightgbm.Booster, rows: np.ndarray, rounds: int | None = None) -> np.ndarray:
-    """Return the trees' raw scores of encoded rows after so many rounds (default: all), shape (n,)."""
+    """Return the trees' raw scores of encoded rows after `rounds` rounds (default: all), shape (n,)."""
     return np.asarray(trees.predict(rows, raw_score=True, num_iteration=rounds or -1))
 
 
 def text_columns() -> list[int]:
-    """Return the positions of the text signals, whose codes are categories to LightGBM."""
-    return [position for position, item in enumerate(all_signals()) if item.is_text]
+    """Return the positions of the text signals, whose codes LightGBM treats as categories."""
+    return [position for position, signal in enumerate(all_signals()) if signal.is_text]
 
 
 def _plain(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:

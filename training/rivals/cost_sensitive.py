@@ -1,11 +1,11 @@
 """Profit-driven learners of the literature, as the package `empulse` (0.13) implements them, each on LightGBM.
 
-B2Boost and CSBoost learn from the economics that the model is judged by, reweighing from the accounts' values alone.
-With value v, success rate g, incentive share d and contact cost f, contacting a leaver brings g (1 - d) v - f,
-contacting one who would have stayed costs d v + f, and leaving an account alone costs nothing. Their scores become
-probabilities by the sigmoid only, like every other boosted rival's.
+B2Boost and CSBoost learn from the same economics by which the model is judged. Reweighing learns from the accounts'
+values alone. With value v, success rate g, incentive share d and contact cost f, a contact with a leaver brings
+g (1 - d) v - f. A contact with an account that would have stayed costs d v + f. No contact costs nothing. As for every
+boosted rival, a sigmoid turns their scores into probabilities.
 
-empulse refuses nulls, so what is not known is a number below all others, from which a tree can tell it apart.
+empulse refuses nulls, so a null becomes a number below all others, which trees can split off.
 
 References
 ----------
@@ -27,14 +27,14 @@ from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.economics import expected_profit
 
-#: Stands for what is not known.
+#: The value of a null.
 UNKNOWN = -1e9
 #: Accounts above this quantile of value are the high-value group of reweighing, as in empulse's example.
 HIGH_VALUE = 0.8
 
 
 def _b2boost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:
-    """Grow trees on the average expected cost of contacting with probability s: what B2Boost minimises.
+    """Grow trees on B2Boost's loss, the average expected cost of contacting an account with probability s.
 
     Parameters: accept_rate g, incentive_fraction d, contact_cost f, clv v of each account.
     """
@@ -53,11 +53,12 @@ def _b2boost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds
 
 
 def _csboost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:
-    """Grow trees on the log cost: the log loss, each account weighing what deciding it rightly is worth.
+    """Grow trees on the log cost: the log loss, with each account weighted by the benefit of a right decision.
 
-    Under the average expected cost, CSBoost's default, only the difference between a right and a wrong decision counts,
-    and with these economics it is B2Boost to the letter. So its other loss is taken. Parameters: the benefit of a true
-    positive, max(g (1 - d) v - f, 0), and of a true negative, d v + f; a wrong decision brings nothing.
+    CSBoost's default loss is the average expected cost. Only the difference between a right and a wrong decision counts
+    in it, and with these economics it equals B2Boost exactly. So this rival uses CSBoost's other loss. Parameters: the
+    benefit of a true positive, max(g (1 - d) v - f, 0), and of a true negative, d v + f. A wrong decision brings
+    nothing.
     """
     from empulse.metrics import CostMatrix, LogCost, Metric
     from empulse.models import CSBoostClassifier
@@ -76,10 +77,10 @@ def _csboost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds
 
 
 def _reweighing(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:
-    """Grow trees on the plain log loss, rows weighed so that leaving and high value are independent.
+    """Grow trees on the plain log loss, with row weights that make churn and high value independent.
 
-    Parameters: the sensitive feature is a value above the 80th percentile of the training rows, the strategy
-    'statistical parity'. Where large accounts leave less often than small ones, their leavers weigh more.
+    Parameters: the sensitive feature is a value above the 80th percentile of the training rows; the strategy is
+    'statistical parity'. If large accounts leave less often than small ones, their leavers get more weight.
     """
     from empulse.models import BiasReweighingClassifier
 
@@ -91,7 +92,7 @@ def _reweighing(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rou
 
 
 def without_nulls(rows: np.ndarray) -> np.ndarray:
-    """Return encoded rows with a number below all others for what is not known, shape as given."""
+    """Return encoded rows with a number below all others in place of NaN, shape as given."""
     return np.nan_to_num(rows, nan=UNKNOWN)
 
 

@@ -1,11 +1,13 @@
 """The health score of customer-success suites: a hand-weighted mean of normalised measures, in groups.
 
-Each measure is scaled linearly from 0 (at `worst`) to 1 (at `best`), values beyond count as the bound. A group's score
-is the mean of its known measures, the health score the weighted mean of the known groups: what is missing is left out
-and the weights of the rest are rescaled. Nothing is learnt but the sigmoid that turns the score into a probability.
+In: a matrix. Out: the score, 0 to 1, shape (n,), and the rival `HEALTH`.
 
-The weights of the groups are those of a published calculator: usage .35, NPS .25, support .20, engagement .20. In
-trade, what is bought stands for what is used. Which measures make up a group, and their bounds, are ours.
+Each measure is scaled linearly from 0 (at `worst`) to 1 (at `best`); a value beyond a bound counts as the bound. The
+score of a group is the mean of its known measures. The health score is the weighted mean of the known groups. Missing
+groups are left out, and the weights of the rest are rescaled. Only the sigmoid from score to probability is learnt.
+
+The weights of the groups come from a published calculator: usage .35, NPS .25, support .20, engagement .20. In trade,
+purchases take the place of usage. The measures of each group and their bounds are this project's choice.
 
 References
 ----------
@@ -38,7 +40,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Group:
-    """Measures that count together, and the group's weight in the score."""
+    """Measures that are averaged together, and the weight of the group in the score."""
 
     name: str
     weight: float
@@ -86,18 +88,19 @@ SCORECARD = (
 
 
 def health(matrix: Matrix) -> np.ndarray:
-    """Return the health score, 0 (worst) to 1 (best), NaN where no measure is known; shape (n,)."""
+    """Return the health score, 0 (worst) to 1 (best), shape (n,); NaN when no measure is known."""
     scores = np.column_stack([_group_score(matrix, group) for group in SCORECARD])
     weights = np.where(np.isnan(scores), 0.0, [group.weight for group in SCORECARD])
     return _ratio(np.nan_to_num(scores * weights).sum(axis=1), weights.sum(axis=1))
 
 
 def _group_score(matrix: Matrix, group: Group) -> np.ndarray:
-    columns = [
-        (matrix.signals[one.signal].to_numpy(float) - one.worst) / (one.best - one.worst) for one in group.measures
-    ]
-    scaled = np.clip(np.column_stack(columns), 0, 1)
+    scaled = np.clip(np.column_stack([_scaled(matrix, measure) for measure in group.measures]), 0, 1)
     return _ratio(np.nansum(scaled, axis=1), (~np.isnan(scaled)).sum(axis=1))
+
+
+def _scaled(matrix: Matrix, measure: Measure) -> np.ndarray:
+    return (matrix.signals[measure.signal].to_numpy(float) - measure.worst) / (measure.best - measure.worst)
 
 
 def _ratio(total: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Logistic regression on the same matrix: what a careful analyst does without trees."""
+"""Logistic regression on the same matrix: the method of a careful analyst without trees.
+
+In: a dataset. Out: the rival `LOGISTIC`.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from training.rivals.rival import Rival, Score, constant
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
-#: Levels of a text signal that get a column of their own.
+#: Most levels of a text signal that get their own column.
 MOST_LEVELS = 40
 
 
 def _logistic(data: Dataset, settings: TrainingSettings) -> Score:
-    """Fit an L2 logistic regression (C = 0.1) on standardised signed logs, unweighted; its own probabilities.
+    """Fit an unweighted L2 logistic regression (C = 0.1) on standardised signed logs; return its probabilities.
 
-    Nulls are the training median with a mark of their own, text is one-hot.
+    A null becomes the training median, with a column that marks it. Text is one-hot.
     """
     if not 0 < data.churned.sum() < len(data):
         return constant(data)
@@ -42,14 +45,14 @@ class _Prepared:
 
     @classmethod
     def of(cls, matrix: Matrix) -> _Prepared:
-        numbers = [item.name for item in all_signals() if not item.is_text]
+        numbers = [signal.name for signal in all_signals() if not signal.is_text]
         levels = {
-            item.name: tuple(sorted(matrix.signals[item.name].dropna().unique())[:MOST_LEVELS])
-            for item in all_signals()
-            if item.is_text
+            signal.name: tuple(sorted(matrix.signals[signal.name].dropna().unique())[:MOST_LEVELS])
+            for signal in all_signals()
+            if signal.is_text
         }
-        found = matrix.signals[numbers].median().fillna(0.0)
-        medians = {name: float(found[name]) for name in numbers}
+        median = matrix.signals[numbers].median().fillna(0.0)
+        medians = {name: float(median[name]) for name in numbers}
         nullable = tuple(name for name in numbers if matrix.signals[name].isna().any())
         return cls(medians, nullable, levels)
 

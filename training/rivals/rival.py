@@ -1,7 +1,9 @@
-"""What a rival is: a named way to learn churn probabilities from a dataset.
+"""A rival: a named way to learn churn probabilities from a dataset.
 
-All are ranked alike, by what their probabilities say of revenue at risk and expected profit: what is compared is how
-well they know who leaves, not how they would spend the money.
+In: a dataset and the settings. Out: a function from a matrix to churn probabilities.
+
+All rivals are ranked in the same way: by revenue at risk and expected profit, computed from their probabilities. So the
+comparison shows how well they know who leaves, not how they would spend the budget.
 """
 
 from __future__ import annotations
@@ -21,17 +23,17 @@ Score = Callable[[Matrix], np.ndarray]
 
 @dataclass(frozen=True)
 class Rival:
-    """A way to tell who leaves that the model is compared with.
+    """A way to predict who leaves, with which the model is compared.
 
     Attributes
     ----------
     name : str
         As shown in tables; unique among all rivals.
     fit : callable
-        (dataset, settings) -> matrix -> churn probabilities in (0, 1). Of the settings it reads seed, fit and
-        economics. A boosted rival returns the churn rate for every account where there are too few leavers to fold.
+        (dataset, settings) -> matrix -> churn probabilities in (0, 1), shape (n,). It reads seed, fit and economics of
+        the settings. A boosted rival returns the churn rate for every account when there are too few leavers for folds.
     naive : bool
-        Whether it is one of the naive rules that the grade compares with.
+        Whether it is one of the naive rules with which the grade compares.
     """
 
     name: str
@@ -40,6 +42,6 @@ class Rival:
 
 
 def constant(data: Dataset) -> Score:
-    """Return (churned + 1) / (rows + 2) for every account: all that can be said where nothing tells them apart."""
+    """Return (churned + 1) / (rows + 2) for every account, the probability without any information on accounts."""
     rate = (data.churned.sum() + 1) / (len(data) + 2)
     return lambda matrix: np.full(len(matrix), rate)

@@ -1,4 +1,7 @@
-"""Rules of thumb: one reading of the account, turned into a probability by a sigmoid fitted on the training rows."""
+"""Rules of thumb: a sigmoid, fitted on the training rows, turns one reading of the account into a probability.
+
+In: the name of a signal or fact. Out: a `Rival`.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from training.rivals.rival import Rival, Score
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
-#: Matrix of n rows -> a figure that grows with risk, NaN where it is not known, shape (n,).
+#: Matrix of n rows -> a figure that grows with risk, NaN when it is not known, shape (n,).
 Reading = Callable[[Matrix], np.ndarray]
 
 
 def rule(name: str, reading: Reading, naive: bool = False) -> Rival:
-    """Return the rival that goes by one reading; an unknown one counts as the training median.
+    """Return the rival that uses one reading; an unknown reading counts as the training median.
 
-    Where nobody's reading is known (a table is missing), all are ranked alike.
+    When no reading is known (a table is missing), all accounts get the same rank.
     """
 
     def fit(data: Dataset, settings: TrainingSettings) -> Score:
@@ -37,12 +40,12 @@ def rule(name: str, reading: Reading, naive: bool = False) -> Rival:
 
 
 def signal(name: str, riskier: int) -> Reading:
-    """Return the reading of a signal on a signed log scale; `riskier` is +1 where risk rises with it, else -1."""
+    """Return the reading of a signal on a signed log scale; `riskier` is +1 if risk rises with it, else -1."""
     return lambda matrix: _signed_log(riskier * matrix.signals[name].to_numpy(float))
 
 
 def fact(name: str, riskier: int) -> Reading:
-    """Return the reading of a fact, which is never masked, on a signed log scale."""
+    """Return the reading of a fact, which is never masked, on a signed log scale; `riskier` as in `signal`."""
     return lambda matrix: _signed_log(riskier * matrix.facts[name].to_numpy(float))
 
 

@@ -1,4 +1,7 @@
-"""Slices of a book with labels: the rows a model learns from or is judged on."""
+"""Slices of a book with labels: the rows that a model learns from or is judged on.
+
+In: a book, as-of dates and a rule of churn. Out: a `Dataset`.
+"""
 
 from __future__ import annotations
 
@@ -49,16 +52,16 @@ class Dataset:
 
     @property
     def revenue(self) -> np.ndarray:
-        """Revenue of 365 days, not below 0, shape (n,)."""
+        """Revenue of 365 days in currency, at least 0, shape (n,)."""
         return self.matrix.facts["revenue_365d"].to_numpy(float).clip(min=0)
 
     @property
     def dates(self) -> list[date]:
-        """As-of dates that occur, oldest first."""
+        """Distinct as-of dates, oldest first."""
         return [pd.Timestamp(day).date() for day in np.unique(self.as_of)]
 
     def rows_on(self, dates: Iterable[date]) -> np.ndarray:
-        """Return the row numbers of those as-of dates."""
+        """Return the row numbers of those as-of dates, rising, shape (rows,)."""
         stamps = np.array([pd.Timestamp(day).to_datetime64() for day in dates], self.as_of.dtype)
         return np.flatnonzero(np.isin(self.as_of, stamps))
 
@@ -67,12 +70,12 @@ class Dataset:
         return self.take(self.rows_on(dates))
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """Return the rows of a boolean mask or index array."""
+        """Return the rows of a boolean mask of shape (n,) or of an index array."""
         return Dataset(self.matrix.take(rows), self.churned[rows])
 
 
 def fingerprint(data: Dataset) -> str:
-    """Return a checksum of every signal, label and key that was learnt from."""
+    """Return a checksum of every key, signal, fact and label of a dataset."""
     frame = pd.concat([data.matrix.keys, data.matrix.signals, data.matrix.facts], axis=1)
     rows = pd.util.hash_pandas_object(frame.assign(churned=data.churned), index=False)
     return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
@@ -81,12 +84,19 @@ def fingerprint(data: Dataset) -> str:
 def build_dataset(
     tables: Tables, dates: list[date], rule: ChurnRule, recorded_since: Mapping[str, date] | None = None
 ) -> Dataset:
-    """Compute matrix and labels of all customers at the given mature as-of dates.
+    """Compute matrix and labels of all customers at mature as-of dates.
+
+    Parameters
+    ----------
+    dates : list of date
+        As-of dates whose labels are known.
+    recorded_since : mapping of table name to date, optional
+        First day of each table's records; by default that of this book.
 
     Raises
     ------
     NotEnoughData
-        When there is no customer at any of the dates.
+        When no account is a customer at any of the dates.
     """
     connection = tables["accounts"].get_backend()
     spine = connection.create_table("spine", customers(tables, dates, rule.by_silence), temp=True, overwrite=True)
@@ -101,7 +111,7 @@ def build_dataset(
 
 
 def _before_recording(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:
-    """Take a table as not known at dates up to its first record: nothing was recorded, rather than nothing happened."""
+    """Set a table to not known at dates up to its first record: records were missing, not events."""
     as_of = matrix.keys["as_of"]
     unknown = np.zeros((len(matrix), len(all_signals())), dtype=bool)
     for name in HISTORY:

@@ -1,7 +1,9 @@
-"""Labels: who churned in [as_of + lead, as_of + lead + horizon), and which as-of dates are mature enough to tell.
+"""Labels: who churned in [as_of + lead, as_of + lead + horizon).
 
-Maturity is decided by date, never by outcome: the whole window must lie before the end of the data. Beside whether an
-account churned: after how many days it did, and what it was invoiced in the window.
+In: a book, a spine of customers and a rule of churn. Out: whether each account churned, after how many days, and the
+sum invoiced in the window.
+
+The date alone decides whether a label is known, never the outcome: the whole window must lie before the end of data.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from training.settings import ChurnRule
 
 
 def end_of_data(tables: Tables, until: date | None) -> date:
-    """Return `until`, or the day after the last invoice: the first day of which nothing is known."""
+    """Return the first day without data: `until`, or by default the day after the last invoice."""
     if until is not None:
         return until
     last = tables["invoices"].invoiced_on.max().execute()
@@ -29,7 +31,7 @@ def end_of_data(tables: Tables, until: date | None) -> date:
 
 
 def check_rule(tables: Tables, rule: ChurnRule) -> None:
-    """Refuse a book with neither a churns table nor a rule of silence, or with both."""
+    """Raise InputError for a book with both a churns table and a rule of silence, or with neither."""
     has_churns = "churns" not in tables.missing
     if rule.by_silence and has_churns:
         raise InputError("--silence-days is for books without a churns table; this one has it")
@@ -43,21 +45,21 @@ def labels(tables: Tables, spine: ir.Table, rule: ChurnRule) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        account_id, as_of (datetime64) and churned (bool), sorted by both keys. Rows of accounts that churn inside the
-        lead are left out: the probability is conditional on surviving it.
+        account_id, as_of (datetime64) and churned (bool), sorted by both keys. Accounts that churn within the lead are
+        left out, because the probability is conditional on surviving it.
     """
-    found = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
-    found = found.assign(as_of=pd.to_datetime(found["as_of"]), churned=found["churned"].astype(bool))
-    return found.sort_values(KEYS, ignore_index=True)
+    frame = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
+    frame = frame.assign(as_of=pd.to_datetime(frame["as_of"]), churned=frame["churned"].astype(bool))
+    return frame.sort_values(KEYS, ignore_index=True)
 
 
 def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
-    """Return after how many days each customer of a spine churned, as far as was known at `end`.
+    """Return the days until each customer of a spine churned, as known at `end`.
 
     Parameters
     ----------
     end : date
-        Exclusive: whoever churns on it or later has not churned yet.
+        End of the data, exclusive: a churn on it or later has not happened yet.
 
     Returns
     -------
@@ -68,14 +70,14 @@ def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
     Raises
     ------
     InputError
-        When there is no churns table: silence has no day on which it begins to be a churn.
+        When there is no churns table, because silence has no day of churn.
     """
     if "churns" in tables.missing:
         raise InputError("there is no churns table: the days to a churn are known from it alone, not from silence")
     churns = tables["churns"].filter(lambda t: t.churned_on < end).select("account_id", "churned_on")
     joined = spine.left_join(churns, "account_id").select(*KEYS, "churned_on")
-    found = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
-    return _sorted(found.astype({"days": "float64"}))
+    frame = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
+    return _sorted(frame.astype({"days": "float64"}))
 
 
 def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.DataFrame:
@@ -84,27 +86,27 @@ def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.D
     Parameters
     ----------
     first_day : int
-        Days from as_of to the first day that counts; below 0 it lies before as_of.
+        Days from as_of to the first day of the window; negative when it lies before as_of.
     days : int
         Length of the window, 1 or more.
 
     Returns
     -------
     DataFrame
-        account_id, as_of (datetime64) and revenue (float, currency; credit notes deducted, 0 without an invoice),
-        sorted by both keys.
+        account_id, as_of (datetime64) and revenue (float, currency), sorted by both keys. Credit notes are deducted;
+        revenue is 0 without an invoice.
     """
     invoices = tables["invoices"].select("account_id", "invoiced_on", "amount")
     joined = spine.inner_join(invoices, "account_id").select(*KEYS, "invoiced_on", "amount")
     after = _days_after(joined, joined.invoiced_on)
     inside = joined.filter((after >= first_day) & (after < first_day + days))
     sums = inside.group_by(KEYS).aggregate(revenue=inside.amount.sum())
-    found = spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, "revenue").execute()
-    return _sorted(found.assign(revenue=found["revenue"].fillna(0.0)))
+    frame = spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, "revenue").execute()
+    return _sorted(frame.assign(revenue=frame["revenue"].fillna(0.0)))
 
 
-def _sorted(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(as_of=found["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(as_of=frame["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
 
 
 def _left(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:

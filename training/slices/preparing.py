@@ -1,4 +1,7 @@
-"""A book -> the slices that a model is learnt from: how far the data reach, which dates are mature, their labels."""
+"""Prepare the slices that a model learns from.
+
+In: a book and the settings. Out: `Prepared`, the labelled rows of all mature as-of dates and the end of the data.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,22 @@ from training.slices.dataset import Dataset, build_dataset
 from training.slices.labels import check_rule, end_of_data
 from training.slices.slice_dates import slice_dates
 
-#: Fewer accounts of either outcome are nothing to learn from.
+#: Fewest accounts of each outcome that a model can learn from.
 LEAST_ACCOUNTS = 10
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a model is made of, computed once.
+    """The data a model is fitted on.
 
     Attributes
     ----------
     data : Dataset
         All mature slices.
     recorded_since : dict of table name to date
-        Its first record; tables without one before `end` are left out.
+        First record of each history table; tables without a record before `end` are left out.
     end : date
-        First day of which nothing is known.
+        First day without data.
     """
 
     data: Dataset
@@ -39,14 +42,15 @@ class Prepared:
 
 
 def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:
-    """Make the dataset of all mature slices of a book.
+    """Build the dataset of all mature slices of a book.
 
     Raises
     ------
     InputError
         When the rule of churn does not fit the book.
     NotEnoughData
-        When the book is too short for a single mature slice, begins after the end, or too few churned or stayed.
+        When the book is too short for one mature slice, when it has no invoice before the end of the data, or when too
+        few accounts churned or stayed.
     """
     check_rule(tables, settings.rule)
     end = end_of_data(tables, settings.until)

@@ -1,6 +1,7 @@
-"""Time slices and how they are split: monthly as-of dates, purged in time by the reach of the label.
+"""As-of dates of the time slices, and their split into folds that are purged in time.
 
-A slice may be learnt from at an as-of date only when its label's window has ended by then.
+In: first and last day, step and reach of the label in days. Out: dates and folds of dates. A model at an as-of date may
+learn from a slice only when the window of the slice's labels has ended by that date.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Fold:
-    """As-of dates to learn from and the later as-of dates to be judged on."""
+    """As-of dates to learn from, and the later as-of dates to judge on."""
 
     train: tuple[date, ...]
     valid: tuple[date, ...]
@@ -23,18 +24,22 @@ SHORTEST_STEP = 7
 
 
 def slice_dates(first: date, end: date, known_after_days: int, step_days: int, least: int = 1) -> list[date]:
-    """Return as-of dates, oldest first, `step_days` apart back from the last mature one.
+    """Return as-of dates, oldest first, `step_days` apart, counted back from the last mature date.
 
-    A short history is cut more finely: the step is halved while there are fewer than `least` dates, down to a week.
+    A short history gets a smaller step: the step is halved, down to a week, while there are fewer than `least` dates.
 
     Parameters
     ----------
     first : date
-        No as-of date before it.
+        Earliest day that may be an as-of date.
     end : date
         End of the data, exclusive.
     known_after_days : int
-        Days from an as-of date until its labels are known: the last as-of date is `end` less these.
+        Days from an as-of date until its labels are known. The last as-of date is `end` minus these days.
+    step_days : int
+        Days between two as-of dates.
+    least : int
+        Number of dates wanted.
     """
     while step_days // 2 >= SHORTEST_STEP and 0 < (end - first).days - known_after_days < step_days * (least - 1):
         step_days //= 2
@@ -44,7 +49,7 @@ def slice_dates(first: date, end: date, known_after_days: int, step_days: int, l
 
 
 def thinned(dates: list[date], every: int = 1, window_days: int | None = None) -> list[date]:
-    """Return the dates of the latest `window_days`, and of these every so-manieth, back from the latest one.
+    """Keep the dates of the latest `window_days`, and of these every `every`-th, counted back from the latest one.
 
     Examples
     --------
@@ -56,15 +61,15 @@ def thinned(dates: list[date], every: int = 1, window_days: int | None = None) -
 
 
 def forward_folds(dates: list[date], known_after_days: int, folds: int) -> list[Fold]:
-    """Return up to `folds` forward-chained folds: each judged on later dates than it learns from, purged.
+    """Return up to `folds` forward-chained folds: each is judged on later dates than it learns from, purged.
 
-    Every date that has a purged predecessor is judged exactly once; the folds are consecutive blocks of such dates.
+    The folds are consecutive blocks of the dates that have a purged predecessor. Each such date is judged exactly once.
     """
     reach = timedelta(days=known_after_days)
     judged = [day for day in dates if day - reach >= dates[0]]
     blocks = [block for block in np.array_split(np.arange(len(judged)), folds) if len(block)]
-    made = []
+    forward = []
     for block in blocks:
         valid = tuple(judged[i] for i in block)
-        made.append(Fold(tuple(day for day in dates if day + reach <= valid[0]), valid))
-    return made
+        forward.append(Fold(tuple(day for day in dates if day + reach <= valid[0]), valid))
+    return forward

@@ -1,1 +1,1 @@
-"""The model for one matrix without dates, as a scikit-learn estimator."""
+"""The model for a matrix without dates, as a scikit-learn estimator."""

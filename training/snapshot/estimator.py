@@ -1,8 +1,10 @@
-"""The model for a matrix without dates: one row an account, columns of the user's own, a scikit-learn classifier.
+"""The model for a matrix without dates, as a scikit-learn classifier.
 
-It is fitted as a book is, as far as that goes: the same trees, weights, guard against giants, rule of choice and
-sigmoid. What a snapshot lacks is time: folds are stratified instead of forward-chained, so nothing here tells how a
-model ages, and nothing keeps a column that was filled after the outcome from being learnt.
+In: a matrix with one row per account and any columns, labels and, optionally, revenue. Out: churn probabilities.
+
+The fit uses the same trees, weights, cap on giant accounts, rule of choice and sigmoid as for a book. A snapshot has no
+time, so its folds are stratified instead of forward-chained. So nothing here shows how a model ages, and nothing
+prevents the model from learning a column that was filled after the outcome.
 """
 
 from __future__ import annotations
@@ -29,51 +31,51 @@ from training.snapshot.snapshot import Columns, snapshot
 from training.snapshot.snapshot_fitting import Grower, fit_snapshot
 
 CHOOSE = "choose"
-#: A snapshot has a fraction of the rows that a book's slices have: smaller trees compete with the product's.
+#: A snapshot has far fewer rows than a book's slices, so smaller trees compete with the product's trees.
 SMALLER = FitSettings(num_leaves=4, min_data_in_leaf=30, max_rounds=240)
 CANDIDATES = (FitSettings(), SMALLER)
 
 
 class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Calibrated churn probabilities by revenue-weighted trees on any matrix with one row an account.
+    """Calibrated churn probabilities by revenue-weighted trees on any matrix with one row per account.
 
     Parameters
     ----------
     settings : FitSettings or sequence of FitSettings, optional
-        How trees are grown; of several, the one that ranks best on the inner folds. Default: `CANDIDATES`, the
-        product's and smaller trees.
+        How trees are grown. Of several settings, the one that ranks best on the inner folds is used. Default:
+        `CANDIDATES`, the product's trees and smaller ones.
     weighting : str
-        A scheme of `training.models.weights.SCHEMES`, or 'choose': the one that the inner folds choose by money and
-        ranking. Without revenue, 'choose' is 'none'.
+        A scheme of `training.models.weights.SCHEMES`, or 'choose': the scheme that the inner folds choose by profit
+        and ranking. Without revenue, 'choose' means 'none'.
     economics : Economics, optional
-        What a contact costs and brings; read in choosing the weighting, and by the profit objective.
+        Cost and value of a contact. The choice of the weighting and the profit objective read it.
     directions : mapping of column name to 1, -1 or 0, optional
-        Whether risk may only rise, only fall or either with a numeric column; columns not named may do either.
+        Whether risk may only rise (1), only fall (-1) or both (0) with a numeric column. Default: 0.
     boosters : int
-        1 or more, grown on other draws of rows and columns, their margins averaged.
+        1 or more. Each is grown on other draws of rows and columns, and their margins are averaged.
     folds : int
-        Inner stratified folds, 2 or more; fewer where a class has fewer rows.
+        Inner stratified folds, 2 or more; fewer when the rarer class has fewer rows.
     seed : int
         0 or more.
 
     Attributes
     ----------
     classes_ : array of shape (2,)
-        The two labels, sorted; the second stands for churned.
+        The two labels, sorted; the second means churned.
     choice_ : Choice
-        The weighting and the number of rounds, with the figures of every scheme compared.
+        Weighting and number of rounds, with the figures of every scheme compared.
     settings_ : FitSettings
         The best of `settings`.
     fitted_ : FittedSnapshot
-        Boosters and calibrator; the boosters' columns are x0, x1, ... in the order of X.
+        Boosters and calibrator. The boosters' columns are x0, x1, ... in the order of X.
     n_features_in_ : int
     feature_names_in_ : array of str
-        Where X was a DataFrame with names that are str.
+        Only if X was a DataFrame whose column names are str.
 
     Notes
     -----
-    Text columns (object, string, category) are split on as categories; one never met, or rare in training, is null.
-    Null is not known, never 0. An account must have one row only: the folds would know its others.
+    Text columns (object, string, category) are categories. A category that is new or was rare in training is null. Null
+    means not known, never 0. An account must have one row only; otherwise the folds share its rows.
 
     References
     ----------
@@ -110,7 +112,7 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         self.seed = seed
 
     def fit(self, X: Any, y: Any, revenue: Any = None) -> RevenueWeightedClassifier:  # noqa: N803
-        """Choose settings, weighting and rounds on inner folds, calibrate on their margins, grow on every row.
+        """Choose settings, weighting and rounds on inner folds, calibrate on their margins, grow trees on every row.
 
         Parameters
         ----------
@@ -118,7 +120,7 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         y : array of shape (n,)
             Two labels.
         revenue : array of shape (n,), optional
-            What each account is worth a year, 0 or more, in the currency of `economics`.
+            Yearly value of each account, 0 or more, in the currency of `economics`.
 
         Raises
         ------
@@ -136,18 +138,18 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return probabilities of both classes, in the order of `classes_`, shape (n, 2); rows sum to 1."""
+        """Return the probabilities of both classes in the order of `classes_`, shape (n, 2); rows sum to 1."""
         check_is_fitted(self)
         churned = self.fitted_.probability(self._columns.take(self._frame(X, reset=False)))
         return np.column_stack([1 - churned, churned])
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return the likelier class of each row, shape (n,): for contacting, rank by what is at stake instead."""
+        """Return the likelier class of each row, shape (n,). To choose contacts, rank by value at risk instead."""
         likelier = np.argmax(self.predict_proba(X), axis=1)
         return np.asarray(self.classes_[likelier])
 
     def __sklearn_tags__(self) -> Any:
-        """Say what is taken: two classes, nulls and text."""
+        """Return the estimator's tags: two classes, nulls and text are allowed."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.allow_nan = True
@@ -155,7 +157,7 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return tags
 
     def _frame(self, X: Any, *, reset: bool) -> pd.DataFrame:  # noqa: N803
-        """Check the columns' number and names, or learn them, and return a DataFrame."""
+        """Check number and names of the columns, or learn them with `reset`; return a DataFrame."""
         if isinstance(X, pd.DataFrame) and min(X.shape):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
@@ -163,7 +165,7 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return pd.DataFrame(checked).infer_objects()
 
     def _outcomes(self, y: Any, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return the two labels and which rows bear the second."""
+        """Return the two labels, and a bool array of shape (n,) that marks the rows with the second one."""
         if y is None:
             raise ValueError("RevenueWeightedClassifier requires y to be passed, but the target y is None")
         labels = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
@@ -175,7 +177,7 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return classes, codes == 1
 
     def _weighting(self, with_revenue: bool) -> str | None:
-        """Return the scheme where it is settled; without revenue all are alike."""
+        """Return the scheme, None if the folds choose it; without revenue all schemes are equal."""
         if self.weighting == CHOOSE:
             return None if with_revenue else UNWEIGHTED
         if self.weighting not in SCHEMES:
@@ -188,19 +190,19 @@ class RevenueWeightedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         folds = min(self.folds, fewest)
         if folds < 2:
             raise ValueError(f"folds={self.folds} and {fewest} rows in the rarer class: at least 2 of both are needed")
-        given = CANDIDATES if self.settings is None else self.settings
+        compared = CANDIDATES if self.settings is None else self.settings
         economics = Economics() if self.economics is None else self.economics
         return [
             TrainingSettings(seed=self.seed, folds=folds, weighting=weighting, fit=fit, economics=economics)
-            for fit in ([given] if isinstance(given, FitSettings) else given)
+            for fit in ([compared] if isinstance(compared, FitSettings) else compared)
         ]
 
 
 def _revenue(revenue: Any, frame: pd.DataFrame) -> np.ndarray:
     if revenue is None:
         return np.ones(len(frame))
-    found = check_array(revenue, ensure_2d=False, dtype="float64", input_name="revenue")
-    check_consistent_length(frame, found)
-    if found.ndim != 1 or (found < 0).any():
-        raise ValueError(f"revenue: one figure a row, 0 or more; {(found < 0).sum()} are negative")
-    return np.asarray(found)
+    amounts = check_array(revenue, ensure_2d=False, dtype="float64", input_name="revenue")
+    check_consistent_length(frame, amounts)
+    if amounts.ndim != 1 or (amounts < 0).any():
+        raise ValueError(f"revenue: one figure a row, 0 or more; {(amounts < 0).sum()} are negative")
+    return np.asarray(amounts)

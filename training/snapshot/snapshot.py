@@ -1,6 +1,7 @@
-"""A user's matrix, one row an account and no dates -> a dataset of one as-of date, whose columns may be anything.
+"""Turn a user's matrix without dates into a dataset of one as-of date.
 
-Columns are renamed x0, x1, ... by position: LightGBM does not take every name that a column may have.
+In: a DataFrame with one row per account and any numeric or text columns. Out: a `Dataset`. Columns are renamed to x0,
+x1, ... by position, because LightGBM does not accept every column name.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_object_dtype, i
 from features.matrix import FACTS, Matrix
 from training.slices.dataset import Dataset
 
-#: All rows stand at one date; which one does not matter.
+#: The as-of date of all rows; which date it is has no effect.
 STANDS_ON = np.datetime64("2000-01-01", "s")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a matrix as they were met in training.
+    """The columns of a matrix as they were in training.
 
     Attributes
     ----------
     names : tuple of str
-        As the user has them.
+        The user's names.
     text : frozenset of str
         Which of x0, x1, ... hold text.
     """
@@ -36,23 +37,23 @@ class Columns:
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Columns:
-        """Tell text from numbers by the columns' types.
+        """Read from the columns' types which hold text and which hold numbers.
 
         Raises
         ------
         ValueError
-            When a column is neither.
+            When a column holds neither.
         """
         kinds = [_kind(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
         return cls(tuple(map(str, frame.columns)), frozenset(f"x{i}" for i, kind in enumerate(kinds) if kind == "text"))
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """x0, x1, ..."""
+        """Names of the columns in the dataset: x0, x1, ..."""
         return tuple(f"x{i}" for i in range(len(self.names)))
 
     def take(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns as trees read them: float64, or text as object with None for null.
+        """Return the columns in the form that trees read: float64, or text as object with None for null.
 
         Raises
         ------
@@ -66,34 +67,34 @@ class Columns:
         return pd.DataFrame(taken).reset_index(drop=True)
 
     def directions(self, named: Mapping[str, int]) -> dict[str, int]:
-        """Return the direction of each of x0, x1, ..., 0 for those not named.
+        """Return the direction of each of x0, x1, ...; 0 for columns that are not named.
 
         Raises
         ------
         ValueError
-            When a name is no column, its column is text, or a direction is not 1, -1 or 0.
+            When a name is not a column, a text column has a direction other than 0, or a direction is not 1, -1 or 0.
         """
-        found = dict.fromkeys(self.keys, 0)
+        by_key = dict.fromkeys(self.keys, 0)
         for name, direction in named.items():
             if name not in self.names:
                 raise ValueError(f"directions: there is no column {name!r}; there are {', '.join(self.names)}")
             key = f"x{self.names.index(name)}"
             if direction not in (1, -1, 0) or (direction and key in self.text):
                 raise ValueError(f"directions: {name}={direction!r}; numeric columns take 1, -1 or 0, text takes 0")
-            found[key] = direction
-        return found
+            by_key[key] = direction
+        return by_key
 
 
 def snapshot(signals: pd.DataFrame, churned: np.ndarray, revenue: np.ndarray) -> Dataset:
-    """Return the dataset of one as-of date, an account a row.
+    """Return the dataset of one as-of date with one row per account.
 
     Parameters
     ----------
     signals : DataFrame of n rows
-        As `Columns.take` returns it.
+        As returned by `Columns.take`.
     churned : bool array of shape (n,)
     revenue : array of shape (n,)
-        A year's revenue of each account, in currency, 0 or more.
+        Yearly revenue of each account, in currency, 0 or more.
     """
     keys = pd.DataFrame({"account_id": np.arange(len(signals)), "as_of": STANDS_ON})
     facts = pd.DataFrame(0.0, index=keys.index, columns=list(FACTS)).assign(revenue_365d=revenue)

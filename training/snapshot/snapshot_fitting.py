@@ -1,7 +1,9 @@
-"""A snapshot -> a model: what `training.models.fitting` does for slices, on stratified folds for lack of time.
+"""Fit a model on a snapshot, as `training.models.fitting` does on slices, but with stratified folds.
 
-A snapshot is small, so two things differ. Several sizes of trees may compete, unweighted, before the weighting is
-chosen; and several boosters are grown on other draws of rows and columns, and their margins averaged.
+In: a dataset of one date, candidate settings and a `Grower`. Out: a `FittedSnapshot`.
+
+A snapshot is small, so the fit differs in two points. Several sizes of trees may compete, unweighted, before the
+weighting is chosen. Several boosters are grown on other draws of rows and columns, and their margins are averaged.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from training.slices.dataset import Dataset
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Boosters of one encoder whose margins are averaged."""
+    """Boosters that share one encoder; the margin is the mean of their margins."""
 
     members: tuple[Trees, ...]
 
@@ -35,14 +37,14 @@ class Ensemble:
         return np.asarray(np.mean([trees.margin_of(encoded) for trees in self.members], axis=0))
 
     def margins_after(self, signals: pd.DataFrame, rounds: Sequence[int]) -> np.ndarray:
-        """Return the mean margins after each of rising numbers of rounds, shape (steps, rows)."""
+        """Return the mean log-odds margins after each of rising numbers of rounds, shape (steps, rows)."""
         encoded = self.members[0].encoder.encode(signals)
         return np.asarray(np.mean([trees.margins_after(encoded, rounds) for trees in self.members], axis=0))
 
 
 @dataclass(frozen=True)
 class Grower:
-    """How an ensemble is grown: what `training.models.trees.fit_trees` does for a book, with no table to remove.
+    """How an ensemble is grown: as by `training.models.trees.fit_trees` for a book, but without removed tables.
 
     Attributes
     ----------
@@ -59,12 +61,20 @@ class Grower:
     boosters: int
 
     def __post_init__(self) -> None:
-        """Refuse to grow nothing."""
+        """Raise ValueError for fewer than one booster."""
         if self.boosters < 1:
             raise ValueError(f"boosters={self.boosters} must be 1 or more")
 
     def fit(self, data: Dataset, settings: TrainingSettings, rounds: int, weighting: str) -> Ensemble:
-        """Grow the boosters on the seeds from `settings.seed` on."""
+        """Grow the boosters, one per seed from `settings.seed` on.
+
+        Parameters
+        ----------
+        rounds : int
+            Number of boosting rounds, fixed.
+        weighting : str
+            A scheme of `training.models.weights.SCHEMES`.
+        """
         encoder = Encoder.of(data.matrix.signals, sorted(self.text))
         rows = encoder.encode(data.matrix.signals)
         weight = without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
@@ -78,7 +88,7 @@ class Grower:
 
 @dataclass(frozen=True)
 class FittedSnapshot:
-    """A model of a snapshot: the settings that won, what the folds chose, the ensemble and its sigmoid."""
+    """A model of a snapshot: the best settings, the choice of the folds, the ensemble and its sigmoid."""
 
     settings: TrainingSettings
     choice: Choice
@@ -91,16 +101,18 @@ class FittedSnapshot:
 
 
 def fit_snapshot(data: Dataset, candidates: Sequence[TrainingSettings], grower: Grower) -> FittedSnapshot:
-    """Choose settings, weighting and rounds on folds, calibrate on their margins, grow on every row.
+    """Choose settings, weighting and rounds on folds, calibrate on their margins, grow trees on every row.
 
     Parameters
     ----------
     data : Dataset
-        Of one date, an account a row.
+        Rows of one date, one per account.
     candidates : sequence of TrainingSettings
-        Of several the one that ranks best, unweighted unless the weighting is settled.
+        Of several, the one that ranks best is used; they are compared unweighted unless the settings name a weighting.
     """
-    settings = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda one: _ranking(data, one, grower))
+    settings = candidates[0]
+    if len(candidates) > 1:
+        settings = max(candidates, key=lambda candidate: _ranking(data, candidate, grower))
     folds = _out_of_fold(data, settings, schemes_of(settings), grower)
     choice = choose(data, folds, settings)
     ensemble = grower.fit(data, settings, choice.rounds, choice.weighting)
@@ -123,7 +135,7 @@ def _out_of_fold(data: Dataset, settings: TrainingSettings, schemes: Sequence[st
 def _at_split(
     data: Dataset, split: Split, settings: TrainingSettings, schemes: Sequence[str], grower: Grower
 ) -> OutOfFold:
-    """Do what `training.models.folds.out_of_fold` does for a book."""
+    """Compute one fold, as `training.models.folds.out_of_fold` does for a book."""
     learnt, judged = data.take(split[0]), data.take(split[1])
     rounds, margins = round_steps(settings), {}
     for scheme in schemes:

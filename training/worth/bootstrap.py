@@ -1,6 +1,8 @@
-"""Figures with their intervals, from resampling accounts, not rows: an account's dates stand or fall together.
+"""Figures with intervals, from resamples of accounts.
 
-A figure is a function of row weights; a paired difference is a figure like any other, drawn on the same resamples.
+In: figures, which are functions of row weights. Out: each figure with its 95 % interval. A resample draws accounts, not
+rows, so all dates of an account are drawn together. A paired difference is a figure too: both of its parts are computed
+on the same resamples.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ Figure = Callable[[np.ndarray], float]
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval; not a number where it can't be told."""
+    """A figure with its 95 % interval; NaN where it cannot be computed."""
 
     value: float
     low: float
     high: float
 
     def as_dict(self) -> dict[str, float | None]:
-        """Return the interval as plain values, null for what is not a number."""
+        """Return the interval as plain values, None for NaN."""
         return plain(self)
 
     @property
@@ -38,17 +40,17 @@ class Interval:
 
 
 def plain(figures: Any) -> dict[str, Any]:
-    """Return a frozen record of figures as plain values, null for what is not a number."""
+    """Return a dataclass of figures as plain values, None for NaN."""
     return {name: None if value != value else value for name, value in asdict(figures).items()}
 
 
 def difference(ours: Figure, theirs: Figure) -> Figure:
-    """Return ours less theirs as a figure."""
+    """Return the figure `ours` minus `theirs`."""
     return lambda weight: ours(weight) - theirs(weight)
 
 
 def mean_of(figures: Sequence[float | None]) -> float:
-    """Mean of the figures that are numbers; not a number when none is."""
+    """Return the mean of the figures that are numbers; NaN when none is."""
     known = np.array(figures, float)
     known = known[~np.isnan(known)]
     return float(known.mean()) if len(known) else float("nan")
@@ -60,7 +62,7 @@ def intervals(accounts: np.ndarray, figures: Mapping[str, Figure], bootstraps: i
     Parameters
     ----------
     accounts : array of shape (n,)
-        The account of each row; a resample weighs each row by how often its account was drawn.
+        The account of each row. A resample weighs each row by how often its account was drawn.
     figures : mapping of name to function of weights of shape (n,)
     bootstraps : int
         Number of resamples.
@@ -74,7 +76,10 @@ def intervals(accounts: np.ndarray, figures: Mapping[str, Figure], bootstraps: i
 
 
 def resamples(accounts: np.ndarray, bootstraps: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield row weights of shape (n,): how often each row's account was drawn; the same for the same accounts."""
+    """Yield row weights of shape (n,): how often each row's account was drawn.
+
+    The same accounts, of shape (n,), and the same seed give the same weights.
+    """
     codes = np.unique(accounts, return_inverse=True)[1]
     size = codes.max() + 1
     rng = np.random.default_rng(seed)
@@ -83,7 +88,7 @@ def resamples(accounts: np.ndarray, bootstraps: int, seed: int) -> Iterator[np.n
 
 
 def interval_of(value: float, draws: Sequence[float]) -> Interval:
-    """Return a figure with the 95 % percentile interval of its draws; those that are no numbers do not count."""
+    """Return a figure with the 95 % percentile interval of its draws, NaN left out."""
     known = np.array(draws)
     known = known[~np.isnan(known)]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (float("nan"), float("nan"))

@@ -1,7 +1,10 @@
-"""What a probability is worth: the profit of contacting an account, expected before and realised after.
+"""The profit of contacting an account: expected before the outcome, and realised after it.
 
-A leaver is kept with probability g and then costs the incentive d, a share of its value v; one who would have stayed
-takes the incentive for nothing; every contact costs f. All amounts are in the book's currency, a year's value each.
+In: churn probabilities or outcomes, account values, `Economics`; arrays of shape (n,). Out: profits in currency.
+
+A contacted leaver stays with probability g and then costs the incentive d, a share of its value v. A contacted account
+that would have stayed costs the incentive too, without any gain. Every contact costs f. All amounts are in the book's
+currency and refer to one year.
 
 References
 ----------
@@ -15,7 +18,7 @@ import numpy as np
 
 from training.settings import Economics
 
-#: The accounts that hold this share of the book's value are large enough for an account at risk to be a threat.
+#: The largest accounts that together hold this share of the book's value are a threat when they are at risk.
 THREAT_SHARE = 0.80
 
 
@@ -32,22 +35,25 @@ def expected_profit(probability: np.ndarray, value: np.ndarray, economics: Econo
 
 
 def realised_profit(churned: np.ndarray, value: np.ndarray, economics: Economics) -> np.ndarray:
-    """Return what contacting each account would have brought, now that its outcome without a contact is known.
+    """Return the profit that contacting each account would have brought, given its outcome without a contact.
 
-    Shape (n,), in currency: g (1 - d) value - f for one that churned (g is the chance that the contact keeps it),
-    - d value - f for one that stayed.
+    Shape (n,), in currency: g (1 - d) value - f for an account that churned (g is the chance that the contact keeps
+    it), - d value - f for an account that stayed.
     """
     return expected_profit(churned.astype(float), value, economics)
 
 
 def break_even(economics: Economics) -> float:
-    """Return d / (g (1 - d) + d): the probability from which an account of value 0 counts as at risk."""
+    """Return d / (g (1 - d) + d): the probability from which a contact pays when its cost f is left out.
+
+    An account of value 0 counts as at risk from this probability on.
+    """
     d = economics.incentive_share
     return d / (economics.success_rate * (1 - d) + d)
 
 
 def best_cutoff(score: np.ndarray, profit: np.ndarray) -> float:
-    """Return the cutoff c for which contacting all with `score` >= c would have brought the greatest sum of `profit`.
+    """Return the cutoff c that maximises the sum of `profit` over the accounts with `score` >= c.
 
     Parameters
     ----------
@@ -56,7 +62,7 @@ def best_cutoff(score: np.ndarray, profit: np.ndarray) -> float:
     Returns
     -------
     float
-        One of the scores, or infinity where contacting nobody is best.
+        One of the scores; infinity when contacting no account is best.
     """
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
@@ -68,7 +74,9 @@ def best_cutoff(score: np.ndarray, profit: np.ndarray) -> float:
 
 
 def threat_value(value: np.ndarray) -> float:
-    """Return the value of the smallest account of those that, largest first, hold 80 % of all value.
+    """Return the smallest value among the largest accounts that together hold 80 % of all value.
+
+    `value` has shape (n,), in currency.
 
     Examples
     --------

@@ -1,6 +1,7 @@
-"""Metrics, plain and weighted by revenue, what of the lost revenue a ranking would have caught, and what it had earned.
+"""Metrics of a ranking: plain, weighted by revenue, lost revenue captured, and profit.
 
-Every metric is computed at each as-of date and averaged over the dates, so that no date's churn rate helps another.
+In: labelled rows and their scores. Out: `Metrics`, or a `Figure` for intervals. Every metric is computed at each as-of
+date and averaged over the dates, so differences in churn rate between dates do not influence it.
 
 References
 ----------
@@ -27,26 +28,28 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics of one ranking on one set of rows; `weighted_*` count every account by its revenue of 365 days.
+    """The metrics of one ranking on one set of rows; `weighted_*` weigh every account by its revenue of 365 days.
 
-    What cannot be told (what was captured where nothing was lost) is not a number here and null in `as_dict`.
+    A metric that cannot be computed is NaN, and None in `as_dict`: for instance the share captured when nothing was
+    lost.
 
     Attributes
     ----------
     roc_auc, pr_auc, brier, calibration_error : float
-        0-1. Brier and calibration error are better when lower.
+        0-1. Lower is better for Brier score and calibration error.
     lift_10 : float
-        Churn rate among the 10 % with the highest probability over the churn rate of all.
+        Churn rate among the 10 % with the highest probability, divided by the churn rate of all.
     captured_5, captured_10, captured_20 : float
-        Share of the lost revenue that the 5, 10, 20 % of accounts with the highest revenue at risk held.
+        Share of the lost revenue that belonged to the 5, 10, 20 % of accounts with the highest revenue at risk.
     profit_at_capacity : float
-        What contacting as many accounts as there is capacity for would have brought, those with the highest expected
-        profit first; currency per account of the book.
+        Profit of contacting accounts by falling expected profit, as many as capacity allows; currency per account of
+        the book.
     largest_loss_share : float
-        Share of the lost revenue that one account held, the largest; near 1, one account decides what was captured.
+        Share of the lost revenue that belonged to the largest lost account. Near 1, one account decides what was
+        captured.
     rows, churned : int
     churn_rate, lost_revenue_share : float
-        Share of the accounts, and of the revenue, that were lost.
+        Share of the accounts, and of the revenue, that was lost.
     """
 
     roc_auc: float
@@ -70,21 +73,36 @@ class Metrics:
     lost_revenue_share: float
 
     def as_dict(self) -> dict[str, float | int | None]:
-        """Return the metrics as plain values, null for what is not a number."""
+        """Return the metrics as plain values, None for NaN."""
         return plain(self)
 
 
 def captured(churned: np.ndarray, revenue: np.ndarray, risk: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
     """Return the share of lost revenue in the `top` share of accounts by `risk`; NaN when nothing was lost.
 
-    All arrays have shape (n,); `weight` counts an account several times (1 everywhere: each once).
+    Parameters
+    ----------
+    churned, revenue, risk : arrays of shape (n,)
+        0 or 1; currency; any score that rises with risk.
+    weight : array of shape (n,)
+        How often each account counts.
+    top : float
+        0-1.
     """
     order = np.argsort(-risk, kind="stable")
     return _share_in_top(churned[order] * revenue[order] * weight[order], weight[order], top)
 
 
 def lift(churned: np.ndarray, score: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
-    """Return the churn rate in the `top` share by `score` over that of all; NaN when nobody churned."""
+    """Return the churn rate in the `top` share by `score`, divided by that of all; NaN when no account churned.
+
+    Parameters
+    ----------
+    churned, score, weight : arrays of shape (n,)
+        0 or 1; any score that rises with risk; how often each account counts.
+    top : float
+        0-1.
+    """
     order = np.argsort(-score, kind="stable")
     return _share_in_top(churned[order] * weight[order], weight[order], top) / top
 
@@ -96,13 +114,13 @@ def _share_in_top(amount: np.ndarray, weight: np.ndarray, top: float) -> float:
 
 
 def _inside(weight: np.ndarray, top: float) -> np.ndarray:
-    """How much of each row lies in the first `top` share of the weight, 0-1; the row on the edge counts in part."""
+    """Share of each row, 0-1, that lies in the first `top` share of the weight; the row at the edge counts in part."""
     before = np.cumsum(weight) - weight
     return np.clip((top * weight.sum() - before) / np.where(weight > 0, weight, 1), 0, 1)
 
 
 def calibration_error(churned: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> float:
-    """Return the expected calibration error over ten bins of equal count."""
+    """Return the expected calibration error over ten bins of equal count; all arrays have shape (n,)."""
     edges = np.quantile(probability, np.linspace(0, 1, BINS + 1)[1:-1])
     bins = np.searchsorted(edges, probability, side="right")
     gap = np.bincount(bins, weight * (probability - churned), BINS)
@@ -121,12 +139,12 @@ def judge(
     probability : array of shape (n,)
         Churn probability, 0-1.
     economics : Economics
-        Decides which accounts it would pay to contact, and for how many there is capacity.
+        Value and cost of a contact, and the capacity for contacts.
 
     Raises
     ------
     NotEnoughData
-        When at none of the dates some accounts churned and some stayed.
+        When there is no date at which some accounts churned and some stayed.
     """
     if not date_rows(data):
         raise NotEnoughData(
@@ -145,7 +163,7 @@ def judge(
 
 
 def date_rows(data: Dataset) -> list[np.ndarray]:
-    """Return the row numbers of each as-of date at which both outcomes occur."""
+    """Return the row numbers of each as-of date at which both outcomes occur, one int array per date."""
     dates = [np.flatnonzero(data.as_of == day) for day in np.unique(data.as_of)]
     return [rows for rows in dates if 0 < data.churned[rows].sum() < len(rows)]
 
@@ -153,26 +171,27 @@ def date_rows(data: Dataset) -> list[np.ndarray]:
 def _at_date(data: Dataset, probability: np.ndarray, economics: Economics) -> dict[str, float]:
     churned, each, revenue = data.churned.astype(float), np.ones(len(data)), data.revenue
     lost = churned * revenue
-    found = {
+    figures = {
         f"captured_{round(100 * top)}": captured(churned, revenue, probability * revenue, each, top)
         for top in (0.05, 0.10, 0.20)
     }
     calling = expected_profit(probability, data.matrix.value, economics)
-    found["profit_at_capacity"] = profit_figure(data, calling, economics)(each)
-    found["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
+    figures["profit_at_capacity"] = profit_figure(data, calling, economics)(each)
+    figures["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
     for prefix, weight in (("", each), ("weighted_", revenue if revenue.sum() > 0 else each)):
-        both = len(np.unique(churned[weight > 0])) == 2
-        found[f"{prefix}roc_auc"] = roc_auc_score(churned, probability, sample_weight=weight) if both else float("nan")
-        precision = average_precision_score(churned, probability, sample_weight=weight) if both else float("nan")
-        found[f"{prefix}pr_auc"] = precision
-        found[f"{prefix}lift_10"] = lift(churned, probability, weight)
-        found[f"{prefix}brier"] = brier_score_loss(churned, probability, sample_weight=weight)
-        found[f"{prefix}calibration_error"] = calibration_error(churned, probability, weight)
-    return found
+        roc_auc, precision = float("nan"), float("nan")
+        if len(np.unique(churned[weight > 0])) == 2:
+            roc_auc = roc_auc_score(churned, probability, sample_weight=weight)
+            precision = average_precision_score(churned, probability, sample_weight=weight)
+        figures[f"{prefix}roc_auc"], figures[f"{prefix}pr_auc"] = roc_auc, precision
+        figures[f"{prefix}lift_10"] = lift(churned, probability, weight)
+        figures[f"{prefix}brier"] = brier_score_loss(churned, probability, sample_weight=weight)
+        figures[f"{prefix}calibration_error"] = calibration_error(churned, probability, weight)
+    return figures
 
 
 def auc_figure(data: Dataset, score: np.ndarray) -> Figure:
-    """Return ROC AUC as a function of account weights, mean over the dates."""
+    """Return the mean ROC AUC over the dates as a function of row weights; `score` has shape (n,)."""
     prepared = [(rows[np.argsort(score[rows], kind="stable")]) for rows in date_rows(data)]
 
     def figure(weight: np.ndarray) -> float:
@@ -182,7 +201,7 @@ def auc_figure(data: Dataset, score: np.ndarray) -> Figure:
 
 
 def captured_figure(data: Dataset, risk: np.ndarray, top: float = TOP) -> Figure:
-    """Return lost revenue captured in the `top` share as a function of account weights, mean over the dates."""
+    """Return the mean over the dates of `captured` as a function of row weights; `risk` has shape (n,)."""
     lost, prepared = data.churned * data.revenue, _falling(data, risk)
 
     def figure(weight: np.ndarray) -> float:
@@ -192,9 +211,9 @@ def captured_figure(data: Dataset, risk: np.ndarray, top: float = TOP) -> Figure
 
 
 def profit_figure(data: Dataset, score: np.ndarray, economics: Economics) -> Figure:
-    """Return the profit of calling by falling score as far as capacity goes, as a function of account weights.
+    """Return the profit of contacting by falling score up to capacity, as a function of row weights.
 
-    Currency per account, mean over the dates.
+    The profit is in currency per account, mean over the dates; `score` has shape (n,).
     """
     profit = realised_profit(data.churned, data.matrix.value, economics)
     prepared = _falling(data, score)
@@ -208,9 +227,15 @@ def profit_figure(data: Dataset, score: np.ndarray, economics: Economics) -> Fig
 def cutoff_figure(
     data: Dataset, score: np.ndarray, economics: Economics, cutoffs: Mapping[np.datetime64, float]
 ) -> Figure:
-    """Return the profit of contacting all whose score reaches the cutoff that was set before their date.
+    """Return the profit of contacting every account whose score reaches the cutoff of its date.
 
-    Currency per account, mean over the dates that have a cutoff, as a function of account weights.
+    The figure is a function of row weights: currency per account, mean over the dates that have a cutoff.
+
+    Parameters
+    ----------
+    score : array of shape (n,)
+    cutoffs : mapping of as-of date to float
+        The cutoff that was set before the date.
     """
     profit = realised_profit(data.churned, data.matrix.value, economics)
     dates = [rows for rows in date_rows(data) if data.as_of[rows[0]] in cutoffs]
@@ -224,12 +249,15 @@ def _per_account(amount: np.ndarray, weight: np.ndarray) -> float:
 
 
 def _falling(data: Dataset, score: np.ndarray) -> list[np.ndarray]:
-    """Row numbers of each date, by falling score."""
+    """Return the row numbers of each date, sorted by falling score."""
     return [rows[np.argsort(-score[rows], kind="stable")] for rows in date_rows(data)]
 
 
 def weighted_auc(churned: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """Return the ROC AUC of rows sorted by rising score, NaN without both outcomes; ties count half."""
+    """Return the ROC AUC of rows that are sorted by rising score; NaN without both outcomes; ties count half.
+
+    All arrays have shape (n,); `churned` is bool.
+    """
     group = np.concatenate([[0], np.cumsum(np.diff(score) > 0)])
     lost = np.bincount(group, weight * churned)
     stayed = np.bincount(group, weight * ~churned)

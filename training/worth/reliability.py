@@ -1,7 +1,10 @@
-"""Whether probabilities mean what they say, in accounts and in money: slope, revenue bands, lost revenue predicted.
+"""How far probabilities agree with outcomes, in accounts and in money.
 
-The calibration slope is that of a logistic regression of the outcome on the log-odds of the probability: 1 is right,
-below 1 the probabilities are too extreme. Revenue bands cut the accounts of each date by their rank in revenue.
+In: labelled rows and their churn probabilities. Out: `Reliability`, the calibration slope and, by band of revenue, the
+predicted and the lost revenue.
+
+The calibration slope is the slope of a logistic regression of the outcome on the log-odds of the probability. 1 is
+right; below 1 the probabilities are too extreme. Revenue bands split the accounts of each date by rank in revenue.
 
 References
 ----------
@@ -21,7 +24,7 @@ from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, intervals, plain
 
-#: Name -> the share of the accounts, counted from the smallest revenue, at which the band begins and ends.
+#: Name -> the shares of the accounts, counted from the smallest revenue, at which the band begins and ends.
 BANDS: Mapping[str, tuple[float, float]] = {
     "smaller half": (0.0, 0.5),
     "next 30 %": (0.5, 0.8),
@@ -33,7 +36,7 @@ STEPS, CONVERGED, FLAT = 60, 1e-8, 1e-12
 
 @dataclass(frozen=True)
 class Band:
-    """Predicted and realised in one band of revenue, over all dates judged.
+    """Predicted and realised figures of one band of revenue, over all dates judged.
 
     Attributes
     ----------
@@ -42,9 +45,9 @@ class Band:
     predicted_rate, churn_rate : float
         Mean probability, and the share that churned.
     predicted_loss, realised_loss : float
-        Revenue of 365 days, in currency: probability x revenue, and what churned.
+        Revenue of 365 days in currency: sum of probability x revenue, and revenue of the accounts that churned.
     ratio : Interval
-        Predicted over realised loss.
+        Predicted divided by realised loss.
     """
 
     name: str
@@ -64,9 +67,9 @@ class Reliability:
     Attributes
     ----------
     slope, weighted_slope : Interval
-        Calibration slope, every account alike and weighted by revenue.
+        Calibration slope, unweighted and weighted by revenue.
     bands : tuple of Band
-        From the smallest revenue to the largest, and all together last.
+        From the smallest revenue to the largest, then all accounts together.
     """
 
     slope: Interval
@@ -83,41 +86,47 @@ class Reliability:
 
 
 def reliability(data: Dataset, probability: np.ndarray, settings: TrainingSettings) -> Reliability:
-    """Hold probabilities, shape (n,), against what happened."""
+    """Compare probabilities, shape (n,), with outcomes."""
     masks = {name: _band_rows(data, low, high) for name, (low, high) in BANDS.items()}
     masks["all"] = np.ones(len(data), dtype=bool)
     figures: dict[str, Figure] = {name: _ratio(data, probability, mask) for name, mask in masks.items()}
     figures["slope"] = slope_figure(data.churned, probability)
     figures["weighted slope"] = slope_figure(data.churned, probability, data.revenue)
-    found = intervals(data.accounts, figures, settings.bootstraps, settings.seed)
-    bands = tuple(_band(name, data.take(mask), probability[mask], found[name]) for name, mask in masks.items())
-    return Reliability(found["slope"], found["weighted slope"], bands)
+    measured = intervals(data.accounts, figures, settings.bootstraps, settings.seed)
+    bands = tuple(_band(name, data.take(mask), probability[mask], measured[name]) for name, mask in masks.items())
+    return Reliability(measured["slope"], measured["weighted slope"], bands)
 
 
 def slope_figure(churned: np.ndarray, probability: np.ndarray, size: np.ndarray | None = None) -> Figure:
-    """Return the calibration slope as a function of row weights, which multiply `size` (default: 1 each)."""
+    """Return the calibration slope as a function of row weights.
+
+    All arrays have shape (n,). The weights multiply `size`, by default 1 for each row.
+    """
     margin = logit(np.clip(probability, 1e-9, 1 - 1e-9))
     each = np.ones(len(margin)) if size is None else size
     return lambda weight: _slope(margin, churned.astype(float), weight * each)
 
 
 def _slope(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
-    """Weighted logistic regression on one variable by Newton's method, in steps of 1 at most; NaN without maximum."""
+    """Fit a weighted logistic regression on one variable by Newton's method, in steps of at most 1.
+
+    Return the slope; NaN when the likelihood has no maximum.
+    """
     if min(weight[churned > 0].sum(), weight[churned == 0].sum()) <= 0 or np.ptp(margin) < FLAT:
         return float("nan")
     scale = margin.std()
     design = np.column_stack([(margin - margin.mean()) / scale, np.ones(len(margin))])
-    found = np.array([scale, 0.0])
+    coefficients = np.array([scale, 0.0])
     for _ in range(STEPS):
-        rate = expit(design @ found)
+        rate = expit(design @ coefficients)
         gradient = design.T @ (weight * (churned - rate))
         curvature = (design * (weight * rate * (1 - rate))[:, None]).T @ design
         if np.linalg.det(curvature) < FLAT * weight.sum() ** 2:
             return float("nan")
         step = np.linalg.solve(curvature, gradient)
-        found = found + step / max(1.0, float(np.abs(step).max()))
+        coefficients = coefficients + step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < CONVERGED:
-            return float(found[0] / scale)
+            return float(coefficients[0] / scale)
     return float("nan")
 
 

@@ -1,7 +1,9 @@
 """What one signal achieves alone: its ROC AUC, and the values at which churn is surest.
 
-Nulls count as a value of their own: for the ROC AUC below or above all others, whichever tells more. Many signals of
-many rows are looked at, so each is sorted once and the rest is counted along the order.
+In: a dataset and one column of it. Out: a ROC AUC and regions of values.
+
+Nulls count as one value of their own. For the ROC AUC that value lies below or above all others, on the side that ranks
+better. There are many signals and rows, so each signal is sorted once and all counts follow that order.
 
 References
 ----------
@@ -16,20 +18,20 @@ import numpy as np
 
 from training.slices.dataset import Dataset
 
-#: Standard errors between a churn rate and the least that it may be.
+#: Standard errors between a churn rate and its lower bound.
 ERRORS = 2.0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A dataset's rows, those of an account together, n in all.
+    """The n rows of a dataset, grouped by account.
 
     Attributes
     ----------
     order : int array of shape (n,)
-        Leads from the dataset's rows to these.
+        Row number in the dataset of each of these rows.
     churned, dates, accounts : int arrays of shape (n,)
-        0 or 1; as-of dates and accounts, numbered from 0.
+        0 or 1; number of the as-of date, from 0; number of the account, from 0.
     """
 
     order: np.ndarray
@@ -39,9 +41,9 @@ class Rows:
 
     @classmethod
     def of(cls, data: Dataset) -> Rows:
-        """Return a dataset's rows."""
+        """Group the rows of a dataset by account."""
         accounts = np.unique(data.accounts.astype(str), return_inverse=True)[1]
-        # Small integers are sorted by radix, which pays: the dates are sorted once a signal.
+        # NumPy sorts small integers by radix. That is worthwhile, because the dates are sorted once per signal.
         dates = np.unique(data.as_of, return_inverse=True)[1].astype(np.int16)
         order = np.argsort(accounts, kind="stable")
         return cls(order, data.churned[order].astype(np.int64), dates[order], accounts[order])
@@ -49,16 +51,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class Region:
-    """Values of a signal, all from `low` to `high` (both not numbers: null), and the rows that have them.
+    """The values of a signal from `low` to `high` (both NaN: null), and the rows with such a value.
 
     Attributes
     ----------
     low, high : float
-        Infinite where there is no such bound.
+        Infinite when the region has no such bound.
     churned, rows, accounts : int
         Churned rows, rows, and distinct accounts among the rows.
     least_rate : float
-        What the churn rate is at the least, were every account counted once, 0-1.
+        Lower bound of the churn rate, 0-1, with every account counted once.
     """
 
     low: float
@@ -71,17 +73,17 @@ class Region:
 
 @dataclass(frozen=True)
 class SortedSignal:
-    """The rows by a signal's rising value, nulls last, those of one value by account.
+    """The rows sorted by a signal's rising value, nulls last, and by account within a value.
 
     Attributes
     ----------
     rows : Rows
     order : int array of shape (n,)
-        Leads from the rows to this order.
+        Number in `rows` of each row in this order.
     starts : int array of shape (values,)
-        Where each value begins.
+        Position at which each value begins.
     values : float array of shape (values,)
-        The distinct values; the last one is NaN when there are nulls.
+        Distinct values; the last one is NaN when there are nulls.
     """
 
     rows: Rows
@@ -101,12 +103,12 @@ class SortedSignal:
         return cls(rows, order, starts, ordered[starts])
 
     def roc_auc(self) -> float:
-        """Return the ROC AUC in its better direction, mean over the dates where both outcomes and two values occur.
+        """Return the ROC AUC in its better direction, mean over the dates with both outcomes and at least two values.
 
         Returns
         -------
         float
-            .5-1; .5 where there is no such date.
+            .5-1; .5 when there is no such date.
         """
         lost, stayed, date, null = self._counts_by_date()
         all_lost, all_stayed = np.bincount(date, lost), np.bincount(date, stayed)
@@ -115,14 +117,14 @@ class SortedSignal:
         null_lost, null_stayed = np.bincount(date, lost * null), np.bincount(date, stayed * null)
         nulls_first = nulls_last - null_lost * (all_stayed - null_stayed) + (all_lost - null_lost) * null_stayed
         pairs = all_lost * all_stayed
-        told = (pairs > 0) & (np.bincount(date) > 1)
-        if not told.any():
+        usable = (pairs > 0) & (np.bincount(date) > 1)
+        if not usable.any():
             return 0.5
-        means = [float((won[told] / pairs[told]).mean()) for won in (nulls_last, nulls_first)]
+        means = [float((won[usable] / pairs[usable]).mean()) for won in (nulls_last, nulls_first)]
         return max(0.5 + abs(mean - 0.5) for mean in means)
 
     def regions(self) -> np.ndarray:
-        """Return every value alone, all up to it, and all from it on.
+        """Return three regions for every value: the value alone, all values up to it, and all values from it on.
 
         Returns
         -------
@@ -144,7 +146,7 @@ class SortedSignal:
 
     def _single(self) -> np.ndarray:
         churned, accounts = self.rows.churned[self.order], self.rows.accounts[self.order]
-        # Within a value the rows lie by account, so that one begins wherever the account changes.
+        # Within a value the rows are sorted by account, so a new account begins at each change.
         begins = np.append(True, accounts[1:] != accounts[:-1])
         begins[self.starts] = True
         count = np.diff(np.append(self.starts, len(churned)))
@@ -152,7 +154,7 @@ class SortedSignal:
         return np.stack([self.values, self.values, lost, count, owners])
 
     def _counts_by_date(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Churned and stayed rows of every date and value, in that order; the date; whether the value is null."""
+        """Return churned rows, stayed rows, date, and whether the value is null, for each date and value that occur."""
         number = np.repeat(np.arange(len(self.starts)), np.diff(np.append(self.starts, len(self.order))))
         dates = self.rows.dates[self.order]
         by_date = np.argsort(dates, kind="stable")
@@ -164,16 +166,16 @@ class SortedSignal:
 
 
 def surest(regions: np.ndarray, least_churned: float, sure: float) -> Region:
-    """Return the region with most churned rows among those whose churn rate is surely `sure` or above.
+    """Return the region with the most churned rows among those whose lower bound of the churn rate reaches `sure`.
 
     Parameters
     ----------
     regions : array of shape (5, regions)
         As `SortedSignal.regions` gives them.
     least_churned : float
-        Churned rows that a region must hold, not more than there are.
+        Fewest churned rows of a region; at most the number of churned rows.
     sure : float
-        0-1. Where no region reaches it, the one that comes nearest is returned.
+        0-1. When no region reaches it, the region with the highest lower bound is returned.
     """
     regions = regions[:, regions[2] >= least_churned]
     rate = _wilson_low(regions[2] / regions[3], regions[4])
@@ -183,16 +185,16 @@ def surest(regions: np.ndarray, least_churned: float, sure: float) -> Region:
 
 
 def _first_of_each(accounts: np.ndarray) -> np.ndarray:
-    """Return 1 where an account occurs first, else 0."""
+    """Return 1 at the first row of each account, else 0; shape as given."""
     first = np.full(accounts.max(initial=-1) + 1, -1)
-    first[accounts[::-1]] = np.arange(len(accounts))[::-1]  # what is written last, the first occurrence, stays
+    first[accounts[::-1]] = np.arange(len(accounts))[::-1]  # the last write, at the first occurrence, remains
     marks = np.zeros(len(accounts), dtype=int)
     marks[first[first >= 0]] = 1
     return marks
 
 
 def _wilson_low(rate: np.ndarray, accounts: np.ndarray) -> np.ndarray:
-    """Lower end of Wilson's interval of a rate that so many accounts show."""
+    """Return the lower end of Wilson's interval of rates, from the number of accounts behind each."""
     square = ERRORS**2 / accounts
     spread = np.sqrt(square * (rate * (1 - rate) + square / 4))
     return np.asarray((rate + square / 2 - spread) / (1 + square))

@@ -1,1 +1,1 @@
-"""What every part of a simulated book stands on: the world, its effects, hidden health, words and columns."""
+"""The ground of a simulated book: its world, effects, hidden health, words and columns."""

@@ -1,7 +1,7 @@
-"""From arrays to the contract's Arrow tables: null where a moment never comes, types as declared in `features.tables`.
+"""From arrays to the contract's Arrow tables, with the types that `features.tables` declares.
 
-In: day numbers, instants in seconds, word indices. Out: Arrow arrays and tables: date32, timestamp in
-microseconds without a zone (UTC), string, float64, int64, bool.
+In: day numbers, instants in seconds, word indices; arrays of shape (records,). Out: Arrow arrays and tables: date32,
+timestamp in microseconds without a zone (UTC), string, float64, int64, bool. A moment that never comes is null.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.simulation.ground.world import DAY_SECONDS, NEVER, BoolArray, FloatArray, IntArray
 from features.tables import TABLES, Kind
 
-#: The tables of the contract, in its order, and the truth beside them.
+#: The tables of the contract, in its order, then the true hazards.
 TABLE_NAMES = (*TABLES, "true_hazards")
 
 _ARROW = {
@@ -43,31 +43,31 @@ def arrow_schema(name: str) -> pa.Schema:
 
 
 def table(name: str, /, **columns: pa.Array) -> pa.Table:
-    """Return an Arrow table with exactly the declared columns; KeyError when one is not given."""
+    """Return an Arrow table with exactly the declared columns; raise KeyError when one is missing."""
     schema = arrow_schema(name)
     return pa.table([columns[field.name] for field in schema], schema=schema)
 
 
 def days(day: IntArray) -> pa.Array:
-    """Return dates; `NEVER` and later is null."""
+    """Return the dates of day numbers of shape (n,); `NEVER` and later is null."""
     return pa.array(day.astype(np.int32), mask=day >= NEVER).cast(pa.date32())
 
 
 def instants(second: IntArray) -> pa.Array:
-    """Return timestamps; `NEVER` days and later is null."""
+    """Return the timestamps of seconds of shape (n,); `NEVER` days and later is null."""
     return pa.array(second * 1_000_000, mask=second >= NEVER * DAY_SECONDS).cast(pa.timestamp("us"))
 
 
 def labels(words: Sequence[str], index: IntArray) -> pa.Array:
-    """Return the words at the indices; a negative index is null."""
+    """Return the words at indices of shape (n,); a negative index is null."""
     return pa.array(words, type=pa.string()).take(pa.array(index, mask=index < 0))
 
 
 def numbers(value: FloatArray, digits: int) -> pa.Array:
-    """Return rounded floats; NaN is null."""
+    """Return floats of shape (n,), rounded; NaN is null."""
     return pa.array(np.round(value, digits), mask=np.isnan(value))
 
 
 def flags(value: BoolArray, known: BoolArray) -> pa.Array:
-    """Return booleans; null where not known."""
+    """Return booleans; a value is null where `known` is false. Both arrays have shape (n,)."""
     return pa.array(value, mask=~known)

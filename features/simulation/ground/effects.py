@@ -1,14 +1,14 @@
 """The strengths of everything in the simulated world, in one place.
 
-In: nothing. Out: frozen settings that the other modules read. `Effects` multiplies the hazard of churn;
-`Traces` says how strongly the hidden health shows in the records.
+In: nothing. Out: frozen settings that the other modules read. `Effects` multiplies the hazard of churn. `Traces` says
+how strongly the hidden health shows in the records.
 
 Sources. The published marginal hazard ratios that the book reproduces (falling response or silence 2 to 3,
 detractor against promoter 1.8 to 2.5, passive 1.3 to 1.6, a single contact 1.5 to 2, a loop never closed 1.2,
-closed within 48 hours .88) are measured by `features.simulation.measures` from the tables. The figures
-here are the causes that bring them about: a survey score has no effect of its own, it only shows the health.
-The others (contract term, price, tenure, decision maker, shrinking, treatment) are assumptions of the
-project: plausible in size, and not estimates of anything real.
+closed within 48 hours .88) are measured by `features.simulation.measures` from the tables. The figures here are the
+causes behind them: a survey score has no effect of its own, it only shows the health. The other figures (contract term,
+price, tenure, decision maker, shrinking, treatment) are assumptions of the project: plausible in size, but not
+estimated from real data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Effects:
-    """Hazard ratios, except where said otherwise.
+    """Hazard ratios, unless an entry says otherwise.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Effects:
     null_hazard : float
         The constant monthly (30.44 days) hazard of the null world: about 11 % a year.
     health_below, health_above : float
-        Log hazard lost for each unit of health below and above 0: trouble drives away more than contentment
-        holds (the standard deviation of health over accounts and months is about 1.3).
+        Log hazard lost for each unit of health below and above 0: poor health raises the hazard more than good
+        health lowers it (the standard deviation of health over accounts and months is about 1.3).
     bound, free : float
-        Factors on the health effect while a contract runs, and in the last month of its term and the one
-        before; 1 without.
+        Factors on the health effect while a contract runs, and in the last two months of its term; 1 without a
+        contract.
     single_contact, no_contact : float
-        One active contact, none at all, against two or more.
+        One active contact, and no active contact, against two or more.
     decision_maker_left : float
         A decision maker left within the last `decision_maker_months`.
     loop_left_open : float
@@ -41,14 +41,14 @@ class Effects:
     loop_closed_fast : float
         The last loop closed within a year took at most 48 hours.
     term_ends, term_ends_next, term_runs : float
-        Contract accounts: in the month the term ends, the month before it, any other month.
+        For contract accounts: the month in which the term ends, the month before it, any other month.
     price_rise : float
         A renewal with a price change above `price_rise_above`, for `price_rise_months`.
     acted : float
-        Treatment effect of a retention action, for `acted_months` after it: a treated account looks safer
-        than it was.
+        Treatment effect of a retention action, for `acted_months` after it. A treated account looks safer than it
+        was before.
     shrinking : float
-        Log hazard for each unit by which log business volume lies below its mean of the 12 months before.
+        Log hazard per unit of log business volume below its mean of the 12 months before.
     first_year : float
         Tenure below 12 months.
     member : float
@@ -56,10 +56,10 @@ class Effects:
     small, enterprise : float
         Segment, against mid-market.
     persistence : float
-        Share of the log effects above (but term and tenure) that is expected to remain a month later.
+        Expected share of the log effects above (except term and tenure) that remains a month later.
     usual_effect : float
-        Where those log effects return to: about the log of their mean over a book, set so that the mean
-        `probability_180d` comes within 4 % of the churns that follow.
+        The level to which those log effects return: about the log of their mean over a book. It is set so that the
+        mean `probability_180d` is within 4 % of the churns that follow.
     """
 
     monthly_hazard: float = 0.0031
@@ -93,7 +93,7 @@ class Effects:
 
 @dataclass(frozen=True)
 class Traces:
-    """How the hidden health moves and shows.
+    """How the hidden health moves, and how it shows in the records.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Traces:
     monthly_spread : float
         Stationary standard deviation around the account's mean, without shocks.
     bad_shock_rate, good_shock_rate : float
-        Shocks an account and month; the bad ones take 1.4 from health on average, the good ones add 1.
+        Shocks per account and month. A bad shock takes 1.4 from health on average, a good one adds 1.
     score_slope, score_noise, score_mean : float
         Survey score before rounding: mean, points for each unit of health, standard deviation of one answer.
     contact_bias : float

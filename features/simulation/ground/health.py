@@ -1,11 +1,10 @@
 """The hidden state of each account: a slowly varying health, its shocks, and the volume of business that follows it.
 
-In: one block's random stream. Out: `Health`, matrices of accounts x months. Nothing here is ever written to a
-table; everything that is written leans on it.
+In: one block's random stream. Out: `Health`, matrices of accounts x months. No table holds any of it, but every table
+depends on it.
 
-Health is an autoregressive process around the account's own mean, with occasional shocks. The log volume of
-business is a smoothed part of health plus a slow process of its own, so that shrinking invoices tell
-something which scores do not.
+Health is an autoregressive process around the account's own mean, with occasional shocks. The log volume of business is
+a smoothed part of health plus a slow process of its own, so shrinking invoices hold information that scores lack.
 """
 
 from __future__ import annotations
@@ -34,12 +33,11 @@ class Health:
     level : array
         Health in each month.
     shocked : array of bool
-        A bad shock struck in that month.
+        Whether a bad shock struck in that month.
     volume : array
-        Log volume of business, 0 is ordinary.
+        Log volume of business; 0 is ordinary.
     shrunk : array
-        How far log volume lies below its mean of the 12 months before (negative when it grew), within -.8 to
-        .8.
+        How far log volume lies below its mean of the 12 months before, cut to -.8 to .8. Negative when it grew.
     """
 
     mean: FloatArray
@@ -50,7 +48,7 @@ class Health:
 
 
 def innovation_variance() -> float:
-    """Variance that one month adds to health, shocks included."""
+    """Return the variance that one month adds to health, shocks included."""
     plain = TRACES.monthly_spread**2 * (1 - TRACES.monthly_memory**2)
     bad = TRACES.bad_shock_rate * _BAD_SHAPE * (_BAD_SHAPE + 1) * _BAD_SCALE**2
     good = TRACES.good_shock_rate * _GOOD_SHAPE * (_GOOD_SHAPE + 1) * _GOOD_SCALE**2
@@ -91,7 +89,7 @@ def _remember(start: FloatArray, step: FloatArray, memory: float) -> FloatArray:
 
 
 def _smooth(level: FloatArray) -> FloatArray:
-    """Exponential mean of health: business follows with some months' delay."""
+    """Exponential mean of health: business follows health some months later."""
     return _remember(level[:, 0], _VOLUME_SMOOTHING * level, 1 - _VOLUME_SMOOTHING)
 
 

@@ -1,7 +1,7 @@
-"""The word lists of the simulation: company names, people, survey comments. All made up; any likeness is chance.
+"""The word lists of the simulation: company names, people, survey comments. All are invented; any likeness is chance.
 
-In: random generators and indices. Out: strings, the same for the same draws. Names carry `&`, umlauts,
-accents and apostrophes on purpose, so that whatever prints them has to escape and encode.
+In: random generators and indices. Out: strings, the same for the same draws. Names contain `&`, umlauts, accents and
+apostrophes on purpose, so that every page and file must escape and encode them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _VERDICTS_EN = (
 
 
 def company_names(rng: np.random.Generator, count: int) -> list[str]:
-    """Return company names: 160,000 can occur, so a namesake in a book is rare but possible, as in life."""
+    """Return company names. There are 160,000, so two accounts of a book may share a name, which is rare."""
     stems = rng.integers(len(_STEMS), size=count)
     trades = rng.integers(len(_TRADES), size=count)
     places = rng.integers(len(_PLACES), size=count)
@@ -84,7 +84,14 @@ def company_names(rng: np.random.Generator, count: int) -> list[str]:
 
 
 def comments(rng: np.random.Generator, score: IntArray, german: BoolArray) -> list[str | None]:
-    """Return a short comment, or none for about two thirds, that fits each score of 0 to 10."""
+    """Return a short comment that fits each score of 0 to 10, or None for about two thirds.
+
+    Parameters
+    ----------
+    score : int array of shape (n,)
+    german : bool array of shape (n,)
+        Whether the comment is in German; otherwise it is in English.
+    """
     said = rng.random(score.size) < 0.35
     picks = rng.random((score.size, 3))
     mood = np.where(score <= 6, 0, np.where(score <= 8, 1, 2))

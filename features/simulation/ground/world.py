@@ -1,12 +1,11 @@
 """The settings of a simulated book, its calendar and its random streams.
 
-In: what the user asks for (`World`). Out: a `Clock` that turns month numbers into days, and `Streams` that
-give every part of the simulation a random generator of its own, so that drawing more in one part never shifts
-another.
+In: the user's settings (`World`). Out: a `Clock` that turns month numbers into days, and `Streams` that give every part
+of the simulation its own random generator. So more draws in one part never shift another part.
 
-Accounts come in blocks of `BLOCK_ACCOUNTS`. A block is always drawn whole, from the seed and its own number
-only, and cut to the accounts asked for; so an account's records depend on (seed, its number, months, ends_on,
-null) and on nothing else: not on the chunking, not on how many accounts the book has.
+Accounts come in blocks of `BLOCK_ACCOUNTS`. A block is always drawn whole, from the seed and its own number only, and
+then cut to the accounts asked for. So an account's records depend only on (seed, its number, months, ends_on, null),
+and not on the chunks or the number of accounts in the book.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ IntArray = npt.NDArray[np.signedinteger[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
-#: Accounts drawn together; part of what a seed means, so never a setting.
+#: Accounts drawn together. A change would change the records of every seed, so it is not a setting.
 BLOCK_ACCOUNTS = 500
-#: Months of hidden state drawn before the window, so that trends exist from its first day.
+#: Months of hidden state drawn before the window, so that trends exist on its first day.
 BURN_IN_MONTHS = 12
 #: Months that the known probability looks ahead (180 days reach into a sixth or seventh month).
 AHEAD_MONTHS = 7
 DAY_SECONDS = 86_400
-#: A day (and, times DAY_SECONDS, an instant) that never comes: stands for null in the records.
+#: A day (and, times DAY_SECONDS, an instant) that never comes. It means null in the records.
 NEVER = 2_000_000
 
 _STREAMS = (
@@ -53,9 +52,9 @@ class World:
     months : int
         Length of the window of records, 3 to 240.
     ends_on : date
-        First day of a month; no record stands on or after it.
+        First day of a month, exclusive: every record lies before it.
     null : bool
-        The null world: churn comes at a constant hazard, from chance alone, and leaves no trace beforehand.
+        The null world: churn comes by chance at a constant hazard and leaves no trace beforehand.
     chunk_accounts : int
         Accounts held in memory at once while writing, a multiple of 500. Never changes the records.
 
@@ -83,7 +82,7 @@ class World:
 
     @property
     def blocks(self) -> int:
-        """How many blocks the book takes, the last one perhaps cut."""
+        """Number of blocks of the book; the last one may be cut."""
         return -(-self.accounts // BLOCK_ACCOUNTS)
 
     @property
@@ -93,25 +92,28 @@ class World:
         return Clock(first_month=ends - self.months, months=self.months)
 
 
-def _require(holds: bool, name: str, expected: str, found: object) -> None:
+def _require(holds: bool, name: str, expected: str, value: object) -> None:
     if not holds:
-        raise InputError(f"{name} must be {expected}, not {found}")
+        raise InputError(f"{name} must be {expected}, not {value}")
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Months of the window, counted from 0; days are counted from 1970-01-01, instants in seconds from there."""
+    """The calendar of the window: months count from 0, days from 1970-01-01, instants in seconds from 1970-01-01.
+
+    Methods take and return arrays of any one shape.
+    """
 
     first_month: int
     months: int
 
     def first_of(self, month: IntArray | int) -> IntArray:
-        """Day number of the first of a month; months before 0 and after the window are fine."""
+        """Day number of the first of a month; months before and after the window are allowed."""
         stamps = (np.asarray(month, dtype=np.int64) + self.first_month).astype("datetime64[M]")
         return stamps.astype("datetime64[D]").astype(np.int64)
 
     def days_in(self, month: IntArray) -> IntArray:
-        """Days that a month has."""
+        """Number of days of a month."""
         return self.first_of(month + 1) - self.first_of(month)
 
     def month_of(self, day: IntArray) -> IntArray:
@@ -130,7 +132,7 @@ class Clock:
 
     @property
     def end_day(self) -> int:
-        """The day that ends the window; nothing is recorded on it."""
+        """First day after the window; it has no records."""
         return int(self.first_of(self.months))
 
 

@@ -1,10 +1,10 @@
-"""Who is in the book: size, segment, industry, country, account manager, since when.
+"""The accounts of a book: size, segment, industry, country, account manager, first day as a customer.
 
 In: one block's random stream. Out: `Accounts`, one entry an account of the block, and its table.
 
-Yearly revenue is lognormal, wide enough that the top tenth of accounts holds about 64 % (measured on Online
-Retail II: 63.6 %); sizes are drawn evenly over the quantiles of a block, so that books of one size differ
-little in concentration.
+Yearly revenue is lognormal. Its spread is so wide that the top tenth of accounts holds about 64 % (measured on Online
+Retail II: 63.6 %). Sizes are drawn evenly over the quantiles of a block, so books of one size differ little in
+concentration.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _TENURE_MEAN_DAYS, _TENURE_MAX_DAYS = 1500.0, 7300
 class Accounts:
     """One block of accounts; indices point into the word lists, -1 is unknown.
 
-    `annual` is the revenue of a year at ordinary volume, `start_day` the first day on which events can be
-    recorded.
+    All arrays have shape (accounts,). `annual` is the revenue of a year at ordinary volume, `start_day` the first day
+    on which events can be recorded.
     """
 
     number: IntArray
@@ -49,13 +49,16 @@ class Accounts:
 
     @property
     def manager_skill(self) -> FloatArray:
-        """How promptly the account manager follows up: fixed for each person, mean 0, standard deviation about 1."""
+        """How promptly each account's manager follows up, shape (accounts,).
+
+        The skill is fixed per person, with mean 0 and standard deviation about 1.
+        """
         skill = np.linspace(-1.5, 1.5, len(words.MANAGERS))
         return np.where(self.manager >= 0, skill[self.manager], 0.0)
 
     @property
     def german(self) -> np.ndarray:
-        """Whether people there write German."""
+        """Whether the account's people write German, shape (accounts,)."""
         return (self.country >= 0) & (self.country < words.GERMAN_COUNTRIES)
 
 
@@ -80,7 +83,7 @@ def draw_accounts(streams: Streams, clock: Clock) -> Accounts:
 
 
 def _since_days(rng: np.random.Generator, clock: Clock, n: int) -> IntArray:
-    """Most accounts were there before the window; the others join evenly during it."""
+    """Return the first day of each account as a customer: most days lie before the window, the others evenly in it."""
     tenure = np.minimum(rng.exponential(_TENURE_MEAN_DAYS, n), _TENURE_MAX_DAYS)
     old = clock.start_day - 1 - tenure.astype(np.int64)
     new = clock.start_day + (rng.random(n) * (clock.end_day - clock.start_day)).astype(np.int64)
@@ -106,12 +109,22 @@ def accounts_table(accounts: Accounts) -> pa.Table:
 
 
 def account_ids(accounts: Accounts, row: IntArray | None = None) -> pa.Array:
-    """Return the ids (A000123) of all accounts, or of those in `row`."""
+    """Return the ids (A000123) of all accounts, or of the accounts at the indices `row`, shape (rows,)."""
     ids = pa.array([f"A{number:06d}" for number in accounts.number])
     return ids if row is None else ids.take(pa.array(row))
 
 
 def record_ids(letter: str, accounts: Accounts, row: IntArray, number: IntArray) -> pa.Array:
-    """Return ids such as I0000123-0001: the account's number, then the record's number within the account."""
+    """Return ids such as I0000123-0001: the account's number, then the record's number within the account.
+
+    Parameters
+    ----------
+    letter : str
+        First letter of the ids, one per table.
+    row : int array of shape (records,)
+        Index of each record's account in the block.
+    number : int array of shape (records,)
+        Number of each record within its account, from 1.
+    """
     pairs = zip(accounts.number[row].tolist(), number.tolist(), strict=True)
     return pa.array([f"{letter}{account:07d}-{record:04d}" for account, record in pairs], type=pa.string())

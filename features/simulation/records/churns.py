@@ -1,10 +1,11 @@
 """Who leaves, and when: chance and the hazards decide, nothing else.
 
-In: hazards of a block. Out: `Fate`, one entry an account, and the tables churns and true_hazards.
+In: the hazards of a block. Out: `Fate`, one entry per account, and the tables churns and true_hazards.
 
-Each account has an exponential threshold; it leaves on the day its cumulative hazard passes it. When a
-contract ends that month, most leave on its last day instead. Some give notice up to 90 days before and are
-sent no surveys from then on: a trace of churn that a table shows before churn. The null world has neither.
+Each account has an exponential threshold. It leaves on the day on which its cumulative hazard passes the threshold.
+When its contract ends in that month, it most often leaves on the last day of the term instead. Some accounts give
+notice up to 90 days before and get no surveys from then on: this trace of churn shows before the churn. The null world
+has neither.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ _REASON_SHARES = (0.24, 0.26, 0.24, 0.16, 0.10)
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of the accounts of a block.
+    """Whether and when the accounts of a block leave. All arrays have shape (accounts,).
 
     Attributes
     ----------
     churn_day : array
-        Day the relationship ends, `NEVER` when it outlasts the window.
+        Day on which the account leaves; `NEVER` when it stays through the window.
     limit_day : array
         First day without records: churn or the end of the window.
     survey_stop_day : array
-        First day without invitations: as `limit_day`, or the notice.
+        First day without invitations: the day of the notice, or else `limit_day`.
     reason : array
-        Index of the reason given, -1 unknown.
+        Index of the reason; -1 is unknown.
     """
 
     churn_day: IntArray
@@ -51,7 +52,13 @@ class Fate:
 def draw_fate(
     streams: Streams, clock: Clock, accounts: Accounts, contracts: Contracts, hazards: Hazards, null: bool
 ) -> Fate:
-    """Draw who leaves and when."""
+    """Draw who leaves and when.
+
+    Parameters
+    ----------
+    null : bool
+        Whether it is the null world: no churn at the end of a term, and no notice.
+    """
     rng, n = streams.of("churns"), accounts.count
     threshold, at_end = rng.exponential(size=n), rng.random(n) < _AT_TERM_END
     noticed, notice = rng.random(n) < _NOTICE_STOPS_SURVEYS, rng.integers(0, _NOTICE_MAX_DAYS + 1, size=n)
@@ -94,7 +101,13 @@ def churns_table(fate: Fate, accounts: Accounts, keep: int) -> pa.Table:
 
 
 def hazards_table(hazards: Hazards, fate: Fate, accounts: Accounts, clock: Clock, keep: int) -> pa.Table:
-    """Return the true hazards of customers at the first of each month, by account and month."""
+    """Return the true hazards of the customers on the first of each month, by account and month.
+
+    Parameters
+    ----------
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     first = clock.first_of(np.arange(clock.months))
     customer = (accounts.since_day[:, None] < first) & (fate.churn_day[:, None] >= first)
     row, month = np.nonzero(customer[:keep])

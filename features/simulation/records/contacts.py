@@ -1,8 +1,8 @@
 """Contacts: how many an account has, who joins, who leaves, who decides.
 
-In: accounts, hidden health. Out: `Contacts`, flat and sorted by account and day, the monthly counts that the
-hazard needs, and the table. Contacts leave more often when health is poor. After churn some contacts are
-closed in the records: a trace of churn that comes too late to be used, which a time cut has to see to.
+In: accounts, hidden health. Out: `Contacts`, flat and sorted by account and day, with the monthly counts that the
+hazard needs; and the table. Contacts leave more often when health is poor. After a churn some contacts are closed in
+the records. This trace of churn comes too late to be used, and a time cut must hide it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _DECIDES = 0.12
 
 @dataclass(frozen=True)
 class Contacts:
-    """Contacts of a block, as if nobody ever churned.
+    """Contacts of a block, drawn as if no account ever churned.
 
     Attributes
     ----------
     account, number, from_day, to_day, role : arrays of contacts
-        Sorted by account and first day; `to_day` is `NEVER` while active; `role` -1 is unknown.
+        Sorted by account and first day. `to_day` is `NEVER` while active; `role` -1 is unknown.
     decides, decides_known : arrays of contacts, bool
-        Decision makers, and whether the records say so.
+        Whether each is a decision maker, and whether the records hold that.
     habit, leaning : arrays of contacts
-        Log odds added to answering; points added to scores.
+        Log odds added to the chance of an answer; points added to scores.
     active : array of accounts x months
         Contacts on the first of the month.
     decider_left : array of accounts x months, bool
@@ -59,11 +59,11 @@ class Contacts:
     decider_left: BoolArray
 
     def active_on(self, contact: IntArray, day: IntArray) -> BoolArray:
-        """Whether these contacts are active on these days."""
+        """Whether the contacts are active on the days; shape as given."""
         return (self.from_day[contact] < day) & (day < self.to_day[contact])
 
     def pick(self, rng: np.random.Generator, account: IntArray, day: IntArray) -> IntArray:
-        """Return one contact at random of each account, -1 where the one drawn is not active on the day."""
+        """Draw one contact of each account, -1 when the drawn contact is not active on the day; shape (n,)."""
         first = np.searchsorted(self.account, account)
         count = np.searchsorted(self.account, account, side="right") - first
         contact = first + (rng.random(account.size) * count).astype(np.int64)
@@ -106,13 +106,13 @@ def _initial(rng: np.random.Generator, clock: Clock, accounts: Accounts) -> tupl
 
 
 def _cumulative_leaving(health: Health) -> FloatArray:
-    """Cumulative hazard of a contact's leaving, with a leading 0 (accounts x months + 1)."""
+    """Cumulative hazard that a contact leaves, with a leading 0 (accounts x months + 1)."""
     total = np.cumsum(_LEAVES * np.exp(_LEAVES_OF_HEALTH * health.level), axis=1)
     return np.pad(total, ((0, 0), (1, 0)))
 
 
 def _leave(rng: np.random.Generator, clock: Clock, gone: FloatArray, account: IntArray, from_day: IntArray) -> IntArray:
-    """Return the day on which each contact leaves, by inverting the cumulative hazard from the month it starts in."""
+    """Return the day on which each contact leaves: invert the cumulative hazard from the contact's first month."""
     start = np.clip(clock.month_of(from_day), 0, clock.months)
     passed = gone[account, 1:] - gone[account, start][:, None] > rng.exponential(size=account.size)[:, None]
     leaves = passed.any(axis=1)
@@ -129,10 +129,10 @@ def _replacements(
     to_day: IntArray,
     decides: BoolArray,
 ) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
-    """Most of those who leave are replaced within three months."""
-    found = (to_day < NEVER) & (rng.random(account.size) < _REPLACED)
-    starts = to_day[found] + (rng.random(int(found.sum())) * 90).astype(np.int64)
-    row, role = account[found], decides[found]
+    """Replace most contacts that leave within three months."""
+    replaced = (to_day < NEVER) & (rng.random(account.size) < _REPLACED)
+    starts = to_day[replaced] + (rng.random(int(replaced.sum())) * 90).astype(np.int64)
+    row, role = account[replaced], decides[replaced]
     kept = starts < clock.end_day
     row, starts, role = row[kept], starts[kept], role[kept]
     return row, starts, _leave(rng, clock, gone, row, starts), role
@@ -174,7 +174,15 @@ def contacts_table(
     limit_day: IntArray,
     keep: int,
 ) -> pa.Table:
-    """Return the contacts table; of a lost account's contacts, two in five are closed at churn or within a month."""
+    """Return the contacts table. Two in five contacts of a lost account are closed at its churn or within a month.
+
+    Parameters
+    ----------
+    churn_day, limit_day : int arrays of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     rng = streams.of("closings")
     closing = (rng.random(contacts.account.size) < 0.4, rng.integers(0, 31, size=contacts.account.size))
     limit = limit_day[contacts.account]

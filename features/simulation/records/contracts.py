@@ -1,7 +1,7 @@
-"""Contracts: terms of mostly a year, renewed with a price change; their ends are when accounts leave.
+"""Contracts: terms of mostly a year, renewed with a price change. Accounts leave most often at the end of a term.
 
-In: accounts, hidden health. Out: `Contracts`, flat terms sorted by account and the matrices that the hazard
-and the invoices need, and the table. Terms are drawn as if nobody ever left; `contracts_table` cuts them.
+In: accounts, hidden health. Out: `Contracts`, flat terms sorted by account, with the matrices that the hazard and the
+invoices need; and the table. Terms are drawn as if no account ever left; `contracts_table` cuts them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Contracts:
     Attributes
     ----------
     held : array of accounts, bool
-        Whether the account has contracts at all.
+        Whether the account has contracts.
     sign_day : array of accounts
         Day of the month, 1 to 28, on which terms begin.
     account, starts_day, ends_day, annual_value, price_change : arrays of terms
@@ -37,9 +37,9 @@ class Contracts:
     to_end : array of accounts x (months + AHEAD_MONTHS)
         Months until the month in which the running term ends; 99 without a contract.
     price : array of accounts x months
-        Price level, 1 at the first term that the window sees.
+        Price level; 1 at the first term in the window.
     rise : array of accounts x months, bool
-        A marked price rise within the last `EFFECTS.price_rise_months`.
+        Whether a price rise above `EFFECTS.price_rise_above` lies within the last `EFFECTS.price_rise_months`.
     """
 
     held: BoolArray
@@ -56,7 +56,7 @@ class Contracts:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Each account's rhythm: the month and day of its first term, the terms' length, the first term to record."""
+    """Each account's terms: whether it has any, month and day of the first one, and their length in months."""
 
     held: BoolArray
     month: IntArray
@@ -64,7 +64,10 @@ class _Plan:
     length: IntArray
 
     def first_term(self) -> IntArray:
-        """Number of the term before the one that runs as the window starts, 0 for those who join later."""
+        """Number of the term before the one that runs at the start of the window, shape (accounts,).
+
+        It is 0 for accounts that join later.
+        """
         return np.asarray(np.maximum(-self.month // self.length - 1, 0))
 
 
@@ -95,7 +98,7 @@ def _plan(rng: np.random.Generator, clock: Clock, accounts: Accounts) -> _Plan:
     n = accounts.count
     month = clock.month_of(accounts.since_day)
     own = accounts.since_day - clock.first_of(month) + 1
-    # Some sign on the first of the month after they came; so do those who came on a day that not every month has.
+    # Some accounts sign on the first of the next month. So do all that join on a day that not every month has.
     first = (own > 28) | ((rng.random(n) < 0.4) & (accounts.since_day < clock.start_day - 31))
     return _Plan(
         held=rng.random(n) < _CONTRACT_SHARE,
@@ -106,7 +109,7 @@ def _plan(rng: np.random.Generator, clock: Clock, accounts: Accounts) -> _Plan:
 
 
 def _price_changes(rng: np.random.Generator, number: IntArray, start: IntArray, health: Health) -> FloatArray:
-    """Yearly price rounds, softer where the account is unhappy; NaN on the very first term."""
+    """Price change of each term, smaller for an unhappy account; NaN on the first term."""
     month = np.clip(start, 0, health.level.shape[1] - 1)
     mood = np.take_along_axis(health.level, month, axis=1)
     change = rng.normal(_RISE_MEAN, _RISE_SPREAD, number.shape) + _RISE_OF_HEALTH * mood
@@ -116,7 +119,7 @@ def _price_changes(rng: np.random.Generator, number: IntArray, start: IntArray, 
 def _price_by_month(
     clock: Clock, start: IntArray, level: FloatArray, change: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
-    """Price level and recent marked rises, spread over the months (accounts x months)."""
+    """Price level, and whether a recent term raised it markedly, by month (accounts x months)."""
     month = np.arange(clock.months)
     price = np.ones((start.shape[0], clock.months))
     rise = np.zeros(price.shape, dtype=bool)
@@ -134,7 +137,7 @@ def _term_days(clock: Clock, plan: _Plan, start: IntArray) -> tuple[IntArray, In
 
 
 def _months_to_end(clock: Clock, plan: _Plan) -> IntArray:
-    """Count down to the month of the last day of the term: the month before, when terms begin on the first."""
+    """Months until the month with the term's last day; for terms that begin on the first, the month before."""
     month = np.arange(clock.months + AHEAD_MONTHS)
     passed = month - plan.month[:, None] + (plan.day == 1)[:, None]
     left = -passed % plan.length[:, None]
@@ -143,13 +146,27 @@ def _months_to_end(clock: Clock, plan: _Plan) -> IntArray:
 
 
 def term_end_days(clock: Clock, contracts: Contracts, account: IntArray, month: IntArray) -> IntArray:
-    """Return the last day of a term that ends in that month."""
+    """Return the last day of a term that ends in a given month, shape (n,).
+
+    Parameters
+    ----------
+    account, month : int arrays of shape (n,)
+        Index of the account in the block, and month of the window.
+    """
     day = contracts.sign_day[account]
     return np.where(day == 1, clock.first_of(month + 1) - 1, clock.first_of(month) + day - 2)
 
 
 def contracts_table(contracts: Contracts, accounts: Accounts, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the contracts table: terms that began before the account left and before the window ends."""
+    """Return the contracts table: the terms that began before `limit_day`, churn or the end of the window.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     kept = (contracts.account < keep) & (contracts.starts_day < limit_day[contracts.account])
     row = contracts.account[kept]
     number = np.arange(row.size) - np.searchsorted(row, row) + 1

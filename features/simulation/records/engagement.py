@@ -1,9 +1,9 @@
-"""What goes on around an account: retention actions, referrals, membership of loyalty programmes.
+"""Engagement of an account: retention actions, referrals, membership of loyalty programmes.
 
-In: accounts, hidden health, loops. Out: flat records, sorted by account and time, the monthly states that the
-hazard needs, and the tables. Account managers sense poor health and act on it; an action lowers the hazard
-for some months (`effects.Effects.acted`), so accounts with actions are worse than others and yet safer than
-they look.
+In: accounts, hidden health. Out: flat records, sorted by account and time, with the monthly states that the hazard
+needs; and the tables. Account managers sense poor health and act on it. An action lowers the hazard for some months
+(`effects.Effects.acted`). So accounts with actions are in poorer health than others, and yet safer than their health
+alone says.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _JOINED, _JOINED_OF_HEALTH, _LEAVES, _LEAVES_OF_HEALTH = 0.16, 0.05, 0.008, -0.6
 
 @dataclass(frozen=True)
 class Actions:
-    """Retention actions of a block; `acting` (accounts x months): one still works on the first of the month."""
+    """Retention actions of a block; `acting` (accounts x months): an action still works on the first of the month."""
 
     account: IntArray
     number: IntArray
@@ -53,7 +53,7 @@ class Referrals:
 
 @dataclass(frozen=True)
 class Memberships:
-    """Memberships of a block; `member` (accounts x months) tells whether any runs on the first of the month."""
+    """Memberships of a block; `member` (accounts x months): a membership runs on the first of the month."""
 
     account: IntArray
     program: IntArray
@@ -63,7 +63,7 @@ class Memberships:
 
 
 def draw_actions(streams: Streams, clock: Clock, accounts: Accounts, health: Health) -> Actions:
-    """Draw the actions of one block, from what the account managers sense of health."""
+    """Draw the actions of one block from health as the account managers sense it, with noise."""
     rng = streams.of("actions")
     sensed = health.level + rng.normal(0.0, _SENSE_NOISE, health.level.shape)
     account, month = by_month(rng, np.minimum(_ACTS * np.exp(_ACTS_OF_HEALTH * sensed), _ACTS_MAX))
@@ -124,7 +124,15 @@ def draw_memberships(streams: Streams, clock: Clock, accounts: Accounts, health:
 
 
 def actions_table(actions: Actions, accounts: Accounts, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the actions table."""
+    """Return the actions table.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     kept = (actions.account < keep) & (actions.done < limit_day[actions.account] * DAY_SECONDS)
     row = actions.account[kept]
     return table(
@@ -138,7 +146,15 @@ def actions_table(actions: Actions, accounts: Accounts, limit_day: IntArray, kee
 
 
 def referrals_table(referrals: Referrals, accounts: Accounts, clock: Clock, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the referrals table; those referred may still be won after the referring account has left."""
+    """Return the referrals table. A referral may still be won after the referring account has left.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     kept = (referrals.account < keep) & (referrals.referred < limit_day[referrals.account] * DAY_SECONDS)
     row, end = referrals.account[kept], clock.end_day * DAY_SECONDS
     contacted, won = referrals.contacted[kept], referrals.won[kept]
@@ -154,7 +170,15 @@ def referrals_table(referrals: Referrals, accounts: Accounts, clock: Clock, limi
 
 
 def memberships_table(memberships: Memberships, accounts: Accounts, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the memberships table; what runs at churn is left as it is."""
+    """Return the memberships table; a membership that runs at churn stays open.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     limit = limit_day[memberships.account]
     kept = (memberships.account < keep) & (memberships.joined_day < limit)
     left = np.where(memberships.left_day < limit, memberships.left_day, NEVER)

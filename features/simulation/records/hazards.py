@@ -1,4 +1,4 @@
-"""The hazard of churn: what the hidden and the visible state make of it, each month, and what is known 180 days ahead.
+"""The hazard of churn of each month, and the probability of churn within 180 days, from the hidden and visible state.
 
 In: the state of a block. Out: `Hazards`, matrices of accounts x months.
 
@@ -8,14 +8,13 @@ The hazard of a month is the cumulative hazard over that month given the state o
 
 with b piecewise linear, steeper below 0, and freedom larger at a term's end, when an unhappy account can go.
 
-`probability_180d` at the first of a month is E[1 - exp(-H)] given the state on that day, H the cumulative
-hazard of the next 180 days. The expectation runs over what health may do meanwhile: it returns to the
-account's mean as its process does, plus a deviation that grows with time, of five sizes weighted as in
-Gauss-Hermite quadrature (as if normal). The effects of the state fade to an ordinary account's by
-`Effects.persistence` a month; the contract's calendar is known exactly, and tenure too; a part of a month
-counts in proportion to its days. So it is the best forecast of someone who sees the hidden state, except for
-small terms: contacts, actions and renewals to come are averages. It does not know of a notice already given
-(`churns`).
+`probability_180d` at the first of a month is E[1 - exp(-H)] given the state on that day, where H is the cumulative
+hazard of the next 180 days. The expectation runs over the paths that health may take. Health returns to the account's
+mean as its process does, plus a deviation that grows with time, of five sizes weighted as in Gauss-Hermite quadrature
+(as if normal). The effects of the state fade towards those of an ordinary account by `Effects.persistence` per month.
+The contract's calendar and tenure are known exactly. A part of a month counts in proportion to its days. So the
+probability is the best forecast for an observer of the hidden state, except for small terms: future contacts, actions
+and renewals are averages. It ignores a notice that was already given (`churns`).
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Hazards:
 
 
 def null_hazards(clock: Clock, accounts: Accounts) -> Hazards:
-    """Return the hazards of the null world: the same on every day for everybody."""
+    """Return the hazards of the null world: the same on every day for every account."""
     daily = EFFECTS.null_hazard / _MEAN_MONTH_DAYS
     days = clock.days_in(np.arange(clock.months))
     monthly = np.tile(daily * days, (accounts.count, 1))
@@ -66,31 +65,31 @@ def true_hazards(
     actions: Actions,
     memberships: Memberships,
 ) -> Hazards:
-    """Return the hazards of one block."""
+    """Return the hazards of one block from everything that was drawn for it."""
     calendar = _calendar(clock, accounts, contracts)
     state = _state(accounts, health, contracts, contacts, loops, actions, memberships)
     freedom = _freedom(contracts)
     logs = [calendar[:, k : k + clock.months] + _state_ahead(state, k) for k in range(AHEAD_MONTHS)]
-    others = [EFFECTS.monthly_hazard * np.exp(log) for log in logs]
-    monthly = np.minimum(others[0] * _health_effect(health.level, freedom[:, : clock.months]), _HAZARD_MAX)
-    return Hazards(monthly, _probability(clock, health, freedom, others))
+    without_health = [EFFECTS.monthly_hazard * np.exp(log) for log in logs]
+    monthly = np.minimum(without_health[0] * _health_effect(health.level, freedom[:, : clock.months]), _HAZARD_MAX)
+    return Hazards(monthly, _probability(clock, health, freedom, without_health))
 
 
-def _probability(clock: Clock, health: Health, freedom: FloatArray, others: Sequence[FloatArray]) -> FloatArray:
-    """Average the probability over what health may do: one path for each node, all other effects as expected."""
+def _probability(clock: Clock, health: Health, freedom: FloatArray, without_health: Sequence[FloatArray]) -> FloatArray:
+    """Average the probability over the paths of health, one per node; all other effects are expected values."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    survives = np.zeros(others[0].shape)
+    survives = np.zeros(without_health[0].shape)
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
-        total = np.zeros(others[0].shape)
-        for ahead, other in enumerate(others):
+        total = np.zeros(without_health[0].shape)
+        for ahead, hazard in enumerate(without_health):
             effect = _health_effect(_path(health, ahead, node), freedom[:, ahead : ahead + clock.months])
-            total += _share_within(clock, ahead) * np.minimum(other * effect, _HAZARD_MAX)
+            total += _share_within(clock, ahead) * np.minimum(hazard * effect, _HAZARD_MAX)
         survives += weight * np.exp(-total)
     return np.asarray(1.0 - survives)
 
 
 def _calendar(clock: Clock, accounts: Accounts, contracts: Contracts) -> FloatArray:
-    """Log effects of term and tenure (accounts x months and those ahead)."""
+    """Log effects of term and tenure (accounts x months + AHEAD_MONTHS)."""
     steps = [contracts.to_end == 0, contracts.to_end == 1, contracts.to_end < 99]
     ratios = [EFFECTS.term_ends, EFFECTS.term_ends_next, EFFECTS.term_runs]
     term = np.select(steps, np.log(ratios).tolist(), 0.0)
@@ -107,7 +106,7 @@ def _state(
     actions: Actions,
     memberships: Memberships,
 ) -> FloatArray:
-    """Log effects of everything that lasts for some months (accounts x months)."""
+    """Log effects of every state that lasts for some months (accounts x months)."""
     segment = np.log([EFFECTS.small, 1.0, EFFECTS.enterprise])[accounts.segment]
     state = segment[:, None] + EFFECTS.shrinking * health.shrunk
     for ratio, holds in (
@@ -129,7 +128,7 @@ def _state_ahead(state: FloatArray, ahead: int) -> FloatArray:
 
 
 def _freedom(contracts: Contracts) -> FloatArray:
-    """Factor on the health effect: a running contract binds, its end sets free (accounts x months and those ahead)."""
+    """Factor on the health effect (accounts x months + AHEAD_MONTHS): below 1 in a term, above 1 at its end."""
     ends = contracts.to_end <= 1
     return np.where(contracts.to_end == 99, 1.0, np.where(ends, EFFECTS.free, EFFECTS.bound))
 
@@ -140,7 +139,7 @@ def _health_effect(level: FloatArray, freedom: FloatArray) -> FloatArray:
 
 
 def _path(health: Health, ahead: int, node: float) -> FloatArray:
-    """Health some months ahead: its expectation, and `node` standard deviations of what may come meanwhile."""
+    """Health some months ahead (accounts x months): its expectation plus `node` standard deviations of its changes."""
     kept = TRACES.monthly_memory**ahead
     spread = np.sqrt(innovation_variance() * (1 - kept**2) / (1 - TRACES.monthly_memory**2))
     mean = health.mean[:, None]
@@ -148,7 +147,7 @@ def _path(health: Health, ahead: int, node: float) -> FloatArray:
 
 
 def _share_within(clock: Clock, ahead: int) -> FloatArray:
-    """Share of the days of the month that lies `ahead` which fall into the 180 days (one entry a month)."""
+    """Share of the days of the month `ahead` that lie within the 180 days, shape (months,)."""
     month = np.arange(clock.months)
     first, last = clock.first_of(month + ahead), clock.first_of(month + ahead + 1)
     end = clock.first_of(month) + _HORIZON_DAYS

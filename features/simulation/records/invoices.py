@@ -1,8 +1,7 @@
 """Invoices: each account's own rhythm, seasons, volume that follows health, and credit notes.
 
-In: accounts, hidden health, contracts. Out: the flat invoices of a block and the table. Amounts shrink as
-volume does, which is before an unhappy account leaves; that comes from health alone, the simulation never
-looks at the churn to come.
+In: accounts, hidden health, contracts. Out: the flat invoices of a block and the table. Amounts shrink with volume,
+which falls before an unhappy account leaves. Health alone causes this: the simulation never looks at a later churn.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Invoices:
 
 
 def draw_invoices(streams: Streams, clock: Clock, accounts: Accounts, health: Health, contracts: Contracts) -> Invoices:
-    """Draw the invoices of one block, as if nobody ever churned."""
+    """Draw the invoices of one block, as if no account ever churned."""
     rng = streams.of("invoices")
     rhythm = _rhythms(rng, contracts.held)
     rate = np.exp(rng.uniform(np.log(0.3), np.log(2.5), accounts.count))
@@ -66,7 +65,7 @@ def _rhythms(rng: np.random.Generator, held: BoolArray) -> IntArray:
 def _issue(
     rng: np.random.Generator, clock: Clock, rhythm: IntArray, rate: FloatArray, health: Health
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return account, month and share of the year's revenue of every invoice."""
+    """Return account, month and share of the year's revenue of every invoice, shape (invoices,)."""
     n, month = rhythm.size, np.arange(clock.months)
     phase = rng.integers(3, size=n)
     monthly = np.broadcast_to((rhythm == _MONTHLY)[:, None], (n, month.size))
@@ -83,7 +82,7 @@ def _issue(
 def _issue_days(
     rng: np.random.Generator, clock: Clock, rhythm: IntArray, account: IntArray, month: IntArray
 ) -> IntArray:
-    """Return an account's own day of the month, give or take two, or any day where the rhythm is irregular."""
+    """Return the account's own day of the month plus or minus two days, or any day when the rhythm is irregular."""
     own = rng.integers(2, 26, size=rhythm.size)[account] + rng.integers(-2, 3, size=account.size)
     regular = clock.first_of(month) + np.maximum(own, 0)
     return np.where(rhythm[account] == _IRREGULAR, days_within(rng, clock, month), regular)
@@ -101,7 +100,7 @@ def _seasons(clock: Clock, rng: np.random.Generator, held: BoolArray) -> FloatAr
 def _credit_notes(
     rng: np.random.Generator, day: IntArray, amount: FloatArray, mood: FloatArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return which invoice is credited, when, and how much (negative)."""
+    """Return the index of each credited invoice, the day of the credit note, and its amount (negative)."""
     chance = np.minimum(_CREDITS * np.exp(_CREDITS_OF_HEALTH * mood), _CREDITS_MAX)
     of = np.flatnonzero(rng.random(day.size) < chance)
     part = rng.beta(1.4, 4.0, of.size) + 0.01
@@ -113,7 +112,15 @@ def _credit_notes(
 
 
 def invoices_table(invoices: Invoices, accounts: Accounts, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the invoices table."""
+    """Return the invoices table.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     kept = (invoices.account < keep) & (invoices.day < limit_day[invoices.account])
     row = invoices.account[kept]
     return table(

@@ -1,8 +1,8 @@
-"""Loops: feedback that has to be followed up, by whom, how soon, or never.
+"""Loops: feedback that someone must follow up, at which level, and how soon it is closed, if ever.
 
-In: accounts, hidden health, surveys. Out: `Loops`, flat and sorted by account and time, the monthly state
-that the hazard needs, and the table. Poor scores open loops; the account manager's promptness closes them,
-health helps a little.
+In: accounts, hidden health, surveys. Out: `Loops`, flat and sorted by account and time, with the monthly state that the
+hazard needs; and the table. Poor scores open loops. The account manager's skill closes them sooner; good health helps
+a little.
 """
 
 from __future__ import annotations
@@ -31,17 +31,16 @@ _LEFT_OPEN_DAYS, _REMEMBERED_MONTHS, _FAST_HOURS = 90, 12, 48
 
 @dataclass(frozen=True)
 class Loops:
-    """Loops of a block, and what the hazard sees of them.
+    """Loops of a block, and their monthly state for the hazard.
 
     Attributes
     ----------
     account, number, survey, level, opened, closed : arrays of loops
-        `survey` -1 is feedback without a survey, `level` -1 is unknown, `closed` in the `NEVER` range is
-        never.
+        `survey` -1 is feedback without a survey; `level` -1 is unknown; `closed` in the `NEVER` range is never closed.
     left_open : array of accounts x months, bool
-        On the first of the month a loop has been open for 90 days, and was opened within a year.
+        Whether, on the first of the month, a loop opened within a year has been open for 90 days.
     closed_fast : array of accounts x months, bool
-        The last loop closed within a year took at most 48 hours.
+        Whether the last loop closed within a year took at most 48 hours.
     """
 
     account: IntArray
@@ -55,7 +54,7 @@ class Loops:
 
 
 def draw_loops(streams: Streams, clock: Clock, accounts: Accounts, health: Health, surveys: Surveys) -> Loops:
-    """Draw the loops of one block, as if nobody ever churned."""
+    """Draw the loops of one block, as if no account ever churned."""
     rng = streams.of("loops")
     prompted, unprompted = _from_surveys(rng, surveys), _unprompted(rng, clock, accounts)
     account, survey, opened = (np.concatenate(part) for part in zip(prompted, unprompted, strict=True))
@@ -89,7 +88,7 @@ def _unprompted(rng: np.random.Generator, clock: Clock, accounts: Accounts) -> t
 
 
 def _closings(rng: np.random.Generator, skill: FloatArray, mood: FloatArray, opened: IntArray) -> IntArray:
-    """Close each loop after its delay, or never."""
+    """Return the instant at which each loop closes; in the `NEVER` range for a loop that never does."""
     never = rng.random(opened.size) < expit(_NEVER_LEVEL + _NEVER_OF_SKILL * skill + _NEVER_OF_HEALTH * mood)
     raw = _DELAY_OF_SKILL * skill + _DELAY_OF_HEALTH * mood + rng.normal(0.0, 0.88, opened.size)
     return np.where(never, NEVER * DAY_SECONDS, later(rng, opened, _TAIL.days(raw)))
@@ -109,12 +108,12 @@ def _left_open(clock: Clock, n: int, account: IntArray, opened: IntArray, closed
 
 
 def _closed_fast(clock: Clock, n: int, account: IntArray, opened: IntArray, closed: IntArray) -> BoolArray:
-    """Carry the speed of the last closing forward for a year."""
+    """Whether the last loop closed within a year was closed fast (accounts x months)."""
     speed = np.full((n, clock.months + 1), -1)
-    done = np.flatnonzero(closed < clock.end_day * DAY_SECONDS)
-    done = done[np.argsort(closed[done], kind="stable")]
-    fast = closed[done] - opened[done] <= _FAST_HOURS * 3600
-    speed[account[done], clock.month_of(closed[done] // DAY_SECONDS) + 1] = fast
+    closings = np.flatnonzero(closed < clock.end_day * DAY_SECONDS)
+    closings = closings[np.argsort(closed[closings], kind="stable")]
+    fast = closed[closings] - opened[closings] <= _FAST_HOURS * 3600
+    speed[account[closings], clock.month_of(closed[closings] // DAY_SECONDS) + 1] = fast
     month = np.arange(clock.months + 1)
     last = np.maximum.accumulate(np.where(speed >= 0, month, -_REMEMBERED_MONTHS - 1), axis=1)
     held = np.take_along_axis(speed, np.maximum(last, 0), axis=1)
@@ -124,7 +123,17 @@ def _closed_fast(clock: Clock, n: int, account: IntArray, opened: IntArray, clos
 def loops_table(
     loops: Loops, accounts: Accounts, surveys: Surveys, sent: BoolArray, limit_day: IntArray, keep: int
 ) -> pa.Table:
-    """Return the loops table of the surveys that were sent; nobody closes a loop with an account that is gone."""
+    """Return the loops table of the surveys that were sent. A loop still open when its account leaves stays open.
+
+    Parameters
+    ----------
+    sent : bool array of shape (surveys,)
+        Whether each survey was sent.
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     limit = limit_day[loops.account] * DAY_SECONDS
     sent = sent[loops.survey] | (loops.survey < 0)
     kept = (loops.account < keep) & (loops.opened < limit) & sent

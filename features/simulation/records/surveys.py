@@ -1,8 +1,8 @@
 """Surveys: half-yearly relationship waves to all active contacts, and transactional ones after tickets.
 
-In: accounts, hidden health, contacts, tickets. Out: `Surveys`, flat and sorted by account and time, and the
-table. Health moves whether a contact answers, how soon, and the score; contacts differ in habit and leaning,
-and single answers are noisy.
+In: accounts, hidden health, contacts, tickets. Out: `Surveys`, flat and sorted by account and time, and the table.
+Health influences whether a contact answers, how soon, and with what score. Contacts differ in habit and leaning, and
+single answers are noisy.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Surveys:
 def draw_surveys(
     streams: Streams, clock: Clock, accounts: Accounts, health: Health, contacts: Contacts, tickets: Tickets
 ) -> Surveys:
-    """Draw the surveys of one block, as if nobody ever churned."""
+    """Draw the surveys of one block, as if no account ever churned."""
     rng = streams.of("surveys")
     surveyed = rng.random(accounts.count) >= _NEVER_SURVEYED
     waves = _waves(rng, clock, accounts, contacts)
@@ -68,7 +68,7 @@ _Invitations = tuple[IntArray, IntArray, IntArray, FloatArray]
 
 
 def _waves(rng: np.random.Generator, clock: Clock, accounts: Accounts, contacts: Contacts) -> _Invitations:
-    """Every account has its own two months of the year and, in each wave, its own day."""
+    """Return the invitations of the waves: every account has its own two months of the year, and a day per wave."""
     phase = rng.integers(_WAVE_MONTHS, size=accounts.count)
     number = np.arange(-(-clock.months // _WAVE_MONTHS))
     month = phase[:, None] + _WAVE_MONTHS * number
@@ -82,7 +82,7 @@ def _waves(rng: np.random.Generator, clock: Clock, accounts: Accounts, contacts:
 
 
 def _after_tickets(rng: np.random.Generator, contacts: Contacts, tickets: Tickets) -> _Invitations:
-    """Some closed tickets are followed by a survey the day after; a slow one weighs on the score."""
+    """Return the invitations after closed tickets, about a day later; a slow ticket lowers the score."""
     asked = (tickets.closed < NEVER * DAY_SECONDS) & (rng.random(tickets.account.size) < _AFTER_TICKET)
     account, closed = tickets.account[asked], tickets.closed[asked]
     sent = later(rng, closed, 0.5 + rng.random(account.size))
@@ -99,7 +99,7 @@ def _answers(
     mood: FloatArray,
     burden: FloatArray,
 ) -> tuple[IntArray, IntArray]:
-    """Return when each invitation was answered and the score given."""
+    """Return when each invitation was answered, and its score, shape (invitations,)."""
     known = contact >= 0
     habit = np.where(known, contacts.habit[contact], 0.0)
     leaning = np.where(known, contacts.leaning[contact], 0.0)
@@ -127,13 +127,24 @@ def surveys_table(
     stop_day: IntArray,
     keep: int,
 ) -> pa.Table:
-    """Return the surveys table; `stop_day` is when an account is taken off the list, at churn or at its notice."""
+    """Return the surveys table.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    stop_day : int array of shape (accounts,)
+        First day without invitations: churn, notice or the end of the window.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     account = surveys.account
     kept = (account < keep) & (surveys.sent < stop_day[account] * DAY_SECONDS)
     known = surveys.answered < limit_day[account] * DAY_SECONDS
     score = np.where(known, surveys.score, -1)
     said = words.comments(streams.of("comments"), score, accounts.german[account])
-    comment = pa.array([text if told else None for text, told in zip(said, known, strict=True)], type=pa.string())
+    comments = [text if answered else None for text, answered in zip(said, known, strict=True)]
+    comment = pa.array(comments, type=pa.string())
     mask = pa.array(kept)
     contact = np.where(surveys.contact >= 0, surveys.contact, 0)
     people = contact_ids(contacts, accounts).take(pa.array(contact, mask=surveys.contact < 0))

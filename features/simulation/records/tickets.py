@@ -1,7 +1,7 @@
-"""Tickets: what goes wrong at an account, how badly, and how long it takes to be put right.
+"""Tickets: an account's problems and questions, their severity, and the time until they are closed.
 
-In: accounts, hidden health. Out: `Tickets`, flat and sorted by account and time, and the table. Volume and
-severity rise as health falls and jump in the month of a shock. Closing delays keep the quantiles of `moments`
+In: accounts, hidden health. Out: `Tickets`, flat and sorted by account and time, and the table. Number and severity
+rise as health falls, and the number jumps in the month of a bad shock. Closing delays keep the quantiles of `moments`
 over all tickets.
 """
 
@@ -19,7 +19,7 @@ from features.simulation.ground.moments import DelayTail, by_month, days_within,
 from features.simulation.ground.world import DAY_SECONDS, NEVER, Clock, IntArray, Streams
 from features.simulation.records.accounts import Accounts, account_ids, record_ids
 
-#: Slightly below the target quantiles (6.1, 22, 122): weekends are added to them.
+#: Slightly below the target quantiles (6.1, 22, 122), because weekends lengthen the delays.
 _TAIL = DelayTail(p50=4.75, p90=19.5, p99=112.0)
 _RATE = np.array([0.14, 0.32, 1.1])  # a month, by segment
 _RATE_OF_HEALTH, _RATE_OF_SHOCK = -0.40, 2.5
@@ -42,7 +42,7 @@ class Tickets:
 
 
 def draw_tickets(streams: Streams, clock: Clock, accounts: Accounts, health: Health) -> Tickets:
-    """Draw the tickets of one block, as if nobody ever churned."""
+    """Draw the tickets of one block, as if no account ever churned."""
     rng = streams.of("tickets")
     rate = _RATE[accounts.segment][:, None] * np.exp(_RATE_OF_HEALTH * health.level)
     account, month = by_month(rng, rate * np.where(health.shocked, 1.0 + _RATE_OF_SHOCK, 1.0))
@@ -69,7 +69,15 @@ def _kinds(rng: np.random.Generator, count: int) -> IntArray:
 
 
 def tickets_table(tickets: Tickets, accounts: Accounts, clock: Clock, limit_day: IntArray, keep: int) -> pa.Table:
-    """Return the tickets table; the desk still closes what a lost account had opened."""
+    """Return the tickets table. Tickets of a lost account may still be closed after it has left.
+
+    Parameters
+    ----------
+    limit_day : int array of shape (accounts,)
+        See `Fate`.
+    keep : int
+        Accounts of the block that the book keeps, from the first on.
+    """
     kept = (tickets.account < keep) & (tickets.opened < limit_day[tickets.account] * DAY_SECONDS)
     row, closed = tickets.account[kept], tickets.closed[kept]
     return table(
