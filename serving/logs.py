@@ -68,9 +68,9 @@ def out_of_request(token: Token[dict[str, Any] | None]) -> None:
 
 def _named(record: logging.LogRecord) -> bool:
     """Give a line the ids of its request and of its span, where there are such."""
-    found = _request.get() or {}
-    if "request_id" in found:
-        record.request_id = found["request_id"]
+    state = _request.get() or {}
+    if "request_id" in state:
+        record.request_id = state["request_id"]
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         record.trace_id, record.span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
@@ -81,7 +81,7 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-def trail_of(error: BaseException | None, told: frozenset[int] = frozenset()) -> str:
+def trail_of(error: BaseException | None, written: frozenset[int] = frozenset()) -> str:
     """Return where an exception and those before it were raised, without what their texts may quote.
 
     Parameters
@@ -90,15 +90,15 @@ def trail_of(error: BaseException | None, told: frozenset[int] = frozenset()) ->
     told : frozenset of int
         Ids of those that are written already: exceptions may lead to one another in a ring.
     """
-    if error is None or id(error) in told:
+    if error is None or id(error) in written:
         return ""
-    told |= {id(error)}
+    written |= {id(error)}
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     within = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     frames = "".join(traceback.format_tb(error.__traceback__))
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     text = f": {error}" if isinstance(error, ChurnRiskError) and not isinstance(error, InputError) else ""
-    trails = (trail_of(before, told), frames + kind + text, *(trail_of(one, told) for one in within))
+    trails = (trail_of(before, written), frames + kind + text, *(trail_of(inner, written) for inner in within))
     return "\n".join(trail for trail in trails if trail)
 
 

@@ -79,19 +79,19 @@ def answered(route: str, method: str, status: int, seconds: float, reason: str |
     reason : str, optional
         What an error says it is; by default its status in words.
     """
-    found, verb = made(), method if method in METHODS else "other"
-    found.requests.labels(route, verb, str(status)).inc()
-    found.seconds.labels(route, verb).observe(seconds)
+    metrics, verb = made(), method if method in METHODS else "other"
+    metrics.requests.labels(route, verb, str(status)).inc()
+    metrics.seconds.labels(route, verb).observe(seconds)
     if status >= HTTPStatus.BAD_REQUEST:
-        found.rejected.labels(reason or _words(status)).inc()
+        metrics.rejected.labels(reason or _words(status)).inc()
 
 
 def predicted(band: str, missing: Collection[str] = ()) -> None:
     """Count a score, and the tables that were not known for it."""
-    found = made()
-    found.predictions.labels(band).inc()
+    metrics = made()
+    metrics.predictions.labels(band).inc()
     for table in missing:
-        found.missing.labels(table).inc()
+        metrics.missing.labels(table).inc()
 
 
 def step(name: Step) -> AbstractContextManager[Any]:
@@ -116,11 +116,11 @@ def merged(accounts: int) -> None:
 
 def serves(version: str, instead_of: str | None = None) -> None:
     """Say which model version answers from now on, and count the change where it takes the place of another."""
-    found = made()
+    metrics = made()
     if instead_of is not None:
-        found.model.labels(instead_of).set(0)
-        found.swaps.inc()
-    found.model.labels(version).set(1)
+        metrics.model.labels(instead_of).set(0)
+        metrics.swaps.inc()
+    metrics.model.labels(version).set(1)
 
 
 def bundle_refused() -> None:
@@ -133,7 +133,7 @@ def delivered(outcome: str) -> None:
     made().deliveries.labels(outcome).inc()
 
 
-def exposition(*others: Any) -> tuple[bytes, str]:
+def exposition(*collectors: Any) -> tuple[bytes, str]:
     """Return all metrics in Prometheus' text format, and its media type.
 
     Parameters
@@ -149,8 +149,8 @@ def exposition(*others: Any) -> tuple[bytes, str]:
         own = CollectorRegistry()
         MultiProcessCollector(own)  # type: ignore[no-untyped-call]
     beside = CollectorRegistry()
-    for other in others:
-        beside.register(other)
+    for collector in collectors:
+        beside.register(collector)
     return generate_latest(own) + generate_latest(beside), CONTENT_TYPE_LATEST
 
 

@@ -16,11 +16,11 @@ def is_loopback(host: str) -> bool:
     """
     name = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
     try:
-        found = ipaddress.ip_address(name)
+        address = ipaddress.ip_address(name)
     except ValueError:
         return name == "localhost"
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def host_of(authority: str) -> str:

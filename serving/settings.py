@@ -115,8 +115,8 @@ class ServiceSettings(Environment):
     @field_validator("rate_limit")
     @classmethod
     def _rate(cls, text: str) -> str:
-        found = limits.parse_many(text)
-        if len(found) != 1 or found[0].amount < 1:
+        rates = limits.parse_many(text)
+        if len(rates) != 1 or rates[0].amount < 1:
             raise ValueError(f"rate_limit={text!r}: exactly one limit above 0 is expected, such as 600/minute")
         return text
 
@@ -150,17 +150,17 @@ class ServiceSettings(Environment):
             When the file cannot be read or is not UTF-8, or a secret is shorter than 32 characters.
         """
         text = _text(self.secret, self.secret_file, "CHURN_RISK_SECRET_FILE")
-        found = tuple(line.strip() for line in text.splitlines() if line.strip())
-        if any(len(line) < 32 for line in found):
+        secrets = tuple(line.strip() for line in text.splitlines() if line.strip())
+        if any(len(line) < 32 for line in secrets):
             raise InputError("CHURN_RISK_SECRET: every secret must have 32 characters or more")
-        return found
+        return secrets
 
     def hubspot(self) -> str:
         """Return the client secret of the HubSpot app; raises InputError when none is set or its file is unreadable."""
-        found = _text(self.hubspot_secret, self.hubspot_secret_file, "CHURN_RISK_HUBSPOT_SECRET_FILE").strip()
-        if not found:
+        secret = _text(self.hubspot_secret, self.hubspot_secret_file, "CHURN_RISK_HUBSPOT_SECRET_FILE").strip()
+        if not secret:
             raise InputError("HubSpot's signature needs the app's client secret: set CHURN_RISK_HUBSPOT_SECRET")
-        return found
+        return secret
 
 
 def _text(secret: SecretStr | None, file: Path | None, variable: str) -> str:

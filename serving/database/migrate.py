@@ -52,12 +52,12 @@ def scripts() -> ScriptDirectory:
 def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
-    found = current(connection)
-    if found is None and sa.inspect(connection).has_table("scores"):
+    revision = current(connection)
+    if revision is None and sa.inspect(connection).has_table("scores"):
         command.stamp(config, BASELINE)
-    elif found is not None and found not in {script.revision for script in scripts().walk_revisions()}:
+    elif revision is not None and revision not in {script.revision for script in scripts().walk_revisions()}:
         raise DatabaseTooNew(
-            f"the database stands at migration {found}, which this version of churn-risk does not know"
+            f"the database stands at migration {revision}, which this version of churn-risk does not know"
         )
     command.upgrade(config, "head")
 

@@ -109,8 +109,8 @@ def _read(account: Waiting) -> Any:
 
 def _invalid(error: ValidationError) -> Failure:
     faults = [
-        Fault(0, item["loc"], item["msg"].removeprefix("Value error, "))
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        Fault(0, details["loc"], details["msg"].removeprefix("Value error, "))
+        for details in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     count = len(faults)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"

@@ -86,12 +86,12 @@ def waiting_accounts(engine: Engine, claim: Claim) -> list[Waiting]:
     earlier = ACCOUNTS.alias()
     same = (earlier.c.account_key == ACCOUNTS.c.account_key) & (earlier.c.job_id == claim.job_id)
     twice = sa.exists().where(same & (earlier.c.number < ACCOUNTS.c.number))
-    wanted = (
+    unscored = (
         (ACCOUNTS.c.job_id == claim.job_id)
         & ACCOUNTS.c.number.between(claim.first, claim.last)
         & (ACCOUNTS.c.state == "queued")
     )
-    query = sa.select(ACCOUNTS.c.number, ACCOUNTS.c.payload, twice.label("twice")).where(wanted)
+    query = sa.select(ACCOUNTS.c.number, ACCOUNTS.c.payload, twice.label("twice")).where(unscored)
     with reading(engine) as connection:
         rows = connection.execute(query.order_by(ACCOUNTS.c.number)).all()
     return [Waiting(row.number, unpacked(row.payload), row.twice) for row in rows]
@@ -124,7 +124,7 @@ def postpone_claim(engine: Engine, claim: Claim, until: datetime, counted: bool 
 def finish_claim(
     engine: Engine,
     claim: Claim,
-    found: Sequence[Outcome],
+    outcomes: Sequence[Outcome],
     model_version: str | None,
     now: datetime,
     keep: timedelta,
@@ -145,7 +145,7 @@ def finish_claim(
         job = connection.execute(sa.select(JOBS).where(JOBS.c.job_id == claim.job_id).with_for_update()).one_or_none()
         if job is None or not connection.execute(sa.delete(CHUNKS).where(_mine(claim))).rowcount:
             return False
-        there = _still_there(connection, claim, found)
+        there = _still_there(connection, claim, outcomes)
         _write(connection, claim.job_id, there)
         _count(connection, job, there, model_version, given_up)
         _end(connection, claim.job_id, now, keep)
@@ -170,28 +170,28 @@ def _claimed(engine: Engine, row: sa.Row[Any], now: datetime, lease: timedelta) 
     return Claim(row.chunk_id, token, row.job_id, as_of, row.first, row.last, chunk)
 
 
-def _still_there(connection: Connection, claim: Claim, found: Sequence[Outcome]) -> list[Outcome]:
+def _still_there(connection: Connection, claim: Claim, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Leave out accounts that were erased while they were scored."""
-    wanted = (ACCOUNTS.c.job_id == claim.job_id) & ACCOUNTS.c.number.between(claim.first, claim.last)
-    numbers = set(connection.execute(sa.select(ACCOUNTS.c.number).where(wanted)).scalars())
-    return [item for item in found if item.number in numbers]
+    in_chunk = (ACCOUNTS.c.job_id == claim.job_id) & ACCOUNTS.c.number.between(claim.first, claim.last)
+    numbers = set(connection.execute(sa.select(ACCOUNTS.c.number).where(in_chunk)).scalars())
+    return [outcome for outcome in outcomes if outcome.number in numbers]
 
 
-def _write(connection: Connection, job_id: str, found: Sequence[Outcome]) -> None:
+def _write(connection: Connection, job_id: str, outcomes: Sequence[Outcome]) -> None:
     mine = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number == sa.bindparam("of"))
     change: dict[str, Any] = {"state": sa.bindparam("to"), "outcome": sa.bindparam("what"), "payload": None}
-    rows = [{"of": item.number, "to": item.state, "what": packed(item.found)} for item in found]
+    rows = [{"of": outcome.number, "to": outcome.state, "what": packed(outcome.found)} for outcome in outcomes]
     if rows:
         connection.execute(sa.update(ACCOUNTS).where(mine).values(**change), rows)
 
 
 def _count(
-    connection: Connection, job: sa.Row[Any], found: Sequence[Outcome], model_version: str | None, given_up: bool
+    connection: Connection, job: sa.Row[Any], outcomes: Sequence[Outcome], model_version: str | None, given_up: bool
 ) -> None:
     new = [model_version] if model_version is not None and model_version not in job.model_versions else []
     change = {
-        "done": job.done + sum(item.state == "done" for item in found),
-        "failed": job.failed + sum(item.state == "failed" for item in found),
+        "done": job.done + sum(outcome.state == "done" for outcome in outcomes),
+        "failed": job.failed + sum(outcome.state == "failed" for outcome in outcomes),
         "model_versions": [*job.model_versions, *new],
         "given_up": job.given_up or given_up,
     }

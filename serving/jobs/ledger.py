@@ -113,32 +113,32 @@ def make_job(connection: Connection, accounts: Sequence[Submitted], principal: s
     }
     connection.execute(sa.insert(JOBS), record)
     rows = _rows(str(record["job_id"]), accounts)
-    while some := list(islice(rows, INSERTED)):
-        connection.execute(sa.insert(ACCOUNTS), some)
+    while batch := list(islice(rows, INSERTED)):
+        connection.execute(sa.insert(ACCOUNTS), batch)
     starts = range(0, len(accounts), CHUNK)
     chunks = [{"job_id": record["job_id"], "first": at, "last": at + CHUNK - 1, "attempts": 0} for at in starts]
     connection.execute(sa.insert(CHUNKS), chunks)
-    return _found(connection, JOBS.c.job_id == record["job_id"])[0]
+    return _jobs_where(connection, JOBS.c.job_id == record["job_id"])[0]
 
 
 def find_job(engine: Engine, job_id: str, principal: str | None, now: datetime) -> Job:
     """Return a job; with a principal, only if it is theirs. Raises JobUnknown."""
     with reading(engine) as connection:
-        found = _found(connection, _seen(principal, now) & _is(job_id))
-    if not found:
+        jobs = _jobs_where(connection, _seen(principal, now) & _is(job_id))
+    if not jobs:
         raise JobUnknown(f"there is no job {job_id!r}")
-    return found[0]
+    return jobs[0]
 
 
 def list_jobs(engine: Engine, principal: str | None, now: datetime, limit: int, after: Page | None = None) -> list[Job]:
     """Return jobs, newest first; with a principal, theirs only."""
-    wanted = _seen(principal, now)
+    condition = _seen(principal, now)
     if after is not None:
-        wanted &= sa.tuple_(JOBS.c.created_at, JOBS.c.job_id) < sa.tuple_(
+        condition &= sa.tuple_(JOBS.c.created_at, JOBS.c.job_id) < sa.tuple_(
             sa.literal(after.created_at, JOBS.c.created_at.type), after.job_id
         )
     with reading(engine) as connection:
-        return _found(connection, wanted, limit)
+        return _jobs_where(connection, condition, limit)
 
 
 def cancel_job(engine: Engine, job_id: str, principal: str | None, now: datetime, keep: timedelta) -> Job:
@@ -148,16 +148,16 @@ def cancel_job(engine: Engine, job_id: str, principal: str | None, now: datetime
     """
     with writing(engine) as connection:
         mine = _is(job_id)
-        found = _found(connection, _seen(principal, now) & mine, lock=True)
-        if not found:
+        jobs = _jobs_where(connection, _seen(principal, now) & mine, lock=True)
+        if not jobs:
             raise JobUnknown(f"there is no job {job_id!r}")
-        if not found[0].finished:
+        if not jobs[0].finished:
             connection.execute(sa.delete(CHUNKS).where(CHUNKS.c.job_id == job_id))
             waiting = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.state == "queued")
             connection.execute(sa.update(ACCOUNTS).where(waiting).values(state="cancelled", payload=None))
             ended = {"status": "cancelled", "finished_at": now, "expires_at": now + keep}
             connection.execute(sa.update(JOBS).where(mine).values(**ended))
-        return _found(connection, mine)[0]
+        return _jobs_where(connection, mine)[0]
 
 
 def delete_expired_jobs(engine: Engine, now: datetime) -> int:
@@ -175,9 +175,11 @@ def outcomes(engine: Engine, job_id: str, size: int = READ) -> Iterator[list[Fin
     columns = (ACCOUNTS.c.number, ACCOUNTS.c.account_id, ACCOUNTS.c.state, ACCOUNTS.c.outcome)
     last = -1
     while True:
-        wanted = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number > last)
+        condition = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number > last)
         with reading(engine) as connection:
-            rows = connection.execute(sa.select(*columns).where(wanted).order_by(ACCOUNTS.c.number).limit(size)).all()
+            rows = connection.execute(
+                sa.select(*columns).where(condition).order_by(ACCOUNTS.c.number).limit(size)
+            ).all()
         if not rows:
             return
         last = rows[-1].number
@@ -206,10 +208,10 @@ def _seen(principal: str | None, now: datetime) -> sa.ColumnElement[bool]:
     return kept if principal is None else kept & (JOBS.c.principal == principal)
 
 
-def _found(
-    connection: Connection, wanted: sa.ColumnElement[bool], limit: int | None = None, lock: bool = False
+def _jobs_where(
+    connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None, lock: bool = False
 ) -> list[Job]:
     columns = [JOBS.c[name] for name in Job.__dataclass_fields__]
-    query = sa.select(*columns).where(wanted).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc()).limit(limit)
+    query = sa.select(*columns).where(condition).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc()).limit(limit)
     rows = connection.execute(query.with_for_update() if lock else query).mappings()
     return [Job(**{**row, "model_versions": tuple(row["model_versions"])}) for row in rows]

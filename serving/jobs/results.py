@@ -65,8 +65,8 @@ def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
 def _row(account: Finished, problem_of: ProblemOf) -> Row:
     kept = account.found.get("problem", {})
     # A version before this one kept the problem as results tell it.
-    told = {"problem": problem_of(**kept)} if "code" in kept else {}
-    return account.found | told | {"account_id": account.account_id, "status": account.state}
+    problem = {"problem": problem_of(**kept)} if "code" in kept else {}
+    return account.found | problem | {"account_id": account.account_id, "status": account.state}
 
 
 def _typed(row: Row) -> Row:

@@ -188,20 +188,20 @@ class JobRunner:
 
         if claim.attempts < self._pace.attempts:
             return _Done(score_chunk(waiting, predictor, claim.as_of), version, False)
-        found, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
-        return _Done(found, version, failed)
+        outcomes, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
+        return _Done(outcomes, version, failed)
 
     def _write(self, claim: Claim, done: _Done) -> None:
-        version = done.version if any(item.state == "done" for item in done.outcomes) else None
+        version = done.version if any(outcome.state == "done" for outcome in done.outcomes) else None
         try:
             kept = finish_claim(self._engine, claim, done.outcomes, version, self._now(), self._keep, done.given_up)
         except StoreUnavailable:
             self._give_back(claim)
             raise
         if kept:
-            for item in done.outcomes:
-                if item.state == "done":
-                    metrics.predicted(item.found["band"], item.found["missing_tables"])
+            for outcome in done.outcomes:
+                if outcome.state == "done":
+                    metrics.predicted(outcome.found["band"], outcome.found["missing_tables"])
         else:
             log.info("a chunk of job %s was scored by another worker, or the job was cancelled", claim.job_id)
 

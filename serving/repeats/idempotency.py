@@ -123,13 +123,13 @@ def begin(
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         inserted = dialect.insert(RECORDS).values(**row).on_conflict_do_nothing().returning(RECORDS.c.record_id)
         while connection.execute(inserted).one_or_none() is None:
-            found = connection.execute(sa.select(RECORDS).where(_same(asked)).with_for_update()).one_or_none()
-            if found is None:  # It went just now: whoever comes first has the key.
+            record = connection.execute(sa.select(RECORDS).where(_same(asked)).with_for_update()).one_or_none()
+            if record is None:  # It went just now: whoever comes first has the key.
                 continue
-            answer = _still_holds(found, asked, now, lease)
+            answer = _still_holds(record, asked, now, lease)
             if answer is not None:
                 return answer
-            connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id == found.record_id))
+            connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id == record.record_id))
         named = [{"record_id": own.record_id, "account_key": key} for key in sorted(set(map(account_key, accounts)))]
         if named:
             connection.execute(sa.insert(NAMED), named)
@@ -157,11 +157,11 @@ def give_up(engine: Engine, claimed: Claimed) -> None:
 
 def delete_expired_records(engine: Engine, now: datetime) -> int:
     """Delete answers that have expired, some at a time; return how many there were."""
-    some = sa.select(RECORDS.c.record_id).where(RECORDS.c.expires_at <= now).limit(DELETED_AT_ONCE)
+    batch = sa.select(RECORDS.c.record_id).where(RECORDS.c.expires_at <= now).limit(DELETED_AT_ONCE)
     count = 0
     while True:
         with reading(engine) as connection:
-            expired = connection.execute(some).scalars().all()
+            expired = connection.execute(batch).scalars().all()
         if not expired:
             return count
         with writing(engine) as connection:
@@ -180,16 +180,16 @@ def _same(asked: Asked) -> sa.ColumnElement[bool]:
     return sa.and_(*(RECORDS.c[name] == getattr(asked, name) for name in ("principal", "operation", "key")))
 
 
-def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime, lease: timedelta) -> Answer | None:
+def _still_holds(record: sa.Row[Any], asked: Asked, now: datetime, lease: timedelta) -> Answer | None:
     """Return the answer of a record; None where it has expired or its claim has."""
-    if found.expires_at <= now:
+    if record.expires_at <= now:
         return None
-    if found.fingerprint != asked.fingerprint:
+    if record.fingerprint != asked.fingerprint:
         raise KeyReused("this Idempotency-Key was sent before with another request")
-    if found.status is not None:
-        return Answer(found.status, found.headers, zlib.decompress(found.body))
-    if is_ahead(found.claimed_until, now, lease):
-        raise InProgress(max(1, math.ceil((found.claimed_until - now).total_seconds())))
+    if record.status is not None:
+        return Answer(record.status, record.headers, zlib.decompress(record.body))
+    if is_ahead(record.claimed_until, now, lease):
+        raise InProgress(max(1, math.ceil((record.claimed_until - now).total_seconds())))
     return None
 
 

@@ -36,8 +36,8 @@ class Filters:
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the filters as SQL."""
-        wanted = {"band": self.band, "account_manager": self.account_manager, "threat": self.threat}
-        return sa.and_(sa.true(), *(SCORES.c[name] == value for name, value in wanted.items() if value is not None))
+        filters = {"band": self.band, "account_manager": self.account_manager, "threat": self.threat}
+        return sa.and_(sa.true(), *(SCORES.c[name] == value for name, value in filters.items() if value is not None))
 
     def digest(self) -> str:
         """Return a digest, which names no account manager."""
@@ -135,10 +135,10 @@ def read_page(connection: Connection, filters: Filters, limit: int, after: str |
     which = (SCORES.c.run_id == run.run_id) & filters.condition()
     if cursor is not None:
         which &= cursor.after()
-    found = connection.execute(_listed_where(which).limit(limit + 1)).mappings().all()
-    rows = tuple(_listed(row) for row in found[:limit])
+    listed = connection.execute(_listed_where(which).limit(limit + 1)).mappings().all()
+    rows = tuple(_listed(row) for row in listed[:limit])
     more = None
-    if len(found) > limit:
+    if len(listed) > limit:
         last = rows[-1]
         more = Cursor(run.run_id, last.revenue_at_risk, last.account_id, filters.digest()).token()
     return Page(run.as_of, run.model_version, rows, more)
@@ -160,10 +160,10 @@ def _run(connection: Connection, cursor: Cursor | None, since: datetime) -> sa.R
     if cursor is None or (newest is not None and newest.run_id == cursor.run_id):
         return newest
     pinned = sa.select(RUNS).where(RUNS.c.run_id == cursor.run_id, RUNS.c.published_at.is_not(None))
-    found = connection.execute(pinned).first()
-    if found is None or _newest_until(connection, found) < since:
+    run = connection.execute(pinned).first()
+    if run is None or _newest_until(connection, run) < since:
         raise PageGone("the scores that this cursor goes through are no longer kept; leave it out to begin anew")
-    return found
+    return run
 
 
 def _newest_until(connection: Connection, run: sa.Row[Any]) -> datetime:

@@ -131,10 +131,10 @@ class RunWriter:
     def _replace(self, connection: Connection, now: datetime) -> int | None:
         own = sa.select(RUNS.c.as_of, RUNS.c.model_version).where(RUNS.c.run_id == self.run_id)
         same = CURRENT & (sa.tuple_(RUNS.c.as_of, RUNS.c.model_version).in_(own))
-        found: int | None = connection.execute(sa.select(RUNS.c.run_id).where(same)).scalar_one_or_none()
-        if found is not None:
-            connection.execute(sa.update(RUNS).where(RUNS.c.run_id == found).values(replaced_at=now))
-        return found
+        replaced_id: int | None = connection.execute(sa.select(RUNS.c.run_id).where(same)).scalar_one_or_none()
+        if replaced_id is not None:
+            connection.execute(sa.update(RUNS).where(RUNS.c.run_id == replaced_id).values(replaced_at=now))
+        return replaced_id
 
 
 def serialised(connection: Connection) -> None:
@@ -151,8 +151,8 @@ def _unpublished(run_id: int) -> sa.ColumnElement[bool]:
 def sweep(engine: Engine) -> int:
     """Remove every run that is not published and whose writer lives no more; return how many."""
     with reading(engine) as connection:
-        found = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(RUNS.c.published_at.is_(None))).all()
-        dead = [row.run_id for row in found if not (row.writer and is_held(connection, row.writer))]
+        rows = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(RUNS.c.published_at.is_(None))).all()
+        dead = [row.run_id for row in rows if not (row.writer and is_held(connection, row.writer))]
     return sum(remove(engine, run_id) for run_id in dead)
 
 
@@ -162,19 +162,19 @@ def remove(engine: Engine, run_id: int) -> bool:
     The first takes it from its writer, should that one live after all: a run of which some is gone is never published.
     """
     disown = sa.update(RUNS).where(_unpublished(run_id)).values(writer="")
-    some = (
+    piece = (
         sa.select(SCORES.c.account_id)
         .where(SCORES.c.run_id == run_id)
         .order_by(SCORES.c.account_id)
         .limit(REMOVED_AT_ONCE)
     )
-    delete_some = sa.delete(SCORES).where(SCORES.c.run_id == run_id, SCORES.c.account_id.in_(some))
+    delete_piece = sa.delete(SCORES).where(SCORES.c.run_id == run_id, SCORES.c.account_id.in_(piece))
     removed = False
     while not removed:
         with writing(engine) as connection:
             if not connection.execute(disown).rowcount:
                 return False
-            removed = connection.execute(delete_some).rowcount < REMOVED_AT_ONCE
+            removed = connection.execute(delete_piece).rowcount < REMOVED_AT_ONCE
             if removed:
                 connection.execute(sa.delete(RUNS).where(RUNS.c.run_id == run_id))
     return True

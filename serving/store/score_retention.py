@@ -44,8 +44,8 @@ def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | N
         old = 0
         if scored_before is not None:
             newest = connection.execute(newest_run()).first()
-            others = RUNS.c.run_id != newest.run_id if newest else sa.true()
-            old = _hide(connection, (RUNS.c.scored_at < scored_before) & others)
+            not_newest = RUNS.c.run_id != newest.run_id if newest else sa.true()
+            old = _hide(connection, (RUNS.c.scored_at < scored_before) & not_newest)
     sweep(engine)
     return Purged(old, replaced, abandoned)
 

@@ -113,9 +113,9 @@ class ScoreStore:
     def latest(self, account_id: str) -> Stored:
         """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
         mine = CURRENT & (SCORES.c.account_id == account_id)
-        found = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
+        query = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
         with reading(self._engine) as connection:
-            row = connection.execute(found).mappings().first()
+            row = connection.execute(query).mappings().first()
             if row is None:
                 raise AccountUnknown(f"there is no score of account {account_id!r}")
             history = connection.execute(_history(mine)).mappings().all()

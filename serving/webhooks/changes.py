@@ -88,17 +88,17 @@ def changes(before: Standing | None, after: Standing, material: Materiality) -> 
     to be acted on.
     """
     if before is None:
-        found = {"account.became_threat": after.threat, "account.band_changed": after.band == "at_risk"}
+        happened = {"account.became_threat": after.threat, "account.band_changed": after.band == "at_risk"}
     else:
-        found = {
+        happened = {
             "account.became_threat": after.threat and not before.threat,
             "account.band_changed": after.band != before.band,
             "account.revenue_at_risk_moved": "unknown" not in (before.band, after.band)
             and material.reached(before.revenue_at_risk, after.revenue_at_risk),
         }
-    return tuple(name for name in TYPES if found.get(name))
+    return tuple(name for name in TYPES if happened.get(name))
 
 
-def weightiest(found: Collection[EventType], wanted: Collection[str]) -> EventType | None:
+def weightiest(changed: Collection[EventType], subscribed: Collection[str]) -> EventType | None:
     """Return the first of the changes that somebody wants; None where there is none."""
-    return next((name for name in TYPES if name in found and name in wanted), None)
+    return next((name for name in TYPES if name in changed and name in subscribed), None)

@@ -36,7 +36,7 @@ def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
     return {"deliveries": {state: counts.get(state, 0) for state in get_args(State)}} | newest
 
 
-def redeliver(connection: Connection, wanted: str, now: datetime) -> int:
+def redeliver(connection: Connection, target_id: str, now: datetime) -> int:
     """Put deliveries back among those that are due, to be tried as if they were new; return how many.
 
     Parameters
@@ -50,14 +50,14 @@ def redeliver(connection: Connection, wanted: str, now: datetime) -> int:
     InputError
         When there is no such event or endpoint, or the endpoint is disabled.
     """
-    if wanted.startswith(EVENT_PREFIX):
-        which = DELIVERIES.c.event_id == wanted
-        if connection.execute(sa.select(EVENTS.c.event_id).where(EVENTS.c.event_id == wanted)).first() is None:
-            raise InputError(f"there is no event {wanted!r}; events are kept for CHURN_RISK_WEBHOOK_RETENTION_DAYS")
+    if target_id.startswith(EVENT_PREFIX):
+        which = DELIVERIES.c.event_id == target_id
+        if connection.execute(sa.select(EVENTS.c.event_id).where(EVENTS.c.event_id == target_id)).first() is None:
+            raise InputError(f"there is no event {target_id!r}; events are kept for CHURN_RISK_WEBHOOK_RETENTION_DAYS")
     else:
-        which = (DELIVERIES.c.endpoint_id == wanted) & DELIVERIES.c.state.in_(GIVEN_UP)
-        if endpoint_of(connection, wanted).disabled_at is not None:
-            raise InputError(f"endpoint {wanted} is disabled: `churn-risk webhooks enable {wanted}` first")
+        which = (DELIVERIES.c.endpoint_id == target_id) & DELIVERIES.c.state.in_(GIVEN_UP)
+        if endpoint_of(connection, target_id).disabled_at is not None:
+            raise InputError(f"endpoint {target_id} is disabled: `churn-risk webhooks enable {target_id}` first")
     lock_deliveries(connection, which)
     enabled = DELIVERIES.c.endpoint_id.in_(sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None)))
     anew = {"state": "pending", "attempts": 0, "next_attempt_at": now, "last_status": None, "last_error": None}

@@ -36,15 +36,15 @@ def is_public(address: str) -> bool:
     >>> is_public("2606:4700::1111"), is_public("::1"), is_public("::ffff:127.0.0.1"), is_public("64:ff9b::7f00:1")
     (True, False, False, False)
     """
-    found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        carried = found.ipv4_mapped or (IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None)
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        carried = ip.ipv4_mapped or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None)
         if carried is None:
-            tunnelled = found.sixtofour is not None or found.teredo is not None
-            return found in GLOBAL_UNICAST and found.is_global and not tunnelled and not _is_special(found)
-        found = carried
-    refused = found.is_multicast or found.is_reserved or _is_special(found)
-    return found.is_global and not refused
+            tunnelled = ip.sixtofour is not None or ip.teredo is not None
+            return ip in GLOBAL_UNICAST and ip.is_global and not tunnelled and not _is_special(ip)
+        ip = carried
+    refused = ip.is_multicast or ip.is_reserved or _is_special(ip)
+    return ip.is_global and not refused
 
 
 def _is_special(address: IPv4Address | IPv6Address) -> bool:
@@ -53,17 +53,17 @@ def _is_special(address: IPv4Address | IPv6Address) -> bool:
 
 def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a name, in the order in which they are to be tried."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
 def allowed_addresses(host: str, port: int, resolver: Resolve, private: bool) -> list[str]:
     """Return the addresses of a name that may be spoken to; raises AddressRefused when none may."""
-    found = resolver(host, port)
-    allowed = [address for address in found if private or is_public(address)]
+    addresses = resolver(host, port)
+    allowed = [address for address in addresses if private or is_public(address)]
     if not allowed:
         raise AddressRefused(
-            f"{host} is at {', '.join(found) or 'no address'}, which is not in the internet: webhooks go to private "
+            f"{host} is at {', '.join(addresses) or 'no address'}, which is not in the internet: webhooks go to private "
             "addresses only with CHURN_RISK_WEBHOOK_PRIVATE=true"
         )
     return allowed

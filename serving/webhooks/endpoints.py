@@ -100,8 +100,8 @@ def new_endpoint(
         raise InputError(f"--event {unknown[0]}: the types of events are {', '.join(TYPES)}")
     if style == "slack" and signature != "standard":
         raise InputError(f"--signature {signature}: a message in Slack's format goes to Slack, which verifies nothing")
-    made = f"ep_{uuid4().hex}"
-    return Endpoint(made, url, tuple(dict.fromkeys(events)), account_manager, style, lang, signature, now)
+    endpoint_id = f"ep_{uuid4().hex}"
+    return Endpoint(endpoint_id, url, tuple(dict.fromkeys(events)), account_manager, style, lang, signature, now)
 
 
 def add_endpoint(connection: Connection, endpoint: Endpoint) -> None:
@@ -118,8 +118,8 @@ def all_endpoints(connection: Connection) -> list[Endpoint]:
 
 def endpoint_of(connection: Connection, endpoint_id: str) -> Endpoint:
     """Return one subscription; raises EndpointUnknown."""
-    found = sa.select(ENDPOINTS).where(ENDPOINTS.c.endpoint_id == endpoint_id)
-    row = connection.execute(found).mappings().first()
+    query = sa.select(ENDPOINTS).where(ENDPOINTS.c.endpoint_id == endpoint_id)
+    row = connection.execute(query).mappings().first()
     if row is None:
         raise EndpointUnknown(f"there is no endpoint {endpoint_id!r}: `churn-risk webhooks list` shows them")
     return _endpoint(row)
@@ -136,15 +136,15 @@ def remove_endpoint(connection: Connection, endpoint_id: str) -> None:
 def enable_endpoint(connection: Connection, endpoint_id: str) -> Endpoint:
     """Let events go to a subscription again; what was not sent meanwhile stays so until it is redelivered."""
     lock_endpoint(connection, endpoint_id)
-    found = endpoint_of(connection, endpoint_id)
-    return _change(connection, replace(found, disabled_at=None, disabled_because=None, paused_until=None))
+    endpoint = endpoint_of(connection, endpoint_id)
+    return _change(connection, replace(endpoint, disabled_at=None, disabled_because=None, paused_until=None))
 
 
 def rotate_endpoint(connection: Connection, endpoint_id: str, now: datetime) -> Endpoint:
     """Give a subscription a new signing secret; the one before signs on for `ROTATION`."""
     lock_endpoint(connection, endpoint_id)
-    found = endpoint_of(connection, endpoint_id)
-    return _change(connection, replace(found, generation=found.generation + 1, previous_until=now + ROTATION))
+    endpoint = endpoint_of(connection, endpoint_id)
+    return _change(connection, replace(endpoint, generation=endpoint.generation + 1, previous_until=now + ROTATION))
 
 
 def disable_endpoint(connection: Connection, endpoint_id: str, now: datetime, because: str) -> None:
@@ -174,5 +174,5 @@ def _change(connection: Connection, endpoint: Endpoint) -> Endpoint:
 
 
 def _endpoint(row: sa.RowMapping) -> Endpoint:
-    found: dict[str, Any] = dict(row)
-    return Endpoint(**found | {"events": tuple(found["events"])})
+    record: dict[str, Any] = dict(row)
+    return Endpoint(**record | {"events": tuple(record["events"])})

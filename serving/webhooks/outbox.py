@@ -56,9 +56,9 @@ class Outbox:
         endpoints = all_endpoints(connection)
         if not endpoints:
             return
-        found = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
-        for start in range(0, len(found), CHUNK):
-            _write(connection, run, found[start : start + CHUNK])
+        changed = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        for start in range(0, len(changed), CHUNK):
+            _write(connection, run, changed[start : start + CHUNK])
         _bring_forward(connection, run)
 
     def _material(self, connection: Connection, run: PublishedRun) -> Materiality:
@@ -71,8 +71,8 @@ def _changed(
     connection: Connection, run_id: int, follows: int, material: Materiality, endpoints: Sequence[Endpoint]
 ) -> list[Change]:
     """Return what changed and is wanted by somebody, by account id."""
-    found = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
-    return [change for change in found if change.receivers]
+    compared = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
+    return [change for change in compared if change.receivers]
 
 
 def _candidates(run_id: int, follows: int, material: Materiality) -> sa.Select[Any]:
@@ -113,12 +113,12 @@ def _standing(row: sa.RowMapping, label: str) -> Standing | None:
     return Standing(**{name: row[f"{label}_{name}"] for name in COMPARED})
 
 
-def _write(connection: Connection, run: PublishedRun, found: Sequence[Change]) -> None:
+def _write(connection: Connection, run: PublishedRun, changed: Sequence[Change]) -> None:
     """Write the events and deliveries of some accounts."""
-    details = _details(connection, run.run_id, [change.account_id for change in found])
+    details = _details(connection, run.run_id, [change.account_id for change in changed])
     events: list[Row] = []
     deliveries: list[Row] = []
-    for change in found:
+    for change in changed:
         currency, name = details[change.account_id]
         for kind, endpoints in change.receivers.items():
             event = _event(run, change, kind, currency, name)

@@ -28,8 +28,8 @@ def lock_endpoint(connection: Connection, endpoint_id: str) -> None:
 
 def lock_deliveries(connection: Connection, which: sa.ColumnElement[bool]) -> None:
     """Be the only one to change some deliveries."""
-    found = sa.select(DELIVERIES.c.delivery_id).where(which).order_by(DELIVERIES.c.delivery_id)
-    _lock(connection, found.with_for_update())
+    deliveries = sa.select(DELIVERIES.c.delivery_id).where(which).order_by(DELIVERIES.c.delivery_id)
+    _lock(connection, deliveries.with_for_update())
 
 
 def _lock(connection: Connection, rows: sa.Select[Any]) -> None:

@@ -55,16 +55,16 @@ def read_submission(body: bytes, most: int) -> Submission:
     if not body.strip():
         _refuse("missing")
     try:
-        found = _Envelopes(body.decode("latin-1"), most).read()
+        members = _Envelopes(body.decode("latin-1"), most).read()
     except json.JSONDecodeError as error:
         place = len(body[: error.pos].decode("utf-8", "replace"))
         fault = {"type": "json_invalid", "loc": ("body", place), "msg": "", "ctx": {"error": error.msg}}
         raise RequestValidationError([fault]) from error
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "the body cannot be parsed") from error
-    if "accounts" not in found:
+    if "accounts" not in members:
         _refuse("missing", "accounts")
-    return Submission(_as_of(found.get("as_of")), found["accounts"])
+    return Submission(_as_of(members.get("as_of")), members["accounts"])
 
 
 def refuse_media_type() -> NoReturn:
@@ -82,10 +82,10 @@ def _fault(kind: str, *place: str | int, text: str = "") -> dict[str, Any]:
 
 def _as_of(value: Any) -> date | None:
     try:
-        found: date | None = _Envelope(as_of=value).as_of  # type: ignore[attr-defined]
+        as_of: date | None = _Envelope(as_of=value).as_of  # type: ignore[attr-defined]
     except ValidationError as error:
         raise RequestValidationError([{**fault, "loc": ("body", "as_of")} for fault in error.errors()[:1]]) from error
-    return found
+    return as_of
 
 
 class _Envelopes:
@@ -101,12 +101,12 @@ class _Envelopes:
             self._value()
             self._end()
             _refuse("model_attributes_type")
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for _ in self._items("}"):
             name = self._name()
-            found[name] = tuple(self._accounts()) if name == "accounts" else self._value()
+            members[name] = tuple(self._accounts()) if name == "accounts" else self._value()
         self._end()
-        return found
+        return members
 
     def _accounts(self) -> Iterator[Submitted]:
         if self._next() != "[":
@@ -156,8 +156,8 @@ class _Envelopes:
         return value
 
     def _next(self) -> str:
-        found = _BLANKS.match(self._text, self._at)
-        self._at = found.end() if found else self._at
+        blanks = _BLANKS.match(self._text, self._at)
+        self._at = blanks.end() if blanks else self._at
         return self._text[self._at : self._at + 1]
 
     def _demand(self, sign: str, text: str) -> None:
@@ -176,9 +176,9 @@ class _Envelopes:
 def _id(account: Any, source: str) -> str | None:
     """Return an account's id where it has one; half a surrogate pair, which no database keeps, as a question mark."""
     inner = account.get("account") if isinstance(account, dict) else None
-    found = inner.get("account_id") if isinstance(inner, dict) else None
-    if not isinstance(found, str):
+    account_id = inner.get("account_id") if isinstance(inner, dict) else None
+    if not isinstance(account_id, str):
         return None
-    if not found.isascii():
-        found = json.loads(source)["account"]["account_id"]
-    return str(found).encode("utf-8", "replace").decode()
+    if not account_id.isascii():
+        account_id = json.loads(source)["account"]["account_id"]
+    return str(account_id).encode("utf-8", "replace").decode()

@@ -16,6 +16,6 @@ from serving.words.short_reasons import short_reasons
 
 def rendered_predictions(model_version: str, request_id: str, scores: Sequence[Score]) -> bytes:
     """Return the body of the answer to POST /v1/predictions, UTF-8."""
-    told = [score.by_name() | short_reasons(score) for score in scores]
-    body = {"model_version": model_version, "request_id": request_id, "predictions": told}
+    predictions = [score.by_name() | short_reasons(score) for score in scores]
+    body = {"model_version": model_version, "request_id": request_id, "predictions": predictions}
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)

@@ -88,8 +88,8 @@ class RiskOut(ScoreOut):
     @classmethod
     def answering(cls, stored: Stored, request_id: str) -> RiskOut:
         """Return the answer that tells of a stored score; its evidence gives the sentences roles and names."""
-        told = stored.score.by_name() | short_reasons(stored.score, stored.evidence)
-        return cls.model_validate(told | {"history": stored.history, "request_id": request_id})
+        fields = stored.score.by_name() | short_reasons(stored.score, stored.evidence)
+        return cls.model_validate(fields | {"history": stored.history, "request_id": request_id})
 
 
 class SignalOut(BaseModel):

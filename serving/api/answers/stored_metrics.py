@@ -43,11 +43,11 @@ class StoredMetrics:
         """Yield the metrics of this moment."""
         try:
             with reading(self._engine) as connection:
-                found = [*_ages(connection, self._now()), _jobs(connection), _waiting(connection)]
+                families = [*_ages(connection, self._now()), _jobs(connection), _waiting(connection)]
         except StoreUnavailable:
-            found = []
-        yield _gauge("store_up", "Whether the database answers", float(bool(found)))
-        yield from found
+            families = []
+        yield _gauge("store_up", "Whether the database answers", float(bool(families)))
+        yield from families
 
 
 def _ages(connection: Connection, now: datetime) -> Iterator[Metric]:

@@ -39,19 +39,19 @@ def to_30(schema: Schema) -> Schema:
     >>> to_30({"$ref": "#/components/schemas/Rule", "description": "How churn is told"})
     {'allOf': [{'$ref': '#/components/schemas/Rule'}], 'description': 'How churn is told'}
     """
-    found: Schema = {}
+    converted: Schema = {}
     for keyword, value in schema.items():
         if keyword in KEPT:
-            found |= _plain(keyword, value)
+            converted |= _plain(keyword, value)
         elif keyword in CONVERTERS:
-            found |= CONVERTERS[keyword](value)
+            converted |= CONVERTERS[keyword](value)
         else:
             raise NotConvertible(f"OpenAPI 3.0 has no {keyword!r}: {schema}")
-    if "$ref" in found and len(found) > 1:
-        found = {"allOf": [{"$ref": found.pop("$ref")}], **found}
-    if found.get("nullable") and "enum" in found and None not in found["enum"]:
-        found["enum"] = [*found["enum"], None]
-    return found
+    if "$ref" in converted and len(converted) > 1:
+        converted = {"allOf": [{"$ref": converted.pop("$ref")}], **converted}
+    if converted.get("nullable") and "enum" in converted and None not in converted["enum"]:
+        converted["enum"] = [*converted["enum"], None]
+    return converted
 
 
 def _plain(keyword: str, value: Any) -> Schema:
@@ -69,11 +69,11 @@ def _plain(keyword: str, value: Any) -> Schema:
 
 def _union(options: list[Schema]) -> Schema:
     """Return the one option that is not null, nullable."""
-    others = [option for option in options if option != {"type": "null"}]
-    if len(others) != 1:
-        raise NotConvertible(f"a union of {len(others)} schemas, which CRMs refuse: {options}")
-    only = to_30(others[0])
-    if len(others) == len(options):
+    non_null = [option for option in options if option != {"type": "null"}]
+    if len(non_null) != 1:
+        raise NotConvertible(f"a union of {len(non_null)} schemas, which CRMs refuse: {options}")
+    only = to_30(non_null[0])
+    if len(non_null) == len(options):
         return only
     # `nullable` beside a bare reference would be ignored.
     return {"allOf": [only], "nullable": True} if "$ref" in only else {**only, "nullable": True}
@@ -99,8 +99,8 @@ CONVERTERS: dict[str, Callable[[Any], Schema]] = {
     "$ref": lambda value: {"$ref": value},
     "anyOf": _union,
     "oneOf": _union,
-    "allOf": lambda value: {"allOf": [to_30(one) for one in value]},
-    "properties": lambda value: {"properties": {name: to_30(one) for name, one in value.items()}},
+    "allOf": lambda value: {"allOf": [to_30(part) for part in value]},
+    "properties": lambda value: {"properties": {name: to_30(inner) for name, inner in value.items()}},
     "items": lambda value: {"items": to_30(value)},
     "prefixItems": _tuple,
     "additionalProperties": _open,

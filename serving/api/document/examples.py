@@ -108,9 +108,9 @@ def example_of(schema: Schema, schemas: Mapping[str, Schema], name: str = "", mo
     name, model : str
         The field that the schema describes, and the model that the field belongs to.
     """
-    found = schema.get("example", FIELDS.get(f"{model}.{name}", FIELDS.get(name, schema)))
-    if found is not schema and _suits(found, schema):
-        return found
+    example = schema.get("example", FIELDS.get(f"{model}.{name}", FIELDS.get(name, schema)))
+    if example is not schema and _suits(example, schema):
+        return example
     inner = schema.get("$ref") or schema.get("allOf", [{}])[0].get("$ref")
     if inner:
         model = inner.rpartition("/")[2]
@@ -126,7 +126,10 @@ def _by_type(schema: Schema, schemas: Mapping[str, Schema], name: str, model: st
         return [example_of(schema["items"], schemas, name, model)] * max(schema.get("minItems", 1), 1)
     if kind == "object":
         inner = schema.get("properties", {})
-        return {field: example_of(one, schemas, field, schema.get("title", model)) for field, one in inner.items()}
+        return {
+            field: example_of(field_schema, schemas, field, schema.get("title", model))
+            for field, field_schema in inner.items()
+        }
     if kind == "integer" and "minimum" in schema:
         return max(schema["minimum"], 1)
     return BY_FORMAT.get(schema.get("format", ""), BY_TYPE.get(str(kind)))

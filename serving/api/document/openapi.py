@@ -40,12 +40,12 @@ TAGS = {
 
 def document(app: FastAPI) -> dict[str, Any]:
     """Return the document of an app, as plain values."""
-    found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    parts = found.get("components", {})
+    generated = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    parts = generated.get("components", {})
     schemas: dict[str, Schema] = parts.get("schemas", {})
     schemas["ProblemDetail"] = ProblemDetail.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schemas["ProblemDetail"].pop("$defs")
-    paths = {path: _methods(methods) for path, methods in sorted(found["paths"].items())}
+    paths = {path: _methods(methods) for path, methods in sorted(generated["paths"].items())}
     kept = {name: to_30(schemas[name]) for name in sorted(_used([paths, PROBLEM], schemas))}
     for operation in operations(paths):
         _add_examples(operation, kept)
@@ -148,17 +148,17 @@ def _error(status: int, schemas: dict[str, Schema]) -> dict[str, Any]:
 
 
 def _headers(status: int) -> dict[str, Any]:
-    found = {
+    headers = {
         "X-Request-Id": _header("Id of the request, as in the body but for one that is given again", {"type": "string"})
     }
     if status in (409, 429, 503):
         said = "Seconds until it is worth asking again"
         if status == 409:
             said += f", where the first request with the {HEADER} is still being worked on"
-        found["Retry-After"] = _header(said, {"type": "integer", "minimum": 0}, required=status != 409)
+        headers["Retry-After"] = _header(said, {"type": "integer", "minimum": 0}, required=status != 409)
     if status == 401:
-        found["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
-    return found
+        headers["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
+    return headers
 
 
 def _header(description: str, schema: Schema, required: bool = True) -> dict[str, Any]:
@@ -167,12 +167,12 @@ def _header(description: str, schema: Schema, required: bool = True) -> dict[str
 
 def _used(nodes: Any, schemas: dict[str, Schema]) -> set[str]:
     """Return the names of the schemas that are referred to, directly or not."""
-    found: set[str] = set()
+    names: set[str] = set()
     new = _references(nodes)
     while new:
-        found |= new
-        new = {name for known in new for name in _references(schemas[known])} - found
-    return found
+        names |= new
+        new = {name for known in new for name in _references(schemas[known])} - names
+    return names
 
 
 def _references(node: Any) -> set[str]:
@@ -187,6 +187,6 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Schema]) -> None
     contents = [operation.get("requestBody", {}).get("content", {})]
     contents += [response.get("content", {}) for response in operation["responses"].values()]
     for content in contents:
-        for media_type, one in content.items():
+        for media_type, media in content.items():
             if "json" in media_type:
-                one.setdefault("example", example_of(one["schema"], schemas))
+                media.setdefault("example", example_of(media["schema"], schemas))

@@ -42,20 +42,20 @@ class Guarded:
         if scope["type"] == "http":
             served = getattr(scope["app"].state, "runtime", None)
             route = matching(scope)
-            wanted = demanded(route)
-            if served is not None and wanted is not None:
-                answer = await self._asked(served.access, Request(scope), route, wanted)
+            required_scope = demanded(route)
+            if served is not None and required_scope is not None:
+                answer = await self._asked(served.access, Request(scope), route, required_scope)
         await answer(scope, receive, send)
 
-    async def _asked(self, gate: Gate, request: Request, route: BaseRoute | None, wanted: Scope) -> ASGIApp:
+    async def _asked(self, gate: Gate, request: Request, route: BaseRoute | None, required_scope: Scope) -> ASGIApp:
         try:
-            request.scope.setdefault("state", {})["principal"] = await admitted(gate, request, wanted)
+            request.scope.setdefault("state", {})["principal"] = await admitted(gate, request, required_scope)
         except (StoreUnavailable, AccessRefused) as error:
             request.scope["route"] = route
             if isinstance(error, StoreUnavailable):
                 return store_away(request, error)
-            found = refused(error)
-            return problem(request, found.status, found.code, found.title, found.errors, found.headers)
+            refusal = refused(error)
+            return problem(request, refusal.status, refusal.code, refusal.title, refusal.errors, refusal.headers)
         return self._app
 
 
@@ -66,6 +66,6 @@ def demanded(route: BaseRoute | None) -> Scope | None:
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:
-    for one in dependant.dependencies:
-        yield one.call
-        yield from _calls(one)
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _calls(dependency)

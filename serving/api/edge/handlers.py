@@ -39,14 +39,14 @@ def install(app: FastAPI) -> None:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    found = error.errors()
-    if any(item["type"] == "json_invalid" for item in found):
-        reason = found[0].get("ctx", {}).get("error", "cannot be parsed")
-        return broken_json(request, f"{reason} (at character {found[0]['loc'][-1]})")
-    if found[0]["type"] == "model_attributes_type" and not says_json(request):
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        reason = faults[0].get("ctx", {}).get("error", "cannot be parsed")
+        return broken_json(request, f"{reason} (at character {faults[0]['loc'][-1]})")
+    if faults[0]["type"] == "model_attributes_type" and not says_json(request):
         return not_json(request)
     errors = [
-        FieldError(pointer=pointer(item["loc"]), detail=item["msg"].removeprefix("Value error, ")) for item in found
+        FieldError(pointer=pointer(fault["loc"]), detail=fault["msg"].removeprefix("Value error, ")) for fault in faults
     ]
     count = len(errors)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"

@@ -153,8 +153,9 @@ def accounts_of(asked: Any) -> set[str]:
     if not isinstance(asked, dict):
         return set()
     accounts = asked.get("accounts")
-    inner = [item.get("account") for item in accounts if isinstance(item, dict)] if isinstance(accounts, list) else []
-    ids = [item.get("account_id") for item in (asked, *inner) if isinstance(item, dict)]
+    entries = accounts if isinstance(accounts, list) else []
+    inner = [entry.get("account") for entry in entries if isinstance(entry, dict)]
+    ids = [record.get("account_id") for record in (asked, *inner) if isinstance(record, dict)]
     return {account_id for account_id in ids if isinstance(account_id, str)}
 
 
@@ -183,20 +184,20 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes, accounts: C
     # A request that takes longer than it may is dead: it was answered 503, or its worker was killed.
     lease = timedelta(seconds=2 * served.settings.answer_seconds)
     try:
-        found = begin(served.store.engine, asked, now, lease, accounts)
+        begun = begin(served.store.engine, asked, now, lease, accounts)
     except InProgress as error:
         raise in_progress(min(error.seconds, SOON_SECONDS)) from error
     except KeyReused as error:
         faults = [FieldError(pointer=POINTER, detail="was sent before with another request")]
         raise RequestProblem(str(error), faults, 422, "key-reused") from error
-    if isinstance(found, Answer):
-        raise Replayed(found)
-    return Repeatable(served, found)
+    if isinstance(begun, Answer):
+        raise Replayed(begun)
+    return Repeatable(served, begun)
 
 
 def _first(request: Request) -> Repeatable | None:
-    found: Repeatable | None = request.scope.get("state", {}).get("repeatable")
-    return found
+    first: Repeatable | None = request.scope.get("state", {}).get("repeatable")
+    return first
 
 
 def _answer(response: Response) -> Answer:

@@ -40,7 +40,7 @@ class Runtime:
 
 def runtime(request: Request) -> Runtime:
     """Return the runtime of the app that answers; a dependency of routes, which answer 503 while there is none."""
-    found: Runtime | None = getattr(request.app.state, "runtime", None)
-    if found is None:
+    served: Runtime | None = getattr(request.app.state, "runtime", None)
+    if served is None:
         raise unavailable("the service is starting", "not-ready", STARTING_SECONDS)
-    return found
+    return served

@@ -44,7 +44,7 @@ def swagger_document(request: Request) -> Response:
 def documents(app: FastAPI) -> dict[str, bytes]:
     """Return both documents as bytes; making them takes a moment, so they are made when first asked for."""
     if not hasattr(app.state, "documents"):
-        found = document(app)
-        app.state.documents = {"openapi": orjson.dumps(found), "swagger": orjson.dumps(swagger(found))}
+        openapi = document(app)
+        app.state.documents = {"openapi": orjson.dumps(openapi), "swagger": orjson.dumps(swagger(openapi))}
     kept: dict[str, bytes] = app.state.documents
     return kept

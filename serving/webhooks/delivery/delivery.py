@@ -174,25 +174,25 @@ class DeliveryWorker:
         self, endpoint: Endpoint, claimed: list[Claimed], counts: Counter[str], over: Callable[[], bool]
     ) -> bool:
         """Send one after the other; return whether the endpoint can take more."""
-        for place, one in enumerate(claimed):
-            if self._loop.stopping.is_set() or self._is_late(one) or (place and over()):
+        for place, delivery in enumerate(claimed):
+            if self._loop.stopping.is_set() or self._is_late(delivery) or (place and over()):
                 self._give_back(claimed[place:])
                 return not self._loop.stopping.is_set()
-            answer = self._post(endpoint, one)
+            answer = self._post(endpoint, delivery)
             if answer is None:
                 counts["lost"] += 1
                 continue
             with writing(self._engine) as connection:
-                state = settle(connection, one, answer, self._now(), self._chance())
+                state = settle(connection, delivery, answer, self._now(), self._chance())
             counts[state or "lost"] += 1
             metrics.delivered("retried" if state == "pending" else state or "lost")
-            _tell(endpoint, one, answer)
+            _tell(endpoint, delivery, answer)
             if answer.trouble or state == "disabled":
                 self._give_back(claimed[place + 1 :])
                 return False
         return True
 
-    def _post(self, endpoint: Endpoint, one: Claimed) -> Answer | None:
+    def _post(self, endpoint: Endpoint, delivery: Claimed) -> Answer | None:
         """Send an event; one that cannot be made counts as an attempt and holds up no other account.
 
         Returns None, and nothing was sent, where it is no longer to be sent: its account was forgotten, its endpoint
@@ -205,20 +205,20 @@ class DeliveryWorker:
         """
         try:
             with reading(self._engine) as connection:
-                if not is_held(connection, one):
+                if not is_held(connection, delivery):
                     return None
-                message = worded(connection, one.message, endpoint.lang)
+                message = worded(connection, delivery.message, endpoint.lang)
             return post_event(self._sender, self._settings, endpoint, message, self._now())
         except StoreUnavailable:
             raise
         except Exception as error:
-            event_id, what = one.message.event_id, type(error).__name__
+            event_id, what = delivery.message.event_id, type(error).__name__
             log.error("webhooks: %s to %s cannot be made: %s", event_id, endpoint.endpoint_id, _where(error))
             return Answer(None, f"it could not be made: {what}", unmade=True)
 
-    def _is_late(self, one: Claimed) -> bool:
+    def _is_late(self, delivery: Claimed) -> bool:
         """Whether the lease might run out while the receiver is waited for."""
-        return self._now() + timedelta(seconds=2 * self._settings.webhook_seconds) > one.claimed_until
+        return self._now() + timedelta(seconds=2 * self._settings.webhook_seconds) > delivery.claimed_until
 
     def _give_back(self, claimed: list[Claimed]) -> None:
         if claimed:
@@ -253,8 +253,8 @@ def _where(error: Exception) -> str:
     return "\n".join([type(error).__name__, *format_tb(error.__traceback__)])
 
 
-def _tell(endpoint: Endpoint, one: Claimed, answer: Answer) -> None:
+def _tell(endpoint: Endpoint, delivery: Claimed, answer: Answer) -> None:
     """Log a delivery, without a word of whom it is about."""
-    told = "webhooks: %s to %s: %s"
-    event_id, what = one.message.event_id, answer.status or answer.error
-    log.log(logging.INFO if answer.taken else logging.WARNING, told, event_id, endpoint.endpoint_id, what)
+    text = "webhooks: %s to %s: %s"
+    event_id, what = delivery.message.event_id, answer.status or answer.error
+    log.log(logging.INFO if answer.taken else logging.WARNING, text, event_id, endpoint.endpoint_id, what)

@@ -65,27 +65,29 @@ def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claim
     own = DELIVERIES.c.delivery_id.in_(taken)
     connection.execute(sa.update(DELIVERIES).where(own).values(claim=mark, claimed_until=until))
     columns = (EVENTS.c[name] for name in ("event_id", "type", "occurred_at", "data", "run_id"))
-    found = sa.select(DELIVERIES.c.delivery_id, *columns).join(EVENTS).where(own).order_by(DELIVERIES.c.delivery_id)
+    query = sa.select(DELIVERIES.c.delivery_id, *columns).join(EVENTS).where(own).order_by(DELIVERIES.c.delivery_id)
     return [
         Claimed(delivery_id, endpoint_id, mark, until, Message(*message))
-        for delivery_id, *message in connection.execute(found)
+        for delivery_id, *message in connection.execute(query)
     ]
 
 
-def is_held(connection: Connection, one: Claimed) -> bool:
+def is_held(connection: Connection, delivery: Claimed) -> bool:
     """Whether a claimed delivery is still to be sent by this worker: not erased, disabled or taken over meanwhile."""
     enabled = sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None))
-    mine = sa.select(DELIVERIES.c.delivery_id).where(_held(one), DELIVERIES.c.endpoint_id.in_(enabled))
+    mine = sa.select(DELIVERIES.c.delivery_id).where(_held(delivery), DELIVERIES.c.endpoint_id.in_(enabled))
     return connection.execute(mine).first() is not None
 
 
 def release(connection: Connection, claimed: Sequence[Claimed]) -> None:
     """Give claimed deliveries back that were not tried."""
-    for one in sorted(claimed, key=lambda one: one.delivery_id):  # The order of `serving.webhooks.row_locks`.
-        connection.execute(sa.update(DELIVERIES).where(_held(one)).values(claim=None, claimed_until=None))
+    for delivery in sorted(
+        claimed, key=lambda delivery: delivery.delivery_id
+    ):  # The order of `serving.webhooks.row_locks`.
+        connection.execute(sa.update(DELIVERIES).where(_held(delivery)).values(claim=None, claimed_until=None))
 
 
-def settle(connection: Connection, one: Claimed, answer: Answer, now: datetime, chance: float) -> State | None:
+def settle(connection: Connection, delivery: Claimed, answer: Answer, now: datetime, chance: float) -> State | None:
     """Write down what became of a delivery and return its state; None when it was no longer this worker's.
 
     Parameters
@@ -94,28 +96,30 @@ def settle(connection: Connection, one: Claimed, answer: Answer, now: datetime, 
         A random number from 0 to 1 (exclusive), for the jitter.
     """
     pause = asked_pause(answer.retry_after, now) if answer.trouble else None
-    _lock(connection, one, answer.status == GONE, pause is not None)
-    made = sa.select(DELIVERIES.c.attempts).where(_held(one))
-    attempts = connection.execute(made).scalar_one_or_none()
+    _lock(connection, delivery, answer.status == GONE, pause is not None)
+    own_attempts = sa.select(DELIVERIES.c.attempts).where(_held(delivery))
+    attempts = connection.execute(own_attempts).scalar_one_or_none()
     if attempts is None:
-        return _late(connection, one, answer)
+        return _late(connection, delivery, answer)
     if answer.status == GONE:
-        disable_endpoint(connection, one.endpoint_id, now, "the receiver answered 410 Gone")
+        disable_endpoint(connection, delivery.endpoint_id, now, "the receiver answered 410 Gone")
     if pause:
-        pause_endpoint(connection, one.endpoint_id, now + pause)
+        pause_endpoint(connection, delivery.endpoint_id, now + pause)
     state, again = _outcome(answer, attempts + 1, now, chance, pause)
     values = _values(answer, now) | {"state": state, "attempts": attempts + 1, "claim": None, "claimed_until": None}
     values |= {"next_attempt_at": again} if again else {}
-    own = DELIVERIES.c.delivery_id == one.delivery_id
+    own = DELIVERIES.c.delivery_id == delivery.delivery_id
     connection.execute(sa.update(DELIVERIES).where(own).values(values))
     return state
 
 
-def _lock(connection: Connection, one: Claimed, gone: bool, paused: bool) -> None:
+def _lock(connection: Connection, delivery: Claimed, gone: bool, paused: bool) -> None:
     """Lock what an answer changes, so that a claim that is found now is still held when it is written down."""
     if gone or paused:
-        lock_endpoint(connection, one.endpoint_id)
-    lock_deliveries(connection, pending_of(one.endpoint_id) if gone else DELIVERIES.c.delivery_id == one.delivery_id)
+        lock_endpoint(connection, delivery.endpoint_id)
+    lock_deliveries(
+        connection, pending_of(delivery.endpoint_id) if gone else DELIVERIES.c.delivery_id == delivery.delivery_id
+    )
 
 
 def _outcome(
@@ -129,11 +133,11 @@ def _outcome(
     return ("pending", again) if again else ("failed", None)
 
 
-def _late(connection: Connection, one: Claimed, answer: Answer) -> State | None:
+def _late(connection: Connection, delivery: Claimed, answer: Answer) -> State | None:
     """What arrived has arrived, though the lease had run out; of anything else whoever has it now will tell."""
     if not answer.taken:
         return None
-    open_still = (DELIVERIES.c.delivery_id == one.delivery_id) & (DELIVERIES.c.state != "delivered")
+    open_still = (DELIVERIES.c.delivery_id == delivery.delivery_id) & (DELIVERIES.c.state != "delivered")
     values = {"state": "delivered", "last_status": answer.status, "last_error": None, "claim": None}
     done = connection.execute(sa.update(DELIVERIES).where(open_still).values(values | {"claimed_until": None}))
     return "delivered" if done.rowcount else None
@@ -143,8 +147,8 @@ def _values(answer: Answer, now: datetime) -> dict[str, Any]:
     return {"last_attempt_at": now, "last_status": answer.status, "last_error": answer.error}
 
 
-def _held(one: Claimed) -> sa.ColumnElement[bool]:
-    return (DELIVERIES.c.delivery_id == one.delivery_id) & (DELIVERIES.c.claim == one.claim)
+def _held(delivery: Claimed) -> sa.ColumnElement[bool]:
+    return (DELIVERIES.c.delivery_id == delivery.delivery_id) & (DELIVERIES.c.claim == delivery.claim)
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:

@@ -91,24 +91,24 @@ class Sender:
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=self.trusted, network_backend=_Checked(self)) as pool,
-                pool.stream("POST", url, headers=sent, content=body) as found,
+                pool.stream("POST", url, headers=sent, content=body) as response,
             ):
-                return Answer(found.status, None, _header(found, b"retry-after"), _beginning(found))
+                return Answer(response.status, None, _header(response, b"retry-after"), _beginning(response))
         except AddressRefused as error:
             return Answer(None, str(error))
         except (*_NO_ANSWER, OSError, UnicodeError) as error:  # The last: a name that cannot be one.
             return Answer(None, f"{type(error).__name__}: {error}".rstrip(": "))
 
 
-def _header(found: httpcore.Response, name: bytes) -> str | None:
-    return next((value.decode("latin-1") for key, value in found.headers if key.lower() == name), None)
+def _header(response: httpcore.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
 
 
-def _beginning(found: httpcore.Response) -> str:
+def _beginning(response: httpcore.Response) -> str:
     """Return the first bytes of the body as text; the status stands whatever becomes of the rest."""
     read = b""
     with suppress(*_NO_ANSWER, OSError):
-        for part in found.iter_stream():
+        for part in response.iter_stream():
             read += part
             if len(read) >= ANSWER_BYTES:
                 break

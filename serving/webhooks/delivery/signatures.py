@@ -50,13 +50,13 @@ def signing_secret(master: str, endpoint_id: str, generation: int) -> str:
 
 def demand_secrets(settings: ServiceSettings) -> tuple[str, ...]:
     """Return the master secrets; raises InputError when there are none."""
-    found = settings.secrets()
-    if not found:
+    secrets = settings.secrets()
+    if not secrets:
         raise InputError(
             "webhooks are signed, and there is no secret to do it with: set CHURN_RISK_SECRET to 32 random characters "
             "or more (or CHURN_RISK_SECRET_FILE to a file with them), the same for service and command line"
         )
-    return found
+    return secrets
 
 
 def demand_secret_of(endpoint: Endpoint, settings: ServiceSettings) -> None:
@@ -106,6 +106,6 @@ def hubspot_signature(secret: str, method: str, url: str, body: bytes, at: str) 
     at : str
         Milliseconds since 1970, as in `X-HubSpot-Request-Timestamp`.
     """
-    decoded = re.sub("|".join(HUBSPOT_DECODED), lambda found: HUBSPOT_DECODED[found[0].upper()], url, flags=re.I)
+    decoded = re.sub("|".join(HUBSPOT_DECODED), lambda match: HUBSPOT_DECODED[match[0].upper()], url, flags=re.I)
     source = f"{method}{decoded}".encode() + body + at.encode()
     return base64.b64encode(hmac.digest(secret.encode(), source, "sha256")).decode()
