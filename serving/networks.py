@@ -1,4 +1,4 @@
-"""What a network address tells: whether it is this machine's own, and whether what is asked there stays secret."""
+"""Facts about a network address: whether it belongs to this machine, and whether requests to it stay secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by name or number.
+    """Whether a host name or IP address is this machine.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(authority: str) -> str:
-    """Return the host of a `Host` header, without its port; empty where it is none.
+    """Return the host of a `Host` header, without its port; empty when the header holds no valid host.
 
     Examples
     --------

@@ -63,8 +63,8 @@ def allowed_addresses(host: str, port: int, resolver: Resolve, private: bool) ->
     allowed = [address for address in addresses if private or is_public(address)]
     if not allowed:
         raise AddressRefused(
-            f"{host} is at {', '.join(addresses) or 'no address'}, which is not in the internet: webhooks go to private "
-            "addresses only with CHURN_RISK_WEBHOOK_PRIVATE=true"
+            f"{host} is at {', '.join(addresses) or 'no address'}, which is not in the internet: webhooks go to "
+            "private addresses only with CHURN_RISK_WEBHOOK_PRIVATE=true"
         )
     return allowed
 

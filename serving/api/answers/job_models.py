@@ -1,4 +1,4 @@
-"""What is answered of jobs."""
+"""The models of answers about jobs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JobFacts(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> JobFacts:
-        """Return what is told of a job."""
+        """Return the facts about a job."""
         return cls(**_facts(job))
 
 
@@ -41,7 +41,7 @@ class JobOut(JobFacts):
 
     @classmethod
     def answering(cls, job: Job, request_id: str) -> JobOut:
-        """Return the answer that tells of a job."""
+        """Return the answer about a job."""
         return cls(**_facts(job), request_id=request_id)
 
 

@@ -1,7 +1,7 @@
-"""Predictions as JSON text, from scores as they are: a hundred accounts have eight thousand reasons.
+"""Predictions as JSON text, straight from the scores, without models: a hundred accounts have eight thousand reasons.
 
-The text is what `serving.api.answers.responses.PredictionsOut` would give, which checks every value of it once more and
-takes twenty times as long; a test holds the two equal.
+The text equals that of `serving.api.answers.responses.PredictionsOut`, which would check every value once more and take
+twenty times as long. A test compares the two.
 """
 
 from __future__ import annotations
