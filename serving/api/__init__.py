@@ -1,1 +1,1 @@
-"""The HTTP interface: routes, request and response models, problem details. Only this package maps errors to statuses."""
+"""The HTTP interface: routes, request and response models, problem details. Only here do errors become status codes."""

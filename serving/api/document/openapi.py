@@ -1,7 +1,7 @@
-"""The one document of the endpoint: OpenAPI 3.0.3, true for every route and error, made from what FastAPI knows.
+"""The document of the API: OpenAPI 3.0.3 for every route and error, generated from FastAPI's document.
 
-FastAPI gives 3.1 of the routes and models. To it come the errors that limits and access can answer, their media types
-and headers, and examples; its schemas are converted (`serving.api.document.downgrade`) and those unused dropped.
+FastAPI describes the routes and models in version 3.1. This module adds the errors of limits and access, their media
+types and headers, and examples. It converts the schemas (`serving.api.document.downgrade`) and drops unused ones.
 """
 
 from __future__ import annotations
@@ -96,16 +96,16 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _beside(operation: dict[str, Any]) -> Iterator[int]:
-    """Yield the errors that an operation need not name itself."""
+    """Yield the statuses of errors that an operation does not list itself."""
     yield from EVERYWHERE
     yield from WITH_BODY if "requestBody" in operation else ()
     yield from GUARDED if operation.get("security") else ()
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
-        yield 404  # an id that holds a slash or is empty is the path of another route, or of none
+        yield 404  # An id that is empty or holds a slash makes the path of another route, or of no route.
 
 
 def _without_description(schema: Schema) -> Schema:
-    """A parameter says itself what it is; FastAPI says it twice."""
+    """Return a parameter's schema without its description: FastAPI repeats the parameter's description there."""
     return {keyword: value for keyword, value in schema.items() if keyword != "description"}
 
 
@@ -122,7 +122,7 @@ def _success(response: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
 
 
 def _name(status: int) -> str:
-    """Return what an error's response is called among the components: ServiceUnavailable."""
+    """Return the name of an error's response among the components, such as ServiceUnavailable."""
     return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
 
 
@@ -166,7 +166,7 @@ def _header(description: str, schema: Schema, required: bool = True) -> dict[str
 
 
 def _used(nodes: Any, schemas: dict[str, Schema]) -> set[str]:
-    """Return the names of the schemas that are referred to, directly or not."""
+    """Return the names of the schemas that some nodes refer to, directly or indirectly."""
     names: set[str] = set()
     new = _references(nodes)
     while new:

@@ -1,7 +1,7 @@
 """The document as Swagger 2.0 with Microsoft's extensions, for custom connectors of Power Platform and Dynamics.
 
-Made from the OpenAPI 3.0 document: bodies become body parameters, components definitions, `nullable` becomes
-`x-nullable`; every parameter and property gets the name that people see (`x-ms-summary`).
+The module converts the OpenAPI 3.0 document: bodies become body parameters, components become definitions, `nullable`
+becomes `x-nullable`. Every parameter and property gets a name for people (`x-ms-summary`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from serving.errors import NotConvertible
 
 Json = dict[str, Any]
 JSON = "application/json"
-#: What an operation says of itself in both.
+#: Keys of an operation that are the same in both.
 KEPT = ("tags", "summary", "description", "operationId", "security", "deprecated")
-#: What 2.0 has in a parameter or header that is no body.
+#: Keywords that 2.0 permits in a header, and in a parameter that is not a body.
 IN_PARAMETERS = frozenset(
     {"type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength",
      "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf"}
@@ -107,13 +107,13 @@ def _response(response: Json) -> Json:
         if MEDIA_TYPE not in content:
             converted["examples"] = {JSON: content[JSON]["example"]}
     elif content:
-        # Text, or `format: binary`, which connectors take for a file.
+        # Text, or `format: binary`, which connectors treat as a file.
         converted["schema"] = _schema(next(iter(content.values()))["schema"])
     return converted
 
 
 def _flat(schema: Json) -> Json:
-    """Return what a parameter or header says of its values, which has no schema of its own in 2.0."""
+    """Return the keywords of a parameter's or header's schema; in 2.0 they have no schema of their own."""
     return {keyword: value for keyword, value in _schema(schema).items() if keyword in IN_PARAMETERS}
 
 
@@ -146,12 +146,12 @@ def _property(name: str, schema: Json) -> Json:
 
 
 def _summary(schema: Json, name: str) -> str:
-    """Return the name that people see: 'Account id' of account_id."""
+    """Return the name for people: 'Account id' for account_id."""
     return str(schema.get("title", name)).replace("_", " ").replace("-", " ").strip().capitalize()
 
 
 def _security(scheme: Json) -> Json:
-    """Return a security definition; 2.0 knows no bearer, so it becomes the header that carries it."""
+    """Return a security definition; 2.0 has no bearer scheme, so it becomes the header that carries the token."""
     definition = {
         "type": "apiKey",
         "in": "header",

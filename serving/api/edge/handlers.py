@@ -1,4 +1,4 @@
-"""Handlers that turn exceptions into problem details: bad fields, refusals, unknown things, a missing store, failures."""
+"""Handlers that turn exceptions into problem details: bad fields, refusals, unknown ids, a missing store, failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/v1/jobs: bulk scoring, which is answered at once and done beside everything else."""
+"""/v1/jobs: bulk scoring; the route answers at once, and the workers score in the background."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ Score = Annotated[Principal, Depends(demand("score"))]
 Served = Annotated[Runtime, Depends(runtime)]
 MEDIA_TYPES: dict[ResultFormat, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 PIECE = 2**16
-#: What the body is; it is not declared as a parameter, because nobody may turn all of it into objects at once.
+#: The schema of the body. The route does not declare the body as a parameter, because FastAPI would then turn all of it
+#: into objects at once.
 BODY = {
     "type": "object",
     "required": ["accounts"],
@@ -145,11 +146,11 @@ def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultF
         raise RequestProblem(
             f"the job is {stored_job.status}: results are there once it is finished", (), 409, "conflict"
         )
-    # Without a name: it is gone with its last reader, however that one ends.
+    # The file has no name, so the system removes it with its last reader, even one that crashes.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         write_results(outcomes(served.store.engine, stored_job.job_id), file, format, account_problem)
-        _job(served, principal, job_id)  # If it went while it was read, the file ends too early.
+        _job(served, principal, job_id)  # If the job was deleted during the reading, the file is incomplete.
     except BaseException:
         file.close()
         raise
@@ -184,7 +185,7 @@ def _not_later(as_of: date | None, today: date) -> date:
 
 
 def _of(principal: Principal) -> str | None:
-    """Return whose jobs somebody sees; None: everybody's."""
+    """Return the id of the principal whose jobs the caller sees; None: all jobs."""
     return None if principal.may("admin") else principal.id
 
 
