@@ -129,7 +129,7 @@ def repeating(named: Named) -> Callable[..., Coroutine[Any, Any, Repeatable | No
     async def repeatable(
         request: Request, served: Annotated[Runtime, Depends(runtime)], key: Key = None
     ) -> Repeatable | None:
-        """Claim a request that has a key and return the claim, or None without a key. Raises Replayed, RequestProblem."""
+        """Claim a request that has a key; returns None without a key. Raises Replayed, RequestProblem."""
         if key is None:
             return None
         body = await request.body()
