@@ -17,7 +17,7 @@ SLACK = timedelta(minutes=5)
 def has_passed(column: sa.ColumnElement[Any], now: datetime, reach: timedelta) -> sa.ColumnElement[bool]:
     """Return an SQL condition: the column's time has come, or is not set.
 
-    Code sets such times at most `reach` ahead. A time more than `SLACK` beyond that comes from a clock that has been set
+    Such times are set at most `reach` ahead. A time more than `SLACK` beyond that comes from a clock that has been set
     back since, so it counts as come. `SLACK` is the permitted difference between the clocks of two workers.
     """
     return column.is_(None) | (column <= now) | (column > now + reach + SLACK)

@@ -12,7 +12,7 @@ metadata = sa.MetaData()
 
 
 class Instant(sa.TypeDecorator[datetime]):
-    """An aware UTC instant, stored as ISO text to the microsecond: it sorts as text and keeps its zone in any database."""
+    """An aware UTC instant, stored as ISO text to the microsecond: it sorts as text and keeps its zone everywhere."""
 
     impl = sa.String(40)
     cache_ok = True

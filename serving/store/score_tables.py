@@ -46,8 +46,8 @@ RUNS = sa.Table(
     sa.Index("score_runs_by_time", "as_of", "scored_at"),
     sqlite_autoincrement=True,
 )
-#: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows from
-#: before these columns existed.
+#: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
+#: from before these columns existed.
 SCORES = sa.Table(
     "scores",
     metadata,
