@@ -1,4 +1,4 @@
-"""What became of deliveries, by endpoint; and how those that were given up are sent again."""
+"""The state of an endpoint's deliveries, and the redelivery of deliveries that were given up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIVEN_UP: tuple[State, ...] = ("failed", "disabled")
 
 
 def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
-    """Return how an endpoint's deliveries stand: their number by state, and the newest attempt.
+    """Return the state of an endpoint's deliveries: their number by state, and the newest attempt.
 
     Returns
     -------
@@ -37,13 +37,13 @@ def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
 
 
 def redeliver(connection: Connection, target_id: str, now: datetime) -> int:
-    """Put deliveries back among those that are due, to be tried as if they were new; return how many.
+    """Make deliveries due again, as if they were new; return how many.
 
     Parameters
     ----------
-    wanted : str
-        An event's id: its deliveries to endpoints that are enabled, whatever became of them. An endpoint's id: what
-        was given up of its deliveries.
+    target_id : str
+        An event's id selects its deliveries to enabled endpoints, in any state. An endpoint's id selects those of its
+        deliveries that were given up.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Deliveries and who is at work on them: a worker claims some for a time, and says what became of each.
+"""Claims on deliveries: a worker claims some for a limited time and records the result of each.
 
-A claim is a lease. When its worker dies, the lease runs out and another worker takes the delivery: it is then sent
-twice, with the same id, rather than never. Two workers never hold one delivery at a time.
+A claim has a lease. When its worker dies, the lease runs out and another worker takes the delivery. It may then be sent
+twice, with the same id, but it is not lost. Two workers never hold one delivery at the same time.
 
 An endpoint gets the events of one account in their order: a later one waits while an earlier one is pending, unless the
-receiver has refused the earlier one as such (see `Answer.trouble`).
+receiver has refused the earlier one itself (see `Answer.trouble`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GONE = 410
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that this worker alone is to send, until its lease runs out."""
+    """A delivery that only this worker may send until the lease runs out."""
 
     delivery_id: int
     endpoint_id: str
@@ -43,14 +43,14 @@ class Claimed:
 
 
 def waiting_endpoints(connection: Connection, now: datetime) -> list[str]:
-    """Return the ids of the endpoints to which something is due and may be sent, the one that waits longest first."""
+    """Return the ids of the endpoints with due deliveries, the endpoint that waits longest first."""
     oldest = sa.func.min(DELIVERIES.c.next_attempt_at)
     due = sa.select(DELIVERIES.c.endpoint_id).where(_due(now)).group_by(DELIVERIES.c.endpoint_id).order_by(oldest)
     return list(connection.execute(due).scalars())
 
 
 def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claimed]:
-    """Take the next deliveries to an endpoint, the oldest event first; empty when none is due or all are taken."""
+    """Claim the next deliveries to an endpoint, the oldest event first; empty when none is due or all are claimed."""
     due = (
         sa.select(DELIVERIES.c.delivery_id)
         .where(DELIVERIES.c.endpoint_id == endpoint_id, _due(now))
@@ -73,14 +73,14 @@ def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claim
 
 
 def is_held(connection: Connection, delivery: Claimed) -> bool:
-    """Whether a claimed delivery is still to be sent by this worker: not erased, disabled or taken over meanwhile."""
+    """Whether this worker may still send a delivery: it was not erased, disabled or taken over in the meantime."""
     enabled = sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None))
     mine = sa.select(DELIVERIES.c.delivery_id).where(_held(delivery), DELIVERIES.c.endpoint_id.in_(enabled))
     return connection.execute(mine).first() is not None
 
 
 def release(connection: Connection, claimed: Sequence[Claimed]) -> None:
-    """Give claimed deliveries back that were not tried."""
+    """Give back claimed deliveries that were not tried."""
     for delivery in sorted(
         claimed, key=lambda delivery: delivery.delivery_id
     ):  # The order of `serving.webhooks.row_locks`.
@@ -88,10 +88,12 @@ def release(connection: Connection, claimed: Sequence[Claimed]) -> None:
 
 
 def settle(connection: Connection, delivery: Claimed, answer: Answer, now: datetime, chance: float) -> State | None:
-    """Write down what became of a delivery and return its state; None when it was no longer this worker's.
+    """Record the result of a delivery and return its state; None when this worker no longer held it.
 
     Parameters
     ----------
+    answer : Answer
+        The receiver's answer.
     chance : float
         A random number from 0 to 1 (exclusive), for the jitter.
     """
@@ -114,7 +116,7 @@ def settle(connection: Connection, delivery: Claimed, answer: Answer, now: datet
 
 
 def _lock(connection: Connection, delivery: Claimed, gone: bool, paused: bool) -> None:
-    """Lock what an answer changes, so that a claim that is found now is still held when it is written down."""
+    """Lock the rows that an answer changes, so that a claim that is valid now stays so until the result is recorded."""
     if gone or paused:
         lock_endpoint(connection, delivery.endpoint_id)
     lock_deliveries(
@@ -134,7 +136,7 @@ def _outcome(
 
 
 def _late(connection: Connection, delivery: Claimed, answer: Answer) -> State | None:
-    """What arrived has arrived, though the lease had run out; of anything else whoever has it now will tell."""
+    """Record a delivery that arrived although the lease had run out; leave other results to the worker that has it now."""
     if not answer.taken:
         return None
     open_still = (DELIVERIES.c.delivery_id == delivery.delivery_id) & (DELIVERIES.c.state != "delivered")
@@ -152,9 +154,11 @@ def _held(delivery: Claimed) -> sa.ColumnElement[bool]:
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
-    """Whether a delivery is to be tried now, by nobody else, to an endpoint that is open, and its turn has come.
+    """Return the SQL condition for due deliveries.
 
-    What was never tried is due whatever the clock said of whoever put it there.
+    A due delivery is pending, its time has come, no worker holds it, its endpoint is neither disabled nor paused, and
+    no earlier event of the account has to arrive first. A delivery without attempts is due at any time, so that the
+    clock of the machine that wrote it does not matter.
     """
     closed = ENDPOINTS.c.disabled_at.is_not(None) | ~has_passed(ENDPOINTS.c.paused_until, now, LONGEST_PAUSE)
     return (
@@ -167,7 +171,7 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def _preceded() -> sa.ColumnElement[bool]:
-    """Whether an earlier event of the account is still to come and was not refused as such."""
+    """Return the SQL condition that an earlier event of the account is pending and was not itself refused."""
     earlier = DELIVERIES.alias("earlier")
     refused = earlier.c.last_status.between(300, 499) & earlier.c.last_status.not_in(LATER)
     return (
