@@ -161,7 +161,7 @@ class NotConvertible(ChurnRiskError):
 
 
 class DemoFailed(ChurnRiskError):
-    """A step of the demonstration did not do what it should."""
+    """A step of the demonstration failed."""
 
 
 class NotDelivered(ChurnRiskError):

@@ -35,7 +35,7 @@ def create_app() -> FastAPI:
 
 
 class Unrouted:
-    """Answers unknown routes and wrong methods, whatever the method, with problem details.
+    """Answers unknown routes and wrong methods with problem details.
 
     Parameters
     ----------

@@ -19,8 +19,8 @@ URL_LENGTH = 2048
 DEFAULT_PORTS = {"https": 443, "http": 80}
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
-#: Blocks that Python calls global, but that have no hosts in the internet: protocol assignments, the relays of 6to4, and
-#: the documentation block of RFC 9637.
+#: Blocks that Python calls global, but that have no hosts in the internet: protocol assignments, the relays of 6to4,
+#: and the documentation block of RFC 9637.
 SPECIAL = tuple(ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
 
 

@@ -84,7 +84,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = to_30(content["schema"])
     responses = operation["responses"]
-    for status in _beside(operation):
+    for status in _implied_statuses(operation):
         responses.setdefault(str(status), {})
     operation["responses"] = {
         status: {"$ref": f"#/components/responses/{_name(int(status))}"}
@@ -95,7 +95,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def _beside(operation: dict[str, Any]) -> Iterator[int]:
+def _implied_statuses(operation: dict[str, Any]) -> Iterator[int]:
     """Yield the statuses of errors that an operation does not list itself."""
     yield from EVERYWHERE
     yield from WITH_BODY if "requestBody" in operation else ()
@@ -116,8 +116,8 @@ def _success(response: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
         response["description"] = operation["summary"]
     headers = _headers(200)
     if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
-        said = f"true where this is the answer of the first request with the {HEADER}, given again"
-        headers[REPLAYED] = _header(said, {"type": "string", "enum": ["true"]}, required=False)
+        text = f"true where this is the answer of the first request with the {HEADER}, given again"
+        headers[REPLAYED] = _header(text, {"type": "string", "enum": ["true"]}, required=False)
     return {**response, "headers": headers | response.get("headers", {})}
 
 
@@ -152,10 +152,10 @@ def _headers(status: int) -> dict[str, Any]:
         "X-Request-Id": _header("Id of the request, as in the body but for one that is given again", {"type": "string"})
     }
     if status in (409, 429, 503):
-        said = "Seconds until it is worth asking again"
+        text = "Seconds until it is worth asking again"
         if status == 409:
-            said += f", where the first request with the {HEADER} is still being worked on"
-        headers["Retry-After"] = _header(said, {"type": "integer", "minimum": 0}, required=status != 409)
+            text += f", where the first request with the {HEADER} is still being worked on"
+        headers["Retry-After"] = _header(text, {"type": "integer", "minimum": 0}, required=status != 409)
     if status == 401:
         headers["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
     return headers

@@ -45,10 +45,10 @@ class Guarded:
             route = matching(scope)
             required_scope = demanded(route)
             if served is not None and required_scope is not None:
-                answer = await self._asked(served.access, Request(scope), route, required_scope)
+                answer = await self._checked(served.access, Request(scope), route, required_scope)
         await answer(scope, receive, send)
 
-    async def _asked(self, gate: Gate, request: Request, route: BaseRoute | None, required_scope: Scope) -> ASGIApp:
+    async def _checked(self, gate: Gate, request: Request, route: BaseRoute | None, required_scope: Scope) -> ASGIApp:
         try:
             request.scope.setdefault("state", {})["principal"] = await admitted(gate, request, required_scope)
         except (StoreUnavailable, AccessRefused) as error:

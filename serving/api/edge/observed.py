@@ -55,11 +55,11 @@ class Observed:
         try:
             await self._app(scope, arriving, watched)
         finally:
-            _tell(scope, state, status, written, perf_counter() - begun)
+            _log_request(scope, state, status, written, perf_counter() - begun)
             logs.out_of_request(token)
 
 
-def _tell(scope: Scope, state: dict[str, Any], status: int, written: int, seconds: float) -> None:
+def _log_request(scope: Scope, state: dict[str, Any], status: int, written: int, seconds: float) -> None:
     route, problem = route_of(scope), state.get("problem")
     metrics.answered(route, scope["method"], status, seconds, problem)
     quiet = route in PROBES and status < HTTPStatus.BAD_REQUEST

@@ -149,14 +149,14 @@ async def accounts_in(request: Request) -> set[str]:
         return set()
 
 
-def accounts_of(asked: Any) -> set[str]:
+def accounts_of(body: Any) -> set[str]:
     """Return the ids of the accounts that a parsed body names."""
-    if not isinstance(asked, dict):
+    if not isinstance(body, dict):
         return set()
-    accounts = asked.get("accounts")
+    accounts = body.get("accounts")
     entries = accounts if isinstance(accounts, list) else []
     inner = [entry.get("account") for entry in entries if isinstance(entry, dict)]
-    ids = [record.get("account_id") for record in (asked, *inner) if isinstance(record, dict)]
+    ids = [record.get("account_id") for record in (body, *inner) if isinstance(record, dict)]
     return {account_id for account_id in ids if isinstance(account_id, str)}
 
 
@@ -185,15 +185,15 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes, accounts: C
     # A request that exceeds the permitted time is dead: its caller got a 503, or its worker was killed.
     lease = timedelta(seconds=2 * served.settings.answer_seconds)
     try:
-        begun = begin(served.store.engine, asked, now, lease, accounts)
+        claimed_or_answer = begin(served.store.engine, asked, now, lease, accounts)
     except InProgress as error:
         raise in_progress(min(error.seconds, SOON_SECONDS)) from error
     except KeyReused as error:
         faults = [FieldError(pointer=POINTER, detail="was sent before with another request")]
         raise RequestProblem(str(error), faults, 422, "key-reused") from error
-    if isinstance(begun, Answer):
-        raise Replayed(begun)
-    return Repeatable(served, begun)
+    if isinstance(claimed_or_answer, Answer):
+        raise Replayed(claimed_or_answer)
+    return Repeatable(served, claimed_or_answer)
 
 
 def _first(request: Request) -> Repeatable | None:

@@ -186,7 +186,7 @@ class DeliveryWorker:
                 state = settle(connection, delivery, answer, self._now(), self._chance())
             counts[state or "lost"] += 1
             metrics.delivered("retried" if state == "pending" else state or "lost")
-            _tell(endpoint, delivery, answer)
+            _log_delivery(endpoint, delivery, answer)
             if answer.trouble or state == "disabled":
                 self._give_back(claimed[place + 1 :])
                 return False
@@ -281,7 +281,7 @@ def _where(error: Exception) -> str:
     return "\n".join([type(error).__name__, *format_tb(error.__traceback__)])
 
 
-def _tell(endpoint: Endpoint, delivery: Claimed, answer: Answer) -> None:
+def _log_delivery(endpoint: Endpoint, delivery: Claimed, answer: Answer) -> None:
     """Log a delivery without naming its account."""
     text = "webhooks: %s to %s: %s"
     event_id, what = delivery.message.event_id, answer.status or answer.error

@@ -136,7 +136,7 @@ def _outcome(
 
 
 def _late(connection: Connection, delivery: Claimed, answer: Answer) -> State | None:
-    """Record a delivery that arrived although the lease had run out; leave other results to the worker that has it now."""
+    """Record a delivery that arrived after its lease had run out; leave other results to the worker that has it now."""
     if not answer.taken:
         return None
     open_still = (DELIVERIES.c.delivery_id == delivery.delivery_id) & (DELIVERIES.c.state != "delivered")

@@ -1,4 +1,4 @@
-"""One POST to a receiver: to a checked address, within a time limit, without redirects, with a short read of the answer.
+"""One POST to a receiver: to a checked address, within a time limit, without redirects; it reads little of the answer.
 
 The input is a URL, headers and a body. The output is the status and the beginning of the answer, or why there was none.
 The module resolves the name, checks the addresses and connects to exactly the checked address, so the name cannot point

@@ -68,7 +68,7 @@ def demand_secret_of(endpoint: Endpoint, settings: ServiceSettings) -> None:
 
 
 def receiver_secret(endpoint: Endpoint, settings: ServiceSettings) -> str | None:
-    """Return the secret for the receiver's verification; None when the receiver gets none from us. Raises InputError."""
+    """Return the secret for the receiver's verification; None when it gets none from us. Raises InputError."""
     if endpoint.format == "slack" or endpoint.signature == "hubspot-v3":
         return None
     return signing_secret(demand_secrets(settings)[0], endpoint.endpoint_id, endpoint.generation)

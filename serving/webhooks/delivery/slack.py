@@ -61,14 +61,14 @@ def _figures(data: Data, words: Mapping[str, str], formats: Formats) -> str:
     before, after = data["before"], data["after"]
     if after["band"] == "unknown":
         return words["unknown"]
-    said = _said(after, formats)
+    texts = _texts(after, formats)
     if before is None or before["band"] == "unknown":
-        return words["risk"].format(**said)
-    past = {f"{name}_before": text for name, text in _said(before, formats).items()}
-    return words["risk_before"].format(**said, **past)
+        return words["risk"].format(**texts)
+    past = {f"{name}_before": text for name, text in _texts(before, formats).items()}
+    return words["risk_before"].format(**texts, **past)
 
 
-def _said(standing: Data, formats: Formats) -> dict[str, str]:
+def _texts(standing: Data, formats: Formats) -> dict[str, str]:
     return {
         "probability": formats.probability(standing["churn_probability"]),
         "amount": formats.money(standing["revenue_at_risk"]),
