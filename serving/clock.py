@@ -1,4 +1,4 @@
-"""The clock of the serving layer: the one place that asks which instant it is; who needs another one is handed it."""
+"""The clock of the serving layer: only this module reads the time; code that needs another clock gets it passed in."""
 
 from __future__ import annotations
 

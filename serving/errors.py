@@ -1,38 +1,38 @@
-"""Every exception that the service raises on purpose, in one hierarchy; that of tables and models in `features.errors`.
+"""Every exception that the service raises on purpose, in one hierarchy; `features.errors` has those of tables, models.
 
 ChurnRiskError
-├── InputError              what somebody gave cannot be used
+├── InputError              the input cannot be used
 │   ├── KeyUnknown          there is no API key with this id
 │   ├── KeyRevoked          a revoked key gets no new secret
 │   ├── KeyExpired          an expired key gets no new secret
-│   ├── CursorInvalid       a cursor is damaged, or of another list
-│   ├── JobUnknown          there is no such job, or it is another's
+│   ├── CursorInvalid       a cursor is damaged, or belongs to another list
+│   ├── JobUnknown          there is no such job, or it belongs to somebody else
 │   ├── EndpointUnknown     there is no endpoint with this id
-│   └── TooOpen             others could reach a service that lets everybody in
-├── AccessRefused           somebody is not let in; only the HTTP edge makes a status of it
-│   ├── Unauthenticated     nobody knows who asks: no credential, or none that holds     (401)
-│   ├── Closed              there are no keys yet, and it is not this machine that asks  (403)
-│   ├── ScopeMissing        known, but may not do this                                   (403)
-│   ├── LinkRefused         a link that was changed, or whose maker may no longer        (403)
-│   ├── LinkExpired         a link whose time is over                                    (410)
-│   ├── TooOften            asked, or failed, more often than the limit                  (429)
+│   └── TooOpen             other machines could reach a service that lets everybody in
+├── AccessRefused           the caller is not let in; only the HTTP edge turns it into a status
+│   ├── Unauthenticated     the caller is unknown: no credential, or an invalid one      (401)
+│   ├── Closed              there are no keys yet, and the caller is another machine     (403)
+│   ├── ScopeMissing        the caller is known, but may not do this                     (403)
+│   ├── LinkRefused         a link was changed, or its maker lost the right to see it    (403)
+│   ├── LinkExpired         the time of a link is over                                   (410)
+│   ├── TooOften            the caller asked, or failed, more often than the limit       (429)
 │   └── IssuerAway          the issuer of tokens does not answer                         (503)
-├── IssuerWrong             the issuer's documents are not what they must be
+├── IssuerWrong             the issuer's documents do not have the required form
 ├── StoreUnavailable        the database cannot be reached or written now
 ├── DatabaseTooNew          a newer version has migrated the database
-├── Refusal                 a prediction cannot be made as it was asked; carries every fault
+├── Refusal                 a prediction cannot be made as requested; carries every fault
 ├── Overloaded              too many predictions wait already, or have waited too long
 ├── RunLost                 a scoring run was removed while it was written
 ├── PageGone                the run of a cursor is no longer kept
-├── ClaimLost               somebody else has the chunk of a job
+├── ClaimLost               another worker has the chunk of a job
 ├── KeyReused               an Idempotency-Key came with another request
-├── InProgress              the first request with the key is being worked on
-├── TakenOver               a request outlived its lease, or was forgotten
-├── NotConvertible          a schema says what OpenAPI 3.0 cannot
+├── InProgress              the service still works on the first request with the key
+├── TakenOver               a request outlived its lease, or its account was forgotten
+├── NotConvertible          a schema says something that OpenAPI 3.0 cannot say
 ├── DemoFailed              a step of the demonstration failed
 ├── NotDelivered            a receiver did not take a webhook
 ├── MissingWords            a signal, theme or advice has no words in a language
-├── AddressRefused          a receiver's address may not be spoken to
+├── AddressRefused          the service may not connect to a receiver's address
 └── PortTaken               another process listens on the port
 """
 
@@ -53,15 +53,15 @@ class KeyRevoked(InputError):
 
 
 class KeyExpired(InputError):
-    """A key that has expired cannot be given a new secret: it would be refused from the start."""
+    """An expired key cannot be given a new secret: the service would refuse it from the start."""
 
 
 class CursorInvalid(InputError):
-    """The cursor is none that the store gave, or it belongs to a list with other filters."""
+    """The store did not issue this cursor, or the cursor belongs to a list with other filters."""
 
 
 class JobUnknown(InputError):
-    """There is no such job, or whoever asks may not see it."""
+    """There is no such job, or the caller may not see it."""
 
 
 class EndpointUnknown(InputError):
@@ -73,11 +73,11 @@ class TooOpen(InputError):
 
 
 class AccessRefused(ChurnRiskError):
-    """Somebody is not let in; the message is for whoever asks and tells nothing of others."""
+    """The caller is not let in; the message goes to the caller and tells nothing about others."""
 
 
 class Unauthenticated(AccessRefused):
-    """No credential was sent (`sent` is false), or one that does not hold."""
+    """The caller sent no credential (`sent` is false), or an invalid one."""
 
     def __init__(self, message: str, sent: bool = True) -> None:
         super().__init__(message)
@@ -85,23 +85,23 @@ class Unauthenticated(AccessRefused):
 
 
 class Closed(AccessRefused):
-    """There are no keys and no issuer yet: only this machine itself is answered."""
+    """There are no keys and no issuer yet: the service answers only this machine."""
 
 
 class ScopeMissing(AccessRefused):
-    """The key or token does not hold the scope that is demanded."""
+    """The key or token does not hold the scope that the route demands."""
 
 
 class LinkRefused(AccessRefused):
-    """A link does not verify, or whoever made it may no longer see what it shows."""
+    """A link does not verify, or its maker may no longer see what it shows."""
 
 
 class LinkExpired(AccessRefused):
-    """A link's time is over."""
+    """The time of a link is over."""
 
 
 class TooOften(AccessRefused):
-    """A limit is reached; `seconds` until it is worth asking again."""
+    """A limit is reached; the caller should wait `seconds` before the next request."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
@@ -109,7 +109,7 @@ class TooOften(AccessRefused):
 
 
 class IssuerAway(AccessRefused):
-    """The issuer's keys cannot be had just now; `seconds` until it is worth asking again."""
+    """The service cannot get the issuer's keys now; the caller should wait `seconds` before the next request."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
@@ -117,35 +117,35 @@ class IssuerAway(AccessRefused):
 
 
 class IssuerWrong(ChurnRiskError):
-    """The issuer's documents are not what they must be."""
+    """The issuer's documents do not have the required form."""
 
 
 class StoreUnavailable(ChurnRiskError):
-    """The database cannot be reached, or cannot take what is written; nothing of it was kept. It may work later."""
+    """The database cannot be reached, or cannot be written; it kept nothing of the write. A later attempt may work."""
 
 
 class DatabaseTooNew(ChurnRiskError):
-    """The database was migrated by a newer version of churn-risk."""
+    """A newer version of churn-risk has migrated the database."""
 
 
 class RunLost(ChurnRiskError):
-    """The run was removed while it was being written, because its writer had lost the database; nothing is stored."""
+    """The run was removed while it was written, because its writer had lost the database; nothing is stored."""
 
 
 class PageGone(ChurnRiskError):
-    """The run that a cursor belongs to is no longer kept; the list has to be read from its beginning."""
+    """The run of the cursor is no longer kept; the caller has to read the list from its beginning."""
 
 
 class ClaimLost(ChurnRiskError):
-    """The lease ran out and somebody else has the chunk, or its job was cancelled."""
+    """The lease ran out and another worker has the chunk, or its job was cancelled."""
 
 
 class KeyReused(ChurnRiskError):
-    """The key was sent before with another request."""
+    """The key came before with another request."""
 
 
 class InProgress(ChurnRiskError):
-    """The first request with the key is still being worked on; `seconds` until its claim ends at the latest."""
+    """The service still works on the first request with the key; its claim ends after `seconds` at the latest."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__("a request with this key is being worked on")
@@ -153,19 +153,19 @@ class InProgress(ChurnRiskError):
 
 
 class TakenOver(ChurnRiskError):
-    """The request took longer than its lease and another one was begun, or an account it names was forgotten."""
+    """The request took longer than its lease and another one began, or an account that it names was forgotten."""
 
 
 class NotConvertible(ChurnRiskError):
-    """A schema says what OpenAPI 3.0 cannot; change the model."""
+    """A schema says something that OpenAPI 3.0 cannot say; change the model."""
 
 
 class DemoFailed(ChurnRiskError):
-    """A step of the demonstration did not do what it should."""
+    """A step of the demonstration failed."""
 
 
 class NotDelivered(ChurnRiskError):
-    """A receiver did not take what was sent to it."""
+    """A receiver did not take a webhook."""
 
 
 class MissingWords(ChurnRiskError):
@@ -173,15 +173,15 @@ class MissingWords(ChurnRiskError):
 
 
 class AddressRefused(ChurnRiskError):
-    """A receiver's name leads to no address that may be spoken to."""
+    """A receiver's name leads to no address that the service may connect to."""
 
 
 class PortTaken(ChurnRiskError):
-    """Another process listens on the port already."""
+    """Another process already listens on the port."""
 
 
 class Refusal(ChurnRiskError):
-    """A prediction cannot be made as it was asked; carries every fault."""
+    """A prediction cannot be made as requested; carries every fault."""
 
     def __init__(self, message: str, faults: Sequence[Fault]) -> None:
         super().__init__(message)
@@ -189,4 +189,4 @@ class Refusal(ChurnRiskError):
 
 
 class Overloaded(ChurnRiskError):
-    """So many predictions wait already, or have waited so long, that another would not be answered in time."""
+    """Too many predictions wait already, or they have waited too long: the service could not answer another in time."""

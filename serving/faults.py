@@ -1,4 +1,4 @@
-"""What is wrong with an input, and where: whoever answers renders the place in its own form."""
+"""What is wrong with an input, and where: each kind of answer renders the place in its own form."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong at one place of what was sent.
+    """What is wrong at one place of an input.
 
     Attributes
     ----------
     account : int or None
-        The account's number within the call; None: the call as a whole.
+        The account's number within the call; None: the fault concerns the whole call.
     place : tuple of str or int
-        The way to the value within the account, or within the call: ("invoices", 3, "amount").
+        The path to the value within the account, or within the call: ("invoices", 3, "amount").
     detail : str
     """
 
@@ -24,7 +24,7 @@ class Fault:
     detail: str
 
     def pointer(self, account: int | None = None) -> str:
-        """Return the place as a JSON pointer into the call, or into one in which the account has another number."""
+        """Return the place as a JSON pointer into the call; `account` replaces the account's number."""
         number = self.account if account is None else account
         return pointer(self.place if self.account is None else ("accounts", number, *self.place))
 

@@ -1,11 +1,11 @@
-"""The service's logs: one JSON object a line on standard error, or plain text; every logger of the process alike.
+"""The service's logs: one JSON object per line on standard error, or plain text, the same for every logger.
 
-A line has time (UTC), level, logger and message, what the code that wrote it gives beside, and, where it was written
-for a request, request_id, trace_id and span_id (OpenTelemetry, as BentoML brings it), so that the lines of one request
-are found by any of them. No line of ours holds an account's id, a path, a query, an address or anything of a body: who
-may read logs need not be who may read accounts. So an exception is written as its type and where it was raised: its
-text may quote a value (pydantic's input, PostgreSQL's DETAIL, a cell of Arrow). Only our own errors keep their texts,
-and of these not those that quote what was given (`InputError`).
+A line has time (UTC), level, logger, message and the extra fields of the logging call. A line written during a request
+also has request_id, trace_id and span_id (OpenTelemetry, as BentoML brings it); each of them finds the request's lines.
+Our lines hold no account id, path, query, address or part of a body: readers of logs may have no right to read
+accounts. For the same reason a logged exception shows only its type and where it was raised: its text may quote a value
+(pydantic's input, PostgreSQL's DETAIL, a cell of Arrow). Only our own errors keep their texts, except `InputError`,
+which quotes the input.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from features.errors import ChurnRiskError, InputError
 
 LogFormat = Literal["json", "text"]
 Trouble = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-#: Our own loggers stand below this one.
+#: The parent of our own loggers.
 OURS = "churn_risk"
-#: Loggers that bring handlers of their own, and from which level on they have something to say.
+#: Loggers that bring their own handlers, and the lowest level that they log from here on.
 THEIRS = {"bentoml": logging.INFO, "uvicorn.error": logging.WARNING, "circus": logging.WARNING}
-#: It writes addresses, paths and queries.
+#: This logger writes addresses, paths and queries.
 SILENCED = "uvicorn.access"
 NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
 
@@ -57,20 +57,20 @@ def configure(level: str = "INFO", form: LogFormat = "json") -> None:
 
 
 def in_request(state: dict[str, Any]) -> Token[dict[str, Any] | None]:
-    """Name a request's state, whose `request_id` stands in every line from here on; `out_of_request` ends it."""
+    """Put the `request_id` of a request's state into every line from here on, until `out_of_request`."""
     return _request.set(state)
 
 
 def out_of_request(token: Token[dict[str, Any] | None]) -> None:
-    """End what `in_request` began."""
+    """Undo `in_request`."""
     _request.reset(token)
 
 
 def _named(record: logging.LogRecord) -> bool:
-    """Give a line the ids of its request and of its span, where there are such."""
-    found = _request.get() or {}
-    if "request_id" in found:
-        record.request_id = found["request_id"]
+    """Add the ids of the current request and span to a line, where they exist."""
+    state = _request.get() or {}
+    if "request_id" in state:
+        record.request_id = state["request_id"]
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         record.trace_id, record.span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
@@ -81,49 +81,49 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-def trail_of(error: BaseException | None, told: frozenset[int] = frozenset()) -> str:
-    """Return where an exception and those before it were raised, without what their texts may quote.
+def trail_of(error: BaseException | None, written: frozenset[int] = frozenset()) -> str:
+    """Return where an exception and the exceptions before it were raised, without texts that may quote values.
 
     Parameters
     ----------
     error : BaseException or None
-    told : frozenset of int
-        Ids of those that are written already: exceptions may lead to one another in a ring.
+    written : frozenset of int
+        Ids of the exceptions that are written already: exceptions may refer to one another in a ring.
     """
-    if error is None or id(error) in told:
+    if error is None or id(error) in written:
         return ""
-    told |= {id(error)}
+    written |= {id(error)}
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     within = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     frames = "".join(traceback.format_tb(error.__traceback__))
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     text = f": {error}" if isinstance(error, ChurnRiskError) and not isinstance(error, InputError) else ""
-    trails = (trail_of(before, told), frames + kind + text, *(trail_of(one, told) for one in within))
+    trails = (trail_of(before, written), frames + kind + text, *(trail_of(inner, written) for inner in within))
     return "\n".join(trail for trail in trails if trail)
 
 
 class Json(JsonFormatter):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def __init__(self) -> None:
         super().__init__([*NAMES, "message"], rename_fields=NAMES, json_ensure_ascii=False)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """Return the instant, UTC, ISO."""
+        """Return the time of the record in UTC, as ISO text."""
         return _time(record)
 
     def formatException(self, ei: Trouble) -> str:  # noqa: N802
-        """Return `trail_of` it."""
+        """Return the exception's `trail_of`."""
         return trail_of(ei[1])
 
 
 class Text(logging.Formatter):
-    """One line for people: time, level, logger, message, then what stands beside it as name=value."""
+    """One line for people: time, level, logger, message, then the extra fields as name=value."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, a traceback below it."""
-        beside = {name: value for name, value in vars(record).items() if name not in RESERVED_ATTRS}
+        """Return the line, followed by the traceback."""
+        extra = {name: value for name, value in vars(record).items() if name not in RESERVED_ATTRS}
         words = [_time(record), record.levelname, record.name, record.getMessage()]
-        words += [f"{name}={value}" for name, value in beside.items()]
+        words += [f"{name}={value}" for name, value in extra.items()]
         trail = [trail_of(record.exc_info[1])] if record.exc_info else []
         return "\n".join([" ".join(words), *trail])

@@ -1,4 +1,4 @@
-"""A step repeated in a thread of its own, until it is stopped, whatever one round comes to."""
+"""A loop that repeats a step in its own thread until it is stopped, even when a round fails."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class Loop:
     Parameters
     ----------
     name : str
-        The thread's.
+        Name of the thread.
     step : callable
-        One round; returns whether another is to follow at once. What it raises is logged, and the loop goes on.
+        One round; returns whether the next round starts at once. When it raises, the loop logs that and goes on.
     pause : float
-        Seconds to wait before another round where none is to follow at once.
+        Seconds to wait before the next round when it does not start at once.
     log, failed : Logger, str
-        Where a round that raised is told of, and how.
+        The logger and the message for a round that raised.
 
     Attributes
     ----------
     stopping : Event
-        Set once it is to stop; a long step looks at it.
+        Set once the loop has to stop; a long step checks it.
     """
 
     def __init__(self, name: str, step: Callable[[], bool], pause: float, log: logging.Logger, failed: str) -> None:
@@ -33,13 +33,13 @@ class Loop:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begin, until `stop`; where it has begun, nothing happens."""
+        """Start the loop, which runs until `stop`; a second call does nothing."""
         if self._thread is None:
             self._thread = Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
 
     def stop(self, seconds: float | None = None) -> None:
-        """Begin no other round, and wait for the one under way, no longer than `seconds`."""
+        """Start no further round, and wait at most `seconds` for the current one."""
         self.stopping.set()
         if self._thread is not None:
             self._thread.join(seconds)
@@ -48,7 +48,7 @@ class Loop:
         while not self.stopping.is_set():
             try:
                 goes_on = self._step()
-            except Exception:  # whatever became of one round, the next may be sound
+            except Exception:  # The next round may succeed.
                 self._log.exception(self._failed)
                 goes_on = False
             if not goes_on:

@@ -1,11 +1,12 @@
 """The service's own metrics (Prometheus), summed over its workers.
 
-Labels are routes, methods, statuses, bands, table names, steps and outcomes: never a path, an account or a key, so
-that their number is bounded and nothing personal is counted. BentoML's metrics, which name paths, are switched off.
+Labels are routes, methods, statuses, bands, table names, steps and outcomes, never a path, an account or a key. So the
+number of labels is bounded, and the metrics hold nothing personal. BentoML's metrics, which name paths, are switched
+off.
 
-Workers write into files of a folder that `PROMETHEUS_MULTIPROC_DIR` names, and whichever of them is asked adds them up;
-without the variable (in tests) there is one process and no file. Nothing is made before it is first needed: the
-library looks at the variable when it is imported.
+`PROMETHEUS_MULTIPROC_DIR` names a folder into which the workers write files. The worker that answers a request for the
+metrics adds the files up. Without the variable (in tests) there is one process and no file. This module imports the
+library only when it first needs it, because the library reads the variable on import.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from typing import Any, Literal, get_args
 Step = Literal["parse", "wait", "matrix", "explain", "serialise"]
 STEPS: tuple[Step, ...] = get_args(Step)
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-#: The folder that BentoML names is one for all services of a user, and emptied whenever one of them starts.
+#: This service's own folder. BentoML names one for all services of a user and empties it when one of them starts.
 OWN_FOLDER = "CHURN_RISK_METRICS_FOLDER"
 MEMORY = "/dev/shm"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: Seconds; a request may take from a millisecond to the longest time it is given.
+#: In seconds: a request takes from a millisecond up to the longest permitted time.
 REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STEP_BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.25, 0.5, 1, 5)
 BATCH_BUCKETS = (1, 2, 3, 5, 8, 12, 20, 35, 60, 100, 200, 400)
 
 
 class Metrics:
-    """Every metric counted under way; what is read off the database stands in `serving.api.answers.stored_metrics`."""
+    """Every metric that the process counts; `serving.api.answers.stored_metrics` reads the others from the database."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -65,7 +66,7 @@ class Metrics:
 
 @cache
 def made() -> Metrics:
-    """Return this process's metrics, made when they are first asked for."""
+    """Return this process's metrics; the first call makes them."""
     return Metrics()
 
 
@@ -75,23 +76,29 @@ def answered(route: str, method: str, status: int, seconds: float, reason: str |
     Parameters
     ----------
     route : str
-        Its template, as "/v1/accounts/{account_id}/risk".
+        The route's template, such as "/v1/accounts/{account_id}/risk".
+    method : str
+        The HTTP method; unusual methods are counted as "other".
+    status : int
+        The HTTP status; 400 and above also count as rejected.
+    seconds : float
+        Time until the end of the answer.
     reason : str, optional
-        What an error says it is; by default its status in words.
+        The code of an error; by default its status in words.
     """
-    found, verb = made(), method if method in METHODS else "other"
-    found.requests.labels(route, verb, str(status)).inc()
-    found.seconds.labels(route, verb).observe(seconds)
+    metrics, verb = made(), method if method in METHODS else "other"
+    metrics.requests.labels(route, verb, str(status)).inc()
+    metrics.seconds.labels(route, verb).observe(seconds)
     if status >= HTTPStatus.BAD_REQUEST:
-        found.rejected.labels(reason or _words(status)).inc()
+        metrics.rejected.labels(reason or _words(status)).inc()
 
 
 def predicted(band: str, missing: Collection[str] = ()) -> None:
-    """Count a score, and the tables that were not known for it."""
-    found = made()
-    found.predictions.labels(band).inc()
+    """Count a score, and the tables that were missing for it."""
+    metrics = made()
+    metrics.predictions.labels(band).inc()
     for table in missing:
-        found.missing.labels(table).inc()
+        metrics.missing.labels(table).inc()
 
 
 def step(name: Step) -> AbstractContextManager[Any]:
@@ -100,46 +107,46 @@ def step(name: Step) -> AbstractContextManager[Any]:
 
 
 def step_took(name: Step, seconds: float) -> None:
-    """Record the time of a step that was measured elsewhere."""
+    """Record the time of a step that other code measured."""
     made().steps[name].observe(seconds)
 
 
 def waiting(change: int) -> None:
-    """Count predictions that begin (1) or end (-1) to wait."""
+    """Count predictions that start (1) or stop (-1) waiting."""
     made().waiting.inc(change)
 
 
 def merged(accounts: int) -> None:
-    """Record how many accounts were merged into one matrix."""
+    """Record the number of accounts that were merged into one matrix."""
     made().batches.observe(accounts)
 
 
 def serves(version: str, instead_of: str | None = None) -> None:
-    """Say which model version answers from now on, and count the change where it takes the place of another."""
-    found = made()
+    """Record which model version answers from now on, and count the change when it replaces another version."""
+    metrics = made()
     if instead_of is not None:
-        found.model.labels(instead_of).set(0)
-        found.swaps.inc()
-    found.model.labels(version).set(1)
+        metrics.model.labels(instead_of).set(0)
+        metrics.swaps.inc()
+    metrics.model.labels(version).set(1)
 
 
 def bundle_refused() -> None:
-    """Count a published bundle that could not be taken up."""
+    """Count a published bundle that the service could not load."""
     made().refusals.inc()
 
 
 def delivered(outcome: str) -> None:
-    """Count a webhook that was sent: 'delivered', 'failed', 'disabled' or whatever `serving.webhooks` calls it."""
+    """Count a webhook that was sent; `serving.webhooks` names the outcome: 'delivered', 'retried', 'failed', ..."""
     made().deliveries.labels(outcome).inc()
 
 
-def exposition(*others: Any) -> tuple[bytes, str]:
+def exposition(*collectors: Any) -> tuple[bytes, str]:
     """Return all metrics in Prometheus' text format, and its media type.
 
     Parameters
     ----------
-    others : objects with `collect`
-        What is read off the database at this moment.
+    collectors : objects with `collect`
+        They read further metrics from the database at this moment.
     """
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
@@ -148,17 +155,17 @@ def exposition(*others: Any) -> tuple[bytes, str]:
     if os.environ.get(FOLDER):
         own = CollectorRegistry()
         MultiProcessCollector(own)  # type: ignore[no-untyped-call]
-    beside = CollectorRegistry()
-    for other in others:
-        beside.register(other)
-    return generate_latest(own) + generate_latest(beside), CONTENT_TYPE_LATEST
+    further = CollectorRegistry()
+    for collector in collectors:
+        further.register(collector)
+    return generate_latest(own) + generate_latest(further), CONTENT_TYPE_LATEST
 
 
 def make_folder() -> None:
-    """Make a folder for the files of this service's workers, which inherit its name; it goes when this process ends.
+    """Make a folder for the files of this service's workers, which inherit its name; this process removes it at exit.
 
-    In memory where there is a place for that: the files are mapped, so that a full disk would end the workers by a
-    signal at their next count.
+    The folder lies in memory where the system offers that. The workers map the files into memory, so a full disk would
+    end the workers with a signal at their next count.
     """
     in_memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     folder = os.environ[OWN_FOLDER] = tempfile.mkdtemp(prefix="churn-risk-metrics-", dir=in_memory)
@@ -166,14 +173,14 @@ def make_folder() -> None:
 
 
 def use_folder() -> None:
-    """Write into the service's folder from now on, and forget the worker whose place this one takes."""
+    """Write into the service's folder from now on, and forget the dead worker that this one replaces."""
     if OWN_FOLDER in os.environ:
         os.environ[FOLDER] = os.environ[OWN_FOLDER]
     forget_dead()
 
 
 def forget_dead() -> None:
-    """Take workers that are gone out of what counts the living: one that was killed could not do so itself."""
+    """Remove dead workers from the gauges of live workers: a killed worker could not do so itself."""
     from prometheus_client.multiprocess import mark_process_dead
 
     folder = os.environ.get(FOLDER)
@@ -184,7 +191,7 @@ def forget_dead() -> None:
 
 
 def forget_own() -> None:
-    """Take this worker out of what counts the living, as it ends."""
+    """Remove this worker from the gauges of live workers when it ends."""
     from prometheus_client.multiprocess import mark_process_dead
 
     if folder := os.environ.get(FOLDER):
@@ -196,7 +203,7 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's, but there
+    except PermissionError:  # The process exists, but belongs to another user.
         return True
     return True
 

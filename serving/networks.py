@@ -1,4 +1,4 @@
-"""What a network address tells: whether it is this machine's own, and whether what is asked there stays secret."""
+"""Facts about a network address: whether it belongs to this machine, and whether requests to it stay secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by name or number.
+    """Whether a host name or IP address is this machine.
 
     Examples
     --------
@@ -16,15 +16,15 @@ def is_loopback(host: str) -> bool:
     """
     name = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
     try:
-        found = ipaddress.ip_address(name)
+        address = ipaddress.ip_address(name)
     except ValueError:
         return name == "localhost"
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def host_of(authority: str) -> str:
-    """Return the host of a `Host` header, without its port; empty where it is none.
+    """Return the host of a `Host` header, without its port; empty when the header holds no valid host.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""By what rows are found that belong to an account, where its id itself is not needed."""
+"""The key that finds the rows of an account in tables that do not need the id itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 
 def account_key(account_id: str) -> str:
-    """Return a digest of an account's id: any text of any length then has its place in an index.
+    """Return a digest of an account's id, so that an index can hold ids with any characters and any length.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Settings of the service: where things are kept and what a request may cost, from `CHURN_RISK_*` or churn-risk.toml.
+"""Settings of the service: storage, access, limits and webhooks, from `CHURN_RISK_*` or churn-risk.toml.
 
-A secret comes from the environment or from a file that the environment names, never from the settings file's text.
+A secret comes from the environment or from a file that the environment names, never from the text of the settings file.
 """
 
 from __future__ import annotations
@@ -17,68 +17,68 @@ from serving.networks import is_secure
 from training.settings import Environment
 
 MEBIBYTE = 2**20
-#: BentoML cuts a request off at twice this, in words of its own; until then our limits answer.
+#: BentoML cuts a request off at twice this time, with its own error text; our limits answer before that.
 LONGEST_ANSWER_SECONDS = 600
-#: What a frame's ancestor may be; nothing that would begin another directive of the policy.
+#: A permitted ancestor of a frame; the pattern excludes text that would start another directive of the policy.
 ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
 class ServiceSettings(Environment):
-    """What the service reads beside `training.settings.Environment`.
+    """The service's settings in addition to `training.settings.Environment`.
 
     Attributes
     ----------
     secret, secret_file : SecretStr, Path or None
-        The master secret that links and webhooks are signed with, or a file with it. Several lines: the first signs,
-        all verify, so that a secret can be replaced without a break.
+        The master secret that signs links and webhooks, or a file with it. With several lines, the first signs and all
+        verify, so that a secret can be replaced without a break.
     body_bytes, job_body_bytes : int
-        Greatest size of a request, and of one that makes a job.
+        Maximum size of a request, and of a request that makes a job.
     bodies_bytes : int
-        Most bytes of bodies that a worker holds at a time, from their arrival until they are answered; beyond, the
-        caller gets 503 with Retry-After. A prediction's takes about fourteen times as much memory.
+        Maximum bytes of bodies that a worker holds at a time, from their arrival until their answers; above it, the
+        caller gets 503 with Retry-After. The body of a prediction takes about fourteen times as much memory.
     body_seconds : float
-        Longest time until a body of `body_bytes` is there; a job's greater body has as much more.
+        Maximum time until a body of `body_bytes` has arrived; the larger body of a job gets proportionally more time.
     json_depth : int
-        Greatest nesting of a body.
+        Maximum nesting of a body.
     answer_seconds : float
-        Longest time until an answer; after it the caller gets 503.
+        Maximum time until an answer; after it the caller gets 503.
     replaced_hours : float
-        Hours for which a replaced scoring run is kept for those who are paging through it.
+        Hours for which the store keeps a replaced scoring run, for callers who page through it.
     waiting : int
-        Most predictions that wait at one worker; beyond, the caller gets 503 with Retry-After.
+        Maximum number of predictions that wait at one worker; above it, the caller gets 503 with Retry-After.
     job_accounts, job_keep_days : int
-        Most accounts of a job; days that its results are kept for once it is finished.
+        Maximum number of accounts of a job; days for which the results of a finished job are kept.
     rate_limit : str
-        Requests that one key or token may make, as `limits` writes it: "600/minute". One limit, above 0; each worker
-        counts on its own.
+        Requests that one key or token may make, in the notation of `limits`: "600/minute". Exactly one limit, above 0;
+        each worker counts separately.
     oidc_issuer, oidc_audience : str or None
-        Who issues bearer tokens, and for whom they must be meant; both or neither. The issuer's address is https, or
-        on this machine.
+        Who issues bearer tokens, and the audience that tokens must name; both or neither. The issuer's address is
+        https, or http on this machine.
     oidc_scope_claim, oidc_account_manager_claim : str or None
-        The claim with the scopes (None: `scope`, `scp` and `roles`), and the one that names whose accounts are seen,
-        which every token but an admin's must then carry (None: tokens see all accounts).
+        The claim with the scopes (None: `scope`, `scp` and `roles`), and the claim with the account manager whose
+        accounts a token sees. Every token except an admin's must carry the latter (None: tokens see all accounts).
     oidc_scope_prefix : str
-        What stands before our scopes in tokens: "churn-risk:read" is the scope read.
+        Prefix of our scopes in tokens: "churn-risk:read" is the scope read.
     public_url : str or None
-        Address under which callers reach the service, for links; None: that of the request.
+        Address under which callers reach the service, for links; None: the address of the request.
     frame_ancestors : str
         Origins, separated by spaces, whose pages may show a linked report in a frame; empty: none.
     webhook_private : bool
-        Whether webhooks may go to private addresses, and by http: for receivers in the own network only.
+        Whether webhooks may go to private addresses, and by http: only for receivers in the operator's own network.
     webhook_seconds : float
-        Longest that a receiver may take.
+        Maximum time that a receiver may take.
     webhook_retention_days : int
-        Days that events are kept for; what is still to be delivered is kept longer.
+        Days for which events are kept; events with pending deliveries are kept longer.
     webhook_moved_share, webhook_moved_accounts : float
-        A move of an account's revenue at risk is an event from this share of what it was on, where it is also so many
-        times the average account's revenue at risk. A quarter and three averages (1 % of a book of 300 accounts) made
-        one event a week for 300 simulated accounts; a quarter and a third of an average made 24.
+        A move of an account's revenue at risk is an event when it reaches this share of the previous amount and also
+        this multiple of the average account's revenue at risk. With a quarter and three averages (1 % of a book of 300
+        accounts), 300 simulated accounts caused one event a week; with a quarter and a third of an average, 24.
     hubspot_secret, hubspot_secret_file : SecretStr, Path or None
         The client secret of a HubSpot app, for endpoints with HubSpot's signature, or a file with it.
     watch_seconds : float
-        How often a worker looks whether the champion was changed.
+        Seconds after which a worker checks again whether the champion has changed.
     log_level, log_format : str
-        From which level on our own lines are written, and how: one JSON object a line, or text.
+        The lowest level of our own log lines, and their form: one JSON object per line, or text.
     """
 
     secret: SecretStr | None = None
@@ -115,8 +115,8 @@ class ServiceSettings(Environment):
     @field_validator("rate_limit")
     @classmethod
     def _rate(cls, text: str) -> str:
-        found = limits.parse_many(text)
-        if len(found) != 1 or found[0].amount < 1:
+        rates = limits.parse_many(text)
+        if len(rates) != 1 or rates[0].amount < 1:
             raise ValueError(f"rate_limit={text!r}: exactly one limit above 0 is expected, such as 600/minute")
         return text
 
@@ -142,7 +142,7 @@ class ServiceSettings(Environment):
         return self
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the master secrets, the one to sign with first; empty where none is set.
+        """Return the master secrets, the signing one first; empty when none is set.
 
         Raises
         ------
@@ -150,21 +150,21 @@ class ServiceSettings(Environment):
             When the file cannot be read or is not UTF-8, or a secret is shorter than 32 characters.
         """
         text = _text(self.secret, self.secret_file, "CHURN_RISK_SECRET_FILE")
-        found = tuple(line.strip() for line in text.splitlines() if line.strip())
-        if any(len(line) < 32 for line in found):
+        secrets = tuple(line.strip() for line in text.splitlines() if line.strip())
+        if any(len(line) < 32 for line in secrets):
             raise InputError("CHURN_RISK_SECRET: every secret must have 32 characters or more")
-        return found
+        return secrets
 
     def hubspot(self) -> str:
         """Return the client secret of the HubSpot app; raises InputError when none is set or its file is unreadable."""
-        found = _text(self.hubspot_secret, self.hubspot_secret_file, "CHURN_RISK_HUBSPOT_SECRET_FILE").strip()
-        if not found:
+        secret = _text(self.hubspot_secret, self.hubspot_secret_file, "CHURN_RISK_HUBSPOT_SECRET_FILE").strip()
+        if not secret:
             raise InputError("HubSpot's signature needs the app's client secret: set CHURN_RISK_HUBSPOT_SECRET")
-        return found
+        return secret
 
 
 def _text(secret: SecretStr | None, file: Path | None, variable: str) -> str:
-    """Return a secret, else what stands in the file; empty where neither is set."""
+    """Return a secret, or else the content of the file; empty when neither is set."""
     text = secret.get_secret_value() if secret else ""
     if text or file is None:
         return text

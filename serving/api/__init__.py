@@ -1,1 +1,1 @@
-"""The HTTP face: routes, request and response models, problem details. Only here do errors become status codes."""
+"""The HTTP interface: routes, request and response models, problem details. Only here do errors become status codes."""

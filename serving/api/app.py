@@ -1,4 +1,4 @@
-"""The app: its routes, how it answers errors, and what it says of itself. Set `app.state.runtime` before it answers."""
+"""The app: its routes, its middleware and its answers to errors. Set `app.state.runtime` before it answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def create_app() -> FastAPI:
     """Return the app."""
     app = FastAPI(title="churn-risk", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     handlers.install(app)
-    # The last is the outermost: an answer has its id even where the limits or a failure give it.
+    # The last one is the outermost: even an answer of the limits or after a failure has its id.
     for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed):
         app.add_middleware(middleware)
     for routes in (predictions, jobs, accounts, links, model, operations, document):
@@ -35,19 +35,19 @@ def create_app() -> FastAPI:
 
 
 class Unrouted:
-    """Answers unknown routes and wrong methods, whatever the method, with problem details.
+    """Answers unknown routes and wrong methods with problem details.
 
     Parameters
     ----------
     routes : list of BaseRoute
-        The routes there are.
+        The routes of the app.
     """
 
     def __init__(self, routes: list[BaseRoute]) -> None:
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 405 where another method would do, else 404."""
+        """Answer 405 when the path takes another method, else 404."""
         request = Request(scope)
         allowed = {
             method

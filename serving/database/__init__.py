@@ -1,5 +1,5 @@
-"""The database behind the service: one place that opens it, brings it up to date and begins transactions.
+"""The database of the service: this package alone opens it, migrates it and begins transactions.
 
-The tables stand with what uses them (scores, keys, jobs, events); all are registered on one `metadata`, and only the
-migrations make or change them.
+The packages that use the tables define them (scores, keys, jobs, events) on one shared `metadata`. Only the migrations
+create or change tables.
 """

@@ -1,7 +1,7 @@
-"""Open the database: SQLite in write-ahead mode by default, PostgreSQL by its address; migrated when it is opened.
+"""Open and migrate the database: SQLite in write-ahead mode by default, PostgreSQL by its address.
 
-`reading` and `writing` are the only ways into it. Both are one transaction: a reader sees one state throughout, a
-writer's changes appear at once or not at all.
+Other code accesses it only through `reading` and `writing`. Each is one transaction: a reader sees one state
+throughout, and a writer's changes appear all at once or not at all.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from serving.errors import StoreUnavailable
 from training.database_address import shown
 
 BUSY_SECONDS = 30
-#: What libpq is told unless the address says it itself: a server that vanishes without a word is given up after half a
-#: minute, while Linux alone would wait for a quarter of an hour.
+#: Parameters of libpq, unless the address sets them: the client gives up a server that has vanished silently after half
+#: a minute, while Linux alone would wait for a quarter of an hour.
 PATIENCE = {
     "connect_timeout": "10",
     "keepalives_idle": "15",
@@ -32,7 +32,7 @@ PATIENCE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-#: SQLSTATEs of a server that takes no writing, or that ended a transaction which idled: psycopg has them as internal.
+#: Class of the SQLSTATEs of a read-only server and of a timed-out idle transaction; psycopg raises them as internal.
 TRANSACTION_STATE = "25"
 #: Seconds between two tries to empty SQLite's log.
 MOMENT = 0.05
@@ -41,7 +41,7 @@ MOMENT = 0.05
 def open_database(url: str) -> Engine:
     """Return an engine on the database at a SQLAlchemy address, brought up to the newest migration.
 
-    The folder of an SQLite file is made when it is not there. Raises StoreUnavailable.
+    Makes the folder of an SQLite file if it does not exist. Raises StoreUnavailable.
     """
     engine = connect(url)
     try:
@@ -54,7 +54,7 @@ def open_database(url: str) -> Engine:
 
 
 def connect(url: str) -> Engine:
-    """Return an engine on the database as it stands, without migrating it."""
+    """Return an engine on the database without migrating it."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
@@ -74,7 +74,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Write in one transaction; SQLite's write lock is taken at its beginning, so that nothing has to be retried.
+    """Write in one transaction; it takes SQLite's write lock at its start, so that nothing has to be retried.
 
     Raises StoreUnavailable.
     """
@@ -86,9 +86,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def empty_log(engine: Engine, seconds: float = BUSY_SECONDS) -> bool:
-    """Empty SQLite's write-ahead log, in which what was deleted still stands; return whether it is empty.
+    """Empty SQLite's write-ahead log, which still holds deleted rows; return whether it is empty.
 
-    Waits for those who read, but not for ever. PostgreSQL's log is its administrator's. Raises StoreUnavailable.
+    Waits up to `seconds` for readers. PostgreSQL's administrator manages PostgreSQL's log. Raises StoreUnavailable.
     """
     if engine.dialect.name != "sqlite":
         return True
@@ -97,7 +97,7 @@ def empty_log(engine: Engine, seconds: float = BUSY_SECONDS) -> bool:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={round(1000 * min(seconds, 1))}")
         try:
-            # That it is in use is told as a row, not as an error.
+            # SQLite reports a log in use as a row, not as an error.
             while cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 if monotonic() >= until:
                     return False
@@ -109,7 +109,7 @@ def empty_log(engine: Engine, seconds: float = BUSY_SECONDS) -> bool:
 
 @contextmanager
 def reported(engine: Engine) -> Iterator[None]:
-    """Raise StoreUnavailable for what a database cannot do, naming it without its password."""
+    """Raise StoreUnavailable for errors of the database, with its address but without its password."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as error:
@@ -137,7 +137,7 @@ def _sqlite(url: sa.URL) -> Engine:
     options: dict[str, Any] = {}
     if url.database and url.database != ":memory:":
         _make_folder(Path(url.database).parent)
-    else:  # It is gone with its connection, so all threads take turns with one.
+    else:  # A memory database disappears with its connection, so all threads share one connection in turn.
         options = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True, **options)
@@ -147,11 +147,11 @@ def _sqlite(url: sa.URL) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA secure_delete=ON")  # What is deleted is overwritten: privacy requests mean it.
+        connection.execute("PRAGMA secure_delete=ON")  # SQLite overwrites deleted rows, as privacy requests demand.
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        """Python's driver begins before a write only: without this, each look-up of an answer sees another state."""
+        """Begin a transaction: Python's driver begins one only before a write, so reads would see different states."""
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine

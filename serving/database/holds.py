@@ -1,7 +1,8 @@
-"""A hold says that somebody is at work on something; it goes with the process that has it, however that ends.
+"""A hold shows that a process works on something; it ends with its process, even when that crashes.
 
-With PostgreSQL a hold is an advisory lock of a connection of its own (so a pooler between must keep sessions), with
-SQLite a locked file beside the database. A memory database has one process only, whose holds nobody else can ask for.
+With PostgreSQL, a hold is an advisory lock of its own connection, so a connection pooler must keep sessions. With
+SQLite, it is a locked file next to the database. A memory database has only one process, so no other process can check
+its holds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from serving.database.engine import reported
 
 @contextmanager
 def holding(engine: Engine, name: str) -> Iterator[None]:
-    """Hold a name, which nobody else may have taken, for as long as the block runs. Raises StoreUnavailable."""
+    """Hold a name that nobody else holds, for as long as the block runs. Raises StoreUnavailable."""
     taking = _advisory if engine.dialect.name == "postgresql" else _file
     with ExitStack() as held:
         with reported(engine):
@@ -30,7 +31,7 @@ def holding(engine: Engine, name: str) -> Iterator[None]:
 
 
 def is_held(connection: Connection, name: str) -> bool:
-    """Whether a living process holds a name; what a dead one left of its hold is removed."""
+    """Whether a live process holds a name; removes the file that a dead process left of its hold."""
     if connection.dialect.name == "postgresql":
         free = sa.select(sa.func.pg_try_advisory_xact_lock(_number(name)))
         return not connection.execute(free).scalar_one()
@@ -82,7 +83,7 @@ def _path(connection: Connection, name: str) -> Path | None:
 
 
 def _locked(path: Path) -> sqlite3.Connection:
-    """Lock a file as SQLite does, which works on every system; nothing is ever written to it."""
+    """Lock a file with SQLite's own locking, which works on every system; nothing is ever written to it."""
     held = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         held.execute("BEGIN EXCLUSIVE")

@@ -1,7 +1,7 @@
-"""How long a lease is believed: clocks of several machines differ a little, and one that was far ahead is set back.
+"""How long a lease is valid: the clocks of several machines differ a little, and a clock far ahead may be set back.
 
-A lease that ends later than one that was made this moment, and `SLACK` on top, comes from a clock that was wrong. It
-counts as ended, for else it would hold what it is for until the wrong time has come.
+A new lease ends `reach` from now. A lease that ends more than `SLACK` later than that comes from a wrong clock. It
+counts as ended, because otherwise it would block its row until the wrong time arrives.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ SLACK = timedelta(minutes=5)
 
 
 def has_passed(column: sa.ColumnElement[Any], now: datetime, reach: timedelta) -> sa.ColumnElement[bool]:
-    """Return as SQL whether a time has come, or none is set; times are set `reach` ahead at most.
+    """Return an SQL condition: the column's time has come, or is not set.
 
-    One further ahead comes from a clock that has been put back since: it has come. Not so when it is ahead by no more
-    than the clocks of two workers may differ.
+    Such times are set at most `reach` ahead. A time more than `SLACK` beyond that comes from a clock that has been set
+    back since, so it counts as come. `SLACK` is the permitted difference between the clocks of two workers.
     """
     return column.is_(None) | (column <= now) | (column > now + reach + SLACK)
 
 
 def is_ahead(until: datetime, now: datetime, reach: timedelta) -> bool:
-    """Say of a time that is at hand the opposite of `has_passed`."""
+    """Whether a given time is still ahead: the opposite of `has_passed`, for a value instead of a column."""
     return now < until <= now + reach + SLACK

@@ -1,6 +1,6 @@
 """Bring a database up to the newest migration (Alembic), one process at a time, all or nothing.
 
-A database of the time before migrations is taken up where it stands.
+A database from the time before migrations starts at the baseline.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection, Engine
 from serving.errors import DatabaseTooNew
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: What the tables were before they had migrations.
+#: The migration with the tables from the time before migrations.
 BASELINE = "0001"
-#: Key of PostgreSQL's advisory lock: any number that nobody else takes.
+#: Key of PostgreSQL's advisory lock: any number that no other code uses.
 LOCK = 4_827_301
 
 
@@ -30,7 +30,7 @@ def migrate(engine: Engine) -> str:
         if current(connection) == newest:
             return str(newest)
     options = {"begin": "BEGIN IMMEDIATE"}
-    if engine.dialect.name == "postgresql":  # Whoever had to wait for the lock sees what the other has done.
+    if engine.dialect.name == "postgresql":  # A process that waited for the lock sees the other's work.
         options["isolation_level"] = "READ COMMITTED"
     with engine.execution_options(**options).begin() as connection:
         if connection.dialect.name == "postgresql":
@@ -40,7 +40,7 @@ def migrate(engine: Engine) -> str:
 
 
 def current(connection: Connection) -> str | None:
-    """Return the revision a database stands at; None before the first."""
+    """Return the revision of a database; None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -52,12 +52,12 @@ def scripts() -> ScriptDirectory:
 def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
-    found = current(connection)
-    if found is None and sa.inspect(connection).has_table("scores"):
+    revision = current(connection)
+    if revision is None and sa.inspect(connection).has_table("scores"):
         command.stamp(config, BASELINE)
-    elif found is not None and found not in {script.revision for script in scripts().walk_revisions()}:
+    elif revision is not None and revision not in {script.revision for script in scripts().walk_revisions()}:
         raise DatabaseTooNew(
-            f"the database stands at migration {found}, which this version of churn-risk does not know"
+            f"the database stands at migration {revision}, which this version of churn-risk does not know"
         )
     command.upgrade(config, "head")
 

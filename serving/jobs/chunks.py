@@ -1,7 +1,7 @@
-"""One chunk of a job -> an outcome for each of its accounts: every account is judged and scored as if it were alone.
+"""One chunk of a job -> an outcome for each of its accounts: every account is validated and scored separately.
 
-The accounts are scored together, each as a call of its own: it gets what a prediction would answer for it alone, its
-score or its refusal, with the account's place in the job.
+The predictor scores the accounts together, but each as its own call. So an account gets the same score or refusal as in
+a prediction for it alone, with the account's place in the job.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
 from serving.words.short_reasons import short_reasons
 
-#: Raised by what is no account's own fault: the clock went back behind as_of, a file cannot be read, memory is short.
+#: Errors that no account causes: the clock was set back behind as_of, a file cannot be read, memory is short.
 OURS = (Refusal, OSError, MemoryError)
 FIELDS = tuple(field.name for field in fields(Score))
-#: Most faults of an account that are kept.
+#: Maximum number of an account's faults that are kept.
 MOST_FAULTS = 100
 Code = Literal["refused", "invalid-request", "internal"]
 log = logging.getLogger("churn_risk.jobs")
@@ -33,14 +33,14 @@ log = logging.getLogger("churn_risk.jobs")
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an account has no score: what kind of failure it is, a sentence, and what is wrong where in the account."""
+    """Why an account has no score: the kind of failure, a sentence, and the faults with their places."""
 
     code: Code
     detail: str
     faults: Sequence[Fault]
 
     def outcome(self, number: int) -> Outcome:
-        """Return it as what came of the account of that number in the job."""
+        """Return the failure as the outcome of the account with that number in the job."""
         errors = [{"pointer": fault.pointer(number), "detail": fault.detail} for fault in self.faults[:MOST_FAULTS]]
         return Outcome(number, "failed", {"problem": {"code": self.code, "detail": self.detail, "errors": errors}})
 
@@ -64,17 +64,21 @@ def score_chunk(waiting: Sequence[Waiting], predictor: Predictor, as_of: date) -
 def score_one_by_one(
     waiting: Sequence[Waiting], predictor: Predictor, as_of: date, alive: Callable[[], None]
 ) -> tuple[list[Outcome], bool]:
-    """Return every outcome, and whether one of them is a failure of ours, which keeps no other account from a score.
+    """Return every outcome, and whether one is an unexpected failure, which does not affect the other accounts.
 
     Parameters
     ----------
+    waiting : sequence of Waiting
+        The accounts to score.
+    as_of : date
+        The as-of date of the job.
     alive : callable
-        Called before each account; what it raises ends the work.
+        Called before each account; when it raises, the work ends.
 
     Raises
     ------
     Refusal, OSError, MemoryError
-        What is no account's own fault: it passes, and then the accounts can be scored.
+        For an error that no account causes: it passes, and then the accounts can be scored.
     """
     outcomes, failed = [], False
     for account in waiting:
@@ -91,13 +95,13 @@ def score_one_by_one(
 
 
 def not_scored(waiting: Waiting) -> Outcome:
-    """Return the outcome of an account that could not be scored by a failure of ours."""
+    """Return the outcome of an account that an unexpected failure kept from a score."""
     detail = "an unexpected failure; it is logged, and the account was given up"
     return Failure("internal", detail, [Fault(0, (), "not scored")]).outcome(waiting.number)
 
 
 def _read(account: Waiting) -> Any:
-    """Return the account's history, or why it cannot be read."""
+    """Return the account's history, or the Failure when it cannot be read."""
     if account.twice:
         faults = [Fault(0, ("account", "account_id"), "stands there twice")]
         return Failure("refused", "an earlier account of the job has the same id", faults)
@@ -109,8 +113,8 @@ def _read(account: Waiting) -> Any:
 
 def _invalid(error: ValidationError) -> Failure:
     faults = [
-        Fault(0, item["loc"], item["msg"].removeprefix("Value error, "))
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        Fault(0, details["loc"], details["msg"].removeprefix("Value error, "))
+        for details in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     count = len(faults)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
@@ -118,7 +122,7 @@ def _invalid(error: ValidationError) -> Failure:
 
 
 def _refused(number: int, refusal: Refusal) -> Outcome:
-    """Return a refusal of an account; one that is not the account's own (the clock went back) is raised."""
+    """Return the outcome of a refusal; raises a refusal that the account does not cause (the clock was set back)."""
     if any(fault.account is None for fault in refusal.faults):
         raise refusal
     return Failure("refused", str(refusal), refusal.faults).outcome(number)

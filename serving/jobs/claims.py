@@ -1,7 +1,8 @@
-"""Who scores which chunk: a claim with a lease, which another worker takes over when it has run out.
+"""Claims on chunks: a claim has a lease, and another worker takes the chunk over when the lease has run out.
 
-What a chunk came to is written together with the end of its claim, so that a worker killed before has done nothing and
-one killed after has done all of it. A claim that was taken over, or whose job was cancelled, writes nothing.
+One transaction writes the outcomes of a chunk and ends its claim. So a worker that is killed before it has done
+nothing, and a worker that is killed after it has done everything. A claim that another worker took over, or whose job
+was cancelled, writes nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Waiting:
-    """One account that is to be scored.
+    """One account that waits for its score.
 
     Attributes
     ----------
+    number : int
+        Its place in the job, from 0.
     sent : object
-        Whatever the caller sent as an account.
+        The account as the caller sent it; it may be any JSON value.
     twice : bool
         Whether an earlier account of the job has the same id.
     """
@@ -41,12 +44,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Claim:
-    """A chunk that is one's own for a while.
+    """A worker's temporary right to a chunk.
 
     Attributes
     ----------
+    first, last : int
+        The numbers of the chunk's first and last account.
     attempts : int
-        How often it was claimed, this time included.
+        How often the chunk was claimed, including this time.
     """
 
     chunk_id: int
@@ -60,7 +65,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one account: the fields of a score, or a `problem`."""
+    """The outcome of one account; `found` has the fields of a score, or a `problem`."""
 
     number: int
     state: AccountState
@@ -68,7 +73,7 @@ class Outcome:
 
 
 def claim_chunk(engine: Engine, now: datetime, lease: timedelta = LEASE) -> Claim | None:
-    """Claim the oldest chunk that nobody holds, or None; while there is none, nothing is written."""
+    """Claim the oldest free chunk; returns None and writes nothing when there is none."""
     while True:
         with reading(engine) as connection:
             row = connection.execute(
@@ -86,36 +91,36 @@ def waiting_accounts(engine: Engine, claim: Claim) -> list[Waiting]:
     earlier = ACCOUNTS.alias()
     same = (earlier.c.account_key == ACCOUNTS.c.account_key) & (earlier.c.job_id == claim.job_id)
     twice = sa.exists().where(same & (earlier.c.number < ACCOUNTS.c.number))
-    wanted = (
+    unscored = (
         (ACCOUNTS.c.job_id == claim.job_id)
         & ACCOUNTS.c.number.between(claim.first, claim.last)
         & (ACCOUNTS.c.state == "queued")
     )
-    query = sa.select(ACCOUNTS.c.number, ACCOUNTS.c.payload, twice.label("twice")).where(wanted)
+    query = sa.select(ACCOUNTS.c.number, ACCOUNTS.c.payload, twice.label("twice")).where(unscored)
     with reading(engine) as connection:
         rows = connection.execute(query.order_by(ACCOUNTS.c.number)).all()
     return [Waiting(row.number, unpacked(row.payload), row.twice) for row in rows]
 
 
 def renew_claim(engine: Engine, claim: Claim, now: datetime, lease: timedelta = LEASE) -> bool:
-    """Hold a claim for another lease; False where it is no longer one's own."""
+    """Extend a claim by another lease; False when another worker has the chunk or it is gone."""
     return _change(engine, claim, {"claimed_until": now + lease})
 
 
 def release_claim(engine: Engine, claim: Claim) -> bool:
-    """Give a claim back as if it had not been made."""
+    """Give a claim back as if it had never been made; False when it is no longer valid."""
     return _change(engine, claim, {"claim": None, "claimed_until": None, "attempts": claim.attempts - 1})
 
 
 def postpone_claim(engine: Engine, claim: Claim, until: datetime, counted: bool = True) -> bool:
-    """Give a claim back after a failure: nobody claims the chunk before an instant.
+    """Give a claim back after a failure: no worker claims the chunk before `until`.
 
     Parameters
     ----------
     until : datetime
         At most `serving.database.leases.SLACK` ahead.
     counted : bool
-        Whether it was an attempt; False: it is as if it had not been made.
+        Whether the claim counts as an attempt.
     """
     attempts = claim.attempts if counted else claim.attempts - 1
     return _change(engine, claim, {"claim": None, "claimed_until": until, "attempts": attempts})
@@ -124,28 +129,32 @@ def postpone_claim(engine: Engine, claim: Claim, until: datetime, counted: bool 
 def finish_claim(
     engine: Engine,
     claim: Claim,
-    found: Sequence[Outcome],
+    outcomes: Sequence[Outcome],
     model_version: str | None,
     now: datetime,
     keep: timedelta,
     given_up: bool = False,
 ) -> bool:
-    """Write what a chunk came to and end its claim, at once; False, and nothing written, where it is not one's own.
+    """Write the outcomes of a chunk and end its claim, in one transaction.
+
+    Returns False and writes nothing when the claim is no longer valid.
 
     Parameters
     ----------
+    outcomes : sequence of Outcome
+        The outcomes of the chunk's accounts.
     model_version : str or None
-        What scored it; None where nothing did.
+        The version that scored some of them; None when it scored none.
     keep : timedelta
         How long the results stay once the last chunk is written.
     given_up : bool
-        Whether some of it failed by our own fault: the job then ends as failed.
+        Whether an account failed unexpectedly: the job then ends as failed.
     """
     with writing(engine) as connection:
         job = connection.execute(sa.select(JOBS).where(JOBS.c.job_id == claim.job_id).with_for_update()).one_or_none()
         if job is None or not connection.execute(sa.delete(CHUNKS).where(_mine(claim))).rowcount:
             return False
-        there = _still_there(connection, claim, found)
+        there = _still_there(connection, claim, outcomes)
         _write(connection, claim.job_id, there)
         _count(connection, job, there, model_version, given_up)
         _end(connection, claim.job_id, now, keep)
@@ -153,7 +162,7 @@ def finish_claim(
 
 
 def _claimed(engine: Engine, row: sa.Row[Any], now: datetime, lease: timedelta) -> Claim | None:
-    """Claim one chunk, its job locked first, as by all who change both; None where somebody else was faster."""
+    """Claim one chunk; None when another worker was faster. Like all code that changes both, it locks the job first."""
     token = str(uuid4())
     job = JOBS.c.job_id == row.job_id
     with writing(engine) as connection:
@@ -170,28 +179,28 @@ def _claimed(engine: Engine, row: sa.Row[Any], now: datetime, lease: timedelta) 
     return Claim(row.chunk_id, token, row.job_id, as_of, row.first, row.last, chunk)
 
 
-def _still_there(connection: Connection, claim: Claim, found: Sequence[Outcome]) -> list[Outcome]:
-    """Leave out accounts that were erased while they were scored."""
-    wanted = (ACCOUNTS.c.job_id == claim.job_id) & ACCOUNTS.c.number.between(claim.first, claim.last)
-    numbers = set(connection.execute(sa.select(ACCOUNTS.c.number).where(wanted)).scalars())
-    return [item for item in found if item.number in numbers]
+def _still_there(connection: Connection, claim: Claim, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes without those of accounts that were erased during the scoring."""
+    in_chunk = (ACCOUNTS.c.job_id == claim.job_id) & ACCOUNTS.c.number.between(claim.first, claim.last)
+    numbers = set(connection.execute(sa.select(ACCOUNTS.c.number).where(in_chunk)).scalars())
+    return [outcome for outcome in outcomes if outcome.number in numbers]
 
 
-def _write(connection: Connection, job_id: str, found: Sequence[Outcome]) -> None:
+def _write(connection: Connection, job_id: str, outcomes: Sequence[Outcome]) -> None:
     mine = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number == sa.bindparam("of"))
     change: dict[str, Any] = {"state": sa.bindparam("to"), "outcome": sa.bindparam("what"), "payload": None}
-    rows = [{"of": item.number, "to": item.state, "what": packed(item.found)} for item in found]
+    rows = [{"of": outcome.number, "to": outcome.state, "what": packed(outcome.found)} for outcome in outcomes]
     if rows:
         connection.execute(sa.update(ACCOUNTS).where(mine).values(**change), rows)
 
 
 def _count(
-    connection: Connection, job: sa.Row[Any], found: Sequence[Outcome], model_version: str | None, given_up: bool
+    connection: Connection, job: sa.Row[Any], outcomes: Sequence[Outcome], model_version: str | None, given_up: bool
 ) -> None:
     new = [model_version] if model_version is not None and model_version not in job.model_versions else []
     change = {
-        "done": job.done + sum(item.state == "done" for item in found),
-        "failed": job.failed + sum(item.state == "failed" for item in found),
+        "done": job.done + sum(outcome.state == "done" for outcome in outcomes),
+        "failed": job.failed + sum(outcome.state == "failed" for outcome in outcomes),
         "model_versions": [*job.model_versions, *new],
         "given_up": job.given_up or given_up,
     }

@@ -1,4 +1,4 @@
-"""A privacy request: what jobs hold of one account goes, sent and found, and the jobs count without it."""
+"""A privacy request: removes one account's input and outcome from all jobs and updates the counts of the jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serving.privacy import account_key
 
 
 def forget_in_jobs(connection: Connection, account_id: str) -> Mapping[str, int]:
-    """Delete an account from every job; a chunk that is being scored at this moment writes nothing of it."""
+    """Delete an account from every job; a worker that scores it at this moment writes no outcome for it."""
     mine = ACCOUNTS.c.account_key == account_key(account_id)
     jobs = connection.execute(sa.select(ACCOUNTS.c.job_id).where(mine).distinct().order_by(ACCOUNTS.c.job_id)).scalars()
     gone = 0

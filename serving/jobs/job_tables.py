@@ -1,7 +1,7 @@
-"""The tables of jobs: a job, its accounts one by one, and the chunks of it that are still to be scored.
+"""The tables of jobs: a job, its accounts, and its chunks that are not scored yet.
 
-A claim touches one row of `job_chunks`, which holds open work only: a chunk's row goes with the transaction that writes
-its outcomes. What an account sent and what came of it are compressed JSON; the former goes once the latter is there.
+A claim changes one row of `job_chunks`. That table holds only open work: the transaction that writes a chunk's outcomes
+deletes its row. An account's input and its outcome are compressed JSON; the outcome replaces the input.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from serving.database.metadata import AnyText, Instant, metadata
 
 JobStatus = Literal["queued", "running", "done", "cancelled", "failed"]
 AccountState = Literal["queued", "done", "failed", "cancelled"]
-#: What a job can no longer leave.
+#: The final states of a job.
 FINISHED: tuple[JobStatus, ...] = ("done", "cancelled", "failed")
 
 JOBS = sa.Table(
@@ -66,7 +66,7 @@ CHUNKS = sa.Table(
 
 
 def packed(value: Any) -> bytes:
-    """Return a value, which may hold dates and records, as compressed JSON."""
+    """Return a value, which may hold dates and dataclasses, as compressed JSON."""
     return zlib.compress(orjson.dumps(value), 1)
 
 
@@ -76,5 +76,5 @@ def packed_text(text: str) -> bytes:
 
 
 def unpacked(content: bytes) -> Any:
-    """Return what was packed, read as a request's body is read."""
+    """Return the value of compressed JSON, parsed like a request's body."""
     return json.loads(zlib.decompress(content))

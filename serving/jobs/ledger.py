@@ -1,6 +1,6 @@
-"""Jobs as they are kept: made, found, listed, cancelled, and deleted once they have expired.
+"""The stored jobs: make, find, list and cancel them, and delete them once they have expired.
 
-A job is there with all of its accounts or not at all.
+A job exists with all of its accounts or not at all.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from serving.errors import JobUnknown
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, FINISHED, JOBS, AccountState, JobStatus, unpacked
 from serving.privacy import account_key
 
-#: Accounts that are scored in one go, so that a request for predictions never waits long.
+#: Accounts that are scored together: few enough that a request for predictions never waits long.
 CHUNK = 50
 INSERTED = 1000
-#: Outcomes read in one go: a thousand have ninety thousand reasons.
+#: Outcomes that are read together: a thousand have ninety thousand reasons.
 READ = 250
 ID = re.compile(r"[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """One account as it was sent.
+    """One account as the caller sent it.
 
     Attributes
     ----------
     account_id : str or None
-        None where no id can be told.
+        None when the account has no readable id.
     payload : bytes
         Its JSON text, compressed.
     """
@@ -52,13 +52,13 @@ class Job:
     Attributes
     ----------
     principal : str
-        Who made it.
+        Id of the principal that made it.
     accounts, done, failed : int
-        How many it has, how many have a score, how many have a problem instead.
+        Number of its accounts, of those with a score, and of those with a problem instead.
     model_versions : tuple of str
-        Every version that scored some of it, in the order of their first use.
+        Every version that scored some of its accounts, in the order of their first use.
     expires_at : datetime or None
-        When it is deleted with its results; None while it is not finished.
+        When the job is deleted with its results; None while it is not finished.
     """
 
     job_id: str
@@ -76,13 +76,13 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it will change any more."""
+        """Whether the job has reached its final state."""
         return self.status in FINISHED
 
 
 @dataclass(frozen=True)
 class Finished:
-    """One account of a finished job; `found` has the fields of a score, a `problem`, or nothing where cancelled."""
+    """One account of a finished job; `found` has the fields of a score or a `problem`, and is empty when cancelled."""
 
     account_id: str | None
     state: AccountState
@@ -91,14 +91,22 @@ class Finished:
 
 @dataclass(frozen=True)
 class Page:
-    """Where a list of jobs goes on: after the job made at an instant, with an id."""
+    """The place at which a list of jobs continues: after the job with this time of creation and this id."""
 
     created_at: datetime
     job_id: str
 
 
 def make_job(connection: Connection, accounts: Sequence[Submitted], principal: str, as_of: date, now: datetime) -> Job:
-    """Store a job with its accounts, in the transaction of `connection`, and return it."""
+    """Store a job with its accounts, in the transaction of `connection`, and return it.
+
+    Parameters
+    ----------
+    principal : str
+        Id of the principal that makes the job.
+    as_of : date
+        The as-of date of its scores.
+    """
     record = {
         "job_id": str(uuid4()),
         "principal": principal,
@@ -113,55 +121,80 @@ def make_job(connection: Connection, accounts: Sequence[Submitted], principal: s
     }
     connection.execute(sa.insert(JOBS), record)
     rows = _rows(str(record["job_id"]), accounts)
-    while some := list(islice(rows, INSERTED)):
-        connection.execute(sa.insert(ACCOUNTS), some)
+    while batch := list(islice(rows, INSERTED)):
+        connection.execute(sa.insert(ACCOUNTS), batch)
     starts = range(0, len(accounts), CHUNK)
     chunks = [{"job_id": record["job_id"], "first": at, "last": at + CHUNK - 1, "attempts": 0} for at in starts]
     connection.execute(sa.insert(CHUNKS), chunks)
-    return _found(connection, JOBS.c.job_id == record["job_id"])[0]
+    return _jobs_where(connection, JOBS.c.job_id == record["job_id"])[0]
 
 
 def find_job(engine: Engine, job_id: str, principal: str | None, now: datetime) -> Job:
-    """Return a job; with a principal, only if it is theirs. Raises JobUnknown."""
+    """Return a job; raises JobUnknown.
+
+    Parameters
+    ----------
+    principal : str or None
+        Only this principal's jobs are found; None: all jobs.
+    now : datetime
+        Jobs that have expired by now are not found.
+    """
     with reading(engine) as connection:
-        found = _found(connection, _seen(principal, now) & _is(job_id))
-    if not found:
+        jobs = _jobs_where(connection, _seen(principal, now) & _is(job_id))
+    if not jobs:
         raise JobUnknown(f"there is no job {job_id!r}")
-    return found[0]
+    return jobs[0]
 
 
 def list_jobs(engine: Engine, principal: str | None, now: datetime, limit: int, after: Page | None = None) -> list[Job]:
-    """Return jobs, newest first; with a principal, theirs only."""
-    wanted = _seen(principal, now)
+    """Return jobs, newest first.
+
+    Parameters
+    ----------
+    principal : str or None
+        Only this principal's jobs are listed; None: all jobs.
+    now : datetime
+        Jobs that have expired by now are not listed.
+    after : Page, optional
+        The place at which the list continues.
+    """
+    condition = _seen(principal, now)
     if after is not None:
-        wanted &= sa.tuple_(JOBS.c.created_at, JOBS.c.job_id) < sa.tuple_(
+        condition &= sa.tuple_(JOBS.c.created_at, JOBS.c.job_id) < sa.tuple_(
             sa.literal(after.created_at, JOBS.c.created_at.type), after.job_id
         )
     with reading(engine) as connection:
-        return _found(connection, wanted, limit)
+        return _jobs_where(connection, condition, limit)
 
 
 def cancel_job(engine: Engine, job_id: str, principal: str | None, now: datetime, keep: timedelta) -> Job:
-    """Cancel a job that is not finished, leaving what is done of it, and return it; raises JobUnknown.
+    """Cancel a job unless it is finished, and return it; its finished accounts stay. Raises JobUnknown.
 
-    What is being scored at this moment is thrown away: its claim goes with the chunk.
+    A worker that scores a chunk of it at this moment loses its claim and writes nothing, as the chunk is deleted.
+
+    Parameters
+    ----------
+    principal : str or None
+        Only this principal's jobs are found; None: all jobs.
+    keep : timedelta
+        How long the results stay.
     """
     with writing(engine) as connection:
         mine = _is(job_id)
-        found = _found(connection, _seen(principal, now) & mine, lock=True)
-        if not found:
+        jobs = _jobs_where(connection, _seen(principal, now) & mine, lock=True)
+        if not jobs:
             raise JobUnknown(f"there is no job {job_id!r}")
-        if not found[0].finished:
+        if not jobs[0].finished:
             connection.execute(sa.delete(CHUNKS).where(CHUNKS.c.job_id == job_id))
             waiting = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.state == "queued")
             connection.execute(sa.update(ACCOUNTS).where(waiting).values(state="cancelled", payload=None))
             ended = {"status": "cancelled", "finished_at": now, "expires_at": now + keep}
             connection.execute(sa.update(JOBS).where(mine).values(**ended))
-        return _found(connection, mine)[0]
+        return _jobs_where(connection, mine)[0]
 
 
 def delete_expired_jobs(engine: Engine, now: datetime) -> int:
-    """Delete jobs that have expired, one a transaction, with all of their accounts; return how many there were."""
+    """Delete expired jobs with all of their accounts, one job per transaction; return how many there were."""
     with reading(engine) as connection:
         expired = connection.execute(sa.select(JOBS.c.job_id).where(JOBS.c.expires_at <= now)).scalars().all()
     for job_id in expired:
@@ -171,13 +204,15 @@ def delete_expired_jobs(engine: Engine, now: datetime) -> int:
 
 
 def outcomes(engine: Engine, job_id: str, size: int = READ) -> Iterator[list[Finished]]:
-    """Yield what came of a job's accounts in the order of the request, some at a time."""
+    """Yield the outcomes of a job's accounts in the order of the request, at most `size` at a time."""
     columns = (ACCOUNTS.c.number, ACCOUNTS.c.account_id, ACCOUNTS.c.state, ACCOUNTS.c.outcome)
     last = -1
     while True:
-        wanted = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number > last)
+        condition = (ACCOUNTS.c.job_id == job_id) & (ACCOUNTS.c.number > last)
         with reading(engine) as connection:
-            rows = connection.execute(sa.select(*columns).where(wanted).order_by(ACCOUNTS.c.number).limit(size)).all()
+            rows = connection.execute(
+                sa.select(*columns).where(condition).order_by(ACCOUNTS.c.number).limit(size)
+            ).all()
         if not rows:
             return
         last = rows[-1].number
@@ -197,7 +232,7 @@ def _rows(job_id: str, accounts: Sequence[Submitted]) -> Iterator[dict[str, Any]
 
 
 def _is(job_id: str) -> sa.ColumnElement[bool]:
-    """Only what may be an id is looked for: PostgreSQL takes no text with a NUL in it."""
+    """Return the condition for a job's id, false for other text: PostgreSQL takes no text with a NUL in it."""
     return JOBS.c.job_id == job_id if ID.fullmatch(job_id) else sa.false()
 
 
@@ -206,10 +241,10 @@ def _seen(principal: str | None, now: datetime) -> sa.ColumnElement[bool]:
     return kept if principal is None else kept & (JOBS.c.principal == principal)
 
 
-def _found(
-    connection: Connection, wanted: sa.ColumnElement[bool], limit: int | None = None, lock: bool = False
+def _jobs_where(
+    connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None, lock: bool = False
 ) -> list[Job]:
     columns = [JOBS.c[name] for name in Job.__dataclass_fields__]
-    query = sa.select(*columns).where(wanted).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc()).limit(limit)
+    query = sa.select(*columns).where(condition).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc()).limit(limit)
     rows = connection.execute(query.with_for_update() if lock else query).mappings()
     return [Job(**{**row, "model_versions": tuple(row["model_versions"])}) for row in rows]

@@ -1,7 +1,7 @@
-"""What came of a finished job as a file: the columns of a score, `reason_1..3`, `status`, and `problem` without one.
+"""The results of a finished job as a file: the columns of a score, `reason_1..3` and `status`, or else a `problem`.
 
-One row an account, in the order of the request. Parquet has reasons as a list of structs and the problem as a struct;
-CSV has both as JSON text. It is written some rows at a time.
+The file has one row per account, in the order of the request. Parquet has reasons as a list of structs and the problem
+as a struct; CSV has both as JSON text. The module writes a few rows at a time.
 """
 
 from __future__ import annotations
@@ -36,12 +36,16 @@ RESULTS = pa.schema([*SCHEMA, *((name, pa.string()) for name in NAMES), ("status
 def write_results(
     chunks: Iterable[list[Finished]], target: IO[bytes], form: ResultFormat, problem_of: ProblemOf
 ) -> None:
-    """Write the accounts of a job, chunk by chunk, to a file that is open for writing bytes.
+    """Write the outcomes of a job's accounts, chunk by chunk, to a file that is open for writing bytes.
 
     Parameters
     ----------
+    chunks : iterable of lists of Finished
+        The outcomes, in the order of the rows.
+    form : str
+        "parquet" or "csv".
     problem_of : callable
-        Returns the problem as results tell it, from the code, detail and errors that are kept of it.
+        Returns the problem for the results, from the stored code, detail and errors.
     """
     rows = ([_row(account, problem_of) for account in chunk] for chunk in chunks)
     if form == "parquet":
@@ -64,9 +68,9 @@ def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
 
 def _row(account: Finished, problem_of: ProblemOf) -> Row:
     kept = account.found.get("problem", {})
-    # A version before this one kept the problem as results tell it.
-    told = {"problem": problem_of(**kept)} if "code" in kept else {}
-    return account.found | told | {"account_id": account.account_id, "status": account.state}
+    # An earlier version stored the problem in the form of the results.
+    problem = {"problem": problem_of(**kept)} if "code" in kept else {}
+    return account.found | problem | {"account_id": account.account_id, "status": account.state}
 
 
 def _typed(row: Row) -> Row:

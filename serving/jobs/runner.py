@@ -1,7 +1,8 @@
 """The thread that scores jobs, one in each worker: it claims a chunk, scores it, writes it, and claims the next.
 
-Any number of runners may work on one database. Between chunks it looks whether a job was cancelled, whether it is to
-stop, and whether predictions wait, for which it makes room. Beside that it deletes what has expired.
+Any number of runners may work on one database. Between chunks the thread checks whether it has to stop and whether
+predictions wait, and makes room for these. It also deletes expired jobs and expired answers to repeated requests. A
+cancelled job has no chunks any more, so the thread finds none of it.
 """
 
 from __future__ import annotations
@@ -44,20 +45,20 @@ class Pace:
     Attributes
     ----------
     lease : timedelta
-        For how long a chunk is its own; renewed while its accounts are scored one by one.
+        How long a claim is valid; renewed while the accounts are scored one by one.
     attempts : int
-        How often a chunk is claimed before its accounts are given up; the last time each is scored alone, and only
-        those that fail by themselves are given up.
+        How often a chunk is claimed before its accounts are given up. The last attempt scores each account alone and
+        gives up only those that fail by themselves.
     pause : timedelta
-        Before a chunk that failed is claimed again; four times as long each time.
+        Time before a failed chunk is claimed again; four times as long after each further failure.
     longest_pause : timedelta
-        What the pauses grow to, less than `serving.database.leases.SLACK`.
+        Upper limit of the pauses, less than `serving.database.leases.SLACK`.
     idle : timedelta
-        Between two looks for work.
+        Time between two searches for work.
     patience : timedelta
-        Longest that a chunk waits for predictions to be answered.
+        Maximum time that a chunk waits for predictions to be answered.
     expiry : timedelta
-        Between two deletions of what has expired.
+        Time between two deletions of expired jobs and answers.
     """
 
     lease: timedelta = LEASE
@@ -70,29 +71,29 @@ class Pace:
 
 
 PACE = Pace()
-#: Seconds between two looks whether predictions still wait.
+#: Seconds between two checks whether predictions still wait.
 MOMENT = 0.02
 
 
 def nobody_waits() -> bool:
-    """Say that no prediction waits."""
+    """Return False: no prediction waits."""
     return False
 
 
 class JobRunner:
-    """Scores jobs in a thread of its own.
+    """Scores jobs in its own thread.
 
     Parameters
     ----------
     engine : Engine
     predictor : callable
-        Returns the predictor that answers at this moment; asked once a chunk.
+        Returns the current predictor; called once per chunk.
     keep : timedelta
         How long results stay once a job is finished.
     busy : callable
-        Whether predictions wait for an answer.
+        Returns whether predictions wait for an answer.
     now : callable
-        The clock of leases and expiry.
+        The clock for leases and expiry.
     pace : Pace
     """
 
@@ -113,18 +114,18 @@ class JobRunner:
         self._expired_at: datetime | None = None
 
     def start(self) -> None:
-        """Begin to work, until `stop`."""
+        """Start the thread, which works until `stop`."""
         self._loop.start()
 
     def stop(self, seconds: float | None = 30.0) -> None:
-        """Finish the chunk in hand and claim no other; what is not finished in time is given back to others."""
+        """Finish the current chunk and claim no other; a chunk that is not finished in time is given back."""
         self._loop.stop(seconds)
         with self._holding:
             if self._claim is not None:
                 self._give_back(self._claim)
 
     def step(self) -> bool:
-        """Score one chunk and return whether there was one; delete what has expired when that is due."""
+        """Score one chunk and return whether there was one; delete expired jobs and answers when that is due."""
         self._delete_expired()
         self._make_room()
         if self._loop.stopping.is_set():
@@ -149,7 +150,7 @@ class JobRunner:
             return False
 
     def _make_room(self) -> None:
-        """Wait while predictions wait, but not for ever: a service that is always busy must finish its jobs too."""
+        """Wait while predictions wait, but only for a limited time: a busy service must finish its jobs too."""
         for _ in range(round(self._pace.patience.total_seconds() / MOMENT)):
             if not self._busy() or self._loop.stopping.wait(MOMENT):
                 return
@@ -169,13 +170,13 @@ class JobRunner:
             self._write(claim, done)
 
     def _postpone(self, claim: Claim) -> None:
-        """Leave a chunk for a while; a last attempt that fails as a whole, by no account's fault, does not count."""
+        """Postpone a chunk; a last attempt that fails as a whole, through no account's fault, does not count."""
         wait = min(self._pace.pause * 4 ** (claim.attempts - 1), self._pace.longest_pause)
         last = claim.attempts == self._pace.attempts
         postpone_claim(self._engine, claim, self._now() + wait, counted=not last)
 
     def _outcomes(self, claim: Claim) -> _Done:
-        """Score a chunk; at the last attempt each account alone, and beyond it, as after so many crashes, none."""
+        """Score a chunk; the last attempt scores each account alone, and later ones (after crashes) score none."""
         waiting = waiting_accounts(self._engine, claim)
         if claim.attempts > self._pace.attempts:
             return _Done([not_scored(account) for account in waiting], None, True)
@@ -188,25 +189,25 @@ class JobRunner:
 
         if claim.attempts < self._pace.attempts:
             return _Done(score_chunk(waiting, predictor, claim.as_of), version, False)
-        found, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
-        return _Done(found, version, failed)
+        outcomes, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
+        return _Done(outcomes, version, failed)
 
     def _write(self, claim: Claim, done: _Done) -> None:
-        version = done.version if any(item.state == "done" for item in done.outcomes) else None
+        version = done.version if any(outcome.state == "done" for outcome in done.outcomes) else None
         try:
             kept = finish_claim(self._engine, claim, done.outcomes, version, self._now(), self._keep, done.given_up)
         except StoreUnavailable:
             self._give_back(claim)
             raise
         if kept:
-            for item in done.outcomes:
-                if item.state == "done":
-                    metrics.predicted(item.found["band"], item.found["missing_tables"])
+            for outcome in done.outcomes:
+                if outcome.state == "done":
+                    metrics.predicted(outcome.found["band"], outcome.found["missing_tables"])
         else:
             log.info("a chunk of job %s was scored by another worker, or the job was cancelled", claim.job_id)
 
     def _give_back(self, claim: Claim) -> None:
-        """Give a claim back; where even that cannot be written, its lease runs out."""
+        """Give a claim back; if the database cannot be written, the lease runs out later."""
         try:
             release_claim(self._engine, claim)
         except StoreUnavailable as error:
@@ -223,7 +224,7 @@ class JobRunner:
 
 @dataclass(frozen=True)
 class _Done:
-    """What a chunk came to, the model's version, and whether some of it was given up."""
+    """The outcomes of a chunk, the model's version, and whether accounts were given up."""
 
     outcomes: list[Outcome]
     version: str | None

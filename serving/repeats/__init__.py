@@ -1,1 +1,1 @@
-"""Answers that are kept for requests that are sent again."""
+"""Answers that are kept for repeated requests."""

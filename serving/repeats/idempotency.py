@@ -1,9 +1,9 @@
-"""Requests that may be repeated: the first with an Idempotency-Key is worked on, its answer is given to the others.
+"""Repeatable requests: the service works on the first one with an Idempotency-Key and gives its answer to the others.
 
-A key belongs to who asks and to what is asked for. While the first request is worked on, its record is claimed for a
-lease, so that a crash does not keep the key for ever; an answer is kept for a day, compressed. Answers hold data of
-accounts: the accounts they name are noted from the beginning, so that an account can be forgotten, also while it is
-worked on: the claim goes then, and the answer is not kept.
+A key belongs to one principal and one operation. While the service works on the first request, the request's record is
+claimed with a lease, so a crash does not block the key for ever. The record keeps the answer for a day, compressed.
+Answers hold data of accounts, so the accounts of a request are stored at its beginning. That way an account can be
+forgotten at any time, even during the request: the claim is deleted then, and the answer is not kept.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ NAMED = sa.Table(
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that may be repeated.
+    """A repeatable request.
 
     Attributes
     ----------
     principal : str
-        Who asks.
+        Id of the caller.
     operation : str
-        What for, as "POST /v1/jobs".
+        The method and route, such as "POST /v1/jobs".
     key : str
         The Idempotency-Key.
     fingerprint : str
@@ -78,14 +78,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Claimed:
-    """The right to answer a request: the record that the answer goes into."""
+    """The right to answer a request, and the id of the record for the answer."""
 
     record_id: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered."""
+    """An answer: its status, headers and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -95,19 +95,21 @@ class Answer:
 def begin(
     engine: Engine, asked: Asked, now: datetime, lease: timedelta, accounts: Collection[str] = ()
 ) -> Claimed | Answer:
-    """Return the right to answer, or the answer that was given.
+    """Return the right to answer, or the answer of an earlier request with the key.
 
     Parameters
     ----------
+    lease : timedelta
+        How long the right to answer is valid.
     accounts : collection of str
-        Ids of the accounts whose data will stand in the answer.
+        Ids of the accounts whose data the answer will hold.
 
     Raises
     ------
     KeyReused
         When the key came with another request.
     InProgress
-        While another one with the key is worked on.
+        While the service works on an earlier request with the key.
     """
     own = Claimed(str(uuid4()))
     row = {
@@ -123,13 +125,13 @@ def begin(
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         inserted = dialect.insert(RECORDS).values(**row).on_conflict_do_nothing().returning(RECORDS.c.record_id)
         while connection.execute(inserted).one_or_none() is None:
-            found = connection.execute(sa.select(RECORDS).where(_same(asked)).with_for_update()).one_or_none()
-            if found is None:  # It went just now: whoever comes first has the key.
+            record = connection.execute(sa.select(RECORDS).where(_same(asked)).with_for_update()).one_or_none()
+            if record is None:  # It was deleted just now: try to insert again.
                 continue
-            answer = _still_holds(found, asked, now, lease)
+            answer = _still_holds(record, asked, now, lease)
             if answer is not None:
                 return answer
-            connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id == found.record_id))
+            connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id == record.record_id))
         named = [{"record_id": own.record_id, "account_key": key} for key in sorted(set(map(account_key, accounts)))]
         if named:
             connection.execute(sa.insert(NAMED), named)
@@ -137,7 +139,13 @@ def begin(
 
 
 def finish(connection: Connection, claimed: Claimed, answer: Answer, now: datetime) -> None:
-    """Keep the answer, in the transaction of what it tells of; raises TakenOver, upon which nothing may be kept."""
+    """Keep the answer, in the transaction that writes what it describes.
+
+    Raises
+    ------
+    TakenOver
+        When the claim is no longer valid; the caller must then undo the transaction.
+    """
     kept = {
         "claimed_until": None,
         "status": answer.status,
@@ -150,18 +158,18 @@ def finish(connection: Connection, claimed: Claimed, answer: Answer, now: dateti
 
 
 def give_up(engine: Engine, claimed: Claimed) -> None:
-    """Free the key: the request came to nothing, and may be sent again or in another form."""
+    """Free the key after a request without a result: it may come again with the same or another request."""
     with writing(engine) as connection:
         connection.execute(sa.delete(RECORDS).where(_open(claimed)))
 
 
 def delete_expired_records(engine: Engine, now: datetime) -> int:
-    """Delete answers that have expired, some at a time; return how many there were."""
-    some = sa.select(RECORDS.c.record_id).where(RECORDS.c.expires_at <= now).limit(DELETED_AT_ONCE)
+    """Delete expired answers in batches; return how many there were."""
+    batch = sa.select(RECORDS.c.record_id).where(RECORDS.c.expires_at <= now).limit(DELETED_AT_ONCE)
     count = 0
     while True:
         with reading(engine) as connection:
-            expired = connection.execute(some).scalars().all()
+            expired = connection.execute(batch).scalars().all()
         if not expired:
             return count
         with writing(engine) as connection:
@@ -170,7 +178,7 @@ def delete_expired_records(engine: Engine, now: datetime) -> int:
 
 
 def forget_answers(connection: Connection, account_id: str) -> Mapping[str, int]:
-    """Delete every answer in which an account stands, also those that are still being worked on."""
+    """Delete every answer that names an account, and every claim of a request that names it."""
     naming = sa.select(NAMED.c.record_id).where(NAMED.c.account_key == account_key(account_id))
     gone = connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id.in_(naming)))
     return {"repeated_answers": gone.rowcount}
@@ -180,16 +188,16 @@ def _same(asked: Asked) -> sa.ColumnElement[bool]:
     return sa.and_(*(RECORDS.c[name] == getattr(asked, name) for name in ("principal", "operation", "key")))
 
 
-def _still_holds(found: sa.Row[Any], asked: Asked, now: datetime, lease: timedelta) -> Answer | None:
-    """Return the answer of a record; None where it has expired or its claim has."""
-    if found.expires_at <= now:
+def _still_holds(record: sa.Row[Any], asked: Asked, now: datetime, lease: timedelta) -> Answer | None:
+    """Return the answer of a record; None when the record or its claim has expired. Raises KeyReused, InProgress."""
+    if record.expires_at <= now:
         return None
-    if found.fingerprint != asked.fingerprint:
+    if record.fingerprint != asked.fingerprint:
         raise KeyReused("this Idempotency-Key was sent before with another request")
-    if found.status is not None:
-        return Answer(found.status, found.headers, zlib.decompress(found.body))
-    if is_ahead(found.claimed_until, now, lease):
-        raise InProgress(max(1, math.ceil((found.claimed_until - now).total_seconds())))
+    if record.status is not None:
+        return Answer(record.status, record.headers, zlib.decompress(record.body))
+    if is_ahead(record.claimed_until, now, lease):
+        raise InProgress(max(1, math.ceil((record.claimed_until - now).total_seconds())))
     return None
 
 

@@ -1,7 +1,7 @@
 """The score store: scores with their history and the evidence that reports need, in SQL.
 
-A scoring run is written in pieces that nobody sees; one last transaction publishes it, so that it appears at once or
-not at all.
+The store writes a scoring run in pieces that no reader sees. One last transaction publishes it, so it appears all at
+once or not at all.
 """
 
 from serving.store.pages import Listed, Page

@@ -1,8 +1,8 @@
-"""A page of the newest run, highest revenue at risk first; a cursor keeps to that run while others are written.
+"""A page of the newest run, highest revenue at risk first; a cursor stays with that run while others are written.
 
-The cursor is opaque to its holder: the run, the last score's place, and a digest of the filters, in base64. It carries
-no right: what may be seen is asked anew with every page, and a run that has not been the newest for long can no longer
-be paged through, though it is kept as history: its accounts may be somebody else's by now.
+The cursor is opaque to its holder: it has the run, the last score's place and a digest of the filters, in base64. It
+grants no access: the service checks the caller's rights with every page. A run that has not been the newest for long
+can no longer be paged through, although the store keeps it as history: its accounts may have other managers by now.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
 from serving.store.score_tables import RUNS, SCORES, newest_run, score_of, shown_in_lists
 
-#: SQLite and PostgreSQL number runs up to here.
+#: The greatest number of a run in SQLite and PostgreSQL.
 GREATEST_RUN = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the list is narrowed to; None: not narrowed."""
+    """The filters of a list; None: no filter."""
 
     band: str | None
     account_manager: str | None
@@ -36,11 +36,11 @@ class Filters:
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the filters as SQL."""
-        wanted = {"band": self.band, "account_manager": self.account_manager, "threat": self.threat}
-        return sa.and_(sa.true(), *(SCORES.c[name] == value for name, value in wanted.items() if value is not None))
+        filters = {"band": self.band, "account_manager": self.account_manager, "threat": self.threat}
+        return sa.and_(sa.true(), *(SCORES.c[name] == value for name, value in filters.items() if value is not None))
 
     def digest(self) -> str:
-        """Return a digest, which names no account manager."""
+        """Return a digest of the filters, which does not reveal the account manager."""
         return sha256(json.dumps([self.band, self.account_manager, self.threat]).encode()).hexdigest()[:16]
 
 
@@ -54,13 +54,13 @@ class Cursor:
     filters: str
 
     def token(self) -> str:
-        """Return the cursor as text that may stand in an address."""
+        """Return the cursor as text that a URL may hold."""
         fields = [self.run_id, self.revenue_at_risk, self.account_id, self.filters]
         return urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
 
     @classmethod
     def of(cls, token: str) -> Cursor:
-        """Read a token; raises CursorInvalid."""
+        """Return the cursor of a token; raises CursorInvalid."""
         try:
             fields = json.loads(urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)))
             cursor = cls(*fields)
@@ -72,7 +72,7 @@ class Cursor:
         return cursor
 
     def after(self) -> sa.ColumnElement[bool]:
-        """Return what comes after it as SQL."""
+        """Return the SQL condition for the scores after the cursor."""
         risk = SCORES.c.revenue_at_risk
         tied = (risk == self.revenue_at_risk) & (SCORES.c.account_id > self.account_id)
         return (risk <= self.revenue_at_risk) & ((risk < self.revenue_at_risk) | tied)
@@ -85,7 +85,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Listed(ScoreSummary):
-    """One score of a list, with the account's name, whose it is, and its weightiest reasons in English."""
+    """One score of a list, with the account's name, its account manager and its weightiest reasons in English."""
 
     name: str | None
     account_manager: str | None
@@ -95,7 +95,8 @@ class Listed(ScoreSummary):
 
 
 LISTED = tuple(field.name for field in fields(Listed))
-#: Read only of rows of before what a list shows was stored: long, and all of it to be read for three sentences.
+#: Columns that make an old row's name and reasons, from before the store kept these. They are long, so only old rows
+#: are read with them.
 LONG = ("reasons", "missing_tables", "collect", "evidence")
 
 
@@ -106,9 +107,9 @@ class Page:
     Attributes
     ----------
     as_of, model_version : date and str, or None
-        Of the run; None where no run is published.
+        As-of date and model version of the run; None when no run is published.
     rows : tuple of Listed
-        By falling revenue at risk, then account_id.
+        The scores, by falling revenue at risk, then account_id.
     next : str or None
         The cursor of the page that follows; None after the last.
     """
@@ -120,7 +121,16 @@ class Page:
 
 
 def read_page(connection: Connection, filters: Filters, limit: int, after: str | None, since: datetime) -> Page:
-    """Return a page of the newest run, or of a cursor's run if that was the newest until `since` or later.
+    """Return a page of the newest run, or of the cursor's run.
+
+    Parameters
+    ----------
+    limit : int
+        Maximum number of scores of the page.
+    after : str or None
+        The cursor's token; None for the first page.
+    since : datetime
+        The cursor's run must have been the newest until this instant or later.
 
     Raises
     ------
@@ -135,10 +145,10 @@ def read_page(connection: Connection, filters: Filters, limit: int, after: str |
     which = (SCORES.c.run_id == run.run_id) & filters.condition()
     if cursor is not None:
         which &= cursor.after()
-    found = connection.execute(_listed_where(which).limit(limit + 1)).mappings().all()
-    rows = tuple(_listed(row) for row in found[:limit])
+    listed = connection.execute(_listed_where(which).limit(limit + 1)).mappings().all()
+    rows = tuple(_listed(row) for row in listed[:limit])
     more = None
-    if len(found) > limit:
+    if len(listed) > limit:
         last = rows[-1]
         more = Cursor(run.run_id, last.revenue_at_risk, last.account_id, filters.digest()).token()
     return Page(run.as_of, run.model_version, rows, more)
@@ -160,14 +170,14 @@ def _run(connection: Connection, cursor: Cursor | None, since: datetime) -> sa.R
     if cursor is None or (newest is not None and newest.run_id == cursor.run_id):
         return newest
     pinned = sa.select(RUNS).where(RUNS.c.run_id == cursor.run_id, RUNS.c.published_at.is_not(None))
-    found = connection.execute(pinned).first()
-    if found is None or _newest_until(connection, found) < since:
+    run = connection.execute(pinned).first()
+    if run is None or _newest_until(connection, run) < since:
         raise PageGone("the scores that this cursor goes through are no longer kept; leave it out to begin anew")
-    return found
+    return run
 
 
 def _newest_until(connection: Connection, run: sa.Row[Any]) -> datetime:
-    """Return when a run that is not the newest ceased to be: replaced, or followed by another."""
+    """Return when a run stopped being the newest: it was replaced, or another followed."""
     place = (RUNS.c.as_of, RUNS.c.scored_at, RUNS.c.run_id)
     own = (sa.literal(getattr(run, column.name), column.type) for column in place)
     later = RUNS.c.published_at.is_not(None) & (sa.tuple_(*place) > sa.tuple_(*own))

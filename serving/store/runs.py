@@ -1,7 +1,7 @@
 """Write a scoring run: begin it, add to it in short transactions, publish it in one; or remove what is left of it.
 
-Goes in: rows of `scores`. Comes out: a `PublishedRun`, handed to the hooks in the transaction that publishes it. Order
-among runs of one as-of date and version is that of publication, whatever the clocks say: the last one is in force.
+The input is rows of `scores`. The output is a `PublishedRun`, which the publishing transaction passes to the hooks.
+Among runs of the same as-of date and version, the last published one counts, independent of the clocks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PUBLISHING = 4_827_302
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A run at the moment it is published.
+    """A run at the moment of its publication.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class PublishedRun:
     accounts : int
         Number of its scores.
     replaced : int or None
-        The run of the same as-of date and version whose place it takes; its scores are still there.
+        The run of the same as-of date and version that this one replaces; its scores still exist.
     follows : int or None
         The run that was the newest (greatest as_of, then scored_at) until now.
     newest : bool
-        Whether it is the newest now; one of a past as-of date is not.
+        Whether it is the newest run now; a run of a past as-of date is not.
     """
 
     run_id: int
@@ -60,7 +60,7 @@ PublicationHook = Callable[[Connection, PublishedRun], None]
 
 @dataclass(frozen=True)
 class RunWriter:
-    """One run that is being written; `writer` is the name under which its process has a hold."""
+    """A run during its writing; `writer` is the name of its process's hold."""
 
     engine: Engine
     run_id: int
@@ -70,7 +70,19 @@ class RunWriter:
     def begin(
         cls, engine: Engine, writer: str, model: Mapping[str, Any], as_of: date, scored_at: datetime, now: datetime
     ) -> RunWriter:
-        """Take a number for a new run that nobody sees yet."""
+        """Begin a new run, which no reader sees yet, and return its writer.
+
+        Parameters
+        ----------
+        writer : str
+            The name of the hold that the process has while it writes.
+        model : mapping
+            The model's facts; `version` is the version that scored.
+        as_of, scored_at : date, datetime
+            The run's as-of date and time of scoring.
+        now : datetime
+            When the run begins.
+        """
         row = {
             "as_of": as_of,
             "model_version": model["version"],
@@ -91,7 +103,7 @@ class RunWriter:
             connection.execute(sa.insert(SCORES), rows)
 
     def publish(self, accounts: int, hooks: Iterable[PublicationHook], now: datetime) -> PublishedRun:
-        """Show the run to readers, mark the one it replaces, and tell the hooks, at once; raises RunLost."""
+        """Publish the run, mark the run that it replaces and call the hooks, in one transaction; raises RunLost."""
         with writing(self.engine) as connection:
             serialised(connection)
             self._demand(connection)
@@ -116,11 +128,11 @@ class RunWriter:
             return published
 
     def drop(self) -> None:
-        """Remove what was written of it."""
+        """Remove everything that was written of the run."""
         remove(self.engine, self.run_id)
 
     def _demand(self, connection: Connection) -> None:
-        """Demand that the run is still there, and that it stays while this transaction lasts."""
+        """Check that the run still exists, and lock it until this transaction ends; raises RunLost."""
         own = sa.select(RUNS.c.run_id).where(_unpublished(self.run_id), RUNS.c.writer == self.writer)
         if connection.execute(own.with_for_update(key_share=True)).first() is None:
             raise RunLost(
@@ -131,50 +143,51 @@ class RunWriter:
     def _replace(self, connection: Connection, now: datetime) -> int | None:
         own = sa.select(RUNS.c.as_of, RUNS.c.model_version).where(RUNS.c.run_id == self.run_id)
         same = CURRENT & (sa.tuple_(RUNS.c.as_of, RUNS.c.model_version).in_(own))
-        found: int | None = connection.execute(sa.select(RUNS.c.run_id).where(same)).scalar_one_or_none()
-        if found is not None:
-            connection.execute(sa.update(RUNS).where(RUNS.c.run_id == found).values(replaced_at=now))
-        return found
+        replaced_id: int | None = connection.execute(sa.select(RUNS.c.run_id).where(same)).scalar_one_or_none()
+        if replaced_id is not None:
+            connection.execute(sa.update(RUNS).where(RUNS.c.run_id == replaced_id).values(replaced_at=now))
+        return replaced_id
 
 
 def serialised(connection: Connection) -> None:
-    """Wait until nobody else publishes or hides runs; SQLite has one writer only."""
+    """Wait until no other transaction publishes or hides runs; SQLite has only one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(PUBLISHING)))
 
 
 def _unpublished(run_id: int) -> sa.ColumnElement[bool]:
-    """Whether it is this run, and not published."""
+    """Return the SQL condition for this run, if it is not published."""
     return (RUNS.c.run_id == run_id) & RUNS.c.published_at.is_(None)
 
 
 def sweep(engine: Engine) -> int:
-    """Remove every run that is not published and whose writer lives no more; return how many."""
+    """Remove every unpublished run whose writer is dead; return how many."""
     with reading(engine) as connection:
-        found = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(RUNS.c.published_at.is_(None))).all()
-        dead = [row.run_id for row in found if not (row.writer and is_held(connection, row.writer))]
+        rows = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(RUNS.c.published_at.is_(None))).all()
+        dead = [row.run_id for row in rows if not (row.writer and is_held(connection, row.writer))]
     return sum(remove(engine, run_id) for run_id in dead)
 
 
 def remove(engine: Engine, run_id: int) -> bool:
-    """Remove a run that is not published, in short transactions; return whether there was one.
+    """Remove an unpublished run in short transactions; return whether it existed.
 
-    The first takes it from its writer, should that one live after all: a run of which some is gone is never published.
+    The first transaction takes the run from its writer, in case that is alive after all: so a partly removed run is
+    never published.
     """
     disown = sa.update(RUNS).where(_unpublished(run_id)).values(writer="")
-    some = (
+    piece = (
         sa.select(SCORES.c.account_id)
         .where(SCORES.c.run_id == run_id)
         .order_by(SCORES.c.account_id)
         .limit(REMOVED_AT_ONCE)
     )
-    delete_some = sa.delete(SCORES).where(SCORES.c.run_id == run_id, SCORES.c.account_id.in_(some))
+    delete_piece = sa.delete(SCORES).where(SCORES.c.run_id == run_id, SCORES.c.account_id.in_(piece))
     removed = False
     while not removed:
         with writing(engine) as connection:
             if not connection.execute(disown).rowcount:
                 return False
-            removed = connection.execute(delete_some).rowcount < REMOVED_AT_ONCE
+            removed = connection.execute(delete_piece).rowcount < REMOVED_AT_ONCE
             if removed:
                 connection.execute(sa.delete(RUNS).where(RUNS.c.run_id == run_id))
     return True

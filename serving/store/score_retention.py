@@ -1,7 +1,7 @@
-"""What is kept and what goes: old runs, replaced ones after a while, what dead writers left, all of one account.
+"""Removal of old runs, of replaced runs after a while, of runs that dead writers left, and of all scores of an account.
 
-A run that is to go is first hidden, at once, and then removed in pieces: no reader ever sees a part of it, and what a
-purge that was killed leaves is removed by the next.
+A purge first hides a run, at once, and then removes it in pieces. So no reader ever sees a part of it, and the next
+purge removes what a killed purge has left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from serving.store.score_tables import RUNS, SCORES, newest_run
 
 @dataclass(frozen=True)
 class Purged:
-    """How many runs were removed: scored too long ago, replaced long enough ago, left unfinished by dead writers."""
+    """How many runs a purge removed: scored too long ago, replaced long enough ago, left unfinished by dead writers."""
 
     old: int
     replaced: int
@@ -28,14 +28,14 @@ class Purged:
 
 
 def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | None = None) -> Purged:
-    """Remove what is no longer needed; the newest run stays however old it is.
+    """Remove runs that are no longer needed; the newest run always stays.
 
     Parameters
     ----------
     replaced_before : datetime
-        Runs whose place was taken before this instant go.
+        The purge removes runs that were replaced before this instant.
     scored_before : datetime or None
-        Runs that were scored before it go too; None: history is kept.
+        It also removes runs that were scored before this instant; None: it keeps the history.
     """
     abandoned = sweep(engine)
     with writing(engine) as connection:
@@ -44,8 +44,8 @@ def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | N
         old = 0
         if scored_before is not None:
             newest = connection.execute(newest_run()).first()
-            others = RUNS.c.run_id != newest.run_id if newest else sa.true()
-            old = _hide(connection, (RUNS.c.scored_at < scored_before) & others)
+            not_newest = RUNS.c.run_id != newest.run_id if newest else sa.true()
+            old = _hide(connection, (RUNS.c.scored_at < scored_before) & not_newest)
     sweep(engine)
     return Purged(old, replaced, abandoned)
 

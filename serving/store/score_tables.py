@@ -1,4 +1,4 @@
-"""The tables of the score store, what of them a reader may see, and how a row becomes a score and back."""
+"""The tables of the score store, the conditions for what readers see, and the conversion between rows and scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from serving.scoring.scores import FIELDS, Band, Reason, Score
 from serving.words.short_reasons import NAMES, short_reasons
 
 ID_LENGTH = 256
-#: How the fields of a score are kept, by their types.
+#: Column types of a score's fields, by the types of the fields.
 _KINDS: Mapping[Any, Any] = {
     str: sa.String(64),
     str | None: AnyText,
@@ -28,8 +28,8 @@ _KINDS: Mapping[Any, Any] = {
     tuple[Reason, ...]: sa.JSON,
 }
 
-#: `published_at`: null while it is being written or removed; no reader sees it then. `replaced_at`: a rerun of the same
-#: as-of date and version took its place. `writer`: the hold of whoever writes it (see `serving.database.holds`).
+#: `published_at`: null during writing and removal, when no reader sees the run. `replaced_at`: when a rerun of the same
+#: as-of date and version replaced it. `writer`: the hold of its writer (see `serving.database.holds`).
 RUNS = sa.Table(
     "score_runs",
     metadata,
@@ -46,8 +46,8 @@ RUNS = sa.Table(
     sa.Index("score_runs_by_time", "as_of", "scored_at"),
     sqlite_autoincrement=True,
 )
-#: `name`, `reason_1` to `reason_3`: what a list shows beside the score (see `shown_in_lists`); null in rows of before
-#: they were stored.
+#: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
+#: from before these columns existed.
 SCORES = sa.Table(
     "scores",
     metadata,
@@ -64,7 +64,7 @@ SCORES = sa.Table(
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
 )
-#: What history and latest scores are taken from.
+#: The runs that provide the history and the latest scores.
 CURRENT = RUNS.c.published_at.is_not(None) & RUNS.c.replaced_at.is_(None)
 NEWEST_FIRST = (RUNS.c.as_of.desc(), RUNS.c.scored_at.desc(), RUNS.c.run_id.desc())
 
@@ -76,7 +76,7 @@ def newest_run() -> sa.Select[Any]:
 
 
 def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a score as a row; raises InputError for an id that is too long to be looked up."""
+    """Return a score as a row; raises InputError for an id that is too long for the store."""
     if len(score.account_id) > ID_LENGTH:
         shown = f"{score.account_id[:40]}…"
         raise InputError(f"accounts.account_id: {shown!r} has more than {ID_LENGTH} characters, the store's limit")
@@ -86,7 +86,7 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
 
 
 def shown_in_lists(score: Score, evidence: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return what a list shows of an account beside its score: its name, and its weightiest reasons in English."""
+    """Return what a list shows in addition to an account's score: its name and its weightiest reasons in English."""
     name = (evidence.get("account") or {}).get("name")
     return {"name": name} | short_reasons(score, evidence)
 

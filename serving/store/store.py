@@ -1,4 +1,4 @@
-"""`ScoreStore`: the one face of the score store; how runs are written, paged and removed stands beside it."""
+"""`ScoreStore`: the interface of the score store; other modules of the package write, page and remove runs."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stored:
-    """One stored score with what a report needs beside it.
+    """One stored score, and everything else that a report needs.
 
     Attributes
     ----------
     score : Score
-        The latest: greatest as_of, then scored_at.
+        The latest score: greatest as_of, then scored_at.
     history : tuple of PastScore
         Every stored score of the account, oldest first.
     evidence : dict
         See `serving.scoring.evidence`.
     model : dict
-        The model as it was when the score was made: version, slices, rule, grade, reference figures, metrics.
+        Facts about the model at the time of the score: version, slices, rule, grade, reference figures, metrics.
     account_manager : str or None
-        Whose account it was when the score was made.
+        The account's manager at the time of the score.
     """
 
     score: Score
@@ -58,14 +58,14 @@ class ScoreStore:
     Parameters
     ----------
     url : str
-        SQLAlchemy address; the folder of an SQLite file is made when it is not there.
+        SQLAlchemy address; the store makes the folder of an SQLite file if it does not exist.
     on_publish : sequence of callables
-        Each is called with the connection and the `PublishedRun` in the transaction that publishes a run: what it
-        writes there is there exactly when the run is. What it raises undoes the run.
+        The transaction that publishes a run calls each with the connection and the `PublishedRun`. So what it writes
+        exists exactly when the run is published. When it raises, the run is not published.
     keep_replaced : timedelta
-        For how long a run that is no longer the newest stays for those who are paging through it.
+        How long the store keeps a run that is no longer the newest, for callers who page through it.
     now : callable
-        The clock by which runs are published, replaced and purged.
+        The clock for publishing, replacing and purging.
 
     Every method may raise `serving.errors.StoreUnavailable`.
     """
@@ -89,9 +89,16 @@ class ScoreStore:
         as_of: date,
         scored_at: datetime,
     ) -> int:
-        """Store one scoring run in place of that of the same as-of date and version; return the row count.
+        """Store one scoring run, which replaces that of the same as-of date and version; return the row count.
 
-        What is no longer needed of earlier ones is removed first. Raises RunLost, InputError.
+        Purges earlier runs first. Raises RunLost, InputError.
+
+        Parameters
+        ----------
+        evidence : mapping of str to dict
+            Each account's evidence, by account id; see `serving.scoring.evidence`.
+        model : mapping
+            Facts about the model, as `Stored.model` has them.
         """
         self.purge()
         name = uuid4().hex
@@ -105,7 +112,7 @@ class ScoreStore:
                     count += len(chunk)
                 run.publish(count, self._on_publish, self._now())
             except BaseException:
-                with suppress(ChurnRiskError):  # Who cannot remove it now leaves it to the next writer.
+                with suppress(ChurnRiskError):  # If the removal fails, the next writer removes the run.
                     run.drop()
                 raise
         return count
@@ -113,9 +120,9 @@ class ScoreStore:
     def latest(self, account_id: str) -> Stored:
         """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
         mine = CURRENT & (SCORES.c.account_id == account_id)
-        found = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
+        query = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
         with reading(self._engine) as connection:
-            row = connection.execute(found).mappings().first()
+            row = connection.execute(query).mappings().first()
             if row is None:
                 raise AccountUnknown(f"there is no score of account {account_id!r}")
             history = connection.execute(_history(mine)).mappings().all()
@@ -135,12 +142,12 @@ class ScoreStore:
         Parameters
         ----------
         band, account_manager, threat : optional
-            Narrow the list.
+            Filters of the list.
         limit : int
-            Most scores of the page.
+            Maximum number of scores of the page.
         after : str or None
-            The `next` of the page before, asked with the same filters: the pages are of one run, whatever is written
-            meanwhile.
+            The `next` of the page before, from a call with the same filters. All pages are of one run, even when other
+            runs are written in between.
 
         Raises
         ------
@@ -154,17 +161,17 @@ class ScoreStore:
             return read_page(connection, Filters(band, account_manager, threat), limit, after, since)
 
     def purge(self, keep: timedelta | None = None) -> Purged:
-        """Remove what dead writers left, runs replaced long enough ago, and those scored longer ago than `keep`."""
+        """Remove runs that dead writers left, runs replaced long enough ago, and runs scored longer ago than `keep`."""
         now = self._now()
         return purge(self._engine, now - self._keep_replaced, None if keep is None else now - keep)
 
     @property
     def engine(self) -> Engine:
-        """The database, for what else is kept in it."""
+        """The engine of the database, for the other tables in it."""
         return self._engine
 
     def close(self) -> None:
-        """Give up all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
 

@@ -1,1 +1,1 @@
-"""Events about accounts and their way to the receivers: what changed, the outbox, signatures, deliveries."""
+"""Events about accounts and their delivery to receivers: changes, the outbox, signatures, deliveries."""

@@ -1,7 +1,7 @@
-"""What is an event: two scores of one account, one after the other, and what of the difference is worth a message.
+"""Which changes are events: the comparison of two successive scores of one account.
 
-An account became a threat; it changed band (or is new and at risk); its revenue at risk moved materially. An account
-that is new and not at risk, and one that is no longer a customer, are no event.
+The events are: an account became a threat; it changed band (or is new and at risk); its revenue at risk moved
+materially. An account that is new and not at risk makes no event, nor does one that is no longer a customer.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any, Literal, get_args
 from serving.scoring.scores import Band
 
 EventType = Literal["account.became_threat", "account.band_changed", "account.revenue_at_risk_moved"]
-#: The weightiest first: an endpoint gets one event an account and run.
+#: The weightiest first: an endpoint gets at most one event per account and run.
 TYPES: tuple[EventType, ...] = get_args(EventType)
-#: Sent by `webhooks test` only.
+#: Only `webhooks test` sends it.
 PING = "webhook.ping"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a score says of an account, as far as events compare it; fields as in `serving.scoring.scores.Score`."""
+    """The fields of an account's score that events compare; they are as in `serving.scoring.scores.Score`."""
 
     as_of: date
     model_version: str
@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Materiality:
-    """From where on a move of an account's revenue at risk is told; both must be reached.
+    """The thresholds for a move of an account's revenue at risk; a material move reaches both.
 
     Attributes
     ----------
@@ -84,21 +84,21 @@ def changes(before: Standing | None, after: Standing, material: Materiality) -> 
 
     Notes
     -----
-    A move of the revenue at risk is told only between two bands that are known: of an `unknown` account no figure is
-    to be acted on.
+    A move of the revenue at risk is an event only between two known bands: nobody should act on the figures of an
+    `unknown` account.
     """
     if before is None:
-        found = {"account.became_threat": after.threat, "account.band_changed": after.band == "at_risk"}
+        happened = {"account.became_threat": after.threat, "account.band_changed": after.band == "at_risk"}
     else:
-        found = {
+        happened = {
             "account.became_threat": after.threat and not before.threat,
             "account.band_changed": after.band != before.band,
             "account.revenue_at_risk_moved": "unknown" not in (before.band, after.band)
             and material.reached(before.revenue_at_risk, after.revenue_at_risk),
         }
-    return tuple(name for name in TYPES if found.get(name))
+    return tuple(name for name in TYPES if happened.get(name))
 
 
-def weightiest(found: Collection[EventType], wanted: Collection[str]) -> EventType | None:
-    """Return the first of the changes that somebody wants; None where there is none."""
-    return next((name for name in TYPES if name in found and name in wanted), None)
+def weightiest(changed: Collection[EventType], subscribed: Collection[str]) -> EventType | None:
+    """Return the weightiest change among the subscribed types, or None."""
+    return next((name for name in TYPES if name in changed and name in subscribed), None)

@@ -1,4 +1,4 @@
-"""What became of deliveries, by endpoint; and how those that were given up are sent again."""
+"""The state of an endpoint's deliveries, and the redelivery of deliveries that were given up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIVEN_UP: tuple[State, ...] = ("failed", "disabled")
 
 
 def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
-    """Return how an endpoint's deliveries stand: their number by state, and the newest attempt.
+    """Return the state of an endpoint's deliveries: their number by state, and the newest attempt.
 
     Returns
     -------
@@ -36,28 +36,28 @@ def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
     return {"deliveries": {state: counts.get(state, 0) for state in get_args(State)}} | newest
 
 
-def redeliver(connection: Connection, wanted: str, now: datetime) -> int:
-    """Put deliveries back among those that are due, to be tried as if they were new; return how many.
+def redeliver(connection: Connection, target_id: str, now: datetime) -> int:
+    """Make deliveries due again, as if they were new; return how many.
 
     Parameters
     ----------
-    wanted : str
-        An event's id: its deliveries to endpoints that are enabled, whatever became of them. An endpoint's id: what
-        was given up of its deliveries.
+    target_id : str
+        An event's id selects its deliveries to enabled endpoints, in any state. An endpoint's id selects those of its
+        deliveries that were given up.
 
     Raises
     ------
     InputError
         When there is no such event or endpoint, or the endpoint is disabled.
     """
-    if wanted.startswith(EVENT_PREFIX):
-        which = DELIVERIES.c.event_id == wanted
-        if connection.execute(sa.select(EVENTS.c.event_id).where(EVENTS.c.event_id == wanted)).first() is None:
-            raise InputError(f"there is no event {wanted!r}; events are kept for CHURN_RISK_WEBHOOK_RETENTION_DAYS")
+    if target_id.startswith(EVENT_PREFIX):
+        which = DELIVERIES.c.event_id == target_id
+        if connection.execute(sa.select(EVENTS.c.event_id).where(EVENTS.c.event_id == target_id)).first() is None:
+            raise InputError(f"there is no event {target_id!r}; events are kept for CHURN_RISK_WEBHOOK_RETENTION_DAYS")
     else:
-        which = (DELIVERIES.c.endpoint_id == wanted) & DELIVERIES.c.state.in_(GIVEN_UP)
-        if endpoint_of(connection, wanted).disabled_at is not None:
-            raise InputError(f"endpoint {wanted} is disabled: `churn-risk webhooks enable {wanted}` first")
+        which = (DELIVERIES.c.endpoint_id == target_id) & DELIVERIES.c.state.in_(GIVEN_UP)
+        if endpoint_of(connection, target_id).disabled_at is not None:
+            raise InputError(f"endpoint {target_id} is disabled: `churn-risk webhooks enable {target_id}` first")
     lock_deliveries(connection, which)
     enabled = DELIVERIES.c.endpoint_id.in_(sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None)))
     anew = {"state": "pending", "attempts": 0, "next_attempt_at": now, "last_status": None, "last_error": None}

@@ -1,6 +1,6 @@
-"""Which receivers may be spoken to: public addresses only, unless private ones are allowed.
+"""Which receivers the service may connect to: only public addresses, unless the settings allow private ones.
 
-An address decides, not a name: whoever controls a name can let it point anywhere, and elsewhere the next moment.
+The check applies to addresses, not to names: the owner of a name can point it anywhere and change that at any moment.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ URL_LENGTH = 2048
 DEFAULT_PORTS = {"https": 443, "http": 80}
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
-#: Global as far as Python knows, but not hosts in the internet: protocol assignments, the relays of 6to4, and the
-#: documentation block of RFC 9637.
+#: Blocks that Python calls global, but that have no hosts in the internet: protocol assignments, the relays of 6to4,
+#: and the documentation block of RFC 9637.
 SPECIAL = tuple(ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is that of a host in the internet.
+    """Whether an address belongs to a host in the internet.
 
-    An IPv6 address that carries an IPv4 address is what it carries (mapped, NAT64) or refused (6to4, Teredo).
+    For an IPv6 address that carries an IPv4 address, the IPv4 address decides (mapped, NAT64), or the address does not
+    count as public (6to4, Teredo).
 
     Examples
     --------
@@ -36,15 +37,15 @@ def is_public(address: str) -> bool:
     >>> is_public("2606:4700::1111"), is_public("::1"), is_public("::ffff:127.0.0.1"), is_public("64:ff9b::7f00:1")
     (True, False, False, False)
     """
-    found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        carried = found.ipv4_mapped or (IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None)
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        carried = ip.ipv4_mapped or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None)
         if carried is None:
-            tunnelled = found.sixtofour is not None or found.teredo is not None
-            return found in GLOBAL_UNICAST and found.is_global and not tunnelled and not _is_special(found)
-        found = carried
-    refused = found.is_multicast or found.is_reserved or _is_special(found)
-    return found.is_global and not refused
+            tunnelled = ip.sixtofour is not None or ip.teredo is not None
+            return ip in GLOBAL_UNICAST and ip.is_global and not tunnelled and not _is_special(ip)
+        ip = carried
+    refused = ip.is_multicast or ip.is_reserved or _is_special(ip)
+    return ip.is_global and not refused
 
 
 def _is_special(address: IPv4Address | IPv6Address) -> bool:
@@ -52,27 +53,40 @@ def _is_special(address: IPv4Address | IPv6Address) -> bool:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a name, in the order in which they are to be tried."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """Return the addresses of a name, in the order for connection attempts."""
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
 def allowed_addresses(host: str, port: int, resolver: Resolve, private: bool) -> list[str]:
-    """Return the addresses of a name that may be spoken to; raises AddressRefused when none may."""
-    found = resolver(host, port)
-    allowed = [address for address in found if private or is_public(address)]
+    """Return the addresses of a name that the service may connect to.
+
+    Parameters
+    ----------
+    resolver : callable
+        (host, port) -> addresses.
+    private : bool
+        Whether private addresses are allowed.
+
+    Raises
+    ------
+    AddressRefused
+        When none is allowed.
+    """
+    addresses = resolver(host, port)
+    allowed = [address for address in addresses if private or is_public(address)]
     if not allowed:
         raise AddressRefused(
-            f"{host} is at {', '.join(found) or 'no address'}, which is not in the internet: webhooks go to private "
-            "addresses only with CHURN_RISK_WEBHOOK_PRIVATE=true"
+            f"{host} is at {', '.join(addresses) or 'no address'}, which is not in the internet: webhooks go to "
+            "private addresses only with CHURN_RISK_WEBHOOK_PRIVATE=true"
         )
     return allowed
 
 
 def checked_url(text: str, private: bool) -> str:
-    """Return an endpoint's address as it will be sent; raises InputError when it can be none.
+    """Return an endpoint's URL in the form for requests; raises InputError for an invalid one.
 
-    A name is looked up when something is sent to it, not here.
+    It does not resolve the host's name; that happens with each request.
     """
     try:
         url = httpx.URL(text)

@@ -1,6 +1,6 @@
-"""Endpoints: who wants to hear of which events, in which form; kept in SQL.
+"""Endpoints: subscriptions of receivers to types of events, with the form of the messages; stored in SQL.
 
-An address may carry a secret in its path or query (Slack's do), so it is shown masked everywhere.
+A URL may carry a secret in its path or query (Slack's URLs do), so all output shows it masked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Format = Literal["standard", "slack"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Signature = Literal["standard", "hubspot-v3"]
 SIGNATURES: tuple[Signature, ...] = get_args(Signature)
-#: How long the secret before a rotation still signs beside the new one.
+#: How long the previous secret still signs together with the new one after a rotation.
 ROTATION = timedelta(hours=24)
 
 
@@ -37,17 +37,17 @@ class Endpoint:
     Attributes
     ----------
     events : tuple of str
-        Types it wants.
+        The types of events that it gets.
     account_manager : str or None
-        Wants events about the accounts of this account manager only; None: all.
+        It gets only events about the accounts of this account manager; None: about all accounts.
     generation : int
-        Of its signing secret: counts rotations.
+        Generation of its signing secret; each rotation adds 1.
     previous_until : datetime or None
-        Until when the secret of the generation before still signs too.
+        Until when the secret of the previous generation still signs too.
     disabled_at, disabled_because : datetime, str or None
-        Since when and why nothing is sent to it.
+        Since when and why the service sends nothing to it.
     paused_until : datetime or None
-        It asked (Retry-After) to be left alone until then.
+        Until when the receiver asked for a pause (Retry-After).
     """
 
     endpoint_id: str
@@ -66,7 +66,7 @@ class Endpoint:
 
     @property
     def masked_url(self) -> str:
-        """The address without what may be secret in it."""
+        """The URL without the parts that may be secret."""
         url = httpx.URL(self.url)
         port = f":{url.port}" if url.port else ""
         return f"{url.scheme}://{url.host}{port}/…"
@@ -78,7 +78,7 @@ class Endpoint:
     def generations(self, now: datetime) -> tuple[int, ...]:
         """Return the generations of its secret that sign now, the current one first.
 
-        A rotation seems to lie in the future when the clock has been put back: the earlier secret then signs on.
+        After the clock has been set back, a rotation seems to lie in the future: the earlier secret then still signs.
         """
         if self.previous_until is not None and now < self.previous_until:
             return (self.generation, self.generation - 1)
@@ -94,14 +94,30 @@ def new_endpoint(
     lang: Lang = "en",
     signature: Signature = "standard",
 ) -> Endpoint:
-    """Return a subscription with an id of its own; raises InputError for one that nobody could use."""
+    """Return a subscription with a new id; raises InputError for unknown types and for settings that do not fit.
+
+    Parameters
+    ----------
+    events : sequence of str
+        The types of events that it gets.
+    now : datetime
+        When it is made.
+    account_manager : str or None
+        It gets only events about the accounts of this account manager; None: about all accounts.
+    style : str
+        The format of the messages, one of `FORMATS`.
+    lang : str
+        The language of the sentences in the messages.
+    signature : str
+        One of `SIGNATURES`.
+    """
     unknown = sorted(set(events) - set(TYPES))
     if unknown:
         raise InputError(f"--event {unknown[0]}: the types of events are {', '.join(TYPES)}")
     if style == "slack" and signature != "standard":
         raise InputError(f"--signature {signature}: a message in Slack's format goes to Slack, which verifies nothing")
-    made = f"ep_{uuid4().hex}"
-    return Endpoint(made, url, tuple(dict.fromkeys(events)), account_manager, style, lang, signature, now)
+    endpoint_id = f"ep_{uuid4().hex}"
+    return Endpoint(endpoint_id, url, tuple(dict.fromkeys(events)), account_manager, style, lang, signature, now)
 
 
 def add_endpoint(connection: Connection, endpoint: Endpoint) -> None:
@@ -118,15 +134,15 @@ def all_endpoints(connection: Connection) -> list[Endpoint]:
 
 def endpoint_of(connection: Connection, endpoint_id: str) -> Endpoint:
     """Return one subscription; raises EndpointUnknown."""
-    found = sa.select(ENDPOINTS).where(ENDPOINTS.c.endpoint_id == endpoint_id)
-    row = connection.execute(found).mappings().first()
+    query = sa.select(ENDPOINTS).where(ENDPOINTS.c.endpoint_id == endpoint_id)
+    row = connection.execute(query).mappings().first()
     if row is None:
         raise EndpointUnknown(f"there is no endpoint {endpoint_id!r}: `churn-risk webhooks list` shows them")
     return _endpoint(row)
 
 
 def remove_endpoint(connection: Connection, endpoint_id: str) -> None:
-    """Delete a subscription with all that was to be delivered to it; raises EndpointUnknown."""
+    """Delete a subscription with all of its deliveries; raises EndpointUnknown."""
     endpoint_of(connection, endpoint_id)
     lock_endpoint(connection, endpoint_id)
     lock_deliveries(connection, DELIVERIES.c.endpoint_id == endpoint_id)
@@ -134,21 +150,27 @@ def remove_endpoint(connection: Connection, endpoint_id: str) -> None:
 
 
 def enable_endpoint(connection: Connection, endpoint_id: str) -> Endpoint:
-    """Let events go to a subscription again; what was not sent meanwhile stays so until it is redelivered."""
+    """Send events to a subscription again; events of the time in between stay unsent until they are redelivered."""
     lock_endpoint(connection, endpoint_id)
-    found = endpoint_of(connection, endpoint_id)
-    return _change(connection, replace(found, disabled_at=None, disabled_because=None, paused_until=None))
+    endpoint = endpoint_of(connection, endpoint_id)
+    return _change(connection, replace(endpoint, disabled_at=None, disabled_because=None, paused_until=None))
 
 
 def rotate_endpoint(connection: Connection, endpoint_id: str, now: datetime) -> Endpoint:
-    """Give a subscription a new signing secret; the one before signs on for `ROTATION`."""
+    """Give a subscription a new signing secret; the previous one still signs for `ROTATION`."""
     lock_endpoint(connection, endpoint_id)
-    found = endpoint_of(connection, endpoint_id)
-    return _change(connection, replace(found, generation=found.generation + 1, previous_until=now + ROTATION))
+    endpoint = endpoint_of(connection, endpoint_id)
+    return _change(connection, replace(endpoint, generation=endpoint.generation + 1, previous_until=now + ROTATION))
 
 
 def disable_endpoint(connection: Connection, endpoint_id: str, now: datetime, because: str) -> None:
-    """Send nothing more to a subscription, and take what is pending for it out of the queue."""
+    """Disable a subscription and its pending deliveries.
+
+    Parameters
+    ----------
+    because : str
+        The reason, for the list of endpoints.
+    """
     endpoint, pending = ENDPOINTS.c.endpoint_id == endpoint_id, pending_of(endpoint_id)
     lock_endpoint(connection, endpoint_id)
     lock_deliveries(connection, pending)
@@ -157,12 +179,12 @@ def disable_endpoint(connection: Connection, endpoint_id: str, now: datetime, be
 
 
 def pending_of(endpoint_id: str) -> sa.ColumnElement[bool]:
-    """Return the condition on deliveries that they are an endpoint's and still to be made."""
+    """Return the SQL condition for an endpoint's pending deliveries."""
     return (DELIVERIES.c.endpoint_id == endpoint_id) & (DELIVERIES.c.state == "pending")
 
 
 def pause_endpoint(connection: Connection, endpoint_id: str, until: datetime) -> None:
-    """Leave a receiver alone until then, as it asked."""
+    """Send nothing to a receiver before `until`, as it asked."""
     connection.execute(sa.update(ENDPOINTS).where(ENDPOINTS.c.endpoint_id == endpoint_id).values(paused_until=until))
 
 
@@ -174,5 +196,5 @@ def _change(connection: Connection, endpoint: Endpoint) -> Endpoint:
 
 
 def _endpoint(row: sa.RowMapping) -> Endpoint:
-    found: dict[str, Any] = dict(row)
-    return Endpoint(**found | {"events": tuple(found["events"])})
+    record: dict[str, Any] = dict(row)
+    return Endpoint(**record | {"events": tuple(record["events"])})

@@ -1,4 +1,4 @@
-"""Events and deliveries go again: after a time, and when an account is to be forgotten."""
+"""Removal of events and deliveries: after a time, and when an account is forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serving.webhooks.row_locks import lock_deliveries
 
 
 def purge_events(connection: Connection, before: datetime) -> int:
-    """Delete events of before an instant with their deliveries, but those still to be delivered; return how many."""
+    """Delete events from before an instant with their deliveries, except events with pending ones; return how many."""
     aged = sa.select(EVENTS.c.event_id).where(EVENTS.c.occurred_at < before)
     lock_deliveries(connection, DELIVERIES.c.event_id.in_(aged) & (DELIVERIES.c.state != "pending"))
     pending = sa.select(DELIVERIES.c.event_id).where(DELIVERIES.c.state == "pending")
@@ -21,6 +21,6 @@ def purge_events(connection: Connection, before: datetime) -> int:
 
 
 def erase_events(connection: Connection, account_id: str) -> int:
-    """Delete every event of an account, delivered or not; return how many."""
+    """Delete all events of an account, delivered or not; return how many."""
     lock_deliveries(connection, DELIVERIES.c.account_id == account_id)
     return connection.execute(sa.delete(EVENTS).where(EVENTS.c.account_id == account_id)).rowcount

@@ -1,6 +1,6 @@
-"""The tables of events: endpoints, events, and the outbox with one row an event and endpoint.
+"""The tables of events: endpoints, events, and the outbox with one row per event and endpoint.
 
-The order of `delivery_id` is the order in which events became known.
+The order of `delivery_id` is the order in which the events were written.
 """
 
 from __future__ import annotations

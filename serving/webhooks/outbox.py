@@ -1,7 +1,7 @@
-"""Publish a scoring run, and in the same transaction the events that it makes: both are there, or neither.
+"""Write the events of a scoring run in the transaction that publishes it: either both exist or neither.
 
-The new scores are held against those that were the latest so far, in one query. The first run of a store makes no
-event, since nothing has changed; nor does one that is not the newest, or a rerun that gives the same figures.
+One query compares the new scores with the latest scores so far. The first run of a store makes no event, since nothing
+has changed. A run that is not the newest makes none either, nor does a rerun with the same figures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one account, and who is to hear of it: endpoints by the type of event they get."""
+    """The change of one account, and its receivers: endpoints by the type of event that they get."""
 
     account_id: str
     account_manager: str | None
@@ -41,14 +41,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Outbox:
-    """Makes events of a published run; `publish` is a hook of the score store."""
+    """Makes the events of a published run; `publish` is a hook of the score store."""
 
     settings: ServiceSettings
 
     def publish(self, connection: Connection, run: PublishedRun) -> None:
-        """Write the events of a run that is being published, and one delivery an event and endpoint.
+        """Write the events of a run during its publication, and one delivery per event and endpoint.
 
-        An endpoint that is disabled gets its deliveries too, for when it is enabled and they are redelivered.
+        A disabled endpoint gets its deliveries too: they can be redelivered once it is enabled.
         """
         if run.follows is None or not run.newest:
             return
@@ -56,9 +56,9 @@ class Outbox:
         endpoints = all_endpoints(connection)
         if not endpoints:
             return
-        found = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
-        for start in range(0, len(found), CHUNK):
-            _write(connection, run, found[start : start + CHUNK])
+        changed = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        for start in range(0, len(changed), CHUNK):
+            _write(connection, run, changed[start : start + CHUNK])
         _bring_forward(connection, run)
 
     def _material(self, connection: Connection, run: PublishedRun) -> Materiality:
@@ -70,13 +70,13 @@ class Outbox:
 def _changed(
     connection: Connection, run_id: int, follows: int, material: Materiality, endpoints: Sequence[Endpoint]
 ) -> list[Change]:
-    """Return what changed and is wanted by somebody, by account id."""
-    found = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
-    return [change for change in found if change.receivers]
+    """Return the changes that some endpoint gets, by account id."""
+    compared = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
+    return [change for change in compared if change.receivers]
 
 
 def _candidates(run_id: int, follows: int, material: Materiality) -> sa.Select[Any]:
-    """Select the accounts that may have changed, with both scores; `changes` has the last word."""
+    """Select the accounts that may have changed, with both scores; `changes` decides."""
     new, old = SCORES.alias("new"), SCORES.alias("old")
     same = (old.c.account_id == new.c.account_id) & (old.c.run_id == follows)
     move = sa.func.abs(new.c.revenue_at_risk - old.c.revenue_at_risk)
@@ -113,12 +113,12 @@ def _standing(row: sa.RowMapping, label: str) -> Standing | None:
     return Standing(**{name: row[f"{label}_{name}"] for name in COMPARED})
 
 
-def _write(connection: Connection, run: PublishedRun, found: Sequence[Change]) -> None:
+def _write(connection: Connection, run: PublishedRun, changed: Sequence[Change]) -> None:
     """Write the events and deliveries of some accounts."""
-    details = _details(connection, run.run_id, [change.account_id for change in found])
+    details = _details(connection, run.run_id, [change.account_id for change in changed])
     events: list[Row] = []
     deliveries: list[Row] = []
-    for change in found:
+    for change in changed:
         currency, name = details[change.account_id]
         for kind, endpoints in change.receivers.items():
             event = _event(run, change, kind, currency, name)
@@ -137,7 +137,7 @@ def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[st
 
 
 def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | None, name: str | None) -> Row:
-    """Return one event; its reasons are put into words when it is sent."""
+    """Return one event; the delivery adds the sentences of its reasons."""
     data = {
         "account_id": change.account_id,
         "account_name": name,
@@ -171,9 +171,9 @@ def _delivery(event: Row, endpoint: Endpoint) -> Row:
 
 
 def _bring_forward(connection: Connection, run: PublishedRun) -> None:
-    """Try what was tried before of the same accounts anew, so that the news need not wait for a retry of the old.
+    """Make earlier failed deliveries about the same accounts due now, so that the new events need not wait for them.
 
-    One statement: SQLite's only write lock is held meanwhile, and a receiver that is down has a long queue.
+    It is one statement, because it holds SQLite's only write lock, and an unavailable receiver has a long queue.
     """
     newer = DELIVERIES.alias("newer")
     news = sa.select(newer.c.endpoint_id, newer.c.account_id).join(EVENTS).where(EVENTS.c.run_id == run.run_id)

@@ -1,1 +1,1 @@
-"""The shapes of answers, and what is read from the store for them."""
+"""The models of answers, and the code that reads the store for them."""

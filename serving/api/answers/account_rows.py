@@ -1,4 +1,4 @@
-"""The list of accounts as GET /v1/accounts answers it: short rows, with the weightiest reasons in words."""
+"""The list of accounts that GET /v1/accounts returns: short rows, with the weightiest reasons in words."""
 
 from __future__ import annotations
 

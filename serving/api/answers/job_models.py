@@ -1,4 +1,4 @@
-"""What is answered of jobs."""
+"""The models of answers about jobs."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class JobFacts(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> JobFacts:
-        """Return what is told of a job."""
-        return cls(**_told(job))
+        """Return the facts about a job."""
+        return cls(**_facts(job))
 
 
 class JobOut(JobFacts):
@@ -41,8 +41,8 @@ class JobOut(JobFacts):
 
     @classmethod
     def answering(cls, job: Job, request_id: str) -> JobOut:
-        """Return the answer that tells of a job."""
-        return cls(**_told(job), request_id=request_id)
+        """Return the answer about a job."""
+        return cls(**_facts(job), request_id=request_id)
 
 
 class JobsOut(BaseModel):
@@ -53,5 +53,5 @@ class JobsOut(BaseModel):
     request_id: str = Field(description="Id of this request in the service's logs")
 
 
-def _told(job: Job) -> dict[str, Any]:
+def _facts(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in JobFacts.model_fields}

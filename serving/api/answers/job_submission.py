@@ -1,9 +1,9 @@
-"""A request for a job, read account by account: its envelope is judged at once, its accounts are left as they came.
+"""A request for a job, read account by account: this module checks its envelope at once and keeps its accounts as sent.
 
-A body of sixty megabytes is never turned into objects as a whole: it is decoded one account after the other, and of
-each its text is kept, compressed. It is looked at as Latin-1, a byte a character, for one emoji would make a text of it
-four times as large; what JSON is made of is ASCII, and whatever else stands in it comes out as the bytes that came in.
-What is wrong is reported as FastAPI reports it of a body that it reads itself.
+The module never turns a whole body of sixty megabytes into objects. It decodes one account after the other and keeps
+the compressed text of each. It reads the body as Latin-1, one character per byte, because a single emoji would make the
+decoded text four times as large. The syntax of JSON is ASCII, and all other bytes come out as they came in. Errors have
+the form that FastAPI gives to errors in a body that it reads itself.
 """
 
 from __future__ import annotations
@@ -36,39 +36,39 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class Submission:
-    """What a job is made of, in the order of the request; `as_of` is None where it was left out."""
+    """The content of a job, in the order of the request; `as_of` is None when the request has none."""
 
     as_of: date | None
     accounts: tuple[Submitted, ...]
 
 
 def read_submission(body: bytes, most: int) -> Submission:
-    """Read the body of a request for a job of at most so many accounts.
+    """Read the body of a request for a job of at most `most` accounts.
 
     Raises
     ------
     RequestValidationError
-        When the body is not JSON or no object, as_of is no date, or accounts is no list of 1 to `most` accounts.
+        When the body is not a JSON object, as_of is not a date, or accounts is not a list of 1 to `most` accounts.
     HTTPException
         400, when the body cannot be decoded at all.
     """
     if not body.strip():
         _refuse("missing")
     try:
-        found = _Envelopes(body.decode("latin-1"), most).read()
+        members = _Envelopes(body.decode("latin-1"), most).read()
     except json.JSONDecodeError as error:
         place = len(body[: error.pos].decode("utf-8", "replace"))
         fault = {"type": "json_invalid", "loc": ("body", place), "msg": "", "ctx": {"error": error.msg}}
         raise RequestValidationError([fault]) from error
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "the body cannot be parsed") from error
-    if "accounts" not in found:
+    if "accounts" not in members:
         _refuse("missing", "accounts")
-    return Submission(_as_of(found.get("as_of")), found["accounts"])
+    return Submission(_as_of(members.get("as_of")), members["accounts"])
 
 
 def refuse_media_type() -> NoReturn:
-    """Say that the body is not JSON by its media type, as FastAPI says it."""
+    """Raise FastAPI's error for a body whose media type is not JSON."""
     _refuse("model_attributes_type")
 
 
@@ -82,31 +82,31 @@ def _fault(kind: str, *place: str | int, text: str = "") -> dict[str, Any]:
 
 def _as_of(value: Any) -> date | None:
     try:
-        found: date | None = _Envelope(as_of=value).as_of  # type: ignore[attr-defined]
+        as_of: date | None = _Envelope(as_of=value).as_of  # type: ignore[attr-defined]
     except ValidationError as error:
         raise RequestValidationError([{**fault, "loc": ("body", "as_of")} for fault in error.errors()[:1]]) from error
-    return found
+    return as_of
 
 
 class _Envelopes:
-    """The members of the request's object; accounts one by one, each gone before the next is decoded."""
+    """Reader of the members of the request's object; it drops each account's objects before it decodes the next."""
 
     def __init__(self, text: str, most: int) -> None:
         self._text, self._most, self._at = text, most, 0
         self._decode = json.JSONDecoder().raw_decode
 
     def read(self) -> dict[str, Any]:
-        """Return the members as they are, `accounts` as a tuple of Submitted."""
+        """Return the decoded members, with `accounts` as a tuple of Submitted."""
         if self._next() != "{":
             self._value()
             self._end()
             _refuse("model_attributes_type")
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for _ in self._items("}"):
             name = self._name()
-            found[name] = tuple(self._accounts()) if name == "accounts" else self._value()
+            members[name] = tuple(self._accounts()) if name == "accounts" else self._value()
         self._end()
-        return found
+        return members
 
     def _accounts(self) -> Iterator[Submitted]:
         if self._next() != "[":
@@ -131,7 +131,7 @@ class _Envelopes:
             raise RequestValidationError([_fault("model_attributes_type", "accounts", place) for place in strange])
 
     def _items(self, closing: str) -> Iterator[None]:
-        """Stand before each item of an object or list in turn, whose opening bracket comes next."""
+        """Stop before each item of the object or list that opens at the current place."""
         self._at += 1
         if self._next() == closing:
             self._at += 1
@@ -156,8 +156,8 @@ class _Envelopes:
         return value
 
     def _next(self) -> str:
-        found = _BLANKS.match(self._text, self._at)
-        self._at = found.end() if found else self._at
+        blanks = _BLANKS.match(self._text, self._at)
+        self._at = blanks.end() if blanks else self._at
         return self._text[self._at : self._at + 1]
 
     def _demand(self, sign: str, text: str) -> None:
@@ -174,11 +174,11 @@ class _Envelopes:
 
 
 def _id(account: Any, source: str) -> str | None:
-    """Return an account's id where it has one; half a surrogate pair, which no database keeps, as a question mark."""
+    """Return an account's id or None; half a surrogate pair, which no database keeps, becomes a question mark."""
     inner = account.get("account") if isinstance(account, dict) else None
-    found = inner.get("account_id") if isinstance(inner, dict) else None
-    if not isinstance(found, str):
+    account_id = inner.get("account_id") if isinstance(inner, dict) else None
+    if not isinstance(account_id, str):
         return None
-    if not found.isascii():
-        found = json.loads(source)["account"]["account_id"]
-    return str(found).encode("utf-8", "replace").decode()
+    if not account_id.isascii():
+        account_id = json.loads(source)["account"]["account_id"]
+    return str(account_id).encode("utf-8", "replace").decode()

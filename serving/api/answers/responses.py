@@ -1,4 +1,4 @@
-"""Response models, for validation of what goes out and for the OpenAPI document."""
+"""Response models, for the validation of answers and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ class RiskOut(ScoreOut):
 
     @classmethod
     def answering(cls, stored: Stored, request_id: str) -> RiskOut:
-        """Return the answer that tells of a stored score; its evidence gives the sentences roles and names."""
-        told = stored.score.by_name() | short_reasons(stored.score, stored.evidence)
-        return cls.model_validate(told | {"history": stored.history, "request_id": request_id})
+        """Return the answer with a stored score; its evidence supplies the roles and names in the sentences."""
+        fields = stored.score.by_name() | short_reasons(stored.score, stored.evidence)
+        return cls.model_validate(fields | {"history": stored.history, "request_id": request_id})
 
 
 class SignalOut(BaseModel):

@@ -1,4 +1,4 @@
-"""One account's stored score for whoever may see it, and the page of its report."""
+"""One account's stored score, if the caller may see it, and the page of its report."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from serving.reports.report import account_report
 from serving.reports.report_html import render_account
 from serving.store import ScoreStore, Stored
 
-#: A report carries no script and loads nothing; who may show it in a frame is added.
+#: A report carries no script and loads nothing; `report_page` adds who may show it in a frame.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-#: The origin that no page has.
+#: An origin that no page has.
 NOBODY = "'none'"
 
 
 def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stored:
     """Return an account's latest score.
 
-    What is not the caller's is as unknown as what is not there: both raise AccountUnknown, with the same words.
+    An account that the caller may not see raises the same AccountUnknown as an account that does not exist.
     """
     stored = store.latest(account_id)
     if not principal.sees(stored.account_manager):

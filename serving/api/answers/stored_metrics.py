@@ -1,6 +1,6 @@
-"""Metrics that are read off the database when they are asked for: the scores' age, jobs, webhooks that wait.
+"""Metrics that are read from the database on request: the scores' age, the number of jobs and of waiting webhooks.
 
-They are the same whichever worker answers. When the database does not answer they are left out, and
+Every worker returns the same values. When the database does not answer, the metrics are left out and
 `churn_risk_store_up` is 0.
 """
 
@@ -29,29 +29,29 @@ class StoredMetrics:
     ----------
     engine : Engine
     now : callable
-        The clock that ages are reckoned by.
+        The clock for the ages.
     """
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine, self._now = engine, now
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing beforehand: what there is, is known once the database was asked."""
+        """Return nothing: the metrics are known only once the database has answered."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of this moment."""
         try:
             with reading(self._engine) as connection:
-                found = [*_ages(connection, self._now()), _jobs(connection), _waiting(connection)]
+                families = [*_ages(connection, self._now()), _jobs(connection), _waiting(connection)]
         except StoreUnavailable:
-            found = []
-        yield _gauge("store_up", "Whether the database answers", float(bool(found)))
-        yield from found
+            families = []
+        yield _gauge("store_up", "Whether the database answers", float(bool(families)))
+        yield from families
 
 
 def _ages(connection: Connection, now: datetime) -> Iterator[Metric]:
-    """Yield how old the newest scores are; nothing while there are none."""
+    """Yield the age of the newest scores; nothing while there are none."""
     run = connection.execute(newest_run()).first()
     if run is not None:
         known_until = datetime.combine(run.as_of, time(), UTC)

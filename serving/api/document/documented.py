@@ -1,7 +1,7 @@
-"""What the document says of errors: one entry a status, put together by the routes that can answer so.
+"""The errors in the document: one entry per status; each route lists the entries of its own statuses.
 
-A route names the statuses of its own. Those that any route can answer with (`EVERYWHERE`), those of a route that takes
-a body (`WITH_BODY`) and of one that demands a scope (`GUARDED`) are added when the document is made.
+`serving.api.document.openapi` adds the statuses that any route can answer with (`EVERYWHERE`), those of a route with a
+body (`WITH_BODY`) and those of a route that demands a scope (`GUARDED`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TEXTS = {
     500: "An unexpected failure; it is logged under the request id",
     503: "Not ready, overloaded, or the database is away; Retry-After says when to come back",
 }
-#: The commonest type of problem of each status, `urn:churn-risk:problem:<code>`; for examples.
+#: The most common type of problem of each status, `urn:churn-risk:problem:<code>`; for examples.
 CODES = {
     400: "broken-json",
     401: "unauthenticated",
@@ -45,15 +45,15 @@ CODES = {
     500: "internal",
     503: "not-ready",
 }
-#: What any route can answer, and what one that takes a body can: the limits apply before the route sees it.
+#: Errors of every route, and errors of a route with a body: the limits apply before the route sees the request.
 EVERYWHERE = (500, 503)
 WITH_BODY = (400, 408, 413, 415)
-#: What a route that demands a scope can answer.
+#: Errors of a route that demands a scope.
 GUARDED = (401, 403, 429)
 
 
 def errors(*statuses: int) -> Responses:
-    """Return the documented errors of some statuses."""
+    """Return the entries of some statuses."""
     return {status: {"description": TEXTS[status], "model": ProblemDetail} for status in statuses}
 
 

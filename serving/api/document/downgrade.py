@@ -1,7 +1,8 @@
-"""JSON Schema as OpenAPI 3.1 has it, turned into what OpenAPI 3.0 has: converted for real, not relabelled.
+"""The conversion of JSON Schema from the dialect of OpenAPI 3.1 into that of OpenAPI 3.0.
 
-3.0 knows no type lists, no `null` type, no `const`, no numeric exclusive bounds, one example instead of several, and
-ignores whatever stands beside a `$ref`. What cannot be said in 3.0 without a union raises, since CRMs refuse unions.
+Version 3.0 has no type lists, no `null` type, no `const` and no numeric exclusive bounds. It has one example instead of
+several, and it ignores all keywords next to a `$ref`. A schema that needs a union in 3.0 raises, because CRMs refuse
+unions.
 
 References
 ----------
@@ -16,7 +17,7 @@ from typing import Any
 from serving.errors import NotConvertible
 
 Schema = dict[str, Any]
-#: Keywords that mean the same in both; `nullable` where a route writes its own schema in the words of 3.0.
+#: Keywords with the same meaning in both; `nullable` is for routes that write their own schema in the dialect of 3.0.
 KEPT = frozenset(
     {"title", "type", "format", "description", "default", "enum", "required", "pattern", "minLength", "maxLength",
      "minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
@@ -25,12 +26,12 @@ KEPT = frozenset(
 
 
 def to_30(schema: Schema) -> Schema:
-    """Return a 3.1 schema as 3.0 has it.
+    """Return a 3.1 schema as a 3.0 schema.
 
     Raises
     ------
     NotConvertible
-        When it is a union of several types, or uses a keyword that 3.0 has no word for.
+        When it is a union of several types, or uses a keyword without an equivalent in 3.0.
 
     Examples
     --------
@@ -39,19 +40,19 @@ def to_30(schema: Schema) -> Schema:
     >>> to_30({"$ref": "#/components/schemas/Rule", "description": "How churn is told"})
     {'allOf': [{'$ref': '#/components/schemas/Rule'}], 'description': 'How churn is told'}
     """
-    found: Schema = {}
+    converted: Schema = {}
     for keyword, value in schema.items():
         if keyword in KEPT:
-            found |= _plain(keyword, value)
+            converted |= _plain(keyword, value)
         elif keyword in CONVERTERS:
-            found |= CONVERTERS[keyword](value)
+            converted |= CONVERTERS[keyword](value)
         else:
             raise NotConvertible(f"OpenAPI 3.0 has no {keyword!r}: {schema}")
-    if "$ref" in found and len(found) > 1:
-        found = {"allOf": [{"$ref": found.pop("$ref")}], **found}
-    if found.get("nullable") and "enum" in found and None not in found["enum"]:
-        found["enum"] = [*found["enum"], None]
-    return found
+    if "$ref" in converted and len(converted) > 1:
+        converted = {"allOf": [{"$ref": converted.pop("$ref")}], **converted}
+    if converted.get("nullable") and "enum" in converted and None not in converted["enum"]:
+        converted["enum"] = [*converted["enum"], None]
+    return converted
 
 
 def _plain(keyword: str, value: Any) -> Schema:
@@ -68,14 +69,14 @@ def _plain(keyword: str, value: Any) -> Schema:
 
 
 def _union(options: list[Schema]) -> Schema:
-    """Return the one option that is not null, nullable."""
-    others = [option for option in options if option != {"type": "null"}]
-    if len(others) != 1:
-        raise NotConvertible(f"a union of {len(others)} schemas, which CRMs refuse: {options}")
-    only = to_30(others[0])
-    if len(others) == len(options):
+    """Return the only option that is not null, as nullable if there was a null option."""
+    non_null = [option for option in options if option != {"type": "null"}]
+    if len(non_null) != 1:
+        raise NotConvertible(f"a union of {len(non_null)} schemas, which CRMs refuse: {options}")
+    only = to_30(non_null[0])
+    if len(non_null) == len(options):
         return only
-    # `nullable` beside a bare reference would be ignored.
+    # OpenAPI 3.0 would ignore `nullable` next to a bare reference.
     return {"allOf": [only], "nullable": True} if "$ref" in only else {**only, "nullable": True}
 
 
@@ -99,8 +100,8 @@ CONVERTERS: dict[str, Callable[[Any], Schema]] = {
     "$ref": lambda value: {"$ref": value},
     "anyOf": _union,
     "oneOf": _union,
-    "allOf": lambda value: {"allOf": [to_30(one) for one in value]},
-    "properties": lambda value: {"properties": {name: to_30(one) for name, one in value.items()}},
+    "allOf": lambda value: {"allOf": [to_30(part) for part in value]},
+    "properties": lambda value: {"properties": {name: to_30(inner) for name, inner in value.items()}},
     "items": lambda value: {"items": to_30(value)},
     "prefixItems": _tuple,
     "additionalProperties": _open,

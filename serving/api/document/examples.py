@@ -1,7 +1,7 @@
-"""Examples for the document: a value for every field by its name, put together along the schemas.
+"""Examples for the document: a value for every field by its name, assembled along the schemas.
 
-So every request and answer has one, also of routes that come later, and none can drift from its schema. A name means
-the same everywhere; where it does not, `Model.name` stands beside it.
+So every request and answer has an example, including those of future routes, and no example can drift from its schema.
+A name means the same everywhere; where it does not, the table has an entry `Model.name`.
 """
 
 from __future__ import annotations
@@ -103,14 +103,16 @@ def example_of(schema: Schema, schemas: Mapping[str, Schema], name: str = "", mo
 
     Parameters
     ----------
+    schema : dict
+        The schema of the example.
     schemas : mapping of str to schema
-        The document's components.
+        The schemas among the document's components, by name.
     name, model : str
-        The field that the schema describes, and the model that the field belongs to.
+        The field that the schema describes, and the model that has the field.
     """
-    found = schema.get("example", FIELDS.get(f"{model}.{name}", FIELDS.get(name, schema)))
-    if found is not schema and _suits(found, schema):
-        return found
+    example = schema.get("example", FIELDS.get(f"{model}.{name}", FIELDS.get(name, schema)))
+    if example is not schema and _suits(example, schema):
+        return example
     inner = schema.get("$ref") or schema.get("allOf", [{}])[0].get("$ref")
     if inner:
         model = inner.rpartition("/")[2]
@@ -126,14 +128,17 @@ def _by_type(schema: Schema, schemas: Mapping[str, Schema], name: str, model: st
         return [example_of(schema["items"], schemas, name, model)] * max(schema.get("minItems", 1), 1)
     if kind == "object":
         inner = schema.get("properties", {})
-        return {field: example_of(one, schemas, field, schema.get("title", model)) for field, one in inner.items()}
+        return {
+            field: example_of(field_schema, schemas, field, schema.get("title", model))
+            for field, field_schema in inner.items()
+        }
     if kind == "integer" and "minimum" in schema:
         return max(schema["minimum"], 1)
     return BY_FORMAT.get(schema.get("format", ""), BY_TYPE.get(str(kind)))
 
 
 def _suits(value: Any, schema: Schema) -> bool:
-    """Whether a value of the table can be one of this schema: the same name may be a number here and a text there."""
+    """Whether a value of the table fits this schema: the same name may be a number in one model and text in another."""
     kinds = {"string": str, "number": int | float, "integer": int, "boolean": bool, "array": list, "object": dict}
     if value is None:
         return bool(schema.get("nullable"))

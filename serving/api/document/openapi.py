@@ -1,7 +1,7 @@
-"""The one document of the endpoint: OpenAPI 3.0.3, true for every route and error, made from what FastAPI knows.
+"""The document of the API: OpenAPI 3.0.3 for every route and error, generated from FastAPI's document.
 
-FastAPI gives 3.1 of the routes and models. To it come the errors that limits and access can answer, their media types
-and headers, and examples; its schemas are converted (`serving.api.document.downgrade`) and those unused dropped.
+FastAPI describes the routes and models in version 3.1. This module adds the errors of limits and access, their media
+types and headers, and examples. It converts the schemas (`serving.api.document.downgrade`) and drops unused ones.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ TAGS = {
 
 def document(app: FastAPI) -> dict[str, Any]:
     """Return the document of an app, as plain values."""
-    found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    parts = found.get("components", {})
+    generated = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    parts = generated.get("components", {})
     schemas: dict[str, Schema] = parts.get("schemas", {})
     schemas["ProblemDetail"] = ProblemDetail.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schemas["ProblemDetail"].pop("$defs")
-    paths = {path: _methods(methods) for path, methods in sorted(found["paths"].items())}
+    paths = {path: _methods(methods) for path, methods in sorted(generated["paths"].items())}
     kept = {name: to_30(schemas[name]) for name in sorted(_used([paths, PROBLEM], schemas))}
     for operation in operations(paths):
         _add_examples(operation, kept)
@@ -84,7 +84,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = to_30(content["schema"])
     responses = operation["responses"]
-    for status in _beside(operation):
+    for status in _implied_statuses(operation):
         responses.setdefault(str(status), {})
     operation["responses"] = {
         status: {"$ref": f"#/components/responses/{_name(int(status))}"}
@@ -95,17 +95,17 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def _beside(operation: dict[str, Any]) -> Iterator[int]:
-    """Yield the errors that an operation need not name itself."""
+def _implied_statuses(operation: dict[str, Any]) -> Iterator[int]:
+    """Yield the statuses of errors that an operation does not list itself."""
     yield from EVERYWHERE
     yield from WITH_BODY if "requestBody" in operation else ()
     yield from GUARDED if operation.get("security") else ()
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
-        yield 404  # an id that holds a slash or is empty is the path of another route, or of none
+        yield 404  # An id that is empty or holds a slash makes the path of another route, or of no route.
 
 
 def _without_description(schema: Schema) -> Schema:
-    """A parameter says itself what it is; FastAPI says it twice."""
+    """Return a parameter's schema without its description: FastAPI repeats the parameter's description there."""
     return {keyword: value for keyword, value in schema.items() if keyword != "description"}
 
 
@@ -116,13 +116,13 @@ def _success(response: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
         response["description"] = operation["summary"]
     headers = _headers(200)
     if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
-        said = f"true where this is the answer of the first request with the {HEADER}, given again"
-        headers[REPLAYED] = _header(said, {"type": "string", "enum": ["true"]}, required=False)
+        text = f"true where this is the answer of the first request with the {HEADER}, given again"
+        headers[REPLAYED] = _header(text, {"type": "string", "enum": ["true"]}, required=False)
     return {**response, "headers": headers | response.get("headers", {})}
 
 
 def _name(status: int) -> str:
-    """Return what an error's response is called among the components: ServiceUnavailable."""
+    """Return the name of an error's response among the components, such as ServiceUnavailable."""
     return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
 
 
@@ -148,17 +148,17 @@ def _error(status: int, schemas: dict[str, Schema]) -> dict[str, Any]:
 
 
 def _headers(status: int) -> dict[str, Any]:
-    found = {
+    headers = {
         "X-Request-Id": _header("Id of the request, as in the body but for one that is given again", {"type": "string"})
     }
     if status in (409, 429, 503):
-        said = "Seconds until it is worth asking again"
+        text = "Seconds until it is worth asking again"
         if status == 409:
-            said += f", where the first request with the {HEADER} is still being worked on"
-        found["Retry-After"] = _header(said, {"type": "integer", "minimum": 0}, required=status != 409)
+            text += f", where the first request with the {HEADER} is still being worked on"
+        headers["Retry-After"] = _header(text, {"type": "integer", "minimum": 0}, required=status != 409)
     if status == 401:
-        found["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
-    return found
+        headers["WWW-Authenticate"] = _header("How to say who asks", {"type": "string"})
+    return headers
 
 
 def _header(description: str, schema: Schema, required: bool = True) -> dict[str, Any]:
@@ -166,13 +166,13 @@ def _header(description: str, schema: Schema, required: bool = True) -> dict[str
 
 
 def _used(nodes: Any, schemas: dict[str, Schema]) -> set[str]:
-    """Return the names of the schemas that are referred to, directly or not."""
-    found: set[str] = set()
+    """Return the names of the schemas that some nodes refer to, directly or indirectly."""
+    names: set[str] = set()
     new = _references(nodes)
     while new:
-        found |= new
-        new = {name for known in new for name in _references(schemas[known])} - found
-    return found
+        names |= new
+        new = {name for known in new for name in _references(schemas[known])} - names
+    return names
 
 
 def _references(node: Any) -> set[str]:
@@ -187,6 +187,6 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Schema]) -> None
     contents = [operation.get("requestBody", {}).get("content", {})]
     contents += [response.get("content", {}) for response in operation["responses"].values()]
     for content in contents:
-        for media_type, one in content.items():
+        for media_type, media in content.items():
             if "json" in media_type:
-                one.setdefault("example", example_of(one["schema"], schemas))
+                media.setdefault("example", example_of(media["schema"], schemas))

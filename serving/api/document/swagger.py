@@ -1,7 +1,7 @@
 """The document as Swagger 2.0 with Microsoft's extensions, for custom connectors of Power Platform and Dynamics.
 
-Made from the OpenAPI 3.0 document: bodies become body parameters, components definitions, `nullable` becomes
-`x-nullable`; every parameter and property gets the name that people see (`x-ms-summary`).
+The module converts the OpenAPI 3.0 document: bodies become body parameters, components become definitions, `nullable`
+becomes `x-nullable`. Every parameter and property gets a name for people (`x-ms-summary`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from serving.errors import NotConvertible
 
 Json = dict[str, Any]
 JSON = "application/json"
-#: What an operation says of itself in both.
+#: Keys of an operation that are the same in both.
 KEPT = ("tags", "summary", "description", "operationId", "security", "deprecated")
-#: What 2.0 has in a parameter or header that is no body.
+#: Keywords that 2.0 permits in a header, and in a parameter that is not a body.
 IN_PARAMETERS = frozenset(
     {"type", "format", "items", "default", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength",
      "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf"}
@@ -40,8 +40,8 @@ def swagger(document: Json) -> Json:
         "produces": [JSON],
         "tags": document["tags"],
         "paths": {path: _methods(methods, parts) for path, methods in document["paths"].items()},
-        "definitions": {name: _schema(one) for name, one in parts["schemas"].items()},
-        "securityDefinitions": {name: _security(one) for name, one in parts["securitySchemes"].items()},
+        "definitions": {name: _schema(schema) for name, schema in parts["schemas"].items()},
+        "securityDefinitions": {name: _security(scheme) for name, scheme in parts["securitySchemes"].items()},
     }
 
 
@@ -51,15 +51,15 @@ def _methods(methods: Json, parts: Json) -> Json:
 
 def _operation(operation: Json, parts: Json) -> Json:
     kept = {key: operation[key] for key in KEPT if key in operation}
-    parameters = [_parameter(one) for one in operation.get("parameters", ())]
+    parameters = [_parameter(parameter) for parameter in operation.get("parameters", ())]
     if "requestBody" in operation:
         parameters.append(_body(operation["requestBody"]))
-    responses = {status: _resolved(one, parts) for status, one in operation["responses"].items()}
-    made = {media_type for response in responses.values() for media_type in response.get("content", {})}
-    found: Json = {**kept, "parameters": parameters, "produces": sorted(made | {JSON})}
+    responses = {status: _resolved(response, parts) for status, response in operation["responses"].items()}
+    media_types = {media_type for response in responses.values() for media_type in response.get("content", {})}
+    converted: Json = {**kept, "parameters": parameters, "produces": sorted(media_types | {JSON})}
     if "Operations" in operation.get("tags", ()):
-        found["x-ms-visibility"] = "internal"
-    return {**found, "responses": {status: _response(one) for status, one in responses.items()}}
+        converted["x-ms-visibility"] = "internal"
+    return {**converted, "responses": {status: _response(response) for status, response in responses.items()}}
 
 
 def _parameter(parameter: Json) -> Json:
@@ -95,63 +95,69 @@ def _resolved(response: Json, parts: Json) -> Json:
 
 
 def _response(response: Json) -> Json:
-    found: Json = {"description": response["description"]}
+    converted: Json = {"description": response["description"]}
     headers = response.get("headers", {})
-    found["headers"] = {
-        name: {"description": one.get("description", ""), **_flat(one["schema"])} for name, one in headers.items()
+    converted["headers"] = {
+        name: {"description": header.get("description", ""), **_flat(header["schema"])}
+        for name, header in headers.items()
     }
     content = response.get("content", {})
     if JSON in content:
-        found["schema"] = _schema(content[JSON]["schema"])
+        converted["schema"] = _schema(content[JSON]["schema"])
         if MEDIA_TYPE not in content:
-            found["examples"] = {JSON: content[JSON]["example"]}
+            converted["examples"] = {JSON: content[JSON]["example"]}
     elif content:
-        # Text, or `format: binary`, which connectors take for a file.
-        found["schema"] = _schema(next(iter(content.values()))["schema"])
-    return found
+        # Text, or `format: binary`, which connectors treat as a file.
+        converted["schema"] = _schema(next(iter(content.values()))["schema"])
+    return converted
 
 
 def _flat(schema: Json) -> Json:
-    """Return what a parameter or header says of its values, which has no schema of its own in 2.0."""
+    """Return the keywords of a parameter's or header's schema; in 2.0 they have no schema of their own."""
     return {keyword: value for keyword, value in _schema(schema).items() if keyword in IN_PARAMETERS}
 
 
 def _schema(schema: Json) -> Json:
-    found: Json = {}
+    converted: Json = {}
     for keyword, value in schema.items():
         if keyword == "$ref":
-            found["$ref"] = f"#/definitions/{value.rpartition('/')[2]}"
+            converted["$ref"] = f"#/definitions/{value.rpartition('/')[2]}"
         elif keyword == "nullable":
-            found["x-nullable"] = value
+            converted["x-nullable"] = value
         elif keyword == "enum":
-            found["enum"] = [one for one in value if one is not None]
+            converted["enum"] = [option for option in value if option is not None]
         elif keyword == "properties":
-            found["properties"] = {name: _property(name, one) for name, one in value.items()}
+            converted["properties"] = {name: _property(name, inner) for name, inner in value.items()}
         elif keyword == "items" or (keyword == "additionalProperties" and isinstance(value, dict)):
-            found[keyword] = _schema(value)
+            converted[keyword] = _schema(value)
         elif keyword == "allOf":
-            found["allOf"] = [_schema(one) for one in value]
+            converted["allOf"] = [_schema(part) for part in value]
         elif keyword not in ("writeOnly", "deprecated"):
-            found[keyword] = value
-    return found
+            converted[keyword] = value
+    return converted
 
 
 def _property(name: str, schema: Json) -> Json:
-    found = _schema(schema)
-    if "$ref" not in found:
-        found["x-ms-summary"] = _summary(schema, name)
-        found.pop("title", None)
-    return found
+    converted = _schema(schema)
+    if "$ref" not in converted:
+        converted["x-ms-summary"] = _summary(schema, name)
+        converted.pop("title", None)
+    return converted
 
 
 def _summary(schema: Json, name: str) -> str:
-    """Return the name that people see: 'Account id' of account_id."""
+    """Return the name for people: 'Account id' for account_id."""
     return str(schema.get("title", name)).replace("_", " ").replace("-", " ").strip().capitalize()
 
 
 def _security(scheme: Json) -> Json:
-    """Return a security definition; 2.0 knows no bearer, so it becomes the header that carries it."""
-    found = {"type": "apiKey", "in": "header", "name": "Authorization", "description": scheme.get("description", "")}
+    """Return a security definition; 2.0 has no bearer scheme, so it becomes the header that carries the token."""
+    definition = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": scheme.get("description", ""),
+    }
     if scheme["type"] == "apiKey":
-        return found | {"in": scheme["in"], "name": scheme["name"]}
-    return found | {"description": f"Bearer, a blank, and then: {scheme.get('description', '')}"}
+        return definition | {"in": scheme["in"], "name": scheme["name"]}
+    return definition | {"description": f"Bearer, a blank, and then: {scheme.get('description', '')}"}

@@ -1,1 +1,1 @@
-"""What stands before and around every route: limits, access, ids, problems, repeated requests."""
+"""Code that runs before and around every route: limits, access, ids, problems, repeated requests."""

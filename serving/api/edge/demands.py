@@ -1,7 +1,7 @@
-"""What a route demands of whoever asks: `demand(scope)` is its dependency and hands it the `Principal`.
+"""The scope that a route demands of its caller: `demand(scope)` is a dependency that passes the `Principal` to it.
 
-A credential comes as `Authorization: Bearer` (an API key or an OIDC token) or as `X-API-Key`. Without keys and issuer
-this machine needs none. Who asks is left in the request's state as `principal_id`, for the log.
+A credential comes as `Authorization: Bearer` (an API key or an OIDC token) or as `X-API-Key`. While there are no keys
+and no issuer, this machine needs no credential. The request's state keeps the caller as `principal_id`, for the log.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BEARER = HTTPBearer(
 )
 API_KEY = APIKeyHeader(name="X-API-Key", scheme_name="apiKey", description="An API key (crk_...)", auto_error=False)
 CHALLENGE = 'Bearer realm="churn-risk"'
-#: What many proxies add, but not all: nginx adds nothing unless it is told to.
+#: Headers that many proxies add, but not all: nginx adds none unless it is configured to.
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 STATUSES: dict[type[AccessRefused], tuple[int, str]] = {
     Unauthenticated: (401, "unauthenticated"),
@@ -45,19 +45,19 @@ STATUSES: dict[type[AccessRefused], tuple[int, str]] = {
     TooOften: (429, "too-often"),
     IssuerAway: (503, "issuer-away"),
 }
-#: What the document says of credentials; the gate reads the headers itself.
+#: These describe the credentials in the OpenAPI document; the gate reads the headers itself.
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 Key = Annotated[str | None, Security(API_KEY)]
 
 
 @dataclass(frozen=True)
 class Demand:
-    """A dependency that refuses whoever does not hold a scope; `Guarded` asks the same before a body is read."""
+    """A dependency that refuses callers without a scope; `Guarded` checks the same before it reads a body."""
 
     scope: Scope
 
     async def __call__(self, request: Request, bearer: Bearer, key: Key) -> Principal:
-        """Return who asks; raises RequestProblem, StoreUnavailable."""
+        """Return the caller; raises RequestProblem, StoreUnavailable."""
         gate = runtime(request).access
         known: Principal | None = request.scope.setdefault("state", {}).get("principal")
         try:
@@ -69,12 +69,17 @@ class Demand:
 
 
 def demand(scope: Scope) -> Demand:
-    """Return a dependency that refuses whoever does not hold a scope."""
+    """Return a dependency that refuses callers without a scope."""
     return Demand(scope)
 
 
 async def admitted(gate: Gate, request: Request, scope: Scope, known: Principal | None = None) -> Principal:
-    """Return who asks, if they hold a scope; `known` where that was asked before.
+    """Return the caller, if the caller holds a scope.
+
+    Parameters
+    ----------
+    known : Principal, optional
+        The caller, where an earlier check of this request has identified them.
 
     Raises
     ------
@@ -88,7 +93,7 @@ async def admitted(gate: Gate, request: Request, scope: Scope, known: Principal 
 
 
 def caller(request: Request) -> Caller:
-    """Return what counts of a request."""
+    """Return what the gate needs of a request: the credential, the address, and whether it comes from this machine."""
     address = request.client.host if request.client else ""
     return Caller(_credential(request), address, _is_local(request, address))
 
@@ -110,12 +115,13 @@ def _credential(request: Request) -> str | None:
 
 
 def _is_local(request: Request, address: str) -> bool:
-    """Whether this machine asks, as far as a request can tell.
+    """Whether the request comes from this machine, as far as it shows.
 
-    Both ends must be loopback. So must the name in `Host` be, else a page of another name that was pointed here would
-    pass (DNS rebinding), and `Origin`, where a browser sends it. A proxy that shows itself does not pass: by a header,
-    or by HTTP/1.0, nginx's default and no browser's. One that shows nothing, such as socat, `ssh -R` or nginx with
-    HTTP/1.1, cannot be told from this machine: behind any proxy or tunnel, a key has to be made first.
+    Both ends of the connection must be loopback addresses. The name in `Host` must be loopback too: otherwise a page
+    whose name was pointed at this machine would pass (DNS rebinding). The same holds for `Origin`, where a browser
+    sends it. A proxy does not pass if it shows itself by a header or by HTTP/1.0, which is nginx's default and which no
+    browser uses. A proxy that shows nothing, such as socat, `ssh -R` or nginx with HTTP/1.1, looks like this machine:
+    behind any proxy or tunnel, the operator has to make a key first.
     """
     server = request.scope.get("server")
     headers = request.headers

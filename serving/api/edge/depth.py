@@ -1,14 +1,15 @@
 """How deeply a JSON body is nested, before a parser sees it: at the speed of `bytes.replace`, a microsecond a kilobyte.
 
-Strings are taken out, then innermost pairs of brackets, level by level: as many rounds as the limit has levels. What is
-no JSON need not be told apart exactly, as long as no more levels open before the parser stops than the limit allows.
+The check removes the strings, then the innermost pairs of brackets, one level per round, for as many rounds as the
+limit has levels. It need not recognise invalid JSON exactly; it only has to ensure that a parser opens no more levels
+than the limit allows before it stops.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Both kinds of bracket are one; what a parser refuses for their mixing up it refuses at no greater depth.
+#: Both kinds of bracket count as one; a parser refuses mixed-up brackets, but at no greater depth.
 _ALIKE = bytes.maketrans(b"{}", b"[]")
 _DELETED = bytes(set(range(256)) - set(b'[]{}"'))
 _STRING = re.compile(rb'"[^"]*(?:"|$)')
@@ -28,18 +29,18 @@ def too_deep(body: bytes, limit: int) -> bool:
     for level in range(limit + 1):
         inner = brackets.replace(b"[]", b"")
         if len(inner) == len(brackets):
-            # Nothing pairs any more: a parser stops at the first closing bracket, having opened those before it, and
-            # below the last of them the levels that were taken out.
+            # No pairs are left: a parser stops at the first closing bracket. Until then it has opened the brackets
+            # before it, and below the last of them the levels that were removed.
             return len(inner) - len(inner.lstrip(b"[")) + level > limit
         brackets = inner
     return True
 
 
 def _brackets(body: bytes) -> bytes:
-    """Return the brackets that stand outside strings."""
+    """Return the brackets outside of strings."""
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     kept = body.translate(_ALIKE, _DELETED)
-    # Most strings hold no bracket: their quotes stand side by side. The rest is rare enough for a regular expression.
+    # Most strings hold no bracket, so their quotes are adjacent. The others are rare enough for a regular expression.
     kept = kept.replace(b'""', b"")
     return _STRING.sub(b"", kept) if b'"' in kept else kept

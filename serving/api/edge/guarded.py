@@ -1,7 +1,8 @@
-"""Middleware that asks who is there before anything of a body is read: what a route demands, it finds in the routes.
+"""Middleware that checks the caller before the service reads a body; it takes the required scope from the route.
 
-A caller without rights so costs neither the memory of its body nor the parsing of it, and learns nothing of what is
-wrong with it. The route's own `demand` takes up what is found here, and asks itself where this is not in front of it.
+So a caller without rights costs neither memory for the body nor time to parse it, and learns nothing about errors in
+it. The route's own `demand` reuses the principal of this check, and checks the caller itself where this middleware is
+not installed.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from serving.errors import AccessRefused, StoreUnavailable
 
 
 class Guarded:
-    """Refuses whoever does not hold what the route demands.
+    """Refuses callers without the scope that the route demands.
 
     Parameters
     ----------
     app : ASGIApp
-        What answers those who do.
+        The app that answers the other callers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,30 +43,30 @@ class Guarded:
         if scope["type"] == "http":
             served = getattr(scope["app"].state, "runtime", None)
             route = matching(scope)
-            wanted = demanded(route)
-            if served is not None and wanted is not None:
-                answer = await self._asked(served.access, Request(scope), route, wanted)
+            required_scope = demanded(route)
+            if served is not None and required_scope is not None:
+                answer = await self._checked(served.access, Request(scope), route, required_scope)
         await answer(scope, receive, send)
 
-    async def _asked(self, gate: Gate, request: Request, route: BaseRoute | None, wanted: Scope) -> ASGIApp:
+    async def _checked(self, gate: Gate, request: Request, route: BaseRoute | None, required_scope: Scope) -> ASGIApp:
         try:
-            request.scope.setdefault("state", {})["principal"] = await admitted(gate, request, wanted)
+            request.scope.setdefault("state", {})["principal"] = await admitted(gate, request, required_scope)
         except (StoreUnavailable, AccessRefused) as error:
             request.scope["route"] = route
             if isinstance(error, StoreUnavailable):
                 return store_away(request, error)
-            found = refused(error)
-            return problem(request, found.status, found.code, found.title, found.errors, found.headers)
+            refusal = refused(error)
+            return problem(request, refusal.status, refusal.code, refusal.title, refusal.errors, refusal.headers)
         return self._app
 
 
 def demanded(route: BaseRoute | None) -> Scope | None:
-    """Return the scope that a route demands; None where it demands none."""
+    """Return the scope that a route demands, or None."""
     calls = _calls(route.dependant) if isinstance(route, APIRoute) else ()
     return next((call.scope for call in calls if isinstance(call, Demand)), None)
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:
-    for one in dependant.dependencies:
-        yield one.call
-        yield from _calls(one)
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _calls(dependency)

@@ -1,4 +1,4 @@
-"""What is raised becomes a problem detail: bad fields, refusals, what is not there, a store that is away, failures."""
+"""Handlers that turn exceptions into problem details: bad fields, refusals, unknown ids, a missing store, failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
 from serving.errors import Refusal, StoreUnavailable
 
-#: Seconds after which to come back when the database is away.
+#: Seconds until the next request is useful when the database does not answer.
 STORE_AWAY_SECONDS = 5
 log = logging.getLogger("churn_risk.api")
 Handler = Callable[[Request, Any], Awaitable[Response]]
@@ -39,14 +39,14 @@ def install(app: FastAPI) -> None:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    found = error.errors()
-    if any(item["type"] == "json_invalid" for item in found):
-        reason = found[0].get("ctx", {}).get("error", "cannot be parsed")
-        return broken_json(request, f"{reason} (at character {found[0]['loc'][-1]})")
-    if found[0]["type"] == "model_attributes_type" and not says_json(request):
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        reason = faults[0].get("ctx", {}).get("error", "cannot be parsed")
+        return broken_json(request, f"{reason} (at character {faults[0]['loc'][-1]})")
+    if faults[0]["type"] == "model_attributes_type" and not says_json(request):
         return not_json(request)
     errors = [
-        FieldError(pointer=pointer(item["loc"]), detail=item["msg"].removeprefix("Value error, ")) for item in found
+        FieldError(pointer=pointer(fault["loc"]), detail=fault["msg"].removeprefix("Value error, ")) for fault in faults
     ]
     count = len(errors)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
@@ -61,7 +61,7 @@ def broken_json(request: Request, reason: str) -> Response:
 
 
 def not_json(request: Request) -> Response:
-    """Return the 415 of a body that does not say it is JSON."""
+    """Return the 415 of a body whose content type is not JSON."""
     sent = request.headers.get("content-type", "none")
     return problem(request, 415, "unsupported-media-type", f"the body must be application/json, not {sent}")
 
@@ -106,10 +106,10 @@ def store_away(request: Request, error: StoreUnavailable) -> Response:
 
 
 class Unexpected:
-    """Middleware that answers what nobody expected.
+    """Middleware that answers unexpected failures.
 
-    A handler of `Exception` would do so too, but raise it again, upon which the server cuts a connection that its
-    client takes for open.
+    A handler of `Exception` would answer too, but Starlette would raise the exception again. The server would then cut
+    a connection that its client takes for open.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,6 +1,6 @@
-"""Each request's id: in the answer's body and its `X-Request-Id`, in problem details and in the logs.
+"""Each request's id: it is in the answer's body and `X-Request-Id`, in problem details and in the logs.
 
-A caller may bring its own in `X-Request-Id`, so that its logs and ours can be read side by side.
+A caller may send its own id in `X-Request-Id`, so that the same id is in its logs and in ours.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = b"x-request-id"
-#: What a caller's own id may look like: no more than what is safe in a header, a log line and a file name.
+#: The permitted form of a caller's own id: only characters that are safe in a header, a log line and a file name.
 CALLERS_OWN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id(request: Request) -> str:
-    """Return the id that this request has in the answer and in the logs."""
+    """Return the id of this request in the answer and in the logs."""
     state = request.scope.setdefault("state", {})
     return str(state.setdefault("request_id", str(uuid4())))
 
 
 class Identified:
-    """Middleware that gives every request its id, and the answer the header."""
+    """Middleware that gives every request an id and adds it to the answer's headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

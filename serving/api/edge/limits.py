@@ -1,9 +1,9 @@
 """Middleware that keeps a request within limits: size, time to arrive, encoding and depth of its body, time to answer.
 
-The body is read here, once, and handed on whole: no route sees one that is too large, comes too slowly, is compressed,
-is not UTF-8 where it says it is JSON, or nested so deeply or broken into so many pieces that a parser could fail on it
-or hold up everybody else. Where no route takes a body none is read, whatever was sent. Limits are those of the running
-service's settings, their defaults while it starts.
+It reads the body once and passes it on whole. No route sees a body that is too large, arrives too slowly or is
+compressed. No route sees JSON that is not UTF-8, or that is nested so deeply or broken into so many pieces that a
+parser could fail on it or hold up other requests. When the route takes no body, the middleware reads none. The limits
+come from the running service's settings, or from their defaults while the service starts.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from serving.api.edge.problems import problem
 from serving.settings import ServiceSettings
 
 BOM = b"\xef\xbb\xbf"
-#: What may be given up without harm: nothing is stored by it, so that asking again asks the same.
+#: Methods whose requests may be given up without harm: they store nothing, so the caller can repeat them.
 GIVEN_UP = frozenset({"GET", "HEAD", "OPTIONS"})
 STORES_NOTHING = "/v1/predictions"
-#: Where the greater body goes.
+#: The path that takes the larger body.
 JOBS = "/v1/jobs"
-#: What is long in coming by itself; routes of it see to it that there is not too much of it.
+#: Ends of paths whose answers take long by nature; their routes limit how many of them run at a time.
 LONG = ("/results",)
-#: Seconds after which to ask again when an answer took too long, and when there was no room for a body.
+#: Seconds until the next request is useful: after an answer that took too long, and after a lack of room for a body.
 SLOW_SECONDS, FULL_SECONDS = 5, 1
-#: Bytes of JSON for each object or list in it, at least; a row of a table has fifty and more. So many are let pass.
+#: Minimum bytes of JSON per object or list in it (a row of a table has fifty or more), and how many always pass.
 BYTES_A_PIECE, FEW_PIECES = 8, 10_000
 
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """What the body of one request may be.
+    """The limits of one request's body.
 
     Attributes
     ----------
     size : int
-        Bytes.
+        Maximum bytes.
     seconds : float
-        Time until all of it is there.
+        Maximum time until all of it has arrived.
     depth : int
-        Levels of nesting of JSON.
+        Maximum levels of nesting of JSON.
     """
 
     size: int
@@ -59,7 +59,7 @@ class BodyLimit:
 
 
 class Refused(Exception):
-    """A body that is not taken; carries the answer."""
+    """The service does not take a body; carries the answer."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Limits:
             async with asyncio.timeout(settings.answer_seconds) as timer:
 
                 async def begun(message: Message) -> None:
-                    if not timer.expired():  # One that rang while the answer was made cannot be put off.
+                    if not timer.expired():  # An expired timer cannot be rescheduled.
                         timer.reschedule(None)
                     await send(message)
 
@@ -113,14 +113,14 @@ class Limits:
 
 
 class Held:
-    """How much of bodies a worker holds at this moment, from their arrival until they are answered."""
+    """How many bytes of bodies a worker holds at this moment, from their arrival until their answers."""
 
     def __init__(self) -> None:
         self._bytes = 0
 
     @contextmanager
     def part(self, most: int) -> Iterator[Part]:
-        """Yield what one request may take of it, all of which is given back at the end."""
+        """Yield the part of one request, which may take bytes up to `most` in total; at the end it gives all back."""
         part = Part(self, most)
         try:
             yield part
@@ -130,14 +130,14 @@ class Held:
 
 @dataclass
 class Part:
-    """What one request holds."""
+    """The bytes that one request holds."""
 
     held: Held
     most: int
     size: int = 0
 
     def take(self, size: int) -> bool:
-        """Hold so many bytes more; False where others leave no room for them. A request alone has all it wants."""
+        """Hold `size` more bytes; False if other requests leave no room. A request without others gets all it needs."""
         others = self.held._bytes - self.size
         if others > 0 and self.held._bytes + size > self.most:
             return False
@@ -147,7 +147,7 @@ class Part:
 
 
 def takes_body(route: BaseRoute | None) -> bool:
-    """Whether a route reads a body: one that is declared, or that it says in the document to read by itself."""
+    """Whether a route reads a body: it declares one, or its part of the document has a request body."""
     if not isinstance(route, APIRoute):
         return False
     return route.body_field is not None or "requestBody" in (route.openapi_extra or {})
@@ -159,26 +159,26 @@ def _settings(scope: Scope) -> ServiceSettings:
 
 
 def _body_limit(scope: Scope, settings: ServiceSettings) -> BodyLimit:
-    """Return the limits of one request; a greater body may take as much longer."""
-    greater = scope["method"] == "POST" and scope["path"] == JOBS
-    size = settings.job_body_bytes if greater else settings.body_bytes
+    """Return the limits of one request; a larger body gets proportionally more time."""
+    larger = scope["method"] == "POST" and scope["path"] == JOBS
+    size = settings.job_body_bytes if larger else settings.body_bytes
     return BodyLimit(size, settings.body_seconds * max(size / settings.body_bytes, 1.0), settings.json_depth)
 
 
 def _may_be_given_up(request: Request) -> bool:
     if request.method in GIVEN_UP:
         return not request.scope["path"].endswith(LONG)
-    # With a key its answer is kept.
+    # A request with a key stores its answer.
     return request.scope["path"] == STORES_NOTHING and "idempotency-key" not in request.headers
 
 
 async def _body(request: Request, limit: BodyLimit, part: Part) -> bytes | None:
-    """Return the body; None when the caller went away before it was there.
+    """Return the body; None when the caller disconnects before all of it has arrived.
 
     Raises
     ------
     Refused
-        When it is not taken.
+        When the service does not take it.
     """
     announced = request.headers.get("content-length")
     if announced in (None, "0") and "transfer-encoding" not in request.headers:
@@ -203,7 +203,7 @@ async def _body(request: Request, limit: BodyLimit, part: Part) -> bytes | None:
 
 
 def _within(announced: str, size: int) -> bool:
-    # Python reads no number of thousands of digits.
+    # Python refuses to read a number with thousands of digits.
     return announced.isdecimal() and len(announced) <= 18 and int(announced) <= size
 
 
@@ -234,7 +234,7 @@ def _full(request: Request) -> Response:
 
 
 def _readable(request: Request, body: bytes, depth: int) -> bytes:
-    """Return JSON as a parser takes it, without a byte order mark."""
+    """Return JSON that a parser can take, without a byte order mark; raises Refused."""
     body = body.removeprefix(BOM)
     if not _is_utf8(body):
         raise Refused(broken_json(request, "not UTF-8"))
@@ -247,7 +247,7 @@ def _readable(request: Request, body: bytes, depth: int) -> bytes:
 
 
 def _is_utf8(body: bytes) -> bool:
-    """Whether it is UTF-8; UTF-16 and UTF-32 have zero bytes, which JSON has nowhere."""
+    """Whether a body is UTF-8; UTF-16 and UTF-32 have zero bytes, which JSON never has."""
     try:
         body.isascii() or body.decode("utf-8")
     except UnicodeDecodeError:
@@ -256,7 +256,7 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Return a receive that hands out the body once, and then whatever else happens."""
+    """Return a `receive` that returns the body once, and after that the messages of the original `receive`."""
     whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:

@@ -1,16 +1,16 @@
-"""Which route answers a request, for what stands in front of the routes."""
+"""Which route answers a request, for the middleware in front of the routes."""
 
 from __future__ import annotations
 
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-#: Where a request's state holds its route, once that was looked for.
+#: The key of the route in a request's state.
 MATCHED = "matched_route"
 
 
 def matching(scope: Scope) -> BaseRoute | None:
-    """Return the route that answers, or would have answered; None where there is none. It is looked for once."""
+    """Return the route that answers, or would have answered, or None; the search runs once per request."""
     if "app" not in scope:
         return None
     state = scope.setdefault("state", {})

@@ -21,9 +21,9 @@ from serving.api.edge.identity import request_id
 from serving.faults import pointer as json_pointer
 
 MEDIA_TYPE, PLAIN_TYPE = "application/problem+json", "application/json"
-#: More fields at fault are counted, not listed.
+#: Maximum number of fields at fault in a problem; it counts further ones, but does not list them.
 MOST_ERRORS = 100
-#: What may stand in a path beside letters, digits and `-._~` (RFC 3986), and the signs of what is quoted already.
+#: Characters that a path may hold besides letters, digits and `-._~` (RFC 3986), and `%` of quoted characters.
 IN_PATHS = "/:@!$&'()*+,;=%"
 NOT_QUOTED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -48,19 +48,19 @@ class ProblemDetail(BaseModel):
 
 
 class RequestProblem(Exception):
-    """A request that cannot be answered as asked.
+    """The service cannot answer a request as the caller sent it.
 
     Parameters
     ----------
     title : str
-        What went wrong, for people; becomes the problem's `detail`.
+        What went wrong, for people; it becomes the problem's `detail`.
     errors : sequence of FieldError
         Every field at fault.
     status : int
     code : str
         The last part of the problem's type, `urn:churn-risk:problem:<code>`.
     headers : mapping of str to str
-        Such as Retry-After and WWW-Authenticate.
+        Headers of the answer, such as Retry-After and WWW-Authenticate.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RequestProblem(Exception):
 
 
 def unavailable(detail: str, code: str, seconds: int) -> RequestProblem:
-    """Return the 503 that asks the caller to come back after some seconds."""
+    """Return the 503 that tells the caller to retry after some seconds."""
     return RequestProblem(detail, status=503, code=code, headers={"Retry-After": str(seconds)})
 
 
@@ -89,7 +89,19 @@ def problem(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a problem detail as a response; `code` is the last part of its type."""
+    """Return a problem detail as a response.
+
+    Parameters
+    ----------
+    code : str
+        The last part of the problem's type, `urn:churn-risk:problem:<code>`.
+    detail : str
+        What went wrong, for people; a 422 gets the first field at fault added.
+    errors : sequence of FieldError
+        Every field at fault; the answer lists the first `MOST_ERRORS`.
+    headers : mapping of str to str, optional
+        Headers of the answer.
+    """
     body = ProblemDetail(
         type=f"urn:churn-risk:problem:{code}",
         title=HTTPStatus(status).phrase,
@@ -100,22 +112,23 @@ def problem(
         errors=list(errors[:MOST_ERRORS]),
     )
     request.scope.setdefault("state", {})["problem"] = code
-    # What was sent may hold half a surrogate pair, which no UTF-8 can say; it comes back as a question mark.
+    # The input may hold half a surrogate pair, which UTF-8 cannot encode; it comes back as a question mark.
     content = json.dumps(body.model_dump(), ensure_ascii=False).encode("utf-8", "replace")
     return Response(content, status, headers, media_type=_media_type(request))
 
 
 def _with_first(detail: str, errors: Sequence[FieldError]) -> str:
-    """Say of the first field what is wrong with it: whoever shows one sentence shows the detail."""
+    """Return the detail with the first field's error added, for clients that show only the detail."""
     if not errors or errors[0].detail in detail:
         return detail
     return f"{detail}: {errors[0].pointer or 'the body'}: {errors[0].detail}"
 
 
 def path_of(request: Request) -> str:
-    """Return the path asked for, percent-encoded; unlike `request.url` it is not put together from the Host header.
+    """Return the requested path, percent-encoded; unlike `request.url`, it does not depend on the Host header.
 
-    As it was sent, where the server says so: decoded, a slash inside an account's id is like any other.
+    The path is as the caller sent it, if the server provides that: a decoded path no longer shows which slash belongs
+    to an account's id.
     """
     sent: bytes | None = request.scope.get("raw_path")
     if sent is None:
@@ -124,7 +137,7 @@ def path_of(request: Request) -> str:
 
 
 def pointer(location: Sequence[Any]) -> str:
-    """Turn ('body', 'accounts', 0, 'invoices') into '/accounts/0/invoices'; other places keep their name.
+    """Turn ('body', 'accounts', 0, 'invoices') into '/accounts/0/invoices'; places outside the body keep their name.
 
     Examples
     --------
@@ -135,7 +148,7 @@ def pointer(location: Sequence[Any]) -> str:
 
 
 def account_problem(code: str, detail: str, errors: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Return why an account of a job has no score, as its results tell it; `code` is one of `serving.jobs.chunks`."""
+    """Return the problem of a job's account without a score, for the results; `serving.jobs.chunks` has the codes."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR if code == "internal" else HTTPStatus.UNPROCESSABLE_ENTITY
     return {
         "type": f"urn:churn-risk:problem:{code}",

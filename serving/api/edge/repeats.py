@@ -1,8 +1,9 @@
 """`Idempotency-Key`: a request that is sent again with its key gets the answer of the first, and a header says so.
 
-A route takes part by `RepeatableRoute` as its router's class and `RepeatDependency` as its last dependency, after the
-one that tells who asks, or `JobRepeatDependency` where the answer holds no data of accounts. What was refused or failed
-is not kept: its key may be used again, also by a corrected request. Without the header nothing is done.
+A route takes part with `RepeatableRoute` as its router's class and `RepeatDependency` as its last dependency, after the
+one that identifies the caller. Where the answer holds no data of accounts, it takes `JobRepeatDependency` instead. The
+service does not keep refusals and failures: their key may be used again, also by a corrected request. Without the
+header, nothing changes.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from serving.repeats.idempotency import Answer, Asked, Claimed, begin, finish, g
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-#: Seconds after which to ask again while the first request is worked on; its claim lasts longer, for it may have died.
+#: Seconds until the next request while the service works on the first; its claim lasts longer, in case its worker died.
 SOON_SECONDS = 2
-#: Headers that are part of the answer; others are of the one request.
+#: Headers that belong to the kept answer; all others belong to a single request.
 KEPT_HEADERS = ("content-type", "location", "cache-control")
 POINTER = f"/header/{HEADER}"
 TEXT = (
@@ -58,14 +59,14 @@ class Replayed(Exception):
 
 
 class Repeatable:
-    """The first request with a key, while it is worked on."""
+    """The first request with a key, while the service works on it."""
 
     def __init__(self, served: Runtime, claimed: Claimed) -> None:
         self._served, self._claimed = served, claimed
         self._kept = False
 
     def keep_within(self, connection: Connection, response: Response) -> None:
-        """Keep an answer in the transaction of what it tells of; raises RequestProblem."""
+        """Keep an answer in the transaction that writes what the answer describes; raises RequestProblem."""
         try:
             finish(connection, self._claimed, _answer(response), self._served.access.now())
         except TakenOver as error:
@@ -73,7 +74,7 @@ class Repeatable:
         self._kept = True
 
     def keep(self, response: Response) -> None:
-        """Keep an answer that is not kept yet, or free the key where it is none to keep."""
+        """Keep an answer unless it is kept already; if it is not a success, free the key instead."""
         if self._kept:
             return
         if not 200 <= response.status_code < 300:
@@ -87,7 +88,7 @@ class Repeatable:
             log.warning("an answer could not be kept for repeated requests: %s", error)
 
     def free(self) -> None:
-        """Free the key; where even that cannot be written, its lease runs out."""
+        """Free the key; if the database cannot be written, the lease of the key runs out later."""
         if not self._kept:
             try:
                 give_up(self._served.store.engine, self._claimed)
@@ -96,10 +97,10 @@ class Repeatable:
 
 
 class RepeatableRoute(APIRoute):
-    """A route that keeps its answers for requests that are repeated."""
+    """A route that keeps its answers for repeated requests."""
 
     def get_route_handler(self) -> Handler:
-        """Return the route's handler; with the header, one that keeps what it answers."""
+        """Return the route's handler, which keeps its answer when the request has the header."""
         handler = super().get_route_handler()
 
         async def kept(request: Request) -> Response:
@@ -123,12 +124,12 @@ class RepeatableRoute(APIRoute):
 
 
 def repeating(named: Named) -> Callable[..., Coroutine[Any, Any, Repeatable | None]]:
-    """Return the dependency that claims a request; `named` tells from its body whose data stand in the answer."""
+    """Return the dependency that claims a request; `named` reads the ids of the answer's accounts from its body."""
 
     async def repeatable(
         request: Request, served: Annotated[Runtime, Depends(runtime)], key: Key = None
     ) -> Repeatable | None:
-        """Claim a request that came with a key; None without one. Raises Replayed, RequestProblem."""
+        """Claim a request that has a key; returns None without a key. Raises Replayed, RequestProblem."""
         if key is None:
             return None
         body = await request.body()
@@ -141,25 +142,26 @@ def repeating(named: Named) -> Callable[..., Coroutine[Any, Any, Repeatable | No
 
 
 async def accounts_in(request: Request) -> set[str]:
-    """Return the accounts that a request names, and so its answer; what else it is, is judged by who reads it."""
+    """Return the ids of the accounts that a request names, and therefore its answer; the route validates the body."""
     try:
-        return accounts_of(await request.json())  # Parsed once: the request keeps it for the route.
+        return accounts_of(await request.json())  # The request keeps the parsed body for the route.
     except (ValueError, RecursionError):
         return set()
 
 
-def accounts_of(asked: Any) -> set[str]:
-    """Return the accounts that a parsed body names."""
-    if not isinstance(asked, dict):
+def accounts_of(body: Any) -> set[str]:
+    """Return the ids of the accounts that a parsed body names."""
+    if not isinstance(body, dict):
         return set()
-    accounts = asked.get("accounts")
-    inner = [item.get("account") for item in accounts if isinstance(item, dict)] if isinstance(accounts, list) else []
-    ids = [item.get("account_id") for item in (asked, *inner) if isinstance(item, dict)]
+    accounts = body.get("accounts")
+    entries = accounts if isinstance(accounts, list) else []
+    inner = [entry.get("account") for entry in entries if isinstance(entry, dict)]
+    ids = [record.get("account_id") for record in (body, *inner) if isinstance(record, dict)]
     return {account_id for account_id in ids if isinstance(account_id, str)}
 
 
 async def nobody(request: Request) -> Collection[str]:
-    """Say that the answer holds no data of accounts."""
+    """Return no ids, because the answer holds no data of accounts."""
     return ()
 
 
@@ -168,7 +170,7 @@ JobRepeatDependency = Annotated[Repeatable | None, Depends(repeating(nobody))]
 
 
 def in_progress(seconds: int) -> RequestProblem:
-    """Return the 409 of a request whose first is still being worked on."""
+    """Return the 409 of a repeated request while the service still works on the first one."""
     faults = [FieldError(pointer=POINTER, detail="the first request with this key is still being worked on")]
     headers = {"Retry-After": str(seconds)}
     return RequestProblem("the request is still being worked on; ask again", faults, 409, "in-progress", headers)
@@ -180,23 +182,23 @@ def _begin(request: Request, served: Runtime, key: str, body: bytes, accounts: C
     fingerprint = hashlib.sha256(f"{request.method} {request.scope['path']}\n".encode("utf-8", "replace") + body)
     asked = Asked(principal, operation, key, fingerprint.hexdigest())
     now: datetime = served.access.now()
-    # A request that takes longer than it may is dead: it was answered 503, or its worker was killed.
+    # A request that exceeds the permitted time is dead: its caller got a 503, or its worker was killed.
     lease = timedelta(seconds=2 * served.settings.answer_seconds)
     try:
-        found = begin(served.store.engine, asked, now, lease, accounts)
+        claimed_or_answer = begin(served.store.engine, asked, now, lease, accounts)
     except InProgress as error:
         raise in_progress(min(error.seconds, SOON_SECONDS)) from error
     except KeyReused as error:
         faults = [FieldError(pointer=POINTER, detail="was sent before with another request")]
         raise RequestProblem(str(error), faults, 422, "key-reused") from error
-    if isinstance(found, Answer):
-        raise Replayed(found)
-    return Repeatable(served, found)
+    if isinstance(claimed_or_answer, Answer):
+        raise Replayed(claimed_or_answer)
+    return Repeatable(served, claimed_or_answer)
 
 
 def _first(request: Request) -> Repeatable | None:
-    found: Repeatable | None = request.scope.get("state", {}).get("repeatable")
-    return found
+    first: Repeatable | None = request.scope.get("state", {}).get("repeatable")
+    return first
 
 
 def _answer(response: Response) -> Answer:

@@ -1,4 +1,4 @@
-"""What the routes need, put on the app by the service when it starts."""
+"""The objects that the routes need; the service puts them on the app when it starts."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from serving.predict.served_model import ServedModel
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 
-#: Seconds after which to ask a service again that is starting.
+#: Seconds until the next request is useful while the service starts.
 STARTING_SECONDS = 2
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The model that answers now and who waits for it, the score store, the settings, and who is let in."""
+    """The current model and its batcher, the score store, the settings, and the gate."""
 
     model: ServedModel
     store: ScoreStore
     settings: ServiceSettings
     access: Gate
     batcher: Batcher
-    #: Files of results that are made at a time: each takes seconds, and others need the threads.
+    #: Limits how many files of results are written at a time: each takes seconds, and other requests need the threads.
     files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property
     def predictor(self) -> Predictor:
-        """What answers now; a request reads it once, because it may be another a moment later."""
+        """The current predictor; a request reads this once, because it may change a moment later."""
         return self.model.predictor
 
 
 def runtime(request: Request) -> Runtime:
-    """Return the runtime of the app that answers; a dependency of routes, which answer 503 while there is none."""
-    found: Runtime | None = getattr(request.app.state, "runtime", None)
-    if found is None:
+    """Return the runtime of the app; a dependency of routes, which answer 503 while there is no runtime."""
+    served: Runtime | None = getattr(request.app.state, "runtime", None)
+    if served is None:
         raise unavailable("the service is starting", "not-ready", STARTING_SECONDS)
-    return found
+    return served

@@ -1,1 +1,1 @@
-"""The routes, a file a subject; each module brings a `router`."""
+"""The routes, one module per subject; each module has a `router`."""

@@ -1,6 +1,7 @@
-"""GET /v1/accounts and what is below it: stored scores and the reports made of them.
+"""GET /v1/accounts and the paths below it: stored scores and their reports.
 
-Whoever sees one account manager's accounts only finds no others: they are as unknown as one that is not there.
+A caller who may see only one account manager's accounts finds no others: they are unknown, like accounts that do not
+exist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""GET /openapi.json and /swagger.json: what the endpoint says of itself, made once and then served from memory."""
+"""GET /openapi.json and /swagger.json: the documents of the API, made once and then served from memory."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def swagger_document(request: Request) -> Response:
 
 
 def documents(app: FastAPI) -> dict[str, bytes]:
-    """Return both documents as bytes; making them takes a moment, so they are made when first asked for."""
+    """Return both documents as bytes; making them takes a moment, so only the first call does it."""
     if not hasattr(app.state, "documents"):
-        found = document(app)
-        app.state.documents = {"openapi": orjson.dumps(found), "swagger": orjson.dumps(swagger(found))}
+        openapi = document(app)
+        app.state.documents = {"openapi": orjson.dumps(openapi), "swagger": orjson.dumps(swagger(openapi))}
     kept: dict[str, bytes] = app.state.documents
     return kept

@@ -1,4 +1,4 @@
-"""/v1/jobs: bulk scoring, which is answered at once and done beside everything else."""
+"""/v1/jobs: bulk scoring; the route answers at once, and the workers score in the background."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ Score = Annotated[Principal, Depends(demand("score"))]
 Served = Annotated[Runtime, Depends(runtime)]
 MEDIA_TYPES: dict[ResultFormat, str] = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 PIECE = 2**16
-#: What the body is; it is not declared as a parameter, because nobody may turn all of it into objects at once.
+#: The schema of the body. The route does not declare the body as a parameter, because FastAPI would then turn all of it
+#: into objects at once.
 BODY = {
     "type": "object",
     "required": ["accounts"],
@@ -83,7 +84,7 @@ async def make(request: Request, principal: Score, served: Served, repeat: JobRe
     if body and not says_json(request):
         refuse_media_type()
 
-    def made() -> Response:
+    def submit() -> Response:
         now = served.access.now()
         submission = read_submission(body, served.settings.job_accounts)
         as_of = _not_later(submission.as_of, now.date())
@@ -94,7 +95,7 @@ async def make(request: Request, principal: Score, served: Served, repeat: JobRe
                 repeat.keep_within(connection, answer)
         return answer
 
-    return await run_in_threadpool(made)
+    return await run_in_threadpool(submit)
 
 
 @router.get("/v1/jobs", responses=errors(422), operation_id="listJobs", summary="The jobs one has made, newest first")
@@ -108,9 +109,9 @@ def list_all(
     ] = None,
 ) -> JobsOut:
     """Return jobs, newest first; with the scope admin, everybody's."""
-    found = list_jobs(served.store.engine, _of(principal), served.access.now(), limit + 1, page_at(cursor))
-    more = cursor_of(found[limit - 1]) if len(found) > limit else None
-    return JobsOut(jobs=[JobFacts.of(job) for job in found[:limit]], next_cursor=more, request_id=request_id(request))
+    jobs = list_jobs(served.store.engine, _of(principal), served.access.now(), limit + 1, page_at(cursor))
+    more = cursor_of(jobs[limit - 1]) if len(jobs) > limit else None
+    return JobsOut(jobs=[JobFacts.of(job) for job in jobs[:limit]], next_cursor=more, request_id=request_id(request))
 
 
 @router.get("/v1/jobs/{job_id}", responses=errors(404), operation_id="getJob", summary="How far a job is")
@@ -140,20 +141,22 @@ async def results(
 
 
 def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultFormat) -> StreamingResponse:
-    found = _job(served, principal, job_id)
-    if not found.finished:
-        raise RequestProblem(f"the job is {found.status}: results are there once it is finished", (), 409, "conflict")
-    # Without a name: it is gone with its last reader, however that one ends.
+    stored_job = _job(served, principal, job_id)
+    if not stored_job.finished:
+        raise RequestProblem(
+            f"the job is {stored_job.status}: results are there once it is finished", (), 409, "conflict"
+        )
+    # The file has no name, so the system removes it with its last reader, even one that crashes.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        write_results(outcomes(served.store.engine, found.job_id), file, format, account_problem)
-        _job(served, principal, job_id)  # If it went while it was read, the file ends too early.
+        write_results(outcomes(served.store.engine, stored_job.job_id), file, format, account_problem)
+        _job(served, principal, job_id)  # If the job was deleted during the reading, the file is incomplete.
     except BaseException:
         file.close()
         raise
     headers = {
         "Content-Length": str(file.seek(0, os.SEEK_END)),
-        "Content-Disposition": f'attachment; filename="{found.job_id}.{format}"',
+        "Content-Disposition": f'attachment; filename="{stored_job.job_id}.{format}"',
     }
     return StreamingResponse(_pieces(file), headers=headers, media_type=MEDIA_TYPES[format])
 
@@ -182,7 +185,7 @@ def _not_later(as_of: date | None, today: date) -> date:
 
 
 def _of(principal: Principal) -> str | None:
-    """Return whose jobs somebody sees; None: everybody's."""
+    """Return the id of the principal whose jobs the caller sees; None: all jobs."""
     return None if principal.may("admin") else principal.id
 
 

@@ -23,5 +23,5 @@ def model(
 ) -> ModelOut:
     """Return what the model was trained on and when, its rule of churn, signals, metrics and grade."""
     facts = model_facts(served.predictor.bundle)
-    beside = {"model_version": facts["version"], "signals": signal_facts(), "request_id": request_id(request)}
-    return ModelOut.model_validate(facts | beside)
+    further = {"model_version": facts["version"], "signals": signal_facts(), "request_id": request_id(request)}
+    return ModelOut.model_validate(facts | further)

@@ -1,4 +1,4 @@
-"""GET /livez, /readyz, /metrics: for whoever runs the service. Only the metrics demand a credential."""
+"""GET /livez, /healthz, /readyz, /metrics: for the operators of the service. Only the metrics demand a credential."""
 
 from __future__ import annotations
 

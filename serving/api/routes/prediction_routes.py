@@ -22,7 +22,7 @@ from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
 
-#: Seconds after which to ask again when too many wait.
+#: Seconds until the next request is useful when too many predictions wait.
 RETRY_SECONDS = 1
 router = APIRouter(tags=["Scores"], route_class=RepeatableRoute)
 

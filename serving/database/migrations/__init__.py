@@ -1,1 +1,1 @@
-"""Migrations, one file each, in the order of their numbers; written once and never changed."""
+"""Migrations, one file each, in the order of their numbers; nobody changes a migration once it is written."""

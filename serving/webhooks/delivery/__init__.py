@@ -1,1 +1,1 @@
-"""Deliveries: claimed, put into words, signed, sent, tried again."""
+"""Deliveries: the code that claims, words, signs, sends and retries them."""

@@ -1,8 +1,8 @@
-"""The worker that empties the outbox: takes what is due, sends it, writes down what became of it.
+"""The worker that empties the outbox: it claims due deliveries, sends them and records the results.
 
-Any number of workers may run, in any number of processes. What is guaranteed: every event arrives at least once while
-its receiver answers within three days of retries, always with the same `webhook-id`, by which a receiver drops what it
-has; an endpoint gets the events of one account in their order. Nothing is promised of the order among accounts.
+Any number of workers may run, in any number of processes. Every event arrives at least once if its receiver answers
+within three days of retries. It always has the same `webhook-id`, so a receiver can drop duplicates. An endpoint gets
+the events of one account in their order; there is no guaranteed order between accounts.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from serving.webhooks.delivery.signatures import demand_secret_of, headers
 from serving.webhooks.endpoints import Endpoint, endpoint_of
 from serving.webhooks.event_retention import purge_events
 
-#: Seconds between two looks into the outbox.
+#: Seconds between two searches for due deliveries.
 POLL = 5.0
-#: How long a service's worker sends to one endpoint before it looks again what is due to all.
+#: How long a service's worker sends to one endpoint before it searches again for due deliveries to all.
 TURN = timedelta(seconds=30)
-#: Endpoints that are sent to at the same time.
+#: Endpoints that a worker sends to at the same time.
 LANES = 8
 PURGE_EVERY = timedelta(hours=1)
 log = logging.getLogger(__name__)
@@ -46,14 +46,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Round:
-    """What became of the deliveries that were due.
+    """The results of the deliveries that were due.
 
     Attributes
     ----------
     delivered, retried, failed, disabled : int
-        Deliveries by what became of them; `retried` are to be tried again.
+        Number of deliveries by result; `retried` ones failed and will be tried again.
     problems : tuple of str
-        Why nothing could be sent to some endpoint.
+        One sentence for each endpoint that nothing could be sent to.
     """
 
     delivered: int = 0
@@ -64,7 +64,7 @@ class Round:
 
 
 class DeliveryWorker:
-    """Delivers what is in the outbox.
+    """Delivers the events in the outbox.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ class DeliveryWorker:
     now : callable
         The clock.
     chance : callable
-        Random numbers from 0 to 1, for the jitter.
+        Returns random numbers from 0 to 1, for the jitter.
     sender : Sender, optional
-        How it is sent; else as the settings say.
+        Sends the requests; by default a sender with the limits of the settings.
     """
 
     def __init__(
@@ -92,25 +92,25 @@ class DeliveryWorker:
         self._purged_at: datetime | None = None
 
     def start(self) -> None:
-        """Deliver in a thread of its own until `stop`."""
+        """Start to deliver in a separate thread, until `stop`."""
         self._loop.start()
 
     def stop(self) -> None:
-        """Send nothing new, and wait for what is under way."""
+        """Send nothing more, and wait for the current requests."""
         self._loop.stop()
 
     def run_once(self) -> Round:
-        """Deliver everything that is due now; purge now and then.
+        """Deliver everything that is due now; purge old events once an hour.
 
         Raises
         ------
         StoreUnavailable
-            When the database is gone; what was under way is sent again once its lease has run out.
+            When the database is unavailable; unfinished deliveries are sent again once their leases have run out.
         """
         return self._round(None)[0]
 
     def _round(self, turn: timedelta | None) -> tuple[Round, bool]:
-        """Deliver what is due, to each endpoint no longer than its turn; return also whether something was left."""
+        """Send due deliveries, to each endpoint no longer than its turn; return also whether some may be left."""
         self._purge()
         with reading(self._engine) as connection:
             waiting = waiting_endpoints(connection, self._now())
@@ -132,7 +132,7 @@ class DeliveryWorker:
             return False
 
     def _lane(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
-        """Send what is due to one endpoint; what nobody expected there keeps no other from its events."""
+        """Send the due deliveries to one endpoint; an unexpected failure there does not affect other endpoints."""
         try:
             return self._empty(endpoint_id, turn)
         except StoreUnavailable:
@@ -142,12 +142,12 @@ class DeliveryWorker:
             return Counter(), f"sending to {endpoint_id} failed unexpectedly; it is logged", False
 
     def _empty(self, endpoint_id: str, turn: timedelta | None) -> tuple[Counter[str], str | None, bool]:
-        """Send what is due to one endpoint, until there is nothing left, the receiver is in trouble or time is up.
+        """Send the due deliveries to one endpoint, until none is left, the receiver is in trouble or time is up.
 
         Returns
         -------
         Counter, str or None, bool
-            What became of deliveries; why nothing can be sent; whether time was up.
+            The number of deliveries by result; why nothing can be sent; whether time was up.
         """
         counts: Counter[str] = Counter()
         begun = self._now()
@@ -160,7 +160,7 @@ class DeliveryWorker:
                 try:
                     endpoint = endpoint_of(connection, endpoint_id)
                     demand_secret_of(endpoint, self._settings)
-                except InputError as error:  # Removed meanwhile, or nothing to sign with: no delivery's fault.
+                except InputError as error:  # The endpoint was removed, or there is no secret.
                     log.warning("webhooks: nothing is sent to %s: %s", endpoint_id, error)
                     return counts, str(error), False
                 claimed = claim(connection, endpoint_id, self._now())
@@ -173,52 +173,52 @@ class DeliveryWorker:
     def _send_all(
         self, endpoint: Endpoint, claimed: list[Claimed], counts: Counter[str], over: Callable[[], bool]
     ) -> bool:
-        """Send one after the other; return whether the endpoint can take more."""
-        for place, one in enumerate(claimed):
-            if self._loop.stopping.is_set() or self._is_late(one) or (place and over()):
+        """Send claimed deliveries one after the other; return whether the endpoint can take more."""
+        for place, delivery in enumerate(claimed):
+            if self._loop.stopping.is_set() or self._is_late(delivery) or (place and over()):
                 self._give_back(claimed[place:])
                 return not self._loop.stopping.is_set()
-            answer = self._post(endpoint, one)
+            answer = self._post(endpoint, delivery)
             if answer is None:
                 counts["lost"] += 1
                 continue
             with writing(self._engine) as connection:
-                state = settle(connection, one, answer, self._now(), self._chance())
+                state = settle(connection, delivery, answer, self._now(), self._chance())
             counts[state or "lost"] += 1
             metrics.delivered("retried" if state == "pending" else state or "lost")
-            _tell(endpoint, one, answer)
+            _log_delivery(endpoint, delivery, answer)
             if answer.trouble or state == "disabled":
                 self._give_back(claimed[place + 1 :])
                 return False
         return True
 
-    def _post(self, endpoint: Endpoint, one: Claimed) -> Answer | None:
-        """Send an event; one that cannot be made counts as an attempt and holds up no other account.
+    def _post(self, endpoint: Endpoint, delivery: Claimed) -> Answer | None:
+        """Send an event; a message that cannot be made counts as an attempt and does not delay other accounts.
 
-        Returns None, and nothing was sent, where it is no longer to be sent: its account was forgotten, its endpoint
+        Returns None and sends nothing when the delivery is obsolete: its account was forgotten, its endpoint was
         removed or disabled, or another worker has it.
 
         Raises
         ------
         StoreUnavailable
-            When its reasons cannot be read now.
+            When the event's reasons cannot be read now.
         """
         try:
             with reading(self._engine) as connection:
-                if not is_held(connection, one):
+                if not is_held(connection, delivery):
                     return None
-                message = worded(connection, one.message, endpoint.lang)
+                message = worded(connection, delivery.message, endpoint.lang)
             return post_event(self._sender, self._settings, endpoint, message, self._now())
         except StoreUnavailable:
             raise
         except Exception as error:
-            event_id, what = one.message.event_id, type(error).__name__
+            event_id, what = delivery.message.event_id, type(error).__name__
             log.error("webhooks: %s to %s cannot be made: %s", event_id, endpoint.endpoint_id, _where(error))
             return Answer(None, f"it could not be made: {what}", unmade=True)
 
-    def _is_late(self, one: Claimed) -> bool:
-        """Whether the lease might run out while the receiver is waited for."""
-        return self._now() + timedelta(seconds=2 * self._settings.webhook_seconds) > one.claimed_until
+    def _is_late(self, delivery: Claimed) -> bool:
+        """Whether the lease might run out while the worker waits for the receiver."""
+        return self._now() + timedelta(seconds=2 * self._settings.webhook_seconds) > delivery.claimed_until
 
     def _give_back(self, claimed: list[Claimed]) -> None:
         if claimed:
@@ -237,24 +237,52 @@ class DeliveryWorker:
 def post_event(
     sender: Sender, settings: ServiceSettings, endpoint: Endpoint, message: Message, now: datetime
 ) -> Answer:
-    """Send one event to an endpoint, signed at this moment; raises InputError when there is nothing to sign with."""
+    """Send one event to an endpoint and return the answer.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        They have the secrets that sign.
+    now : datetime
+        The time of the signature.
+
+    Raises
+    ------
+    InputError
+        When there is no secret to sign with.
+    """
     body = body_of(message, endpoint)
     return sender.post(endpoint.url, headers(endpoint, settings, message.event_id, body, now), body)
 
 
 def ping(sender: Sender, settings: ServiceSettings, endpoint: Endpoint, event_id: str, now: datetime) -> Answer:
-    """Send a test to an endpoint, whatever it subscribed to, and return the answer."""
+    """Send a test event to an endpoint, regardless of its subscription, and return the answer.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        They have the secrets that sign.
+    event_id : str
+        The `webhook-id` of the test.
+    now : datetime
+        The time of the event and of the signature.
+
+    Raises
+    ------
+    InputError
+        When there is no secret to sign with.
+    """
     message = Message(event_id, PING, now, {"endpoint_id": endpoint.endpoint_id})
     return post_event(sender, settings, endpoint, message, now)
 
 
 def _where(error: Exception) -> str:
-    """Return what an exception is and where it came from, without its text, which may name an account."""
+    """Return an exception's type and traceback without its text, which may name an account."""
     return "\n".join([type(error).__name__, *format_tb(error.__traceback__)])
 
 
-def _tell(endpoint: Endpoint, one: Claimed, answer: Answer) -> None:
-    """Log a delivery, without a word of whom it is about."""
-    told = "webhooks: %s to %s: %s"
-    event_id, what = one.message.event_id, answer.status or answer.error
-    log.log(logging.INFO if answer.taken else logging.WARNING, told, event_id, endpoint.endpoint_id, what)
+def _log_delivery(endpoint: Endpoint, delivery: Claimed, answer: Answer) -> None:
+    """Log a delivery without naming its account."""
+    text = "webhooks: %s to %s: %s"
+    event_id, what = delivery.message.event_id, answer.status or answer.error
+    log.log(logging.INFO if answer.taken else logging.WARNING, text, event_id, endpoint.endpoint_id, what)

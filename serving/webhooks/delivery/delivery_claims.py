@@ -1,10 +1,10 @@
-"""Deliveries and who is at work on them: a worker claims some for a time, and says what became of each.
+"""Claims on deliveries: a worker claims some for a limited time and records the result of each.
 
-A claim is a lease. When its worker dies, the lease runs out and another worker takes the delivery: it is then sent
-twice, with the same id, rather than never. Two workers never hold one delivery at a time.
+A claim has a lease. When its worker dies, the lease runs out and another worker takes the delivery. It may then be sent
+twice, with the same id, but it is not lost. Two workers never hold one delivery at the same time.
 
 An endpoint gets the events of one account in their order: a later one waits while an earlier one is pending, unless the
-receiver has refused the earlier one as such (see `Answer.trouble`).
+receiver has refused the earlier one itself (see `Answer.trouble`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GONE = 410
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that this worker alone is to send, until its lease runs out."""
+    """A delivery that only this worker may send until the lease runs out."""
 
     delivery_id: int
     endpoint_id: str
@@ -43,14 +43,14 @@ class Claimed:
 
 
 def waiting_endpoints(connection: Connection, now: datetime) -> list[str]:
-    """Return the ids of the endpoints to which something is due and may be sent, the one that waits longest first."""
+    """Return the ids of the endpoints with due deliveries, the endpoint that waits longest first."""
     oldest = sa.func.min(DELIVERIES.c.next_attempt_at)
     due = sa.select(DELIVERIES.c.endpoint_id).where(_due(now)).group_by(DELIVERIES.c.endpoint_id).order_by(oldest)
     return list(connection.execute(due).scalars())
 
 
 def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claimed]:
-    """Take the next deliveries to an endpoint, the oldest event first; empty when none is due or all are taken."""
+    """Claim the next deliveries to an endpoint, the oldest event first; empty when none is due or all are claimed."""
     due = (
         sa.select(DELIVERIES.c.delivery_id)
         .where(DELIVERIES.c.endpoint_id == endpoint_id, _due(now))
@@ -65,57 +65,63 @@ def claim(connection: Connection, endpoint_id: str, now: datetime) -> list[Claim
     own = DELIVERIES.c.delivery_id.in_(taken)
     connection.execute(sa.update(DELIVERIES).where(own).values(claim=mark, claimed_until=until))
     columns = (EVENTS.c[name] for name in ("event_id", "type", "occurred_at", "data", "run_id"))
-    found = sa.select(DELIVERIES.c.delivery_id, *columns).join(EVENTS).where(own).order_by(DELIVERIES.c.delivery_id)
+    query = sa.select(DELIVERIES.c.delivery_id, *columns).join(EVENTS).where(own).order_by(DELIVERIES.c.delivery_id)
     return [
         Claimed(delivery_id, endpoint_id, mark, until, Message(*message))
-        for delivery_id, *message in connection.execute(found)
+        for delivery_id, *message in connection.execute(query)
     ]
 
 
-def is_held(connection: Connection, one: Claimed) -> bool:
-    """Whether a claimed delivery is still to be sent by this worker: not erased, disabled or taken over meanwhile."""
+def is_held(connection: Connection, delivery: Claimed) -> bool:
+    """Whether this worker may still send a delivery: it was not erased, disabled or taken over in the meantime."""
     enabled = sa.select(ENDPOINTS.c.endpoint_id).where(ENDPOINTS.c.disabled_at.is_(None))
-    mine = sa.select(DELIVERIES.c.delivery_id).where(_held(one), DELIVERIES.c.endpoint_id.in_(enabled))
+    mine = sa.select(DELIVERIES.c.delivery_id).where(_held(delivery), DELIVERIES.c.endpoint_id.in_(enabled))
     return connection.execute(mine).first() is not None
 
 
 def release(connection: Connection, claimed: Sequence[Claimed]) -> None:
-    """Give claimed deliveries back that were not tried."""
-    for one in sorted(claimed, key=lambda one: one.delivery_id):  # The order of `serving.webhooks.row_locks`.
-        connection.execute(sa.update(DELIVERIES).where(_held(one)).values(claim=None, claimed_until=None))
+    """Give back claimed deliveries that were not tried."""
+    for delivery in sorted(
+        claimed, key=lambda delivery: delivery.delivery_id
+    ):  # The order of `serving.webhooks.row_locks`.
+        connection.execute(sa.update(DELIVERIES).where(_held(delivery)).values(claim=None, claimed_until=None))
 
 
-def settle(connection: Connection, one: Claimed, answer: Answer, now: datetime, chance: float) -> State | None:
-    """Write down what became of a delivery and return its state; None when it was no longer this worker's.
+def settle(connection: Connection, delivery: Claimed, answer: Answer, now: datetime, chance: float) -> State | None:
+    """Record the result of a delivery and return its state; None when this worker no longer held it.
 
     Parameters
     ----------
+    answer : Answer
+        The receiver's answer.
     chance : float
         A random number from 0 to 1 (exclusive), for the jitter.
     """
     pause = asked_pause(answer.retry_after, now) if answer.trouble else None
-    _lock(connection, one, answer.status == GONE, pause is not None)
-    made = sa.select(DELIVERIES.c.attempts).where(_held(one))
-    attempts = connection.execute(made).scalar_one_or_none()
+    _lock(connection, delivery, answer.status == GONE, pause is not None)
+    own_attempts = sa.select(DELIVERIES.c.attempts).where(_held(delivery))
+    attempts = connection.execute(own_attempts).scalar_one_or_none()
     if attempts is None:
-        return _late(connection, one, answer)
+        return _late(connection, delivery, answer)
     if answer.status == GONE:
-        disable_endpoint(connection, one.endpoint_id, now, "the receiver answered 410 Gone")
+        disable_endpoint(connection, delivery.endpoint_id, now, "the receiver answered 410 Gone")
     if pause:
-        pause_endpoint(connection, one.endpoint_id, now + pause)
+        pause_endpoint(connection, delivery.endpoint_id, now + pause)
     state, again = _outcome(answer, attempts + 1, now, chance, pause)
     values = _values(answer, now) | {"state": state, "attempts": attempts + 1, "claim": None, "claimed_until": None}
     values |= {"next_attempt_at": again} if again else {}
-    own = DELIVERIES.c.delivery_id == one.delivery_id
+    own = DELIVERIES.c.delivery_id == delivery.delivery_id
     connection.execute(sa.update(DELIVERIES).where(own).values(values))
     return state
 
 
-def _lock(connection: Connection, one: Claimed, gone: bool, paused: bool) -> None:
-    """Lock what an answer changes, so that a claim that is found now is still held when it is written down."""
+def _lock(connection: Connection, delivery: Claimed, gone: bool, paused: bool) -> None:
+    """Lock the rows that an answer changes, so that a claim that is valid now stays so until the result is recorded."""
     if gone or paused:
-        lock_endpoint(connection, one.endpoint_id)
-    lock_deliveries(connection, pending_of(one.endpoint_id) if gone else DELIVERIES.c.delivery_id == one.delivery_id)
+        lock_endpoint(connection, delivery.endpoint_id)
+    lock_deliveries(
+        connection, pending_of(delivery.endpoint_id) if gone else DELIVERIES.c.delivery_id == delivery.delivery_id
+    )
 
 
 def _outcome(
@@ -129,11 +135,11 @@ def _outcome(
     return ("pending", again) if again else ("failed", None)
 
 
-def _late(connection: Connection, one: Claimed, answer: Answer) -> State | None:
-    """What arrived has arrived, though the lease had run out; of anything else whoever has it now will tell."""
+def _late(connection: Connection, delivery: Claimed, answer: Answer) -> State | None:
+    """Record a delivery that arrived after its lease had run out; leave other results to the worker that has it now."""
     if not answer.taken:
         return None
-    open_still = (DELIVERIES.c.delivery_id == one.delivery_id) & (DELIVERIES.c.state != "delivered")
+    open_still = (DELIVERIES.c.delivery_id == delivery.delivery_id) & (DELIVERIES.c.state != "delivered")
     values = {"state": "delivered", "last_status": answer.status, "last_error": None, "claim": None}
     done = connection.execute(sa.update(DELIVERIES).where(open_still).values(values | {"claimed_until": None}))
     return "delivered" if done.rowcount else None
@@ -143,14 +149,16 @@ def _values(answer: Answer, now: datetime) -> dict[str, Any]:
     return {"last_attempt_at": now, "last_status": answer.status, "last_error": answer.error}
 
 
-def _held(one: Claimed) -> sa.ColumnElement[bool]:
-    return (DELIVERIES.c.delivery_id == one.delivery_id) & (DELIVERIES.c.claim == one.claim)
+def _held(delivery: Claimed) -> sa.ColumnElement[bool]:
+    return (DELIVERIES.c.delivery_id == delivery.delivery_id) & (DELIVERIES.c.claim == delivery.claim)
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
-    """Whether a delivery is to be tried now, by nobody else, to an endpoint that is open, and its turn has come.
+    """Return the SQL condition for due deliveries.
 
-    What was never tried is due whatever the clock said of whoever put it there.
+    A due delivery is pending, its time has come, no worker holds it, its endpoint is neither disabled nor paused, and
+    no earlier event of the account has to arrive first. A delivery without attempts is due at any time, so that the
+    clock of the machine that wrote it does not matter.
     """
     closed = ENDPOINTS.c.disabled_at.is_not(None) | ~has_passed(ENDPOINTS.c.paused_until, now, LONGEST_PAUSE)
     return (
@@ -163,7 +171,7 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def _preceded() -> sa.ColumnElement[bool]:
-    """Whether an earlier event of the account is still to come and was not refused as such."""
+    """Return the SQL condition that an earlier event of the account is pending and was not itself refused."""
     earlier = DELIVERIES.alias("earlier")
     refused = earlier.c.last_status.between(300, 499) & earlier.c.last_status.not_in(LATER)
     return (

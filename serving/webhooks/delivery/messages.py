@@ -1,10 +1,10 @@
-"""What is sent: an event in the shape of Standard Webhooks, or as one text in Slack's format.
+"""The body of a delivery: an event in the form of Standard Webhooks, or as one text in Slack's format.
 
     {"type", "timestamp", "data": {account_id, account_name, account_manager, as_of, model_version, currency, changes,
      before: null | {as_of, model_version, band, threat, churn_probability, revenue_at_risk}, after: as before,
      reason_1..3}}
 
-The same event is the same bytes at every attempt, as long as its score is kept.
+An event has the same bytes at every attempt, as long as its score is kept.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ class Message:
     type : str
         See `serving.webhooks.changes`.
     data : dict
-        What it says, without reasons.
+        The event's data, without reasons.
     run_id : int or None
         The scoring run that made it; None for a test.
     reasons : tuple of str
-        In the receiver's words, at most three; not in the outbox, see `serving.webhooks.delivery.sentences`.
+        Sentences in the receiver's language, at most three; `serving.webhooks.delivery.sentences` adds them, the outbox
+        does not hold them.
     """
 
     event_id: str
@@ -47,7 +48,7 @@ class Message:
 
 
 def body_of(message: Message, endpoint: Endpoint) -> bytes:
-    """Return what is sent of an event to an endpoint."""
+    """Return the body of an event for an endpoint."""
     if endpoint.format == "slack":
         lang, ping = endpoint.lang, message.type == PING
         text = ping_text(lang) if ping else slack_text(message.type, message.data, message.reasons, lang)

@@ -1,4 +1,4 @@
-"""When a delivery that failed is tried again: delays that grow over three days, jitter, and what the receiver asks.
+"""When a failed delivery is tried again: delays that grow over three days, jitter, and the receiver's wishes.
 
 References
 ----------
@@ -16,25 +16,25 @@ DELAYS = (
     timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=5),
     timedelta(hours=10), timedelta(hours=14), timedelta(hours=20), timedelta(hours=24),
 )  # fmt: skip
-#: A delay is made longer or shorter by up to this share, so that what failed together is not tried together.
+#: Jitter changes a delay by up to this share, so that deliveries that failed together are not retried together.
 JITTER = 0.2
-#: Longest that a receiver can ask to be left alone.
+#: The longest pause that a receiver can ask for.
 LONGEST_PAUSE = timedelta(hours=24)
-#: No time to come is set further ahead than this: one that is was set by a clock that has been put back since.
+#: The latest time of a next attempt, from now; a later one comes from a clock that has been set back since.
 HORIZON = DELAYS[-1] * (1 + JITTER)
 
 
 def next_attempt(attempts: int, now: datetime, chance: float, pause: timedelta | None = None) -> datetime | None:
-    """Return when to try again; None when it is to be given up.
+    """Return the time of the next attempt; None when the delivery is given up.
 
     Parameters
     ----------
     attempts : int
-        How many there were; 1 or more.
+        Number of attempts so far; 1 or more.
     chance : float
         A random number from 0 to 1 (exclusive).
     pause : timedelta, optional
-        What the receiver asked for; the later of the two counts.
+        The pause that the receiver asked for; the longer of pause and delay counts.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def next_attempt(attempts: int, now: datetime, chance: float, pause: timedelta |
 
 
 def asked_pause(retry_after: str | None, now: datetime) -> timedelta | None:
-    """Return how long a Retry-After header asks to wait, at most `LONGEST_PAUSE`; None where it cannot be read.
+    """Return the pause that a Retry-After header asks for, at most `LONGEST_PAUSE`; None for an unreadable header.
 
     Examples
     --------
@@ -74,6 +74,6 @@ def asked_pause(retry_after: str | None, now: datetime) -> timedelta | None:
     try:
         until = parsedate_to_datetime(text)
         left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
-    except (ValueError, OverflowError):  # The latter: a time zone or a year that no date has.
+    except (ValueError, OverflowError):  # OverflowError: no date has such a time zone or year.
         return None
     return min(max(left, timedelta()), LONGEST_PAUSE)

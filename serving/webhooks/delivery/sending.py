@@ -1,8 +1,9 @@
-"""One POST to a receiver: to an address that has been checked, within a time, without redirects, reading little.
+"""One POST to a receiver: to a checked address, within a time limit, without redirects; it reads little of the answer.
 
-Goes in: a URL, headers, a body. Comes out: the status and the beginning of the answer, or why there was none. The name
-is resolved here, the addresses are checked, and the connection is made to the very address that was checked, so that a
-name cannot point elsewhere in between; TLS is still held against the name. No proxy is used: it would do the resolving.
+The input is a URL, headers and a body. The output is the status and the beginning of the answer, or why there was none.
+The module resolves the name, checks the addresses and connects to exactly the checked address, so the name cannot point
+elsewhere in between. TLS still verifies the name. The module uses no proxy, because a proxy would resolve the name
+itself.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ import httpcore
 from serving.errors import AddressRefused
 from serving.webhooks.destinations import Resolve, allowed_addresses, resolve
 
-#: What is read of an answer's body at most; only `webhooks test` shows it.
+#: Maximum bytes that are read of an answer's body; only `webhooks test` shows them.
 ANSWER_BYTES = 1024
 FIXED = {"Content-Type": "application/json", "User-Agent": "churn-risk", "Connection": "close"}
-#: Beside 5xx: answers after which the receiver may take the same later.
+#: Statuses besides 5xx after which the receiver may take the same delivery later.
 LATER = (408, 425, 429)
 _NO_ANSWER = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a receiver said.
+    """The answer of a receiver.
 
     Attributes
     ----------
     status : int or None
-        None when there was no answer.
+        The HTTP status; None when there was no answer.
     error : str or None
-        Why there was none.
+        Why there was no answer.
     retry_after : str or None
-        The header of this name.
+        The header Retry-After.
     text : str
         The beginning of the body.
     unmade : bool
-        Whether nothing was sent, because what was to be sent could not be made.
+        Whether nothing was sent, because the message could not be made.
     """
 
     status: int | None
@@ -53,12 +54,12 @@ class Answer:
 
     @property
     def taken(self) -> bool:
-        """Whether the receiver took it."""
+        """Whether the receiver took the delivery."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def trouble(self) -> bool:
-        """Whether the receiver can take nothing at present; else an answer is about this one delivery."""
+        """Whether the receiver can take nothing at present; otherwise the answer concerns only this delivery."""
         if self.unmade:
             return False
         return self.status is None or self.status >= 500 or self.status in LATER
@@ -71,13 +72,13 @@ class Sender:
     Attributes
     ----------
     seconds : float
-        Longest from the connection to the end of the answer; the look-up of the name comes before.
+        Maximum time from the connection to the end of the answer, without the resolution of the name.
     private : bool
         Whether private addresses are allowed.
     resolver : callable
         (host, port) -> addresses.
     trusted : SSLContext
-        What is trusted: the system's or `SSL_CERT_FILE`'s authorities.
+        The trusted authorities: the system's, or those of `SSL_CERT_FILE`.
     """
 
     seconds: float
@@ -91,24 +92,24 @@ class Sender:
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=self.trusted, network_backend=_Checked(self)) as pool,
-                pool.stream("POST", url, headers=sent, content=body) as found,
+                pool.stream("POST", url, headers=sent, content=body) as response,
             ):
-                return Answer(found.status, None, _header(found, b"retry-after"), _beginning(found))
+                return Answer(response.status, None, _header(response, b"retry-after"), _beginning(response))
         except AddressRefused as error:
             return Answer(None, str(error))
-        except (*_NO_ANSWER, OSError, UnicodeError) as error:  # The last: a name that cannot be one.
+        except (*_NO_ANSWER, OSError, UnicodeError) as error:  # UnicodeError: an invalid name.
             return Answer(None, f"{type(error).__name__}: {error}".rstrip(": "))
 
 
-def _header(found: httpcore.Response, name: bytes) -> str | None:
-    return next((value.decode("latin-1") for key, value in found.headers if key.lower() == name), None)
+def _header(response: httpcore.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
 
 
-def _beginning(found: httpcore.Response) -> str:
-    """Return the first bytes of the body as text; the status stands whatever becomes of the rest."""
+def _beginning(response: httpcore.Response) -> str:
+    """Return the first bytes of the body as text; a failure to read the rest does not change the status."""
     read = b""
     with suppress(*_NO_ANSWER, OSError):
-        for part in found.iter_stream():
+        for part in response.iter_stream():
             read += part
             if len(read) >= ANSWER_BYTES:
                 break
@@ -116,7 +117,7 @@ def _beginning(found: httpcore.Response) -> str:
 
 
 class _Checked(httpcore.SyncBackend):
-    """Connects to addresses that may be spoken to, each of a name's in turn, and to no other."""
+    """Connects only to allowed addresses, and tries those of a name in turn."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -142,7 +143,7 @@ class _Checked(httpcore.SyncBackend):
 
 
 class _Timed(httpcore.NetworkStream):
-    """A connection that ends at a time, however slowly the other side speaks."""
+    """A connection that ends at a deadline, even if the other side sends slowly."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream, self._deadline = stream, deadline

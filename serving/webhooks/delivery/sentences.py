@@ -1,6 +1,7 @@
-"""The reasons of an event in words, said when it is sent, from the score that it tells of.
+"""The reasons of an event as sentences, made from the event's score when the event is sent.
 
-Goes in: an event, a language. Comes out: the event with its reasons. Publishing a run need not wait for words this way.
+The input is an event and a language. The output is the event with its reasons. So the publication of a run need not
+wait for sentences.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from serving.words.short_reasons import short_reasons
 
 
 def worded(connection: Connection, message: Message, lang: Lang) -> Message:
-    """Return an event with its reasons in a language; with none when its score is no longer kept."""
+    """Return an event with its reasons in a language; without reasons when its score is no longer kept."""
     if message.run_id is None:
         return message
     own = (SCORES.c.run_id == message.run_id) & (SCORES.c.account_id == message.data["account_id"])

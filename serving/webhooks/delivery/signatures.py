@@ -1,7 +1,7 @@
 """Signatures of a delivery: Standard Webhooks (`v1`, HMAC-SHA256), or HubSpot's version 3.
 
-No signing secret is stored: each is derived from the master secret with HKDF-SHA256 (RFC 5869), from the endpoint's id
-and the generation that rotations count. Where there are several master secrets, as one is being replaced, all sign.
+No signing secret is stored. HKDF-SHA256 (RFC 5869) derives each one from the master secret, the endpoint's id and the
+generation of the secret, which counts rotations. With several master secrets, during a replacement, all of them sign.
 
 References
 ----------
@@ -26,7 +26,7 @@ from serving.settings import ServiceSettings
 from serving.webhooks.endpoints import Endpoint
 
 SECRET_BYTES = 32
-#: The only percent-encoded characters that HubSpot's source string has decoded.
+#: The only percent-encoded characters that HubSpot decodes in the source string.
 HUBSPOT_DECODED = {
     "%3A": ":", "%2F": "/", "%3F": "?", "%40": "@", "%21": "!", "%24": "$", "%27": "'", "%28": "(", "%29": ")",
     "%2A": "*", "%2C": ",", "%3B": ";",
@@ -34,7 +34,7 @@ HUBSPOT_DECODED = {
 
 
 def signing_secret(master: str, endpoint_id: str, generation: int) -> str:
-    """Return an endpoint's signing secret, as its receiver is given it: `whsec_` and 32 bytes in base64.
+    """Return an endpoint's signing secret in the form for its receiver: `whsec_` and 32 bytes in base64.
 
     Examples
     --------
@@ -50,17 +50,17 @@ def signing_secret(master: str, endpoint_id: str, generation: int) -> str:
 
 def demand_secrets(settings: ServiceSettings) -> tuple[str, ...]:
     """Return the master secrets; raises InputError when there are none."""
-    found = settings.secrets()
-    if not found:
+    secrets = settings.secrets()
+    if not secrets:
         raise InputError(
             "webhooks are signed, and there is no secret to do it with: set CHURN_RISK_SECRET to 32 random characters "
             "or more (or CHURN_RISK_SECRET_FILE to a file with them), the same for service and command line"
         )
-    return found
+    return secrets
 
 
 def demand_secret_of(endpoint: Endpoint, settings: ServiceSettings) -> None:
-    """Demand what an endpoint's deliveries are signed with; raises InputError. Slack's are not."""
+    """Check that the secret of an endpoint's signatures exists; raises InputError. Slack's messages are not signed."""
     if endpoint.signature == "hubspot-v3":
         settings.hubspot()
     elif endpoint.format != "slack":
@@ -68,14 +68,24 @@ def demand_secret_of(endpoint: Endpoint, settings: ServiceSettings) -> None:
 
 
 def receiver_secret(endpoint: Endpoint, settings: ServiceSettings) -> str | None:
-    """Return the secret that a receiver verifies with; None where it is not ours to give. Raises InputError."""
+    """Return the secret for the receiver's verification; None when it gets none from us. Raises InputError."""
     if endpoint.format == "slack" or endpoint.signature == "hubspot-v3":
         return None
     return signing_secret(demand_secrets(settings)[0], endpoint.endpoint_id, endpoint.generation)
 
 
 def headers(endpoint: Endpoint, settings: ServiceSettings, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
-    """Return the headers that tell a delivery's id, time and signature; raises InputError without a secret."""
+    """Return the headers with a delivery's id, time and signature; raises InputError without a secret.
+
+    Parameters
+    ----------
+    event_id : str
+        The `webhook-id`.
+    body : bytes
+        The signed body.
+    now : datetime
+        The time of the signature.
+    """
     stamped = {"webhook-id": event_id, "webhook-timestamp": str(int(now.timestamp()))}
     if endpoint.format == "slack":
         return stamped
@@ -92,7 +102,15 @@ def headers(endpoint: Endpoint, settings: ServiceSettings, event_id: str, body: 
 
 
 def standard_signature(secrets: Sequence[str], event_id: str, body: bytes, now: datetime) -> str:
-    """Return Standard Webhooks' signatures, one a secret, separated by spaces."""
+    """Return the signatures of Standard Webhooks, one per secret, separated by spaces.
+
+    Parameters
+    ----------
+    secrets : sequence of str
+        Signing secrets, each `whsec_` and base64.
+    event_id : str
+        The `webhook-id`.
+    """
     return " ".join(Webhook(secret).sign(event_id, now, body.decode()) for secret in secrets)
 
 
@@ -103,9 +121,11 @@ def hubspot_signature(secret: str, method: str, url: str, body: bytes, at: str) 
     ----------
     secret : str
         The app's client secret.
+    url : str
+        The endpoint's URL, percent-encoded.
     at : str
         Milliseconds since 1970, as in `X-HubSpot-Request-Timestamp`.
     """
-    decoded = re.sub("|".join(HUBSPOT_DECODED), lambda found: HUBSPOT_DECODED[found[0].upper()], url, flags=re.I)
+    decoded = re.sub("|".join(HUBSPOT_DECODED), lambda match: HUBSPOT_DECODED[match[0].upper()], url, flags=re.I)
     source = f"{method}{decoded}".encode() + body + at.encode()
     return base64.b64encode(hmac.digest(secret.encode(), source, "sha256")).decode()

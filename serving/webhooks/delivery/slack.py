@@ -1,7 +1,7 @@
-"""An event as one text in Slack's format, in German or English, with figures written as the reports write them.
+"""An event as one text in Slack's format, in German or English, with figures in the format of the reports.
 
-The words stand in `locales/`. Nothing of the data becomes a link or a mention: Slack's three special characters are
-escaped in all of it.
+The words are in `locales/`. No data can become a link or a mention: the module escapes Slack's three special characters
+everywhere.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Data = Mapping[str, Any]
 
 
 def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str:
-    """Return what is said of an event.
+    """Return the text of an event.
 
     Parameters
     ----------
     kind : str
         The event's type.
     data : dict
-        As `serving.webhooks.delivery.messages` has it, without reasons.
+        The event's data as in `serving.webhooks.delivery.messages`, without reasons.
     reasons : sequence of str
-        In words, the weightiest first.
+        Sentences, the weightiest reason first.
     """
     words, formats = _words(lang), Formats(lang, data["currency"])
     title = _escaped(_title(kind, data, words["title"], formats))
@@ -38,7 +38,7 @@ def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str
 
 
 def ping_text(lang: Lang) -> str:
-    """Return what a test says."""
+    """Return the text of a test."""
     return _words(lang)["text"]["ping"]
 
 
@@ -57,18 +57,18 @@ def _title(kind: str, data: Data, words: Mapping[str, str], formats: Formats) ->
 
 
 def _figures(data: Data, words: Mapping[str, str], formats: Formats) -> str:
-    """Return the figures; none of a band that is not known, on which nobody is to act."""
+    """Return the line of figures; without figures for an unknown band, on which nobody should act."""
     before, after = data["before"], data["after"]
     if after["band"] == "unknown":
         return words["unknown"]
-    said = _said(after, formats)
+    texts = _texts(after, formats)
     if before is None or before["band"] == "unknown":
-        return words["risk"].format(**said)
-    past = {f"{name}_before": text for name, text in _said(before, formats).items()}
-    return words["risk_before"].format(**said, **past)
+        return words["risk"].format(**texts)
+    past = {f"{name}_before": text for name, text in _texts(before, formats).items()}
+    return words["risk_before"].format(**texts, **past)
 
 
-def _said(standing: Data, formats: Formats) -> dict[str, str]:
+def _texts(standing: Data, formats: Formats) -> dict[str, str]:
     return {
         "probability": formats.probability(standing["churn_probability"]),
         "amount": formats.money(standing["revenue_at_risk"]),
