@@ -1,4 +1,4 @@
-"""What is dear to make and the same for every test: made once, kept in `.cache/tests`, shared by all workers and runs.
+"""What is dear to make and the same for every test: made once, kept in `.cache/kept`, shared by all workers and runs.
 
 A folder is kept under a digest of the sources that make it: those of its layer and of the layers below. A change of any
 of them makes it anew. Tests read such a folder or copy it; none writes into it.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / ".cache" / "tests"
+KEPT = ROOT / ".cache" / "kept"
 #: Layer -> the files beside its package that have a say in what is made with it.
 LAYERS = {
     "features": ("requirements-dev.lock", "tests/conftest.py", "tests/support/kept.py"),
