@@ -9,6 +9,7 @@ from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
 from benchmarks.load import load
 from benchmarks.online_retail import online_retail
+from benchmarks.request_engines import request_engines
 from benchmarks.telco import telco
 from benchmarks.worlds import null_worlds, worlds
 
@@ -17,6 +18,7 @@ BENCHMARKS = {
     "telco": telco,
     "fit-ratio": fit_ratio,
     "endpoint": endpoint,
+    "request-engines": request_engines,
     "load": load,
     "fuzz": fuzz,
     "worlds": worlds,

@@ -21,7 +21,7 @@ from features.requests.stamped import ACCOUNT, Records, number_of_records
 
 #: Greatest number of accounts at a time: what one byte can tell apart.
 MOST_ACCOUNTS = 256
-#: Up to so many records SQLite is the faster one (measured by `python -m benchmarks endpoint`).
+#: Up to so many records SQLite is the faster one (see `python -m benchmarks request-engines`).
 FEW_RECORDS = 800
 
 
