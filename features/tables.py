@@ -1,8 +1,7 @@
 """The input tables of the contract: columns, types, keys, units, and when each column becomes known.
 
-In: nothing. Out: `TABLES`. Validation, the time cut, the request models of the endpoint and the data dictionary read
-these declarations. A column becomes known at the time of its record (`Table.time`), unless `known_at` names another
-column: then it becomes known at that column's time.
+Validation, the time cut, the request models of the endpoint and the data dictionary read these declarations. A column
+becomes known at the time of its record (`Table.time`), or at that of the column that `known_at` names.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_forget(run: Run, database_url: str) -> None:
         assert done.result["removed"] == {"scores": 3, "job_accounts": 0, "repeated_answers": 0, "events": 0}
         with pytest.raises(AccountUnknown):
             store.latest("A1")
-        assert [row.score.account_id for row in store.page().rows] == ["A0", "A2"]
+        assert [row.account_id for row in store.page().rows] == ["A0", "A2"]
         assert len(store.latest("A0").history) == 2
     done = run("forget", "A1")
     assert done.code == 0 and done.out == "" and "nothing was kept of account A1" in done.err
