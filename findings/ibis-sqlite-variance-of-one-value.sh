@@ -20,14 +20,14 @@ python3 -m venv "$folder/venv"
 cat > "$folder/try.py" <<'PY'
 import ibis
 import pandas as pd
+import pyarrow as pa
 
-answers = pd.DataFrame(
-    {"account": ["none", "one", "two", "two"], "score": pd.array([None, 7.0, 6.0, 8.0], dtype="Float64")}
-)
+answers = [("none", None), ("one", 7.0), ("two", 6.0), ("two", 8.0)]
 
 
-def variances(connection, frame):
-    table = connection.create_table("answers", ibis.memtable(frame, schema={"account": "string", "score": "float64"}))
+def variances(connection, rows):
+    columns = {"account": pa.array([name for name, _ in rows]), "score": pa.array([score for _, score in rows], pa.float64())}
+    table = connection.create_table("answers", pa.table(columns))
     groups = table.group_by("account").aggregate(spread=table.score.var(how="sample")).order_by("account")
     return [None if pd.isna(value) else value for value in groups.execute()["spread"]]
 
@@ -39,7 +39,7 @@ try:
 except Exception as error:
     on_sqlite = f"{type(error).__name__}: {error}"
 print("sqlite:", on_sqlite)
-without = variances(ibis.sqlite.connect(), answers[answers["account"] != "one"])
+without = variances(ibis.sqlite.connect(), [row for row in answers if row[0] != "one"])
 print("sqlite without the single value:", without)
 assert on_duckdb == [None, None, 2.0]
 assert on_sqlite == "OperationalError: user-defined aggregate's 'finalize' method raised error"
