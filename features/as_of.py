@@ -102,6 +102,11 @@ def _once_known(known: ir.Table, table: Table, column: Column) -> ir.Value:
     return ibis.ifelse(filled < known.as_of_instant, known[column.name], ibis.null(str(column.kind)))
 
 
+def beside(rows: ir.Table, keys: list[str], **aggregates: ir.Value) -> ir.Table:
+    """Return rows with aggregates of their group beside each: joined, which costs a third of what a window does."""
+    return rows.inner_join(rows.group_by(keys).aggregate(**aggregates), keys)
+
+
 def every_account(tables: Tables, as_of: Iterable[date] | ir.Table) -> ir.Table:
     """Return the spine of every account known at each as-of date, customers or not.
 

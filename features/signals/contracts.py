@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import AsOf
+from features.as_of import AsOf, beside
 from features.contract_terms import running_value
 from features.signal import relation, theme
 
@@ -15,7 +15,7 @@ signal = theme("contract")
 def terms(view: AsOf) -> ir.Table:
     """Return the terms begun by as_of, with the age of the latest start."""
     rows = view["contracts"]
-    return rows.mutate(latest_age=rows.age_days.min().over(group_by=view.keys))
+    return beside(rows, view.keys, latest_age=rows.age_days.min())
 
 
 @signal(

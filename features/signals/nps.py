@@ -8,7 +8,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.as_of import AsOf
+from features.as_of import AsOf, beside
 from features.signal import relation, theme
 
 signal = theme("nps")
@@ -18,20 +18,25 @@ DAYS_A_YEAR, DAYS_A_MONTH = 365.25, 30.4375
 WAVE_DAYS = 60
 
 
+def _scored(view: AsOf) -> ir.Table:
+    """Return answered surveys that carry a score. A window that a caller does not need would cost what it costs."""
+    rows = view["surveys"]
+    return rows.filter(rows.score.notnull() & rows.answered_age_days.notnull())
+
+
 @relation("surveys")
 def answers(view: AsOf) -> ir.Table:
     """Return answered surveys that carry a score, with the age of the account's latest answer."""
-    rows = view["surveys"]
-    scored = rows.filter(rows.score.notnull() & rows.answered_age_days.notnull())
-    return scored.mutate(latest_age=scored.answered_age_days.min().over(group_by=view.keys))
+    rows = _scored(view)
+    return beside(rows, view.keys, latest_age=rows.answered_age_days.min())
 
 
 @relation("surveys")
 def contact_scores(view: AsOf) -> ir.Table:
     """Return each contact's latest score of the last 365 days, one row per contact."""
-    rows = answers.build(view).filter(lambda t: (t.answered_age_days <= 365) & t.contact_id.notnull())
+    rows = _scored(view).filter(lambda t: (t.answered_age_days <= 365) & t.contact_id.notnull())
     by_contact = [*view.keys, "contact_id"]
-    latest = rows.mutate(contact_latest=rows.answered_age_days.min().over(group_by=by_contact))
+    latest = beside(rows, by_contact, contact_latest=rows.answered_age_days.min())
     return latest.group_by(by_contact).aggregate(
         score=lambda t: t.score.mean(where=t.answered_age_days == t.contact_latest)
     )
@@ -41,17 +46,16 @@ def contact_scores(view: AsOf) -> ir.Table:
 def decision_maker_answers(view: AsOf) -> ir.Table:
     """Return the answers of decision makers, with the age of their latest answer."""
     makers = view["contacts"].filter(lambda t: t.decision_maker).select(*view.keys, "contact_id")
-    rows = answers.build(view).drop("latest_age").semi_join(makers, [*view.keys, "contact_id"])
-    return rows.mutate(latest_age=rows.answered_age_days.min().over(group_by=view.keys))
+    rows = _scored(view).semi_join(makers, [*view.keys, "contact_id"])
+    return beside(rows, view.keys, latest_age=rows.answered_age_days.min())
 
 
 @relation("surveys")
 def waves(view: AsOf) -> ir.Table:
     """Return relationship answers with `wave` 1 for the latest wave, 2 for the one before it, null for older ones."""
-    rows = answers.build(view).filter(lambda t: t.kind == "relationship")
-    rows = rows.mutate(first=rows.age_days.min().over(group_by=view.keys))
-    older = rows.age_days.min(where=rows.age_days > rows.first + WAVE_DAYS)
-    rows = rows.mutate(second=older.over(group_by=view.keys))
+    rows = _scored(view).filter(lambda t: t.kind == "relationship")
+    rows = beside(rows, view.keys, first=rows.age_days.min())
+    rows = beside(rows, view.keys, second=rows.age_days.min(where=rows.age_days > rows.first + WAVE_DAYS))
     in_first = rows.age_days <= rows.first + WAVE_DAYS
     in_second = (rows.age_days >= rows.second) & (rows.age_days <= rows.second + WAVE_DAYS)
     return rows.mutate(wave=ibis.cases((in_first, 1), (in_second, 2)))

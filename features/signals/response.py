@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import AsOf
+from features.as_of import AsOf, beside
 from features.signal import relation, theme
 
 signal = theme("silence")
@@ -15,18 +15,23 @@ GRACE_DAYS = 14
 NOW_DAYS, BEFORE_DAYS = 180, 360
 
 
+def _judged(view: AsOf) -> ir.Table:
+    """Return invitations answered or older than 14 days, with `answered`."""
+    rows = view["surveys"].mutate(answered=lambda t: t.answered_age_days.notnull())
+    return rows.filter(rows.answered | (rows.age_days > GRACE_DAYS))
+
+
 @relation("surveys")
 def invitations(view: AsOf) -> ir.Table:
     """Return invitations answered or older than 14 days, with `answered` and the age of the last answered one."""
-    rows = view["surveys"].mutate(answered=lambda t: t.answered_age_days.notnull())
-    rows = rows.filter(rows.answered | (rows.age_days > GRACE_DAYS))
-    return rows.mutate(last_answered=rows.age_days.min(where=rows.answered).over(group_by=view.keys))
+    rows = _judged(view)
+    return beside(rows, view.keys, last_answered=rows.age_days.min(where=rows.answered))
 
 
 @relation("surveys")
 def contact_invitations(view: AsOf) -> ir.Table:
     """Return one row per contact: invitations and answers of the last 180 days, and answers to earlier invitations."""
-    rows = invitations.build(view).filter(lambda t: t.contact_id.notnull())
+    rows = _judged(view).filter(lambda t: t.contact_id.notnull())
     recent = rows.age_days <= NOW_DAYS
     return rows.group_by([*view.keys, "contact_id"]).aggregate(
         invited_now=rows.count(where=recent),

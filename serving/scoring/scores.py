@@ -9,9 +9,9 @@ from typing import Any, Literal
 Band = Literal["unknown", "at_risk", "safe"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reason:
-    """One signal's part in a score.
+    """One signal's part in a score. Nothing changes one; not frozen, which would triple what making it costs.
 
     Attributes
     ----------

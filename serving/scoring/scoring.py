@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -96,26 +95,28 @@ class _Reasons:
     """Reasons of a matrix, row by row, from plain lists: a look-up in an array or a frame for each is what costs."""
 
     def __init__(self, matrix: Matrix, explained: Explained) -> None:
-        self._signals = [(item.theme, item.name, item.is_text, item.actionable) for item in all_signals()]
+        self._signals = [(item.theme, item.name, item.actionable) for item in all_signals()]
         self._contributions: list[list[float]] = explained.contributions.tolist()
         self._order: list[list[int]] = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable").tolist()
-        is_number = [column for column, (_, _, is_text, _) in enumerate(self._signals) if not is_text]
-        numbers = iter(matrix.signals.iloc[:, is_number].to_numpy(float).T.tolist())
-        self._values: list[list[Any]] = [
-            matrix.signals[name].to_list() if is_text else next(numbers) for _, name, is_text, _ in self._signals
-        ]
+        is_text = np.array([item.is_text for item in all_signals()])
+        numbers = matrix.signals.iloc[:, np.flatnonzero(~is_text)].to_numpy(float)
+        values = np.full((len(matrix), len(is_text)), None, dtype=object)
+        values[:, ~is_text] = np.where(np.isnan(numbers), None, numbers)
+        texts = np.full(values.shape, None, dtype=object)
+        for column in np.flatnonzero(is_text):
+            texts[:, column] = [None if text is None else str(text) for text in matrix.signals.iloc[:, column]]
+        self._values: list[list[float | None]] = values.tolist()
+        self._texts: list[list[str | None]] = texts.tolist()
 
     def of(self, row: int) -> tuple[Reason, ...]:
         """Return one row's reasons by falling absolute contribution."""
-        contributions = self._contributions[row]
-        return tuple(self._reason(row, column, contributions[column]) for column in self._order[row])
-
-    def _reason(self, row: int, column: int, contribution: float) -> Reason:
-        theme, name, is_text, actionable = self._signals[column]
-        value = self._values[column][row]
-        if is_text:
-            return Reason(theme, name, None, None if value is None else str(value), contribution, actionable)
-        return Reason(theme, name, None if math.isnan(value) else value, None, contribution, actionable)
+        reasons = [
+            Reason(theme, name, value, text, contribution, actionable)
+            for (theme, name, actionable), value, text, contribution in zip(
+                self._signals, self._values[row], self._texts[row], self._contributions[row], strict=True
+            )
+        ]
+        return tuple([reasons[column] for column in self._order[row]])
 
 
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
