@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import KEYS, AsOf
-from features.contract_terms import running_value
+from features.formulas.contract_terms import running_value
+from features.recording import first_recorded
 from features.signal import ROW, Relation, all_signals, table_relation
-from features.tables import HISTORY, TABLES, Tables
+from features.tables import HISTORY, Tables
 
 FACT = "fact__"
 #: Decimals kept. A sum that cancels to 0 must be 0, not 1e-17 in one order of rows and -1e-17 in another.
@@ -153,13 +154,9 @@ def made_of(
 
 
 def first_records(tables: Tables) -> dict[str, date]:
-    """Return the day of the first record of each history table that has one."""
-    first_days: dict[str, date] = {}
-    for name in HISTORY:
-        first = tables[name][TABLES[name].time].min().execute()
-        if first is not None and not pd.isna(first):
-            first_days[name] = pd.Timestamp(first).date()
-    return first_days
+    """Return since when each history table is recorded: as `book.toml` says, or as its records tell."""
+    told = {name: tables.known[name].since or first_recorded(tables, name) for name in HISTORY}
+    return {name: first for name, first in told.items() if first is not None}
 
 
 def matrix_expression(view: AsOf) -> ir.Table:

@@ -73,7 +73,7 @@ def validate(source: Source) -> Tables:
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)
         for name, table in TABLES.items()
     }
-    return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings))
+    return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings), source.known)
 
 
 def _checked(source: Source, table: Table) -> tuple[ir.Table, list[Problem]]:

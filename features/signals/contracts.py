@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features.as_of import AsOf
-from features.contract_terms import running_value
+from features.formulas.contract_terms import running_value
 from features.signal import relation, theme
 
 signal = theme("contract")

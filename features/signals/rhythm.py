@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features.as_of import AsOf
-from features.fading import faded
+from features.formulas.fading import faded
 from features.signal import ROW, relation, theme
 from features.signals.revenue import months
 
