@@ -79,6 +79,10 @@ class Table:
         Whether a book must have the table.
     order : tuple of (later, earlier)
         Pairs of time columns; the first must not lie before the second.
+    void_at : str or None
+        The time column that, once known, makes a record count as none.
+    derived : tuple of Column
+        Columns that no source has: views make them of the table's own records.
     """
 
     name: str
@@ -87,6 +91,8 @@ class Table:
     columns: tuple[Column, ...]
     required: bool = False
     order: tuple[tuple[str, str], ...] = ()
+    void_at: str | None = None
+    derived: tuple[Column, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raise KeyError when the table has none."""
@@ -101,19 +107,26 @@ class Table:
         return ibis.schema({column.name: str(column.kind) for column in self.columns})
 
 
-def text(name: str, *choices: str, optional: bool = False, known_at: str | None = None) -> Column:
+def text(
+    name: str, *choices: str, optional: bool = False, known_at: str | None = None, personal: bool = False
+) -> Column:
     """Return a column of texts, of the choices if any are given."""
-    return Column(name, Kind.TEXT, optional=optional, known_at=known_at, choices=choices)
+    return Column(name, Kind.TEXT, optional=optional, known_at=known_at, choices=choices, personal=personal)
 
 
-def day(name: str, optional: bool = False, known_at: str | None = None) -> Column:
+def day(name: str, optional: bool = False, known_at: str | None = None, open_end: bool = False) -> Column:
     """Return a column of dates."""
-    return Column(name, Kind.DATE, optional=optional, known_at=known_at)
+    return Column(name, Kind.DATE, optional=optional, known_at=known_at, open_end=open_end)
 
 
 def instant(name: str, optional: bool = False, known_at: str | None = None) -> Column:
     """Return a column of instants."""
     return Column(name, Kind.INSTANT, optional=optional, known_at=known_at)
+
+
+def flag(name: str) -> Column:
+    """Return an optional column of true and false."""
+    return Column(name, Kind.FLAG, optional=True)
 
 
 def amount(name: str, optional: bool = False, known_at: str | None = None, unit: str = "currency") -> Column:

@@ -79,7 +79,7 @@ def validate(source: Source) -> Tables:
 def _checked(source: Source, table: Table) -> tuple[ir.Table, list[Problem]]:
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
-    rows = convert(source.connection, table, raw)
+    rows = convert(source.connection, table, raw, source.known[table.name])
     return rows, _broken_rules(table, rows, absent)
 
 
