@@ -7,7 +7,7 @@ becomes known at the time of its record (`Table.time`), or at that of the column
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import ibis
@@ -15,6 +15,8 @@ import ibis.expr.types as ir
 
 #: A larger amount counts as a typing error. Sums of such amounts would overflow.
 LARGEST = 1e15
+#: The most characters of an account's id, in tables, requests, paths, jobs and the store.
+LONGEST_ID = 256
 
 
 class Kind(StrEnum):
@@ -47,6 +49,8 @@ class Column:
         The values allowed; empty: any.
     low, high : float or None
         Bounds of the values, both included.
+    longest : int or None
+        Most characters of a text.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    longest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ ACCOUNTS = Table(
     time="customer_since",
     required=True,
     columns=(
-        ACCOUNT_ID,
+        replace(ACCOUNT_ID, longest=LONGEST_ID),
         _text("name", optional=True),
         _text("segment", optional=True),
         _text("industry", optional=True),
