@@ -73,13 +73,13 @@ def validate(source: Source) -> Tables:
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)
         for name, table in TABLES.items()
     }
-    return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings))
+    return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings), source.known)
 
 
 def _checked(source: Source, table: Table) -> tuple[ir.Table, list[Problem]]:
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
-    rows = convert(source.connection, table, raw)
+    rows = convert(source.connection, table, raw, source.known[table.name])
     return rows, _broken_rules(table, rows, absent)
 
 
@@ -123,6 +123,8 @@ def _column_rules(column: Column, converted: ir.Table) -> Iterator[Rule]:
         yield Rule(column.name, "not finite", value.isnan() | value.isinf())
     if column.choices:
         yield Rule(column.name, f"none of {', '.join(column.choices)}", value.notin(column.choices))
+    if column.longest is not None:
+        yield Rule(column.name, f"longer than {column.longest} characters", value.length() > column.longest)
     if column.low is not None and column.high is not None:
         text = f"outside {column.low:g} to {column.high:g}"
         boundless = value.isnan() | value.isinf() if column.kind is Kind.NUMBER else ibis.literal(False)
