@@ -79,7 +79,7 @@ class Limited(Protocol):
         """Start the clock for a caller who takes nothing more."""
         super().pause_writing()
         self._stop("_reading_due")
-        self._reading_due = self.loop.call_later(LIMITS.unread_seconds, self.transport.abort)
+        self._expect_reading()
 
     def resume_writing(self) -> None:
         """Stop that clock."""
@@ -92,6 +92,17 @@ class Limited(Protocol):
 
     def _expect_headers(self) -> None:
         self._headers_due = self.loop.call_later(LIMITS.header_seconds, self._give_up)
+
+    def _expect_reading(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reading_due = self.loop.call_later(LIMITS.unread_seconds, self._demand_reading, unread)
+
+    def _demand_reading(self, unread: int) -> None:
+        """Cut a caller off who took nothing since; one who reads slowly gets as long again."""
+        if self.transport.get_write_buffer_size() < unread:
+            self._expect_reading()
+        else:
+            self.transport.abort()
 
     def _give_up(self) -> None:
         self._headers_due = None

@@ -18,8 +18,9 @@ from training.bundle.bundle import Bundle, Reference
 Code = Literal["grade", "amounts", "currency"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
-#: The median of the values lies outside the book when it is so many times beyond its 1st or 99th percentile.
-BEYOND = 3.0
+#: The median of the values lies outside the book when it is so many times above its 99th percentile, or so many times
+#: below its 1st: a customer of a few weeks is small without anything being wrong.
+ABOVE, BELOW = 3.0, 30.0
 #: From so many accounts on, the median is compared with the book's median too: so many times apart is another book.
 MANY, APART = 50, 30.0
 
@@ -86,6 +87,6 @@ def power_apart(values: np.ndarray, reference: Reference) -> int:
     median, middle = float(np.median(positive)), float(np.median(book))
     low, high = np.quantile(book, (0.01, 0.99))
     many = len(positive) >= MANY and not 1 / APART <= median / middle <= APART
-    if many or not low / BEYOND <= median <= high * BEYOND:
+    if many or not low / BELOW <= median <= high * ABOVE:
         return round(float(np.log10(median / middle)))
     return 0

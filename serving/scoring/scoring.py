@@ -1,7 +1,8 @@
 """(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here.
 
 Figures are rounded here and nowhere else, to what they mean: probabilities and their parts to a millionth, money to
-cents, other values of signals to six decimals. Bands and threats are told from the figures before rounding.
+cents, other values of signals to six decimals. What follows from others, such as a band, follows from rounded ones, so
+that who reads an answer can work it out again.
 """
 
 from __future__ import annotations
@@ -159,24 +160,24 @@ def score_matrix(
     missing : sequence of tuple of str
         For each row the tables that are not known (their signals are null in the matrix already).
     """
-    exact = explain(bundle, matrix)
-    revenue, value = matrix.facts["revenue_365d"].to_numpy(float), matrix.value
+    explained = explain(bundle, matrix).rounded()
+    probability, value = explained.probability, _cents(matrix.value)
+    revenue = _cents(matrix.facts["revenue_365d"].to_numpy(float))
     band = bands(
-        exact.probability,
+        probability,
         value,
         matrix.facts["customer_days"].to_numpy(float),
         matrix.facts["records_365d"].to_numpy(float),
         bundle.economics,
     )
-    explained, invoiced = exact.rounded(), _cents(revenue)
     figures = {
-        "churn_probability": explained.probability,
-        "revenue_365d": invoiced,
-        "value": _cents(value),
-        "revenue_at_risk": _cents(np.maximum(explained.probability * invoiced, 0.0)),
-        "expected_profit": _cents(expected_profit(exact.probability, value, bundle.economics)),
+        "churn_probability": probability,
+        "revenue_365d": revenue,
+        "value": value,
+        "revenue_at_risk": _cents(np.maximum(probability * revenue, 0.0)),
+        "expected_profit": _cents(expected_profit(probability, value, bundle.economics)),
         "band": band,
-        "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
+        "threat": (band == "at_risk") & (value >= round(bundle.reference.threat_value, CENTS)),
     }
     return Scored(bundle, datetime.now(UTC), currency, matrix, explained, figures, missing)
 

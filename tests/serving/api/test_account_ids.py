@@ -49,7 +49,7 @@ def test_in_tables(tmp_path: Path) -> None:
     with pytest.raises(InvalidTables) as raised:
         validate(open_source(book(tmp_path / "bad", TOO_LONG)))
     (problem,) = raised.value.problems
-    assert (problem.table, problem.column, problem.text) == ("accounts", "account_id", "longer than 256 characters")
+    assert (problem.table, problem.column, problem.rule) == ("accounts", "account_id", "longer than 256 characters")
 
 
 def test_in_predictions(client: Client) -> None:

@@ -90,11 +90,11 @@ def test_an_account_that_was_handed_over_is_no_longer_seen(client: Client, store
 
 
 def test_reference_figures_are_for_who_sees_the_whole_book(client: Client, store: ScoreStore) -> None:
-    everything = client.ask("GET", "/v1/model", headers=key(store, None)).json()
-    part = client.ask("GET", "/v1/model", headers=key(store, "Ana")).json()
+    admin, ana = key(store, None), key(store, "Ana")
+    everything, part = (client.ask("GET", "/v1/model", headers=who).json() for who in (admin, ana))
     assert len(everything["reference"]["value_percentiles"]) == 101
     assert part["reference"] is None
     for name in ("version", "grade", "metrics", "signals"):
         assert part[name] == everything[name]
     greatest = max(everything["reference"]["value_percentiles"])
-    assert str(greatest) not in client.ask("GET", "/v1/model", headers=key(store, "Ana")).text
+    assert str(greatest) not in client.ask("GET", "/v1/model", headers=ana).text

@@ -6,12 +6,12 @@ from itertools import groupby
 
 import pytest
 from sqlalchemy.engine import Engine
-from support.bulk import DAY, START, Clock, Quick, job_of, names, run_to_the_end, runner_of, sent
+from support.bulk import START, Clock, Quick, job_of, names, run_to_the_end, runner_of, sent
 
-from serving.database.engine import reading, writing
+from serving.database.engine import reading
 from serving.errors import QuotaReached
 from serving.jobs.claims import claim_chunk
-from serving.jobs.ledger import CHUNK, cancel_job, find_job, make_job
+from serving.jobs.ledger import CHUNK, cancel_job
 from serving.jobs.quota import LEAST_SECONDS, UNKNOWN_SECONDS, demand_room
 from serving.jobs.turns import REMEMBERED, Candidate, Turns
 
@@ -132,7 +132,6 @@ def test_the_quota_counts_what_waits_and_not_what_is_done(engine: Engine) -> Non
     runner = runner_of(engine, Quick())
     for _ in range(5):
         assert runner.step()
-    with writing(engine) as connection:
-        demand_room(connection, "key:a", 2 * LARGE - CHUNK, 2 * LARGE, 3, START)
-        job = make_job(connection, (), "key:a", DAY, START)
-    assert find_job(engine, job.job_id, None, START).accounts == 0
+    room(engine, 2 * LARGE - CHUNK, Clock())
+    with pytest.raises(QuotaReached):
+        room(engine, 2 * LARGE - CHUNK + 1, Clock())
