@@ -166,7 +166,7 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
             own_key = OWN_KEYS.get(name)
             with_owner = "account_id" in TABLES[name].key
             for index, row in enumerate(_table(history, name)):
-                if row.account_id is not None and row.account_id != owner:
+                if row.account_id and row.account_id != owner:
                     detail = f"{quoted(row.account_id)} is not {quoted(owner)}, whose history it is"
                     yield _fault(number, name, index, "account_id", detail)
                 key = own_key(row) if own_key else owner
