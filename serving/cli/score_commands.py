@@ -39,7 +39,7 @@ def score(
     from serving.scoring.score_files import check_name, write_scores
     from serving.scoring.scoring import score_book
     from serving.settings import ServiceSettings
-    from serving.words.cautions import told
+    from serving.words.caution_words import told
     from training.registry.tracking import fetch
 
     if as_of > (today := utc_now().date()):
@@ -85,7 +85,7 @@ def _store(scored: Scored, tables: Tables, as_of: date, settings: ServiceSetting
 
 
 def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
-    from serving.words.cautions import warnings_of
+    from serving.words.caution_words import warnings_of
 
     frame, leaving = scored.frame, float(scored.frame["revenue_at_risk"].sum())
     shrinking = None if scored.outlook is None else scored.outlook.contraction

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from serving.errors import Refusal
 from serving.faults import Fault
 from serving.jobs.claims import Outcome, Waiting
+from serving.predict.fault_words import sentence
 from serving.predict.history import AccountHistory
 from serving.predict.predictor import Call, Predictor
-from serving.predict.sentences import sentence
 from serving.scoring.scores import Score
 from serving.words.short_reasons import short_reasons
 

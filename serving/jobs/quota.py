@@ -45,7 +45,7 @@ def demand_room(
     raise QuotaReached(f"{has}; {may}", _seconds(jobs, max(too_many, 1), now))
 
 
-def _seconds(jobs: Sequence[sa.Row[Any]], accounts: int, now: datetime) -> int:
+def _seconds(jobs: Sequence[Any], accounts: int, now: datetime) -> int:
     """Return after how many seconds so many accounts will be scored, at the pace of the key's running jobs."""
     started = [job.started_at for job in jobs if job.started_at is not None and job.done + job.failed]
     elapsed = (now - min(started)).total_seconds() if started else 0.0

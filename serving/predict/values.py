@@ -20,7 +20,7 @@ from features.conversion import BLANKS, FIRST_YEAR, FLAG_TEXTS, LAST_YEAR, NUMBE
 from features.tables import Column, Kind
 
 Reader = Callable[[Any], Any]
-Absent = Callable[[], None]
+Absent = Callable[[], Any]
 A_DATE, AN_INSTANT = "a date such as 2026-01-31", "a timestamp such as 2026-01-31T09:30:00Z"
 A_NUMBER, A_WHOLE_NUMBER, A_FLAG, A_TEXT = "a number", "a whole number", "true or false", "a text"
 #: Most characters of a value that a message quotes.

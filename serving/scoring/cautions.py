@@ -1,7 +1,7 @@
 """What a reader must know beside the scores: a weak model, amounts or a currency that the model has not met.
 
 Goes in: a bundle, the values of the accounts that were scored, and their currencies. Comes out: a few `Caution`s, for
-an answer, a job or a batch alike. `serving.words.cautions` puts them in words. Nothing is converted and nothing is
+an answer, a job or a batch alike. `serving.words.caution_words` puts them in words. Nothing is converted and nothing is
 refused: amounts of another size may be right, but nobody should learn of them from a wrong band.
 """
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.shown import WARNINGS, ModelBrief, WarningOut
 from serving.store import Page
-from serving.words.cautions import kept_cautions, model_brief, warnings_of
+from serving.words.caution_words import kept_cautions, model_brief, warnings_of
 from serving.words.formats import Lang
 
 

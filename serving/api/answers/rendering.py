@@ -14,7 +14,7 @@ from serving import metrics
 from serving.api.answers.shown import Reasons, chosen
 from serving.predict.predictor import Predictor
 from serving.scoring.scores import Score
-from serving.words.cautions import model_brief, warnings_of
+from serving.words.caution_words import model_brief, warnings_of
 from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.api.answers.shown import WARNINGS, ModelBrief, Reasons, WarningOut, chosen
 from serving.scoring.scores import Score
 from serving.store import Stored
-from serving.words.cautions import kept_cautions, model_brief, warnings_of
+from serving.words.caution_words import kept_cautions, model_brief, warnings_of
 from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 

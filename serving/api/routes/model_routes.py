@@ -12,7 +12,7 @@ from serving.api.answers.shown import LangQuery
 from serving.api.edge.demands import demand
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.scoring.model_facts import model_facts, signal_facts
-from serving.words.cautions import grade_meaning
+from serving.words.caution_words import grade_meaning
 
 router = APIRouter(tags=["Model"])
 

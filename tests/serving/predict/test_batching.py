@@ -21,7 +21,7 @@ from serving.predict.batching import MOST_ACCOUNTS, Batcher
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
-from serving.words.cautions import grade_meaning
+from serving.words.caution_words import grade_meaning
 from training.bundle.bundle import Bundle
 
 SECONDS = 60.0

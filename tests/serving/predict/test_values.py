@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from features.errors import InvalidTables
 from features.sources import open_source
 from features.validation import validate
+from serving.predict.fault_words import sentence
 from serving.predict.history import RECORDS
-from serving.predict.sentences import sentence
 
 REFUSED = object()
 DAY, NOON = date(2026, 1, 31), datetime(2026, 1, 31, 10)

@@ -15,7 +15,7 @@ from serving.api.edge.runtime import Runtime
 from serving.scoring.cautions import cautions, power_apart
 from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
-from serving.words.cautions import told
+from serving.words.caution_words import told
 from training.bundle.bundle import Bundle
 
 
