@@ -1,4 +1,9 @@
-"""(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here."""
+"""(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here.
+
+Figures are rounded here and nowhere else, to what they mean: probabilities and their parts to a millionth, money to
+cents, other values of signals to six decimals. What follows from others, such as a band, follows from rounded ones, so
+that who reads an answer can work it out again.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +21,16 @@ from features.matrix import Matrix, compute
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
+from serving.scoring.cautions import Caution, cautions
 from serving.scoring.explanation import Explained, explain
 from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
 from training.worth.economics import expected_profit
+
+#: Decimals of money, and of the values of signals that are none.
+CENTS, DECIMALS = 2, 6
+MONEY_UNITS = ("currency", "currency per year")
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,10 @@ class Scored:
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
 
+    def cautions(self) -> list[Caution]:
+        """Return what to know beside the scores."""
+        return cautions(self.bundle, self.figures["value"].tolist(), [self.currency])
+
     def outlooks(self) -> dict[str, dict[str, Any]]:
         """Return the outlook by account_id as plain values (see `Foreseen.of`); empty where there is none."""
         if self.outlook is None:
@@ -99,7 +113,7 @@ class _Reasons:
         self._contributions: list[list[float]] = explained.contributions.tolist()
         self._order: list[list[int]] = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable").tolist()
         is_text = np.array([item.is_text for item in all_signals()])
-        numbers = matrix.signals.iloc[:, np.flatnonzero(~is_text)].to_numpy(float)
+        numbers = _rounded(matrix.signals.iloc[:, np.flatnonzero(~is_text)])
         values = np.full((len(matrix), len(is_text)), None, dtype=object)
         values[:, ~is_text] = np.where(np.isnan(numbers), None, numbers)
         texts = np.full(values.shape, None, dtype=object)
@@ -119,6 +133,13 @@ class _Reasons:
         return tuple([reasons[column] for column in self._order[row]])
 
 
+def _rounded(numbers: pd.DataFrame) -> np.ndarray:
+    """Return the values of number signals, each rounded by its unit."""
+    money = {item.name for item in all_signals() if item.unit in MONEY_UNITS}
+    columns, values = [name in money for name in numbers.columns], numbers.to_numpy(float)
+    return np.where(columns, values.round(CENTS), values.round(DECIMALS)) + 0.0
+
+
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
     """Score, explain and look ahead for every customer of a book as it was known at one as-of date."""
     connection = tables["accounts"].get_backend()
@@ -126,7 +147,7 @@ def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
     spine = connection.create_table("spine", found, temp=True, overwrite=True)
     matrix = compute(tables, spine, bundle.manifest.recorded_since)
     missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
-    scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency or bundle.manifest.currency)
+    scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency)
     return replace(scored, outlook=foresee(bundle, matrix, scored.explained.probability))
 
 
@@ -140,9 +161,9 @@ def score_matrix(
     missing : sequence of tuple of str
         For each row the tables that are not known (their signals are null in the matrix already).
     """
-    explained = explain(bundle, matrix)
-    probability, value = explained.probability, matrix.value
-    revenue = matrix.facts["revenue_365d"].to_numpy(float)
+    explained = explain(bundle, matrix).rounded()
+    probability, value = explained.probability, _cents(matrix.value)
+    revenue = _cents(matrix.facts["revenue_365d"].to_numpy(float))
     band = bands(
         probability,
         value,
@@ -154,9 +175,13 @@ def score_matrix(
         "churn_probability": probability,
         "revenue_365d": revenue,
         "value": value,
-        "revenue_at_risk": np.maximum(probability * revenue, 0.0),
-        "expected_profit": expected_profit(probability, value, bundle.economics),
+        "revenue_at_risk": _cents(np.maximum(probability * revenue, 0.0)),
+        "expected_profit": _cents(expected_profit(probability, value, bundle.economics)),
         "band": band,
-        "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
+        "threat": (band == "at_risk") & (value >= round(bundle.reference.threat_value, CENTS)),
     }
     return Scored(bundle, datetime.now(UTC), currency, matrix, explained, figures, missing)
+
+
+def _cents(money: np.ndarray) -> np.ndarray:
+    return money.round(CENTS) + 0.0
