@@ -35,7 +35,7 @@ def _decides(rows: ir.Table) -> ir.BooleanValue:
     over="contacts",
     unit="contacts",
     en="Active contacts",
-    de="Aktive Kontakte",
+    de="Ansprechpartner",
     riskier="falling",
     when_none=0,
 )
@@ -44,7 +44,9 @@ def contacts_active(rows: ir.Table) -> ir.Value:
     return rows.count(where=_active(rows))
 
 
-@signal(over="contacts", unit="flag", en="One contact only", de="Nur ein Kontakt", riskier="rising", when_none=0)
+@signal(
+    over="contacts", unit="flag", en="One contact only", de="Nur ein Ansprechpartner", riskier="rising", when_none=0
+)
 def contacts_single(rows: ir.Table) -> ir.Value:
     """1 when exactly one contact is active."""
     return (rows.count(where=_active(rows)) == 1).cast("float64")
@@ -54,7 +56,7 @@ def contacts_single(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="contacts",
     en="Contacts who left, 365 days",
-    de="Ausgeschiedene Kontakte, 365 Tage",
+    de="Gegangene Ansprechpartner, 365 Tage",
     riskier="rising",
     actionable=False,
     when_none=0,
@@ -68,7 +70,7 @@ def contacts_left_365d(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="flag",
     en="Decision maker left, 365 days",
-    de="Entscheider ausgeschieden, 365 Tage",
+    de="Entscheider gegangen, 365 Tage",
     riskier="rising",
     actionable=False,
     when_none=0,
@@ -82,7 +84,7 @@ def contacts_decision_maker_left_365d(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="contacts",
     en="Active decision makers",
-    de="Aktive Entscheider",
+    de="Entscheider unter den Ansprechpartnern",
     riskier="falling",
     when_none=0,
 )
@@ -95,7 +97,7 @@ def contacts_decision_makers(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="contacts",
     en="Change of active contacts, 365 days",
-    de="Veränderung aktiver Kontakte, 365 Tage",
+    de="Veränderung der Ansprechpartner, 365 Tage",
     riskier="falling",
     when_none=0,
 )
@@ -109,7 +111,7 @@ def contacts_change_365d(rows: ir.Table) -> ir.Value:
     over=surveyed_contacts,
     unit="share",
     en="Active contacts ever surveyed",
-    de="Je befragte aktive Kontakte",
+    de="Schon einmal befragte Ansprechpartner",
     riskier="either",
 )
 def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
@@ -122,7 +124,7 @@ def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
     needs=("contacts", "invoices"),
     unit="currency",
     en="Revenue per active contact",
-    de="Umsatz je aktivem Kontakt",
+    de="Umsatz je Ansprechpartner",
     riskier="rising",
     history_days=365,
 )

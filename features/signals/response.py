@@ -83,7 +83,7 @@ def response_rate_drop(rows: ir.Table) -> ir.Value:
     over=invitations,
     unit="invitations",
     en="Invitations unanswered in a row",
-    de="Unbeantwortete Einladungen in Folge",
+    de="Unbeantwortete Befragungen in Folge",
     riskier="rising",
     when_none=0,
 )
@@ -96,7 +96,7 @@ def invitations_unanswered_in_a_row(rows: ir.Table) -> ir.Value:
     over=contact_invitations,
     unit="contacts",
     en="Contacts who fell silent",
-    de="Verstummte Kontakte",
+    de="Verstummte Ansprechpartner",
     riskier="rising",
     when_none=0,
     history_days=BEFORE_DAYS,
@@ -114,7 +114,7 @@ def _delay_hours(rows: ir.Table) -> ir.Value:
     over=invitations,
     unit="hours",
     en="Answer delay, median of 365 days",
-    de="Antwortdauer, Median von 365 Tagen",
+    de="Zeit bis zur Antwort, Median, 365 Tage",
     riskier="rising",
 )
 def answer_delay_hours_p50_365d(rows: ir.Table) -> ir.Value:
@@ -126,7 +126,7 @@ def answer_delay_hours_p50_365d(rows: ir.Table) -> ir.Value:
     over=invitations,
     unit="hours",
     en="Trend of the answer delay",
-    de="Verlauf der Antwortdauer",
+    de="Zeit bis zur Antwort gegenüber Halbjahr davor",
     riskier="rising",
     history_days=BEFORE_DAYS,
 )
@@ -160,7 +160,7 @@ def silence_never_answered(rows: ir.Table) -> ir.Value:
     over=invitations,
     unit="flag",
     en="Once responsive, now silent",
-    de="Früher Antworten, jetzt Stille",
+    de="Hat früher geantwortet, jetzt nicht mehr",
     riskier="rising",
     when_none=0,
     history_days=BEFORE_DAYS,
