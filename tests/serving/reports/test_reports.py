@@ -158,7 +158,7 @@ def test_zero_value_and_negative_revenue():
     figures = {figure.label: (figure.value, figure.note) for figure in found.headline.figures}
     assert figures["Revenue, 365 days"] == ("−€500", "more was credited than invoiced")
     assert figures["Value a year"] == ("€0", "no revenue and no running contract")
-    assert figures["Revenue at risk"][0] == "€0" and "without current revenue" in found.headline.meaning
+    assert figures["Revenue at risk"][0] == "€0" and "no current revenue" in found.headline.meaning
 
 
 def test_absent_and_empty_tables_are_told_apart():

@@ -65,7 +65,7 @@ def test_who_fell_silent_and_who_waits_for_a_ticket() -> None:
 
 
 def test_otherwise_the_longest_standing_contact() -> None:
-    found = called(contacts=listing(contact(4), contact(1, phone=None, email=None, name=None)))
+    found = called(contacts=listing(contact(4), contact(1, phone=None, email=None, name=None)), surveys=listing())
     assert [(one.name, one.why, one.reach) for one in found.people] == [
         ("Contact C1", "contact since 1 Jan 2021", "neither phone nor e-mail on record")
     ]
