@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -18,8 +18,9 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
+from features.book_facts import read_book_facts
 from features.errors import Problem, UnusableSource
-from features.tables import TABLES
+from features.tables import TABLES, BookKnown
 
 DUCKDB = "duckdb:///"
 DELIMITERS = ",;\t|"
@@ -27,12 +28,13 @@ DELIMITERS = ",;\t|"
 
 @dataclass(frozen=True)
 class Source:
-    """Raw tables by contract name, their connection, and a problem for each table that could not be read."""
+    """Raw tables by contract name, their connection, a problem for each that could not be read, and `book.toml`."""
 
     name: str
     connection: Backend
     frames: Mapping[str, ir.Table]
     problems: tuple[Problem, ...] = ()
+    known: BookKnown = field(default_factory=BookKnown)
 
 
 def connect() -> Backend:
@@ -85,7 +87,8 @@ def _open_folder(folder: Path) -> Source:
                 frames[name] = _read_file(connection, path)
             except Exception as error:
                 problems.append(unreadable(name, path.name, error))
-    return Source(str(folder), connection, frames, tuple(problems))
+    known, wrong = read_book_facts(folder)
+    return Source(str(folder), connection, frames, (*problems, *wrong), known)
 
 
 def _read_file(connection: Backend, path: Path) -> ir.Table:
@@ -132,7 +135,8 @@ def _open_duckdb(source: str) -> Source:
             frames[name] = connection.table(name, database=("source", "main"))
         except Exception as error:
             problems.append(unreadable(name, "the table", error))
-    return Source(source, connection, frames, tuple(problems))
+    known, wrong = read_book_facts(path.parent)
+    return Source(source, connection, frames, (*problems, *wrong), known)
 
 
 def unreadable(table: str, what: str, error: Exception) -> Problem:

@@ -7,111 +7,19 @@ becomes known at the time of its record (`Table.time`), or at that of the column
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
+from datetime import date
 
-import ibis
 import ibis.expr.types as ir
 
-#: A larger amount counts as a typing error. Sums of such amounts would overflow.
-LARGEST = 1e15
+from features.formulas.reversals import REVERSED_ON
+from features.schema import LARGEST, Column, Kind, Table, amount, day, flag, instant, text
 
+__all__ = [
+    "HISTORY", "LARGEST", "OPTIONAL_HISTORY", "TABLES", "BookKnown", "Column", "Kind", "Table", "TableKnown", "Tables",
+]  # fmt: skip
 
-class Kind(StrEnum):
-    """What a column holds. The value is the Ibis type of the column. Instants are naive UTC."""
-
-    TEXT = "string"
-    NUMBER = "float64"
-    INTEGER = "int64"
-    FLAG = "boolean"
-    DATE = "date"
-    INSTANT = "timestamp"
-
-    @property
-    def is_time(self) -> bool:
-        """Whether the column is a date or an instant."""
-        return self in (Kind.DATE, Kind.INSTANT)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column.
-
-    Attributes
-    ----------
-    optional : bool
-        Whether the column may be absent and its values null.
-    known_at : str or None
-        The column whose time makes this one known; None: the time of the record.
-    choices : tuple of str
-        The values allowed; empty: any.
-    low, high : float or None
-        Bounds of the values, both included.
-    """
-
-    name: str
-    kind: Kind
-    optional: bool = False
-    known_at: str | None = None
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One input table.
-
-    Attributes
-    ----------
-    key : tuple of str
-        Columns that identify a record.
-    time : str
-        The column whose time makes a record known.
-    required : bool
-        Whether a book must have the table.
-    order : tuple of (later, earlier)
-        Pairs of time columns; the first must not lie before the second.
-    """
-
-    name: str
-    key: tuple[str, ...]
-    time: str
-    columns: tuple[Column, ...]
-    required: bool = False
-    order: tuple[tuple[str, str], ...] = ()
-
-    def column(self, name: str) -> Column:
-        """Return the column of that name; raise KeyError when the table has none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name!r}")
-
-    @property
-    def schema(self) -> ibis.Schema:
-        """Column names and Ibis types, in the declared order."""
-        return ibis.schema({column.name: str(column.kind) for column in self.columns})
-
-
-def _text(name: str, *choices: str, optional: bool = False, known_at: str | None = None) -> Column:
-    return Column(name, Kind.TEXT, optional=optional, known_at=known_at, choices=choices)
-
-
-def _day(name: str, optional: bool = False, known_at: str | None = None) -> Column:
-    return Column(name, Kind.DATE, optional=optional, known_at=known_at)
-
-
-def _instant(name: str, optional: bool = False, known_at: str | None = None) -> Column:
-    return Column(name, Kind.INSTANT, optional=optional, known_at=known_at)
-
-
-def _amount(name: str, optional: bool = False, known_at: str | None = None, unit: str = "currency") -> Column:
-    return Column(name, Kind.NUMBER, optional, known_at, low=-LARGEST, high=LARGEST, unit=unit)
-
-
-ACCOUNT_ID = _text("account_id")
+ACCOUNT_ID = text("account_id")
 
 ACCOUNTS = Table(
     name="accounts",
@@ -120,12 +28,12 @@ ACCOUNTS = Table(
     required=True,
     columns=(
         ACCOUNT_ID,
-        _text("name", optional=True),
-        _text("segment", optional=True),
-        _text("industry", optional=True),
-        _text("country", optional=True),
-        _text("account_manager", optional=True),
-        _day("customer_since"),
+        text("name", optional=True),
+        text("segment", optional=True),
+        text("industry", optional=True),
+        text("country", optional=True),
+        text("account_manager", optional=True),
+        day("customer_since"),
     ),
 )
 INVOICES = Table(
@@ -133,13 +41,14 @@ INVOICES = Table(
     key=("invoice_id",),
     time="invoiced_on",
     required=True,
-    columns=(_text("invoice_id"), ACCOUNT_ID, _day("invoiced_on"), _amount("amount")),
+    columns=(text("invoice_id"), ACCOUNT_ID, day("invoiced_on"), amount("amount")),
+    derived=(day(REVERSED_ON, optional=True, known_at=REVERSED_ON),),
 )
 CHURNS = Table(
     name="churns",
-    key=("account_id",),
+    key=("account_id", "churned_on"),
     time="churned_on",
-    columns=(ACCOUNT_ID, _day("churned_on"), _text("reason", optional=True)),
+    columns=(ACCOUNT_ID, day("churned_on"), text("reason", optional=True)),
 )
 CONTACTS = Table(
     name="contacts",
@@ -147,28 +56,35 @@ CONTACTS = Table(
     time="valid_from",
     order=(("valid_to", "valid_from"),),
     columns=(
-        _text("contact_id"),
+        text("contact_id"),
         ACCOUNT_ID,
-        _text("role", optional=True),
-        Column("decision_maker", Kind.FLAG, optional=True),
-        _day("valid_from"),
-        _day("valid_to", optional=True, known_at="valid_to"),
+        text("role", optional=True),
+        flag("decision_maker"),
+        day("valid_from"),
+        day("valid_to", optional=True, known_at="valid_to", open_end=True),
+        text("name", optional=True, personal=True),
+        text("email", optional=True, personal=True),
+        text("phone", optional=True, personal=True),
     ),
 )
 SURVEYS = Table(
     name="surveys",
     key=("survey_id",),
     time="sent_at",
-    order=(("answered_at", "sent_at"),),
+    order=(("answered_at", "sent_at"), ("bounced_at", "sent_at")),
+    void_at="bounced_at",
     columns=(
-        _text("survey_id"),
+        text("survey_id"),
         ACCOUNT_ID,
-        _text("contact_id", optional=True),
-        _text("kind", "relationship", "transactional"),
-        _instant("sent_at"),
-        _instant("answered_at", optional=True, known_at="answered_at"),
+        text("contact_id", optional=True),
+        text("kind", "relationship", "transactional"),
+        instant("sent_at"),
+        instant("answered_at", optional=True, known_at="answered_at"),
         Column("score", Kind.INTEGER, optional=True, known_at="answered_at", low=0, high=10, unit="NPS points"),
-        _text("comment", optional=True, known_at="answered_at"),
+        text("comment", optional=True, known_at="answered_at"),
+        text("channel", optional=True),
+        instant("bounced_at", optional=True, known_at="bounced_at"),
+        flag("anonymous"),
     ),
 )
 LOOPS = Table(
@@ -177,12 +93,12 @@ LOOPS = Table(
     time="opened_at",
     order=(("closed_at", "opened_at"),),
     columns=(
-        _text("loop_id"),
+        text("loop_id"),
         ACCOUNT_ID,
-        _text("survey_id", optional=True),
-        _text("level", "frontline", "management", "executive", optional=True),
-        _instant("opened_at"),
-        _instant("closed_at", optional=True, known_at="closed_at"),
+        text("survey_id", optional=True),
+        text("level", "frontline", "management", "executive", optional=True),
+        instant("opened_at"),
+        instant("closed_at", optional=True, known_at="closed_at"),
     ),
 )
 CONTRACTS = Table(
@@ -191,12 +107,12 @@ CONTRACTS = Table(
     time="starts_on",
     order=(("ends_on", "starts_on"),),
     columns=(
-        _text("contract_id"),
+        text("contract_id"),
         ACCOUNT_ID,
-        _day("starts_on"),
-        _day("ends_on"),
-        _amount("annual_value", unit="currency per year"),
-        _amount("price_change", optional=True, unit="fraction"),
+        day("starts_on"),
+        day("ends_on", optional=True, open_end=True),
+        amount("annual_value", unit="currency per year"),
+        amount("price_change", optional=True, unit="fraction"),
     ),
 )
 TICKETS = Table(
@@ -205,12 +121,14 @@ TICKETS = Table(
     time="opened_at",
     order=(("closed_at", "opened_at"),),
     columns=(
-        _text("ticket_id"),
+        text("ticket_id"),
         ACCOUNT_ID,
-        _text("kind", optional=True),
-        _text("severity", "low", "normal", "high", "critical", optional=True),
-        _instant("opened_at"),
-        _instant("closed_at", optional=True, known_at="closed_at"),
+        text("kind", optional=True),
+        text("severity", "low", "normal", "high", "critical", optional=True),
+        instant("opened_at"),
+        instant("closed_at", optional=True, known_at="closed_at"),
+        text("topic", optional=True),
+        text("contact_id", optional=True),
     ),
 )
 ACTIONS = Table(
@@ -218,11 +136,11 @@ ACTIONS = Table(
     key=("action_id",),
     time="done_at",
     columns=(
-        _text("action_id"),
+        text("action_id"),
         ACCOUNT_ID,
-        _text("kind"),
-        _instant("done_at"),
-        _text("note", optional=True),
+        text("kind"),
+        instant("done_at"),
+        text("note", optional=True),
     ),
 )
 REFERRALS = Table(
@@ -231,12 +149,13 @@ REFERRALS = Table(
     time="referred_at",
     order=(("contacted_at", "referred_at"), ("won_at", "referred_at")),
     columns=(
-        _text("referral_id"),
+        text("referral_id"),
         ACCOUNT_ID,
-        _instant("referred_at"),
-        _instant("contacted_at", optional=True, known_at="contacted_at"),
-        _instant("won_at", optional=True, known_at="won_at"),
-        _amount("revenue", optional=True, known_at="won_at"),
+        instant("referred_at"),
+        instant("contacted_at", optional=True, known_at="contacted_at"),
+        instant("won_at", optional=True, known_at="won_at"),
+        amount("revenue", optional=True, known_at="won_at"),
+        amount("reward", optional=True, known_at="won_at"),
     ),
 )
 MEMBERSHIPS = Table(
@@ -246,9 +165,9 @@ MEMBERSHIPS = Table(
     order=(("left_on", "joined_on"),),
     columns=(
         ACCOUNT_ID,
-        _text("program"),
-        _day("joined_on"),
-        _day("left_on", optional=True, known_at="left_on"),
+        text("program"),
+        day("joined_on"),
+        day("left_on", optional=True, known_at="left_on", open_end=True),
     ),
 )
 
@@ -275,6 +194,37 @@ OPTIONAL_HISTORY = tuple(name for name in HISTORY if not TABLES[name].required)
 
 
 @dataclass(frozen=True)
+class TableKnown:
+    """What is known of one table's source beyond its rows.
+
+    Attributes
+    ----------
+    invitations : bool
+        Whether the table holds what was sent and not answered; false where only answers were exported.
+    answered_at_is_sent_at : bool
+        Whether the source has one time only, so that an answer's time is that of sending.
+    since, until : date or None
+        First day and last day that the source covers, both included; None: what the records tell.
+    """
+
+    invitations: bool = True
+    answered_at_is_sent_at: bool = False
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class BookKnown:
+    """What is known of a book's sources, by table: `known["surveys"].invitations`. See `features.book_facts`."""
+
+    tables: Mapping[str, TableKnown] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> TableKnown:
+        """Return what is known of one table; nothing said is the default."""
+        return self.tables.get(name, TableKnown())
+
+
+@dataclass(frozen=True)
 class Tables:
     """A book that keeps the contract: each table has its declared types; an absent one is empty and in `missing`.
 
@@ -288,12 +238,15 @@ class Tables:
         The one currency of the book; None when no table names one.
     warnings : tuple of str
         Corrections made while converting, one sentence each.
+    known : BookKnown
+        What the source cannot say with its rows, as `book.toml` does.
     """
 
     frames: Mapping[str, ir.Table]
     missing: frozenset[str]
     currency: str | None = None
     warnings: tuple[str, ...] = ()
+    known: BookKnown = field(default_factory=BookKnown)
 
     def __getitem__(self, name: str) -> ir.Table:
         """Return one table by its contract name."""

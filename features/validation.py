@@ -73,13 +73,13 @@ def validate(source: Source) -> Tables:
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)
         for name, table in TABLES.items()
     }
-    return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings))
+    return Tables(frames, missing, currencies[0] if currencies else None, tuple(warnings), source.known)
 
 
 def _checked(source: Source, table: Table) -> tuple[ir.Table, list[Problem]]:
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
-    rows = convert(source.connection, table, raw)
+    rows = convert(source.connection, table, raw, source.known[table.name])
     return rows, _broken_rules(table, rows, absent)
 
 

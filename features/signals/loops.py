@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features import closing
 from features.as_of import AsOf
+from features.formulas import closing
 from features.signal import relation, theme
 
 signal = theme("closing_delay")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features import closing
+from features.formulas import closing
 from features.signal import theme
 
 signal = theme("tickets")

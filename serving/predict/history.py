@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -29,8 +31,9 @@ from pydantic import (
     model_validator,
 )
 
-from features.conversion import FIRST_YEAR, LAST_YEAR
-from features.tables import HISTORY, TABLES, Column, Kind, Table
+from features.conversion import FIRST_YEAR, LAST_YEAR, chosen, said
+from features.schema import OPEN_FROM_YEAR
+from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
 
 MAX_ACCOUNTS = 100
 #: Rows up to which a request's faults are all listed; of a longer one, those of the first bad row of each table.
@@ -38,6 +41,12 @@ MOST_ROWS_IN_FULL = 1000
 OUT_OF_RANGE = f"the year is outside {FIRST_YEAR} to {LAST_YEAR}"
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
+#: The personal columns of each table that has some.
+PERSONAL = {
+    name: personal
+    for name, table in TABLES.items()
+    if (personal := frozenset(column.name for column in table.columns if column.personal))
+}
 
 
 def _instant(value: Any) -> Any:
@@ -53,7 +62,7 @@ def _instant(value: Any) -> Any:
 
 def _day(value: Any) -> Any:
     if isinstance(value, str):
-        value = _instant(value) if len(value.strip()) > 10 else _plain_day(value.strip())
+        value = _instant(value) if len(value.strip()) > 10 else _plain_date(value.strip())
     if isinstance(value, datetime):
         value = value.date()
     if not isinstance(value, date):
@@ -61,7 +70,12 @@ def _day(value: Any) -> Any:
     return _in_range(value)
 
 
-def _plain_day(text: str) -> date:
+def _day_if_said(value: Any) -> Any:
+    value = said(value)
+    return None if value is None else _day(value)
+
+
+def _plain_date(text: str) -> date:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise ValueError("a date is expected, as 2026-01-31")
     return date.fromisoformat(text)
@@ -73,9 +87,14 @@ def _in_range(value: Any) -> Any:
     return value
 
 
-def _no_text(value: Any) -> Any:
-    """An empty text is null, as in a table."""
-    return None if value == "" else value
+def _no_known_end(value: Any) -> Any:
+    """Return None for nothing said and for an end that is not known; any other value as it is, to be judged."""
+    value = said(value)
+    text = value.strip()[:10] if isinstance(value, str) else ""
+    end = value if isinstance(value, date) else None
+    with suppress(ValueError):
+        end = end or _plain_date(text)
+    return None if end is not None and end.year >= OPEN_FROM_YEAR else value
 
 
 def _number(value: Any) -> Any:
@@ -87,7 +106,7 @@ def _number(value: Any) -> Any:
 
 def _type(column: Column) -> Any:
     if column.choices:
-        return Literal[column.choices]
+        return Annotated[Literal[column.choices], BeforeValidator(partial(chosen, column))]
     bounds = Field(ge=column.low, le=column.high)
     return {
         # A bound, be it 0, makes pydantic look for half surrogate pairs, which no UTF-8 can say.
@@ -117,11 +136,7 @@ def record_model(table: Table) -> type[BaseModel]:
     for column in table.columns:
         kind = _type(column)
         optional = column.optional or (column.name == "account_id" and table.name != "accounts")
-        nullable = (
-            Annotated[kind | None, BeforeValidator(_no_text)]
-            if column.kind is Kind.TEXT and column.optional
-            else kind | None
-        )
+        nullable = Annotated[kind | None, BeforeValidator(_no_known_end if column.open_end else said)]
         fields[column.name] = (nullable, None) if optional else (kind, ...)
     fields["currency"] = (Annotated[str, StringConstraints(strip_whitespace=True)] | None, None)
     checks: dict[str, Callable[..., Any]] = {
@@ -135,8 +150,33 @@ def record_model(table: Table) -> type[BaseModel]:
 RECORDS: dict[str, type[BaseModel]] = {name: record_model(table) for name, table in TABLES.items()}
 
 
+class SourceFacts(BaseModel):
+    """What is known of the source of one table beyond its rows; see `features.book_facts`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    since: Annotated[date | None, BeforeValidator(_day_if_said)] = Field(None, description="First day that it covers")
+    until: Annotated[date | None, BeforeValidator(_day_if_said)] = Field(None, description="Last day that it covers")
+
+    _in_order = _not_before("until", "since")
+
+
+class SurveyFacts(SourceFacts):
+    """The same of surveys."""
+
+    invitations: StrictBool = Field(True, description="false where only answers were exported")
+    answered_at: Literal["sent_at"] | None = Field(None, description="sent_at where the source has one time only")
+
+
+#: What a request says of an account's sources, a field a table.
+KnownFacts = create_model(
+    "KnownFacts",
+    __config__=ConfigDict(extra="forbid", frozen=True),
+    **{name: ((SurveyFacts if name == "surveys" else SourceFacts) | None, None) for name in TABLES},
+)
+
+
 def _history_model(every_fault: bool) -> type[BaseModel]:
-    fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...)}
+    fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...), "known": (KnownFacts | None, None)}
     for name in NESTED:
         rows: Any = list[RECORDS[name]]  # type: ignore[valid-type]
         rows = rows if every_fault else Annotated[rows, Field(fail_fast=True)]
@@ -187,6 +227,40 @@ class PredictionRequest(BaseModel):
             if _few(value):
                 _EVERY_ACCOUNT.validate_python(value)
             raise
+
+
+def known_facts(history: Any) -> BookKnown | None:
+    """Return what a request says of an account's sources; None where it says nothing."""
+    if history.known is None:
+        return None
+    told = {name: getattr(history.known, name) for name in TABLES}
+    return BookKnown({name: _table_known(facts) for name, facts in told.items() if facts is not None})
+
+
+def _table_known(facts: SourceFacts) -> TableKnown:
+    if not isinstance(facts, SurveyFacts):
+        return TableKnown(since=facts.since, until=facts.until)
+    return TableKnown(facts.invitations, facts.answered_at == "sent_at", facts.since, facts.until)
+
+
+def without_personal(account: Any) -> Any:
+    """Return an account as it was sent, less the personal columns of its rows; the same object where there is none."""
+    if not isinstance(account, dict):
+        return account
+    cleaned = {}
+    for name, personal in PERSONAL.items():
+        rows = account.get(name)
+        if isinstance(rows, list) and any(_personal_keys(row, personal) for row in rows):
+            cleaned[name] = [_without(row, _personal_keys(row, personal)) for row in rows]
+    return {**account, **cleaned} if cleaned else account
+
+
+def _personal_keys(row: Any, personal: frozenset[str]) -> set[str]:
+    return {key for key in row if key.strip().lower() in personal} if isinstance(row, dict) else set()
+
+
+def _without(row: Any, keys: set[str]) -> Any:
+    return {key: value for key, value in row.items() if key not in keys} if keys else row
 
 
 def missing_tables(history: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from features.closing import MARK_HOURS
+from features.formulas.closing import MARK_HOURS
 from serving.words.formats import NBSP, Formats
 from serving.words.glossary import glossary
 from serving.words.wording import page_texts

@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.as_of import KEYS, SECONDS_A_DAY, AsOf, age_column
-from features.contract_terms import running
+from features.formulas.contract_terms import running
 from features.signals.nps import DETRACTOR
 from features.tables import OPTIONAL_HISTORY, TABLES, Kind, Tables
 

@@ -1,0 +1,1 @@
+"""Formulas that several signals share: times to close, fading, running terms."""
