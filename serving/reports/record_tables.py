@@ -204,6 +204,7 @@ def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
     tables = [table(key, words[key], evidence.get(key), specs, formats) for key, specs in SPECS.items()]
     surveys = evidence.get("surveys")
     said = [row for row in (surveys or {"rows": []})["rows"] if row["comment"] or row["category"] == "detractor"]
+    said.sort(key=lambda row: str(row["answered_at"]), reverse=True)
     comments = None if surveys is None else {"total": len(said), "rows": said[:SAID]}
     return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])
 

@@ -169,13 +169,14 @@ class Speaker:
         return f"{self._part(theme)}. {self.sentence(cut[0])}"
 
     def _part(self, theme: ThemeReason) -> str:
-        shown, part = round(theme.contribution * 100, 1), round(theme.leading.contribution * 100, 1)
-        fact = self.sentence(theme.leading)
+        fact, own = self.sentence(theme.leading), theme.leading.contribution
+        shown, part = round(theme.contribution * 100, 1), round(own * 100, 1)
         if abs(theme.contribution) < NO_EFFECT or shown == part:
             return fact
         kind = "part" if abs(part) < abs(shown) else "offset"
         points = {"part": self.formats.number(abs(part), 1), "points": self.formats.number(abs(shown), 1)}
-        return self._words.effect[kind].format(sentence=fact, **points)
+        part_of = self._words.effect[kind].format(**points)
+        return f"{fact[:-1]}; {part_of})" if fact.endswith(")") else f"{fact} ({part_of})"
 
     def short(self, theme: ThemeReason) -> str:
         """Return what a theme does to the estimate, and the fact that leads it, in one line.

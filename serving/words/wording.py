@@ -150,7 +150,7 @@ def figure(signal: Signal, value: float | str | None, formats: Formats) -> str:
         case "times the usual gap":
             return generic["times"].format(n=formats.number(value, 1))
         case "NPS points" | "NPS points per year":
-            return formats.number(value, 1, signed)
+            return formats.number(value, 0 if value == round(value) else 1, signed)
         case unit if unit in COUNTS:
             return formats.number(value, 0 if value == round(value) else 1, signed)
         case unit:

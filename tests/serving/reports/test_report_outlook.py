@@ -31,7 +31,7 @@ def told(html: str) -> str:
                 "on top of revenue at risk")),
         ("de", ("Wann Geschätzte Wahrscheinlichkeit, dass dieser Kunde ganz abwandert: in den nächsten 90 Tagen 11 % "
                 "in den nächsten 180 Tagen 20 % wie oben in den nächsten 365 Tagen 34 % "
-                "In den 365 Tagen ab dem Stichtag bleiben uns Kunden mit einem solchen Risiko im Schnitt 312 von 365 "
+                "In den 365 Tagen ab dem Stichtag bleiben Kunden mit einem solchen Risiko im Schnitt 312 von 365 "
                 "Tagen erhalten.",
                 "Die Themen unten erklären nur diese Schätzung.",
                 "Weniger Umsatz, obwohl der Kunde bleibt Umsatz, der voraussichtlich wegfällt 123.457 € "

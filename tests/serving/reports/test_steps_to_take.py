@@ -62,7 +62,7 @@ def test_it_is_told_beside_what_leads_the_theme() -> None:
     parts = {"contract_value": (90_000.0, 0.01), "contract_days_to_end": (166.0, 0.03)}
     sentence = report("de", score_of(parts), evidence).why.steps[1].sentence.replace("\u00a0", " ")
     assert sentence == (
-        "Der Vertrag läuft bis 30.06.2026 (noch 166 Tage) (3,0 von 4,0 Punkten). "
+        "Der Vertrag läuft bis 30.06.2026 (noch 166 Tage; 3,0 von 4,0 Punkten). "
         "Der Vertragswert ist mit der letzten Laufzeit von 120.000 € auf 90.000 € im Jahr gesunken."
     )
 

@@ -39,6 +39,7 @@ def test_every_value_of_the_simulated_book_is_known() -> None:
         "segment": simulated.SEGMENTS, "industry": simulated.INDUSTRIES, "role": simulated.ROLES,
         "ticket_kind": simulated.TICKET_KINDS, "severity": simulated.SEVERITIES,
         "action_kind": simulated.ACTION_KINDS, "level": simulated.LEVELS,
+        "topic": simulated.TOPICS, "channel": simulated.CHANNELS,
     }  # fmt: skip
     entries = glossary().entries
     for subject, named in values.items():
