@@ -4,13 +4,12 @@ In: a raw table. Out: a table with the declared columns and their marks. The mar
 value that could not be converted. For dates, `x__cut` says whether the value was an instant that was cut to its UTC
 day. `features.validation` judges the marks.
 
-A text of nothing but blanks is null, in every column. Choices are compared without case and outer blanks. An end that
-lies in `OPEN_FROM_YEAR` or later is not known. Requests keep the same rules, by `said` and `chosen`.
+What a text must look like to be a number, a time or a flag stands here once: `NUMBER_TEXT`, `TIME_TEXT`, `FLAG_TEXTS`.
+A cell of a file is compared with them here, a text of a request by `serving.predict.values`. They are narrower than
+DuckDB's casts, which also read `epoch`, `1_000` and the name of a time zone.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -22,6 +21,20 @@ from features.tables import Column, Kind, Table, TableKnown
 #: A date outside these years counts as a typing error. It would also overflow the clocks of some engines.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 YEARS = f"in the years {FIRST_YEAR} to {LAST_YEAR}"
+#: Blanks around a value do not count.
+BLANKS = " \t\n\r\v\f"
+#: Infinities and NaN are numbers here, so that a message can say that they are not finite.
+NUMBER_TEXT = r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])"
+#: Year, month, day; then perhaps hours, minutes, perhaps seconds and their fraction, perhaps the distance from UTC.
+TIME_TEXT = (
+    r"([0-9]{4})(?:-([0-9]{1,2})-|/([0-9]{1,2})/)([0-9]{1,2})"
+    r"(?:[T ]([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,9}))?)?"
+    r"(?:Z| UTC|([+-])(0[0-9]|1[0-5])(?::?([0-5][0-9]))?)?)?"
+)
+FLAG_TEXTS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
 #: The rule that a value of each kind breaks when it cannot be converted.
 EXPECTED = {
     Kind.NUMBER: "not a number",
@@ -44,17 +57,6 @@ def named(table: Table, raw: ir.Table) -> ir.Table:
     return raw.rename({name: raw_names[name] for name in renamed})
 
 
-def said(value: Any) -> Any:
-    """Return a value, or None for a text of nothing but blanks."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def chosen(column: Column, value: Any) -> Any:
-    """Return the choice that a text means, without case and outer blanks; any other value as it is."""
-    meant = value.strip().lower() if isinstance(value, str) else value
-    return meant if meant in column.choices else value
-
-
 def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown | None = None) -> ir.Table:
     """Store the table with its declared columns and their marks. A column that the source lacks is null.
 
@@ -67,13 +69,13 @@ def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown 
     """
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
-    values: dict[str, ir.Value] = {}
+    chosen: dict[str, ir.Value] = {}
     for column in table.columns:
         if column.name in raw.columns:
-            values |= _converted(column, raw[column.name])
+            chosen |= _converted(column, raw[column.name])
         else:
-            values[column.name] = ibis.null(str(column.kind))
-    typed = raw.mutate(**values).select(*values)
+            chosen[column.name] = ibis.null(str(column.kind))
+    typed = raw.mutate(**chosen).select(*chosen)
     if known is not None and known.answered_at_is_sent_at:
         typed = _answered_when_sent(typed)
     return connection.create_table(f"book_{table.name}", typed, temp=True, overwrite=True)
@@ -91,47 +93,58 @@ def _answered_when_sent(surveys: ir.Table) -> ir.Table:
 def _converted(column: Column, raw: ir.Value) -> dict[str, ir.Value]:
     text = _text(raw)
     if column.kind is Kind.TEXT:
-        return {column.name: _choice(column, text) if column.choices else text}
+        return {column.name: _choice(text) if column.choices else text.nullif("")}
+    there = raw
+    if raw.type().is_string():
+        there = text = text.strip().nullif("")
     if column.kind.is_time:
-        return _time(column, raw, text)
-    value = _number(column, text) if column.kind is not Kind.FLAG else text.strip().try_cast("boolean")
-    return {column.name: value, f"{column.name}__bad": text.notnull() & value.isnull()}
+        return _time(column, raw, text, there.notnull())
+    value = _number(column, raw, text) if column.kind is not Kind.FLAG else _flag(text)
+    return {column.name: value, f"{column.name}__bad": there.notnull() & value.isnull()}
 
 
 def _text(raw: ir.Value) -> ir.StringValue:
-    """Return the value as text, null when it is all blanks.
-
-    A whole float is without its `.0`, because pandas turns ids and flags with nulls into floats.
-    """
-    if raw.type().is_string():
-        return ibis.ifelse(raw.strip() == "", ibis.null("string"), raw)
+    """Return the value as text, a whole float without its `.0`: pandas turns ids and flags with nulls into floats."""
     if not raw.type().is_floating():
         return raw.cast("string")
     whole = (raw == raw.floor()) & (raw.abs() < 2**53)
     return ibis.ifelse(whole, raw.try_cast("int64").cast("string"), raw.cast("string"))
 
 
-def _choice(column: Column, text: ir.StringValue) -> ir.StringValue:
-    meant = text.strip().lower()
-    return ibis.ifelse(meant.isin(column.choices), meant, text)
+def _choice(text: ir.StringValue) -> ir.StringValue:
+    return text.strip().lower().nullif("")
 
 
-def _number(column: Column, text: ir.StringValue) -> ir.NumericValue:
-    value = text.try_cast("float64")
+def _flag(text: ir.StringValue) -> ir.BooleanValue:
+    lower = text.lower()
+    branches = [(lower.isin([name for name in FLAG_TEXTS if FLAG_TEXTS[name] is flag]), flag) for flag in (True, False)]
+    return ibis.cases(*branches)
+
+
+def _number(column: Column, raw: ir.Value, text: ir.StringValue) -> ir.NumericValue:
+    value = _of_form(NUMBER_TEXT, raw, text).try_cast("float64")
     if column.kind is Kind.NUMBER:
         return value
     whole = value.try_cast("int64")
     return ibis.ifelse(whole.cast("float64") == value, whole, ibis.null("int64"))
 
 
-def _time(column: Column, raw: ir.Value, text: ir.StringValue) -> dict[str, ir.Value]:
+def _of_form(form: str, raw: ir.Value, text: ir.StringValue) -> ir.StringValue:
+    """Return the texts that have a form, else null; a typed column needs no look."""
+    if not raw.type().is_string():
+        return text
+    return ibis.ifelse(text.re_search(f"^{form}$"), text, ibis.null("string"))
+
+
+def _time(column: Column, raw: ir.Value, text: ir.StringValue, there: ir.BooleanValue) -> dict[str, ir.Value]:
     """Convert aware values to UTC and read naive ones as UTC; a time out of range or an open end becomes null."""
     temporal = raw.type().is_date() or raw.type().is_timestamp()
-    aware = (raw if temporal else text.try_cast("timestamp('UTC')")).cast("timestamp('UTC')")
+    written = _of_form(TIME_TEXT, raw, text)
+    aware = (raw if temporal else written.try_cast("timestamp('UTC')")).cast("timestamp('UTC')")
     naive = aware.cast("timestamp")
-    low, high = (ibis.timestamp(f"{year}-01-01") for year in (FIRST_YEAR, LAST_YEAR + 1))
+    low, high = ibis.timestamp(f"{FIRST_YEAR}-01-01"), ibis.timestamp(f"{LAST_YEAR + 1}-01-01")
     instant = ibis.ifelse((naive >= low) & (naive < high), naive, ibis.null("timestamp"))
-    bad = text.notnull() & instant.isnull()
+    bad = there & instant.isnull()
     if column.open_end:
         endless = (naive >= ibis.timestamp(f"{OPEN_FROM_YEAR}-01-01")).fill_null(False)
         instant, bad = ibis.ifelse(endless, ibis.null("timestamp"), instant), bad & ~endless

@@ -12,6 +12,8 @@ import ibis
 
 #: A larger amount counts as a typing error. Sums of such amounts would overflow.
 LARGEST = 1e15
+#: The most characters of an account's id, in tables, requests, paths, jobs and the store.
+LONGEST_ID = 256
 #: An end in this year or later is an end that is not known: exports write 9999-12-31 or 2199-12-31 for it.
 OPEN_FROM_YEAR = 2150
 
@@ -46,6 +48,8 @@ class Column:
         The values allowed; empty: any.
     low, high : float or None
         Bounds of the values, both included.
+    longest : int or None
+        Most characters of a text.
     open_end : bool
         Whether the column is an end that may not be known: a date of `OPEN_FROM_YEAR` or later then says the same as
         null.
@@ -61,6 +65,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    longest: int | None = None
     open_end: bool = False
     personal: bool = False
 

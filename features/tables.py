@@ -7,16 +7,17 @@ becomes known at the time of its record (`Table.time`), or at that of the column
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import ibis.expr.types as ir
 
 from features.formulas.reversals import REVERSED_ON
-from features.schema import LARGEST, Column, Kind, Table, amount, day, flag, instant, text
+from features.schema import LARGEST, LONGEST_ID, Column, Kind, Table, amount, day, flag, instant, text
 
 __all__ = [
-    "HISTORY", "LARGEST", "OPTIONAL_HISTORY", "TABLES", "BookKnown", "Column", "Kind", "Table", "TableKnown", "Tables",
+    "HISTORY", "LARGEST", "LONGEST_ID", "OPTIONAL_HISTORY", "TABLES", "BookKnown", "Column", "Kind", "Table",
+    "TableKnown", "Tables",
 ]  # fmt: skip
 
 ACCOUNT_ID = text("account_id")
@@ -27,7 +28,7 @@ ACCOUNTS = Table(
     time="customer_since",
     required=True,
     columns=(
-        ACCOUNT_ID,
+        replace(ACCOUNT_ID, longest=LONGEST_ID),
         text("name", optional=True),
         text("segment", optional=True),
         text("industry", optional=True),

@@ -123,6 +123,8 @@ def _column_rules(column: Column, converted: ir.Table) -> Iterator[Rule]:
         yield Rule(column.name, "not finite", value.isnan() | value.isinf())
     if column.choices:
         yield Rule(column.name, f"none of {', '.join(column.choices)}", value.notin(column.choices))
+    if column.longest is not None:
+        yield Rule(column.name, f"longer than {column.longest} characters", value.length() > column.longest)
     if column.low is not None and column.high is not None:
         text = f"outside {column.low:g} to {column.high:g}"
         boundless = value.isnan() | value.isinf() if column.kind is Kind.NUMBER else ibis.literal(False)

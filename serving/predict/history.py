@@ -1,28 +1,22 @@
 """Request models: an account's raw history, made from the tables' own declarations so that both say the same.
 
-A column's type, choices, bounds and order are those of `features.tables`; dates and instants follow the contract: aware
-values are converted to UTC, naive ones are taken as UTC, an instant in a date column is cut to its day.
+A column's type, choices, bounds and order are those of `features.tables`; `serving.predict.values` reads its values, so
+that a request takes the texts that a cell of a file may hold. The types here are those that the document shows.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, date, datetime
-from functools import partial
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    FiniteFloat,
     ModelWrapValidatorHandler,
-    Strict,
+    PlainValidator,
     StrictBool,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -31,14 +25,13 @@ from pydantic import (
     model_validator,
 )
 
-from features.conversion import FIRST_YEAR, LAST_YEAR, chosen, said
-from features.schema import OPEN_FROM_YEAR
+from features.conversion import BLANKS
 from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
+from serving.predict.values import day, reader_of, text
 
 MAX_ACCOUNTS = 100
 #: Rows up to which a request's faults are all listed; of a longer one, those of the first bad row of each table.
 MOST_ROWS_IN_FULL = 1000
-OUT_OF_RANGE = f"the year is outside {FIRST_YEAR} to {LAST_YEAR}"
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
 #: The personal columns of each table that has some.
@@ -49,74 +42,22 @@ PERSONAL = {
 }
 
 
-def _instant(value: Any) -> Any:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
-    if not isinstance(value, datetime):
-        raise ValueError("a timestamp is expected, as 2026-01-31T09:30:00Z")
-    try:
-        return _in_range(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value)
-    except OverflowError as error:
-        raise ValueError(OUT_OF_RANGE) from error
+def _currency(value: Any) -> str | None:
+    found = text(value)
+    return found and (found.strip(BLANKS) or None)
 
 
-def _day(value: Any) -> Any:
-    if isinstance(value, str):
-        value = _instant(value) if len(value.strip()) > 10 else _plain_date(value.strip())
-    if isinstance(value, datetime):
-        value = value.date()
-    if not isinstance(value, date):
-        raise ValueError("a date is expected, as 2026-01-31")
-    return _in_range(value)
-
-
-def _day_if_said(value: Any) -> Any:
-    value = said(value)
-    return None if value is None else _day(value)
-
-
-def _plain_date(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        raise ValueError("a date is expected, as 2026-01-31")
-    return date.fromisoformat(text)
-
-
-def _in_range(value: Any) -> Any:
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(OUT_OF_RANGE)
-    return value
-
-
-def _no_known_end(value: Any) -> Any:
-    """Return None for nothing said and for an end that is not known; any other value as it is, to be judged."""
-    value = said(value)
-    text = value.strip()[:10] if isinstance(value, str) else ""
-    end = value if isinstance(value, date) else None
-    with suppress(ValueError):
-        end = end or _plain_date(text)
-    return None if end is not None and end.year >= OPEN_FROM_YEAR else value
-
-
-def _number(value: Any) -> Any:
-    """Python takes true for 1 and reads "1_0" as 10; the document does not."""
-    if isinstance(value, bool | str):
-        raise ValueError("a number is expected")
-    return value
-
-
-def _type(column: Column) -> Any:
+def _shown(column: Column, optional: bool) -> Any:
+    """Return the type that the document shows of a column's values."""
     if column.choices:
-        return Annotated[Literal[column.choices], BeforeValidator(partial(chosen, column))]
-    bounds = Field(ge=column.low, le=column.high)
+        return Literal[column.choices]
     return {
-        # A bound, be it 0, makes pydantic look for half surrogate pairs, which no UTF-8 can say.
-        Kind.TEXT: Annotated[str, StringConstraints(min_length=0 if column.optional else 1)],
-        Kind.NUMBER: Annotated[FiniteFloat, bounds, Strict()],
-        # Not strict: what counts in decimals sends 7 as 7.0.
-        Kind.INTEGER: Annotated[int, bounds, BeforeValidator(_number)],
-        Kind.FLAG: StrictBool,
-        Kind.DATE: Annotated[date, BeforeValidator(_day)],
-        Kind.INSTANT: Annotated[datetime, BeforeValidator(_instant)],
+        Kind.TEXT: Annotated[str, Field(min_length=None if optional else 1, max_length=column.longest)],
+        Kind.NUMBER: Annotated[float, Field(ge=column.low, le=column.high)],
+        Kind.INTEGER: Annotated[int, Field(ge=column.low, le=column.high)],
+        Kind.FLAG: bool,
+        Kind.DATE: date,
+        Kind.INSTANT: datetime,
     }[column.kind]
 
 
@@ -124,7 +65,7 @@ def _not_before(later: str, earlier: str) -> Any:
     def check(cls: type[BaseModel], value: Any, info: Any) -> Any:
         first = info.data.get(earlier)
         if value is not None and first is not None and value < first:
-            raise ValueError(f"before {earlier}")
+            raise ValueError(f"before {earlier}: {value.isoformat()} is earlier than {first.isoformat()}")
         return value
 
     return field_validator(later)(check)
@@ -134,11 +75,12 @@ def record_model(table: Table) -> type[BaseModel]:
     """Return the model of one row of a table; a nested row may leave out its account_id."""
     fields: dict[str, Any] = {}
     for column in table.columns:
-        kind = _type(column)
         optional = column.optional or (column.name == "account_id" and table.name != "accounts")
-        nullable = Annotated[kind | None, BeforeValidator(_no_known_end if column.open_end else said)]
-        fields[column.name] = (nullable, None) if optional else (kind, ...)
-    fields["currency"] = (Annotated[str, StringConstraints(strip_whitespace=True)] | None, None)
+        shown = _shown(column, optional)
+        shown = shown | None if optional else shown
+        kind = Annotated[Any, PlainValidator(reader_of(column, optional), json_schema_input_type=shown)]
+        fields[column.name] = (kind, None) if optional else (kind, ...)
+    fields["currency"] = (Annotated[Any, PlainValidator(_currency, json_schema_input_type=str | None)], None)
     checks: dict[str, Callable[..., Any]] = {
         f"check_{later}_{earlier}": _not_before(later, earlier) for later, earlier in table.order
     }
@@ -148,14 +90,15 @@ def record_model(table: Table) -> type[BaseModel]:
 
 
 RECORDS: dict[str, type[BaseModel]] = {name: record_model(table) for name, table in TABLES.items()}
+_Day = Annotated[Any, PlainValidator(day, json_schema_input_type=date | None)]
 
 
 class SourceFacts(BaseModel):
     """What is known of the source of one table beyond its rows; see `features.book_facts`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    since: Annotated[date | None, BeforeValidator(_day_if_said)] = Field(None, description="First day that it covers")
-    until: Annotated[date | None, BeforeValidator(_day_if_said)] = Field(None, description="Last day that it covers")
+    since: _Day = Field(None, description="First day that it covers")
+    until: _Day = Field(None, description="Last day that it covers")
 
     _in_order = _not_before("until", "since")
 
@@ -168,7 +111,7 @@ class SurveyFacts(SourceFacts):
 
 
 #: What a request says of an account's sources, a field a table.
-KnownFacts = create_model(
+KnownFacts: Any = create_model(
     "KnownFacts",
     __config__=ConfigDict(extra="forbid", frozen=True),
     **{name: ((SurveyFacts if name == "surveys" else SourceFacts) | None, None) for name in TABLES},
@@ -215,7 +158,7 @@ class PredictionRequest(BaseModel):
     """Raw history in: 1 to 100 accounts; `as_of` defaults to today (UTC), records at or after it are ignored."""
 
     model_config = ConfigDict(frozen=True)
-    as_of: Annotated[date, BeforeValidator(_day)] | None = None
+    as_of: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = None
     accounts: Annotated[list[_FIRST_FAULTS], Field(min_length=1, max_length=MAX_ACCOUNTS)]  # type: ignore[valid-type]
 
     @field_validator("accounts", mode="wrap")

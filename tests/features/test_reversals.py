@@ -61,7 +61,11 @@ def test_a_pair_is_known_from_its_credit_note_on() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 70), st.sampled_from([100.0, 200.0, -100.0, -200.0, -50.0])), max_size=14))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 70), st.sampled_from([100.0, 200.0, -100.0, -200.0, -50.0])), min_size=1, max_size=14
+    )
+)
 def test_the_relation_is_the_rule(events: list[Event]) -> None:
     plain = [SimpleNamespace(**row) for row in rows_of(events).to_dict("records")]
     for row in plain:

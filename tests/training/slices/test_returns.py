@@ -96,7 +96,7 @@ def test_the_label_is_the_first_departure_at_or_after_as_of() -> None:
     spine = customers(TWICE, dates)
     found = labels(TWICE, spine, RULE)
     assert not found.duplicated(["account_id", "as_of"]).any()
-    assert found["churned"].tolist() == [False, True, True, False, False, True, True]
+    assert found["churned"].tolist() == [False, False, True, False, False, True, True]
     days = days_to_churn(TWICE, spine, day(9999))
     assert days["days"].tolist() == [91, 90, 0, 299, 90, 89, 0]
     known = days_to_churn(TWICE, spine, day(500))["days"]
