@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -89,3 +90,16 @@ def test_the_signal_of_the_sentence_is_among_those_shown(lang) -> None:
     unknown = {name: (None, 0.02) for name in ("nps_last", "nps_mean_365d", "nps_slope_365d")}
     step = report(lang, score_of(unknown | {"nps_detractor_share": (0.5, 0.015)})).why.steps[1]  # type: ignore[arg-type]
     assert step.sentence.startswith("50") and len(step.signals) == 3 and step.signals[-1].value.startswith("50")
+
+
+def test_the_example_of_the_readme_agrees() -> None:
+    """Its sentence, its reasons and what this version says of them."""
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    sentence = re.search(r'"reason_1": "(.*)",', text)
+    parts = re.findall(r'"code": "(\w+)", "signal": "(\w+)", "contribution": ([\d.]+)', text)
+    assert sentence is not None and len(parts) == 2 and len({code for code, _, _ in parts}) == 1
+    reasons = [
+        Reason(code, signal, value, None, float(part), True)
+        for (code, signal, part), value in zip(parts, (1.0, 0.0), strict=True)
+    ]
+    assert short_reasons(replace(SCORE, reasons=tuple(reasons)))["reason_1"] == sentence[1]
