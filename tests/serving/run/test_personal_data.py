@@ -26,7 +26,7 @@ from serving.store import ScoreStore
 from training.bundle.bundle import Bundle
 
 #: Every simulated address and number looks like these; nothing else in our files does.
-SIMULATED = (re.compile(rb"[a-z]@[a-z0-9.-]+\.example"), re.compile(rb"\+49 30 23125"))
+SIMULATED = (re.compile(rb"[a-z]@[a-z0-9.-]+\.example"), re.compile(rb"\+49 30 23125 \d{3}"))
 PLANTED = {"name": "Zacharias Plantagenet", "email": "zp@planted.example", "phone": "+49 30 23125 999"}
 
 
