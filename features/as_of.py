@@ -166,8 +166,12 @@ def _gone(view: AsOf) -> ir.Table:
     left = churns.group_by(view.keys).aggregate(left_days=churns.age_days.min())
     since = view.of(left.select(*view.keys))
     invoices = since["invoices"].filter(stands)
-    records = [(since["accounts"], 0), (since["contracts"], 0), (invoices, RETURN_DAYS)]
-    for rows, days in records:
-        back = rows.select(*view.keys, back_days=rows.age_days + days).inner_join(left, view.keys)
-        left = left.anti_join(back.filter(back.back_days < back.left_days).select(*view.keys), view.keys)
-    return left.select(*view.keys)
+    signs = [
+        rows.select(*view.keys, back_days=rows.age_days + days)
+        for rows, days in ((since["accounts"], 0), (since["contracts"], 0), (invoices, RETURN_DAYS))
+    ]
+    records = signs[0].union(signs[1], signs[2])
+    back = records.group_by(view.keys).aggregate(back_days=records.back_days.min())
+    joined = left.left_join(back, view.keys)
+    stays = (joined.back_days < joined.left_days).fill_null(False)
+    return joined.filter(~stays).select(*view.keys)

@@ -4,17 +4,20 @@
 invoices by chance. So the rule of docs/data.md counts whole periods for it, and days for everybody else.
 
 In: the view of the invoices. Out: `measures`, aggregates that the matrix computes with the signals, and from its
-finished row `year`, `year_before`, `trend` and `year_on_year`.
+finished row `year` and `change`.
 
 A billing day is a day with a positive invoice that is not reversed. The usual gap is the median of the last GAPS gaps
-between billing days. An account is *billed regularly and rarely* when it is above RARE_DAYS and at least STEADY of
-those gaps are as long as a period, give or take the slack. Then
+between billing days. An account is *billed regularly and rarely* when it is above RARE_DAYS, at least STEADY of those
+gaps are as long as a period, give or take the slack, and the last 365 days hold at most FEW billing days. Then
 
 - a year has n = round(365.25 / usual gap) periods, or a period q = round(usual gap / 365.25) years, 1 at least;
 - a period is 365.25 q / n days, its slack a quarter of it, 31 days at most;
 - a billing day is missed for each whole period by which the last one lies back, less the slack;
 - the place of a billing day counts periods before as_of, from 0 for the billing day last expected. What is credited
   later belongs to the billing day before it. A reversed invoice and its credit note, which cancel, are left out.
+
+All this is worked out for accounts with few billing days only: windows over the days of all would cost a request more
+than all other signals of invoices together.
 
 A year's invoicing is the sum at the n last places, divided by q. An account that was billed once so far counts as
 billed yearly in it.
@@ -34,6 +37,7 @@ MEASURE = "billing__"
 YEAR_DAYS = 365.25
 #: Bimonthly is rare, monthly with a few days' jitter is not.
 RARE_DAYS = 45
+FEW = 8
 SLACK_DAYS, SLACK_SHARE = 31, 0.25
 GAPS, STEADY = 5, 0.75
 #: Windows over which revenue is compared, in days. A period that is longer takes the window's place.
@@ -42,12 +46,17 @@ WINDOWS = (90, 180, 365)
 
 @relation("invoices")
 def billing(view: AsOf) -> ir.Table:
-    """Return one row per day with invoices or credit notes.
+    """Return one row per day with invoices or credit notes, of accounts with few billing days.
 
     `amount` is what was invoiced on a billing day (null on other days), `gap` the days since the billing day before,
     `net` the day's signed sum, `place`, `period`, `slack`, `per_year` and `years` as the module says.
     """
     rows = view["invoices"]
+    recent = rows.age_days.nunique(where=stands(rows) & (rows.age_days <= WINDOWS[-1]))
+    counts = rows.group_by(view.keys).aggregate(recent_days=recent)
+    # A join, since SQLite works out anew for every row what a semi-join looks up.
+    few = counts.filter(counts.recent_days <= FEW).select(*view.keys)
+    rows = rows.inner_join(few, view.keys).select(*rows.columns)
     days = rows.group_by([*view.keys, "age_days"]).aggregate(
         amount=rows.amount.sum(where=stands(rows)),
         net=rows.amount.sum(where=rows.reversed_age_days.isnull()).fill_null(0),
@@ -94,22 +103,13 @@ def _ceiling(value: ir.Value) -> ir.Value:
 def measures(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
     """Return the aggregates that the figures of a finished row are made of: relation, name of the column, expression.
 
-    Sums are of days (`days_`) and of whole periods (`periods_`), each of the window, of the one before it (`_before`)
-    and, of 90 days, of the one a year before (`_last_year`).
+    Sums are of days (`days_`) and of whole periods (`periods_`, null where days count), each of the window, of the one
+    before it (`_before`) and, of 90 days, of the one a year before (`_last_year`).
     """
-    rows, days = view["invoices"], billing.build(view)
-    steady = ((days.gap - days.period).abs() <= days.slack).cast("float64")
-    of_periods = {
-        **{f"periods_{name}": sums for name, sums in _sums_of_periods(days).items()},
-        "usual_gap": days.usual.max(),
-        "steady": steady.mean(where=days.recent),
-        "years": days.years.max(),
-        "times": days.billed.count(),
-    }
-    of_days = {f"days_{name}": sums for name, sums in _sums_of_days(rows).items()}
+    of_days, of_periods = _sums_of_days(view["invoices"]), _sums_of_periods(billing.build(view))
     return [
-        *((table_relation("invoices"), MEASURE + name, expression) for name, expression in of_days.items()),
-        *((billing, MEASURE + name, expression) for name, expression in of_periods.items()),
+        *((table_relation("invoices"), f"{MEASURE}days_{name}", sums) for name, sums in of_days.items()),
+        *((billing, f"{MEASURE}periods_{name}", sums) for name, sums in of_periods.items()),
     ]
 
 
@@ -123,51 +123,44 @@ def _sums_of_days(rows: ir.Table) -> dict[str, ir.Value]:
 
 
 def _sums_of_periods(days: ir.Table) -> dict[str, ir.Value]:
-    def invoiced(newest: ir.Value | int, oldest: ir.Value | int) -> ir.Value:
-        # Places are whole but for the jitter of billing days, so windows begin and end half-way between two of them.
-        return days.net.sum(where=(days.place >= newest - 0.5) & (days.place < oldest - 0.5)).fill_null(0)
+    steady = ((days.gap - days.period).abs() <= days.slack).cast("float64").mean(where=days.recent)
+    regular = (days.usual.max() > RARE_DAYS) & (steady >= STEADY)
+    yearly = regular.fill_null(False) | (days.billed.count() == 1)
 
-    sums: dict[str, ir.Value] = {}
-    for window in WINDOWS:
+    def invoiced(newest: ir.Value | int, oldest: ir.Value | int, counts: ir.BooleanValue) -> ir.Value:
+        # Places are whole but for the jitter of billing days, so windows begin and end half-way between two of them.
+        sums = days.net.sum(where=(days.place >= newest - 0.5) & (days.place < oldest - 0.5))
+        return ibis.ifelse(counts, sums.fill_null(0), ibis.null("float64"))
+
+    year, years = days.per_year, days.years.max()
+    sums = {
+        "365": invoiced(0, year, yearly) / years,
+        "365_before": invoiced(year, year * 2, yearly) / years,
+    }
+    for window in WINDOWS[:-1]:
         held = ibis.greatest(_ceiling(window / days.period), 1)
-        sums |= {f"{window}": invoiced(0, held), f"{window}_before": invoiced(held, held * 2)}
+        sums |= {f"{window}": invoiced(0, held, regular), f"{window}_before": invoiced(held, held * 2, regular)}
         if window == WINDOWS[0]:
-            sums["90_last_year"] = invoiced(days.per_year, days.per_year + held)
+            sums["90_last_year"] = invoiced(year, year + held, regular)
     return sums
 
 
 def year(row: ir.Table) -> ir.Value:
     """Return a year's invoicing before as_of, signed; null without an invoice or credit note."""
-    return ibis.ifelse(_yearly(row), row[f"{MEASURE}periods_365"] / row[f"{MEASURE}years"], row[f"{MEASURE}days_365"])
+    return _invoiced(row, "365")
 
 
-def year_on_year(row: ir.Table) -> ir.Value:
-    """Return the relative change of a year's invoicing against that of the year before it."""
-    return _change(row, "365", "365_before", _yearly(row))
-
-
-def change(row: ir.Table, window: int, before: str) -> ir.Value:
-    """Return the relative change of a window of 90 or 180 days, or of the periods that hold it.
+def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
+    """Return the relative change of a window of 90, 180 or 365 days, or of the periods that hold it.
 
     Parameters
     ----------
     before : {"before", "last_year"}
         What it is compared with: the window before it, or (of 90 days) the same a year before.
     """
-    return _change(row, f"{window}", f"{window}_{before}", _regular_and_rare(row))
-
-
-def _regular_and_rare(row: ir.Table) -> ir.BooleanValue:
-    return ((row[f"{MEASURE}usual_gap"] > RARE_DAYS) & (row[f"{MEASURE}steady"] >= STEADY)).fill_null(False)
-
-
-def _yearly(row: ir.Table) -> ir.BooleanValue:
-    """Whether whole periods make the year: of who is billed regularly and rarely, or was billed once so far."""
-    return _regular_and_rare(row) | (row[f"{MEASURE}times"] == 1).fill_null(False)
-
-
-def _change(row: ir.Table, now: str, before: str, in_periods: ir.BooleanValue) -> ir.Value:
-    first, second = (
-        ibis.ifelse(in_periods, row[f"{MEASURE}periods_{name}"], row[f"{MEASURE}days_{name}"]) for name in (now, before)
-    )
+    first, second = _invoiced(row, f"{window}"), _invoiced(row, f"{window}_{before}")
     return (first - second) / (first.abs() + second.abs()).nullif(0)
+
+
+def _invoiced(row: ir.Table, window: str) -> ir.Value:
+    return row[f"{MEASURE}periods_{window}"].fill_null(row[f"{MEASURE}days_{window}"])

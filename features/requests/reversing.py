@@ -36,8 +36,8 @@ def with_reversed_on(records: Records) -> Records:
 
 def _may_cancel(rows: Sequence[tuple[Any, ...]]) -> bool:
     place = _PLACES["amount"]
-    credited = {(row[0], -row[place]) for row in rows if row[place] < 0}
-    return bool(credited) and any((row[0], row[place]) in credited for row in rows)
+    credited = {-row[place] for row in rows if row[place] < 0}
+    return bool(credited) and not credited.isdisjoint([row[place] for row in rows])
 
 
 def _reversed_on(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, str], date]:

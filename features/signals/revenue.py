@@ -87,7 +87,7 @@ def revenue_90d(rows: ir.Table) -> ir.Value:
 )
 def revenue_trend_180d(row: ir.Table) -> ir.Value:
     """Relative change of the last 180 days against the 180 days before."""
-    return billing.change(row, 180, "before")
+    return billing.change(row, 180)
 
 
 @signal(
@@ -101,7 +101,7 @@ def revenue_trend_180d(row: ir.Table) -> ir.Value:
 )
 def revenue_trend_90d(row: ir.Table) -> ir.Value:
     """Relative change of the last 90 days against the 90 days before."""
-    return billing.change(row, 90, "before")
+    return billing.change(row, 90)
 
 
 @signal(
@@ -129,7 +129,7 @@ def revenue_yoy_90d(row: ir.Table) -> ir.Value:
 )
 def revenue_yoy_365d(row: ir.Table) -> ir.Value:
     """Relative change of a year's invoicing against that of the year before."""
-    return billing.year_on_year(row)
+    return billing.change(row, 365)
 
 
 @signal(

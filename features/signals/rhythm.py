@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.billing import billing
+from features.as_of import AsOf
 from features.formulas.fading import faded
 from features.formulas.reversals import stands
-from features.signal import ROW, theme
+from features.signal import ROW, relation, theme
 from features.signals.revenue import months
 
 signal = theme("revenue")
 
 
+@relation("invoices")
+def invoice_gaps(view: AsOf) -> ir.Table:
+    """Return the days with a positive invoice: amount, and `gap`, days since the one before (null for the first)."""
+    rows = view["invoices"].filter(stands)
+    days = rows.group_by([*view.keys, "age_days"]).aggregate(amount=lambda t: t.amount.sum())
+    earlier = days.age_days.lead().over(group_by=view.keys, order_by=days.age_days)
+    return days.mutate(gap=earlier - days.age_days)
+
+
 @signal(
-    over=billing,
+    over=invoice_gaps,
     unit="root of currency",
     en="Invoicing strength, recent counting most",
     de="Rechnungen nach Zahl und Höhe, gewichtet",
@@ -30,7 +39,7 @@ def invoice_strength_halflife_180(rows: ir.Table) -> ir.Value:
 
 
 @signal(
-    over=billing,
+    over=invoice_gaps,
     unit="days",
     en="Invoicing days, recent counting most",
     de="Tage mit Rechnung, gewichtet",
@@ -39,11 +48,11 @@ def invoice_strength_halflife_180(rows: ir.Table) -> ir.Value:
 )
 def invoice_days_halflife_180(rows: ir.Table) -> ir.Value:
     """Days with a positive invoice, each halved for every 180 days of age."""
-    return faded(rows.age_days, 180).sum(where=rows.amount.notnull())
+    return faded(rows.age_days, 180).sum()
 
 
 @signal(
-    over=billing,
+    over=invoice_gaps,
     unit="days",
     en="Invoicing days of late",
     de="Tage mit Rechnung in letzter Zeit, gewichtet",
@@ -52,7 +61,7 @@ def invoice_days_halflife_180(rows: ir.Table) -> ir.Value:
 )
 def invoice_days_halflife_30(rows: ir.Table) -> ir.Value:
     """Days with a positive invoice, each halved for every 30 days of age."""
-    return faded(rows.age_days, 30).sum(where=rows.amount.notnull())
+    return faded(rows.age_days, 30).sum()
 
 
 @signal(
@@ -109,7 +118,7 @@ def invoice_recency_days(rows: ir.Table) -> ir.Value:
 
 
 @signal(
-    over=billing,
+    over=invoice_gaps,
     unit="days",
     en="Usual days between invoices",
     de="Übliche Zeit zwischen zwei Rechnungen",

@@ -110,12 +110,9 @@ class SurveyFacts(SourceFacts):
     answered_at: Literal["sent_at"] | None = Field(None, description="sent_at where the source has one time only")
 
 
+_FACTS: dict[str, Any] = {name: ((SurveyFacts if name == "surveys" else SourceFacts) | None, None) for name in TABLES}
 #: What a request says of an account's sources, a field a table.
-KnownFacts: Any = create_model(
-    "KnownFacts",
-    __config__=ConfigDict(extra="forbid", frozen=True),
-    **{name: ((SurveyFacts if name == "surveys" else SourceFacts) | None, None) for name in TABLES},
-)
+KnownFacts = create_model("KnownFacts", __config__=ConfigDict(extra="forbid", frozen=True), **_FACTS)
 
 
 def _history_model(every_fault: bool) -> type[BaseModel]:

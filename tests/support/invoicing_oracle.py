@@ -48,7 +48,8 @@ class Invoicing:
         self.period = 365.25 * self.years / self.a_year
         self.slack = min(self.period / 4, 31)
         steady = [abs(gap - self.period) <= self.slack for gap in self.gaps]
-        self.rare = bool(self.gaps) and usual > 45 and sum(steady) / len(steady) >= 0.75
+        recent = sum((self.at - day) / DAY <= 365 for day in self.days)
+        self.rare = bool(self.gaps) and usual > 45 and sum(steady) / len(steady) >= 0.75 and recent <= 8
 
     def by_days(self, oldest: int, newest: int = 0) -> float:
         return math.fsum(row.amount for row in self.invoices if newest < (self.at - row.invoiced_on) / DAY <= oldest)

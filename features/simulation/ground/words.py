@@ -97,7 +97,9 @@ def company_names(rng: np.random.Generator, count: int) -> list[str]:
     return [" ".join(filter(None, (_STEMS[s], _TRADES[t], _PLACES[p], _FORMS[f]))) for s, t, p, f in rows]
 
 
-def people(rng: np.random.Generator, companies: list[str], company: IntArray) -> tuple[list[str | None], ...]:
+def people(
+    rng: np.random.Generator, companies: list[str], company: IntArray
+) -> tuple[list[str], list[str | None], list[str | None]]:
     """Return a name, an e-mail address and a phone number for each person; a few of the latter two are not known.
 
     Addresses end in `.example` and numbers lie in a range kept for fiction, so that none can reach anybody.
@@ -114,7 +116,8 @@ def people(rng: np.random.Generator, companies: list[str], company: IntArray) ->
     hosts = [_host(name) for name in companies]
     names = [f"{_GIVEN[g]} {_FAMILY[f]}" for g, f in zip(given, family, strict=True)]
     rows = zip(names, company, lines, known, strict=True)
-    mails, phones = [], []
+    mails: list[str | None] = []
+    phones: list[str | None] = []
     for name, at, line, (has_mail, has_phone) in rows:
         mails.append(f"{_plain(name.replace(' ', '.'))}@{hosts[at]}.example" if has_mail else None)
         phones.append(f"+49 30 23125 {line:03d}" if has_phone else None)
