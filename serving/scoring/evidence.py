@@ -145,10 +145,7 @@ def _surveys(view: AsOf, first_month_days: int) -> ir.Table:
     """Return invitations with the role of who was asked; of an anonymous survey nobody is told who it was."""
     people = view["contacts"].select(*KEYS, "contact_id", "role", "decision_maker")
     rows = view["surveys"].filter(lambda t: t.age_days <= first_month_days)
-    told = ~rows.anonymous.fill_null(False)
-    return rows.mutate(contact_id=told.ifelse(rows.contact_id, ibis.null("string"))).left_join(
-        people, [*KEYS, "contact_id"]
-    )
+    return rows.left_join(people, [*KEYS, "contact_id"])
 
 
 def _loops(view: AsOf, closed: bool) -> ir.Table:
