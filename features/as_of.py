@@ -5,6 +5,7 @@ as-of date. The view holds only what was known at the first instant (UTC) of tha
 
 - the view holds a record only when the record's own time is before `as_of`;
 - a column that is filled later is null until its own time is before `as_of`;
+- of an anonymous survey nobody is told who was asked;
 - a record that is void, as an invitation that bounced is, is left out once that is known;
 - the view holds no dates. Every time column `x_at` / `x_on` becomes `x_age_days`, the days from it to `as_of`. The age
   is negative when the time lies after `as_of`, as the end of a running contract does. The record's own time is also
@@ -115,6 +116,8 @@ def _age_days(known: ir.Table, column: Column) -> ir.Value:
 
 
 def _once_known(known: ir.Table, table: Table, column: Column) -> ir.Value:
+    if column.hidden_by is not None:
+        return ibis.ifelse(known[column.hidden_by].fill_null(False), ibis.null(str(column.kind)), known[column.name])
     if column.known_at is None:
         return known[column.name]
     filled = known[table.column(column.known_at).name].cast("timestamp")

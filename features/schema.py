@@ -53,6 +53,8 @@ class Column:
     open_end : bool
         Whether the column is an end that may not be known: a date of `OPEN_FROM_YEAR` or later then says the same as
         null.
+    hidden_by : str or None
+        The flag that makes the value nobody's: it is null in every view where the flag is true.
     personal : bool
         Whether the values are about a person: for reports only, in no signal, log, metric or model.
     """
@@ -68,6 +70,7 @@ class Column:
     longest: int | None = None
     open_end: bool = False
     personal: bool = False
+    hidden_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ SURVEYS = Table(
     columns=(
         text("survey_id"),
         ACCOUNT_ID,
-        text("contact_id", optional=True),
+        Column("contact_id", Kind.TEXT, optional=True, hidden_by="anonymous"),
         text("kind", "relationship", "transactional"),
         instant("sent_at"),
         instant("answered_at", optional=True, known_at="answered_at"),

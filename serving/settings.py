@@ -14,6 +14,7 @@ import limits
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from features.errors import InputError
+from serving.glossary_file import read_entries
 from serving.networks import is_secure
 from training.settings import Environment
 
@@ -90,6 +91,8 @@ class ServiceSettings(Environment):
         The client secret of a HubSpot app, for endpoints with HubSpot's signature, or a file with it.
     watch_seconds : float
         Seconds after which a worker checks again whether the champion has changed.
+    glossary : Path or None
+        A glossary file with what readers call the values of the book (`serving.glossary_file`); None: ours alone.
     log_level, log_format : str
         The lowest level of our own log lines, and their form: one JSON object per line, or text.
     """
@@ -128,6 +131,7 @@ class ServiceSettings(Environment):
     hubspot_secret: SecretStr | None = None
     hubspot_secret_file: Path | None = None
     watch_seconds: Annotated[float, Field(gt=0)] = 1.0
+    glossary: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 
@@ -163,6 +167,13 @@ class ServiceSettings(Environment):
         if wrong:
             raise ValueError(f"{wrong} are no origins; one looks like https://crm.example or https://*.crm.example")
         return " ".join(text.split())
+
+    @field_validator("glossary")
+    @classmethod
+    def _glossary(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_entries(path)  # A wrong glossary is told at the start, not by the first report.
+        return path
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

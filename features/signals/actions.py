@@ -27,7 +27,7 @@ def actions_180d(rows: ir.Table) -> ir.Value:
     over="actions",
     unit="days",
     en="Days since the last action",
-    de="Tage seit der letzten Maßnahme",
+    de="Zeit seit der letzten Maßnahme",
     riskier="either",
     actionable=False,
 )

@@ -36,7 +36,7 @@ def _decides(rows: ir.Table) -> ir.BooleanValue:
     over="contacts",
     unit="contacts",
     en="Active contacts",
-    de="Aktive Kontakte",
+    de="Ansprechpartner",
     riskier="falling",
     when_none=0,
 )
@@ -45,7 +45,9 @@ def contacts_active(rows: ir.Table) -> ir.Value:
     return rows.count(where=_active(rows))
 
 
-@signal(over="contacts", unit="flag", en="One contact only", de="Nur ein Kontakt", riskier="rising", when_none=0)
+@signal(
+    over="contacts", unit="flag", en="One contact only", de="Nur ein Ansprechpartner", riskier="rising", when_none=0
+)
 def contacts_single(rows: ir.Table) -> ir.Value:
     """1 when exactly one contact is active."""
     return (rows.count(where=_active(rows)) == 1).cast("float64")
@@ -55,7 +57,7 @@ def contacts_single(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="contacts",
     en="Contacts who left, 365 days",
-    de="Ausgeschiedene Kontakte, 365 Tage",
+    de="Gegangene Ansprechpartner, 365 Tage",
     riskier="rising",
     actionable=False,
     when_none=0,
@@ -69,7 +71,7 @@ def contacts_left_365d(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="flag",
     en="Decision maker left, 365 days",
-    de="Entscheider ausgeschieden, 365 Tage",
+    de="Entscheider gegangen, 365 Tage",
     riskier="rising",
     actionable=False,
     when_none=0,
@@ -83,7 +85,7 @@ def contacts_decision_maker_left_365d(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="contacts",
     en="Active decision makers",
-    de="Aktive Entscheider",
+    de="Entscheider unter den Ansprechpartnern",
     riskier="falling",
     when_none=0,
 )
@@ -96,7 +98,7 @@ def contacts_decision_makers(rows: ir.Table) -> ir.Value:
     over="contacts",
     unit="contacts",
     en="Change of active contacts, 365 days",
-    de="Veränderung aktiver Kontakte, 365 Tage",
+    de="Veränderung der Ansprechpartner, 365 Tage",
     riskier="falling",
     when_none=0,
 )
@@ -110,7 +112,7 @@ def contacts_change_365d(rows: ir.Table) -> ir.Value:
     over=surveyed_contacts,
     unit="share",
     en="Active contacts ever surveyed",
-    de="Je befragte aktive Kontakte",
+    de="Schon einmal befragte Ansprechpartner",
     riskier="either",
     relies_on=("invitations",),
 )
@@ -124,7 +126,7 @@ def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
     needs=("contacts", "invoices"),
     unit="currency",
     en="Revenue per active contact",
-    de="Umsatz je aktivem Kontakt",
+    de="Umsatz je Ansprechpartner",
     riskier="rising",
     history_days=365,
 )

@@ -33,9 +33,7 @@ def contract_value(rows: ir.Table) -> ir.Value:
     return running_value(rows)
 
 
-@signal(
-    over=terms, unit="days", en="Days to the end of the term", de="Tage bis zum Ende der Laufzeit", riskier="either"
-)
+@signal(over=terms, unit="days", en="Days to the end of the term", de="Zeit bis Vertragsende", riskier="either")
 def contract_days_to_end(rows: ir.Table) -> ir.Value:
     """Days until the last signed term ends; below 0 when it has ended; null without a contract or a known end."""
     endless = rows.count(where=rows.ends_age_days.isnull()) > 0
@@ -58,7 +56,7 @@ def contract_price_change(rows: ir.Table) -> ir.Value:
     over=terms,
     unit="terms",
     en="Terms signed",
-    de="Geschlossene Laufzeiten",
+    de="Vereinbarte Laufzeiten",
     riskier="falling",
     actionable=False,
     when_none=0,

@@ -23,7 +23,7 @@ def scored_loops(view: AsOf) -> ir.Table:
     over="loops",
     unit="hours",
     en="Hours to close the loop, median",
-    de="Stunden bis zur Rückmeldung, Median",
+    de="Wartezeit auf Antwort, Median",
     riskier="rising",
 )
 def loop_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
@@ -35,7 +35,7 @@ def loop_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
     over="loops",
     unit="hours",
     en="Hours to close the loop, 90th percentile",
-    de="Stunden bis zur Rückmeldung, 90. Perzentil",
+    de="Wartezeit auf Antwort, 90. Perzentil",
     riskier="rising",
 )
 def loop_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
@@ -47,7 +47,7 @@ def loop_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
     over="loops",
     unit="hours",
     en="Trend of the closing delay",
-    de="Verlauf der Rückmeldedauer",
+    de="Wartezeit auf Antwort gegenüber Halbjahr davor",
     riskier="rising",
     history_days=360,
 )
@@ -60,7 +60,7 @@ def loop_close_hours_trend(rows: ir.Table) -> ir.Value:
     over="loops",
     unit="share",
     en="Loops closed within 48 hours",
-    de="Rückmeldung innerhalb von 48 Stunden",
+    de="Feedback binnen 48 Stunden beantwortet",
     riskier="falling",
 )
 def loop_closed_48h_share_365d(rows: ir.Table) -> ir.Value:
@@ -68,7 +68,7 @@ def loop_closed_48h_share_365d(rows: ir.Table) -> ir.Value:
     return closing.closed_48h_share(rows)
 
 
-@signal(over="loops", unit="loops", en="Open loops", de="Offene Rückmeldungen", riskier="rising", when_none=0)
+@signal(over="loops", unit="loops", en="Open loops", de="Offenes Feedback", riskier="rising", when_none=0)
 def loops_open(rows: ir.Table) -> ir.Value:
     """Loops still open at as_of."""
     return closing.open_count(rows)
@@ -78,7 +78,7 @@ def loops_open(rows: ir.Table) -> ir.Value:
     over="loops",
     unit="days",
     en="Age of the oldest open loop",
-    de="Alter der ältesten offenen Rückmeldung",
+    de="Alter des ältesten offenen Feedbacks",
     riskier="rising",
     when_none=0,
 )
@@ -91,7 +91,7 @@ def loop_open_oldest_days(rows: ir.Table) -> ir.Value:
     over="loops",
     unit="loops",
     en="Loops never closed",
-    de="Nie geschlossene Rückmeldungen",
+    de="Feedback, seit über 90 Tagen offen",
     riskier="rising",
     when_none=0,
 )
@@ -104,7 +104,7 @@ def loops_never_closed(rows: ir.Table) -> ir.Value:
     over=scored_loops,
     unit="loops",
     en="Detractor feedback left open",
-    de="Offene Rückmeldungen an Kritiker",
+    de="Offenes Feedback von Kritikern",
     riskier="rising",
     when_none=0,
 )
@@ -117,7 +117,7 @@ def loops_detractor_open(rows: ir.Table) -> ir.Value:
     over="loops",
     unit="loops",
     en="Loops opened, 365 days",
-    de="Eröffnete Rückmeldungen, 365 Tage",
+    de="Feedback, 365 Tage",
     riskier="either",
     actionable=False,
     when_none=0,

@@ -13,7 +13,7 @@ signal = theme("membership")
     over="memberships",
     unit="programmes",
     en="Programme memberships",
-    de="Programm-Mitgliedschaften",
+    de="Kundenprogramme",
     riskier="falling",
     when_none=0,
 )

@@ -83,7 +83,7 @@ def nps_mean_365d(rows: ir.Table) -> ir.Value:
     over=answers,
     unit="NPS points per year",
     en="Trend of scores",
-    de="Verlauf der Bewertungen",
+    de="Änderung der Bewertungen im Jahr",
     riskier="falling",
 )
 def nps_slope_365d(rows: ir.Table) -> ir.Value:
@@ -124,7 +124,7 @@ def nps_volatility_365d(rows: ir.Table) -> ir.Value:
     over=contact_scores,
     unit="share",
     en="Detractors among contacts",
-    de="Kritiker unter den Kontakten",
+    de="Kritiker unter den Ansprechpartnern",
     riskier="rising",
     history_days=365,
 )
@@ -149,7 +149,7 @@ def nps_decision_maker_last(rows: ir.Table) -> ir.Value:
     over=answers,
     unit="NPS points",
     en="Relationship score, 365 days",
-    de="Beziehungsbewertung, 365 Tage",
+    de="Bewertung in Beziehungsbefragungen, 365 Tage",
     riskier="falling",
 )
 def nps_relationship_mean_365d(rows: ir.Table) -> ir.Value:
@@ -161,7 +161,7 @@ def nps_relationship_mean_365d(rows: ir.Table) -> ir.Value:
     over=answers,
     unit="NPS points",
     en="Transactional score, 365 days",
-    de="Bewertung nach Vorgängen, 365 Tage",
+    de="Bewertung nach einem Vorgang, 365 Tage",
     riskier="falling",
 )
 def nps_transactional_mean_365d(rows: ir.Table) -> ir.Value:
@@ -173,7 +173,7 @@ def nps_transactional_mean_365d(rows: ir.Table) -> ir.Value:
     over=answers,
     unit="months",
     en="Months since the last answer",
-    de="Monate seit der letzten Antwort",
+    de="Zeit seit der letzten Antwort",
     riskier="rising",
 )
 def nps_answer_age_months(rows: ir.Table) -> ir.Value:

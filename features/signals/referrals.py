@@ -40,7 +40,7 @@ def referrals_won(rows: ir.Table) -> ir.Value:
     over="referrals",
     unit="referrals",
     en="Referrals not followed up",
-    de="Empfehlungen ohne Rückmeldung",
+    de="Liegen gebliebene Empfehlungen",
     riskier="rising",
     when_none=0,
 )

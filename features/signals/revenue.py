@@ -81,7 +81,7 @@ def revenue_90d(rows: ir.Table) -> ir.Value:
     needs=("invoices",),
     unit="relative change",
     en="Revenue trend, 180 days",
-    de="Umsatzverlauf, 180 Tage",
+    de="Umsatz gegenüber 180 Tagen davor",
     riskier="falling",
     history_days=360,
 )
@@ -95,7 +95,7 @@ def revenue_trend_180d(row: ir.Table) -> ir.Value:
     needs=("invoices",),
     unit="relative change",
     en="Revenue trend, 90 days",
-    de="Umsatzverlauf, 90 Tage",
+    de="Umsatz gegenüber 90 Tagen davor",
     riskier="falling",
     history_days=180,
 )
@@ -149,7 +149,7 @@ def revenue_largest_month_share(rows: ir.Table) -> ir.Value:
     over="invoices",
     unit="currency",
     en="Revenue, older counting less",
-    de="Umsatz, Älteres zählt weniger",
+    de="Umsatz, jüngster am stärksten gewichtet",
     riskier="falling",
     actionable=False,
     when_none=0,
@@ -163,7 +163,7 @@ def revenue_faded_halflife_365(rows: ir.Table) -> ir.Value:
     over="invoices",
     unit="share",
     en="Credit notes per revenue",
-    de="Gutschriften je Umsatz",
+    de="Anteil der Gutschriften",
     riskier="rising",
 )
 def credit_note_share_365d(rows: ir.Table) -> ir.Value:

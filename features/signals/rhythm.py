@@ -29,7 +29,7 @@ def invoice_gaps(view: AsOf) -> ir.Table:
     over=invoice_gaps,
     unit="root of currency",
     en="Invoicing strength, recent counting most",
-    de="Rechnungsstärke, Jüngstes zählt am meisten",
+    de="Rechnungen nach Zahl und Höhe, gewichtet",
     riskier="falling",
     when_none=0,
 )
@@ -42,7 +42,7 @@ def invoice_strength_halflife_180(rows: ir.Table) -> ir.Value:
     over=invoice_gaps,
     unit="days",
     en="Invoicing days, recent counting most",
-    de="Rechnungstage, Jüngste zählen am meisten",
+    de="Tage mit Rechnung, gewichtet",
     riskier="falling",
     when_none=0,
 )
@@ -55,7 +55,7 @@ def invoice_days_halflife_180(rows: ir.Table) -> ir.Value:
     over=invoice_gaps,
     unit="days",
     en="Invoicing days of late",
-    de="Rechnungstage in jüngster Zeit",
+    de="Tage mit Rechnung in letzter Zeit, gewichtet",
     riskier="falling",
     when_none=0,
 )
@@ -68,7 +68,7 @@ def invoice_days_halflife_30(rows: ir.Table) -> ir.Value:
     over=months,
     unit="months",
     en="Active months, older counting less",
-    de="Aktive Monate, Ältere zählen weniger",
+    de="Monate mit Rechnung, gewichtet",
     riskier="falling",
     when_none=0,
 )
@@ -109,7 +109,7 @@ def invoices_90d(rows: ir.Table) -> ir.Value:
     over="invoices",
     unit="days",
     en="Days since the last invoice",
-    de="Tage seit der letzten Rechnung",
+    de="Zeit seit der letzten Rechnung",
     riskier="rising",
 )
 def invoice_recency_days(rows: ir.Table) -> ir.Value:
@@ -121,7 +121,7 @@ def invoice_recency_days(rows: ir.Table) -> ir.Value:
     over=invoice_gaps,
     unit="days",
     en="Usual days between invoices",
-    de="Übliche Tage zwischen Rechnungen",
+    de="Übliche Zeit zwischen zwei Rechnungen",
     riskier="rising",
     actionable=False,
 )

@@ -14,7 +14,7 @@ segment = theme("segment")
     over="accounts",
     unit="days",
     en="Days as a customer",
-    de="Tage als Kunde",
+    de="Dauer der Kundenbeziehung",
     riskier="falling",
     actionable=False,
 )

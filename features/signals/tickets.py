@@ -43,7 +43,7 @@ def tickets_change_90d(rows: ir.Table) -> ir.Value:
     over="tickets",
     unit="tickets",
     en="Defects, 365 days",
-    de="Defekte, 365 Tage",
+    de="Gemeldete Fehler, 365 Tage",
     riskier="rising",
     when_none=0,
 )
@@ -69,7 +69,7 @@ def tickets_severe_365d(rows: ir.Table) -> ir.Value:
     over="tickets",
     unit="hours",
     en="Hours to close a ticket, median",
-    de="Stunden bis zum Ticketabschluss, Median",
+    de="Zeit bis zur Lösung, Median",
     riskier="rising",
 )
 def ticket_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
@@ -81,7 +81,7 @@ def ticket_close_hours_p50_365d(rows: ir.Table) -> ir.Value:
     over="tickets",
     unit="hours",
     en="Hours to close a ticket, 90th percentile",
-    de="Stunden bis zum Ticketabschluss, 90. Perzentil",
+    de="Zeit bis zur Lösung, 90. Perzentil",
     riskier="rising",
 )
 def ticket_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
@@ -93,7 +93,7 @@ def ticket_close_hours_p90_365d(rows: ir.Table) -> ir.Value:
     over="tickets",
     unit="hours",
     en="Trend of the time to close tickets",
-    de="Verlauf der Ticketdauer",
+    de="Zeit bis zur Lösung gegenüber Halbjahr davor",
     riskier="rising",
     history_days=360,
 )
@@ -106,7 +106,7 @@ def ticket_close_hours_trend(rows: ir.Table) -> ir.Value:
     over="tickets",
     unit="share",
     en="Tickets closed within 48 hours",
-    de="Tickets innerhalb von 48 Stunden",
+    de="Tickets, binnen 48 Stunden gelöst",
     riskier="falling",
 )
 def ticket_closed_48h_share_365d(rows: ir.Table) -> ir.Value:
@@ -137,7 +137,7 @@ def ticket_open_oldest_days(rows: ir.Table) -> ir.Value:
     over="tickets",
     unit="tickets",
     en="Tickets never closed",
-    de="Nie geschlossene Tickets",
+    de="Tickets, seit über 90 Tagen offen",
     riskier="rising",
     when_none=0,
 )

@@ -18,6 +18,8 @@ from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, prog
 from features.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from features.tables import Tables
     from serving.scoring.scoring import Scored
     from serving.settings import ServiceSettings
@@ -95,6 +97,7 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
         "accounts": len(frame),
         "bands": {name: int((frame["band"] == name).sum()) for name in ("at_risk", "safe", "unknown")},
         "threats": int(frame["threat"].sum()),
+        "grade": scored.bundle.manifest.verdict["grade"],
         "revenue_365d": float(frame["revenue_365d"].sum()),
         "revenue_at_risk": leaving,
         "expected_loss_leaving": leaving,
@@ -105,8 +108,9 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
 
 
 def _show(scored: Scored, as_of: date, where: str) -> None:
+    from serving.words.grades import grade_sentence
+
     summary, unit = _summary(scored, as_of), scored.currency or ""
-    first = scored.frame.sort_values("revenue_at_risk", ascending=False).head(TOP)
     rows = [
         [
             row["account_id"],
@@ -114,21 +118,41 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
             *(f"{row[name]:,.0f}" for name in ("revenue_365d", "revenue_at_risk", "expected_profit")),
             row["band"] + (", threat" if row["threat"] else ""),
         ]
-        for row in first.to_dict("records")
+        for row in _in_order(scored.frame).head(TOP).to_dict("records")
     ]
     header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
-    table(f"Highest revenue at risk {unit}".rstrip(), header, rows)
+    table(f"To do first: threats, then others at risk, by expected profit of contacting {unit}".rstrip(), header, rows)
     bands = ", ".join(f"{count:,} {name}" for name, count in summary["bands"].items())
-    share = summary["revenue_at_risk"] / summary["revenue_365d"] if summary["revenue_365d"] > 0 else 0.0
     say(f"\n{summary['accounts']:,} customers at {as_of}: {bands}; {summary['threats']:,} threats")
-    say(f"{summary['revenue_at_risk']:,.0f} {unit} of revenue at risk, {share:.1%} of the last 365 days' revenue")
-    if summary["expected_loss_shrinking"] is not None:
-        leaving, shrinking = summary["expected_loss_leaving"], summary["expected_loss_shrinking"]
-        both = f"{leaving:,.0f} by leaving, {shrinking:,.0f} by shrinking while staying"
-        say(f"expected to be lost of a year's revenue: {both} {unit}".rstrip())
+    _show_losses(summary, unit)
     if summary["missing_tables"]:
         say(f"not known: {', '.join(summary['missing_tables'])}")
+    say(grade_sentence(summary["grade"], "en"))
     say(f"version {summary['model_version']}, written to {where}")
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return scores in the order in which there is something to do; of unknown accounts no figure is to be acted on."""
+    urgency = frame["band"].map({"at_risk": 1, "safe": 2, "unknown": 3}).where(~frame["threat"].astype(bool), 0)
+    keys = ["urgency", "expected_profit", "revenue_at_risk", "account_id"]
+    return frame.assign(urgency=urgency).sort_values(keys, ascending=[True, False, False, True])
+
+
+def _show_losses(summary: dict[str, Any], unit: str) -> None:
+    """Say what leaving and shrinking are expected to cost, and what the two are, where they are first shown."""
+    leaving, shrinking = summary["expected_loss_leaving"], summary["expected_loss_shrinking"]
+    share = leaving / summary["revenue_365d"] if summary["revenue_365d"] > 0 else 0.0
+    amount = f"{leaving:,.0f} {unit}".rstrip()
+    say(
+        f"leaving: {amount} of revenue at risk, {share:.1%} of the last 365 days' revenue "
+        "(each customer's probability of leaving x revenue, summed)"
+    )
+    if shrinking is not None:
+        say(
+            f"shrinking: {shrinking:,.0f} {unit}".rstrip()
+            + " of a year's revenue expected to fall away from customers "
+            "who stay (probability of staying x expected decline, summed; it comes on top)"
+        )
 
 
 def report(
@@ -140,12 +164,12 @@ def report(
     """Write one account's explanation report from the score store."""
     from serving.reports.report import account_report
     from serving.reports.report_html import render_account
+    from serving.settings import ServiceSettings
     from serving.store import ScoreStore
-    from training.settings import Environment
 
     if out.suffix != ".html":
         raise InputError(f"--out {out}: a report is written as .html")
-    stored = ScoreStore(Environment().scores_url).latest(account_id)
+    stored = ScoreStore(ServiceSettings().scores_url).latest(account_id)
     record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang)
     with written_at_once(out) as scratch:
         scratch.write_text(render_account(record), encoding="utf-8")

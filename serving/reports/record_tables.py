@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from features.formulas.closing import MARK_HOURS
-from serving.words.formats import Formats
+from serving.words.formats import NBSP, Formats
+from serving.words.glossary import glossary
 from serving.words.wording import page_texts
 
 Tone = Literal["", "alert", "quiet"]
@@ -46,6 +47,8 @@ class DataTable:
 
 
 Row = Mapping[str, Any]
+#: Most answers shown under what contacts said.
+SAID = 8
 #: One column: the key of its heading, whether it holds figures, and how a row fills it.
 Spec = tuple[str, bool, Callable[["Cells", Row], Cell]]
 
@@ -55,20 +58,27 @@ class Cells:
 
     def __init__(self, formats: Formats) -> None:
         self.formats = formats
-        texts = page_texts(formats.lang)
-        self.words, self.choices = texts["evidence"], texts["choices"]
+        self.words = page_texts(formats.lang)["evidence"]
 
     def text(self, value: str | None) -> Cell:
-        """Return text from the book, with spaces for underscores."""
-        return self.unknown() if not value else Cell(value.replace("_", " "))
+        """Return text from the book as it stands there."""
+        return Cell(value) if value else self.unknown()
 
-    def choice(self, value: str | None) -> Cell:
-        """Return one of the contract's choices in the reader's language; any other value as in the book."""
-        return self.unknown() if not value else Cell(self.choices.get(value, value.replace("_", " ")))
+    def called(self, subject: str, value: str | None) -> Cell:
+        """Return a value as the glossary calls it in the reader's language; one without an entry as in the book."""
+        return Cell(glossary().say(subject, value, self.formats.lang)) if value else self.unknown()
+
+    def who(self, row: Row) -> Cell:
+        """Return the role of who was asked, or that the survey was anonymous."""
+        return Cell(self.words["anonymous"], "quiet") if row.get("anonymous") else self.called("role", row["role"])
+
+    def comment(self, row: Row) -> Cell:
+        """Return what was said, or that nothing was."""
+        return Cell(row["comment"]) if row["comment"] else Cell(self.words["no_comment"], "quiet")
 
     def day(self, value: str | None, absent: str = "not_known") -> Cell:
         """Return a date; `absent` is the key of the words for none."""
-        return Cell(self.formats.day(value)) if value else Cell(self.words[absent], "quiet")
+        return Cell(self.formats.day(value).replace(" ", NBSP)) if value else Cell(self.words[absent], "quiet")
 
     def flag(self, value: bool | None) -> Cell:
         """Return yes or no."""
@@ -99,8 +109,8 @@ class Cells:
 
     def severity(self, value: str | None) -> Cell:
         """Return a ticket's severity; high and critical are marked."""
-        cell = self.choice(value)
-        return Cell(cell.text, "alert") if value in ("high", "critical") else cell
+        cell = self.called("severity", value)
+        return Cell(cell.text, "alert") if value and value.casefold() in ("high", "critical") else cell
 
     def state(self, running: bool) -> Cell:
         """Return whether a term is running."""
@@ -123,19 +133,24 @@ _CLOSED: tuple[Spec, ...] = (
     ("mark", False, lambda c, r: c.mark(r["hours"])),
 )
 _OF_LOOP: tuple[Spec, ...] = (
-    ("level", False, lambda c, r: c.choice(r["level"])),
+    ("level", False, lambda c, r: c.called("level", r["level"])),
     ("score", True, lambda c, r: c.score(r)),
 )
+_TICKET: tuple[Spec, ...] = (("ticket", False, lambda c, r: c.text(r["ticket_id"])),)
 _OF_TICKET: tuple[Spec, ...] = (
-    ("kind", False, lambda c, r: c.text(r["kind"])),
+    ("kind", False, lambda c, r: c.called("ticket_kind", r["kind"])),
+    ("topic", False, lambda c, r: c.called("topic", r.get("topic"))),
     ("severity", False, lambda c, r: c.severity(r["severity"])),
 )
 SPECS: dict[str, tuple[Spec, ...]] = {
     "open_loops": _OPEN + _OF_LOOP,
     "closed_loops": _CLOSED + _OF_LOOP,
     "contacts": (
-        ("role", False, lambda c, r: c.text(r["role"])),
+        ("name", False, lambda c, r: c.text(r.get("name"))),
+        ("role", False, lambda c, r: c.called("role", r["role"])),
         ("decides", False, lambda c, r: c.flag(r["decision_maker"])),
+        ("phone", False, lambda c, r: c.text(r.get("phone"))),
+        ("email", False, lambda c, r: c.text(r.get("email"))),
         ("since", False, lambda c, r: c.day(r["valid_from"])),
         ("until", False, lambda c, r: c.day(r["valid_to"], "active")),
     ),
@@ -146,11 +161,11 @@ SPECS: dict[str, tuple[Spec, ...]] = {
         ("price_change", True, lambda c, r: c.change(r["price_change"])),
         ("state", False, lambda c, r: c.state(r["running"])),
     ),
-    "open_tickets": _OPEN + _OF_TICKET,
-    "closed_tickets": _CLOSED + _OF_TICKET,
+    "open_tickets": _TICKET + _OPEN + _OF_TICKET,
+    "closed_tickets": _TICKET + _CLOSED + _OF_TICKET,
     "actions": (
         ("day", False, lambda c, r: c.day(r["done_at"])),
-        ("kind", False, lambda c, r: c.text(r["kind"])),
+        ("kind", False, lambda c, r: c.called("action_kind", r["kind"])),
         ("note", False, lambda c, r: c.text(r["note"])),
     ),
     "referrals": (
@@ -168,25 +183,29 @@ SPECS: dict[str, tuple[Spec, ...]] = {
 COMMENTS: tuple[Spec, ...] = (
     ("answered", False, lambda c, r: c.day(r["answered_at"])),
     ("score", True, lambda c, r: c.score(r)),
-    ("role", False, lambda c, r: c.text(r["role"])),
-    ("comment", False, lambda c, r: Cell(r["comment"])),
+    ("role", False, lambda c, r: c.who(r)),
+    ("comment", False, lambda c, r: c.comment(r)),
 )
 ANSWERS: tuple[Spec, ...] = (
     ("sent", False, lambda c, r: c.day(r["sent_at"])),
     ("answered", False, lambda c, r: c.day(r["answered_at"], "not_known")),
-    ("kind", False, lambda c, r: c.choice(r["kind"])),
-    ("role", False, lambda c, r: c.text(r["role"])),
+    ("kind", False, lambda c, r: c.called("survey_kind", r["kind"])),
+    ("role", False, lambda c, r: c.who(r)),
     ("score", True, lambda c, r: c.score(r)),
 )
 
 
 def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
-    """Return every table of the evidence; the comments come third, after the feedback loops."""
+    """Return every table of the evidence; what contacts said comes third, after the feedback loops.
+
+    A low score is said too, even where no comment came with it.
+    """
     words = page_texts(formats.lang)["evidence"]
     tables = [table(key, words[key], evidence.get(key), specs, formats) for key, specs in SPECS.items()]
     surveys = evidence.get("surveys")
-    commented = [row for row in (surveys or {"rows": []})["rows"] if row["comment"]]
-    comments = None if surveys is None else {"total": len(commented), "rows": commented[:8]}
+    said = [row for row in (surveys or {"rows": []})["rows"] if row["comment"] or row["category"] == "detractor"]
+    said.sort(key=lambda row: str(row["answered_at"]), reverse=True)
+    comments = None if surveys is None else {"total": len(said), "rows": said[:SAID]}
     return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])
 
 

@@ -15,23 +15,14 @@ from serving.reports.outlook_section import OutlookView, outlook_of
 from serving.reports.past import History, TimeLineView, history_of, time_line_of
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
+from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
+from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Why, signal_groups, why
 from serving.scoring.scores import PastScore, Score
 from serving.words.formats import Formats, Lang
-from serving.words.reasons import ReasonSentence, Speaker, themes
+from serving.words.glossary import glossary
+from serving.words.reasons import Speaker, themes
 from serving.words.wording import page_texts
-
-#: The report gives no advice on a theme whose changeable part is below this (a tenth of a point).
-ADVISED_FROM = 0.001
-
-
-@dataclass(frozen=True)
-class Advice:
-    """One possible action; `points` is what the changeable part of its theme adds to the estimate."""
-
-    theme: str
-    text: str
-    points: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,9 @@ class AccountReport:
     time_line : TimeLineView or None
         None if the store holds no evidence.
     advice : tuple of Advice
-        Sorted by falling contribution of the changeable part; empty when the band is unknown.
+        What can be done, in order; empty when the band is unknown.
+    people : WhomToCall or None
+        None if the store holds no evidence.
     collect : tuple of str
         The data that would make an unknown account known.
     evidence : tuple of DataTable
@@ -83,6 +76,7 @@ class AccountReport:
     book_note: str
     time_line: TimeLineView | None
     advice: tuple[Advice, ...]
+    people: WhomToCall | None
     collect: tuple[str, ...]
     evidence: tuple[DataTable, ...]
     evidence_lead: str
@@ -129,13 +123,14 @@ def account_report(
         name=name,
         as_of=texts["page"]["as_of"].format(day=day),
         facts=_facts(score.account_id, account, formats, texts["page"]),
-        headline=headline(score, sentences, model, formats),
+        headline=headline(score, sentences, model, shrinking_share(score, evidence), formats),
         outlook=outlook_of(evidence, model.get("rule") or {}, formats) if known else None,
         why=why(score, by_theme, sentences, speaker, reference) if known else None,
         signals=signal_groups(by_theme, speaker, reference),
         book_note=_book_note(reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
-        advice=_advice(sentences, formats, texts["advice"]) if known else (),
+        advice=steps_of(score, evidence, sentences, formats) if known else (),
+        people=whom_to_call(evidence, score.as_of, formats),
         collect=tuple(_collect(need, texts, formats) for need in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),
@@ -149,25 +144,19 @@ def account_report(
 
 def _facts(account_id: str, account: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> tuple[str, ...]:
     since, manager, country = (account.get(name) for name in ("customer_since", "account_manager", "country"))
+    segment, industry = (
+        glossary().say(subject, account[subject], formats.lang) if account.get(subject) else None
+        for subject in ("segment", "industry")
+    )
     facts = (
         account_id,
-        account.get("segment"),
-        account.get("industry"),
+        segment,
+        industry,
         formats.country(country) if country else None,
         texts["customer_since"].format(day=formats.day(since)) if since else None,
         texts["manager"].format(name=manager) if manager else None,
     )
     return tuple(fact for fact in facts if fact)
-
-
-def _advice(sentences: Sequence[ReasonSentence], formats: Formats, texts: Mapping[str, str]) -> tuple[Advice, ...]:
-    ordered = sorted(sentences, key=lambda sentence: -sentence.actionable_contribution)
-    advice_by_key: dict[str, Advice] = {}
-    for sentence in ordered:
-        if sentence.advice and sentence.advice_key and sentence.actionable_contribution >= ADVISED_FROM:
-            points = texts["points"].format(points=formats.points(sentence.actionable_contribution))
-            advice_by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points))
-    return tuple(advice_by_key.values())
 
 
 def _collect(need: str, texts: Mapping[str, Any], formats: Formats) -> str:
@@ -193,10 +182,9 @@ def _book_note(reference: Mapping[str, Any], formats: Formats, texts: Mapping[st
 
 def _model(model: Mapping[str, Any], score: Score, formats: Formats, texts: Mapping[str, str]) -> str:
     version, trained = score.model_version, model.get("trained_at")
-    grade = (texts["grade"].format(grade=model["grade"]),) if model.get("grade") else ()
     if not trained:
-        return ", ".join((texts["model_plain"].format(version=version), *grade))
-    return ", ".join((texts["model"].format(version=version, day=formats.day(trained)), *grade))
+        return texts["model_plain"].format(version=version)
+    return texts["model"].format(version=version, day=formats.day(trained))
 
 
 def _reading(score: Score, model: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from serving.scoring.scores import Score
 from serving.words.formats import Formats
+from serving.words.grades import grade_sentence
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 
@@ -38,6 +39,8 @@ class Headline:
         What the number means, or that there is none.
     band, band_label, meaning : str
         Code, label and plain words.
+    grade : str
+        What the model's grade means; empty where the model's facts hold none.
     threat, threat_text : str
         Empty unless the account is a threat.
     gist : str
@@ -50,13 +53,16 @@ class Headline:
     band: str
     band_label: str
     meaning: str
+    grade: str
     threat: str
     threat_text: str
     gist: str
     figures: tuple[Figure, ...]
 
 
-def headline(score: Score, sentences: Sequence[ReasonSentence], model: Mapping[str, Any], formats: Formats) -> Headline:
+def headline(
+    score: Score, sentences: Sequence[ReasonSentence], model: Mapping[str, Any], shrinking: float, formats: Formats
+) -> Headline:
     """Return the head of an account's report.
 
     Parameters
@@ -65,7 +71,9 @@ def headline(score: Score, sentences: Sequence[ReasonSentence], model: Mapping[s
     sentences : sequence of ReasonSentence
         One for each theme, leading themes first.
     model : mapping
-        `rule` and `reference` of the model; either may be missing.
+        `rule`, `reference` and `grade` of the model; any may be missing.
+    shrinking : float
+        Share of the revenue expected to fall away though the customer stays; 0 where it is not worth a word.
     formats : Formats
         Language and currency of the report.
     """
@@ -73,16 +81,19 @@ def headline(score: Score, sentences: Sequence[ReasonSentence], model: Mapping[s
     words, band = texts["headline"], score.band
     probability = formats.probability(score.churn_probability)
     provisional = words["provisional"].format(probability=probability)
-    meaning = "at_risk_no_value" if band == "at_risk" and score.value <= 0 else band
+    known = band != "unknown"
     return Headline(
-        number="" if band == "unknown" else probability,
-        statement=words["no_estimate"] if band == "unknown" else _statement(model.get("rule") or {}, formats, words),
+        number=probability if known else "",
+        statement=_statement(model.get("rule") or {}, formats, words) if known else words["no_estimate"],
         band=band,
         band_label=texts["bands"][band],
-        meaning=words["no_estimate_text"] if band == "unknown" else texts["meaning"][meaning],
+        meaning=words["no_estimate_text"]
+        if band == "unknown"
+        else _meaning(score, shrinking, formats, texts["meaning"]),
+        grade=grade_sentence(model["grade"], formats.lang) if "grade" in model else "",
         threat=words["threat"] if score.threat else "",
         threat_text=words["threat_text"] if score.threat else "",
-        gist=provisional if band == "unknown" else _gist(sentences, score, words),
+        gist=_gist(sentences, score, words) if known else provisional,
         figures=_figures(score, model.get("reference") or {}, formats, texts["figures"]),
     )
 
@@ -93,6 +104,15 @@ def window(days: int, lead: int, formats: Formats) -> str:
     if lead:
         return str(words["between"].format(lead=formats.number(lead), reach=formats.number(lead + days)))
     return str(words["within"].format(days=formats.number(days)))
+
+
+def _meaning(score: Score, shrinking: float, formats: Formats, words: Mapping[str, str]) -> str:
+    """Return in words what the band asks for; nothing is said not to pay where revenue is expected to fall away."""
+    if score.band == "at_risk" and score.value <= 0:
+        meaning = words["at_risk_no_value"]
+    else:
+        meaning = words[score.band if (score.band == "at_risk") == (score.expected_profit > 0) else f"{score.band}_but"]
+    return f"{meaning} {words['shrinking'].format(share=formats.percent(shrinking))}" if shrinking else meaning
 
 
 def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:

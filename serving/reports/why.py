@@ -92,11 +92,10 @@ def why(
     rest = sum(sentence.contribution for sentence in others)
     sizes = [sentence.contribution for sentence in shown] + ([rest] if others else [])
     bars = waterfall(score.base_probability, sizes)
-    members = {theme.code: theme.reasons for theme in by_theme}
+    members = {theme.code: theme for theme in by_theme}
     steps = [Step("base", words["base"], words["base_text"], "", formats.percent(score.base_probability, 1), bars[0])]
     for sentence, bar in zip(shown, bars[1:], strict=False):
-        leading = [reason for reason in members[sentence.code] if abs(reason.contribution) >= SIGNAL_FROM]
-        rows = tuple(signal_row(reason, speaker, reference) for reason in leading[:SIGNALS_SHOWN])
+        rows = tuple(signal_row(reason, speaker, reference) for reason in _shown(members[sentence.code]))
         kind: Kind = "up" if sentence.contribution > 0 else "down"
         points = formats.points(sentence.contribution)
         steps.append(Step(kind, sentence.theme, f"{sentence.sentence}.", sentence.effect, points, bar, rows))
@@ -106,6 +105,13 @@ def why(
     total = formats.percent(score.churn_probability, 1)
     steps.append(Step("total", words["total"], words["total_text"], "", total, bars[-1]))
     return Why(tuple(steps), "" if shown else words["nothing"])
+
+
+def _shown(theme: ThemeReason) -> tuple[Reason, ...]:
+    """Return the signals shown with a theme, by falling size; the one that its sentence tells of is among them."""
+    large = [reason for reason in theme.reasons if abs(reason.contribution) >= SIGNAL_FROM][:SIGNALS_SHOWN]
+    others = [reason for reason in large if reason is not theme.leading][: SIGNALS_SHOWN - 1]
+    return tuple(sorted([theme.leading, *others], key=lambda reason: -abs(reason.contribution)))
 
 
 def signal_groups(

@@ -12,7 +12,10 @@ can stand in it, and a date is the as-of date less an age.
      "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
 
 A list is null where its table is absent and has `total` 0 where the account has no such record. `rows` holds at most
-`LIMITS` of the `total`. Dates are ISO text, instants ISO text in UTC ending in `Z`.
+`LIMITS` of the `total`. Dates are ISO text, instants ISO text in UTC ending in `Z`. Evidence of earlier versions lacks
+what was added since: names and numbers of contacts, a ticket's topic and contact, and `anonymous`.
+
+Names, numbers and addresses of contacts stand in `contacts` only. An anonymous survey has no contact and no role.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ def collect_evidence(
     dict of account_id to dict
         JSON-able; see the module's docstring.
     """
-    view = AsOf(tables, spine)
+    view = AsOf(tables, spine, personal=True)
     missing = sorted(tables.missing & set(OPTIONAL_HISTORY))
     accounts = _accounts(view, as_of)
     months = month_starts(as_of)
@@ -139,6 +142,7 @@ def _revenue(view: AsOf, months: list[date], as_of: date) -> dict[tuple[str, int
 
 
 def _surveys(view: AsOf, first_month_days: int) -> ir.Table:
+    """Return invitations with the role of who was asked; of an anonymous survey nobody is told who it was."""
     people = view["contacts"].select(*KEYS, "contact_id", "role", "decision_maker")
     rows = view["surveys"].filter(lambda t: t.age_days <= first_month_days)
     return rows.left_join(people, [*KEYS, "contact_id"])
@@ -178,17 +182,28 @@ def _plain(table: str) -> Callable[[AsOf, int], ir.Table]:
 
 
 _LOOP = ("loop_id", "level", "opened_at", "closed_at", "hours", "score")
-_TICKET = ("ticket_id", "kind", "severity", "opened_at", "closed_at", "hours")
+_TICKET = ("ticket_id", "kind", "topic", "severity", "contact_id", "opened_at", "closed_at", "hours")
 _LISTS: dict[str, _List] = {
     "surveys": _List(
-        ("survey_id", "kind", "sent_at", "answered_at", "score", "comment", "contact_id", "role", "decision_maker"),
+        (
+            "survey_id",
+            "kind",
+            "sent_at",
+            "answered_at",
+            "score",
+            "comment",
+            "anonymous",
+            "contact_id",
+            "role",
+            "decision_maker",
+        ),
         ("age_days", "survey_id"),
         _surveys,
     ),
     "open_loops": _List(_LOOP, ("-age_days", "loop_id"), lambda view, days: _loops(view, closed=False)),
     "closed_loops": _List(_LOOP, ("closed_age_days", "loop_id"), lambda view, days: _loops(view, closed=True)),
     "contacts": _List(
-        ("contact_id", "role", "decision_maker", "valid_from", "valid_to"),
+        ("contact_id", "name", "role", "decision_maker", "phone", "email", "valid_from", "valid_to"),
         ("valid_to_age_days", "-age_days", "contact_id"),
         _plain("contacts"),
     ),

@@ -1,17 +1,20 @@
-"""What an account manager can do, by theme: rules on the account's own signals, in the order in which they are tried.
+"""What an account manager can do, by theme: rules on the account's own signals.
 
-The words stand in `locales/reasons/`. Only themes that raise the estimate through signals that can be changed
-are advised on, and never `actions`: actions follow risk, so what the model makes of them is no reason to take or to
-omit any.
+The words stand in `locales/reasons/`. Only themes that raise the estimate are advised on: by the step that answers the
+theme's largest signal, else by the first that fits. A step may answer what nobody can undo, such as a director who
+left. Never advised on are `actions`: they follow risk, so what the model makes of them is no reason to take or to omit
+any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _ANY = float("inf")
 NEVER_ADVISED = frozenset({"actions"})
-#: Per theme the advice to give: the first whose signal lies within [low, high]; one without a signal always fits.
+#: The part by which the value of the contracts fell with the last term: told by evidence, no signal.
+CONTRACT_FALL = "contract_value_fall"
+#: Per theme the steps in order: each fits when its signal lies within [low, high]; one without a signal always fits.
 ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
     "closing_delay": (("close_open_loops", "loops_open", 1, _ANY), ("close_faster", None, 0, 0)),
     "silence": (
@@ -23,16 +26,26 @@ ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
     ),
     "single_contact": (
         ("find_contact", "contacts_active", 0, 0),
+        ("meet_successor", "contacts_decision_maker_left_365d", 1, 1),
         ("second_contact", "contacts_active", 1, 1),
+        ("second_contact", "contacts_single", 1, 1),
         ("decision_maker", "contacts_decision_makers", 0, 0),
+        ("greet_successor", "contacts_left_365d", 1, _ANY),
         ("widen_contacts", None, 0, 0),
     ),
     "nps": (
         ("talk_detractor", "nps_last", 0, 6),
+        ("talk_decision_maker", "nps_decision_maker_last", 0, 6),
+        ("talk_detractor", "nps_detractor_share", 0.005, _ANY),
         ("ask_change", "nps_change_waves", -10, -0.05),
+        ("ask_change", "nps_slope_365d", -_ANY, -0.05),
         ("ask_feedback", None, 0, 0),
     ),
-    "tickets": (("settle_tickets", "tickets_open", 1, _ANY), ("fix_cause", "tickets_opened_365d", 1, _ANY)),
+    "tickets": (
+        ("settle_tickets", "tickets_open", 1, _ANY),
+        ("fix_cause", "tickets_opened_365d", 1, _ANY),
+        ("ask_service", None, 0, 0),
+    ),
     "revenue": (
         ("ask_orders", "invoice_overdue_ratio", 1.5, _ANY),
         ("ask_decline", "revenue_trend_180d", -1, -0.05),
@@ -42,17 +55,23 @@ ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
     ),
     "contract": (
         ("renew_ended", "contract_days_to_end", -_ANY, -1),
+        ("ask_contract_cut", CONTRACT_FALL, 0.005, _ANY),
         ("renew_soon", "contract_days_to_end", 0, 180),
         ("explain_price", "contract_price_change", 0.005, _ANY),
-        ("review_contract", "contract_terms", 1, _ANY),
+        ("no_contract", "contract_terms", 0, 0),
+        ("review_contract", None, 0, 0),
     ),
-    "membership": (("offer_programme", "memberships_active", 0, 0),),
-    "referrals": (("follow_up_referral", "referrals_not_contacted", 1, _ANY),),
+    "membership": (
+        ("ask_programme_left", "memberships_left_365d", 1, _ANY),
+        ("offer_programme", "memberships_active", 0, 0),
+        ("review_programme", None, 0, 0),
+    ),
+    "referrals": (("follow_up_referral", "referrals_not_contacted", 1, _ANY), ("ask_recommend", None, 0, 0)),
 }
 
 
-def advice_key(code: str, values: Mapping[str, float | str | None]) -> str | None:
-    """Return the key of the advice for a theme that raises the estimate.
+def advice_key(code: str, values: Mapping[str, float | str | None], raising: Sequence[str] = ()) -> str | None:
+    """Return the key of the step for a theme that raises the estimate.
 
     Parameters
     ----------
@@ -60,16 +79,21 @@ def advice_key(code: str, values: Mapping[str, float | str | None]) -> str | Non
         Theme.
     values : mapping of signal to value
         The account's own, null where not known.
+    raising : sequence of str
+        The theme's signals that raise the estimate, the largest first.
 
     Returns
     -------
     str or None
-        None when nothing can be advised.
+        None for a theme on which nothing is advised.
     """
     if code in NEVER_ADVISED:
         return None
-    for key, signal, low, high in ADVICE.get(code, ()):
-        value = None if signal is None else values.get(signal)
-        if signal is None or (isinstance(value, float) and low <= value <= high):
-            return key
-    return None
+    fitting = [(key, signal) for key, signal, low, high in ADVICE.get(code, ()) if _fits(values, signal, low, high)]
+    own = [key for key, signal in fitting if signal in raising[:1]]
+    return next(iter([*own, *(key for key, _ in fitting)]), None)
+
+
+def _fits(values: Mapping[str, float | str | None], signal: str | None, low: float, high: float) -> bool:
+    value = None if signal is None else values.get(signal)
+    return signal is None or (isinstance(value, float) and low <= value <= high)

@@ -1,4 +1,7 @@
-"""Who is meant: the roles of contacts that sentences name, from an account's evidence."""
+"""Who is meant: contacts whom sentences and reports speak of, from an account's evidence.
+
+Sentences name roles only: they also go to lists, webhooks and other programs. A contact's name stands in reports alone.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +10,39 @@ from datetime import date
 from typing import Any
 
 from features.signals.response import GRACE_DAYS, NOW_DAYS
+from serving.words.formats import Lang
+from serving.words.glossary import glossary
+
+Row = Mapping[str, Any]
 
 
-def role_words(evidence: Mapping[str, Any], as_of: date) -> dict[str, str]:
+def role_words(evidence: Row, as_of: date, lang: Lang) -> dict[str, str]:
     """Return `sole_role`, the only active contact's role, and `silent_roles`, each only where known."""
-    active = [row["role"] for row in _rows(evidence, "contacts") if row["valid_to"] is None]
-    found = {"sole_role": active[0]} if len(active) == 1 and active[0] else {}
-    silent = silent_roles(_rows(evidence, "surveys"), as_of)
-    return found | ({"silent_roles": ", ".join(silent)} if silent else {})
+    active = [row["role"] for row in rows_of(evidence, "contacts") if row["valid_to"] is None]
+    named = {"sole_role": active[0]} if len(active) == 1 and active[0] else {}
+    silent = silent_contacts(rows_of(evidence, "surveys"), as_of)
+    roles = ", ".join(sorted({glossary().say("role", role, lang) for role in silent.values() if role}))
+    sole = {key: glossary().say("role", role, lang) for key, role in named.items()}
+    return sole | ({"silent_roles": roles} if roles else {})
 
 
-def _rows(evidence: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def rows_of(evidence: Row, name: str) -> list[Row]:
+    """Return the rows of one list of the evidence; none where the list is not known."""
     return list((evidence.get(name) or {"rows": []})["rows"])
 
 
-def silent_roles(surveys: Iterable[Mapping[str, Any]], as_of: date) -> list[str]:
-    """Return the roles of the contacts who answered over 180 days ago, were invited since and did not answer."""
+def silent_contacts(surveys: Iterable[Row], as_of: date) -> dict[str, str | None]:
+    """Return ids and roles of the contacts who answered over 180 days ago, were invited since and did not answer."""
     by_contact: dict[str, list[tuple[float, bool, str | None]]] = {}
     for row in surveys:
         age = (as_of - date.fromisoformat(row["sent_at"][:10])).days
         answered = row["answered_at"] is not None
         if row["contact_id"] is not None and (answered or age > GRACE_DAYS):
             by_contact.setdefault(row["contact_id"], []).append((age, answered, row["role"]))
-    roles = set()
-    for rows in by_contact.values():
-        recent = [answered for age, answered, _ in rows if age <= NOW_DAYS]
-        before = any(answered for age, answered, _ in rows if age > NOW_DAYS)
-        if before and recent and not any(recent) and rows[0][2]:
-            roles.add(rows[0][2])
-    return sorted(roles)
+    return {contact_id: rows[0][2] for contact_id, rows in by_contact.items() if _fell_silent(rows)}
+
+
+def _fell_silent(rows: Iterable[tuple[float, bool, str | None]]) -> bool:
+    recent = [answered for age, answered, _ in rows if age <= NOW_DAYS]
+    before = any(answered for age, answered, _ in rows if age > NOW_DAYS)
+    return before and bool(recent) and not any(recent)

@@ -2,9 +2,11 @@
 
 Goes in: the reasons of a score, and its evidence where it is at hand. Comes out: reasons summed by theme, a sentence
 for each in German or English that uses the account's own figures, what it does to the estimate in points, and what an
-account manager can do. The words stand in `reports/locales/reasons/`; a signal or theme without words raises.
+account manager can do. The words stand in `locales/reasons/`; a signal or theme without words raises.
 
-A sentence states a fact, the effect says what the model makes of it; neither says that one causes the other.
+A sentence states a fact, the effect says what the model makes of it; neither says that one causes the other. The fact
+is that of the theme's leading signal. Where this is a part of the theme only, the sentence ends with that part: "(8.3
+of 10.2 points)", so that its points and the effect's never seem to be the same.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import advice_key
+from serving.words.advice import CONTRACT_FALL, advice_key
+from serving.words.contract_change import value_before
 from serving.words.formats import Formats, Lang
 from serving.words.people import role_words
 from serving.words.wording import (
@@ -83,11 +86,11 @@ class ReasonSentence:
     contribution, actionable_contribution : float
         Points of probability as a fraction.
     sentence : str
-        The fact, without a full stop.
+        The fact, with its part of the theme's points where it is a part only; without a full stop.
     effect : str
         "raises the estimated risk by 8.0 points".
     advice_key, advice : str or None
-        What can be done; null where nothing can or the theme does not raise the estimate.
+        The step that answers the theme; null where there is none or the theme does not raise the estimate.
     """
 
     code: str
@@ -149,22 +152,41 @@ class Speaker:
             theme=self._words.theme(theme.code),
             contribution=theme.contribution,
             actionable_contribution=theme.actionable_contribution,
-            sentence=self.sentence(theme.leading),
+            sentence=self.told(theme),
             effect=self.effect(theme.contribution),
             advice_key=key,
             advice=self._words.advice[key].format_map(Figures({}, self)) if key else None,
         )
 
+    def told(self, theme: ThemeReason) -> str:
+        """Return the fact that leads a theme, and which part of the theme's points it has.
+
+        A contract that was cut is told beside what else leads its theme.
+        """
+        cut = [reason for reason in theme.reasons if reason.signal == "contract_value" and self._value_before]
+        if theme.contribution < NO_EFFECT or theme.leading in cut or not cut:
+            return self._part(theme)
+        return f"{self._part(theme)}. {self.sentence(cut[0])}"
+
+    def _part(self, theme: ThemeReason) -> str:
+        fact, own = self.sentence(theme.leading), theme.leading.contribution
+        shown, part = round(theme.contribution * 100, 1), round(own * 100, 1)
+        if abs(theme.contribution) < NO_EFFECT or shown == part:
+            return fact
+        kind = "part" if abs(part) < abs(shown) else "offset"
+        points = {"part": self.formats.number(abs(part), 1), "points": self.formats.number(abs(shown), 1)}
+        part_of = self._words.effect[kind].format(**points)
+        return f"{fact[:-1]}; {part_of})" if fact.endswith(")") else f"{fact} ({part_of})"
+
     def short(self, theme: ThemeReason) -> str:
-        """Return a theme's fact with what it does to the estimate, in one line.
+        """Return what a theme does to the estimate, and the fact that leads it, in one line.
 
         Raises
         ------
         MissingWords
             When this version has no words for the theme or its leading signal.
         """
-        self._words.theme(theme.code)
-        return f"{self.sentence(theme.leading)}: {self.effect(theme.contribution)}"
+        return f"{self._words.theme(theme.code)}: {self.effect(theme.contribution)}. {self.told(theme)}"
 
     def figure(self, signal: str) -> str:
         """Return a signal's value with its unit; a change between negative revenues as the bare index it is."""
@@ -247,13 +269,24 @@ class Speaker:
     @cached_property
     def _beside(self) -> dict[str, str]:
         ends = self._values.get("contract_days_to_end")
-        found = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
-        return found | role_words(self._evidence, self._score.as_of)
+        named = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
+        before = self._value_before
+        if before is not None:
+            named["contract_value_before"] = self.formats.money(before)
+        return named | role_words(self._evidence, self._score.as_of, self.formats.lang)
+
+    @cached_property
+    def _value_before(self) -> float | None:
+        now = self._values.get("contract_value")
+        return value_before(self._evidence, now) if isinstance(now, float) else None
 
     def _advice_key(self, theme: ThemeReason) -> str | None:
-        if min(theme.contribution, theme.actionable_contribution) < NO_EFFECT:
+        if theme.contribution < NO_EFFECT:
             return None
-        return advice_key(theme.code, self._values)
+        before, now = self._value_before, self._values.get("contract_value")
+        fall = 1 - now / before if before and isinstance(now, float) else None
+        raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
+        return advice_key(theme.code, self._values | {CONTRACT_FALL: fall}, raising)
 
 
 class Figures(dict[str, str]):

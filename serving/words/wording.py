@@ -15,6 +15,7 @@ from typing import Any
 from features.signal import Signal, all_signals
 from serving.errors import MissingWords
 from serving.words.formats import LANGS, NBSP, Formats, Lang
+from serving.words.glossary import glossary
 
 COUNTS = frozenset(
     {"actions", "contacts", "invitations", "invoices", "loops", "programmes", "referrals", "terms", "tickets"}
@@ -23,6 +24,8 @@ COUNTS = frozenset(
 SIGNED_UNITS = frozenset({"fraction", "relative change", "NPS points per year"})
 #: Sums in which a record counts less the older it is; no span of time, even where the unit is days.
 FADED = "_halflife_"
+#: The glossary's subject of each text signal that has one.
+SUBJECT_OF = {"account_segment": "segment", "account_industry": "industry"}
 #: From here on a relative change is from nothing to something or the other way.
 ALL = 0.9995
 #: Half of what the last digit shown stands for, by unit: what is smaller is told as no change or nothing.
@@ -119,13 +122,13 @@ def figure(signal: Signal, value: float | str | None, formats: Formats) -> str:
     if value is None:
         return "–"
     if isinstance(value, str):
-        return formats.country(value) if signal.name == "account_country" else value
+        return _text(signal.name, value, formats)
     generic, signed = catalogue(formats.lang).generic, is_signed(signal)
     match signal.unit:
         case "flag":
             return generic["yes" if value >= 0.5 else "no"]
         case "share" if signal.name == "response_rate_drop":
-            return generic["percent_points_short"].format(n=formats.number(value * 100)).replace(" ", NBSP)
+            return generic["percent_points"].format(n=formats.number(value * 100)).replace(" ", NBSP)
         case "share":
             return formats.percent(value)
         case "fraction":
@@ -147,11 +150,19 @@ def figure(signal: Signal, value: float | str | None, formats: Formats) -> str:
         case "times the usual gap":
             return generic["times"].format(n=formats.number(value, 1))
         case "NPS points" | "NPS points per year":
-            return formats.number(value, 1, signed)
+            return formats.number(value, 0 if value == round(value) else 1, signed)
         case unit if unit in COUNTS:
             return formats.number(value, 0 if value == round(value) else 1, signed)
         case unit:
             raise MissingWords(f"signal {signal.name!r}: no format for the unit {unit!r}")
+
+
+def _text(signal: str, value: str, formats: Formats) -> str:
+    """Return the value of a text signal as readers call it."""
+    if signal == "account_country":
+        return formats.country(value)
+    subject = SUBJECT_OF.get(signal)
+    return value if subject is None else glossary().say(subject, value, formats.lang)
 
 
 def size(signal: Signal, value: float, formats: Formats) -> str:

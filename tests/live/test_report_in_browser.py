@@ -21,7 +21,10 @@ from serving.scoring.scoring import score_book
 from training.bundle.bundle import Bundle
 from training.making.pipeline import Trained
 
-HEADINGS = {"de": ("Wann", "Schrumpfen", "Was Sie tun können"), "en": ("When", "Shrinking", "What can be done")}
+HEADINGS = {
+    "de": ("Wann", "Weniger Umsatz, obwohl der Kunde bleibt", "Was Sie tun können"),
+    "en": ("When", "Less revenue though the customer stays", "What can be done"),
+}
 
 pytestmark = needs_chromium
 

@@ -52,6 +52,8 @@ def _known_rows(name: str, frame: pd.DataFrame, account: str, at: pd.Timestamp) 
             for (table, column), filled in FILLED_AT.items():
                 if table == name and (pd.isna(record[filled]) or record[filled] >= at):
                     row[column] = None
+            if name == "surveys" and row.get("anonymous"):
+                row["contact_id"] = None
             if name != "surveys" or row.get("bounced_at") is None:
                 rows.append(SimpleNamespace(**row))
     return rows

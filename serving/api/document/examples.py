@@ -11,7 +11,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-SENTENCE = "The last survey answered was on 2025-10-02: raises the estimated risk by 8.0 points"
+SENTENCE = "Satisfaction (NPS): raises the estimated risk by 8.0 points. The last score given was 3 out of 10"
 FIELDS: Mapping[str, Any] = {
     "account_id": "A-1042",
     "account_manager": "Jana Brandt",

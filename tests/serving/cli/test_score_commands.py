@@ -41,7 +41,7 @@ def test_score_into_the_store_and_report_from_it(
 
 SUMMARY = {
     "as_of", "model_version", "accounts", "bands", "threats", "revenue_365d", "revenue_at_risk", "missing_tables",
-    "out", "expected_loss_leaving", "expected_loss_shrinking",
+    "out", "expected_loss_leaving", "expected_loss_shrinking", "grade",
 }  # fmt: skip
 
 
@@ -73,10 +73,11 @@ def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     assert risk[180] == pytest.approx(stored.score.churn_probability, abs=1e-9)
     page = tmp_path / "report.html"
     assert churn_risk("report", "A000001", "--out", page).code == 0
-    assert "<h2>When</h2>" in page.read_text() and "<h2>Shrinking</h2>" in page.read_text()
+    assert "<h2>When</h2>" in page.read_text() and "<h2>Less revenue though the customer stays</h2>" in page.read_text()
     said = churn_risk("score", book_folder, "--as-of", as_of, "--out", tmp_path / "scores.csv").err
     leaving, shrinking = (f"{found[f'expected_loss_{how}']:,.0f}" for how in ("leaving", "shrinking"))
-    assert f"expected to be lost of a year's revenue: {leaving} by leaving, {shrinking} by shrinking" in said
+    assert f"leaving: {leaving} of revenue at risk" in said and "probability of leaving x revenue, summed" in said
+    assert f"shrinking: {shrinking} of a year's revenue expected to fall away from customers who stay" in said
 
 
 def test_score_says_nothing_of_shrinking_where_it_is_not_known(
@@ -124,7 +125,7 @@ def test_score_into_a_file_leaves_the_store_alone(
     out = tmp_path / "scores.parquet"
     done = churn_risk("score", book_folder, "--as-of", as_of, "--out", out)
     assert done.code == 0 and done.out == "" and f"written to {out}" in done.err
-    assert "Highest revenue at risk" in done.err and "customers at 2026-01-01" in done.err
+    assert "To do first" in done.err and "customers at 2026-01-01" in done.err
     assert pq.read_metadata(out).num_rows > 100 and not (home / "scores.db").exists()
 
 
@@ -182,3 +183,40 @@ def test_serve_hands_the_champion_to_bentoml(churn_risk: Command, home: Path, mo
     assert command[-2:] == ["--port", str(port)] and command[-4:-2] == ["--host", "127.0.0.1"]
     assert variables["CHURN_RISK_BUNDLE"] == str(bundle) and load_bundle(bundle_in(bundle)).version == "1"
     assert variables["CHURN_RISK_STORE_URL"] == f"sqlite:///{home / 'scores.db'}"
+
+
+@pytest.mark.parametrize("content", [None, b"[role", b"\xff\xfe", b"[colour]\nred = 1\n"])
+@pytest.mark.parametrize("command", [("report", "A1", "--out", "report.html"), ("score", "x", "--as-of", "2026-01-01")])
+def test_a_wrong_glossary_ends_a_command(
+    churn_risk: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...],
+    content: bytes | None,
+) -> None:  # fmt: skip
+    file = tmp_path / "glossary.toml"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("CHURN_RISK_GLOSSARY", str(file))
+    done = churn_risk(*command)
+    assert done.code == 2 and f"glossary {file}" in done.err and "Traceback" not in done.err
+    assert not (home / "scores.db").exists()
+
+
+def test_what_is_to_be_done_stands_first(
+    churn_risk: Command, home: Path, book_folder: Path, as_of: date, tmp_path: Path
+) -> None:
+    """Threats, then others at risk, each by expected profit; accounts of which too little is known come last."""
+    out = tmp_path / "scores.parquet"
+    said = churn_risk("score", book_folder, "--as-of", as_of, "--out", out).err
+    rows = pq.read_table(out).to_pylist()
+    place = {"at_risk": 1, "safe": 2, "unknown": 3}
+    rows.sort(key=lambda row: (0 if row["threat"] else place[row["band"]], -row["expected_profit"]))
+    listed = [line.split()[0] for line in said.splitlines() if line.startswith("A0")]
+    assert listed == [row["account_id"] for row in rows[:10]] and rows[0]["threat"]
+
+
+def test_the_grade_stands_beside_the_scores(
+    churn_risk: Command, home: Path, book_folder: Path, bundle: Bundle, as_of: date
+) -> None:
+    grade = bundle.manifest.verdict["grade"]
+    assert churn_risk("score", book_folder, "--as-of", as_of, "--json").result["grade"] == grade
+    said = churn_risk("score", book_folder, "--as-of", as_of).err
+    assert f"Model grade {grade}: it is " in said or f"Model grade {grade}: it tells " in said

@@ -22,18 +22,19 @@ def told(html: str) -> str:
 @pytest.mark.parametrize(
     ("lang", "says"),
     [
-        ("en", ("When Estimated probability that this customer leaves: within 90 days 11% within 180 days 20% "
-                "as above within 365 days 34% In the year that follows, customers with such a risk stay for "
-                "312 of the 365 days on average.",
+        ("en", ("When Estimated probability that this customer leaves altogether: within 90 days 11% "
+                "within 180 days 20% as above within 365 days 34% In the year that follows, customers with such a "
+                "risk stay for 312 of the 365 days on average.",
                 "The themes below explain only that one.",
-                "Shrinking Revenue expected to be lost though the customer stays €123,457 "
+                "Less revenue though the customer stays Revenue expected to fall away €123,457 "
                 "probability of staying × expected decline, over a year",
                 "on top of revenue at risk")),
-        ("de", ("Wann Geschätzte Wahrscheinlichkeit, dass dieser Kunde abwandert: binnen 90 Tagen 11 % "
-                "binnen 180 Tagen 20 % wie oben binnen 365 Tagen 34 % Im Jahr ab dem Stichtag bleiben "
-                "Kunden mit einem solchen Risiko im Mittel 312 der 365 Tage.",
+        ("de", ("Wann Geschätzte Wahrscheinlichkeit, dass dieser Kunde ganz abwandert: in den nächsten 90 Tagen 11 % "
+                "in den nächsten 180 Tagen 20 % wie oben in den nächsten 365 Tagen 34 % "
+                "In den 365 Tagen ab dem Stichtag bleiben Kunden mit einem solchen Risiko im Schnitt 312 von 365 "
+                "Tagen erhalten.",
                 "Die Themen unten erklären nur diese Schätzung.",
-                "Schrumpfen Umsatz, der voraussichtlich wegfällt, obwohl der Kunde bleibt 123.457 € "
+                "Weniger Umsatz, obwohl der Kunde bleibt Umsatz, der voraussichtlich wegfällt 123.457 € "
                 "Wahrscheinlichkeit zu bleiben × erwarteter Rückgang, auf ein Jahr gerechnet",
                 "Kommt zum gefährdeten Umsatz hinzu")),
     ],

@@ -132,3 +132,30 @@ def test_months_and_categories():
     assert [nps_category(score) for score in (None, 0, 6, 7, 8, 9)] == [
         None, "detractor", "detractor", "passive", "passive", "promoter",
     ]  # fmt: skip
+
+
+def test_contacts_have_names_and_an_anonymous_survey_has_nobody(tmp_path):
+    contacts = (
+        "contact_id,account_id,role,decision_maker,valid_from,valid_to,name,email,phone\n"
+        "C1,A1,purchasing,true,2020-05-01,,Jana Weber,jana@kunde.example,+49 30 23125 1\n"
+    )
+    surveys = (
+        "survey_id,account_id,contact_id,kind,sent_at,answered_at,score,comment,anonymous\n"
+        "S1,A1,C1,relationship,2025-11-10T08:00:00,2025-11-11T08:00:00,2,never again,true\n"
+        "S2,A1,C1,relationship,2025-05-10T08:00:00,2025-05-11T08:00:00,9,,false\n"
+        "S3,A1,C1,relationship,2024-11-10T08:00:00,2024-11-11T08:00:00,8,,\n"
+    )
+    tickets = (
+        "ticket_id,account_id,kind,severity,opened_at,closed_at,topic,contact_id\n"
+        "T1,A1,defect,high,2025-12-01T08:00:00,,delivery,C1\n"
+    )
+    found = evidence_of(book(tmp_path, contacts=contacts, surveys=surveys, tickets=tickets))["A1"]
+    (person,) = found["contacts"]["rows"]
+    assert (person["name"], person["email"], person["phone"]) == ("Jana Weber", "jana@kunde.example", "+49 30 23125 1")
+    asked = [(row["contact_id"], row["role"], row["decision_maker"]) for row in found["surveys"]["rows"]]
+    assert asked == [(None, None, None), ("C1", "purchasing", True), ("C1", "purchasing", True)]
+    assert found["surveys"]["rows"][0]["comment"] == "never again" and found["surveys"]["rows"][0]["score"] == 2
+    (ticket,) = found["open_tickets"]["rows"]
+    assert (ticket["ticket_id"], ticket["topic"], ticket["contact_id"]) == ("T1", "delivery", "C1")
+    told = json.dumps({name: value for name, value in found.items() if name != "contacts"})
+    assert not any(person[name] in told for name in ("name", "email", "phone"))

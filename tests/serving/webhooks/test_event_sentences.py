@@ -74,7 +74,7 @@ def test_each_endpoint_reads_its_language(store: ScoreStore, engine: Engine, rec
     publish(store, THREAT, day=1)
     assert worker_of(engine, clock).run_once() == Round(delivered=2)
     english, german = said(receiver), said(receiver, "/hook/de")
-    assert english[0] is not None and english[0].endswith("raises the estimated risk by 25.0 points")
+    assert english[0] is not None and ": raises the estimated risk by 25.0 points. " in english[0]
     assert german[0] is not None and "25,0" in german[0] and None not in english + german
 
 

@@ -56,7 +56,7 @@ def test_a_ping_says_whose_it_is() -> None:
 
 def test_people_read_english() -> None:
     assert slack() == [
-        "*Müller has become a threat to the book*",
+        "*Key account at risk: Müller*",
         "Churn risk 34% (before: 10%), revenue at risk €12,346 (before: €4,000)",
         "• One",
         "• Two",
@@ -67,7 +67,7 @@ def test_people_read_english() -> None:
 
 def test_people_read_german() -> None:
     assert slack(lang="de") == [
-        "*Müller ist zur Bedrohung für den Bestand geworden*",
+        "*Großkunde in Gefahr: Müller*",
         f"Abwanderungsrisiko 34{NBSP}% (vorher 10{NBSP}%), gefährdeter Umsatz 12.346{NBSP}€ (vorher 4.000{NBSP}€)",
         "• Eins",
         "• Zwei",
@@ -80,7 +80,7 @@ def test_people_read_german() -> None:
     [
         (TYPES[1], {}, "Müller: Not at risk → At risk"),
         (TYPES[1], {"before": None}, "Müller is new and at risk"),
-        (TYPES[0], {"before": None}, "Müller has become a threat to the book"),
+        (TYPES[0], {"before": None}, "Key account at risk: Müller"),
         (TYPES[2], {}, "Revenue at risk of Müller has risen by €8,346"),
         (TYPES[2], {"before": AFTER, "after": BEFORE}, "Revenue at risk of Müller has fallen by €8,346"),
         (TYPES[1], {"account_name": None}, "account A1: Not at risk → At risk"),

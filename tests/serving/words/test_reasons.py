@@ -76,30 +76,30 @@ def test_a_signal_or_theme_without_words_raises(lang):
         ("response_rate_drop", 0.6, {}, "Response rate fell by 60 percentage points in 180 days",
          "Die Antwortquote fiel in 180 Tagen um 60 Prozentpunkte"),
         ("contacts_active", 1, {}, "Only one active contact holds the account",
-         "Nur ein aktiver Kontakt hält den Kunden"),
+         "Es gibt nur einen Ansprechpartner"),
         ("contacts_active", 1234, {},
-         "1,234 active contacts hold the account", "1.234 aktive Kontakte halten den Kunden"),
+         "1,234 active contacts hold the account", "Es gibt 1.234 Ansprechpartner"),
         ("revenue_trend_180d", -1 / 3, {"revenue_180d": (500.0, 0.0)},
          "Revenue of the last 180 days is 50% below the 180 days before",
          "Der Umsatz der letzten 180 Tage liegt 50 % unter dem der 180 Tage davor"),
         ("revenue_trend_180d", -1, {}, "No net revenue in the last 180 days, after some in the 180 days before",
-         "Kein Nettoumsatz in den letzten 180 Tagen, in den 180 Tagen davor schon"),
+         "Unterm Strich kein Umsatz in den letzten 180 Tagen, in den 180 Tagen davor schon"),
         ("revenue_trend_180d", -0.5, {"revenue_180d": (-10.0, 0.0)}, "Revenue trend, 180 days: −0.50",
-         "Umsatzverlauf, 180 Tage: −0,50"),
+         "Umsatz gegenüber 180 Tagen davor: −0,50"),
         ("loop_close_hours_p50_365d", 36.0, {},
          "It took 36 hours (median) to tell the customer what was done about feedback",
-         "Im Median dauerte es 36 Stunden, bis der Kunde erfuhr, was aus seiner Rückmeldung wurde"),
+         "Der Kunde wartete meist 36 Stunden auf eine Antwort auf sein Feedback (Median)"),
         ("loop_close_hours_p90_365d", 240.0, {},
          "For one piece of feedback in ten, following up took longer than 10 days",
-         "Jede zehnte Rückmeldung war erst nach mehr als 10 Tagen erledigt"),
+         "Jedes zehnte Mal kam die Antwort auf Feedback erst nach mehr als 10 Tagen"),
         ("contract_days_to_end", 45, {}, "The last signed term ends on 1 Mar 2026, in 45 days",
-         "Die letzte vereinbarte Laufzeit endet am 01.03.2026 (noch 45 Tage)"),
+         "Der Vertrag läuft bis 01.03.2026 (noch 45 Tage)"),
         ("contract_days_to_end", -14, {}, "The last signed term ended on 1 Jan 2026",
-         "Die letzte vereinbarte Laufzeit endete am 01.01.2026"),
+         "Der letzte Vertrag ist am 01.01.2026 ausgelaufen"),
         ("contract_price_change", 0.08, {}, "The price rose by 8.0% at the last term",
          "Der Preis stieg mit der letzten Laufzeit um 8,0 %"),
         ("nps_change_waves", -1, {}, "Scores fell by 1 point from the survey wave before",
-         "Die Bewertungen sanken gegenüber der Befragung davor um 1 Punkt"),
+         "Die Bewertungen sind gegenüber der Befragung davor um 1 Punkt gesunken"),
         ("nps_last", None, {}, "Last score: no figure", "Letzte Bewertung: keine Angabe"),
         ("account_country", "DE", {}, "Country: Germany", "Land: Deutschland"),
         ("tenure_days", 1900, {}, "A customer for 5.2 years", "Kunde seit 5,2 Jahren"),
@@ -182,9 +182,9 @@ def test_actions_are_never_advised():
 
 def test_what_lowers_the_estimate_or_is_context_is_not_advised():
     found = {item.code: item for item in reason_sentences(
-        score_of({"loops_open": (3, -0.05), "contacts_left_365d": (2, 0.05), "tickets_open": (2, 0.03)}), None, "en"
+        score_of({"loops_open": (3, -0.05), "tenure_days": (90, 0.05), "tickets_open": (2, 0.03)}), None, "en"
     )}  # fmt: skip
-    assert found["closing_delay"].advice is None and found["single_contact"].advice is None
+    assert found["closing_delay"].advice is None and found["tenure"].advice is None
     assert found["tickets"].advice.endswith("Open: 2.")
 
 

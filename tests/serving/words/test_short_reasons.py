@@ -22,7 +22,7 @@ def test_they_are_the_sentences_of_the_report_with_their_effect() -> None:
     score = replace(SCORE, reasons=REASONS)
     told = reason_sentences(score, None, "en")[:3]
     assert list(short_reasons(score).values()) == [
-        f"{item.sentence}: {item.effect}".replace("\u00a0", " ") for item in told
+        f"{item.theme}: {item.effect}. {item.sentence}".replace("\u00a0", " ") for item in told
     ]
     assert list(short_reasons(score)) == ["reason_1", "reason_2", "reason_3"]
 

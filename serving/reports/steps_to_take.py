@@ -1,0 +1,64 @@
+"""What can be done for an account: themes in words and the outlook go in, the steps come out in order.
+
+A step carries the points of its theme as every other section shows them. Where a notable part of the revenue is
+expected to fall away though the customer stays, there is a step against that too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serving.scoring.scores import Score
+from serving.words.formats import Formats
+from serving.words.reasons import ReasonSentence
+from serving.words.wording import page_texts
+
+#: No step for a theme that raises the estimate by less than this (a tenth of a point).
+ADVISED_FROM = 0.001
+#: The share of the revenue that, expected to fall away, asks for a step.
+SHRINKING_FROM = 0.1
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One step; `points` is what its theme adds to the estimate, or the revenue that it is about."""
+
+    theme: str
+    text: str
+    points: str
+
+
+def shrinking_share(score: Score, evidence: Mapping[str, Any]) -> float:
+    """Return the share of the revenue expected to fall away though the customer stays, 0 below `SHRINKING_FROM`."""
+    loss = (evidence.get("outlook") or {}).get("expected_contraction")
+    if loss is None or score.revenue_365d <= 0:
+        return 0.0
+    share = float(loss) / score.revenue_365d
+    return share if share >= SHRINKING_FROM else 0.0
+
+
+def steps_of(
+    score: Score, evidence: Mapping[str, Any], sentences: Sequence[ReasonSentence], formats: Formats
+) -> tuple[Advice, ...]:
+    """Return the steps by falling points of their themes.
+
+    The step against shrinking comes first where more revenue is expected to be lost so than by leaving, else last.
+    """
+    words = page_texts(formats.lang)["advice"]
+    by_key: dict[str, Advice] = {}
+    for sentence in sorted(sentences, key=lambda sentence: -sentence.contribution):
+        if sentence.advice and sentence.advice_key and sentence.contribution >= ADVISED_FROM:
+            points = words["points"].format(points=formats.points(sentence.contribution))
+            by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points))
+    against_leaving = tuple(by_key.values())
+    share = shrinking_share(score, evidence)
+    if not share:
+        return against_leaving
+    loss = evidence["outlook"]["expected_contraction"]
+    points = words["shrinking_points"].format(share=formats.percent(share), loss=formats.money(loss))
+    against_shrinking = (Advice(words["shrinking_theme"], words["shrinking"], points),)
+    if loss > score.revenue_at_risk:
+        return against_shrinking + against_leaving
+    return against_leaving + against_shrinking
