@@ -12,6 +12,7 @@ from datetime import date
 
 import ibis.expr.types as ir
 
+from features.errors import Problem
 from features.schema import LARGEST, Column, Kind, Table, amount, day, instant, text
 
 __all__ = [
@@ -228,6 +229,8 @@ class Tables:
         Corrections made while converting, one sentence each.
     known : BookKnown
         What the source cannot say with its rows, as `book.toml` does.
+    doubts : tuple of Problem
+        What leaves the end of the data in doubt until the user says it; `warnings` has the same in words.
     """
 
     frames: Mapping[str, ir.Table]
@@ -235,6 +238,7 @@ class Tables:
     currency: str | None = None
     warnings: tuple[str, ...] = ()
     known: BookKnown = field(default_factory=BookKnown)
+    doubts: tuple[Problem, ...] = ()
 
     def __getitem__(self, name: str) -> ir.Table:
         """Return one table by its contract name."""
