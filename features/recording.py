@@ -2,9 +2,9 @@
 
 In: a book. Out: the day from which each table is recorded, and a `Recording`: the span of each table and of the book.
 
-The days that hold records are cut at gaps which are much longer than all others. The larger side of a cut is the dense
-part. What lies on the other side is alone if it has less than a fifth of the records that the dense part would have
-made in that time: a typing error or an opening balance, no record of what was going on.
+The days that hold records are cut at gaps that are much longer than all others beside them. What lies beyond such a gap
+is alone if it has less than a fifth of the records that the nearer half of the others would have made in that time: a
+typing error or an opening balance, no record of what was going on. The rest is the dense part.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ import numpy as np
 from features.tables import HISTORY, TABLES, Tables
 from features.today import utc_today
 
-#: Tables whose records are made when something happens. Contracts are signed ahead, so they show no end.
-EVENTS = tuple(name for name in HISTORY if name != "contracts")
+#: Tables whose records are made when something happens. Contracts, contacts and memberships are states: they begin long
+#: before a book does, and are known ahead.
+EVENTS = ("invoices", "surveys", "loops", "tickets", "actions", "referrals")
 #: Shorter gaps are never unusual.
 LEAST_GAP = 45
-#: An unusual gap is more than so many times the longest usual one.
+#: An unusual gap is more than so many times the longest one beside it.
 TIMES = 3
-#: Most gaps that may be unusual at once; a book with more of them is recorded in spells.
-MOST_UNUSUAL = 6
-#: Records beyond a gap are alone below this share of what the dense part would have made in the time.
+#: Records beyond a gap are alone below this share of what the others would have made in the time.
 ALONE_SHARE = 0.2
 #: Fewer days with records tell of no rhythm.
 LEAST_DAYS = 8
+#: A book with more holes is recorded in spells.
+MOST_BREAKS = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,19 @@ class Days:
     def until(self, last: date) -> Days:
         """Return the days up to `last`, included."""
         return self.part(self.day <= np.datetime64(last, "D"))
+
+    def near_end(self) -> Days:
+        """Return the later half of the days."""
+        return self.part(slice(-max(LEAST_DAYS, len(self.day) // 2), None))
+
+    def near_start(self) -> Days:
+        """Return the earlier half of the days."""
+        return self.part(slice(0, max(LEAST_DAYS, len(self.day) // 2)))
+
+    @property
+    def length(self) -> int:
+        """Days from the first to the last, both included."""
+        return int((self.day[-1] - self.day[0]).astype(int)) + 1
 
     def gaps(self) -> np.ndarray:
         """Return the days from each day with records to the next, shape (days - 1,)."""
@@ -83,15 +97,16 @@ class Span:
 
 @dataclass(frozen=True)
 class Recording:
-    """The span of every history table with a record, and of the book; records after `today` count in neither.
+    """The span of every history table with a record, of churns, and of the book; records after `today` count in none.
 
     Attributes
     ----------
     tables : mapping of table name to Span
+        Of tables of states, from the first record to the last.
     book : Span or None
-        Over all tables but contracts; None without a record.
+        Over all tables of events; None without a record.
     breaks : tuple of (date, date)
-        Days with records around each unusual gap within the book's dense part.
+        Days with records around each hole within the book's dense part.
     """
 
     today: date
@@ -110,7 +125,7 @@ def recording(tables: Tables, today: date | None = None) -> Recording:
     """
     today = today or utc_today()
     days = {name: days_of(tables, name).until(today) for name in (*HISTORY, "churns")}
-    spans = {name: span_of(found) for name, found in days.items()}
+    spans = {name: span_of(found, name in EVENTS) for name, found in days.items()}
     events = together([days[name] for name in EVENTS])
     book = span_of(events)
     breaks = () if book is None else _breaks(events.part(slice(*dense(events))))
@@ -118,8 +133,8 @@ def recording(tables: Tables, today: date | None = None) -> Recording:
 
 
 def first_recorded(tables: Tables, name: str) -> date | None:
-    """Return the day from which a table is densely recorded; None without a record."""
-    span = span_of(days_of(tables, name))
+    """Return the day from which a table is densely recorded, of a table of states its first day; None without one."""
+    span = span_of(days_of(tables, name), name in EVENTS)
     return None if span is None else span.first
 
 
@@ -139,11 +154,11 @@ def together(counts: Sequence[Days]) -> Days:
     return Days(distinct, np.bincount(place, rows, len(distinct)).astype(np.int64))
 
 
-def span_of(days: Days) -> Span | None:
-    """Return the span of the dense part; None without a day."""
+def span_of(days: Days, are_events: bool = True) -> Span | None:
+    """Return the span of the dense part, or of all days that are no events; None without a day."""
     if not len(days.day):
         return None
-    start, stop = dense(days)
+    start, stop = dense(days) if are_events else (0, len(days.day))
     part = days.part(slice(start, stop))
     return Span(
         first=part.day[0].item(),
@@ -167,36 +182,44 @@ def dense(days: Days) -> tuple[int, int]:
     start, stop = 0, len(days.day)
     while True:
         part = days.part(slice(start, stop))
-        for place in _unusual(part.gaps()):
-            if _is_alone(part, slice(0, place + 1), slice(place + 1, None)):
+        for place in _long_gaps(part):
+            before, after = part.part(slice(0, place + 1)), part.part(slice(place + 1, None))
+            if _is_alone(before, after.near_start()):
                 start += place + 1
                 break
-            if _is_alone(part, slice(place + 1, None), slice(0, place + 1)):
+            if _is_alone(after, before.near_end()):
                 stop = start + place + 1
                 break
         else:
             return start, stop
 
 
-def _unusual(gaps: np.ndarray) -> np.ndarray:
-    """Return the places of the gaps that are much longer than all others, the longest first."""
+def _long_gaps(days: Days) -> np.ndarray:
+    """Return the places of the gaps that may be unusual, the longest first."""
+    gaps = days.gaps()
     order = np.argsort(-gaps, kind="stable")
-    longest = gaps[order[: MOST_UNUSUAL + 1]]
-    jumps = np.flatnonzero((longest[:-1] > LEAST_GAP) & (longest[:-1] > TIMES * longest[1:]))
-    return order[: jumps[-1] + 1] if len(jumps) else order[:0]
+    return order[gaps[order] > LEAST_GAP]
 
 
-def _is_alone(days: Days, few: slice, many: slice) -> bool:
-    """Whether the days of one side of a gap lie alone beside those of the other side."""
-    side, rest = days.part(few), days.part(many)
-    here, there = int(side.rows.sum()), int(rest.rows.sum())
-    length = int((rest.day[-1] - rest.day[0]).astype(int)) + 1
-    whole = int((days.day[-1] - days.day[0]).astype(int)) + 1
-    expected = there / length * (whole - length)
-    return len(rest.day) >= LEAST_DAYS and here < there and here < ALONE_SHARE * expected
+def _is_alone(few: Days, near: Days) -> bool:
+    """Whether some days lie far from others, with less than a fifth of the records that those would have made."""
+    gap = int(max(near.day[0] - few.day[-1], few.day[0] - near.day[-1]).astype(int))
+    passed = gap + int((few.day[-1] - few.day[0]).astype(int))
+    expected = near.rows.sum() / near.length * passed
+    return _stands_out(gap, near) and few.rows.sum() < ALONE_SHARE * expected
+
+
+def _stands_out(gap: int, near: Days) -> bool:
+    """Whether a gap is much longer than all gaps between the days beside it, if these are enough to tell."""
+    return len(near.day) >= LEAST_DAYS and gap > TIMES * near.gaps().max(initial=0)
 
 
 def _breaks(days: Days) -> tuple[tuple[date, date], ...]:
-    """Return the days around each unusual gap; gaps that come back, as every summer, are usual."""
-    places = _unusual(days.gaps())
-    return tuple((days.day[at].item(), days.day[at + 1].item()) for at in sorted(places)) if len(places) <= 2 else ()
+    """Return the days around each gap that stands out on both sides; gaps that come back, as every summer, do not."""
+    found = []
+    for place in sorted(_long_gaps(days)):
+        gap = int(days.gaps()[place])
+        before, after = days.part(slice(0, place + 1)), days.part(slice(place + 1, None))
+        if _stands_out(gap, before.near_end()) and _stands_out(gap, after.near_start()):
+            found.append((days.day[place].item(), days.day[place + 1].item()))
+    return tuple(found) if len(found) <= MOST_BREAKS else ()

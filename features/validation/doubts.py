@@ -53,7 +53,7 @@ def _stragglers(tables: Tables, recorded: Recording, book: Span) -> Iterator[Pro
 
 def _early_ends(tables: Tables, recorded: Recording, book: Span) -> Iterator[Problem]:
     for name, span in recorded.tables.items():
-        if name == "contracts" or tables.known[name].until is not None or not span.is_quiet_at(book.last):
+        if name == "contracts" or tables.known[name].until or not span.is_quiet_at(book.last):
             continue
         days = (book.last - span.last).days
         text = (

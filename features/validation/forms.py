@@ -63,7 +63,7 @@ _FORMS: Mapping[Kind, Forms] = {
     Kind.DATE: _TIMES,
     Kind.INSTANT: _TIMES,
 }
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\b(.*)")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d).*")
 
 
 def form_of(kind: Kind, text: str) -> str | None:

@@ -32,7 +32,7 @@ def test_a_usual_rhythm_is_dense_from_end_to_end(usual: tuple[int, ...]) -> None
 @pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 0), (1, 1), (3, 2)])
 def test_what_lies_far_off_is_alone(usual: tuple[int, ...], before: int, after: int) -> None:
     early = [-9000 + 365 * place for place in range(before)]
-    late = [usual[-1] + 240 + 13_000 * place for place in range(after)]
+    late = [usual[-1] + 300 + 13_000 * place for place in range(after)]
     found = days(*early, *usual, *late)
     assert dense(found) == (before, before + len(usual))
 

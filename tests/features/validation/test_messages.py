@@ -135,7 +135,7 @@ def test_a_state_that_has_ended_without_its_time(tmp_path: Path) -> None:
 
 
 def scores(*values: int) -> list[str]:
-    days = [*MONTHS, *MONTHS]
+    days = [*MONTHS, *MONTHS][-len(values) :]
     return [f"s{n},a1,relationship,{days[n]},{days[n]},{score}" for n, score in enumerate(values)]
 
 
