@@ -182,7 +182,7 @@ def dense(days: Days) -> tuple[int, int]:
     start, stop = 0, len(days.day)
     while True:
         part = days.part(slice(start, stop))
-        for place in _long_gaps(part):
+        for place in map(int, _long_gaps(part)):
             before, after = part.part(slice(0, place + 1)), part.part(slice(place + 1, None))
             if _is_alone(before, after.near_start()):
                 start += place + 1

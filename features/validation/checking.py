@@ -28,7 +28,7 @@ from features.validation.currencies import currency_of
 from features.validation.doubts import doubts_of_end, lone_beginnings, misnamed, stateless, strange_scales
 from features.validation.names import meant, near, near_file
 from features.validation.quoting import EXAMPLES, broken_rule, problem
-from features.validation.rules import Level, Rule, rules
+from features.validation.row_rules import Level, Rule, rules
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.errors import Problem
-from features.recording import EVENTS, Recording, Span
+from features.recording import EVENTS, LEAST_DAYS, Recording, Span
 from features.schema import Table
 from features.tables import TABLES, Tables
 from features.validation.names import near, near_file
@@ -34,7 +34,7 @@ def doubts_of_end(tables: Tables, recorded: Recording) -> tuple[list[Problem], l
     if book is None:
         return [], []
     doubts = [*_stragglers(tables, recorded, book), *_early_ends(tables, recorded, book)]
-    ahead, far = _departures_ahead(tables, book)
+    ahead, far = _departures_ahead(tables, book.last if book.days >= LEAST_DAYS else recorded.today)
     breaks = [
         Problem("*", "", f"nothing is recorded between {last} and {first}: not known, not nothing")
         for last, first in recorded.breaks
@@ -64,12 +64,12 @@ def _early_ends(tables: Tables, recorded: Recording, book: Span) -> Iterator[Pro
         yield Problem(name, TABLES[name].time, text)
 
 
-def _departures_ahead(tables: Tables, book: Span) -> tuple[list[Problem], list[Problem]]:
+def _departures_ahead(tables: Tables, last: date) -> tuple[list[Problem], list[Problem]]:
     """Return departures after the end of the records: those within a term of notice, and those beyond."""
     day, table = tables["churns"].churned_on, TABLES["churns"]
-    end, furthest = book.last + timedelta(days=1), book.last + timedelta(days=LONGEST_NOTICE_DAYS)
-    near_text = f"after the end of the records on {book.last}: known ahead, not counted as having happened"
-    far_text = f"more than a year after the end of the records on {book.last}: a slip, or no departure?"
+    end, furthest = last + timedelta(days=1), last + timedelta(days=LONGEST_NOTICE_DAYS)
+    near_text = f"after the end of the records on {last}: known ahead, not counted as having happened"
+    far_text = f"more than a year after the end of the records on {last}: a slip, or no departure?"
     ahead = _rows_problem(tables, table, "churned_on", (day > _day(end)) & (day <= _day(furthest)), near_text)
     far = _rows_problem(tables, table, "churned_on", day > _day(furthest), far_text)
     return list(ahead), list(far)

@@ -11,7 +11,7 @@ from features.conversion import typed
 from features.errors import Problem
 from features.schema import Table
 from features.validation.forms import told_apart
-from features.validation.rules import Rule
+from features.validation.row_rules import Rule
 
 EXAMPLES = 5
 #: Distinct refused values that are looked at, the most frequent first.
