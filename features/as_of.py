@@ -5,11 +5,13 @@ as-of date. The view holds only what was known at the first instant (UTC) of tha
 
 - the view holds a record only when the record's own time is before `as_of`;
 - a column that is filled later is null until its own time is before `as_of`;
+- a record that is void, as an invitation that bounced is, is left out once that is known;
 - the view holds no dates. Every time column `x_at` / `x_on` becomes `x_age_days`, the days from it to `as_of`. The age
   is negative when the time lies after `as_of`, as the end of a running contract does. The record's own time is also
   called `age_days`.
 
 A signal sees only such views, so it cannot look ahead by mistake. A window is a comparison with a number of days.
+Personal columns are in no view but those made for a report.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from typing import ClassVar
 import ibis
 import ibis.expr.types as ir
 
+from features.formulas.reversals import stands, with_reversals
 from features.tables import TABLES, Column, Table, Tables
 
 KEYS = ["account_id", "as_of"]
 SECONDS_A_DAY = 86_400.0
 #: By the rule of silence, a customer has at least ACTIVE_INVOICES positive invoices in the ACTIVE_DAYS before as_of.
 ACTIVE_INVOICES, ACTIVE_DAYS = 2, 365
+#: An invoice is a return when it comes more than so many days after the departure: closing invoices come earlier.
+RETURN_DAYS = 90
 
 
 class AsOf:
@@ -39,6 +44,8 @@ class AsOf:
         The book.
     spine : Ibis table
         Columns account_id (string) and as_of (date), one row per pair.
+    personal : bool
+        Whether the views hold personal columns, which only a report may show.
 
     Attributes
     ----------
@@ -48,8 +55,8 @@ class AsOf:
 
     keys: ClassVar[list[str]] = KEYS
 
-    def __init__(self, tables: Tables, spine: ir.Table) -> None:
-        self.tables = tables
+    def __init__(self, tables: Tables, spine: ir.Table, personal: bool = False) -> None:
+        self.tables, self._personal = tables, personal
         self.spine = spine.select(*self.keys)
         self._views: dict[str, ir.Table] = {}
 
@@ -62,9 +69,11 @@ class AsOf:
     def _cut(self, table: Table) -> ir.Table:
         rows = self._dated(table)
         known = rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
+        if table.void_at is not None:
+            known = known.filter(~_passed(known, table.void_at))
         chosen = {name: known[name] for name in self.keys}
-        for column in table.columns:
-            if column.name == "account_id":
+        for column in (*table.columns, *table.derived):
+            if column.name == "account_id" or (column.personal and not self._personal):
                 continue
             if column.kind.is_time:
                 chosen[age_column(column.name)] = _age_days(known, column)
@@ -73,9 +82,14 @@ class AsOf:
         chosen["age_days"] = chosen[age_column(table.time)]
         return known.select(**chosen)
 
+    def of(self, spine: ir.Table) -> AsOf:
+        """Return the same book seen from another spine."""
+        return type(self)(self.tables, spine, self._personal)
+
     def _dated(self, table: Table) -> ir.Table:
         """Return one row per record and as-of date of its account, with as_of, as_of_instant and as_of_seconds."""
-        return self._clock.inner_join(self.tables[table.name], "account_id")
+        rows = self.tables[table.name]
+        return self._clock.inner_join(with_reversals(rows) if table.name == "invoices" else rows, "account_id")
 
     @cached_property
     def _clock(self) -> ir.Table:
@@ -86,6 +100,11 @@ class AsOf:
 def age_column(time_column: str) -> str:
     """Return the name of a time column in a view: `answered_at` becomes `answered_age_days`."""
     return time_column.removesuffix("_at").removesuffix("_on") + "_age_days"
+
+
+def _passed(rows: ir.Table, time_column: str) -> ir.BooleanValue:
+    """Whether a time has passed at as_of; no time has not."""
+    return (rows[time_column].cast("timestamp") < rows.as_of_instant).fill_null(False)
 
 
 def _age_days(known: ir.Table, column: Column) -> ir.Value:
@@ -116,23 +135,39 @@ def every_account(tables: Tables, as_of: Iterable[date] | ir.Table) -> ir.Table:
 
 
 def customers(tables: Tables, as_of: Iterable[date] | ir.Table, by_silence: bool = False) -> ir.Table:
-    """Return the spine of all customers: customer_since is before as_of, and no churn is before as_of.
+    """Return the spine of all customers: customer_since is before as_of, and every departure before as_of has a return.
+
+    A return is a positive invoice more than 90 days after the departure, a contract that starts after it, or a
+    customer_since after it, known before as_of like everything else.
 
     `by_silence` is the rule for books without a churns table. With it, a customer also has at least 2 positive
-    invoices in the 365 days before as_of.
+    invoices in the 365 days before as_of. An invoice that is known to be reversed is none here.
     """
     return still_customers(AsOf(tables, every_account(tables, as_of)), by_silence)
 
 
 def still_customers(view: AsOf, by_silence: bool) -> ir.Table:
     """Return the rows of a view's spine that are customers; see `customers`."""
-    spine = view.spine.anti_join(view["churns"].select(*view.keys), view.keys)
+    spine = view.spine.anti_join(_gone(view), view.keys)
     if not by_silence:
         return spine
     invoices = view["invoices"]
     active = (
-        invoices.filter((invoices.amount > 0) & (invoices.age_days <= ACTIVE_DAYS))
+        invoices.filter(stands(invoices) & (invoices.age_days <= ACTIVE_DAYS))
         .group_by(view.keys)
         .aggregate(invoices=lambda rows: rows.count())
     )
     return spine.semi_join(active.filter(active.invoices >= ACTIVE_INVOICES), view.keys)
+
+
+def _gone(view: AsOf) -> ir.Table:
+    """Return the keys of those whose last departure has no return; earlier departures then have the same one."""
+    churns = view["churns"]
+    left = churns.group_by(view.keys).aggregate(left_days=churns.age_days.min())
+    since = view.of(left.select(*view.keys))
+    invoices = since["invoices"].filter(stands)
+    records = [(since["accounts"], 0), (since["contracts"], 0), (invoices, RETURN_DAYS)]
+    for rows, days in records:
+        back = rows.select(*view.keys, back_days=rows.age_days + days).inner_join(left, view.keys)
+        left = left.anti_join(back.filter(back.back_days < back.left_days).select(*view.keys), view.keys)
+    return left.select(*view.keys)

@@ -3,6 +3,10 @@
 In: a raw table. Out: a table with the declared columns and their marks. The mark `x__bad` says whether column `x` had a
 value that could not be converted. For dates, `x__cut` says whether the value was an instant that was cut to its UTC
 day. `features.validation` judges the marks.
+
+What a text must look like to be a number, a time or a flag stands here once: `NUMBER_TEXT`, `TIME_TEXT`, `FLAG_TEXTS`.
+A cell of a file is compared with them here, a text of a request by `serving.predict.values`. They are narrower than
+DuckDB's casts, which also read `epoch`, `1_000` and the name of a time zone.
 """
 
 from __future__ import annotations
@@ -11,11 +15,26 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from features.tables import Column, Kind, Table
+from features.schema import OPEN_FROM_YEAR
+from features.tables import Column, Kind, Table, TableKnown
 
 #: A date outside these years counts as a typing error. It would also overflow the clocks of some engines.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 YEARS = f"in the years {FIRST_YEAR} to {LAST_YEAR}"
+#: Blanks around a value do not count.
+BLANKS = " \t\n\r\v\f"
+#: Infinities and NaN are numbers here, so that a message can say that they are not finite.
+NUMBER_TEXT = r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])"
+#: Year, month, day; then perhaps hours, minutes, perhaps seconds and their fraction, perhaps the distance from UTC.
+TIME_TEXT = (
+    r"([0-9]{4})(?:-([0-9]{1,2})-|/([0-9]{1,2})/)([0-9]{1,2})"
+    r"(?:[T ]([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,9}))?)?"
+    r"(?:Z| UTC|([+-])(0[0-9]|1[0-5])(?::?([0-5][0-9]))?)?)?"
+)
+FLAG_TEXTS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
 #: The rule that a value of each kind breaks when it cannot be converted.
 EXPECTED = {
     Kind.NUMBER: "not a number",
@@ -38,14 +57,22 @@ def named(table: Table, raw: ir.Table) -> ir.Table:
     return raw.rename({name: raw_names[name] for name in renamed})
 
 
-def convert(connection: Backend, table: Table, raw: ir.Table) -> ir.Table:
+def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown | None = None) -> ir.Table:
     """Store the table with its declared columns and their marks. A column that the source lacks is null.
 
     The table is empty when the source has none of the declared columns, because no row then holds anything to judge.
+
+    Parameters
+    ----------
+    known : TableKnown, optional
+        What `book.toml` says of the table: answers of a source with one time only are answered when they are sent.
     """
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
-    return connection.create_table(f"book_{table.name}", typed(table, raw), temp=True, overwrite=True)
+    rows = typed(table, raw)
+    if known is not None and known.answered_at_is_sent_at:
+        rows = _answered_when_sent(rows)
+    return connection.create_table(f"book_{table.name}", rows, temp=True, overwrite=True)
 
 
 def typed(table: Table, raw: ir.Table, quoted: str | None = None) -> ir.Table:
@@ -61,14 +88,26 @@ def typed(table: Table, raw: ir.Table, quoted: str | None = None) -> ir.Table:
     return raw.mutate(**chosen).select(*chosen)
 
 
+def _answered_when_sent(surveys: ir.Table) -> ir.Table:
+    """Give an answer without a time that of sending; a time that cannot be read stays a problem."""
+    unread = surveys.answered_at__bad if "answered_at__bad" in surveys.columns else ibis.literal(False)
+    answered = (surveys.score.notnull() | surveys.comment.notnull()) & ~unread
+    return surveys.mutate(
+        answered_at=ibis.ifelse(answered, surveys.answered_at.fill_null(surveys.sent_at), surveys.answered_at)
+    )
+
+
 def _converted(column: Column, raw: ir.Value) -> dict[str, ir.Value]:
     text = _text(raw)
     if column.kind is Kind.TEXT:
-        return {column.name: text.nullif("")}
+        return {column.name: _choice(text) if column.choices else text.nullif("")}
+    there = raw
+    if raw.type().is_string():
+        there = text = text.strip().nullif("")
     if column.kind.is_time:
-        return _time(column, raw, text)
-    value = _number(column, text) if column.kind is not Kind.FLAG else text.try_cast("boolean")
-    return {column.name: value, f"{column.name}__bad": raw.notnull() & value.isnull()}
+        return _time(column, raw, text, there.notnull())
+    value = _number(column, raw, text) if column.kind is not Kind.FLAG else _flag(text)
+    return {column.name: value, f"{column.name}__bad": there.notnull() & value.isnull()}
 
 
 def _text(raw: ir.Value) -> ir.StringValue:
@@ -79,22 +118,43 @@ def _text(raw: ir.Value) -> ir.StringValue:
     return ibis.ifelse(whole, raw.try_cast("int64").cast("string"), raw.cast("string"))
 
 
-def _number(column: Column, text: ir.StringValue) -> ir.NumericValue:
-    value = text.try_cast("float64")
+def _choice(text: ir.StringValue) -> ir.StringValue:
+    return text.strip().lower().nullif("")
+
+
+def _flag(text: ir.StringValue) -> ir.BooleanValue:
+    lower = text.lower()
+    branches = [(lower.isin([name for name in FLAG_TEXTS if FLAG_TEXTS[name] is flag]), flag) for flag in (True, False)]
+    return ibis.cases(*branches)
+
+
+def _number(column: Column, raw: ir.Value, text: ir.StringValue) -> ir.NumericValue:
+    value = _of_form(NUMBER_TEXT, raw, text).try_cast("float64")
     if column.kind is Kind.NUMBER:
         return value
     whole = value.try_cast("int64")
     return ibis.ifelse(whole.cast("float64") == value, whole, ibis.null("int64"))
 
 
-def _time(column: Column, raw: ir.Value, text: ir.StringValue) -> dict[str, ir.Value]:
-    """Convert aware values to UTC and read naive ones as UTC; a time out of range becomes null."""
+def _of_form(form: str, raw: ir.Value, text: ir.StringValue) -> ir.StringValue:
+    """Return the texts that have a form, else null; a typed column needs no look."""
+    if not raw.type().is_string():
+        return text
+    return ibis.ifelse(text.re_search(f"^{form}$"), text, ibis.null("string"))
+
+
+def _time(column: Column, raw: ir.Value, text: ir.StringValue, there: ir.BooleanValue) -> dict[str, ir.Value]:
+    """Convert aware values to UTC and read naive ones as UTC; a time out of range or an open end becomes null."""
     temporal = raw.type().is_date() or raw.type().is_timestamp()
-    aware = (raw if temporal else text.try_cast("timestamp('UTC')")).cast("timestamp('UTC')")
+    written = _of_form(TIME_TEXT, raw, text)
+    aware = (raw if temporal else written.try_cast("timestamp('UTC')")).cast("timestamp('UTC')")
     naive = aware.cast("timestamp")
     low, high = ibis.timestamp(f"{FIRST_YEAR}-01-01"), ibis.timestamp(f"{LAST_YEAR + 1}-01-01")
     instant = ibis.ifelse((naive >= low) & (naive < high), naive, ibis.null("timestamp"))
-    bad = raw.notnull() & instant.isnull()
+    bad = there & instant.isnull()
+    if column.open_end:
+        endless = (naive >= ibis.timestamp(f"{OPEN_FROM_YEAR}-01-01")).fill_null(False)
+        instant, bad = ibis.ifelse(endless, ibis.null("timestamp"), instant), bad & ~endless
     if column.kind is Kind.INSTANT:
         return {column.name: instant, f"{column.name}__bad": bad}
     cut = (instant != instant.truncate("D")).fill_null(False)

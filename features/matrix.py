@@ -19,13 +19,16 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from features import billing
 from features.as_of import KEYS, AsOf
 from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
-from features.signal import ROW, Relation, all_signals, table_relation
-from features.tables import HISTORY, Tables
+from features.signal import ROW, Fact, Relation, all_signals, table_relation
+from features.tables import HISTORY, BookKnown, Tables
 
 FACT = "fact__"
+#: A source that ended up to so many days before as_of still tells of it: exports are seldom of the same day.
+END_SLACK_DAYS = 31
 #: Decimals kept. A sum that cancels to 0 must be 0, not 1e-17 in one order of rows and -1e-17 in another.
 DECIMALS = 6
 #: Figures that scores need in addition to signals. They are never masked.
@@ -95,6 +98,43 @@ def unknown_without(tables: Sequence[Collection[str]]) -> np.ndarray:
     return unknown
 
 
+@cache
+def relying_on(fact: Fact) -> np.ndarray:
+    """Return a boolean array of shape (signals,): which signals are null where the book says that it lacks a fact."""
+    return np.array([fact in signal.relies_on for signal in all_signals()])
+
+
+def unknown_by(known: BookKnown, recorded_since: Mapping[str, date], dates: np.ndarray) -> np.ndarray:
+    """Return a boolean array of shape (dates, signals): the signals that are null by what is known of their sources.
+
+    Null are signals that look back further than their tables are recorded, that rely on what a table lacks, and those
+    of a table whose source has not begun at as_of, or ended more than `END_SLACK_DAYS` before it.
+
+    Parameters
+    ----------
+    known : BookKnown
+        What `book.toml` or a request says. Its `since` stands above `recorded_since`.
+    recorded_since : mapping of table name to date
+        First day of each table's records; see `first_records`.
+    dates : datetime64[D] array
+        As-of dates.
+    """
+    told = {name: facts.since for name, facts in known.tables.items() if facts.since is not None}
+    unknown = _unrecorded(dates, {**recorded_since, **told})
+    for name, facts in known.tables.items():
+        if not facts.invitations:
+            unknown |= relying_on("invitations")
+        if facts.answered_at_is_sent_at:
+            unknown |= relying_on("answer_times")
+        outside = np.zeros(len(dates), dtype=bool)
+        if facts.since is not None:
+            outside |= dates <= np.datetime64(facts.since, "D")
+        if facts.until is not None:
+            outside |= dates > np.datetime64(facts.until, "D") + np.timedelta64(1 + END_SLACK_DAYS, "D")
+        unknown |= np.outer(outside, needing(name))
+    return unknown
+
+
 def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date]) -> Matrix:
     """Compute the matrix of a spine.
 
@@ -108,11 +148,13 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
         First day of each table's records. A signal that looks back further is null. See `first_records`.
     """
     frame = matrix_expression(AsOf(tables, spine)).execute()
-    return assemble(frame, tables.missing, recorded_since)
+    return assemble(frame, tables.missing, recorded_since, tables.known)
 
 
-def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date]) -> Matrix:
-    """Turn the query's result into a matrix: sorted, typed, and null where a table or its history is missing."""
+def assemble(
+    frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date], known: BookKnown | None = None
+) -> Matrix:
+    """Turn the query's result into a matrix: sorted, typed, and null where something is not known."""
     keys = frame[KEYS].astype({"as_of": "datetime64[s]"}).sort_values(KEYS)
     frame = frame.loc[keys.index]
 
@@ -121,16 +163,13 @@ def assemble(frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mappi
             return frame[name].to_numpy(np.float64, na_value=np.nan)
         return frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
 
-    return made_of(keys.reset_index(drop=True), column, recorded_since, unknown_without([missing]))
+    dates = keys["as_of"].to_numpy("datetime64[D]")
+    unknown = unknown_without([missing]) | unknown_by(known or BookKnown(), recorded_since, dates)
+    return made_of(keys.reset_index(drop=True), column, unknown)
 
 
-def made_of(
-    keys: pd.DataFrame,
-    column: Callable[[str], np.ndarray],
-    recorded_since: Mapping[str, date],
-    unknown: np.ndarray,
-) -> Matrix:
-    """Return the matrix of a query's columns, typed, and null where a table or its history is missing.
+def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], unknown: np.ndarray) -> Matrix:
+    """Return the matrix of a query's columns, typed, and null where something is not known.
 
     Parameters
     ----------
@@ -138,16 +177,14 @@ def made_of(
         account_id and as_of, sorted.
     column : callable
         Name -> array of shape (rows,): numbers, NaN where null, or texts, None where null.
-    recorded_since : mapping of table name to date
-        First day of each table's records; see `first_records`.
     unknown : bool array of shape (rows, signals) or (1, signals)
-        Signals that are null because their table is absent (see `unknown_without`).
+        Signals that are null; see `unknown_without` and `unknown_by`.
     """
     numbers = np.column_stack([column(name) for name in _numbers()]).astype(np.float64)
     # Signals have single precision, so the order in which an engine adds up cannot change a score.
     numbers = np.round(numbers, DECIMALS).astype(np.float32).astype(np.float64)
     texts = {name: np.array(column(name), dtype=object) for name in _texts()}
-    _forget(numbers, texts, unknown | _unrecorded(keys["as_of"].to_numpy("datetime64[D]"), recorded_since))
+    _forget(numbers, texts, np.broadcast_to(unknown, (len(keys), len(all_signals()))))
     columns = np.column_stack([column(FACT + name) for name in FACTS]).astype(np.float64)
     facts = pd.DataFrame(np.round(np.nan_to_num(columns, nan=0.0), DECIMALS), columns=list(FACTS))
     return Matrix(keys, _signals(numbers, texts), facts)
@@ -179,7 +216,7 @@ def parts(view: AsOf) -> list[ir.Table]:
         if signal.over is not ROW:
             rows = signal.over.build(view)
             by_relation.setdefault(signal.over.name, (signal.over, {}))[1][signal.name] = signal.expression(rows)
-    for relation, name, expression in _facts(view):
+    for relation, name, expression in (*_facts(view), *billing.measures(view)):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
     return [rows.build(view).group_by(view.keys).aggregate(**aggregates) for rows, aggregates in by_relation.values()]
 
@@ -192,21 +229,21 @@ def finished_row(joined: ir.Table) -> ir.Table:
         **{name: joined[name].fill_null(value) for name, value in defaults.items() if value is not None}
     )
     records = [filled[name] for name in joined.columns if name.startswith(f"{FACT}records_")]
-    row = filled.mutate(**{f"{FACT}records_365d": reduce(lambda a, b: a + b, records)})
-    return row.mutate(**{signal.name: signal.expression(row) for signal in all_signals() if signal.over is ROW})
+    combined = {signal.name: signal.expression(filled) for signal in all_signals() if signal.over is ROW}
+    combined[f"{FACT}records_365d"] = reduce(lambda a, b: a + b, records)
+    combined[f"{FACT}revenue_365d"] = billing.year(filled).fill_null(0.0)
+    row = filled.mutate(**combined)
+    return row.drop(*(name for name in row.columns if name.startswith(billing.MEASURE)))
 
 
 def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
-    invoices = view["invoices"]
-    facts = [
+    records = [
         (table_relation(name), f"{FACT}records_{name}", view[name].count(where=view[name].age_days <= 365))
         for name in HISTORY
     ]
-    recent = invoices.amount.sum(where=invoices.age_days <= 365)
     return [
-        *facts,
+        *records,
         (table_relation("accounts"), f"{FACT}customer_days", view["accounts"].age_days.max()),
-        (table_relation("invoices"), f"{FACT}revenue_365d", recent),
         (table_relation("contracts"), f"{FACT}contract_value", running_value(view["contracts"])),
     ]
 

@@ -12,6 +12,8 @@ import ibis
 
 #: A larger amount counts as a typing error. Sums of such amounts would overflow.
 LARGEST = 1e15
+#: The most characters of an account's id, in tables, requests, paths, jobs and the store.
+LONGEST_ID = 256
 #: An end in this year or later is an end that is not known: exports write 9999-12-31 or 2199-12-31 for it.
 OPEN_FROM_YEAR = 2150
 
@@ -46,6 +48,8 @@ class Column:
         The values allowed; empty: any.
     low, high : float or None
         Bounds of the values, both included.
+    longest : int or None
+        Most characters of a text.
     open_end : bool
         Whether the column is an end that may not be known: a date of `OPEN_FROM_YEAR` or later then says the same as
         null.
@@ -61,6 +65,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    longest: int | None = None
     open_end: bool = False
     personal: bool = False
 
@@ -79,6 +84,10 @@ class Table:
         Whether a book must have the table.
     order : tuple of (later, earlier)
         Pairs of time columns; the first must not lie before the second.
+    void_at : str or None
+        The time column that, once known, makes a record count as none.
+    derived : tuple of Column
+        Columns that no source has: views make them of the table's own records.
     """
 
     name: str
@@ -87,6 +96,8 @@ class Table:
     columns: tuple[Column, ...]
     required: bool = False
     order: tuple[tuple[str, str], ...] = ()
+    void_at: str | None = None
+    derived: tuple[Column, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column of that name; raise KeyError when the table has none."""
@@ -101,19 +112,26 @@ class Table:
         return ibis.schema({column.name: str(column.kind) for column in self.columns})
 
 
-def text(name: str, *choices: str, optional: bool = False, known_at: str | None = None) -> Column:
+def text(
+    name: str, *choices: str, optional: bool = False, known_at: str | None = None, personal: bool = False
+) -> Column:
     """Return a column of texts, of the choices if any are given."""
-    return Column(name, Kind.TEXT, optional=optional, known_at=known_at, choices=choices)
+    return Column(name, Kind.TEXT, optional=optional, known_at=known_at, choices=choices, personal=personal)
 
 
-def day(name: str, optional: bool = False, known_at: str | None = None) -> Column:
+def day(name: str, optional: bool = False, known_at: str | None = None, open_end: bool = False) -> Column:
     """Return a column of dates."""
-    return Column(name, Kind.DATE, optional=optional, known_at=known_at)
+    return Column(name, Kind.DATE, optional=optional, known_at=known_at, open_end=open_end)
 
 
 def instant(name: str, optional: bool = False, known_at: str | None = None) -> Column:
     """Return a column of instants."""
     return Column(name, Kind.INSTANT, optional=optional, known_at=known_at)
+
+
+def flag(name: str) -> Column:
+    """Return an optional column of true and false."""
+    return Column(name, Kind.FLAG, optional=True)
 
 
 def amount(name: str, optional: bool = False, known_at: str | None = None, unit: str = "currency") -> Column:

@@ -26,6 +26,7 @@ import ibis.expr.types as ir
 from features.as_of import AsOf
 
 Riskier = Literal["rising", "falling", "either"]
+Fact = Literal["invitations", "answer_times"]
 Expression = Callable[[ir.Table], ir.Value]
 
 
@@ -78,6 +79,9 @@ class Signal:
         The rows it aggregates.
     needs : tuple of str
         Tables it needs: it is null when one of them is absent.
+    relies_on : tuple of str
+        What its tables must hold beside answers: "invitations", also those that got no answer, and "answer_times" of
+        their own. It is null where `book.toml` says that they do not.
     history_days : int or None
         Days of records it looks back on. It is null where the book holds fewer days of records.
     when_none : float or None
@@ -95,6 +99,7 @@ class Signal:
     actionable: bool
     over: Relation
     needs: tuple[str, ...]
+    relies_on: tuple[Fact, ...]
     history_days: int | None
     when_none: float | None
     expression: Expression
@@ -140,6 +145,7 @@ def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
         when_none: float | None = None,
         history_days: int | None = None,
         needs: tuple[str, ...] = (),
+        relies_on: tuple[Fact, ...] = (),
     ) -> Callable[[Expression], Signal]:
         rows = table_relation(over) if isinstance(over, str) else over
 
@@ -155,6 +161,7 @@ def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
                 actionable=actionable,
                 over=rows,
                 needs=needs or rows.needs,
+                relies_on=relies_on,
                 history_days=history_days or _window_of(name),
                 when_none=when_none,
                 expression=expression,

@@ -7,16 +7,18 @@ becomes known at the time of its record (`Table.time`), or at that of the column
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import ibis.expr.types as ir
 
 from features.errors import Problem
-from features.schema import LARGEST, Column, Kind, Table, amount, day, instant, text
+from features.formulas.reversals import REVERSED_ON
+from features.schema import LARGEST, LONGEST_ID, Column, Kind, Table, amount, day, flag, instant, text
 
 __all__ = [
-    "HISTORY", "LARGEST", "OPTIONAL_HISTORY", "TABLES", "BookKnown", "Column", "Kind", "Table", "TableKnown", "Tables",
+    "HISTORY", "LARGEST", "LONGEST_ID", "OPTIONAL_HISTORY", "TABLES", "BookKnown", "Column", "Kind", "Table",
+    "TableKnown", "Tables",
 ]  # fmt: skip
 
 ACCOUNT_ID = text("account_id")
@@ -27,7 +29,7 @@ ACCOUNTS = Table(
     time="customer_since",
     required=True,
     columns=(
-        ACCOUNT_ID,
+        replace(ACCOUNT_ID, longest=LONGEST_ID),
         text("name", optional=True),
         text("segment", optional=True),
         text("industry", optional=True),
@@ -42,10 +44,11 @@ INVOICES = Table(
     time="invoiced_on",
     required=True,
     columns=(text("invoice_id"), ACCOUNT_ID, day("invoiced_on"), amount("amount")),
+    derived=(day(REVERSED_ON, optional=True, known_at=REVERSED_ON),),
 )
 CHURNS = Table(
     name="churns",
-    key=("account_id",),
+    key=("account_id", "churned_on"),
     time="churned_on",
     columns=(ACCOUNT_ID, day("churned_on"), text("reason", optional=True)),
 )
@@ -58,16 +61,20 @@ CONTACTS = Table(
         text("contact_id"),
         ACCOUNT_ID,
         text("role", optional=True),
-        Column("decision_maker", Kind.FLAG, optional=True),
+        flag("decision_maker"),
         day("valid_from"),
-        day("valid_to", optional=True, known_at="valid_to"),
+        day("valid_to", optional=True, known_at="valid_to", open_end=True),
+        text("name", optional=True, personal=True),
+        text("email", optional=True, personal=True),
+        text("phone", optional=True, personal=True),
     ),
 )
 SURVEYS = Table(
     name="surveys",
     key=("survey_id",),
     time="sent_at",
-    order=(("answered_at", "sent_at"),),
+    order=(("answered_at", "sent_at"), ("bounced_at", "sent_at")),
+    void_at="bounced_at",
     columns=(
         text("survey_id"),
         ACCOUNT_ID,
@@ -77,6 +84,9 @@ SURVEYS = Table(
         instant("answered_at", optional=True, known_at="answered_at"),
         Column("score", Kind.INTEGER, optional=True, known_at="answered_at", low=0, high=10, unit="NPS points"),
         text("comment", optional=True, known_at="answered_at"),
+        text("channel", optional=True),
+        instant("bounced_at", optional=True, known_at="bounced_at"),
+        flag("anonymous"),
     ),
 )
 LOOPS = Table(
@@ -102,7 +112,7 @@ CONTRACTS = Table(
         text("contract_id"),
         ACCOUNT_ID,
         day("starts_on"),
-        day("ends_on"),
+        day("ends_on", optional=True, open_end=True),
         amount("annual_value", unit="currency per year"),
         amount("price_change", optional=True, unit="fraction"),
     ),
@@ -119,6 +129,8 @@ TICKETS = Table(
         text("severity", "low", "normal", "high", "critical", optional=True),
         instant("opened_at"),
         instant("closed_at", optional=True, known_at="closed_at"),
+        text("topic", optional=True),
+        text("contact_id", optional=True),
     ),
 )
 ACTIONS = Table(
@@ -145,6 +157,7 @@ REFERRALS = Table(
         instant("contacted_at", optional=True, known_at="contacted_at"),
         instant("won_at", optional=True, known_at="won_at"),
         amount("revenue", optional=True, known_at="won_at"),
+        amount("reward", optional=True, known_at="won_at"),
     ),
 )
 MEMBERSHIPS = Table(
@@ -156,7 +169,7 @@ MEMBERSHIPS = Table(
         ACCOUNT_ID,
         text("program"),
         day("joined_on"),
-        day("left_on", optional=True, known_at="left_on"),
+        day("left_on", optional=True, known_at="left_on", open_end=True),
     ),
 )
 

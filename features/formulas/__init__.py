@@ -1,1 +1,1 @@
-"""Formulas that several signals share: times to close, fading, running terms."""
+"""Formulas that several signals share: reversed invoices, times to close, fading, running terms."""

@@ -1,5 +1,7 @@
 """Which signed terms run at as_of: shared by the contract signals and the value of an account.
 
+A term whose end is not known runs.
+
 In: a view of the contracts table. Out: an Ibis condition or aggregate.
 """
 
@@ -9,8 +11,8 @@ import ibis.expr.types as ir
 
 
 def running(rows: ir.Table) -> ir.BooleanValue:
-    """Whether the term runs at as_of: its signed end is as_of or later."""
-    return rows.ends_age_days <= 0
+    """Whether the term runs at as_of: its signed end is as_of or later, or not known."""
+    return (rows.ends_age_days <= 0).fill_null(True)
 
 
 def running_value(rows: ir.Table) -> ir.Value:

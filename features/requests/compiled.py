@@ -14,10 +14,11 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
-from features.matrix import Matrix, made_of, unknown_without
+from features.matrix import Matrix, made_of, unknown_by, unknown_without
 from features.requests.duckdb_engine import DuckDbEngine
 from features.requests.sqlite_engine import sqlite_engine
 from features.requests.stamped import ACCOUNT, Records, number_of_records
+from features.tables import BookKnown
 
 #: Greatest number of accounts at a time: what one byte can tell apart.
 MOST_ACCOUNTS = 256
@@ -45,7 +46,12 @@ class CompiledMatrix:
         self._small = sqlite_engine(by_silence) or self._large
 
     def compute(
-        self, records: Records, ids: Sequence[str], as_of: date, missing: Sequence[Collection[str]]
+        self,
+        records: Records,
+        ids: Sequence[str],
+        as_of: date,
+        missing: Sequence[Collection[str]],
+        known: Mapping[int, BookKnown] | None = None,
     ) -> tuple[np.ndarray, Matrix]:
         """Compute the rows of those accounts that are customers at `as_of`.
 
@@ -58,6 +64,8 @@ class CompiledMatrix:
             The accounts' ids, by number; one may stand there twice.
         missing : sequence of collection of str
             The tables that are not known of an account, as opposed to empty, by number.
+        known : mapping of number to BookKnown, optional
+            What is said of the sources of some accounts.
 
         Returns
         -------
@@ -78,5 +86,15 @@ class CompiledMatrix:
         numbers = columns[ACCOUNT][order].astype(int)
         own = [ids[number] for number in numbers]
         keys = pd.DataFrame({"account_id": pd.Series(own, dtype="str"), "as_of": np.datetime64(as_of, "s")})
-        unknown = unknown_without([missing[number] for number in numbers])
-        return numbers, made_of(keys, lambda name: columns[name][order], self._recorded_since, unknown)
+        unknown = unknown_without([missing[number] for number in numbers]) | self._unknown(numbers, as_of, known or {})
+        return numbers, made_of(keys, lambda name: columns[name][order], unknown)
+
+    def _unknown(self, numbers: np.ndarray, as_of: date, known: Mapping[int, BookKnown]) -> np.ndarray:
+        """Return the signals that are null by what is known of each account's sources, by row."""
+        dates = np.array([as_of], dtype="datetime64[D]")
+        by_default = unknown_by(BookKnown(), self._recorded_since, dates)
+        rows = [
+            unknown_by(known[number], self._recorded_since, dates) if number in known else by_default
+            for number in numbers.tolist()
+        ]
+        return np.concatenate(rows) if known and rows else by_default

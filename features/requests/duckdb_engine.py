@@ -23,6 +23,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
+from features.requests.reversing import with_reversed_on
 from features.requests.stacking import Layout, stacked
 from features.requests.stamped import GATHERED, STAMP, Records, RequestQuery, stamped_schema
 from features.sources import connect
@@ -74,7 +75,7 @@ class DuckDbEngine:
     def rows(self, records: Records, as_of: date) -> dict[str, np.ndarray]:
         """Return the columns of the finished rows: numbers with NaN, texts with None, where there is none."""
         try:
-            for name, rows in records.items():
+            for name, rows in with_reversed_on(records).items():
                 self._sources[name].table = _arrow(name, rows, as_of)
             self._gathered.table = self._layout.gathered(self._run("stack"))
             return self._run("matrix")

@@ -1,11 +1,8 @@
 """The request's matrix on SQLite: what costs least where a request has a few hundred records.
 
-The same expressions as for DuckDB, put into SQLite's words by Ibis. A statement of SQLite costs microseconds to begin,
-where one of DuckDB costs milliseconds, but every record more; so an account by itself takes a twentieth here, and a
-hundred accounts more than there.
-
-Times are kept as whole microseconds since 1970, so that none is read from text: a cast to a timestamp is the number as
-it stands.
+The same expressions as for DuckDB, put into SQLite's words by Ibis (`features.requests.sqlite_words`). A statement of
+SQLite costs microseconds to begin, where one of DuckDB costs milliseconds, but every record more; so an account by
+itself takes a twentieth here, and a hundred accounts more than there.
 """
 
 from __future__ import annotations
@@ -18,50 +15,19 @@ from functools import cache
 from itertools import repeat
 from typing import Any
 
-import ibis.expr.datatypes as dt
-import ibis.expr.operations as ops
-import ibis.expr.types as ir
 import numpy as np
-import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.sqlite import SQLiteCompiler
 from ibis.common.exceptions import OperationNotDefinedError
 
-from features.requests.sqlite_functions import COVARIANCE, MEDIAN, QUANTILE, install
-from features.requests.stamped import COLUMNS, GATHERED, STAMP, Records, RequestQuery, days_of, stamped_schema
+from features.requests.reversing import with_reversed_on
+from features.requests.sqlite_functions import install
+from features.requests.sqlite_words import DAY, SECOND, words
+from features.requests.stamped import GATHERED, Records, RequestQuery, days_of, row_columns, stamped_schema
 from features.tables import TABLES, Kind
 
 EPOCH = datetime(1970, 1, 1)
-MICROSECOND, SECOND, DAY = timedelta(microseconds=1), 1_000_000, 86_400_000_000
+MICROSECOND = timedelta(microseconds=1)
 #: Statements that stay prepared: more than there are.
 KEPT_STATEMENTS = 256
-GIVEN = (ops.Median, ops.Covariance)
-
-
-class Compiler(SQLiteCompiler):  # type: ignore[misc]
-    """Ibis' words for SQLite, with times as microseconds and the aggregates of `sqlite_functions`."""
-
-    __slots__ = ()
-    UNSUPPORTED_OPS = tuple(operation for operation in SQLiteCompiler.UNSUPPORTED_OPS if operation not in GIVEN)
-
-    def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802 (Ibis calls it so)
-        """Leave a time that becomes a timestamp as it stands."""
-        return arg if to.is_timestamp() and op.arg.dtype.is_temporal() else super().visit_Cast(op, arg=arg, to=to)
-
-    def visit_ExtractEpochSeconds(self, op: Any, *, arg: Any) -> Any:  # noqa: N802
-        """Return seconds with their fraction, as DuckDB does."""
-        return sge.Div(this=self.cast(arg, dt.float64), expression=sge.Literal.number(f"{SECOND}.0"))
-
-    def visit_Median(self, op: Any, *, arg: Any, where: Any) -> Any:  # noqa: N802
-        """Return the median."""
-        return self.agg[MEDIAN](arg, where=where)
-
-    def visit_Quantile(self, op: Any, *, arg: Any, quantile: Any, where: Any) -> Any:  # noqa: N802
-        """Return a quantile."""
-        return self.agg[QUANTILE](arg, quantile, where=where)
-
-    def visit_Covariance(self, op: Any, *, left: Any, right: Any, how: str, where: Any) -> Any:  # noqa: N802
-        """Return a covariance."""
-        return self.agg[f"{COVARIANCE}{how}"](left, right, where=where)
 
 
 class SqliteEngine:
@@ -91,8 +57,8 @@ class SqliteEngine:
     def rows(self, records: Records, as_of: date) -> dict[str, np.ndarray]:
         """Return the columns of the finished rows: numbers with NaN, texts with None, where there is none."""
         try:
-            for name, rows in records.items():
-                self._fill(name, len(COLUMNS[name]) + 1 + len(STAMP), _stamped(name, rows, as_of))
+            for name, rows in with_reversed_on(records).items():
+                self._fill(name, len(stamped_schema(name)), _stamped(name, rows, as_of))
             self._fill(GATHERED, len(self._statements.gathered), self._gathered())
             found = self._connection.execute(self._statements.row)
             names = [column[0] for column in found.description]
@@ -160,13 +126,9 @@ def _statements(by_silence: bool) -> Statements:
     parts = []
     for table, part in zip((query.accounts, *query.parts), layout.parts, strict=True):
         places = tuple(place_of[name] for name in (*part.numbers, *part.texts))
-        parts.append(PartStatement(_sql(table.select(layout.key, *part.columns(table))), places))
+        parts.append(PartStatement(words(table.select(layout.key, *part.columns(table))), places))
     texts = frozenset(name for name, kind in query.row.schema().items() if kind.is_string())
-    return Statements(tuple(parts), gathered, _sql(query.row), texts)
-
-
-def _sql(expression: ir.Table) -> str:
-    return str(Compiler().to_sqlglot(expression).sql("sqlite"))
+    return Statements(tuple(parts), gathered, words(query.row), texts)
 
 
 def sqlite_engine(by_silence: bool) -> SqliteEngine | None:
@@ -193,7 +155,7 @@ def _stamped(name: str, rows: Sequence[tuple[Any, ...]], as_of: date) -> Iterato
 @cache
 def _times(name: str) -> tuple[tuple[int, Callable[[Any], int]], ...]:
     """Return the places of a table's time columns in its rows, and how each becomes microseconds."""
-    kinds = [TABLES[name].column(column).kind for column in COLUMNS[name]]
+    kinds = [column.kind for column in row_columns(name)]
     reading: dict[Kind, Callable[[Any], int]] = {Kind.DATE: _day, Kind.INSTANT: _instant}
     return tuple((place, reading[kind]) for place, kind in enumerate(kinds, start=1) if kind.is_time)
 

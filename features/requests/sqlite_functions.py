@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from bisect import insort
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -18,26 +19,39 @@ VARIANCE = "_ibis_var_"
 
 
 class Quantile:
-    """Aggregate of (value, share): between the two values around it, as far as the share lies between them."""
+    """Aggregate of (value, share): between the two values around it, as far as the share lies between them.
+
+    It also serves as a window over all rows of an account, which asks for the value at each of them.
+    """
 
     def __init__(self) -> None:
         self._values: list[float] = []
         self._share = 0.5
+        self._known: float | None = None
 
     def step(self, value: float | None, share: float = 0.5) -> None:
         """Take a value."""
         if value is not None:
-            self._values.append(value)
-            self._share = share
+            insort(self._values, value)
+            self._share, self._known = share, None
+
+    def inverse(self, value: float | None, share: float = 0.5) -> None:
+        """Take a value away again."""
+        if value is not None:
+            self._values.remove(value)
+            self._share, self._known = share, None
+
+    def value(self) -> float | None:
+        """Return the quantile of the values that are there."""
+        if self._known is None and self._values:
+            place = self._share * (len(self._values) - 1)
+            below, above = self._values[math.floor(place)], self._values[math.ceil(place)]
+            self._known = float(below + (above - below) * (place - math.floor(place)))
+        return self._known
 
     def finalize(self) -> float | None:
         """Return the quantile."""
-        if not self._values:
-            return None
-        ordered = sorted(self._values)
-        place = self._share * (len(ordered) - 1)
-        below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
-        return float(below + (above - below) * (place - math.floor(place)))
+        return self.value() if self._values else None
 
 
 class Covariance:
@@ -85,8 +99,9 @@ class SampleVariance(Variance):
 
 def install(connection: sqlite3.Connection) -> None:
     """Make everything here known to a connection."""
+    # As a window function the median is an aggregate too.
+    connection.create_window_function(MEDIAN, 1, Quantile)
     aggregates = {
-        (MEDIAN, 1): Quantile,
         (QUANTILE, 2): Quantile,
         (f"{COVARIANCE}pop", 2): Covariance,
         (f"{COVARIANCE}sample", 2): SampleCovariance,

@@ -17,16 +17,17 @@ import ibis.expr.types as ir
 from features.as_of import AsOf, still_customers
 from features.matrix import finished_row, parts
 from features.requests.stacking import Layout
-from features.tables import TABLES, Table, Tables
+from features.tables import TABLES, Column, Table, Tables
 
 #: What tells the accounts of a request apart: their number in it.
 ACCOUNT = "account_id"
 #: What every record of a request is stamped with.
 STAMP = {"as_of": "date", "as_of_instant": "timestamp", "as_of_seconds": "int64"}
 GATHERED = "gathered"
-#: The columns of a record in a request, behind its account's number.
+#: The columns of a record in a request, behind its account's number. Personal ones go no further than the request.
 COLUMNS = {
-    name: tuple(column.name for column in table.columns if column.name != ACCOUNT) for name, table in TABLES.items()
+    name: tuple(column.name for column in table.columns if column.name != ACCOUNT and not column.personal)
+    for name, table in TABLES.items()
 }
 #: Rows by table: the account's number, then the values of `COLUMNS`, Python values or None.
 Records = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -77,8 +78,14 @@ class RequestQuery:
 
 def stamped_schema(name: str) -> ibis.Schema:
     """Return the columns of a table of a request: the account's number, the record, the stamp."""
-    declared = TABLES[name].schema
-    return ibis.schema({ACCOUNT: "uint8"} | {column: declared[column] for column in COLUMNS[name]} | STAMP)
+    own = {column.name: str(column.kind) for column in row_columns(name)}
+    return ibis.schema({ACCOUNT: "uint8"} | own | STAMP)
+
+
+def row_columns(name: str) -> list[Column]:
+    """Return the columns of a table of a request behind the account's number: the record's, then the derived ones."""
+    table = TABLES[name]
+    return [*(table.column(column) for column in COLUMNS[name]), *table.derived]
 
 
 def number_of_records(records: Records) -> int:

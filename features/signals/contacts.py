@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features.as_of import AsOf
+from features.billing import year
 from features.signal import ROW, relation, theme
 
 signal = theme("single_contact")
@@ -111,6 +112,7 @@ def contacts_change_365d(rows: ir.Table) -> ir.Value:
     en="Active contacts ever surveyed",
     de="Je befragte aktive Kontakte",
     riskier="either",
+    relies_on=("invitations",),
 )
 def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
     """Share of the active contacts who were ever invited to a survey."""
@@ -127,5 +129,5 @@ def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
     history_days=365,
 )
 def revenue_per_contact(row: ir.Table) -> ir.Value:
-    """Revenue of 365 days for each active contact; null without an active contact."""
-    return row.revenue_365d / row.contacts_active.nullif(0)
+    """A year's invoicing for each active contact; null without an active contact."""
+    return year(row).fill_null(0) / row.contacts_active.nullif(0)

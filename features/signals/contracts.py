@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from features.as_of import AsOf
@@ -36,8 +37,9 @@ def contract_value(rows: ir.Table) -> ir.Value:
     over=terms, unit="days", en="Days to the end of the term", de="Tage bis zum Ende der Laufzeit", riskier="either"
 )
 def contract_days_to_end(rows: ir.Table) -> ir.Value:
-    """Days until the last signed term ends; below 0 when it has ended; null without a contract."""
-    return -rows.ends_age_days.min()
+    """Days until the last signed term ends; below 0 when it has ended; null without a contract or a known end."""
+    endless = rows.count(where=rows.ends_age_days.isnull()) > 0
+    return ibis.ifelse(endless, ibis.null("float64"), -rows.ends_age_days.min())
 
 
 @signal(

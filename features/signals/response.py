@@ -1,6 +1,7 @@
 """Response rate and silence: a customer who stops answering surveys is a risk.
 
-An invitation counts as unanswered once it has had 14 days; a younger one counts only when it is answered.
+An invitation counts as unanswered once it has had 14 days; a younger one counts only when it is answered. One that
+bounced was not sent: the view leaves it out.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def _rate(rows: ir.Table, newest: int, oldest: int) -> ir.Value:
     en="Response rate, 180 days",
     de="Antwortquote, 180 Tage",
     riskier="falling",
+    relies_on=("invitations",),
 )
 def response_rate_180d(rows: ir.Table) -> ir.Value:
     """Share of the invitations of the last 180 days that were answered."""
@@ -60,6 +62,7 @@ def response_rate_180d(rows: ir.Table) -> ir.Value:
     riskier="either",
     actionable=False,
     history_days=BEFORE_DAYS,
+    relies_on=("invitations",),
 )
 def response_rate_before(rows: ir.Table) -> ir.Value:
     """Share of the invitations sent 181 to 360 days ago that were answered by as_of."""
@@ -73,6 +76,7 @@ def response_rate_before(rows: ir.Table) -> ir.Value:
     de="Rückgang der Antwortquote",
     riskier="rising",
     history_days=BEFORE_DAYS,
+    relies_on=("invitations",),
 )
 def response_rate_drop(rows: ir.Table) -> ir.Value:
     """Response rate of 181 to 360 days ago minus that of the last 180 days."""
@@ -86,6 +90,7 @@ def response_rate_drop(rows: ir.Table) -> ir.Value:
     de="Unbeantwortete Einladungen in Folge",
     riskier="rising",
     when_none=0,
+    relies_on=("invitations",),
 )
 def invitations_unanswered_in_a_row(rows: ir.Table) -> ir.Value:
     """Invitations sent since the latest one that was answered; all of them when none was."""
@@ -100,6 +105,7 @@ def invitations_unanswered_in_a_row(rows: ir.Table) -> ir.Value:
     riskier="rising",
     when_none=0,
     history_days=BEFORE_DAYS,
+    relies_on=("invitations",),
 )
 def contacts_fell_silent(rows: ir.Table) -> ir.Value:
     """Contacts who answered an invitation older than 180 days, were invited since, and answered none of those."""
@@ -116,6 +122,7 @@ def _delay_hours(rows: ir.Table) -> ir.Value:
     en="Answer delay, median of 365 days",
     de="Antwortdauer, Median von 365 Tagen",
     riskier="rising",
+    relies_on=("answer_times",),
 )
 def answer_delay_hours_p50_365d(rows: ir.Table) -> ir.Value:
     """Median hours from invitation to answer, of the invitations of the last 365 days."""
@@ -129,6 +136,7 @@ def answer_delay_hours_p50_365d(rows: ir.Table) -> ir.Value:
     de="Verlauf der Antwortdauer",
     riskier="rising",
     history_days=BEFORE_DAYS,
+    relies_on=("answer_times",),
 )
 def answer_delay_hours_trend(rows: ir.Table) -> ir.Value:
     """Median delay of the last 180 days minus the median of the 180 days before: above 0 is slower."""
@@ -137,7 +145,15 @@ def answer_delay_hours_trend(rows: ir.Table) -> ir.Value:
     return now - _delay_hours(rows).median(where=before)
 
 
-@signal(over="surveys", unit="flag", en="Never surveyed", de="Nie befragt", riskier="either", when_none=1)
+@signal(
+    over="surveys",
+    unit="flag",
+    en="Never surveyed",
+    de="Nie befragt",
+    riskier="either",
+    when_none=1,
+    relies_on=("invitations",),
+)
 def silence_never_surveyed(rows: ir.Table) -> ir.Value:
     """1 when no invitation was ever sent."""
     return (rows.count() == 0).cast("float64")
@@ -150,6 +166,7 @@ def silence_never_surveyed(rows: ir.Table) -> ir.Value:
     de="Befragt, nie geantwortet",
     riskier="rising",
     when_none=0,
+    relies_on=("invitations",),
 )
 def silence_never_answered(rows: ir.Table) -> ir.Value:
     """1 when invitations were sent and none was ever answered."""
@@ -164,6 +181,7 @@ def silence_never_answered(rows: ir.Table) -> ir.Value:
     riskier="rising",
     when_none=0,
     history_days=BEFORE_DAYS,
+    relies_on=("invitations",),
 )
 def silence_once_responsive(rows: ir.Table) -> ir.Value:
     """1 when invitations sent more than 180 days ago were answered and none of the later ones was."""

@@ -1,16 +1,19 @@
 """Revenue: its sum, trend, change against the year before (which removes seasons), and concentration.
 
 A relative change is (now - before) / (|now| + |before|). -1 means that all revenue is gone, 0 no change, 1 that all is
-new. It is null when both are 0.
+new. It is null when both are 0. A year and the changes are of whole periods where an account is billed regularly and
+rarely (see `features.billing`).
 """
 
 from __future__ import annotations
 
 import ibis.expr.types as ir
 
+from features import billing
 from features.as_of import AsOf
 from features.formulas.fading import faded
-from features.signal import relation, theme
+from features.formulas.reversals import stands
+from features.signal import ROW, relation, theme
 
 signal = theme("revenue")
 DAYS_A_MONTH = 30
@@ -18,8 +21,8 @@ DAYS_A_MONTH = 30
 
 @relation("invoices")
 def months(view: AsOf) -> ir.Table:
-    """Return invoiced revenue above 0 by blocks of 30 days before as_of, faded: a block a year ago counts half."""
-    rows = view["invoices"].filter(lambda t: t.amount > 0)
+    """Return what was invoiced and not reversed by blocks of 30 days before as_of, faded: a year ago counts half."""
+    rows = view["invoices"].filter(stands)
     blocks = rows.mutate(month=((rows.age_days - 1) / DAYS_A_MONTH).floor()).group_by([*view.keys, "month"])
     return blocks.aggregate(amount=lambda t: t.amount.sum()).mutate(
         fade=lambda t: faded(t.month * DAYS_A_MONTH, 365),
@@ -30,12 +33,9 @@ def _revenue(rows: ir.Table, newest: int, oldest: int) -> ir.Value:
     return rows.amount.sum(where=(rows.age_days > newest) & (rows.age_days <= oldest)).fill_null(0)
 
 
-def _change(now: ir.Value, before: ir.Value) -> ir.Value:
-    return (now - before) / (now.abs() + before.abs()).nullif(0)
-
-
 @signal(
-    over="invoices",
+    over=ROW,
+    needs=("invoices",),
     unit="currency",
     en="Revenue, 365 days",
     de="Umsatz, 365 Tage",
@@ -43,9 +43,9 @@ def _change(now: ir.Value, before: ir.Value) -> ir.Value:
     actionable=False,
     when_none=0,
 )
-def revenue_365d(rows: ir.Table) -> ir.Value:
-    """Invoiced sum of the last 365 days, credit notes deducted."""
-    return _revenue(rows, 0, 365)
+def revenue_365d(row: ir.Table) -> ir.Value:
+    """A year's invoicing before as_of, credit notes deducted."""
+    return billing.year(row).fill_null(0)
 
 
 @signal(
@@ -77,55 +77,59 @@ def revenue_90d(rows: ir.Table) -> ir.Value:
 
 
 @signal(
-    over="invoices",
+    over=ROW,
+    needs=("invoices",),
     unit="relative change",
     en="Revenue trend, 180 days",
     de="Umsatzverlauf, 180 Tage",
     riskier="falling",
     history_days=360,
 )
-def revenue_trend_180d(rows: ir.Table) -> ir.Value:
+def revenue_trend_180d(row: ir.Table) -> ir.Value:
     """Relative change of the last 180 days against the 180 days before."""
-    return _change(_revenue(rows, 0, 180), _revenue(rows, 180, 360))
+    return billing.change(row, 180, "before")
 
 
 @signal(
-    over="invoices",
+    over=ROW,
+    needs=("invoices",),
     unit="relative change",
     en="Revenue trend, 90 days",
     de="Umsatzverlauf, 90 Tage",
     riskier="falling",
     history_days=180,
 )
-def revenue_trend_90d(rows: ir.Table) -> ir.Value:
+def revenue_trend_90d(row: ir.Table) -> ir.Value:
     """Relative change of the last 90 days against the 90 days before."""
-    return _change(_revenue(rows, 0, 90), _revenue(rows, 90, 180))
+    return billing.change(row, 90, "before")
 
 
 @signal(
-    over="invoices",
+    over=ROW,
+    needs=("invoices",),
     unit="relative change",
     en="Revenue against last year, 90 days",
     de="Umsatz gegenüber Vorjahr, 90 Tage",
     riskier="falling",
     history_days=455,
 )
-def revenue_yoy_90d(rows: ir.Table) -> ir.Value:
+def revenue_yoy_90d(row: ir.Table) -> ir.Value:
     """Relative change of the last 90 days against the same 90 days a year before."""
-    return _change(_revenue(rows, 0, 90), _revenue(rows, 365, 455))
+    return billing.change(row, 90, "last_year")
 
 
 @signal(
-    over="invoices",
+    over=ROW,
+    needs=("invoices",),
     unit="relative change",
     en="Revenue against last year, 365 days",
     de="Umsatz gegenüber Vorjahr, 365 Tage",
     riskier="falling",
     history_days=730,
 )
-def revenue_yoy_365d(rows: ir.Table) -> ir.Value:
-    """Relative change of the last 365 days against the 365 days before."""
-    return _change(_revenue(rows, 0, 365), _revenue(rows, 365, 730))
+def revenue_yoy_365d(row: ir.Table) -> ir.Value:
+    """Relative change of a year's invoicing against that of the year before."""
+    return billing.year_on_year(row)
 
 
 @signal(

@@ -1,34 +1,23 @@
-"""Invoicing rhythm: how often and how recently an account is invoiced, also relative to its own pace."""
+"""Invoicing rhythm: how often and how recently an account is invoiced, also relative to its own pace.
+
+An invoice that is known to be reversed in full is none here.
+"""
 
 from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.as_of import AsOf
+from features.billing import billing
 from features.formulas.fading import faded
-from features.signal import ROW, relation, theme
+from features.formulas.reversals import stands
+from features.signal import ROW, theme
 from features.signals.revenue import months
 
 signal = theme("revenue")
 
 
-@relation("invoices")
-def invoice_days(view: AsOf) -> ir.Table:
-    """Return one row per day with a positive invoice: age and amount of the day."""
-    rows = view["invoices"].filter(lambda t: t.amount > 0)
-    return rows.group_by([*view.keys, "age_days"]).aggregate(amount=lambda t: t.amount.sum())
-
-
-@relation("invoices")
-def invoice_gaps(view: AsOf) -> ir.Table:
-    """Return the days with a positive invoice, each with `gap`, days since the previous one (null for the first)."""
-    days = invoice_days.build(view)
-    earlier = days.age_days.lead().over(group_by=view.keys, order_by=days.age_days)
-    return days.mutate(gap=earlier - days.age_days)
-
-
 @signal(
-    over=invoice_days,
+    over=billing,
     unit="root of currency",
     en="Invoicing strength, recent counting most",
     de="Rechnungsstärke, Jüngstes zählt am meisten",
@@ -41,7 +30,7 @@ def invoice_strength_halflife_180(rows: ir.Table) -> ir.Value:
 
 
 @signal(
-    over=invoice_days,
+    over=billing,
     unit="days",
     en="Invoicing days, recent counting most",
     de="Rechnungstage, Jüngste zählen am meisten",
@@ -50,11 +39,11 @@ def invoice_strength_halflife_180(rows: ir.Table) -> ir.Value:
 )
 def invoice_days_halflife_180(rows: ir.Table) -> ir.Value:
     """Days with a positive invoice, each halved for every 180 days of age."""
-    return faded(rows.age_days, 180).sum()
+    return faded(rows.age_days, 180).sum(where=rows.amount.notnull())
 
 
 @signal(
-    over=invoice_days,
+    over=billing,
     unit="days",
     en="Invoicing days of late",
     de="Rechnungstage in jüngster Zeit",
@@ -63,7 +52,7 @@ def invoice_days_halflife_180(rows: ir.Table) -> ir.Value:
 )
 def invoice_days_halflife_30(rows: ir.Table) -> ir.Value:
     """Days with a positive invoice, each halved for every 30 days of age."""
-    return faded(rows.age_days, 30).sum()
+    return faded(rows.age_days, 30).sum(where=rows.amount.notnull())
 
 
 @signal(
@@ -90,7 +79,7 @@ def invoice_months_halflife_365(rows: ir.Table) -> ir.Value:
 )
 def invoices_365d(rows: ir.Table) -> ir.Value:
     """Positive invoices of the last 365 days."""
-    return rows.count(where=(rows.age_days <= 365) & (rows.amount > 0))
+    return rows.count(where=(rows.age_days <= 365) & stands(rows))
 
 
 @signal(
@@ -104,7 +93,7 @@ def invoices_365d(rows: ir.Table) -> ir.Value:
 )
 def invoices_90d(rows: ir.Table) -> ir.Value:
     """Positive invoices of the last 90 days."""
-    return rows.count(where=(rows.age_days <= 90) & (rows.amount > 0))
+    return rows.count(where=(rows.age_days <= 90) & stands(rows))
 
 
 @signal(
@@ -116,11 +105,11 @@ def invoices_90d(rows: ir.Table) -> ir.Value:
 )
 def invoice_recency_days(rows: ir.Table) -> ir.Value:
     """Days since the latest positive invoice; null when there never was one."""
-    return rows.age_days.min(where=rows.amount > 0)
+    return rows.age_days.min(where=stands(rows))
 
 
 @signal(
-    over=invoice_gaps,
+    over=billing,
     unit="days",
     en="Usual days between invoices",
     de="Übliche Tage zwischen Rechnungen",

@@ -93,9 +93,9 @@ def _records(world: World, streams: Streams, drawn: _Block, keep: int) -> dict[s
         "surveys": surveys_table(drawn.surveys, accounts, drawn.contacts, streams, limit, stop, keep),
         "loops": loops_table(drawn.loops, accounts, drawn.surveys, sent, limit, keep),
         "contracts": terms.contracts_table(drawn.contracts, accounts, limit, keep),
-        "tickets": tickets_table(drawn.tickets, accounts, clock, limit, keep),
+        "tickets": tickets_table(drawn.tickets, accounts, drawn.contacts, streams, clock, limit, keep),
         "actions": engagement.actions_table(drawn.actions, accounts, limit, keep),
-        "referrals": engagement.referrals_table(drawn.referrals, accounts, clock, limit, keep),
+        "referrals": engagement.referrals_table(drawn.referrals, accounts, streams, clock, limit, keep),
         "memberships": engagement.memberships_table(drawn.memberships, accounts, limit, keep),
         "true_hazards": hazards_table(drawn.hazards, fate, accounts, clock, keep),
     }

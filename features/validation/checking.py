@@ -112,7 +112,7 @@ def _checked_tables(source: Source, today: date) -> tuple[dict[str, Checked], li
 def _checked(source: Source, table: Table, today: date) -> Checked:
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
-    rows = convert(source.connection, table, raw)
+    rows = convert(source.connection, table, raw, source.known[table.name])
     asked = [rule for rule in rules(table, rows, source.known[table.name], today) if rule.column not in absent]
     counts, cut = _counts(asked, rows)
     broken = [

@@ -84,7 +84,7 @@ def lone_beginnings(tables: Tables, recorded: Recording) -> Iterator[Problem]:
         early = tables[name][table.time].cast("date") < _day(span.first)
         text = (
             f"alone, long before the others: the table counts as recorded from {span.first} on; "
-            f"book.toml can say otherwise: [{name}] since = {span.first}"
+            f"book.toml can say so, or another day: [{name}] since = {span.first}"
         )
         yield from _rows_problem(tables, table, table.time, early, text)
 

@@ -82,6 +82,8 @@ def _column_rules(column: Column, rows: ir.Table) -> Iterator[Rule]:
         yield Rule(column.name, "not finite", value.isnan() | value.isinf(), value)
     if column.choices:
         yield Rule(column.name, f"none of {', '.join(column.choices)}", value.notin(column.choices), value)
+    if column.longest is not None:
+        yield Rule(column.name, f"longer than {column.longest} characters", value.length() > column.longest, value)
     if column.low is not None and column.high is not None:
         text = f"outside {column.low:g} to {column.high:g}"
         boundless = value.isnan() | value.isinf() if column.kind is Kind.NUMBER else ibis.literal(False)

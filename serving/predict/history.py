@@ -1,26 +1,22 @@
 """Request models: an account's raw history, made from the tables' own declarations so that both say the same.
 
-A column's type, choices, bounds and order are those of `features.tables`; dates and instants follow the contract: aware
-values are converted to UTC, naive ones are taken as UTC, an instant in a date column is cut to its day.
+A column's type, choices, bounds and order are those of `features.tables`; `serving.predict.values` reads its values, so
+that a request takes the texts that a cell of a file may hold. The types here are those that the document shows.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    FiniteFloat,
     ModelWrapValidatorHandler,
-    Strict,
+    PlainValidator,
     StrictBool,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -29,75 +25,39 @@ from pydantic import (
     model_validator,
 )
 
-from features.conversion import FIRST_YEAR, LAST_YEAR
-from features.tables import HISTORY, TABLES, Column, Kind, Table
+from features.conversion import BLANKS
+from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
+from serving.predict.values import day, reader_of, text
 
 MAX_ACCOUNTS = 100
 #: Rows up to which a request's faults are all listed; of a longer one, those of the first bad row of each table.
 MOST_ROWS_IN_FULL = 1000
-OUT_OF_RANGE = f"the year is outside {FIRST_YEAR} to {LAST_YEAR}"
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
+#: The personal columns of each table that has some.
+PERSONAL = {
+    name: personal
+    for name, table in TABLES.items()
+    if (personal := frozenset(column.name for column in table.columns if column.personal))
+}
 
 
-def _instant(value: Any) -> Any:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
-    if not isinstance(value, datetime):
-        raise ValueError("a timestamp is expected, as 2026-01-31T09:30:00Z")
-    try:
-        return _in_range(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value)
-    except OverflowError as error:
-        raise ValueError(OUT_OF_RANGE) from error
+def _currency(value: Any) -> str | None:
+    found = text(value)
+    return found and (found.strip(BLANKS) or None)
 
 
-def _day(value: Any) -> Any:
-    if isinstance(value, str):
-        value = _instant(value) if len(value.strip()) > 10 else _plain_day(value.strip())
-    if isinstance(value, datetime):
-        value = value.date()
-    if not isinstance(value, date):
-        raise ValueError("a date is expected, as 2026-01-31")
-    return _in_range(value)
-
-
-def _plain_day(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        raise ValueError("a date is expected, as 2026-01-31")
-    return date.fromisoformat(text)
-
-
-def _in_range(value: Any) -> Any:
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(OUT_OF_RANGE)
-    return value
-
-
-def _no_text(value: Any) -> Any:
-    """An empty text is null, as in a table."""
-    return None if value == "" else value
-
-
-def _number(value: Any) -> Any:
-    """Python takes true for 1 and reads "1_0" as 10; the document does not."""
-    if isinstance(value, bool | str):
-        raise ValueError("a number is expected")
-    return value
-
-
-def _type(column: Column) -> Any:
+def _shown(column: Column, optional: bool) -> Any:
+    """Return the type that the document shows of a column's values."""
     if column.choices:
         return Literal[column.choices]
-    bounds = Field(ge=column.low, le=column.high)
     return {
-        # A bound, be it 0, makes pydantic look for half surrogate pairs, which no UTF-8 can say.
-        Kind.TEXT: Annotated[str, StringConstraints(min_length=0 if column.optional else 1)],
-        Kind.NUMBER: Annotated[FiniteFloat, bounds, Strict()],
-        # Not strict: what counts in decimals sends 7 as 7.0.
-        Kind.INTEGER: Annotated[int, bounds, BeforeValidator(_number)],
-        Kind.FLAG: StrictBool,
-        Kind.DATE: Annotated[date, BeforeValidator(_day)],
-        Kind.INSTANT: Annotated[datetime, BeforeValidator(_instant)],
+        Kind.TEXT: Annotated[str, Field(min_length=None if optional else 1, max_length=column.longest)],
+        Kind.NUMBER: Annotated[float, Field(ge=column.low, le=column.high)],
+        Kind.INTEGER: Annotated[int, Field(ge=column.low, le=column.high)],
+        Kind.FLAG: bool,
+        Kind.DATE: date,
+        Kind.INSTANT: datetime,
     }[column.kind]
 
 
@@ -105,7 +65,7 @@ def _not_before(later: str, earlier: str) -> Any:
     def check(cls: type[BaseModel], value: Any, info: Any) -> Any:
         first = info.data.get(earlier)
         if value is not None and first is not None and value < first:
-            raise ValueError(f"before {earlier}")
+            raise ValueError(f"before {earlier}: {value.isoformat()} is earlier than {first.isoformat()}")
         return value
 
     return field_validator(later)(check)
@@ -115,15 +75,12 @@ def record_model(table: Table) -> type[BaseModel]:
     """Return the model of one row of a table; a nested row may leave out its account_id."""
     fields: dict[str, Any] = {}
     for column in table.columns:
-        kind = _type(column)
         optional = column.optional or (column.name == "account_id" and table.name != "accounts")
-        nullable = (
-            Annotated[kind | None, BeforeValidator(_no_text)]
-            if column.kind is Kind.TEXT and column.optional
-            else kind | None
-        )
-        fields[column.name] = (nullable, None) if optional else (kind, ...)
-    fields["currency"] = (Annotated[str, StringConstraints(strip_whitespace=True)] | None, None)
+        shown = _shown(column, optional)
+        shown = shown | None if optional else shown
+        kind = Annotated[Any, PlainValidator(reader_of(column, optional), json_schema_input_type=shown)]
+        fields[column.name] = (kind, None) if optional else (kind, ...)
+    fields["currency"] = (Annotated[Any, PlainValidator(_currency, json_schema_input_type=str | None)], None)
     checks: dict[str, Callable[..., Any]] = {
         f"check_{later}_{earlier}": _not_before(later, earlier) for later, earlier in table.order
     }
@@ -133,10 +90,36 @@ def record_model(table: Table) -> type[BaseModel]:
 
 
 RECORDS: dict[str, type[BaseModel]] = {name: record_model(table) for name, table in TABLES.items()}
+_Day = Annotated[Any, PlainValidator(day, json_schema_input_type=date | None)]
+
+
+class SourceFacts(BaseModel):
+    """What is known of the source of one table beyond its rows; see `features.book_facts`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    since: _Day = Field(None, description="First day that it covers")
+    until: _Day = Field(None, description="Last day that it covers")
+
+    _in_order = _not_before("until", "since")
+
+
+class SurveyFacts(SourceFacts):
+    """The same of surveys."""
+
+    invitations: StrictBool = Field(True, description="false where only answers were exported")
+    answered_at: Literal["sent_at"] | None = Field(None, description="sent_at where the source has one time only")
+
+
+#: What a request says of an account's sources, a field a table.
+KnownFacts: Any = create_model(
+    "KnownFacts",
+    __config__=ConfigDict(extra="forbid", frozen=True),
+    **{name: ((SurveyFacts if name == "surveys" else SourceFacts) | None, None) for name in TABLES},
+)
 
 
 def _history_model(every_fault: bool) -> type[BaseModel]:
-    fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...)}
+    fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...), "known": (KnownFacts | None, None)}
     for name in NESTED:
         rows: Any = list[RECORDS[name]]  # type: ignore[valid-type]
         rows = rows if every_fault else Annotated[rows, Field(fail_fast=True)]
@@ -175,7 +158,7 @@ class PredictionRequest(BaseModel):
     """Raw history in: 1 to 100 accounts; `as_of` defaults to today (UTC), records at or after it are ignored."""
 
     model_config = ConfigDict(frozen=True)
-    as_of: Annotated[date, BeforeValidator(_day)] | None = None
+    as_of: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = None
     accounts: Annotated[list[_FIRST_FAULTS], Field(min_length=1, max_length=MAX_ACCOUNTS)]  # type: ignore[valid-type]
 
     @field_validator("accounts", mode="wrap")
@@ -187,6 +170,40 @@ class PredictionRequest(BaseModel):
             if _few(value):
                 _EVERY_ACCOUNT.validate_python(value)
             raise
+
+
+def known_facts(history: Any) -> BookKnown | None:
+    """Return what a request says of an account's sources; None where it says nothing."""
+    if history.known is None:
+        return None
+    told = {name: getattr(history.known, name) for name in TABLES}
+    return BookKnown({name: _table_known(facts) for name, facts in told.items() if facts is not None})
+
+
+def _table_known(facts: SourceFacts) -> TableKnown:
+    if not isinstance(facts, SurveyFacts):
+        return TableKnown(since=facts.since, until=facts.until)
+    return TableKnown(facts.invitations, facts.answered_at == "sent_at", facts.since, facts.until)
+
+
+def without_personal(account: Any) -> Any:
+    """Return an account as it was sent, less the personal columns of its rows; the same object where there is none."""
+    if not isinstance(account, dict):
+        return account
+    cleaned = {}
+    for name, personal in PERSONAL.items():
+        rows = account.get(name)
+        if isinstance(rows, list) and any(_personal_keys(row, personal) for row in rows):
+            cleaned[name] = [_without(row, _personal_keys(row, personal)) for row in rows]
+    return {**account, **cleaned} if cleaned else account
+
+
+def _personal_keys(row: Any, personal: frozenset[str]) -> set[str]:
+    return {key for key in row if key.strip().lower() in personal} if isinstance(row, dict) else set()
+
+
+def _without(row: Any, keys: set[str]) -> Any:
+    return {key: value for key, value in row.items() if key not in keys} if keys else row
 
 
 def missing_tables(history: Any) -> tuple[str, ...]:

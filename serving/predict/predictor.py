@@ -14,7 +14,7 @@ from features.tables import TABLES
 from serving import metrics
 from serving.errors import Refusal
 from serving.faults import Fault
-from serving.predict.history import missing_tables
+from serving.predict.history import known_facts, missing_tables
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_matrix
 from training.bundle.bundle import Bundle
@@ -85,9 +85,10 @@ class Predictor:
         histories = [history for call in calls for history in call]
         ids = [history.account.account_id for history in histories]
         missing = [missing_tables(history) for history in histories]
+        known = {n: facts for n, history in enumerate(histories) if (facts := known_facts(history)) is not None}
         currencies = [currency for call in calls for currency in self._currencies(call)]
         with metrics.step("matrix"):
-            customers, matrix = self._matrix.compute(records_of(histories), ids, day, missing)
+            customers, matrix = self._matrix.compute(records_of(histories), ids, day, missing, known)
         with metrics.step("explain"):
             scored = score_matrix(matrix, self.bundle, [missing[number] for number in customers])
             rows = scored.rows([currencies[number] for number in customers])
@@ -168,7 +169,18 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
 
 
 def _table(history: Any, name: str) -> Sequence[Any]:
-    return (history.account,) if name == "accounts" else getattr(history, name) or ()
+    if name == "accounts":
+        return (history.account,)
+    rows: Sequence[Any] = getattr(history, name) or ()
+    if name == "surveys" and history.known and history.known.surveys and history.known.surveys.answered_at:
+        return [_answered_when_sent(row) for row in rows]
+    return rows
+
+
+def _answered_when_sent(survey: Any) -> Any:
+    """Give an answer without a time that of sending, as `features.conversion` does in a file."""
+    answered = survey.answered_at is None and (survey.score is not None or survey.comment is not None)
+    return survey.model_copy(update={"answered_at": survey.sent_at}) if answered else survey
 
 
 def _fault(number: int, table: str, index: int, column: str, detail: str) -> Fault:

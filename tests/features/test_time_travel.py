@@ -36,12 +36,12 @@ Record = dict[str, Any]
 
 #: The contract's table of what is known when, by hand: the tests below take it from the declarations.
 CONTRACT = {
-    "surveys": {"answered_at": "answered_at", "score": "answered_at", "comment": "answered_at"},
+    "surveys": dict.fromkeys(("answered_at", "score", "comment"), "answered_at") | {"bounced_at": "bounced_at"},
     "loops": {"closed_at": "closed_at"},
     "tickets": {"closed_at": "closed_at"},
     "contacts": {"valid_to": "valid_to"},
     "memberships": {"left_on": "left_on"},
-    "referrals": {"contacted_at": "contacted_at", "won_at": "won_at", "revenue": "won_at"},
+    "referrals": {"contacted_at": "contacted_at", "won_at": "won_at", "revenue": "won_at", "reward": "won_at"},
 }
 OWN_TIME = {
     "accounts": "customer_since",
@@ -316,7 +316,7 @@ def filled_at(base: Frames, name: str, column: str, when: pd.Timestamp) -> Frame
     frame[column] = frame[column].where(~still_open, when)
     for other in table.columns:
         if other.known_at == column and other.name != column and other.name in frame:
-            value = {"score": 0, "revenue": 5.0, "comment": "late"}[other.name]
+            value = {"score": 0, "revenue": 5.0, "reward": 5.0, "comment": "late"}[other.name]
             frame[other.name] = frame[other.name].where(~still_open, value)
     return {**base, name: frame}
 

@@ -62,7 +62,7 @@ BROKEN_ROWS = [
     ("accounts", "a3,Three,0001-01-01", "customer_since", "1900 to 2199", "a3"),
     ("accounts", "a3,Three,infinity", "customer_since", "not a date", "a3"),
     ("accounts", "a3,Three,", "customer_since", "missing", "a3"),
-    ("contacts", "c9,a1,,2020-01-01,9999-12-31", "valid_to", "1900 to 2199", "c9"),
+    ("contacts", "c9,a1,,2020-01-01,0001-01-01", "valid_to", "1900 to 2199", "c9"),
     ("surveys", "s9,a1,,relationship,yesterday,,,", "sent_at", "not a timestamp", "s9"),
     ("surveys", "s9,a1,,relationship,2021-01-01T25:00:00,,,", "sent_at", "not a timestamp", "s9"),
     ("surveys", "s9,a1,,relationship,2021-01-01,2021-13-01,5,", "answered_at", "not a timestamp", "s9"),

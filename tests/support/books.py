@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.as_of import KEYS, AsOf
+from features.as_of import KEYS, AsOf, customers
 from features.matrix import Matrix, assemble, matrix_expression
 from features.requests.stamped import COLUMNS, Records
 from features.sources import connect
@@ -46,6 +46,8 @@ class Bench:
         self.spine = self.connection.create_table(
             "spine", schema=ibis.schema({"account_id": "string", "as_of": "date"})
         )
+        self.dates = self.connection.create_table("dates", schema=ibis.schema({"as_of": "date"}))
+        self.customers = str(ibis.to_sql(customers(self.tables, self.dates), dialect="duckdb"))
         self.sql = str(ibis.to_sql(matrix_expression(AsOf(self.tables, self.spine)), dialect="duckdb"))
 
     def load(self, frames: Mapping[str, pd.DataFrame]) -> Bench:
@@ -59,13 +61,11 @@ class Bench:
     def raw(self, dates: Iterable[date]) -> pd.DataFrame:
         """Return the query's result for every customer at each date, before anything is masked or rounded."""
         run = self.connection.con.execute
-        run("DELETE FROM spine")
+        for name in ("spine", "dates"):
+            run(f"DELETE FROM {name}")
         for day in dates:
-            run(
-                "INSERT INTO spine SELECT account_id, ?::DATE FROM accounts WHERE customer_since < ?::DATE"
-                " AND account_id NOT IN (SELECT account_id FROM churns WHERE churned_on < ?::DATE)",
-                [day, day, day],
-            )
+            run("INSERT INTO dates VALUES (?)", [day])
+        run(f"INSERT INTO spine {self.customers}")
         return run(self.sql).df().sort_values(KEYS, ignore_index=True)
 
     def matrix(
@@ -181,14 +181,41 @@ class _Maker:
         return pd.DataFrame({"account_id": self.ids, **texts, "customer_since": since})
 
     def invoices(self) -> pd.DataFrame:
+        """Irregular ones, those of rhythms from monthly to two-yearly, and credit notes, some of a whole invoice."""
         owner = self._owners(14)
         amount = np.round(self.rng.normal(500, 600, len(owner)), 2) * (self.rng.random(len(owner)) > 0.03)
-        return self._keyed("invoice_id", owner, invoiced_on=self._days(len(owner)), amount=amount)
+        day = self._days(len(owner))
+        owner, day, amount = (np.concatenate(pair) for pair in zip((owner, day, amount), self._regular(), strict=True))
+        credited = np.flatnonzero((self.rng.random(len(owner)) < 0.12) & (amount > 0))
+        later = self.rng.choice((0, 0, 3, 30, 31), len(credited)) * np.timedelta64(DAY, "s")
+        partly = np.where(self.rng.random(len(credited)) < 0.7, 1.0, 0.4)
+        owner, day = np.append(owner, owner[credited]), np.append(day, day[credited] + later)
+        amount = np.append(amount, np.round(-amount[credited] * partly, 2))
+        return self._keyed("invoice_id", owner, invoiced_on=day, amount=amount)
+
+    def _regular(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A third of the accounts is billed the same amount in a steady rhythm, give or take a few days."""
+        owners, days, amounts = [], [], []
+        for owner in self.ids[::3]:
+            months = int(self.rng.choice((1, 2, 3, 4, 6, 12, 24)))
+            count = 48 // months
+            age = self.rng.integers(0, 400) + np.round(np.arange(count) * months * 30.44)
+            age = (age + self.rng.integers(-3, 4, count) * (self.rng.random() < 0.5)).astype(int)
+            owners.append(np.repeat(owner, count))
+            days.append(self.centre - age * np.timedelta64(DAY, "s"))
+            amounts.append(np.full(count, float(self.rng.integers(1, 9) * 100)))
+        return np.concatenate(owners), np.concatenate(days), np.concatenate(amounts)
 
     def churns(self) -> pd.DataFrame:
+        """A fifth of the accounts departs, some of them a second time."""
         gone = self.ids[self.rng.random(len(self.ids)) < 0.2]
-        day = self._days(len(gone), oldest=100)
-        return pd.DataFrame({"account_id": gone, "churned_on": day, "reason": self._choice(("price",), len(gone), 0.5)})
+        day = self._days(len(gone), oldest=400)
+        again = self.rng.random(len(gone)) < 0.4
+        second = day + self.rng.integers(1, 300, len(gone)) * np.timedelta64(DAY, "s")
+        owner, day = np.append(gone, gone[again]), np.append(day, second[again])
+        return pd.DataFrame(
+            {"account_id": owner, "churned_on": day, "reason": self._choice(("price",), len(owner), 0.5)}
+        )
 
     def contacts(self) -> pd.DataFrame:
         owner = self._owners(3)
@@ -200,6 +227,7 @@ class _Maker:
             decision_maker=self._choice((True, False), len(owner)),
             valid_from=start,
             valid_to=self._later(start, 400, 0.6, whole_days=True),
+            email=self._choice(("one@example.com", "two@example.com"), len(owner)),
         )
 
     def surveys(self, contacts: pd.DataFrame) -> pd.DataFrame:
@@ -210,6 +238,7 @@ class _Maker:
         kinds = self._choice(("relationship", "transactional"), len(owner), 1.0)
         answered = np.where(np.isin(owner, self.ids[::7]), np.datetime64("NaT"), self._later(sent, 8, 0.6))
         score = np.where(np.isnat(answered), None, self._choice(range(11), len(owner)))
+        bounced = np.where(np.isnat(answered), self._later(sent, 2, 0.2), np.datetime64("NaT"))
         return self._keyed(
             "survey_id",
             owner,
@@ -218,6 +247,9 @@ class _Maker:
             sent_at=sent,
             answered_at=answered,
             score=score,
+            bounced_at=bounced,
+            channel=self._choice(("email", "app"), len(owner)),
+            anonymous=self._choice((True, False), len(owner)),
         )
 
     def loops(self, surveys: pd.DataFrame) -> pd.DataFrame:
@@ -232,6 +264,7 @@ class _Maker:
         owner = self._owners(2)
         starts = self._days(len(owner))
         ends = starts + self.rng.choice((180, 365, 366, 730), len(owner)) * np.timedelta64(DAY, "s")
+        ends = np.where(self.rng.random(len(owner)) < 0.1, np.datetime64("NaT"), ends)
         value = np.round(self.rng.lognormal(8, 1, len(owner)), 2)
         change = self._some(np.round(self.rng.normal(0.03, 0.05, len(owner)), 3), 0.7)
         return self._keyed(
@@ -248,6 +281,7 @@ class _Maker:
             severity=self._choice(("low", "normal", "high", "critical"), len(owner)),
             opened_at=opened,
             closed_at=self._later(opened, 20, 0.7),
+            topic=self._choice(("delivery",), len(owner), 0.5),
         )
 
     def actions(self) -> pd.DataFrame:
@@ -265,6 +299,7 @@ class _Maker:
             contacted_at=self._later(referred, 20, 0.6),
             won_at=won,
             revenue=np.where(np.isnat(won), np.nan, 1000.0),
+            reward=np.where(np.isnat(won), np.nan, 20.0),
         )
 
     def memberships(self) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import pandas as pd
 from features.matrix import FACT
 from features.tables import HISTORY, TABLES
 from support.books import Frames
+from support.invoicing_oracle import Invoicing, change, standing
 
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -32,6 +33,8 @@ FILLED_AT = {
     ("referrals", "contacted_at"): "contacted_at",
     ("referrals", "won_at"): "won_at",
     ("referrals", "revenue"): "won_at",
+    ("referrals", "reward"): "won_at",
+    ("surveys", "bounced_at"): "bounced_at",
 }
 Values = dict[str, Any]
 
@@ -49,7 +52,8 @@ def _known_rows(name: str, frame: pd.DataFrame, account: str, at: pd.Timestamp) 
             for (table, column), filled in FILLED_AT.items():
                 if table == name and (pd.isna(record[filled]) or record[filled] >= at):
                     row[column] = None
-            rows.append(SimpleNamespace(**row))
+            if name != "surveys" or row.get("bounced_at") is None:
+                rows.append(SimpleNamespace(**row))
     return rows
 
 
@@ -86,11 +90,6 @@ def minus(now: float | None, before: float | None) -> float | None:
     return None if now is None or before is None else now - before
 
 
-def change(now: float, before: float) -> float | None:
-    size = abs(now) + abs(before)
-    return (now - before) / size if size else None
-
-
 def tenure(book: SimpleNamespace, clock: Clock) -> Values:
     (account,) = book.accounts
     return {
@@ -124,7 +123,7 @@ def contacts(book: SimpleNamespace, clock: Clock) -> Values:
         "contacts_decision_makers": sum(bool(row.decision_maker) for row in active),
         "contacts_change_365d": len(active) - len(then),
         "contacts_surveyed_share": mean(float(row.contact_id in invited) for row in active),
-        "revenue_per_contact": _revenue(book, clock, 365) / len(active) if active else None,
+        "revenue_per_contact": Invoicing(book.invoices, clock.at).year() / len(active) if active else None,
     }
 
 
@@ -133,8 +132,8 @@ def contracts(book: SimpleNamespace, clock: Clock) -> Values:
     ends = [row.ends_on for row in book.contracts]
     last = [row.price_change for row in book.contracts if row.starts_on == latest and row.price_change is not None]
     return {
-        "contract_value": sum(row.annual_value for row in book.contracts if row.ends_on >= clock.at),
-        "contract_days_to_end": (max(ends) - clock.at) / DAY if ends else None,
+        "contract_value": sum(row.annual_value for row in book.contracts if not row.ends_on or row.ends_on >= clock.at),
+        "contract_days_to_end": (max(ends) - clock.at) / DAY if ends and None not in ends else None,
         "contract_price_change": mean(last),
         "contract_terms": len(book.contracts),
     }
@@ -298,10 +297,9 @@ def _faded(days: float, half_life: float) -> float:
 def _months(book: SimpleNamespace, clock: Clock) -> dict[int, float]:
     """Invoiced revenue by blocks of 30 days before as_of: block 0 are the last 30 days."""
     months: dict[int, float] = {}
-    for row in book.invoices:
-        if row.amount > 0:
-            block = next(i for i in range(1000) if clock.within(row.invoiced_on, 30 * (i + 1), 30 * i))
-            months[block] = months.get(block, 0) + row.amount
+    for row in standing(book.invoices):
+        block = next(i for i in range(1000) if clock.within(row.invoiced_on, 30 * (i + 1), 30 * i))
+        months[block] = months.get(block, 0) + row.amount
     return months
 
 
@@ -312,9 +310,8 @@ def _largest_month(months: dict[int, float]) -> float | None:
 
 def rhythm(book: SimpleNamespace, clock: Clock) -> Values:
     amounts: dict[pd.Timestamp, float] = {}
-    for row in book.invoices:
-        if row.amount > 0:
-            amounts[row.invoiced_on] = amounts.get(row.invoiced_on, 0) + row.amount
+    for row in standing(book.invoices):
+        amounts[row.invoiced_on] = amounts.get(row.invoiced_on, 0) + row.amount
     strength = sum(math.sqrt(amount) * _faded(clock.days(day), 180) for day, amount in amounts.items())
     faded = sum(row.amount * _faded(clock.days(row.invoiced_on), 365) for row in book.invoices)
     return {
@@ -327,24 +324,21 @@ def rhythm(book: SimpleNamespace, clock: Clock) -> Values:
 
 
 def revenue(book: SimpleNamespace, clock: Clock) -> Values:
-    def versus(days: int, before: int) -> float | None:
-        now, then = _revenue(book, clock, days), _revenue(book, clock, before + days, before)
-        return change(now, then) if book.invoices else None
-
+    billed = Invoicing(book.invoices, clock.at)
     recent = [row.amount for row in book.invoices if clock.within(row.invoiced_on, 365)]
     invoiced = sum(amount for amount in recent if amount > 0)
-    days = sorted({row.invoiced_on for row in book.invoices if row.amount > 0})
+    positive = [row.invoiced_on for row in standing(book.invoices)]
+    days = sorted(set(positive))
     gap = quantile(((later - earlier) / DAY for earlier, later in pairwise(days)), 0.5)
     recency = clock.days(days[-1]) if days else None
-    positive = [row.invoiced_on for row in book.invoices if row.amount > 0]
     return {
-        "revenue_365d": _revenue(book, clock, 365),
+        "revenue_365d": billed.year(),
         "revenue_180d": _revenue(book, clock, 180),
         "revenue_90d": _revenue(book, clock, 90),
-        "revenue_trend_180d": versus(180, 180),
-        "revenue_trend_90d": versus(90, 90),
-        "revenue_yoy_90d": versus(90, 365),
-        "revenue_yoy_365d": versus(365, 365),
+        "revenue_trend_180d": billed.change(180),
+        "revenue_trend_90d": billed.change(90),
+        "revenue_yoy_90d": billed.change(90, a_year_ago=True),
+        "revenue_yoy_365d": change(billed.year(), billed.year(before=True)),
         "revenue_largest_month_share": _largest_month(_months(book, clock)),
         "credit_note_share_365d": -sum(min(amount, 0) for amount in recent) / invoiced if invoiced else None,
         "invoices_365d": sum(clock.within(day, 365) for day in positive),
@@ -360,7 +354,7 @@ def facts(book: SimpleNamespace, clock: Clock) -> Values:
     return {
         FACT + "customer_days": clock.days(book.accounts[0].customer_since),
         FACT + "records_365d": records,
-        FACT + "revenue_365d": _revenue(book, clock, 365),
+        FACT + "revenue_365d": Invoicing(book.invoices, clock.at).year(),
         FACT + "contract_value": contracts(book, clock)["contract_value"],
     }
 
@@ -370,14 +364,23 @@ FAMILIES: tuple[Callable[[SimpleNamespace, Clock], Values], ...] = (
 )  # fmt: skip
 
 
+def is_customer(book: SimpleNamespace, since: pd.Timestamp) -> bool:
+    """Whether an account has no departure without a return among what is known."""
+    left = max((row.churned_on for row in book.churns), default=None)
+    return left is None or (
+        since > left
+        or any(row.starts_on > left for row in book.contracts)
+        or any(row.invoiced_on > left + 90 * DAY for row in standing(book.invoices))
+    )
+
+
 def recompute(frames: Frames, days: Iterable[date]) -> pd.DataFrame:
     """Every customer at every date, by the contract's definition of a customer."""
-    churned = frames["churns"].set_index("account_id")["churned_on"].to_dict()
     rows = []
     for account, since in frames["accounts"][["account_id", "customer_since"]].itertuples(index=False):
         for at in map(pd.Timestamp, days):
-            if since < at and not (account in churned and churned[account] < at):
-                book, clock = known(frames, account, at), Clock(at)
+            book, clock = known(frames, account, at), Clock(at)
+            if since < at and is_customer(book, since):
                 values = {name: value for family in FAMILIES for name, value in family(book, clock).items()}
                 rows.append({"account_id": account, "as_of": at, **values})
     return pd.DataFrame(rows).sort_values(["account_id", "as_of"], ignore_index=True)

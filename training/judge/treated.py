@@ -123,7 +123,10 @@ def treated(tables: Tables, data: Dataset, rule: ChurnRule) -> np.ndarray | None
         rows, actions.sort_values("done_at"), left_on="as_of", right_on="done_at", by="account_id", direction="forward"
     )
     churns = tables["churns"].select("account_id", "churned_on").execute().astype({"churned_on": "datetime64[us]"})
-    following = following.merge(churns, on="account_id", how="left").sort_values("row")
+    following = pd.merge_asof(
+        following, churns.sort_values("churned_on"), left_on="as_of", right_on="churned_on", by="account_id",
+        direction="forward",
+    ).sort_values("row")  # fmt: skip
     acted_at, churned_on = following["done_at"], following["churned_on"]
     return ((acted_at < following["as_of"] + reach) & ~(acted_at >= churned_on)).to_numpy()
 

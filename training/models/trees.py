@@ -17,7 +17,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
-from features.matrix import Matrix, needing
+from features.matrix import Matrix, needing, relying_on
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
 from training.models.weights import SCHEMES, forgone_profit, without_giants
@@ -171,7 +171,8 @@ def with_tables_removed(encoded: np.ndarray, share: float, seed: int) -> np.ndar
     """Return a copy of encoded rows in which a `share` of the rows loses each history table, other rows per table.
 
     Some rows lose the invoices, so that the trees know accounts without any. Some rows lose all optional tables at
-    once, as when a CRM sends only invoices. For a share above 0, each removal affects at least one row.
+    once, as when a CRM sends only invoices. Some lose what relies on invitations, or on the times of answers, as when
+    only answers were exported. For a share above 0, each removal affects at least one row.
 
     Parameters
     ----------
@@ -183,6 +184,7 @@ def with_tables_removed(encoded: np.ndarray, share: float, seed: int) -> np.ndar
         return encoded
     removals = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
     removals.append(np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0))
+    removals += [relying_on("invitations"), relying_on("answer_times")]
     count = max(1, round(share * len(encoded)))
     drawn = np.resize(np.random.default_rng(seed).permutation(len(encoded)), count * len(removals))
     removed = encoded.copy()

@@ -4,6 +4,7 @@ In: a book, a spine of customers and a rule of churn. Out: whether each account 
 sum invoiced in the window.
 
 The date alone decides whether a label is known, never the outcome: the whole window must lie before the end of data.
+An account may depart, return and depart again: its label is the first departure at or after as_of.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 
 from features.as_of import KEYS
 from features.errors import InputError
+from features.formulas.reversals import REVERSED_ON, with_reversals
 from features.recording import days_of, recording
 from features.tables import Tables
 from training.settings import ChurnRule
@@ -94,8 +96,7 @@ def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
     """
     if "churns" in tables.missing:
         raise InputError("there is no churns table: the days to a churn are known from it alone, not from silence")
-    churns = tables["churns"].filter(lambda t: t.churned_on < end).select("account_id", "churned_on")
-    joined = spine.left_join(churns, "account_id").select(*KEYS, "churned_on")
+    joined = _next_departures(tables, spine, end)
     frame = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
     return _sorted(frame.astype({"days": "float64"}))
 
@@ -130,19 +131,35 @@ def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _left(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
-    churns = tables["churns"].select("account_id", "churned_on")
-    joined = spine.left_join(churns, "account_id").select(*KEYS, "churned_on")
+    joined = _next_departures(tables, spine)
     days = _days_after(joined, joined.churned_on)
     inside_lead = ((days >= 0) & (days < rule.lead_days)).fill_null(False)
     churned = ((days >= rule.lead_days) & (days < rule.reach_days)).fill_null(False)
     return joined.mutate(churned=churned).filter(~inside_lead).select(*KEYS, "churned")
 
 
+def _next_departures(tables: Tables, spine: ir.Table, end: date | None = None) -> ir.Table:
+    """Return account_id, as_of and churned_on: the first departure at or after as_of and before `end`, or null."""
+    churns = tables["churns"].select("account_id", "churned_on")
+    churns = churns if end is None else churns.filter(churns.churned_on < end)
+    joined = spine.select(*KEYS).inner_join(churns, "account_id")
+    ahead = joined.filter(joined.churned_on >= joined.as_of).group_by(KEYS)
+    following = ahead.aggregate(churned_on=lambda rows: rows.churned_on.min())
+    return spine.select(*KEYS).left_join(following, KEYS).select(*KEYS, "churned_on")
+
+
 def _silent(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
-    invoices = tables["invoices"].filter(lambda t: t.amount > 0).select("account_id", "invoiced_on")
-    joined = spine.inner_join(invoices, "account_id").select(*KEYS, "invoiced_on")
+    """Label by silence: an invoice that is reversed before the window ends is none.
+
+    A later reversal does not count: the window's end, not that of the data, fixes the label, so that it is the same in
+    every book that holds the window.
+    """
+    invoices = with_reversals(tables["invoices"]).filter(lambda t: t.amount > 0)
+    joined = spine.inner_join(invoices.select("account_id", "invoiced_on", REVERSED_ON), "account_id")
     days = _days_after(joined, joined.invoiced_on)
-    heard = joined.filter((days >= rule.lead_days) & (days < rule.reach_days)).select(*KEYS).distinct()
+    reversed_in_time = (_days_after(joined, joined[REVERSED_ON]) < rule.reach_days).fill_null(False)
+    heard = joined.filter((days >= rule.lead_days) & (days < rule.reach_days) & ~reversed_in_time)
+    heard = heard.select(*KEYS).distinct()
     marked = spine.left_join(heard.mutate(heard=True), KEYS)
     return marked.select(*KEYS, churned=marked.heard.isnull())
 

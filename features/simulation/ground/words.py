@@ -6,6 +6,8 @@ apostrophes on purpose, so that every page and file must escape and encode them.
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 
 from features.simulation.ground.world import BoolArray, IntArray
@@ -22,6 +24,8 @@ MANAGERS = (
 ROLES = ("management", "purchasing", "operations", "IT", "finance", "quality")
 TICKET_KINDS = ("defect", "question", "delivery", "billing")
 SEVERITIES = ("low", "normal", "high", "critical")
+TOPICS = ("delivery", "invoice", "interface", "operation", "access", "documentation")
+CHANNELS = ("email", "phone", "app")
 ACTION_KINDS = ("call", "visit", "executive_call", "training", "discount")
 ACTION_NOTES = (
     "Offene Punkte durchgesprochen", "Next steps agreed", "Termin vor Ort vereinbart", "Roadmap presented",
@@ -48,6 +52,16 @@ _PLACES = (
     "Würzburg", "Görlitz", "Basel", "Ulm", "Krems",
 )  # fmt: skip
 _FORMS = ("GmbH", "AG", "& Co. KG", "& Söhne GmbH", "SE", "Ltd", "S.A.", "& Partner", "Group", "e. K.")
+
+_GIVEN = (
+    "Anke", "Björn", "Chloé", "Dragan", "Esra", "Fionn", "Gesine", "Henrik", "Inès", "Jürgen", "Katarzyna", "Lukas",
+    "Małgorzata", "Niamh", "Oskar", "Petra", "Rémi", "Silke", "Thijs", "Yara",
+)  # fmt: skip
+_FAMILY = (
+    "Ahrens", "Böhmer", "Castell", "Dąbrowski", "Eberle", "Fässler", "Grünwald", "Hoekstra", "Ismailov", "Jansen",
+    "Köhler", "Lefèvre", "Müllner", "Nowak", "O'Rourke", "Pfister", "Rösch", "Schäfer", "Tschudi", "Vermeulen",
+)  # fmt: skip
+_ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ł": "l", "ø": "o", "'": None})
 
 _OPENINGS_DE = (
     ("Leider", "Seit Monaten", "Zum wiederholten Mal", "Wie besprochen"),
@@ -81,6 +95,40 @@ def company_names(rng: np.random.Generator, count: int) -> list[str]:
     forms = rng.integers(len(_FORMS), size=count)
     rows = zip(stems, trades, places, forms, strict=True)
     return [" ".join(filter(None, (_STEMS[s], _TRADES[t], _PLACES[p], _FORMS[f]))) for s, t, p, f in rows]
+
+
+def people(rng: np.random.Generator, companies: list[str], company: IntArray) -> tuple[list[str | None], ...]:
+    """Return a name, an e-mail address and a phone number for each person; a few of the latter two are not known.
+
+    Addresses end in `.example` and numbers lie in a range kept for fiction, so that none can reach anybody.
+
+    Parameters
+    ----------
+    companies : list of str
+    company : int array of shape (people,)
+        Index of each person's company.
+    """
+    given, family = (rng.integers(len(names), size=company.size) for names in (_GIVEN, _FAMILY))
+    lines = rng.integers(1000, size=company.size)
+    known = rng.random((company.size, 2)) >= 0.06
+    hosts = [_host(name) for name in companies]
+    names = [f"{_GIVEN[g]} {_FAMILY[f]}" for g, f in zip(given, family, strict=True)]
+    rows = zip(names, company, lines, known, strict=True)
+    mails, phones = [], []
+    for name, at, line, (has_mail, has_phone) in rows:
+        mails.append(f"{_plain(name.replace(' ', '.'))}@{hosts[at]}.example" if has_mail else None)
+        phones.append(f"+49 30 23125 {line:03d}" if has_phone else None)
+    return names, mails, phones
+
+
+def _host(company: str) -> str:
+    return "-".join(_plain(word) for word in company.split()[:2])
+
+
+def _plain(text: str) -> str:
+    """Return the text in lower-case ASCII, as in an address."""
+    spelt = unicodedata.normalize("NFKD", text.lower().translate(_ASCII))
+    return "".join(sign for sign in spelt if sign.isascii() and (sign.isalnum() or sign in ".-"))
 
 
 def comments(rng: np.random.Generator, score: IntArray, german: BoolArray) -> list[str | None]:

@@ -35,7 +35,7 @@ NEVER = 2_000_000
 
 _STREAMS = (
     "accounts", "health", "contracts", "contacts", "tickets", "surveys", "loops", "actions", "churns", "invoices",
-    "referrals", "memberships", "comments", "closings",
+    "referrals", "memberships", "comments", "closings", "people", "channels", "topics", "rewards",
 )  # fmt: skip
 
 

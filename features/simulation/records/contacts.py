@@ -190,6 +190,8 @@ def contacts_table(
     to_day = np.where(contacts.to_day < limit, contacts.to_day, np.where(after < clock.end_day, after, NEVER))
     kept = (contacts.account < keep) & (contacts.from_day < limit)
     row = contacts.account[kept]
+    people = words.people(streams.of("people"), accounts.names, contacts.account)
+    name, email, phone = (pa.array(column, type=pa.string()).filter(pa.array(kept)) for column in people)
     return table(
         "contacts",
         contact_id=contact_ids(contacts, accounts).filter(pa.array(kept)),
@@ -198,6 +200,9 @@ def contacts_table(
         decision_maker=flags(contacts.decides[kept], contacts.decides_known[kept]),
         valid_from=days(contacts.from_day[kept]),
         valid_to=days(to_day[kept]),
+        name=name,
+        email=email,
+        phone=phone,
     )
 
 

@@ -24,6 +24,7 @@ from features.simulation.records.accounts import Accounts, account_ids, record_i
 _ACTS, _ACTS_OF_HEALTH, _SENSE_NOISE, _ACTS_MAX = 0.020, -0.70, 0.7, 0.30
 _REFERS, _REFERS_OF_HEALTH = 0.007, 0.50
 _CONTACTED, _CONTACT_DAYS, _WON, _WON_DAYS = 0.75, 9.0, 0.28, 80.0
+_REWARDS = (0.0, 0.02, 0.05)  # of the revenue won
 _JOINED, _JOINED_OF_HEALTH, _LEAVES, _LEAVES_OF_HEALTH = 0.16, 0.05, 0.008, -0.60
 
 
@@ -145,7 +146,9 @@ def actions_table(actions: Actions, accounts: Accounts, limit_day: IntArray, kee
     )
 
 
-def referrals_table(referrals: Referrals, accounts: Accounts, clock: Clock, limit_day: IntArray, keep: int) -> pa.Table:
+def referrals_table(
+    referrals: Referrals, accounts: Accounts, streams: Streams, clock: Clock, limit_day: IntArray, keep: int
+) -> pa.Table:
     """Return the referrals table. A referral may still be won after the referring account has left.
 
     Parameters
@@ -158,6 +161,7 @@ def referrals_table(referrals: Referrals, accounts: Accounts, clock: Clock, limi
     kept = (referrals.account < keep) & (referrals.referred < limit_day[referrals.account] * DAY_SECONDS)
     row, end = referrals.account[kept], clock.end_day * DAY_SECONDS
     contacted, won = referrals.contacted[kept], referrals.won[kept]
+    share = streams.of("rewards").choice(_REWARDS, size=kept.size)[kept]
     return table(
         "referrals",
         referral_id=record_ids("R", accounts, row, referrals.number[kept]),
@@ -166,6 +170,7 @@ def referrals_table(referrals: Referrals, accounts: Accounts, clock: Clock, limi
         contacted_at=instants(np.where(contacted < end, contacted, NEVER * DAY_SECONDS)),
         won_at=instants(np.where(won < end, won, NEVER * DAY_SECONDS)),
         revenue=numbers(np.where(won < end, referrals.revenue[kept], np.nan), 2),
+        reward=numbers(np.where((won < end) & (share > 0), share * referrals.revenue[kept], np.nan), 0),
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from scipy.special import expit
 
 from features.simulation.ground import words
-from features.simulation.ground.columns import instants, labels, table
+from features.simulation.ground.columns import flags, instants, labels, table
 from features.simulation.ground.effects import TRACES
 from features.simulation.ground.health import Health
 from features.simulation.ground.moments import later, office_instants, sequence
@@ -28,6 +28,7 @@ _NEVER_SURVEYED = 0.06
 _AFTER_TICKET = 0.30
 _REPLY_DAYS, _REPLY_SPREAD, _REPLY_OF_HEALTH, _REPLY_MAX = 1.6, 1.1, -0.35, 60.0
 _TICKET_SCORE_DROP = 0.35
+_BOUNCES = 0.05
 KINDS = ("relationship", "transactional")
 
 
@@ -148,6 +149,8 @@ def surveys_table(
     mask = pa.array(kept)
     contact = np.where(surveys.contact >= 0, surveys.contact, 0)
     people = contact_ids(contacts, accounts).take(pa.array(contact, mask=surveys.contact < 0))
+    channel, bounced = _ways(streams, surveys)
+    bounced = np.where(bounced < limit_day[account] * DAY_SECONDS, bounced, NEVER * DAY_SECONDS)
     return table(
         "surveys",
         survey_id=survey_ids(surveys, accounts).filter(mask),
@@ -158,4 +161,17 @@ def surveys_table(
         answered_at=instants(np.where(known, surveys.answered, NEVER * DAY_SECONDS)[kept]),
         score=pa.array(score[kept], mask=score[kept] < 0),
         comment=comment.filter(mask),
+        channel=labels(words.CHANNELS, channel[kept]),
+        bounced_at=instants(bounced[kept]),
+        anonymous=flags(surveys.contact[kept] < 0, np.ones(int(kept.sum()), dtype=bool)),
     )
+
+
+def _ways(streams: Streams, surveys: Surveys) -> tuple[IntArray, IntArray]:
+    """Return the channel of each invitation, and when it bounced: within minutes, and only what got no answer."""
+    rng = streams.of("channels")
+    n = surveys.account.size
+    channel = rng.choice(len(words.CHANNELS), size=n, p=(0.8, 0.12, 0.08))
+    fails = (rng.random(n) < _BOUNCES) & (channel == 0) & (surveys.answered >= NEVER * DAY_SECONDS)
+    bounced = surveys.sent + 1 + (rng.random(n) * 900).astype(np.int64)
+    return channel.astype(np.int64), np.where(fails, bounced, NEVER * DAY_SECONDS)

@@ -18,6 +18,7 @@ from features.simulation.ground.health import Health
 from features.simulation.ground.moments import DelayTail, by_month, days_within, later, office_instants, sequence
 from features.simulation.ground.world import DAY_SECONDS, NEVER, Clock, IntArray, Streams
 from features.simulation.records.accounts import Accounts, account_ids, record_ids
+from features.simulation.records.contacts import Contacts, contact_ids
 
 #: Slightly below the target quantiles (6.1, 22, 122), because weekends lengthen the delays.
 _TAIL = DelayTail(p50=4.75, p90=19.5, p99=112.0)
@@ -68,7 +69,15 @@ def _kinds(rng: np.random.Generator, count: int) -> IntArray:
     return np.where(rng.random(count) < 0.03, -1, kind)
 
 
-def tickets_table(tickets: Tickets, accounts: Accounts, clock: Clock, limit_day: IntArray, keep: int) -> pa.Table:
+def tickets_table(
+    tickets: Tickets,
+    accounts: Accounts,
+    contacts: Contacts,
+    streams: Streams,
+    clock: Clock,
+    limit_day: IntArray,
+    keep: int,
+) -> pa.Table:
     """Return the tickets table. Tickets of a lost account may still be closed after it has left.
 
     Parameters
@@ -80,6 +89,10 @@ def tickets_table(tickets: Tickets, accounts: Accounts, clock: Clock, limit_day:
     """
     kept = (tickets.account < keep) & (tickets.opened < limit_day[tickets.account] * DAY_SECONDS)
     row, closed = tickets.account[kept], tickets.closed[kept]
+    rng = streams.of("topics")
+    topic = np.where(rng.random(kept.size) < 0.1, -1, rng.integers(len(words.TOPICS), size=kept.size))
+    contact = contacts.pick(rng, tickets.account, tickets.opened // DAY_SECONDS)
+    people = contact_ids(contacts, accounts).take(pa.array(np.maximum(contact, 0), mask=contact < 0))
     return table(
         "tickets",
         ticket_id=record_ids("T", accounts, row, tickets.number[kept]),
@@ -88,4 +101,6 @@ def tickets_table(tickets: Tickets, accounts: Accounts, clock: Clock, limit_day:
         severity=labels(words.SEVERITIES, tickets.severity[kept]),
         opened_at=instants(tickets.opened[kept]),
         closed_at=instants(np.where(closed < clock.end_day * DAY_SECONDS, closed, NEVER * DAY_SECONDS)),
+        topic=labels(words.TOPICS, topic[kept]),
+        contact_id=people.filter(pa.array(kept)),
     )

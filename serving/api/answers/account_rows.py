@@ -21,7 +21,7 @@ class AccountRow(BaseModel):
     model_version: str = Field(description="Version of the model that scored")
     scored_at: datetime = Field(description="When it was scored (UTC)")
     churn_probability: float = Field(description="Calibrated probability of leaving, 0 to 1")
-    revenue_365d: float = Field(description="Invoiced in the 365 days before as_of, in currency")
+    revenue_365d: float = Field(description="A year's invoicing before as_of, in currency")
     value: float = Field(description="The account's yearly value, in currency")
     currency: str | None = Field(description="Currency of all sums, where it is known")
     revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0; the list's order")

@@ -1,9 +1,9 @@
 """A request for a job, read account by account: this module checks its envelope at once and keeps its accounts as sent.
 
 The module never turns a whole body of sixty megabytes into objects. It decodes one account after the other and keeps
-the compressed text of each. It reads the body as Latin-1, one character per byte, because a single emoji would make the
-decoded text four times as large. The syntax of JSON is ASCII, and all other bytes come out as they came in. Errors have
-the form that FastAPI gives to errors in a body that it reads itself.
+the compressed text of each, without the personal columns of contacts. It reads the body as Latin-1, one character per
+byte, because a single emoji would make the decoded text four times as large. The syntax of JSON is ASCII, and all other
+bytes come out as they came in. Errors have the form that FastAPI gives to errors in a body that it reads itself.
 """
 
 from __future__ import annotations
@@ -19,19 +19,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError, create_model
 from starlette.exceptions import HTTPException
 
+from features.tables import LONGEST_ID
 from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import Submitted
-from serving.predict.history import PredictionRequest
+from serving.predict.history import PredictionRequest, without_personal
 
 _AS_OF: Any = PredictionRequest.model_fields["as_of"].annotation
 _Envelope: type[BaseModel] = create_model("JobEnvelope", as_of=(_AS_OF, None))
 _BLANKS = re.compile(r"[ \t\n\r]*")
-_TEXTS = {
-    "missing": "Field required",
-    "list_type": "Input should be a valid list",
-    "too_short": "List should have at least 1 item after validation, not 0",
-    "model_attributes_type": "Input should be a valid dictionary or object to extract fields from",
-}
 
 
 @dataclass(frozen=True)
@@ -72,12 +67,12 @@ def refuse_media_type() -> NoReturn:
     _refuse("model_attributes_type")
 
 
-def _refuse(kind: str, *place: str, text: str = "") -> NoReturn:
-    raise RequestValidationError([_fault(kind, *place, text=text)])
+def _refuse(kind: str, *place: str, value: Any = None, **limits: Any) -> NoReturn:
+    raise RequestValidationError([_fault(kind, *place, value=value, **limits)])
 
 
-def _fault(kind: str, *place: str | int, text: str = "") -> dict[str, Any]:
-    return {"type": kind, "loc": ("body", *place), "msg": text or _TEXTS[kind], "ctx": {}}
+def _fault(kind: str, *place: str | int, value: Any = None, **limits: Any) -> dict[str, Any]:
+    return {"type": kind, "loc": ("body", *place), "msg": "", "input": value, "ctx": limits}
 
 
 def _as_of(value: Any) -> date | None:
@@ -98,9 +93,9 @@ class _Envelopes:
     def read(self) -> dict[str, Any]:
         """Return the decoded members, with `accounts` as a tuple of Submitted."""
         if self._next() != "{":
-            self._value()
+            value = self._value()
             self._end()
-            _refuse("model_attributes_type")
+            _refuse("model_attributes_type", value=value)
         members: dict[str, Any] = {}
         for _ in self._items("}"):
             name = self._name()
@@ -110,25 +105,26 @@ class _Envelopes:
 
     def _accounts(self) -> Iterator[Submitted]:
         if self._next() != "[":
-            self._value()
-            _refuse("list_type", "accounts")
-        count, strange = 0, []
+            _refuse("list_type", "accounts", value=self._value())
+        count, strange = 0, {}
         for _ in self._items("]"):
             self._next()
             start = self._at
             account = self._value()
             if not isinstance(account, dict):
-                strange.append(count)
+                strange[count] = account
             count += 1
             if count > self._most:
-                text = f"List should have at most {self._most} items after validation, not {count} or more"
-                _refuse("too_long", "accounts", text=text)
+                _refuse("too_long", "accounts", max_length=self._most, actual_length=None)
             source = self._text[start : self._at].encode("latin-1").decode()
+            if without_personal(account) is not account:
+                source = json.dumps(without_personal(json.loads(source)), separators=(",", ":"))
             yield Submitted(_id(account, source), packed_text(source))
         if not count:
-            _refuse("too_short", "accounts")
+            _refuse("too_short", "accounts", min_length=1, actual_length=0)
         if strange:
-            raise RequestValidationError([_fault("model_attributes_type", "accounts", place) for place in strange])
+            faults = (_fault("model_attributes_type", "accounts", at, value=value) for at, value in strange.items())
+            raise RequestValidationError(list(faults))
 
     def _items(self, closing: str) -> Iterator[None]:
         """Stop before each item of the object or list that opens at the current place."""
@@ -174,11 +170,15 @@ class _Envelopes:
 
 
 def _id(account: Any, source: str) -> str | None:
-    """Return an account's id or None; half a surrogate pair, which no database keeps, becomes a question mark."""
+    """Return an account's id; None where there is none, or one that is too long for any account.
+
+    Half a surrogate pair, which no database keeps, becomes a question mark.
+    """
     inner = account.get("account") if isinstance(account, dict) else None
     account_id = inner.get("account_id") if isinstance(inner, dict) else None
-    if not isinstance(account_id, str):
+    if not isinstance(account_id, str) or len(account_id) > 4 * LONGEST_ID:
         return None
     if not account_id.isascii():
         account_id = json.loads(source)["account"]["account_id"]
-    return str(account_id).encode("utf-8", "replace").decode()
+    known = str(account_id).encode("utf-8", "replace").decode()
+    return known if len(known) <= LONGEST_ID else None

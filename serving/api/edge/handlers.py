@@ -17,9 +17,25 @@ from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
 from serving.errors import Refusal, StoreUnavailable
+from serving.predict.sentences import sentence
 
 #: Seconds until the next request is useful when the database does not answer.
 STORE_AWAY_SECONDS = 5
+CANNOT_BE_PARSED = "it cannot be parsed"
+#: What Python's parser says of a text that is not JSON, in our words.
+_JSON = {
+    "Expecting value": "a value is expected",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is expected",
+    "Expecting ',' delimiter": "a comma is expected",
+    "Expecting ':' delimiter": "a colon is expected",
+    "Illegal trailing comma before end of object": "a comma stands before the end of an object",
+    "Illegal trailing comma before end of array": "a comma stands before the end of a list",
+    "Extra data": "more follows after its end",
+    "Unterminated string starting at": "a text has no end",
+    "Invalid control character at": "a control character stands in a text",
+    "Invalid \\escape": "a backslash stands before a character that is not escaped by one",
+    "Invalid \\uXXXX escape": "four hexadecimal digits are expected after \\u",
+}
 log = logging.getLogger("churn_risk.api")
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
@@ -42,12 +58,10 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         reason = faults[0].get("ctx", {}).get("error", "cannot be parsed")
-        return broken_json(request, f"{reason} (at character {faults[0]['loc'][-1]})")
+        return broken_json(request, f"{_JSON.get(reason, CANNOT_BE_PARSED)} (at character {faults[0]['loc'][-1]})")
     if faults[0]["type"] == "model_attributes_type" and not says_json(request):
         return not_json(request)
-    errors = [
-        FieldError(pointer=pointer(fault["loc"]), detail=fault["msg"].removeprefix("Value error, ")) for fault in faults
-    ]
+    errors = [FieldError(pointer=pointer(fault["loc"]), detail=sentence(fault)) for fault in faults]
     count = len(errors)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
     return problem(request, 422, "invalid-request", detail, errors)
@@ -89,7 +103,7 @@ async def _unknown(request: Request, error: AccountUnknown) -> Response:
 
 async def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return broken_json(request, "it cannot be parsed")
+        return broken_json(request, CANNOT_BE_PARSED)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem(request, error.status_code, code, str(error.detail), headers=error.headers)
 

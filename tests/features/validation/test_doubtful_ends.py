@@ -78,9 +78,9 @@ def test_book_toml_settles_the_end_of_a_table(tmp_path: Path) -> None:
 def test_departures_within_a_term_of_notice_are_told_and_those_beyond_are_doubted(tmp_path: Path) -> None:
     tables = small_book(tmp_path, churns=["a1,2026-03-01", "a2,2027-12-31"])
     (doubt,) = tables.doubts
-    assert (doubt.ids, doubt.values) == (("a2",), ("2027-12-31",)) and "more than a year after" in doubt.rule
+    assert (doubt.ids, doubt.values) == (("a2 2027-12-31",), ("2027-12-31",)) and "more than a year after" in doubt.rule
     told = next(warning for warning in tables.warnings if "known ahead" in warning)
-    assert "a1: '2026-03-01'" in told and "a2" not in told
+    assert "a1 2026-03-01: '2026-03-01'" in told and "a2" not in told
 
 
 def test_a_hole_in_the_whole_book_is_told(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def test_the_good_request_is_good(client: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ('{"accounts": [', "not JSON: Expecting value (at character 14)"),
-        ("{'accounts': []}", "not JSON: Expecting property name enclosed in double quotes (at character 1)"),
-        ("nonsense", "not JSON: Expecting value (at character 0)"),
+        ('{"accounts": [', "not JSON: a value is expected (at character 14)"),
+        ("{'accounts': []}", "not JSON: a name in double quotes is expected (at character 1)"),
+        ("nonsense", "not JSON: a value is expected (at character 0)"),
         (b'{"accounts": "\xff\xfe"}', "not JSON: not UTF-8"),
         ("[" * 4_000, "not JSON: nested more than 32 levels deep"),
         ('{"accounts": ' + "[" * 4_000 + "]" * 4_000 + "}", "not JSON: nested more than 32 levels deep"),
@@ -82,12 +82,27 @@ def test_json_by_another_name(client: Client, media_type: str) -> None:
 
 @pytest.mark.parametrize(
     "as_of",
-    ["2026-13-01", "01.02.2026", "", "tomorrow", 20260101, True, ["2026-01-01"], "1899-12-31", "2200-01-01",
+    ["2026-13-01", "01.02.2026", "tomorrow", 20260101, True, ["2026-01-01"], "1899-12-31", "2200-01-01",
      "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00", "٢٠٢٥-٠١-٠١", "\ud800"],
     ids=repr,
 )  # fmt: skip
 def test_bad_as_of(client: Client, as_of: Any) -> None:
     assert_problem(client.post(GOOD | {"as_of": as_of}), 422, "/as_of")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD | {"as_of": ""},
+        with_row("account", name="", segment="", currency=""),
+        with_row("invoices", account_id=""),
+        with_row("surveys", answered_at="", score="", comment="", contact_id=" "),
+        with_row("contacts", contact_id="C", valid_from="2025-01-01", valid_to="", decision_maker=""),
+        with_row("tickets", ticket_id="T", opened_at="2025-01-01", severity="", closed_at=" "),
+    ],
+)
+def test_an_empty_text_is_null_in_every_optional_field(client: Client, body: Json) -> None:
+    assert client.post(body).status_code == 200
 
 
 def test_as_of_in_the_future(client: Client) -> None:
@@ -125,8 +140,9 @@ def test_no_accounts_at_all(client: Client) -> None:
         "[]",
         "1e16",
         "-1e300",
-        '"12.5"',
+        '"12,5"',
         '"1_000"',
+        '""',
     ],
 )
 def test_bad_amount(client: Client, text: str) -> None:
@@ -155,7 +171,6 @@ def test_bad_amount(client: Client, text: str) -> None:
         (with_row("account", customer_since="31.12.2020"), "/account/customer_since"),
         (with_row("invoices", invoice_id=""), "/invoices/0/invoice_id"),
         (with_row("invoices", account_id="A2"), "/invoices/0/account_id"),
-        (with_row("invoices", account_id=""), "/invoices/0/account_id"),
         (with_row("invoices", invoiced_on="2025-02-30"), "/invoices/0/invoiced_on"),
         (with_row("invoices", invoiced_on=None), "/invoices/0/invoiced_on"),
         (with_row("surveys", kind="nps"), "/surveys/0/kind"),
@@ -168,7 +183,7 @@ def test_bad_amount(client: Client, text: str) -> None:
         (with_row("surveys", score=-1), "/surveys/0/score"),
         (with_row("surveys", score=7.5), "/surveys/0/score"),
         (with_row("surveys", score=True), "/surveys/0/score"),
-        (with_row("surveys", score="7"), "/surveys/0/score"),
+        (with_row("surveys", score="7,0"), "/surveys/0/score"),
         (with_row("surveys", kind="\ud800"), "/surveys/0/kind"),
         (with_row("surveys", score=10**30), "/surveys/0/score"),
         (with_row("loops", loop_id="L", opened_at="2025-01-02", closed_at="2025-01-01"), "/loops/0/closed_at"),
@@ -209,9 +224,9 @@ def test_one_bad_field(client: Client, body: Json, pointer: str) -> None:
         (
             {"invoices": [INVOICE | {"currency": "EUR"}, INVOICE | {"invoice_id": "I2", "currency": "USD"}]},
             "/invoices/1/currency",
-            "'USD' beside 'EUR'; one is expected",
+            '"USD" beside "EUR"; one is expected',
         ),
-        ({"invoices": [INVOICE | {"account_id": "A2"}]}, "/invoices/0/account_id", "not 'A1', whose history it is"),
+        ({"invoices": [INVOICE | {"account_id": "A2"}]}, "/invoices/0/account_id", '"A2" is not "A1", whose history it is'),
     ],
 )
 def test_rows_that_contradict_each_other(client: Client, change: Json, pointer: str, detail: str) -> None:
@@ -281,7 +296,7 @@ def test_every_bad_field_is_listed(client: Client) -> None:
         "/accounts/1/tickets/0/ticket_id",
         "/accounts/1/tickets/0/opened_at",
     )
-    assert problem["detail"].startswith("9 fields are not as the contract has them: /as_of: a date is expected")
+    assert problem["detail"].startswith("9 fields are not as the contract has them: /as_of: a date such as")
 
 
 def test_every_contradiction_is_listed_with_a_date_in_the_future(client: Client) -> None:
@@ -317,6 +332,6 @@ def test_a_bad_request_leaves_nothing_behind(client: Client) -> None:
 
 @pytest.mark.parametrize("text", ["\x00", "A\x00B", " ", "ä€😀", "a" * 5000, "'; DROP TABLE accounts; --", "</script>"])
 def test_odd_texts_are_texts(client: Client, text: str) -> None:
-    account = ACCOUNT | {"account_id": text, "name": text, "segment": text, "country": text}
+    account = ACCOUNT | {"account_id": text[:256], "name": text, "segment": text, "country": text}
     answer = client.post(GOOD | {"accounts": [HISTORY | {"account": account}]})
-    assert answer.json()["predictions"][0]["account_id"] == text
+    assert answer.json()["predictions"][0]["account_id"] == text[:256]

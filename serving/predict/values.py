@@ -1,0 +1,284 @@
+"""A value of a request -> the value of its column: the texts that a cell of a file may hold, or JSON's own values.
+
+A number may come as JSON's number or as text, a flag as true or "yes", a choice in any case; dates and instants are
+texts. Aware instants are converted to UTC, naive ones are taken as UTC, an instant in a date column is cut to its day.
+An empty text is null. `features.conversion` says what the texts look like, and reads the cells of files by the same.
+
+A request has tens of thousands of values, so every reader looks for the common form first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from math import isfinite
+from typing import Any
+
+from features.conversion import BLANKS, FIRST_YEAR, FLAG_TEXTS, LAST_YEAR, NUMBER_TEXT, TIME_TEXT, YEARS
+from features.schema import OPEN_FROM_YEAR
+from features.tables import Column, Kind
+
+Reader = Callable[[Any], Any]
+A_DATE, AN_INSTANT = "a date such as 2026-01-31", "a timestamp such as 2026-01-31T09:30:00Z"
+A_NUMBER, A_WHOLE_NUMBER, A_FLAG, A_TEXT = "a number", "a whole number", "true or false", "a text"
+#: Most characters of a value that a message quotes.
+QUOTED = 60
+#: The greatest whole number of which all smaller ones are floats too.
+EXACT = 2**53
+_NUMBER, _TIME = re.compile(NUMBER_TEXT), re.compile(TIME_TEXT)
+_DAY, _SECOND = 10, 19
+
+
+def quoted(value: Any) -> str:
+    """Return a value as a message quotes it: as JSON, cut when it is long, a list or an object by its kind.
+
+    Examples
+    --------
+    >>> quoted("31.01.2026"), quoted(None), quoted([1, 2])
+    ('"31.01.2026"', 'null', 'a list')
+    """
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    # Half a surrogate pair, which UTF-8 cannot say, becomes a question mark.
+    shown = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
+    return shown if len(shown) <= QUOTED else f"{shown[: QUOTED - 1]}…"
+
+
+def reader_of(column: Column, optional: bool) -> Reader:
+    """Return what reads a column's values: it returns the value, and raises ValueError with a sentence.
+
+    Parameters
+    ----------
+    optional : bool
+        Whether null and an empty text are None; otherwise they are missing.
+    """
+    if column.choices:
+        reader, expected = _choice_of(column.choices), f"one of {', '.join(column.choices)}"
+    else:
+        reader, expected = _BY_KIND[column.kind](column)
+    return reader if optional else _demanding(reader, expected)
+
+
+def _demanding(reader: Reader, expected: str) -> Reader:
+    def demanded(value: Any) -> Any:
+        found = reader(value)
+        if found is None:
+            raise ValueError(f"missing; {expected} is expected")
+        return found
+
+    return demanded
+
+
+def text(value: Any) -> str | None:
+    """Return a text, None for an empty one."""
+    if type(value) is str:
+        if value.isascii():
+            return value or None
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{A_TEXT} is expected, and {quoted(value)} holds half a character") from None
+        return value
+    if value is None:
+        return None
+    raise _unlike(A_TEXT, value)
+
+
+def limited(longest: int) -> Reader:
+    """Return what reads a text of at most so many characters."""
+
+    def short_text(value: Any) -> str | None:
+        found = text(value)
+        if found is not None and len(found) > longest:
+            raise ValueError(
+                f"{A_TEXT} of at most {longest} characters is expected, and {quoted(value)} has {len(found)}"
+            )
+        return found
+
+    return short_text
+
+
+def flag(value: Any) -> bool | None:
+    """Return a flag."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        bare = value.strip(BLANKS).lower()
+        if not bare:
+            return None
+        if bare in FLAG_TEXTS:
+            return FLAG_TEXTS[bare]
+    raise _unlike(A_FLAG, value)
+
+
+def day(value: Any) -> date | None:
+    """Return a date."""
+    if type(value) is str:
+        if len(value) == _DAY and value[4] == value[7] == "-":
+            try:
+                found = date.fromisoformat(value)
+            except ValueError:
+                raise _unlike(A_DATE, value) from None
+            if FIRST_YEAR <= found.year <= LAST_YEAR:
+                return found
+            raise _out_of_years(A_DATE, value)
+        moment = _moment(value, A_DATE)
+        return None if moment is None else moment.date()
+    if isinstance(value, datetime):
+        return value.date()
+    if value is None or isinstance(value, date):
+        return value
+    raise _unlike(A_DATE, value)
+
+
+def instant(value: Any) -> datetime | None:
+    """Return an instant, naive and in UTC."""
+    if type(value) is str:
+        length = len(value)
+        if (length == _SECOND or (length == _SECOND + 1 and value[_SECOND] == "Z")) and _plain(value):
+            try:
+                found = datetime.fromisoformat(value[:_SECOND])
+            except ValueError:
+                raise _unlike(AN_INSTANT, value) from None
+            if FIRST_YEAR <= found.year <= LAST_YEAR:
+                return found
+            raise _out_of_years(AN_INSTANT, value)
+        return _moment(value, AN_INSTANT)
+    if value is None or isinstance(value, datetime):
+        return value
+    raise _unlike(AN_INSTANT, value)
+
+
+def _plain(value: str) -> bool:
+    return value[4] == value[7] == "-" and value[10] in "T " and value[13] == value[16] == ":"
+
+
+def _moment(value: str, expected: str) -> datetime | None:
+    """Read any form of `TIME_TEXT`."""
+    bare = value.strip(BLANKS)
+    if not bare:
+        return None
+    parts = _TIME.fullmatch(bare)
+    if parts is None:
+        raise _unlike(expected, value)
+    year, dashed, slashed, of_month, hour, minute, second, fraction, sign, hours, minutes = parts.groups()
+    microseconds = int((fraction or "")[:6].ljust(6, "0"))
+    clock = (int(hour or 0), int(minute or 0), int(second or 0), microseconds)
+    ahead = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    try:
+        local = datetime(int(year), int(dashed or slashed), int(of_month), *clock)
+    except ValueError:
+        raise _unlike(expected, value) from None
+    try:
+        found = local + ahead if sign == "-" else local - ahead
+    except OverflowError:
+        raise _out_of_years(expected, value) from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise _out_of_years(expected, value)
+    return found
+
+
+def _unlike(expected: str, value: Any) -> ValueError:
+    return ValueError(f"{expected} is expected, not {quoted(value)}")
+
+
+def _out_of_years(expected: str, value: Any) -> ValueError:
+    return ValueError(f"{expected} is expected, and {quoted(value)} is not {YEARS}")
+
+
+def _choice_of(choices: tuple[str, ...]) -> Reader:
+    known = frozenset(choices)
+
+    def choice(value: Any) -> str | None:
+        if value is None or (type(value) is str and value in known):
+            return value
+        if isinstance(value, str):
+            bare = value.strip(BLANKS).lower()
+            if not bare:
+                return None
+            if bare in known:
+                return bare
+        raise _unlike(f"one of {', '.join(choices)}", value)
+
+    return choice
+
+
+def _number_of(column: Column) -> Reader:
+    low, high = _bounds(column)
+
+    def number(value: Any) -> float | None:
+        kind = type(value)
+        if kind is float or kind is int:
+            if low <= value <= high:
+                return float(value)
+            raise _out_of_bounds(A_NUMBER, value, value, low, high)
+        found = _from_json(value, A_NUMBER)
+        if found is None or low <= found <= high:
+            return found
+        raise _out_of_bounds(A_NUMBER, found, value, low, high)
+
+    return number
+
+
+def _whole_of(column: Column) -> Reader:
+    low, high = _bounds(column)
+
+    def whole(value: Any) -> int | None:
+        found = value if type(value) is int else _from_json(value, A_WHOLE_NUMBER)
+        if found is None:
+            return None
+        if not low <= found <= high:
+            raise _out_of_bounds(A_WHOLE_NUMBER, found, value, low, high)
+        if found != int(found):
+            raise _unlike(A_WHOLE_NUMBER, value)
+        return int(found)
+
+    return whole
+
+
+def _bounds(column: Column) -> tuple[float, float]:
+    return -EXACT if column.low is None else column.low, EXACT if column.high is None else column.high
+
+
+def _from_json(value: Any, expected: str) -> float | None:
+    """Return a number that came as JSON's number or as text; True is none."""
+    if value is None or type(value) is float:
+        return value
+    if isinstance(value, str):
+        bare = value.strip(BLANKS)
+        if not bare:
+            return None
+        if _NUMBER.fullmatch(bare):
+            return float(bare)
+    raise _unlike(expected, value)
+
+
+def _out_of_bounds(expected: str, found: float, value: Any, low: float, high: float) -> ValueError:
+    if isinstance(found, float) and not isfinite(found):
+        return ValueError(f"{expected} is expected, and {quoted(value)} is not finite")
+    return ValueError(f"{expected} from {low:g} to {high:g} is expected, not {quoted(value)}")
+
+
+def end(value: Any) -> date | None:
+    """Return a date, None for an end that is not known: one in `OPEN_FROM_YEAR` or later."""
+    parts = _TIME.fullmatch(value.strip(BLANKS)) if isinstance(value, str) else None
+    if parts is None or int(parts[1]) < OPEN_FROM_YEAR:
+        found = day(value)
+        return None if found is not None and found.year >= OPEN_FROM_YEAR else found
+    try:
+        date(int(parts[1]), int(parts[2] or parts[3]), int(parts[4]))
+    except ValueError:
+        raise _unlike(A_DATE, value) from None
+    return None
+
+
+_BY_KIND: dict[Kind, Callable[[Column], tuple[Reader, str]]] = {
+    Kind.TEXT: lambda column: (text if column.longest is None else limited(column.longest), A_TEXT),
+    Kind.NUMBER: lambda column: (_number_of(column), A_NUMBER),
+    Kind.INTEGER: lambda column: (_whole_of(column), A_WHOLE_NUMBER),
+    Kind.FLAG: lambda column: (flag, A_FLAG),
+    Kind.DATE: lambda column: (end if column.open_end else day, A_DATE),
+    Kind.INSTANT: lambda column: (instant, AN_INSTANT),
+}

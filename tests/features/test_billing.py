@@ -1,0 +1,159 @@
+"""A year's invoicing and its change: right for whoever never changed, in whatever rhythm, on whatever day one looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.books import Bench
+
+Invoice = tuple[date, float]
+CHANGES = ["revenue_trend_90d", "revenue_trend_180d", "revenue_yoy_90d", "revenue_yoy_365d"]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench()
+
+
+def seen(bench: Bench, invoices: Iterable[Invoice], days: Sequence[date]) -> pd.DataFrame:
+    """The year's invoicing and all signals of one account, a row a date."""
+    rows = pd.DataFrame(invoices, columns=["invoiced_on", "amount"])
+    rows = rows.assign(account_id="a", invoice_id=[f"{i:04d}" for i in range(len(rows))])
+    accounts = pd.DataFrame({"account_id": ["a"], "customer_since": [pd.Timestamp("2015-01-01")]})
+    matrix = bench.load({"accounts": accounts, "invoices": rows}).matrix(days)
+    return matrix.signals.assign(year=matrix.facts["revenue_365d"]).set_axis(matrix.keys["as_of"].dt.date)
+
+
+def every(months: int, amount: float, first: str, last: str) -> list[Invoice]:
+    starts = pd.date_range(first, last, freq="MS")[::months]
+    return [(day.date(), amount) for day in starts]
+
+
+def all_days(first: str, last: str, step: int = 1) -> list[date]:
+    return [day.date() for day in pd.date_range(first, last, freq=f"{step}D")]
+
+
+def jittered(invoices: list[Invoice], days: int, seed: int = 0) -> list[Invoice]:
+    rng = np.random.default_rng(seed)
+    return [(day + timedelta(days=int(rng.integers(-days, days + 1))), amount) for day, amount in invoices]
+
+
+def test_billed_each_1_january_a_year_is_a_year(bench: Bench) -> None:
+    invoices = every(12, 12_000.0, "2021-01-01", "2024-12-31")
+    found = seen(bench, invoices, [date(2024, 7, 1), date(2024, 12, 31), date(2025, 1, 1), date(2025, 1, 20)])
+    assert found["year"].tolist() == [12_000.0] * 4
+    assert found["revenue_365d"].tolist() == [12_000.0] * 4
+    assert found["revenue_yoy_365d"].tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize("months", [2, 3, 4, 6, 12, 24])
+def test_who_never_changes_has_the_same_year_on_every_day(bench: Bench, months: int) -> None:
+    """Over a leap day too, and whatever day of the rhythm it is."""
+    invoices = every(months, 1_000.0 * months, "2016-03-01", "2025-06-30")
+    found = seen(bench, invoices, all_days("2023-12-20", "2025-03-10", 3))
+    assert set(found["year"]) == {12_000.0}
+    for name in CHANGES:
+        assert set(found[name]) == {0.0}, name
+
+
+@pytest.mark.parametrize("months", [3, 6, 12])
+@pytest.mark.parametrize("seed", range(3))
+def test_ten_days_of_jitter_change_nothing(bench: Bench, months: int, seed: int) -> None:
+    invoices = jittered(every(months, 1_000.0 * months, "2017-01-01", "2025-12-31"), 10, seed)
+    found = seen(bench, invoices, all_days("2024-01-01", "2025-03-01", 5))
+    assert set(found["year"]) == {12_000.0}
+    assert set(found["revenue_yoy_365d"]) == {0.0}
+
+
+def test_a_stop_shows_once_it_is_a_month_overdue(bench: Bench) -> None:
+    quarterly = every(3, 3_000.0, "2020-01-01", "2024-10-01")
+    days = [date(2024, 12, 31), date(2025, 1, 20), date(2025, 1, 26), date(2025, 5, 1), date(2025, 11, 1)]
+    found = seen(bench, quarterly, days)
+    assert found["year"].tolist() == [12_000.0, 12_000.0, 9_000.0, 6_000.0, 0.0]
+    assert found["revenue_trend_90d"].tolist()[:3] == [0.0, 0.0, -1.0]
+    yearly = seen(bench, every(12, 12_000.0, "2020-01-01", "2024-01-01"), [date(2025, 1, 31), date(2025, 2, 3)])
+    assert yearly["year"].tolist() == [12_000.0, 0.0]
+    assert yearly["revenue_yoy_365d"].tolist() == [0.0, -1.0]
+
+
+def test_a_price_rise_is_a_change_of_its_size(bench: Bench) -> None:
+    before, risen = every(12, 10_000.0, "2020-01-01", "2023-12-31"), every(12, 11_000.0, "2024-01-01", "2024-12-31")
+    invoices = [*before, *risen]
+    found = seen(bench, invoices, [date(2024, 6, 1), date(2025, 1, 1)])
+    assert found["year"].tolist() == [11_000.0, 11_000.0]
+    np.testing.assert_allclose(found["revenue_yoy_365d"], 1_000 / 21_000, atol=1e-6)
+
+
+def test_the_first_invoice_of_a_yearly_payer_lasts_a_year_and_a_month(bench: Bench) -> None:
+    days = [date(2024, 1, 2), date(2025, 1, 1), date(2025, 1, 31), date(2025, 2, 2)]
+    found = seen(bench, [(date(2024, 1, 1), 12_000.0)], days)
+    assert found["year"].tolist() == [12_000.0, 12_000.0, 12_000.0, 0.0]
+
+
+def test_a_credit_note_belongs_to_the_period_it_credits(bench: Bench) -> None:
+    invoices = [*every(12, 12_000.0, "2021-01-01", "2024-12-31"), (date(2024, 2, 15), -2_000.0)]
+    found = seen(bench, invoices, [date(2024, 6, 1), date(2025, 1, 1)])
+    assert found["year"].tolist() == [10_000.0, 10_000.0]
+    np.testing.assert_allclose(found["revenue_yoy_365d"], -2_000 / 22_000, atol=1e-6)
+    before = [*every(12, 12_000.0, "2021-01-01", "2024-12-31"), (date(2023, 12, 20), -2_000.0)]
+    assert seen(bench, before, [date(2024, 6, 1)])["year"].tolist() == [12_000.0]
+
+
+def test_a_wrong_invoice_and_its_reversal_do_not_move_the_year(bench: Bench) -> None:
+    wrong = [(date(2024, 1, 1), 120_000.0), (date(2024, 1, 10), -120_000.0)]
+    invoices = [*every(12, 12_000.0, "2021-01-01", "2023-12-31"), *wrong, (date(2024, 1, 12), 12_000.0)]
+    found = seen(bench, invoices, [date(2024, 1, 20), date(2024, 6, 1), date(2025, 1, 1), date(2025, 1, 13)])
+    assert found["year"].tolist() == [12_000.0] * 4
+
+
+def sum_of_days(invoices: list[Invoice], at: date, oldest: int, newest: int = 0) -> float:
+    return sum(amount for day, amount in invoices if newest < (at - day).days <= oldest)
+
+
+@pytest.mark.parametrize(
+    "invoices",
+    [
+        every(1, 100.0, "2020-01-01", "2025-06-30"),
+        jittered(every(1, 100.0, "2020-01-01", "2025-06-30"), 8),
+        [(day, 3.0) for day in all_days("2022-01-01", "2025-06-30")],
+        [(day, 3.0) for day in all_days("2022-01-01", "2025-06-30", 7)],
+    ],
+    ids=["monthly", "monthly with jitter", "daily", "weekly"],
+)
+def test_billed_at_least_monthly_a_year_is_365_days(bench: Bench, invoices: list[Invoice]) -> None:
+    days = all_days("2024-02-20", "2025-03-05", 11)
+    found = seen(bench, invoices, days)
+    assert found["year"].tolist() == [sum_of_days(invoices, day, 365) for day in days]
+    for day in days:
+        now, before = sum_of_days(invoices, day, 90), sum_of_days(invoices, day, 180, 90)
+        assert found["revenue_trend_90d"][day] == pytest.approx((now - before) / (now + before), abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    older=st.lists(st.integers(1, 400), max_size=8),
+    usual=st.integers(50, 250),
+    order=st.permutations([1.0, 0.9, 1.1, 0.3, 3.2]),
+    since=st.integers(1, 400),
+)
+def test_irregular_purchases_are_summed_by_days(
+    bench: Bench, older: list[int], usual: int, order: list[float], since: int
+) -> None:
+    """Two of the last five gaps are far from the usual one."""
+    at = date(2025, 1, 1)
+    gaps = [*older, *(round(usual * share) for share in order)]
+    days = [at - timedelta(days=since + sum(gaps[len(gaps) - back :])) for back in range(len(gaps) + 1)]
+    invoices = [(day, 100.0 + place) for place, day in enumerate(days)]
+    assert seen(bench, invoices, [at])["year"].tolist() == [sum_of_days(invoices, at, 365)]
+
+
+def test_from_monthly_to_yearly_in_time(bench: Bench) -> None:
+    """The last five gaps tell: after a change of rhythm the year goes by days until the new one is steady."""
+    invoices = [*every(1, 1_000.0, "2016-01-01", "2018-12-31"), *every(12, 12_000.0, "2019-01-01", "2025-01-01")]
+    assert seen(bench, invoices, [date(2024, 12, 31), date(2025, 1, 1)])["year"].tolist() == [12_000.0, 12_000.0]

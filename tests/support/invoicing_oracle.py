@@ -1,0 +1,88 @@
+"""Reversals and a year's invoicing by plain Python, written from docs/data.md: one account's invoices at one date."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from types import SimpleNamespace
+
+import pandas as pd
+
+DAY = pd.Timedelta(days=1)
+
+
+def reversed_invoices(invoices: Sequence[SimpleNamespace]) -> set[str]:
+    """Ids of the invoices and credit notes that cancel each other: each credit note takes the closest free one."""
+    ordered = sorted(invoices, key=lambda row: (row.invoiced_on, row.amount < 0, row.invoice_id))
+    taken: set[str] = set()
+    for place, credit in enumerate(ordered):
+        if credit.amount < 0:
+            free = [row for row in ordered[:place] if row.amount == -credit.amount and row.invoice_id not in taken]
+            if free and credit.invoiced_on - free[-1].invoiced_on <= 30 * DAY:
+                taken |= {free[-1].invoice_id, credit.invoice_id}
+    return taken
+
+
+def standing(invoices: Sequence[SimpleNamespace]) -> list[SimpleNamespace]:
+    """Positive invoices that are not reversed."""
+    void = reversed_invoices(invoices)
+    return [row for row in invoices if row.amount > 0 and row.invoice_id not in void]
+
+
+@dataclass
+class Invoicing:
+    """What one account was invoiced before `at`, by days or by whole periods."""
+
+    invoices: Sequence[SimpleNamespace]
+    at: pd.Timestamp
+
+    def __post_init__(self) -> None:
+        self.days = sorted({row.invoiced_on for row in standing(self.invoices)}, reverse=True)
+        self.gaps = [(later - earlier) / DAY for later, earlier in pairwise(self.days)][:5]
+        usual = median(self.gaps) if self.gaps else 365.25
+        self.a_year = max(1, math.floor(365.25 / usual + 0.5))
+        self.years = max(1, math.floor(usual / 365.25 + 0.5))
+        self.period = 365.25 * self.years / self.a_year
+        self.slack = min(self.period / 4, 31)
+        steady = [abs(gap - self.period) <= self.slack for gap in self.gaps]
+        self.rare = bool(self.gaps) and usual > 45 and sum(steady) / len(steady) >= 0.75
+
+    def by_days(self, oldest: int, newest: int = 0) -> float:
+        return math.fsum(row.amount for row in self.invoices if newest < (self.at - row.invoiced_on) / DAY <= oldest)
+
+    def by_periods(self, oldest: int, newest: int = 0) -> float:
+        """Sum at the places from `newest` to `oldest`, exclusive."""
+        void = reversed_invoices(self.invoices)
+        last = (self.at - self.days[0]) / DAY
+        missed = max(0, math.ceil((last - self.slack) / self.period) - 1)
+        amounts = []
+        for row in self.invoices:
+            since = [day for day in self.days if day <= row.invoiced_on]
+            if row.invoice_id not in void and since:
+                place = (self.days[0] - since[0]) / DAY / self.period + missed
+                if newest - 0.5 <= place < oldest - 0.5:
+                    amounts.append(row.amount)
+        return math.fsum(amounts)
+
+    def year(self, before: bool = False) -> float:
+        if self.rare or len(self.days) == 1:
+            n = self.a_year
+            return self.by_periods(2 * n, n) / self.years if before else self.by_periods(n) / self.years
+        return self.by_days(730, 365) if before else self.by_days(365)
+
+    def change(self, days: int, a_year_ago: bool = False) -> float | None:
+        """Relative change of the last `days` against those before, or (of 90 days) against a year ago."""
+        if self.rare:
+            held = max(1, math.ceil(days / self.period))
+            start = self.a_year if a_year_ago else held
+            return change(self.by_periods(held), self.by_periods(start + held, start))
+        start = 365 if a_year_ago else days
+        return change(self.by_days(days), self.by_days(start + days, start))
+
+
+def change(now: float, before: float) -> float | None:
+    size = abs(now) + abs(before)
+    return (now - before) / size if size else None
