@@ -148,10 +148,10 @@ def _later_events(tables: Tables, gone: ir.Table) -> Iterator[Problem]:
 def _accounts(column: str, text: str, rows: ir.Table) -> Iterator[Problem]:
     """Yield the problem of the accounts that some rows name, with a sentence `what` on each; nothing without a row."""
     by_account = rows.group_by("account_id").aggregate(what=lambda t: t.what.max())
-    total = int(by_account.count().execute())
-    if total:
-        some = by_account.order_by("account_id").limit(EXAMPLES).execute()
-        yield Problem("churns", column, text, total, tuple(some["account_id"]), tuple(some["what"]))
+    counted = by_account.mutate(total=by_account.account_id.count().over(ibis.window()))
+    some = counted.order_by("account_id").limit(EXAMPLES).execute()
+    if len(some):
+        yield Problem("churns", column, text, int(some["total"][0]), tuple(some["account_id"]), tuple(some["what"]))
 
 
 def _days(later: ir.Value, earlier: ir.Value) -> ir.FloatingValue:
