@@ -11,6 +11,7 @@ from benchmarks.load import load
 from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
 from benchmarks.telco import telco
+from benchmarks.validate import validate
 from benchmarks.worlds import null_worlds, worlds
 
 BENCHMARKS = {
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "fuzz": fuzz,
     "worlds": worlds,
     "null": null_worlds,
+    "validate": validate,
 }
 
 

@@ -69,16 +69,23 @@ def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown 
     """
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
+    rows = typed(table, raw)
+    if known is not None and known.answered_at_is_sent_at:
+        rows = _answered_when_sent(rows)
+    return connection.create_table(f"book_{table.name}", rows, temp=True, overwrite=True)
+
+
+def typed(table: Table, raw: ir.Table, quoted: str | None = None) -> ir.Table:
+    """Return the declared columns and their marks as a query; a column `quoted__raw` has that column's raw text."""
     chosen: dict[str, ir.Value] = {}
     for column in table.columns:
         if column.name in raw.columns:
             chosen |= _converted(column, raw[column.name])
         else:
             chosen[column.name] = ibis.null(str(column.kind))
-    typed = raw.mutate(**chosen).select(*chosen)
-    if known is not None and known.answered_at_is_sent_at:
-        typed = _answered_when_sent(typed)
-    return connection.create_table(f"book_{table.name}", typed, temp=True, overwrite=True)
+    if quoted is not None:
+        chosen[f"{quoted}__raw"] = _text(raw[quoted])
+    return raw.mutate(**chosen).select(*chosen)
 
 
 def _answered_when_sent(surveys: ir.Table) -> ir.Table:

@@ -5,7 +5,9 @@
 ChurnRiskError
 ├── InputError                 what the user gave cannot be used          (exit code 2, HTTP 4xx)
 │   ├── InvalidTables          the input tables break the contract; carries every problem
+│   │   └── UnsettledEnd       it is not told where the data end, so nothing is learnt from them
 │   ├── UnusableSource         SOURCE cannot be opened at all
+│   ├── ShortSilence           the rule of silence makes churn of most customers' usual gaps
 │   └── AccountUnknown         the score store holds no such account
 ├── NotEnoughData              the tables are valid but too short or too one-sided to train or judge on
 ├── SignalsDiffer              a bundle's signals are not the code's; carries both lists
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 
@@ -45,7 +48,9 @@ class Problem:
     rows : int
         How many rows break the rule; 0 when the problem concerns the whole table.
     ids : tuple of str
-        Up to five keys of such rows.
+        Up to five keys of such rows; for accounts that are not known, their ids.
+    values : tuple of str
+        What stands in each of those rows; empty where nothing does.
     """
 
     table: str
@@ -53,12 +58,15 @@ class Problem:
     rule: str
     rows: int = 0
     ids: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return one line: place, rule, number of rows and their keys."""
+        """Return one line: place, rule, number of rows, and some of them with what stands there."""
         place = f"{self.table}.{self.column}" if self.column else self.table
-        count = f" ({self.rows} row{'' if self.rows == 1 else 's'}: {', '.join(self.ids)})" if self.rows else ""
-        return f"{place}: {self.rule}{count}"
+        if not self.rows:
+            return f"{place}: {self.rule}"
+        quoted = [f"{key}: {value!r}" for key, value in zip(self.ids, self.values, strict=True)] if self.values else []
+        return f"{place}: {self.rule} ({self.rows} row{'' if self.rows == 1 else 's'}: {', '.join(quoted or self.ids)})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as plain values, for JSON."""
@@ -73,6 +81,22 @@ class InvalidTables(InputError):
         count = len(self.problems)
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f"{count} problem{'' if count == 1 else 's'} in the input tables:\n{lines}")
+
+
+class UnsettledEnd(InvalidTables):
+    """It is not told where the data end; `problems` lists what is doubtful, and the message says how to settle it."""
+
+    def __init__(self, problems: Iterable[Problem], common_end: date) -> None:
+        super().__init__(problems)
+        self.args = (
+            "it is not settled where the data end, so nothing was learnt and nothing written:\n"
+            + "\n".join(f"  - {problem}" for problem in self.problems)
+            + f"\nMend these rows, or say where the data end: all records end together at --until {common_end}",
+        )
+
+
+class ShortSilence(InputError):
+    """The rule of silence waits for less than the usual gap between the invoices of most customers."""
 
 
 class NotEnoughData(ChurnRiskError):

@@ -1,15 +1,225 @@
-"""Since when a table is recorded, told by its own records. What `book.toml` says of it stands above this."""
+"""When a book is recorded, told by the density of its own records. What `book.toml` says stands above it.
+
+In: a book. Out: the day from which each table is recorded, and a `Recording`: the span of each table and of the book.
+
+The days that hold records are cut at gaps that are much longer than all others beside them. What lies beyond such a gap
+is alone if it has less than a fifth of the records that the nearer half of the others would have made in that time: a
+typing error or an opening balance, no record of what was going on. The rest is the dense part.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
-import pandas as pd
+import numpy as np
 
-from features.tables import TABLES, Tables
+from features.tables import HISTORY, TABLES, Tables
+from features.today import utc_today
+
+#: Tables whose records are made when something happens. Contracts, contacts and memberships are states: they begin long
+#: before a book does, and are known ahead.
+EVENTS = ("invoices", "surveys", "loops", "tickets", "actions", "referrals")
+#: Shorter gaps are never unusual.
+LEAST_GAP = 45
+#: An unusual gap is more than so many times the longest one beside it.
+TIMES = 3
+#: Records beyond a gap are alone below this share of what the others would have made in the time.
+ALONE_SHARE = 0.2
+#: Fewer days with records tell of no rhythm.
+LEAST_DAYS = 8
+#: A book with more holes is recorded in spells.
+MOST_BREAKS = 2
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days with records, rising, and the rows on each; both of shape (days,), datetime64[D] and int64."""
+
+    day: np.ndarray
+    rows: np.ndarray
+
+    def part(self, kept: slice | np.ndarray) -> Days:
+        """Return some of the days."""
+        return Days(self.day[kept], self.rows[kept])
+
+    def until(self, last: date) -> Days:
+        """Return the days up to `last`, included."""
+        return self.part(self.day <= np.datetime64(last, "D"))
+
+    def near_end(self) -> Days:
+        """Return the later half of the days."""
+        return self.part(slice(-max(LEAST_DAYS, len(self.day) // 2), None))
+
+    def near_start(self) -> Days:
+        """Return the earlier half of the days."""
+        return self.part(slice(0, max(LEAST_DAYS, len(self.day) // 2)))
+
+    @property
+    def length(self) -> int:
+        """Days from the first to the last, both included."""
+        return int((self.day[-1] - self.day[0]).astype(int)) + 1
+
+    def gaps(self) -> np.ndarray:
+        """Return the days from each day with records to the next, shape (days - 1,)."""
+        return np.diff(self.day).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The dense part of a table, or of the whole book.
+
+    Attributes
+    ----------
+    first, last : date
+        First and last day.
+    days : int
+        Distinct days with records.
+    longest_gap : int
+        Most days from one day with records to the next; 0 with a single day.
+    before, after : int
+        Rows that lie alone before the first day and after the last one.
+    """
+
+    first: date
+    last: date
+    days: int
+    longest_gap: int
+    before: int = 0
+    after: int = 0
+
+    def is_quiet_at(self, day: date) -> bool:
+        """Whether the records had ended by that day: nothing came for much longer than ever before."""
+        patience = max(LEAST_GAP, TIMES * self.longest_gap)
+        return self.days >= LEAST_DAYS and (day - self.last).days > patience
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The span of every history table with a record, of churns, and of the book; records after `today` count in none.
+
+    Attributes
+    ----------
+    tables : mapping of table name to Span
+        Of tables of states, from the first record to the last.
+    book : Span or None
+        Over all tables of events; None without a record.
+    breaks : tuple of (date, date)
+        Days with records around each hole within the book's dense part.
+    """
+
+    today: date
+    tables: Mapping[str, Span]
+    book: Span | None
+    breaks: tuple[tuple[date, date], ...] = field(default=())
+
+
+def recording(tables: Tables, today: date | None = None) -> Recording:
+    """Tell from the records of a book when it is recorded.
+
+    Parameters
+    ----------
+    today : date, optional
+        Records after it count as slips; by default the present day in UTC.
+    """
+    today = today or utc_today()
+    days = {name: days_of(tables, name).until(today) for name in (*HISTORY, "churns")}
+    spans = {name: span_of(found, name in EVENTS) for name, found in days.items()}
+    events = together([days[name] for name in EVENTS])
+    book = span_of(events)
+    breaks = () if book is None else _breaks(events.part(slice(*dense(events))))
+    return Recording(today, {name: span for name, span in spans.items() if span is not None}, book, breaks)
 
 
 def first_recorded(tables: Tables, name: str) -> date | None:
-    """Return the day of a table's first record; None without one."""
-    first = tables[name][TABLES[name].time].min().execute()
-    return None if first is None or pd.isna(first) else pd.Timestamp(first).date()
+    """Return the day from which a table is densely recorded, of a table of states its first day; None without one."""
+    span = span_of(days_of(tables, name), name in EVENTS)
+    return None if span is None else span.first
+
+
+def days_of(tables: Tables, name: str) -> Days:
+    """Count a table's records by the day of their own time."""
+    time = tables[name][TABLES[name].time].cast("date")
+    by_day = tables[name].select(day=time).drop_null().group_by("day").aggregate(rows=lambda t: t.count())
+    frame = by_day.order_by("day").execute()
+    return Days(frame["day"].to_numpy("datetime64[D]"), frame["rows"].to_numpy(np.int64))
+
+
+def together(counts: Sequence[Days]) -> Days:
+    """Return the days of several tables as those of one."""
+    days = np.concatenate([found.day for found in counts])
+    rows = np.concatenate([found.rows for found in counts])
+    distinct, place = np.unique(days, return_inverse=True)
+    return Days(distinct, np.bincount(place, rows, len(distinct)).astype(np.int64))
+
+
+def span_of(days: Days, are_events: bool = True) -> Span | None:
+    """Return the span of the dense part, or of all days that are no events; None without a day."""
+    if not len(days.day):
+        return None
+    start, stop = dense(days) if are_events else (0, len(days.day))
+    part = days.part(slice(start, stop))
+    return Span(
+        first=part.day[0].item(),
+        last=part.day[-1].item(),
+        days=len(part.day),
+        longest_gap=int(part.gaps().max(initial=0)),
+        before=int(days.rows[:start].sum()),
+        after=int(days.rows[stop:].sum()),
+    )
+
+
+def dense(days: Days) -> tuple[int, int]:
+    """Return the first place of the dense part, and the place after its last.
+
+    Examples
+    --------
+    >>> day = np.datetime64("2024-01-01") + np.array([-9000, *range(0, 365, 30), 900])
+    >>> dense(Days(day, np.array([1, *[3] * 13, 1])))
+    (1, 14)
+    """
+    start, stop = 0, len(days.day)
+    while True:
+        part = days.part(slice(start, stop))
+        for place in map(int, _long_gaps(part)):
+            before, after = part.part(slice(0, place + 1)), part.part(slice(place + 1, None))
+            if _is_alone(before, after.near_start()):
+                start += place + 1
+                break
+            if _is_alone(after, before.near_end()):
+                stop = start + place + 1
+                break
+        else:
+            return start, stop
+
+
+def _long_gaps(days: Days) -> np.ndarray:
+    """Return the places of the gaps that may be unusual, the longest first."""
+    gaps = days.gaps()
+    order = np.argsort(-gaps, kind="stable")
+    return order[gaps[order] > LEAST_GAP]
+
+
+def _is_alone(few: Days, near: Days) -> bool:
+    """Whether some days lie far from others, with less than a fifth of the records that those would have made."""
+    gap = int(max(near.day[0] - few.day[-1], few.day[0] - near.day[-1]).astype(int))
+    passed = gap + int((few.day[-1] - few.day[0]).astype(int))
+    expected = near.rows.sum() / near.length * passed
+    return _stands_out(gap, near) and few.rows.sum() < ALONE_SHARE * expected
+
+
+def _stands_out(gap: int, near: Days) -> bool:
+    """Whether a gap is much longer than all gaps between the days beside it, if these are enough to tell."""
+    return len(near.day) >= LEAST_DAYS and gap > TIMES * near.gaps().max(initial=0)
+
+
+def _breaks(days: Days) -> tuple[tuple[date, date], ...]:
+    """Return the days around each gap that stands out on both sides; gaps that come back, as every summer, do not."""
+    found = []
+    for place in sorted(_long_gaps(days)):
+        gap = int(days.gaps()[place])
+        before, after = days.part(slice(0, place + 1)), days.part(slice(place + 1, None))
+        if _stands_out(gap, before.near_end()) and _stands_out(gap, after.near_start()):
+            found.append((days.day[place].item(), days.day[place + 1].item()))
+    return tuple(found) if len(found) <= MOST_BREAKS else ()

@@ -18,23 +18,33 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from features.book_facts import read_book_facts
+from features.book_facts import FILE, read_book_facts
 from features.errors import Problem, UnusableSource
 from features.tables import TABLES, BookKnown
 
 DUCKDB = "duckdb:///"
 DELIMITERS = ",;\t|"
+ENDINGS = (".parquet", ".csv")
+#: The schema of a DuckDB file whose tables are read.
+MAIN = "main"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Raw tables by contract name, their connection, a problem for each that could not be read, and `book.toml`."""
+    """Raw tables by contract name, their connection, a problem for each that could not be read, and `book.toml`.
+
+    Attributes
+    ----------
+    seen : tuple of str
+        Names of the files or tables that are no table of the contract; of tables in another schema with its name.
+    """
 
     name: str
     connection: Backend
     frames: Mapping[str, ir.Table]
     problems: tuple[Problem, ...] = ()
     known: BookKnown = field(default_factory=BookKnown)
+    seen: tuple[str, ...] = ()
 
 
 def connect() -> Backend:
@@ -78,27 +88,41 @@ def _open_folder(folder: Path) -> Source:
     connection = connect()
     frames: dict[str, ir.Table] = {}
     problems: list[Problem] = []
-    for name in TABLES:
-        files = [path for path in (folder / f"{name}.parquet", folder / f"{name}.csv") if path.is_file()]
-        if len(files) > 1:
-            problems.append(Problem(name, "", "stands there twice, as Parquet and as CSV; leave one"))
-        for path in files[:1]:
+    files, others = _files(folder)
+    for name, paths in files.items():
+        if len(paths) > 1:
+            names = " and ".join(path.name for path in paths)
+            problems.append(Problem(name, "", f"stands there twice, as {names}; leave one"))
+        for path in paths[:1]:
             try:
-                frames[name] = _read_file(connection, path)
+                frames[name] = _read_file(connection, path, name)
             except Exception as error:
                 problems.append(unreadable(name, path.name, error))
     known, wrong = read_book_facts(folder)
-    return Source(str(folder), connection, frames, (*problems, *wrong), known)
+    return Source(str(folder), connection, frames, (*problems, *wrong), known, others)
 
 
-def _read_file(connection: Backend, path: Path) -> ir.Table:
+def _files(folder: Path) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+    """Return the files of each table, whatever the case of their names, and the names of all other files."""
+    files: dict[str, list[Path]] = {}
+    others = []
+    for path in sorted(folder.iterdir()):
+        name = path.stem.lower()
+        if name in TABLES and path.suffix.lower() in ENDINGS and path.is_file():
+            files.setdefault(name, []).append(path)
+        elif not path.name.startswith(".") and path.name != FILE:
+            others.append(path.name)
+    return {name: files[name] for name in TABLES if name in files}, tuple(others)
+
+
+def _read_file(connection: Backend, path: Path, name: str) -> ir.Table:
     """Read Parquet with its types, and CSV as text, so that a message can quote a value that cannot be converted."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return connection.read_parquet(path)
     delimiter, names = _header(path)
     columns = dict.fromkeys(names, "string")
     text = connection.read_csv(path, columns=columns, delim=delimiter, quote='"', escape='"', header=True, nullstr="")
-    return connection.create_table(f"csv_{path.stem}", text, temp=True)
+    return connection.create_table(f"csv_{name}", text, temp=True)
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
@@ -129,14 +153,27 @@ def _open_duckdb(source: str) -> Source:
         raise UnusableSource(f"{source}: not a DuckDB file ({_first_line(error)})") from error
     frames: dict[str, ir.Table] = {}
     problems: list[Problem] = []
-    held = connection.con.execute("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'source'")
-    for name in sorted({row[0] for row in held.fetchall()} & set(TABLES)):
+    ours, others = _held(connection)
+    for name, held in ours.items():
         try:
-            frames[name] = connection.table(name, database=("source", "main"))
+            frames[name] = connection.table(held, database=("source", MAIN))
         except Exception as error:
             problems.append(unreadable(name, "the table", error))
     known, wrong = read_book_facts(path.parent)
-    return Source(source, connection, frames, (*problems, *wrong), known)
+    return Source(source, connection, frames, (*problems, *wrong), known, others)
+
+
+def _held(connection: Backend) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the tables of the contract as the file's schema `main` writes them, and the names of all others."""
+    query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'source' ORDER BY ALL"
+    ours: dict[str, str] = {}
+    others = []
+    for schema, held in connection.con.execute(query).fetchall():
+        if schema == MAIN and held.lower() in TABLES:
+            ours[held.lower()] = held
+        else:
+            others.append(held if schema == MAIN else f"{schema}.{held}")
+    return ours, tuple(others)
 
 
 def unreadable(table: str, what: str, error: Exception) -> Problem:

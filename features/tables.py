@@ -12,6 +12,7 @@ from datetime import date
 
 import ibis.expr.types as ir
 
+from features.errors import Problem
 from features.formulas.reversals import REVERSED_ON
 from features.schema import LARGEST, LONGEST_ID, Column, Kind, Table, amount, day, flag, instant, text
 
@@ -241,6 +242,8 @@ class Tables:
         Corrections made while converting, one sentence each.
     known : BookKnown
         What the source cannot say with its rows, as `book.toml` does.
+    doubts : tuple of Problem
+        What leaves the end of the data in doubt until the user says it; `warnings` has the same in words.
     """
 
     frames: Mapping[str, ir.Table]
@@ -248,6 +251,7 @@ class Tables:
     currency: str | None = None
     warnings: tuple[str, ...] = ()
     known: BookKnown = field(default_factory=BookKnown)
+    doubts: tuple[Problem, ...] = ()
 
     def __getitem__(self, name: str) -> ir.Table:
         """Return one table by its contract name."""

@@ -57,15 +57,23 @@ def simulate(
 
 def validate(source: SourceArgument, as_json: JsonOption = False) -> None:
     """Check the tables and list every problem."""
+    from features.recording import recording
     from features.tables import TABLES
+    from features.validation.contradictions import notes as notes_of
 
     tables = read_book(source)
     counts = {name: int(tables[name].count().execute()) for name in TABLES if name not in tables.missing}
-    missing = sorted(tables.missing)
+    missing, notes = sorted(tables.missing), [str(note) for note in notes_of(tables)]
+    spans = recording(tables).tables
+    recorded = {name: [spans[name].first.isoformat(), spans[name].last.isoformat()] for name in counts if name in spans}
     if as_json:
-        emit({"valid": True, "problems": [], "rows": counts, "missing": missing, "warnings": list(tables.warnings)})
+        told = {"missing": missing, "recorded": recorded, "warnings": list(tables.warnings), "notes": notes}
+        emit({"valid": True, "problems": [], "rows": counts, **told})
         return
-    table(f"{source} keeps the contract", ["table", "rows"], [[name, f"{count:,}"] for name, count in counts.items()])
+    rows = [[name, f"{count:,}", *recorded.get(name, ["", ""])] for name, count in counts.items()]
+    table(f"{source} keeps the contract", ["table", "rows", "recorded from", "to"], rows)
+    for note in notes:
+        say(f"note: {note}")
     if missing:
         say(f"not there, so not known: {', '.join(missing)}")
 
@@ -94,7 +102,8 @@ def features(
         with written_at_once(out) as scratch:
             frame.to_parquet(scratch, index=False)
     if as_json:
-        emit({"out": str(out), "rows": len(frame), "signals": matrix.signals.shape[1]})
+        told = {"warnings": list(tables.warnings)}
+        emit({"out": str(out), "rows": len(frame), "signals": matrix.signals.shape[1], **told})
     else:
         say(f"{len(frame):,} rows x {matrix.signals.shape[1]} signals in {out}")
 

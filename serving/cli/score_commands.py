@@ -37,6 +37,7 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score and explain every customer with the champion; into the score store, or a file."""
+    from features.freshness import freshness, stale_warnings
     from serving.clock import utc_now
     from serving.scoring.score_files import check_name, write_scores
     from serving.scoring.scoring import score_book
@@ -51,24 +52,33 @@ def score(
     settings = ServiceSettings()
     tables = read_book(source)
     bundle = fetch(settings)
+    ages = freshness(tables, as_of)
+    warnings = stale_warnings(ages, as_of)
     if "churns" in tables.missing and not bundle.rule.by_silence:
-        say("warning: there is no churns table, so accounts that have left count as customers")
+        warnings.append("there is no churns table, so accounts that have left count as customers")
+    age_facts = {name: age.as_dict() for name, age in ages.items()}
     with progress_bar(as_json) as step:
         step("scoring", 0, 2)
         scored = score_book(tables, as_of, bundle)
         step("writing", 1, 2)
-        where = _store(scored, tables, as_of, settings) if out is None else str(out)
+        where = _store(scored, tables, as_of, settings, age_facts) if out is None else str(out)
         if out is not None:
             write_scores(scored, out)
-    for caution in scored.cautions():
-        say(f"warning: {told(caution, 'en')}")
+    warnings += [told(caution, "en") for caution in scored.cautions()]
+    for warning in warnings:
+        say(f"warning: {warning}")
     if as_json:
-        emit(_summary(scored, as_of) | {"out": where})
+        warnings = [*tables.warnings, *warnings]
+        emit(_summary(scored, as_of) | {"out": where, "freshness": age_facts, "warnings": warnings})
     else:
         _show(scored, as_of, where)
+        say("last records: " + ", ".join(f"{name} {age.last} ({age.age_days} days)" for name, age in ages.items()))
 
 
-def _store(scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings) -> str:
+def _store(
+    scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings, ages: dict[str, dict[str, Any]]
+) -> str:
+    """Store scores and evidence, and how old the tables were beside the facts of the model; return the address."""
     from features.as_of import customers
     from serving.scoring.evidence import collect_evidence
     from serving.scoring.model_facts import model_facts
@@ -80,7 +90,10 @@ def _store(scored: Scored, tables: Tables, as_of: date, settings: ServiceSetting
     store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
     spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
     evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
-    facts = model_facts(scored.bundle) | {"cautions": [caution.as_dict() for caution in scored.cautions()]}
+    facts = model_facts(scored.bundle) | {
+        "cautions": [caution.as_dict() for caution in scored.cautions()],
+        "freshness": ages,
+    }
     store.write(scored.rows(), evidence, facts, as_of, scored.scored_at)
     store.close()
     return shown(store.url)

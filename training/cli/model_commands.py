@@ -6,7 +6,7 @@ A command imports what it needs when it runs, so that `--help` answers at once.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,6 +38,9 @@ LeadOption = Annotated[int, typer.Option(min=0, help="Days between as_of and the
 EmbargoOption = Annotated[int, typer.Option(min=0, help="Days after a label's window until its records have arrived.")]
 UntilOption = Annotated[date | None, typer.Option(**DATE_OPTION, help="Learn only from what was known before.")]
 SilenceOption = Annotated[int | None, typer.Option(min=1, help="Derive churn from silence of so many days.")]
+ShortOption = Annotated[
+    bool, typer.Option("--accept-short-silence", help="Go on though most customers' usual gaps are longer.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same data, seed and settings give the same model.")]
 
 
@@ -48,6 +51,7 @@ def train(
     embargo_days: EmbargoOption = 0,
     until: UntilOption = None,
     silence_days: SilenceOption = None,
+    accept_short_silence: ShortOption = False,
     seed: SeedOption = 0,
     trials: TrialsOption = None,
     tune_minutes: MinutesOption = None,
@@ -65,13 +69,14 @@ def train(
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
-    from training.slices.preparing import prepare
+    from training.slices.preparing import demand_settled_end, prepare
 
     options = TuningOptions(trials, tune_minutes, study, workers, objectives)
     environment = Environment()
     tables = read_book(source)
     settings = _settings(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
-    _warn_beyond(tables, until)
+    demand_settled_end(tables, until)
+    told = _told_before(tables, settings, accept_short_silence)
     champion, unreadable = _champion(environment)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
@@ -85,7 +90,7 @@ def train(
         against = None if champion is None else champion.version
         registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
     if as_json:
-        emit(_as_dict(registered, trained, manifest, tuning))
+        emit(_as_dict(registered, trained, manifest, tuning) | {"warnings": told})
         return
     show_training(trained)
     if tuning is not None:
@@ -152,15 +157,27 @@ def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
         return None, str(error)
 
 
-def _warn_beyond(tables: Tables, until: date | None) -> None:
-    """Warn if the end of the data lies in the future, or beyond the last invoice."""
-    from training.slices.labels import end_of_data
+def _told_before(tables: Tables, settings: TrainingSettings, accept_short_silence: bool) -> list[str]:
+    """Say, and return with the book's own, the warnings that a user wants before anything is learnt.
 
-    end = end_of_data(tables, until)
-    if end > datetime.now(UTC).date() + timedelta(days=1):
-        say(f"warning: the data end on {end}, in the future: an invoice with a slip in its date?")
-    if until is not None and until > end_of_data(tables, None):
-        say(f"warning: --until {until} lies beyond the last invoice; whoever has not churned by then counts as staying")
+    Raises ShortSilence where the rule of silence does not fit most customers.
+    """
+    from training.slices.labels import end_of_data
+    from training.slices.preparing import rhythm_of
+
+    told, until = [], settings.until
+    if until is not None and until > (end := end_of_data(tables, None)):
+        told.append(
+            f"--until {until} lies beyond {end}, where the records end: who has not churned by then counts as staying"
+        )
+    rhythm = rhythm_of(tables, settings)
+    if rhythm is not None:
+        if not accept_short_silence:
+            rhythm.demand_fitting()
+        told += rhythm.warnings()
+    for warning in told:
+        say(f"warning: {warning}")
+    return [*tables.warnings, *told]
 
 
 def _standing(registered: Registered, trained: Trained) -> str:
@@ -199,6 +216,7 @@ def evaluate(
                 "metrics": verdict["metrics"]["model"],
                 "verdict": verdict,
                 "seen": judged.seen,
+                "warnings": list(tables.warnings),
             }
         )
         return
@@ -215,6 +233,7 @@ def backtest(
     embargo_days: EmbargoOption = 0,
     until: UntilOption = None,
     silence_days: SilenceOption = None,
+    accept_short_silence: ShortOption = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -226,14 +245,14 @@ def backtest(
 
     tables = read_book(source)
     settings = _settings(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
-    _warn_beyond(tables, until)
+    told = _told_before(tables, settings, accept_short_silence)
     with progress_bar(as_json) as step:
         step("computing signals", 0, 1)
         result = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
     if len(result.origins) < origins:
         say(f"the history has {len(result.origins)} origins, not {origins}")
     if as_json:
-        emit(result.as_dict())
+        emit(result.as_dict() | {"warnings": told})
         return
     show_backtest(result)
 

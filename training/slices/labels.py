@@ -18,18 +18,38 @@ import pandas as pd
 from features.as_of import KEYS
 from features.errors import InputError
 from features.formulas.reversals import REVERSED_ON, with_reversals
+from features.recording import days_of, recording
 from features.tables import Tables
 from training.settings import ChurnRule
 
 
-def end_of_data(tables: Tables, until: date | None) -> date:
-    """Return the first day without data: `until`, or by default the day after the last invoice."""
+def end_of_data(tables: Tables, until: date | None, today: date | None = None) -> date:
+    """Return the first day without data: `until`, or by default the day after the last invoice that is no straggler.
+
+    A straggler follows a gap in which no table has a record, or lies after today. Where churns or invoices have ended
+    before the others, by `book.toml` or much earlier than their gaps allow, nothing is known from then on either.
+
+    Raises
+    ------
+    InputError
+        When there is no invoice up to today.
+    """
     if until is not None:
         return until
-    last = tables["invoices"].invoiced_on.max().execute()
-    if last is None or pd.isna(last):
+    recorded = recording(tables, today)
+    invoices = days_of(tables, "invoices").until(recorded.today)
+    if recorded.book is None or not len(invoices.day):
         raise InputError("invoices: the table is empty, so there is nothing to learn from or to judge by")
-    return pd.Timestamp(last).date() + timedelta(days=1)
+    within = invoices.until(recorded.book.last)
+    ends = [(within if len(within.day) else invoices).day[-1].item()]
+    for name in ("invoices", "churns"):
+        span, declared = recorded.tables.get(name), tables.known[name].until
+        if declared is not None:
+            ends.append(declared)
+        elif span is not None and span.is_quiet_at(recorded.book.last):
+            ends.append(span.last)
+    end: date = min(ends)
+    return end + timedelta(days=1)
 
 
 def check_rule(tables: Tables, rule: ChurnRule) -> None:

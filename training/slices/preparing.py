@@ -10,12 +10,13 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from features.errors import NotEnoughData
+from features.errors import NotEnoughData, UnsettledEnd
 from features.matrix import first_records
 from features.tables import Tables
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset, build_dataset
 from training.slices.labels import check_rule, end_of_data
+from training.slices.silence import Rhythm, rhythm
 from training.slices.slice_dates import slice_dates
 
 #: Fewest accounts of each outcome that a model can learn from.
@@ -39,6 +40,21 @@ class Prepared:
     data: Dataset
     recorded_since: dict[str, date]
     end: date
+
+
+def demand_settled_end(tables: Tables, until: date | None) -> None:
+    """Raise UnsettledEnd where the records leave the end of the data in doubt and `until` does not say it."""
+    if until is None and tables.doubts:
+        raise UnsettledEnd(tables.doubts, end_of_data(tables, None))
+
+
+def rhythm_of(tables: Tables, settings: TrainingSettings) -> Rhythm | None:
+    """Return how a rule of silence fits the customers at the latest mature date; None for a rule by churns."""
+    check_rule(tables, settings.rule)
+    if not settings.rule.by_silence:
+        return None
+    latest = end_of_data(tables, settings.until) - timedelta(days=settings.known_after_days)
+    return rhythm(tables, settings.rule, latest)
 
 
 def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:

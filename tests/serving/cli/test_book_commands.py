@@ -76,7 +76,7 @@ def test_bad_tables_are_listed_and_nothing_is_written(
         assert problem in done.err
     if as_json:
         assert done.result["valid"] is False and len(done.result["problems"]) == len(expected)
-        assert {"table", "column", "rule", "rows", "ids"} == set(done.result["problems"][0])
+        assert {"table", "column", "rule", "rows", "ids", "values"} == set(done.result["problems"][0])
     else:
         assert done.out == ""
     assert not list(Path.cwd().iterdir()) and versions(home) == before == ["1"]
@@ -90,7 +90,7 @@ def test_features_writes_one_row_a_customer_and_date(churn_risk: Command, book_f
     done = churn_risk("features", book_folder, *asked, "--out", out, "--json")
     assert done.code == 0 and done.err == ""
     frame = pd.read_parquet(out)
-    assert done.result == {"out": str(out), "rows": len(frame), "signals": len(signal_names())}
+    assert done.result == {"out": str(out), "rows": len(frame), "signals": len(signal_names()), "warnings": []}
     assert list(frame.columns) == ["account_id", "as_of", *signal_names()]
     assert not frame.duplicated(["account_id", "as_of"]).any()
     assert set(frame["as_of"]) == {date(2025, 6, 1), date(2026, 1, 1)}

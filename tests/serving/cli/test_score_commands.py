@@ -41,7 +41,7 @@ def test_score_into_the_store_and_report_from_it(
 
 SUMMARY = {
     "as_of", "model_version", "accounts", "bands", "threats", "revenue_365d", "revenue_at_risk", "missing_tables",
-    "out", "expected_loss_leaving", "expected_loss_shrinking", "grade",
+    "out", "expected_loss_leaving", "expected_loss_shrinking", "grade", "freshness", "warnings",
 }  # fmt: skip
 
 

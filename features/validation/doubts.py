@@ -1,0 +1,154 @@
+"""What can be meant, but may mislead: where the data end and begin, scales, states, and names that nobody reads.
+
+In: a sound book and when it is recorded. Out: `Problem`s that refuse nothing. Those that leave the end of the data in
+doubt stand apart: no model is registered from such a book until the user says the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from features.errors import Problem
+from features.recording import EVENTS, LEAST_DAYS, Recording, Span
+from features.schema import Table
+from features.tables import TABLES, Tables
+from features.validation.names import near, near_file
+from features.validation.quoting import problem
+
+#: Departures are known ahead by a term of notice. Beyond this they are a slip, or no departures.
+LONGEST_NOTICE_DAYS = 366
+#: Answers that show a scale, and the highest score of the scales that are not 0 to 10.
+LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
+#: Columns that name a state beside `closed_at`, and words for one that has ended.
+STATES = ("status", "state")
+ENDED = ("closed", "resolved", "solved", "done", "completed", "geschlossen", "erledigt", "gelöst", "abgeschlossen")
+
+
+def doubts_of_end(tables: Tables, recorded: Recording) -> tuple[list[Problem], list[Problem]]:
+    """Return what leaves the end of the data in doubt, and what is only told of it."""
+    book = recorded.book
+    if book is None:
+        return [], []
+    doubts = [*_stragglers(tables, recorded, book), *_early_ends(tables, recorded, book)]
+    ahead, far = _departures_ahead(tables, book.last if book.days >= LEAST_DAYS else recorded.today)
+    breaks = [
+        Problem("*", "", f"nothing is recorded between {last} and {first}: not known, not nothing")
+        for last, first in recorded.breaks
+    ]
+    return [*doubts, *far], [*ahead, *breaks]
+
+
+def _stragglers(tables: Tables, recorded: Recording, book: Span) -> Iterator[Problem]:
+    for name in EVENTS if book.after else ():
+        table = TABLES[name]
+        time = tables[name][table.time].cast("date")
+        late = (time > _day(book.last)) & (time <= _day(recorded.today))
+        text = f"after a gap in which no table has a record: all records end together on {book.last}"
+        yield from _rows_problem(tables, table, table.time, late, text)
+
+
+def _early_ends(tables: Tables, recorded: Recording, book: Span) -> Iterator[Problem]:
+    for name, span in recorded.tables.items():
+        if name == "contracts" or tables.known[name].until or not span.is_quiet_at(book.last):
+            continue
+        days = (book.last - span.last).days
+        text = (
+            f"the table ends on {span.last}, {days} days before the others (its longest gap before is "
+            f"{span.longest_gap} days): what came after is not known, not nothing; "
+            f"book.toml can say so: [{name}] until = {span.last}"
+        )
+        yield Problem(name, TABLES[name].time, text)
+
+
+def _departures_ahead(tables: Tables, last: date) -> tuple[list[Problem], list[Problem]]:
+    """Return departures after the end of the records: those within a term of notice, and those beyond."""
+    day, table = tables["churns"].churned_on, TABLES["churns"]
+    end, furthest = last + timedelta(days=1), last + timedelta(days=LONGEST_NOTICE_DAYS)
+    near_text = f"after the end of the records on {last}: known ahead, not counted as having happened"
+    far_text = f"more than a year after the end of the records on {last}: a slip, or no departure?"
+    ahead = _rows_problem(tables, table, "churned_on", (day > _day(end)) & (day <= _day(furthest)), near_text)
+    far = _rows_problem(tables, table, "churned_on", day > _day(furthest), far_text)
+    return list(ahead), list(far)
+
+
+def lone_beginnings(tables: Tables, recorded: Recording) -> Iterator[Problem]:
+    """Yield the tables whose first records lie alone; nothing is recorded then but these."""
+    for name, span in recorded.tables.items():
+        if not span.before or name == "churns" or tables.known[name].since is not None:
+            continue
+        table = TABLES[name]
+        early = tables[name][table.time].cast("date") < _day(span.first)
+        text = (
+            f"alone, long before the others: the table counts as recorded from {span.first} on; "
+            f"book.toml can say so, or another day: [{name}] since = {span.first}"
+        )
+        yield from _rows_problem(tables, table, table.time, early, text)
+
+
+def strange_scales(tables: Tables) -> Iterator[Problem]:
+    """Yield the kinds of surveys whose scores lie in 1 to 5 or 1 to 7, so that nearly everyone is a detractor."""
+    answered = tables["surveys"].filter(lambda t: t.score.notnull())
+    counted = answered.group_by("kind", "score").aggregate(rows=lambda t: t.count()).order_by("kind", "score")
+    for kind, scores in counted.execute().groupby("kind"):
+        low, high, rows = int(scores["score"].min()), int(scores["score"].max()), int(scores["rows"].sum())
+        if rows >= LEAST_ANSWERS and high <= HIGHEST_OF_OTHERS:
+            held = ", ".join(f"{score}: {count}" for score, count in zip(scores["score"], scores["rows"], strict=True))
+            text = (
+                f"0 to 10 is expected, but the {rows} scores of kind {kind} lie in {low} to {high} ({held}): "
+                f"if that is another scale, convert it, since every score up to 6 counts as a detractor"
+            )
+            yield Problem("surveys", "score", text)
+
+
+def stateless(frames: Mapping[str, ir.Table]) -> Iterator[Problem]:
+    """Yield tickets and loops that another column calls closed, but that have no `closed_at`: they count as open."""
+    for name in ("tickets", "loops"):
+        raw = frames.get(name)
+        plain = {} if raw is None else {column.strip().lower(): column for column in raw.columns}
+        state = next((plain[column] for column in STATES if column in plain), None)
+        table = TABLES[name]
+        if raw is None or state is None or table.key[0] not in plain:
+            continue
+        rows = raw.select(
+            **{table.key[0]: raw[plain[table.key[0]]].cast("string")},
+            state=raw[state].cast("string").strip(),
+            closed=raw[plain["closed_at"]].cast("string") if "closed_at" in plain else ibis.null("string"),
+        )
+        open_ones = rows.filter(rows.state.lower().isin(ENDED) & (rows.closed.fill_null("") == ""))
+        count = int(open_ones.count().execute())
+        if count:
+            text = f"without a value, though {state} says that it has ended: it counts as open"
+            yield problem(table, open_ones, "closed_at", text, count, open_ones.state)
+
+
+def misnamed(frames: Mapping[str, ir.Table], seen: Collection[str]) -> Iterator[Problem]:
+    """Yield optional tables and columns that are absent while something of nearly their name is there, unread."""
+    for name, table in TABLES.items():
+        raw = frames.get(name)
+        if raw is None:
+            perhaps = near_file(name, seen)
+            if perhaps is not None:
+                yield Problem(name, "", f"the table is absent, so not known; did you mean {perhaps!r}?")
+            continue
+        plain = {column.strip().lower() for column in raw.columns}
+        others = [column for column in raw.columns if column.strip().lower() not in table.schema]
+        for column in table.columns:
+            perhaps = None if column.name in plain else near(column.name, others)
+            if perhaps is not None:
+                yield Problem(name, column.name, f"the column is absent; did you mean {perhaps!r}?")
+
+
+def _rows_problem(tables: Tables, table: Table, column: str, wrong: ir.BooleanValue, text: str) -> Iterator[Problem]:
+    """Yield the problem of the rows for which a condition is true; nothing without such a row."""
+    rows = tables[table.name].filter(wrong)
+    count = int(rows.count().execute())
+    if count:
+        yield problem(table, rows, column, text, count, rows[column])
+
+
+def _day(day: date) -> ir.DateValue:
+    return ibis.date(day.isoformat())

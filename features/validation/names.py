@@ -1,0 +1,48 @@
+"""What was meant: names of files, tables and columns that are near to those of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from pathlib import PurePath
+
+#: How alike two names must be, 0-1.
+NEAR, MOST = 0.8, 12
+#: What stands before another end of a name is a schema: `staging.surveys`.
+ENDINGS = (".csv", ".parquet", ".xlsx", ".xls", ".txt", ".tsv", ".json")
+
+
+def near(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that is most like a name, whatever its case; None where none is near.
+
+    Examples
+    --------
+    >>> near("amount", ["Invoice", "Amout"]), near("amount", ["total"])
+    ('Amout', None)
+    """
+    plain = {candidate.strip().lower(): candidate for candidate in candidates}
+    found = get_close_matches(name, plain, n=1, cutoff=NEAR)
+    return plain[found[0]] if found else None
+
+
+def near_file(table: str, seen: Iterable[str]) -> str | None:
+    """Return the file or table that is most like a table's name: `invoice.csv`, `sales.invoices`; None without one."""
+    stems = {_stem(name): name for name in seen}
+    found = near(table, stems)
+    return None if found is None else stems[found]
+
+
+def _stem(name: str) -> str:
+    """Return the name of a file without its ending, or of a table without its schema."""
+    path = PurePath(name)
+    return path.stem if path.suffix.lower() in ENDINGS else path.suffix[1:] or name
+
+
+def meant(name: str, near_one: str | None, there: Collection[str], what: str) -> str:
+    """Return the end of a message on a name that is absent: what was perhaps meant, or else what is there."""
+    if near_one is not None:
+        return f"; did you mean {near_one!r}?"
+    if not there:
+        return f"; there are no {what}"
+    shown = ", ".join(list(there)[:MOST]) + (", ..." if len(there) > MOST else "")
+    return f"; the {what} there: {shown}"

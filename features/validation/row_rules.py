@@ -1,0 +1,120 @@
+"""The rules of one table: each a condition that no row may meet, or one that leaves a doubt.
+
+In: a table of the contract and its converted rows. Out: `Rule`s, which one query counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum, auto
+
+import ibis
+import ibis.expr.types as ir
+
+from features.conversion import EXPECTED
+from features.recording import EVENTS
+from features.schema import Column, Kind, Table
+from features.tables import TableKnown
+
+
+class Level(Enum):
+    """What follows from a row that meets the condition."""
+
+    #: The tables are refused.
+    REFUSED = auto()
+    #: The end of the data is in doubt: a warning, and nothing is learnt until the user says it.
+    DOUBTED = auto()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on the rows of a table.
+
+    Attributes
+    ----------
+    column, text : str
+        The place, and what is wrong.
+    broken : boolean column
+        Whether a row meets it.
+    quoted : column or None
+        What a message quotes; None: nothing stands there.
+    is_unread : bool
+        Whether the value could not be converted, so that the raw text is quoted.
+    """
+
+    column: str
+    text: str
+    broken: ir.BooleanValue
+    quoted: ir.Value | None = None
+    is_unread: bool = False
+    level: Level = Level.REFUSED
+
+
+def rules(table: Table, rows: ir.Table, known: TableKnown, today: date) -> Iterator[Rule]:
+    """Yield every rule of a table over its converted rows.
+
+    Parameters
+    ----------
+    known : TableKnown
+        What `book.toml` says of the table.
+    today : date
+        Nothing happens after it.
+    """
+    for column in table.columns:
+        yield from _column_rules(column, rows)
+        if not (column.known_at == "answered_at" and known.answered_at_is_sent_at):
+            yield from _undated(table, column, rows)
+        yield from _ahead(table, column, rows, today)
+    for later, earlier in table.order:
+        both = rows[later].cast("string") + f", {earlier} " + rows[earlier].cast("string")
+        yield Rule(later, f"before {earlier}", rows[later] < rows[earlier], both)
+
+
+def _column_rules(column: Column, rows: ir.Table) -> Iterator[Rule]:
+    value, bad = rows[column.name], unread(column, rows)
+    if column.kind in EXPECTED:
+        yield Rule(column.name, EXPECTED[column.kind], bad, is_unread=True)
+    if not column.optional:
+        yield Rule(column.name, "missing", value.isnull() & ~bad)
+    if column.kind is Kind.NUMBER:
+        yield Rule(column.name, "not finite", value.isnan() | value.isinf(), value)
+    if column.choices:
+        yield Rule(column.name, f"none of {', '.join(column.choices)}", value.notin(column.choices), value)
+    if column.longest is not None:
+        yield Rule(column.name, f"longer than {column.longest} characters", value.length() > column.longest, value)
+    if column.low is not None and column.high is not None:
+        text = f"outside {column.low:g} to {column.high:g}"
+        boundless = value.isnan() | value.isinf() if column.kind is Kind.NUMBER else ibis.literal(False)
+        yield Rule(column.name, text, ((value < column.low) | (value > column.high)) & ~boundless, value)
+
+
+def _undated(table: Table, column: Column, rows: ir.Table) -> Iterator[Rule]:
+    """Yield the rule that a value has its time: without it nobody knows since when it is known."""
+    at = column.known_at
+    if at is None or at == column.name or not table.column(at).optional:
+        return
+    value = rows[column.name]
+    there = value.notnull() & rows[at].isnull() & ~unread(table.column(at), rows)
+    if column.kind is Kind.NUMBER:
+        there &= value != 0
+    text = f"a value without {at}, so it is not known when it came"
+    if (table.name, at) == ("surveys", "answered_at"):
+        text += '; where the only time is that of sending, book.toml says so: [surveys] answered_at = "sent_at"'
+    yield Rule(column.name, text, there, value)
+
+
+def _ahead(table: Table, column: Column, rows: ir.Table, today: date) -> Iterator[Rule]:
+    """Yield the rule that nothing has happened after today. What is planned or signed ahead has such dates."""
+    happens = table.name in EVENTS and (column.kind is Kind.INSTANT or column.name == table.time)
+    if happens:
+        value = rows[column.name]
+        late = value.cast("date") > ibis.date(today.isoformat())
+        yield Rule(column.name, f"after today, {today}", late, value, level=Level.DOUBTED)
+
+
+def unread(column: Column, rows: ir.Table) -> ir.BooleanValue:
+    """Return whether the value of a column could not be converted, row by row."""
+    mark = f"{column.name}__bad"
+    return rows[mark] if mark in rows.columns else ibis.literal(False)
