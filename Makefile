@@ -3,14 +3,16 @@
 #   lint   the linters and the types alone
 #   test   every test, on two workers, the dearest files first
 #   seconds  the same, and the seconds of each file are recorded, by which they are ordered
+#   notebooks  runs the notebooks and writes them with their figures to build/notebooks; SOURCE=my-book/ takes your book
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LOCK := --quiet --no-header --no-annotate --python-version 3.11
 
-.PHONY: setup demo check test seconds lint serve bento bench lock clean
+.PHONY: setup demo check test seconds lint serve bento bench notebooks lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -51,6 +53,11 @@ bento: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+notebooks: setup
+	mkdir -p build/notebooks
+	$(if $(SOURCE),CHURN_RISK_NOTEBOOK_SOURCE='$(if $(findstring ://,$(SOURCE)),$(SOURCE),$(abspath $(SOURCE)))') \
+	  $(BIN)/jupyter execute --startup_timeout=600 --output='$(CURDIR)/build/notebooks/{notebook_name}' $(NOTEBOOKS)
 
 lock: setup
 	$(BIN)/uv pip compile $(LOCK) --extra training pyproject.toml -o requirements.lock

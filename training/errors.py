@@ -2,18 +2,54 @@
 
 ChurnRiskError               (features.errors)
 ├── InputError               a rule of churn, a date or a version does not fit
+│   └── AlreadyLearnt        the model has learnt the outcomes that it is to be judged by
 ├── NotEnoughData            a book is too short or too one-sided
 ├── SignalsDiffer            a bundle has other signals
 ├── BundleDamaged            a bundle is not the one that was written
 ├── NoModel                  there is no version, or no champion
 └── PublishingFailed         a bundle cannot be written to the folder that services watch
 
-Other layers know all of them but the last, so `features.errors` defines those.
+Other layers know all of them but AlreadyLearnt and PublishingFailed, so `features.errors` defines those.
 """
 
 from __future__ import annotations
 
-from features.errors import ChurnRiskError
+from collections.abc import Mapping
+from typing import Any
+
+from features.errors import ChurnRiskError, InputError
+
+
+class AlreadyLearnt(InputError):
+    """A model was to be judged at a date whose outcomes it has learnt.
+
+    Parameters
+    ----------
+    version, as_of : str
+        The model's version, and the date, ISO.
+    where : str
+        The forward dates, in words.
+    forward : mapping or None
+        The forward dates, `from` and `to`, ISO; None if the book has none.
+    """
+
+    def __init__(self, version: str, as_of: str, where: str, forward: Mapping[str, str] | None) -> None:
+        self.version, self.as_of, self.forward = version, as_of, forward
+        super().__init__(
+            f"--as-of {as_of}: version {version} has learnt what came after that date, so its figures there would "
+            f"flatter it. Judge it at forward dates: {where}. Or judge a version that was trained with "
+            f"`--until {as_of}`. --learnt-dates shows the flattered figures"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the refusal as plain values, for JSON."""
+        return {
+            "model_version": self.version,
+            "as_of": self.as_of,
+            "seen": True,
+            "forward": None if self.forward is None else dict(self.forward),
+            "error": str(self),
+        }
 
 
 class PublishingFailed(ChurnRiskError):

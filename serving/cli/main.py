@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from tomllib import TOMLDecodeError
 
 import typer
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from features.cli import book_commands as features_commands
 from features.console import emit, say
 from features.errors import ChurnRiskError, InputError, InvalidTables
+from features.library_log import heard
 from serving.cli import key_commands, openapi_commands, store_commands, webhook_commands
 from serving.cli import score_commands as serving_commands
 from training.cli import card_commands, registry_commands
@@ -55,7 +57,8 @@ def main() -> None:
     # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        build()()
+        with heard(_home):
+            build()()
     except (ValidationError, TOMLDecodeError) as error:
         say(f"error: the settings (CHURN_RISK_* or churn-risk.toml) cannot be read: {error}")
         sys.exit(2)
@@ -73,6 +76,12 @@ def main() -> None:
             raise
         say(f"error: {library} is not installed: this needs what training needs, churn-risk[training]")
         sys.exit(1)
+
+
+def _home() -> Path:
+    from training.settings import Environment
+
+    return Environment().home
 
 
 if __name__ == "__main__":

@@ -207,8 +207,7 @@ def serve(
     demand_closed([host], credentials)
     demand_free_port(host, port)
     bundle = folder_to_serve(environment)
-    why = "callers need a key or a token" if credentials else "loopback only because there are no API keys"
-    say(f"listening on http://{host}:{port}, {why}; model in {bundle}")
+    say(f"starting; the service says so when it listens on port {port}")
     settings = {
         "CHURN_RISK_BUNDLE": str(bundle.absolute()),
         "CHURN_RISK_STORE_URL": environment.scores_url,

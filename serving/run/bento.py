@@ -18,6 +18,7 @@ from features.errors import ChurnRiskError
 from serving.run.service import MODEL_TAG
 from training.bundle.bundle import FILES, load_bundle
 from training.bundle.publishing import bundle_in
+from training.bundle.seal import TAG, seal_of
 from training.registry.tracking import fetch_bundle
 from training.settings import Environment
 
@@ -28,7 +29,11 @@ def import_bundle(folder: Path) -> str:
     """Put a bundle into BentoML's model store, labelled with its version, and return its tag."""
     bundle = load_bundle(folder)
     name = MODEL_TAG.partition(":")[0]
-    facts = {"model_version": bundle.version, "data_fingerprint": bundle.manifest.data_fingerprint}
+    facts = {
+        "model_version": bundle.version,
+        "data_fingerprint": bundle.manifest.data_fingerprint,
+        TAG: str(seal_of(folder)),
+    }
     with bentoml.models.create(name, labels={"model_version": bundle.version}, metadata=facts) as model:
         for file in FILES:
             if (folder / file).is_file():

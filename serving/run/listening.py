@@ -41,9 +41,19 @@ def demand_closed(addresses: Iterable[str], has_credentials: bool) -> None:
 
 def asked_addresses() -> list[str]:
     """Return the address of the running BentoML command's option `--host`; empty if the option is absent."""
-    context = click.get_current_context(silent=True)
-    host = context.params.get("host") if context is not None else None
+    host = _asked("host")
     return [host] if isinstance(host, str) else []
+
+
+def asked_port() -> int | None:
+    """Return the running BentoML command's option `--port`; None if the option is absent."""
+    port = _asked("port")
+    return port if isinstance(port, int) else None
+
+
+def _asked(option: str) -> object:
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.params.get(option)
 
 
 def bound_addresses(arguments: Sequence[str] | None = None) -> list[str]:

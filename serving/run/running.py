@@ -23,7 +23,8 @@ from serving.database.engine import connect, open_database
 from serving.jobs.runner import JobRunner
 from serving.predict.batching import Batcher
 from serving.predict.served_model import open_model
-from serving.run.listening import asked_addresses, bound_addresses, demand_closed
+from serving.run.announcing import announce
+from serving.run.listening import asked_addresses, asked_port, bound_addresses, demand_closed
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from serving.webhooks.delivery.delivery import DeliveryWorker
@@ -98,8 +99,13 @@ def before_workers(settings: ServiceSettings, place: Path) -> None:
     metrics.make_folder()
     load_bundle(bundle_in(place))
     engine = open_database(settings.scores_url)
-    demand_closed(asked_addresses(), has_credentials(engine, settings))
+    credentials = has_credentials(engine, settings)
     engine.dispose()
+    demand_closed(asked_addresses(), credentials)
+    port = asked_port()
+    if port is not None:
+        why = "callers need a key or a token" if credentials else "loopback only because there are no API keys"
+        announce(next(iter(asked_addresses()), "127.0.0.1"), port, f"{why}; model in {place}")
 
 
 def in_worker(settings: ServiceSettings) -> None:

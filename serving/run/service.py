@@ -17,6 +17,7 @@ from serving.api.front import Front
 from serving.run import connections
 from serving.run.running import Running, before_workers, in_worker
 from serving.settings import LONGEST_ANSWER_SECONDS, ServiceSettings
+from training.bundle.seal import Seal, demand_sealed
 
 MODEL_TAG = "churn_risk:latest"
 
@@ -69,8 +70,19 @@ ChurnRisk.add_asgi_middleware(Front, ours=app)  # type: ignore[attr-defined]
 
 
 def carried_bundle() -> Path:
-    """Return the folder of the model in the Bento or in BentoML's model store; raises NoModel if there is none."""
+    """Return the folder of the model in the Bento or in BentoML's model store.
+
+    Raises
+    ------
+    NoModel
+        When there is none.
+    BundleDamaged
+        When its files are not those that the Bento was built with.
+    """
     try:
-        return Path(bentoml.models.get(MODEL_TAG).path)
+        model = bentoml.models.get(MODEL_TAG)
     except bentoml.exceptions.NotFound as error:
         raise NoModel("no model to serve: set CHURN_RISK_BUNDLE, or run `churn-risk serve`, or `make bento`") from error
+    folder = Path(model.path)
+    demand_sealed(folder, Seal.of(model.info.metadata))
+    return folder

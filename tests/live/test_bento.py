@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from support.living import BENTO, Living, living
+from support.living import BENTO, Living, living, wait_for
 from support.served import ROOT, START_SECONDS, Client, client_of, free_port, histories, process, rows_of
 
 from serving.store import ScoreStore
@@ -99,7 +99,7 @@ def test_it_scores_from_elsewhere_as_the_checkout_does(
 
 
 def test_its_workers_run_its_own_code_and_wait_passively(served: Living, source: Path) -> None:
-    assert f"listening on {served.address}" in served.log.read_text()
+    wait_for(lambda: f"listening on {served.address}" in served.log.read_text(), "a word that it listens")
     (pid,) = served.workers()
     process = Path(f"/proc/{pid}")
     assert (process / "cwd").resolve() == source

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -138,3 +140,18 @@ def test_takes_an_own_book_that_holds_little(book: Tables, scratch: Path) -> Non
     said = "".join(output.text for output in shown if output.output_type == "stream")
     assert "missing tables: actions, churns, contacts, contracts, loops, memberships, referrals, tickets" in said
     assert not [output for output in shown if output.output_type == "stream" and output.name == "stderr"]
+
+
+def test_make_runs_them_and_keeps_what_they_show(tmp_path: Path) -> None:
+    """`make notebooks`, of which one notebook is enough here: run where it lies, written elsewhere with its figures."""
+    root = Path(__file__).parents[2]
+    (tmp_path / ".venv").symlink_to(root / ".venv")
+    shutil.copytree(root / "notebooks", tmp_path / "notebooks", ignore=lambda *_: [path.name for path in NOTEBOOKS[1:]])
+    options = ["-o", "setup", "NOTEBOOKS=notebooks/01_book_and_signals.ipynb"]
+    command = ["make", "-f", str(root / "Makefile"), *options, "notebooks"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (written,) = (tmp_path / "build" / "notebooks").glob("*.ipynb")
+    kinds = [kind for output in outputs(read(written)) if "data" in output for kind in output.data]
+    assert "image/png" in kinds
+    assert (tmp_path / "notebooks" / written.name).read_text() == NOTEBOOKS[0].read_text(), "the source stays as it was"

@@ -27,10 +27,13 @@ def test_it_serves_the_champion_and_follows_it(
 
     command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
     with process(command, environment.home, log) as started:
+        announced = f"listening on {address}, loopback only because there are no API keys; model in {root}"
+        wait_for(lambda: "listening on" in log.read_text() or started.poll() is not None, "a word that it listens")
+        assert httpx.get(f"{address}/livez", timeout=60).status_code == 200, "it answers when it says so"
         wait_until_ready(address, started, log)
         said = log.read_text()
         assert f"version 1 is the champion and now lies in {root}" in said
-        assert f"listening on {address}, loopback only because there are no API keys; model in {root}" in said
+        assert announced in said and said.count("listening on") == 1
         assert version() == "1"
         registry.add(WON)
         assert run_command(monkeypatch, capfd, "promote", "2").code == 0

@@ -20,6 +20,7 @@ ONLY = {
         "training/registry/tracking.py",
         "training/registry/run_records.py",
         "training/registry/champion.py",
+        "training/registry/vanished.py",
         "training/bundle/pyfunc.py",
     },
     "shap": {"training/registry/plots.py"},

@@ -192,4 +192,9 @@ def _demand_checksum(folder: Path, name: str, text: str, written: str) -> None:
 
 def stamp_version(folder: Path, version: str) -> None:
     """Write the registry's version into a bundle."""
-    (folder / VERSION).write_text(json.dumps({"model_version": version}), encoding="utf-8")
+    (folder / VERSION).write_text(version_text(version), encoding="utf-8")
+
+
+def version_text(version: str) -> str:
+    """Return the text of `version.json` for a version of the registry."""
+    return json.dumps({"model_version": version})

@@ -1,6 +1,6 @@
 """The champion's bundle in a folder that running services watch: `CHURN_RISK_BUNDLE`, else `<CHURN_RISK_HOME>/bundle`.
 
-    champion.json              the pointer: version, folder, sha256, published_at
+    champion.json              the pointer: version, folder, sha256, published_at, files
     versions/3-9f2c41d07ab5/   the files of a version's bundle, named by version and checksum
 
 The steps that may fail come first. `stage` copies the files, flushes them to the disk, loads the copy as a service
@@ -19,9 +19,9 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -30,6 +30,7 @@ from features.errors import BundleDamaged, NoModel
 from training.bundle.bundle import FILES, MANIFEST, Bundle, load_bundle
 from training.bundle.durable import checksum_of, place_folder, to_disk, write_text
 from training.bundle.file_locks import holding
+from training.bundle.seal import Seal, changes, checksums_in, demand_sealed
 from training.errors import PublishingFailed
 from training.settings import Environment
 
@@ -57,12 +58,15 @@ class Pointer:
         Checksum of the bundle's files, names included.
     published_at : str
         UTC, ISO; comparisons of bundles ignore it.
+    files : mapping of name to str, or None
+        Checksum of each file, so that a changed one can be named; None in a pointer of an older release.
     """
 
     version: str
     folder: str
     sha256: str
     published_at: str
+    files: Mapping[str, str] | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -139,12 +143,12 @@ def holds_a_bundle(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() and not (folder / POINTER).is_file()
 
 
-def publish(root: Path, source: Path) -> Pointer:
+def publish(root: Path, source: Path, seal: Seal | None = None) -> Pointer:
     """Stage a bundle and swing the pointer to it; see `stage`."""
-    return stage(root, source).swing()
+    return stage(root, source, seal=seal).swing()
 
 
-def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
+def stage(root: Path, source: Path, bundle: Bundle | None = None, seal: Seal | None = None) -> Staged:
     """Copy a bundle into a watched folder, beside the present champion, and verify the copy.
 
     Parameters
@@ -155,11 +159,13 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
         A folder with a bundle.
     bundle : Bundle, optional
         The bundle of `source`, if the caller has loaded it already.
+    seal : Seal, optional
+        The checksums that the registry keeps of the version's files; the copy must have them.
 
     Raises
     ------
     BundleDamaged, SignalsDiffer
-        When the bundle, or its copy, does not load.
+        When the bundle, or its copy, does not load, or the copy is not what was sealed.
     PublishingFailed
         When it cannot be written, for example on a full disk; the unfinished copy is removed.
     """
@@ -173,9 +179,10 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
             if not folder.is_dir() or digest(folder) != checksum:
                 place_folder(source, folder, FILES, folder.with_name(f"{UNFINISHED}{uuid4().hex}"))
             os.utime(folder)
+            demand_sealed(folder, seal, version)
             load_bundle(folder)
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            pointer = Pointer(version, f"{VERSIONS}/{name}", checksum, at)
+            pointer = Pointer(version, f"{VERSIONS}/{name}", checksum, at, checksums_in(folder))
             written = root / f"{UNFINISHED}{uuid4().hex}.json"
             write_text(written, json.dumps(asdict(pointer), indent=1))
             return Staged(root, pointer, written)
@@ -191,14 +198,17 @@ def read_pointer(root: Path) -> Pointer | None:
     """
     path = root / POINTER
     try:
-        pointer = Pointer(**json.loads(path.read_text(encoding="utf-8")))
+        kept, known = json.loads(path.read_text(encoding="utf-8")), {field.name for field in fields(Pointer)}
+        pointer = Pointer(**{name: value for name, value in kept.items() if name in known})  # a later release has more
         where = Path(pointer.folder)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BundleDamaged(f"{path}: not a pointer to a bundle ({error})") from error
     if where.parent != Path(VERSIONS) or where.name == ".." or not isinstance(pointer.version, str):
         raise BundleDamaged(f"{path}: {pointer.folder!r} is no folder of a version")
+    if not isinstance(pointer.files, dict | None):
+        raise BundleDamaged(f"{path}: {pointer.files!r} are no checksums of files")
     return pointer
 
 
@@ -222,9 +232,10 @@ def bundle_in(place: Path) -> Path:
 
 
 def demand_as_published(folder: Path, pointer: Pointer) -> None:
-    """Raise BundleDamaged unless a folder's files have the checksum of the pointer."""
+    """Raise BundleDamaged, with the names of the changed files, unless a folder's files have the pointer's checksum."""
     if digest(folder) != pointer.sha256:
-        raise BundleDamaged(f"{folder}: not the files that were published as version {pointer.version}")
+        named = "" if pointer.files is None else f" ({changes(checksums_in(folder), pointer.files)})"
+        raise BundleDamaged(f"{folder}: not the files that were published as version {pointer.version}{named}")
 
 
 def digest(folder: Path) -> str:

@@ -1,6 +1,12 @@
-"""The model as an MLflow pyfunc, logged as code: signals in (one column each), churn probability out.
+"""The model as an MLflow pyfunc, logged as code: signals in (one column each), churn probability and grade out.
 
 MLflow runs this file when it loads the model; the artefact beside it is LightGBM text and JSON.
+
+The logged model declares what it answers, and no input schema. With a schema MLflow 3.17 changes the rows before a
+model sees them: it drops columns that it does not know, so that a misspelt signal counts as not known, it refuses whole
+numbers for doubles, it makes False of a null boolean, and it returns no rows at all when no column is left. So the
+columns and values are checked here (`training.bundle.pyfunc_input`); their names stand in the model's metadata, in the
+example and in `signals.json` of the run.
 """
 
 from __future__ import annotations
@@ -11,19 +17,23 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.model import PythonModel
 
-from features.matrix import Matrix
-from features.signal import all_signals
+from features.errors import InputError
 from training.bundle.bundle import load_bundle
+from training.bundle.pyfunc_input import read_sent
+from training.bundle.seal import Seal, demand_sealed
 
 
 class ChurnRiskModel(PythonModel):
     """Scores a frame of signals; a signal without a column counts as not known."""
 
     def load_context(self, context: Any) -> None:
-        """Load the bundle that was logged with the run."""
-        self.bundle = load_bundle(Path(context.artifacts["bundle"]))
+        """Load the bundle that was logged with the run, if its files are those that were logged."""
+        folder = Path(context.artifacts["bundle"])
+        demand_sealed(folder, Seal.of(context.model_config or {}))
+        self.bundle = load_bundle(folder)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Return the churn probability of each row.
@@ -32,27 +42,32 @@ class ChurnRiskModel(PythonModel):
         ----------
         context : PythonModelContext
             Not used.
-        model_input : DataFrame, (n, signals)
-            One column a signal, by its name; others are ignored.
+        model_input : DataFrame, (n, columns), or records, or columns
+            One column a signal, by its name; `account_id` and `as_of` may be sent along. See `read_sent`.
         params : dict, optional
             Not used.
 
         Returns
         -------
-        DataFrame, (n, 1)
-            `churn_probability`, 0-1, with the index of the input.
+        DataFrame, (n, 2 to 4)
+            `churn_probability`, 0-1, and the model's `grade`, with the index of the input; before them `account_id` and
+            `as_of` where they were sent.
+
+        Raises
+        ------
+        MlflowException
+            For columns that are unknown and values that cannot be read; a scoring server answers 400 with the message.
         """
-        matrix = Matrix(pd.DataFrame(index=model_input.index), _signals(model_input), pd.DataFrame())
-        margin = self.bundle.trees.margin(matrix)
-        return pd.DataFrame({"churn_probability": self.bundle.calibrator(margin)}, index=model_input.index)
-
-
-def _signals(frame: pd.DataFrame) -> pd.DataFrame:
-    columns = {}
-    for signal in all_signals():
-        column = frame[signal.name] if signal.name in frame else pd.Series(np.nan, index=frame.index)
-        columns[signal.name] = column.astype(object) if signal.is_text else column.astype("float64")
-    return pd.DataFrame(columns)
+        try:
+            sent = read_sent(model_input)
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        rows = len(sent.matrix)
+        margin = self.bundle.trees.margin(sent.matrix) if rows else np.empty(0)
+        return sent.keys.assign(
+            churn_probability=self.bundle.calibrator(margin),
+            grade=np.full(rows, self.bundle.manifest.verdict.get("grade"), dtype=object),
+        )
 
 
 mlflow.models.set_model(ChurnRiskModel())

@@ -43,7 +43,7 @@ class Card:
     grade, graded : str
         The letter, a dash if there is none, and its meaning.
     remarks : tuple of Remark
-        What a reader must know before the figures: the measures on which a rival is better come first.
+        What a reader must know before the figures: of the model itself first, then where a rival is better.
     figures : tuple of KeyFigure
     sections : tuple of Section
     footer : str

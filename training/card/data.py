@@ -43,21 +43,37 @@ def period(manifest: Manifest) -> tuple[date | None, date]:
     )
 
 
+def churn_told(manifest: Manifest) -> str:
+    """Return in words when an account counts as churned."""
+    rule = ChurnRule(**manifest.rule)
+    if rule.by_silence:
+        return f"by silence: no positive invoice {window(rule)}"
+    return (
+        "by the churns table: the first day without a valid relationship (`churned_on`), not the day of notice, lies "
+        f"{window(rule)}"
+    )
+
+
+def several_dates(slices: Sequence[date]) -> str:
+    """Return in words how many as-of dates there are, and from when to when."""
+    if len(slices) == 1:
+        return f"the as-of date {slices[0]}"
+    return f"{len(slices)} as-of dates from {slices[0]} to {slices[-1]}"
+
+
 def identity(manifest: Manifest, version: str) -> Section:
     """Return the section on what the version is and what it predicts."""
     rule = ChurnRule(**manifest.rule)
     if rule.by_silence:
-        definition = f"by silence: no positive invoice within the {days(rule.horizon_days)} of the window"
         customer = f"at least {ACTIVE_INVOICES} positive invoices in the {ACTIVE_DAYS} days before the as-of date"
     else:
-        definition = "by the churns table: the day on which the account left"
         customer = "customer since a day before the as-of date, and not left before it"
     embargo = manifest.settings.get("embargo_days") or 0
     facts = (
         ("Version", version),
         ("Trained at", moment(manifest.trained_at)),
         ("Code version", manifest.code_version),
-        ("Churn is told", definition),
+        ("Churn is told", churn_told(manifest)),
         ("Horizon", days(rule.horizon_days)),
         ("Lead", days(rule.lead_days) + (": the window begins later" if rule.lead_days else ": no gap to the window")),
         ("Silence", days(rule.silence_days) if rule.silence_days is not None else "not used"),

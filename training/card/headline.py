@@ -1,6 +1,8 @@
 """The top of a card: a manifest goes in; the grade, remarks and key figures come out.
 
-Remarks say where a rival is better, and which differences too few accounts leave open.
+The remarks begin with what a reader must know of any model: what it learnt from, until when, what counts as churn, how
+many churned, and what is suspicious or missing. Then they say where a rival is better, and which differences too few
+accounts leave open.
 """
 
 from __future__ import annotations
@@ -8,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from training.bundle.bundle import Manifest
 from training.card.caveats import lead_not_known, not_told_apart, one_decides
+from training.card.data import churn_told, period, several_dates
 from training.card.figures import DASH, capital, interval_of, is_known, limits, number, percent, several, with_interval
 from training.card.printing import MEASURES
 from training.card.rival_tables import (
@@ -24,6 +28,7 @@ from training.card.rival_tables import (
     plain_words,
     rivals_of,
 )
+from training.judge.champion_gate import VANISHED
 from training.judge.verdict import MODEL
 from training.rivals import CHEAP
 
@@ -42,7 +47,7 @@ GRADES = {
 class Remark:
     """A sentence at the top; `kind` says what it is about."""
 
-    kind: Literal["behind", "rivals", "few", "warning", "gate", "missing"]
+    kind: Literal["known", "behind", "rivals", "few", "warning", "gate", "missing"]
     title: str
     text: str
 
@@ -75,7 +80,13 @@ def graded(manifest: Manifest) -> str:
 
 
 def remarks(manifest: Manifest) -> Iterator[Remark]:
-    """Yield what a reader must know before the figures."""
+    """Yield what a reader must know before the figures: of the model itself first, of its rivals afterwards."""
+    yield from _of_itself(manifest)
+    for text in manifest.findings.get("warnings") or ():
+        yield Remark("warning", "Warning", capital(str(text)))
+    if manifest.missing_tables:
+        tables = several(sorted(manifest.missing_tables))
+        yield Remark("missing", "Not in the book", f"{capital(tables)}: signals made of them are not known.")
     yield from _of_rivals(manifest)
     for title, text in (
         ("Not known", lead_not_known(manifest)),
@@ -84,14 +95,28 @@ def remarks(manifest: Manifest) -> Iterator[Remark]:
     ):
         if text is not None:
             yield Remark("few", title, text)
-    for text in manifest.findings.get("warnings") or ():
-        yield Remark("warning", "Warning", capital(str(text)))
-    if manifest.missing_tables:
-        tables = several(sorted(manifest.missing_tables))
-        yield Remark("missing", "Not in the book", f"{capital(tables)}: signals made of them are not known.")
     gate = manifest.gate
     sentence = f"{capital(gate.get('decision', 'never asked'))}: {plain_words(gate.get('why', 'no reason is kept'))}."
-    yield Remark("gate", "At the gate", sentence)
+    yield Remark("warning" if gate.get("decision") == VANISHED else "gate", "At the gate", sentence)
+
+
+def _of_itself(manifest: Manifest) -> Iterator[Remark]:
+    """Yield what the model learnt from and until when, what counts as churn, and how many churned."""
+    first, last = period(manifest)
+    slices, reference = sorted(manifest.slices), manifest.reference
+    yield Remark(
+        "known",
+        "Learnt from",
+        f"{manifest.rows:,} rows at {several_dates(slices)}, of a book with invoices since "
+        f"{first or 'an unknown day'} and {reference.accounts:,} customers at {reference.as_of}. It knows what "
+        f"happened until {last}, and nothing later.",
+    )
+    yield Remark("known", "What counts as churn", f"{capital(churn_told(manifest))}.")
+    ours = manifest.verdict["metrics"][MODEL]
+    rate = f" ({percent(ours['churn_rate'])})" if is_known(ours.get("churn_rate")) else ""
+    dates = [date.fromisoformat(day) for day in manifest.verdict["as_of"]]
+    judged = f"{ours['churned']:,} of the {ours['rows']:,} rows that it was judged on{rate}"
+    yield Remark("known", "Churned", f"{judged}, at {several_dates(dates)}.")
 
 
 def _of_rivals(manifest: Manifest) -> Iterator[Remark]:

@@ -13,6 +13,7 @@ import typer
 
 from features.cli.book_commands import read_book
 from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say
+from features.library_log import printed_by_libraries
 from training.cli.tuning_options import (
     MinutesOption,
     Objectives,
@@ -27,6 +28,8 @@ from training.cli.tuning_options import (
 if TYPE_CHECKING:
     from features.tables import Tables
     from training.bundle.bundle import Bundle, Manifest
+    from training.judge.champion_gate import Gate
+    from training.judge.judgement import Judgement
     from training.making.pipeline import Trained
     from training.registry.tracking import Registered
     from training.settings import Environment, TrainingSettings
@@ -42,6 +45,13 @@ ShortOption = Annotated[
     bool, typer.Option("--accept-short-silence", help="Go on though most customers' usual gaps are longer.")
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same data, seed and settings give the same model.")]
+
+
+GONE = (
+    "THE CHAMPION, version {}, HAS VANISHED from the registry (deleted there, or its alias taken away). Services go on "
+    "with what was published last; no new model takes its place by itself. Find out why, then settle it by hand: "
+    "`churn-risk promote VERSION --override --reason TEXT`, or `churn-risk rollback`"
+)
 
 
 def train(
@@ -65,7 +75,6 @@ def train(
     With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
     """
     from training.card.printing import show_training
-    from training.judge.champion_gate import not_judged
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
@@ -77,15 +86,14 @@ def train(
     settings = _settings(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
     demand_settled_end(tables, until)
     told = _told_before(tables, settings, accept_short_silence)
-    champion, unreadable = _champion(environment)
-    with progress_bar(as_json) as step:
+    champion, gate = _champion(environment)
+    with progress_bar(as_json) as step, printed_by_libraries():
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
         tuning = tuned(prepared.data, settings, environment, options, step)
         settings = settings if tuning is None else tuning.settings
         trained = train_model(tables, prepared, settings, step, champion)
-        if unreadable is not None:
-            trained = replace(trained, gate=not_judged(unreadable))
+        trained = trained if gate is None else replace(trained, gate=gate)
         step("registering", 0, 1)
         against = None if champion is None else champion.version
         registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
@@ -107,6 +115,7 @@ def _as_dict(registered: Registered, trained: Trained, manifest: Manifest, tunin
         "model_version": registered.version,
         "run_id": registered.run_id,
         "champion": registered.champion,
+        "vanished_champion": registered.vanished,
         "gate": asdict(registered.gate),
         "grade": verdict["grade"],
         "metrics": verdict["metrics"]["model"],
@@ -143,18 +152,24 @@ def _settings(
     )
 
 
-def _champion(environment: Environment) -> tuple[Bundle | None, str | None]:
-    """Return the reigning champion, or None and the reason if it cannot be loaded, or None twice if there is none."""
+def _champion(environment: Environment) -> tuple[Bundle | None, Gate | None]:
+    """Return the reigning champion, and the gate's decision where nobody can be judged beside this model."""
     from features.errors import BundleDamaged, NoModel, SignalsDiffer
+    from training.judge.champion_gate import champion_vanished, not_judged
     from training.registry.tracking import fetch
+    from training.registry.vanished import vanished
 
     try:
         return fetch(environment), None
     except NoModel:
-        return None, None
+        gone = vanished(environment)
+        if gone is None:
+            return None, None
+        say(f"warning: {GONE.format(gone)}")
+        return None, champion_vanished(gone)
     except (BundleDamaged, SignalsDiffer) as error:
         say(f"warning: the champion cannot be judged beside this model: {error}")
-        return None, str(error)
+        return None, not_judged(str(error))
 
 
 def _told_before(tables: Tables, settings: TrainingSettings, accept_short_silence: bool) -> list[str]:
@@ -181,6 +196,8 @@ def _told_before(tables: Tables, settings: TrainingSettings, accept_short_silenc
 
 
 def _standing(registered: Registered, trained: Trained) -> str:
+    if registered.vanished is not None and registered.how is None:
+        return f"warning: version {registered.version} is a candidate only: {GONE.format(registered.vanished)}"
     if registered.how is None:
         moved = "; the champion was moved meanwhile" if registered.gate.opens else ""
         return f"a candidate: {registered.gate.why}{moved}; the champion stays, `churn-risk promote` moves it by hand"
@@ -195,34 +212,53 @@ def evaluate(
         date, typer.Option(**DATE_OPTION, help="Score from what was known before, judge by what came after.")
     ],
     model: Annotated[str | None, typer.Option(help="Version; by default the champion.", metavar="VERSION")] = None,
+    learnt_dates: Annotated[
+        bool, typer.Option("--learnt-dates", help="Judge also by outcomes that it has learnt, which flatters it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a model at a date it may or may not have seen, with the same metrics as train."""
-    from training.card.printing import show_verdict
+    """Judge a model at a date whose outcomes it has not learnt, with the same metrics as train."""
+    from training.errors import AlreadyLearnt
     from training.judge.judgement import evaluate_at
     from training.registry.tracking import fetch
     from training.settings import Environment
 
     tables = read_book(source)
     bundle = fetch(Environment(), model)
-    with progress_bar(as_json) as step:
-        judged = evaluate_at(tables, as_of, bundle, step)
+    try:
+        with progress_bar(as_json) as step, printed_by_libraries():
+            judged = evaluate_at(tables, as_of, bundle, step, learnt_dates)
+    except AlreadyLearnt as error:
+        if as_json:
+            emit(error.as_dict())
+        raise
     if as_json:
-        verdict = judged.verdict.as_dict()
-        emit(
-            {
-                "model_version": bundle.version,
-                "as_of": as_of.isoformat(),
-                "metrics": verdict["metrics"]["model"],
-                "verdict": verdict,
-                "seen": judged.seen,
-                "warnings": list(tables.warnings),
-            }
-        )
-        return
-    show_verdict(judged.verdict, f"Version {bundle.version} at {as_of}")
+        emit(_judged(judged, bundle.version, as_of) | {"warnings": list(tables.warnings)})
+    else:
+        _show_judged(judged, bundle.version, as_of)
+
+
+def _judged(judged: Judgement, version: str, as_of: date) -> dict[str, Any]:
+    """Return what `evaluate --json` prints."""
+    verdict = judged.verdict.as_dict()
+    return {
+        "model_version": version,
+        "as_of": as_of.isoformat(),
+        "seen": judged.seen,
+        "forward": judged.forward.as_dict(),
+        "metrics": verdict["metrics"]["model"],
+        "verdict": verdict,
+    }
+
+
+def _show_judged(judged: Judgement, version: str, as_of: date) -> None:
+    from training.card.printing import show_verdict
+
     if judged.seen:
-        say("warning: the model has learnt from labels that were not known at that date; these figures flatter it")
+        say(f"warning: version {version} has learnt what came after {as_of}: these figures flatter it, and no rival is")
+        say(f"judged beside it. Forward dates: {judged.forward}")
+    flattered = ", FLATTERED" if judged.seen else ""
+    show_verdict(judged.verdict, f"Version {version} at {as_of}{flattered}")
 
 
 def backtest(
@@ -246,15 +282,26 @@ def backtest(
     tables = read_book(source)
     settings = _settings(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
     told = _told_before(tables, settings, accept_short_silence)
-    with progress_bar(as_json) as step:
+    with progress_bar(as_json) as step, printed_by_libraries():
         step("computing signals", 0, 1)
         result = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)
     if len(result.origins) < origins:
-        say(f"the history has {len(result.origins)} origins, not {origins}")
+        say(f"note: {_fewer(len(result.origins), origins, settings)}")
     if as_json:
         emit(result.as_dict() | {"warnings": told})
         return
     show_backtest(result)
+
+
+def _fewer(found: int, asked: int, settings: TrainingSettings) -> str:
+    """Return why a backtest has fewer origins than were asked for."""
+    from training.slices.preparing import LEAST_ACCOUNTS
+
+    return (
+        f"{found} origin{'' if found == 1 else 's'}, not {asked}: no other as-of date has slices whose labels were "
+        f"known by then ({settings.known_after_days} days after a slice), with {LEAST_ACCOUNTS} accounts that left "
+        f"and {LEAST_ACCOUNTS} that stayed, and both outcomes after it"
+    )
 
 
 def add_to(app: typer.Typer) -> None:

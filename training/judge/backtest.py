@@ -32,6 +32,8 @@ from training.worth.reliability import Reliability, reliability
 
 MEASURES = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_capacity", "profit_at_cutoff")
 ORIGINS = 6
+#: The model fitted at an origin, and the probabilities of the model and its rivals there.
+Contest = tuple[Fitted, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -156,18 +158,24 @@ def backtest(
         progress(f"origin {origin.test.dates[0]}", step, len(origins))
         contests.append(contend(origin, rivals, settings))
     progress("judging", len(origins), len(origins))
+    return _judged(data, origins, contests, settings)
+
+
+def _judged(
+    data: Dataset, origins: Sequence[Origin], contests: Sequence[Contest], settings: TrainingSettings
+) -> Backtest:
+    """Judge the fits of every origin on the rows of all origins together."""
     judged = data.take(np.concatenate([data.rows_on(origin.test.dates) for origin in origins]))
     probabilities = {name: np.concatenate([by_name[name] for _, by_name in contests]) for name in contests[0][1]}
     cutoffs = {name: _cutoffs(judged, probability, settings) for name, probability in probabilities.items()}
     ours = probabilities[MODEL]
-    models = [fitted for fitted, _ in contests]
     known = np.concatenate([np.isin(origin.test.accounts, origin.learnt.accounts) for origin in origins])
     return Backtest(
         origins=tuple(_summary(*pair) for pair in zip(origins, contests, strict=True)),
         verdict=judge_all(judged, probabilities, settings, MEASURES, cutoffs),
         seen=_part(judged, ours, known, settings),
         unseen=_part(judged, ours, ~known, settings),
-        ages=_ages(origins, models),
+        ages=_ages(origins, [fitted for fitted, _ in contests]),
         reliability=reliability(judged, ours, settings),
         judged=judged,
         probabilities=probabilities,
@@ -178,7 +186,7 @@ def _cutoffs(judged: Dataset, probability: np.ndarray, settings: TrainingSetting
     return earlier_cutoffs(judged, expected_profit(probability, judged.matrix.value, settings.economics), settings)
 
 
-def _summary(origin: Origin, contest: tuple[Fitted, dict[str, np.ndarray]]) -> OriginFigures:
+def _summary(origin: Origin, contest: Contest) -> OriginFigures:
     fitted, probabilities = contest
     test = origin.test
     return OriginFigures(

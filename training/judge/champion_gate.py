@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from training.judge.verdict import REIGNING, Verdict
 
-FIRST, WON, LOST, UNDECIDED = "first", "won", "lost", "undecided"
-DECISIONS = (WON, LOST, UNDECIDED, FIRST)
+FIRST, WON, LOST, UNDECIDED, VANISHED = "first", "won", "lost", "undecided", "vanished"
+DECISIONS = (WON, LOST, UNDECIDED, FIRST, VANISHED)
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Gate:
 
     Attributes
     ----------
-    decision : 'first', 'won', 'lost' or 'undecided'
-        'first': there is no champion. 'won': better beyond chance. 'lost': worse beyond chance. 'undecided': neither.
+    decision : 'first', 'won', 'lost', 'undecided' or 'vanished'
+        'first': there has never been a champion. 'won': better beyond chance. 'lost': worse beyond chance.
+        'undecided': neither. 'vanished': there was a champion, and the registry does not have it any more.
     why : str
     """
 
@@ -41,16 +42,33 @@ class Gate:
         """Whether the candidate becomes champion."""
         return self.decision in (FIRST, WON)
 
-    def settled(self, champion: str | None) -> Gate:
-        """Return the gate against the current champion, a version or None: 'first' if and only if there is none."""
+    def settled(self, champion: str | None, vanished: str | None = None) -> Gate:
+        """Return the gate against the present champion: 'first' if and only if there has never been one.
+
+        Parameters
+        ----------
+        champion : str or None
+            The version that is champion now.
+        vanished : str or None
+            The version that was champion and is gone, where there is none now.
+        """
         if champion is None:
-            return NOBODY_REIGNS
-        if self.decision == FIRST:
+            return NOBODY_REIGNS if vanished is None else champion_vanished(vanished)
+        if self.decision in (FIRST, VANISHED):
             return Gate(UNDECIDED, "the champion came while this model was made, so it was not judged beside it")
         return self
 
 
 NOBODY_REIGNS = Gate(FIRST, "there was no champion")
+
+
+def champion_vanished(version: str) -> Gate:
+    """Return the decision where the champion is gone: nobody can be crowned without a person's decision."""
+    return Gate(
+        VANISHED,
+        f"the champion, version {version}, has vanished from the registry (deleted there, or its alias taken away), "
+        "so there was nobody to be judged beside",
+    )
 
 
 def not_judged(error: str) -> Gate:

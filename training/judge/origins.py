@@ -60,7 +60,16 @@ def latest_origin(data: Dataset, settings: TrainingSettings) -> Origin:
 
 
 def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> list[Origin]:
-    """Return up to `count` origins of one date each, spread evenly over the dates with a purged past, up to the last.
+    """Return up to `count` origins of one date each, spread evenly over the possible ones, the last included."""
+    origins = possible_origins(data, settings)
+    if count == 1:
+        return origins[-1:]
+    picked = np.linspace(0, len(origins) - 1, min(count, len(origins))).round().astype(int)
+    return [origins[i] for i in picked]
+
+
+def possible_origins(data: Dataset, settings: TrainingSettings) -> list[Origin]:
+    """Return an origin for each date with a purged past, oldest first.
 
     A date is left out when only one outcome occurred at it, or when too few accounts churned or stayed before it.
     """
@@ -70,8 +79,7 @@ def spread_origins(data: Dataset, settings: TrainingSettings, count: int) -> lis
         origin = Origin(known_at(data, test.as_of[0], settings), test, FORWARD)
         if has_both_outcomes(origin):
             origins.append(origin)
-    picked = np.linspace(0, len(origins) - 1, min(count, len(origins))).round().astype(int)
-    return [origins[i] for i in np.unique(picked)]
+    return origins
 
 
 def has_both_outcomes(origin: Origin) -> bool:

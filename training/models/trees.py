@@ -20,6 +20,7 @@ import pandas as pd
 from features.matrix import Matrix, needing, relying_on
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
+from training.models.spoken import listen_to_lightgbm
 from training.models.weights import SCHEMES, forgone_profit, without_giants
 from training.settings import Economics, FitSettings
 from training.slices.dataset import Dataset
@@ -147,6 +148,7 @@ def grow(
     economics : Economics
         Only the schemes with the profit objective read it.
     """
+    listen_to_lightgbm()
     names = list(directions)
     train = lightgbm.Dataset(
         rows,

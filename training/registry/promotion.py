@@ -15,7 +15,7 @@ from typing import Any
 from features.errors import ChurnRiskError, InputError, NoModel
 from training.bundle.bundle import Bundle, load_bundle
 from training.bundle.publishing import digest, publishing_folder
-from training.judge.champion_gate import FIRST, LOST, UNDECIDED, WON
+from training.judge.champion_gate import FIRST, LOST, UNDECIDED, VANISHED, WON
 from training.registry.champion import (
     PROMOTE,
     ROLLBACK,
@@ -41,6 +41,7 @@ SAID = {
     LOST: "it lost against the champion at the gate",
     UNDECIDED: "the gate was undecided between it and the champion",
     FIRST: "it met no champion at the gate",
+    VANISHED: "the champion had vanished when it was made, so it met none at the gate",
     None: "it was never at the gate",
 }
 
@@ -53,7 +54,8 @@ class Version:
     ----------
     version, run_id : str
     gate : str or None
-        The gate's decision when it was registered: 'won', 'lost', 'undecided' or 'first'; None if it has no such tag.
+        The gate's decision when it was registered: 'won', 'lost', 'undecided', 'first' or 'vanished'; None if it
+        has no such tag.
     champion : str or None
         The version that is the champion now; None if there is none.
     """

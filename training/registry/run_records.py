@@ -11,21 +11,23 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version as installed
-from pathlib import Path
+from pathlib import Path, PurePath
 from subprocess import CalledProcessError, run
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.models import ModelSignature, infer_signature
+from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema, TensorSpec
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.types import ColSpec, Schema
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_SOURCE_NAME
 
 from features.signal import all_signals
 from training.bundle.bundle import Manifest
+from training.bundle.seal import TAG, Seal
 from training.card.card import card_of
 from training.card.card_html import html_of, markdown_of, summary_of
 from training.judge.verdict import MODEL
@@ -46,8 +48,34 @@ JUDGED = "judged.parquet"
 LONGEST_DESCRIPTION = 5000
 #: A trial's state -> the status of its run in MLflow.
 ENDED = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+#: Tags of a run from its start; without the first MLflow would keep the path of the program on this machine.
+OURS = {MLFLOW_SOURCE_NAME: "churn-risk train"}
 #: Characters that MLflow refuses in the name of a metric.
 NO_METRIC_NAME = re.compile(r"[^\w\-. ]")
+
+
+def book_name(source: str) -> str:
+    """Return the name of a book: the last part of its SOURCE, without where it lies and without a password.
+
+    Examples
+    --------
+    >>> [book_name(source) for source in ("/data/crm/", "duckdb:///data/book.duckdb", "postgresql://u:p@h/sales?x=1")]
+    ['crm', 'book', 'sales']
+    """
+    if "://" in source:
+        return PurePath(urlsplit(source).path).stem or "book"
+    return Path(source).resolve().name or "book"
+
+
+def run_name(source: str, trained: Trained) -> str:
+    """Return the name of a run whose version is not known yet: the book, and the end of the data learnt from."""
+    return f"{book_name(source)} {trained.prepared.end}"
+
+
+def name_version(client: MlflowClient, run_id: str, name: str, version: str) -> None:
+    """Complete the name of a run with the version that was registered, and tag the run with it."""
+    client.update_run(run_id, name=f"{name} v{version}")
+    client.set_tag(run_id, "model_version", version)
 
 
 def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
@@ -63,7 +91,7 @@ def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
     )
     mlflow.set_tags(
         {
-            "source": source,
+            "book": book_name(source),
             "code_version": manifest.code_version,
             "data_fingerprint": manifest.data_fingerprint,
             "grade": trained.verdict.grade,
@@ -152,23 +180,26 @@ def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-def log_model(trained: Trained, bundle: Path) -> str:
-    """Log the bundle as a pyfunc with signature and example, and return the model's address in MLflow."""
+def log_model(trained: Trained, bundle: Path, seal: Seal) -> str:
+    """Log the bundle as a pyfunc with example, columns and answer, and return the model's address in MLflow.
+
+    Its signature declares the answer only; `training.bundle.pyfunc` says why.
+    """
     last = np.arange(len(trained.data))[-3:]
     example = trained.data.matrix.signals.iloc[last].reset_index(drop=True)
-    probability = trained.calibrator(trained.trees.margin(trained.data.matrix.take(last)))
-    output = pd.DataFrame({"churn_probability": probability})
-    numeric = example.astype({signal.name: "str" if signal.is_text else "float64" for signal in all_signals()})
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec("string" if signal.is_text else "double", signal.name, required=False) for signal in all_signals()
-    ]
+    answer = Schema([ColSpec("double", "churn_probability"), ColSpec("string", "grade", required=False)])
+    columns = {"account_id": "text", "as_of": "date"} | {
+        signal.name: "text" if signal.is_text else "number" for signal in all_signals()
+    }
     logged = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(PYFUNC),
         artifacts={"bundle": str(bundle)},
         code_paths=[str(ROOT / "features"), str(ROOT / "training")],
-        signature=ModelSignature(Schema(columns), infer_signature(numeric, output).outputs),
-        input_example=numeric,
+        signature=ModelSignature(outputs=answer),
+        input_example=example,
+        metadata={"columns": columns, "grade": trained.verdict.grade},
+        model_config={TAG: str(seal)},
         pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
     )
     return str(logged.model_uri)

@@ -30,6 +30,8 @@ from training.bundle.publishing import (
     read_pointer,
     stage,
 )
+from training.bundle.seal import TAG as SEAL
+from training.bundle.seal import Seal, demand_sealed, seal_of
 from training.judge.champion_gate import NOBODY_REIGNS, Gate
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained
@@ -37,14 +39,18 @@ from training.registry.champion import ABSENT, FIRST, GATE, current, current_ver
 from training.registry.connecting import artifact_root, connected, tracking_uri
 from training.registry.plots import draw_plots
 from training.registry.run_records import (
+    OURS,
     code_version,
     log_card,
     log_files,
     log_model,
     log_run,
     log_tuning,
+    name_version,
+    run_name,
     write_judged,
 )
+from training.registry.vanished import nobody_reigns, vanished_champion
 from training.settings import MODEL_NAME, Environment
 from training.tuning.tuning import Tuning
 
@@ -62,6 +68,8 @@ class Registered:
         Address of the store that keeps it.
     how : 'first', 'gate' or None
         How it became the champion; None if it did not.
+    vanished : str or None
+        The version that was champion and is gone from the registry; None if there is a champion, or never was one.
     """
 
     version: str
@@ -69,6 +77,7 @@ class Registered:
     gate: Gate
     tracking_uri: str
     how: str | None = None
+    vanished: str | None = None
 
     @property
     def champion(self) -> bool:
@@ -87,7 +96,7 @@ def register(
     """Log a run with all its records, register the version, and make it champion if the gate allows it.
 
     The first version becomes champion whatever its grade. A later version becomes champion if it won at the gate and
-    the champion is still the one that it won against.
+    the champion is still the one that it won against. Where the champion has vanished, nothing becomes champion.
 
     Parameters
     ----------
@@ -95,7 +104,7 @@ def register(
     environment : Environment
         Says where runs, versions and published bundles are kept.
     source : str
-        The book that it was trained on; logged as a tag.
+        The book that it was trained on; its name is part of the run's name.
     against : str, optional
         Version number of the champion that the gate compared it with; by default the present champion.
     tuning : Tuning, optional
@@ -108,22 +117,25 @@ def register(
     with connected(environment) as client, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
-        champion = current_version(client)
-        trained = replace(trained, gate=trained.gate.settled(champion))
+        champion, gone = current_version(client), vanished_champion(client, environment)
+        trained = replace(trained, gate=trained.gate.settled(champion, gone))
         manifest = write_bundle(folder, trained, datetime.now(UTC).isoformat(timespec="seconds"), code_version())
-        plots = draw_plots(trained, Path(scratch) / "plots")
-        with mlflow.start_run(experiment_id=_experiment(client, environment)) as active:
+        seal, plots = seal_of(folder), draw_plots(trained, Path(scratch) / "plots")
+        name = run_name(source, trained)
+        with mlflow.start_run(experiment_id=_experiment(client, environment), run_name=name, tags=OURS) as active:
             log_run(trained, manifest, source)
             log_files(plots, write_judged(trained.judged, Path(scratch)))
-            model = log_model(trained, folder)
+            model = log_model(trained, folder, seal)
             if tuning is not None:
                 log_tuning(client, active, tuning)
         with redirect_stderr(StringIO()):
-            model_version = mlflow.register_model(model, MODEL_NAME, tags={"gate": trained.gate.decision})
+            tags = {"gate": trained.gate.decision, SEAL: str(seal)}
+            model_version = mlflow.register_model(model, MODEL_NAME, tags=tags)
         version, run_id = str(model_version.version), active.info.run_id
+        name_version(client, run_id, name, version)
         log_card(client, run_id, version, manifest)
         how = _enter(client, environment, version, trained.gate, champion if against is None else against)
-        return Registered(version, run_id, trained.gate, tracking_uri(environment), how), manifest
+        return Registered(version, run_id, trained.gate, tracking_uri(environment), how, gone), manifest
 
 
 def _enter(client: MlflowClient, environment: Environment, version: str, gate: Gate, against: str | None) -> str | None:
@@ -156,7 +168,10 @@ def staged_bundle(
         When it cannot be written or does not load.
     """
     root = publishing_folder(environment)
-    return None if root is None else stage(root, _local(client, environment, version_of(client, version)), bundle)
+    if root is None:
+        return None
+    model_version = version_of(client, version)
+    return stage(root, _local(client, environment, model_version), bundle, Seal.of(model_version.tags))
 
 
 def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
@@ -172,17 +187,20 @@ def bring_in_line(environment: Environment, root: Path) -> Pointer | None:
         When its bundle cannot be written or does not load; the pointer stays where it was.
     """
     with connected(environment, reading=True) as client, one_at_a_time(environment.home):
-        champion = version_of(client, None)
-        if _points_to(root, str(champion.version)):
+        champion = version_of(client, None, environment)
+        seal = Seal.of(champion.tags)
+        if _points_to(root, str(champion.version), seal):
             return None
-        return publish(root, _local(client, environment, champion))
+        return publish(root, _local(client, environment, champion), seal)
 
 
-def _points_to(root: Path, version: str) -> bool:
+def _points_to(root: Path, version: str, seal: Seal | None) -> bool:
+    """Whether a watched folder leads to a version's bundle, as it was published and as it was registered."""
     try:
         pointer = read_pointer(root)
         if pointer is not None:
             demand_as_published(root / pointer.folder, pointer)
+            demand_sealed(root / pointer.folder, seal, version)
     except BundleDamaged:
         return False
     return pointer is not None and pointer.version == version
@@ -196,16 +214,21 @@ def fetch_bundle(environment: Environment, version: str | None = None) -> Path:
     NoModel
         When there is no such version, or no version at all.
     BundleDamaged
-        When the registry has the version, but its files are not there.
+        When the registry has the version, but its files are not there, or are not those that were registered.
     """
     with connected(environment, reading=True) as client:
-        return _local(client, environment, version_of(client, version))
+        return _local(client, environment, version_of(client, version, environment))
 
 
 def _local(client: MlflowClient, environment: Environment, model_version: ModelVersion) -> Path:
+    """Return the local folder of a version's bundle; whenever it is asked for, its files are those of the seal."""
     folder = environment.home / "bundles" / f"{model_version.run_id}-{model_version.version}"
     if not folder.is_dir():
         download(client, model_version, folder)
+    try:
+        demand_sealed(folder, Seal.of(model_version.tags), str(model_version.version))
+    except BundleDamaged as error:
+        raise BundleDamaged(f"{error}. Remove the folder, and the registry's copy is fetched anew") from error
     return folder
 
 
@@ -220,7 +243,7 @@ def download(client: MlflowClient, model_version: ModelVersion, folder: Path) ->
     Raises
     ------
     BundleDamaged
-        When the registry has the version, but its files are not there.
+        When the registry has the version, but its files are not there, or are not those that were registered.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -231,6 +254,7 @@ def download(client: MlflowClient, model_version: ModelVersion, folder: Path) ->
             raise BundleDamaged(
                 f"version {model_version.version}: its bundle cannot be fetched from {uri} ({error})"
             ) from error
+        demand_sealed(local, Seal.of(model_version.tags))
         stamp_version(local, str(model_version.version))
         try:
             local.rename(folder)
@@ -239,14 +263,16 @@ def download(client: MlflowClient, model_version: ModelVersion, folder: Path) ->
                 raise
 
 
-def version_of(client: MlflowClient, version: str | None) -> ModelVersion:
-    """Return MLflow's record of a version, by default of the champion; raises NoModel if there is none."""
+def version_of(client: MlflowClient, version: str | None, environment: Environment | None = None) -> ModelVersion:
+    """Return MLflow's record of a version, by default of the champion; raises NoModel if there is none.
+
+    The environment tells of a champion that has vanished.
+    """
     if version is None:
         champion = current(client)
         if champion is None:
-            raise NoModel(
-                f"there is no champion yet: run `churn-risk train SOURCE` first ({mlflow.get_tracking_uri()})"
-            )
+            gone = None if environment is None else vanished_champion(client, environment)
+            raise NoModel(f"{nobody_reigns(gone)} ({mlflow.get_tracking_uri()})")
         return champion
     try:
         return client.get_model_version(MODEL_NAME, version)

@@ -22,6 +22,7 @@ from sklearn.metrics import roc_auc_score
 from features.matrix import Matrix
 from features.signal import all_signals
 from training.models.calibration import Platt, fit_platt
+from training.models.spoken import listen_to_lightgbm
 from training.models.trees import Encoder
 from training.rivals.rival import Rival, Score, constant
 from training.settings import TrainingSettings
@@ -124,16 +125,22 @@ def at_equal_size(data: Dataset, seed: int) -> Dataset:
     return data.take(np.sort(rows))
 
 
-def estimator(rows: np.ndarray, settings: TrainingSettings, rounds: int) -> lightgbm.LGBMClassifier:
+def estimator(
+    rows: np.ndarray,
+    settings: TrainingSettings,
+    rounds: int,
+    kind: type[lightgbm.LGBMClassifier] = lightgbm.LGBMClassifier,
+) -> lightgbm.LGBMClassifier:
     """Return an unfitted LightGBM with the model's parameters, but without weights and constraints.
 
-    `rows` has shape (n, columns).
+    `rows` has shape (n, columns); `kind` is LightGBM's classifier or one derived from it.
     """
+    listen_to_lightgbm()
     parameters = settings.fit.parameters(settings.seed)
     parameters["random_state"] = parameters.pop("seed")
     parameters["min_data_in_leaf"] = max(5, min(settings.fit.min_data_in_leaf, len(rows) // 50))
     # By default the wrapper starts one thread per core. With 0, OpenMP decides by OMP_NUM_THREADS.
-    return lightgbm.LGBMClassifier(n_estimators=rounds, n_jobs=0, **parameters)
+    return kind(n_estimators=rounds, n_jobs=0, **parameters)
 
 
 def margin_of(trees: lightgbm.Booster, rows: np.ndarray, rounds: int | None = None) -> np.ndarray:

@@ -5,7 +5,8 @@ values alone. With value v, success rate g, incentive share d and contact cost f
 g (1 - d) v - f. A contact with an account that would have stayed costs d v + f. No contact costs nothing. As for every
 boosted rival, a sigmoid turns their scores into probabilities.
 
-empulse refuses nulls, so a null becomes a number below all others, which trees can split off.
+empulse refuses nulls, so a null becomes a number below all others, which trees can split off. Among the codes of text
+that number would be a negative category, of which LightGBM warns; there the trees get the null back.
 
 References
 ----------
@@ -18,6 +19,8 @@ Journal of Business Research 189, 115159, 2025. doi:10.1016/j.jbusres.2024.11515
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -33,6 +36,17 @@ UNKNOWN = -1e9
 HIGH_VALUE = 0.8
 
 
+class NullCategories(lightgbm.LGBMClassifier):
+    """LightGBM's classifier that takes `UNKNOWN` in a categorical column for the null that it stands for."""
+
+    def fit(self, X: Any, y: Any, *arguments: Any, **options: Any) -> NullCategories:  # noqa: N803 (scikit-learn's name)
+        """Fit on encoded rows of shape (n, columns); the further arguments are those of `LGBMClassifier.fit`."""
+        rows, columns = np.array(X, float), options.get("categorical_feature", [])
+        rows[:, columns] = np.where(rows[:, columns] == UNKNOWN, np.nan, rows[:, columns])
+        super().fit(rows, y, *arguments, **options)
+        return self
+
+
 def _b2boost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds: int) -> lightgbm.Booster:
     """Grow trees on B2Boost's loss, the average expected cost of contacting an account with probability s.
 
@@ -42,7 +56,7 @@ def _b2boost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds
 
     economics = settings.economics
     model = B2BoostClassifier(
-        estimator=estimator(rows, settings, rounds),
+        estimator=estimator(rows, settings, rounds, NullCategories),
         accept_rate=economics.success_rate,
         incentive_fraction=economics.incentive_share,
         contact_cost=economics.contact_cost,
@@ -64,7 +78,7 @@ def _csboost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds
     from empulse.models import CSBoostClassifier
 
     loss = Metric(CostMatrix().add_tp_benefit("tp_benefit").add_tn_benefit("tn_benefit"), LogCost())
-    model = CSBoostClassifier(estimator=estimator(rows, settings, rounds), loss=loss)
+    model = CSBoostClassifier(estimator=estimator(rows, settings, rounds, NullCategories), loss=loss)
     value, each = data.matrix.value, np.ones(len(data))
     model.fit(
         rows,
@@ -86,7 +100,7 @@ def _reweighing(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rou
 
     value = data.matrix.value
     high = (value > np.quantile(value, HIGH_VALUE)).astype(int)
-    model = BiasReweighingClassifier(estimator(rows, settings, rounds), strategy="statistical parity")
+    model = BiasReweighingClassifier(estimator(rows, settings, rounds, NullCategories), strategy="statistical parity")
     model.fit(rows, data.churned.astype(int), sensitive_feature=high, categorical_feature=text_columns())
     return model.estimator_.booster_
 

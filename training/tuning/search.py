@@ -64,6 +64,8 @@ STATES: Mapping[TrialState, State] = {
 def open_study(job: Job) -> optuna.Study:
     """Open the study, or create it; raises InputError if it is about something else."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
     directions: list[Literal["maximize"]] = ["maximize"] * len(job.of(Reached(0, 0)))
     with holding(job.place.claims):
         study = optuna.create_study(

@@ -12,6 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import cast, get_args
 
+from features.library_log import heard
 from training.judge.origins import latest_origin
 from training.models.fitting import Progress, silent
 from training.settings import Environment, TrainingSettings
@@ -113,5 +114,5 @@ def _work_on(job: Job) -> None:
     def alone() -> bool:
         return parent is not None and not parent.is_alive()
 
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), heard(lambda: job.place.folder.parent):
         work(job, halted=alone)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from support.commands import Command, versions
 from support.served import changed_book, free_port
 
+from training.bundle.bundle import Bundle
 from training.making.pipeline import Trained
 from training.settings import Environment
 
@@ -67,13 +69,40 @@ def test_too_short_a_book_is_a_failure(churn_risk: Command, book_folder: Path, e
     assert not environment.home.exists()
 
 
-def test_evaluate(churn_risk: Command, home: Path, book_folder: Path) -> None:
-    done = churn_risk("evaluate", book_folder, "--as-of", "2025-06-01", "--json")
-    assert done.code == 0
+def test_evaluate_at_a_date_that_was_learnt_is_refused(churn_risk: Command, home: Path, book_folder: Path) -> None:
+    for options in ((), ("--json",)):
+        done = churn_risk("evaluate", book_folder, "--as-of", "2025-06-01", *options)
+        assert done.code == 2 and done.err.startswith("error: --as-of 2025-06-01: version 1 has learnt what came after")
+        assert "ROC AUC" not in done.err and "this book has none: they begin on" in done.err
+    assert done.result["seen"] is True and done.result["forward"] is None and "metrics" not in done.result
     assert done.result["model_version"] == "1" and done.result["as_of"] == "2025-06-01"
-    assert done.result["seen"] is True and 0 <= done.result["metrics"]["roc_auc"] <= 1
-    assert set(done.result["verdict"]["metrics"]) >= {"model", "recency alone", "revenue alone", "logistic regression"}
     assert versions(home) == ["1"]
+
+
+@pytest.mark.usefixtures("home")
+def test_what_was_learnt_is_shown_on_demand_under_a_warning(churn_risk: Command, book_folder: Path) -> None:
+    done = churn_risk("evaluate", book_folder, "--as-of", "2025-06-01", "--learnt-dates")
+    assert done.code == 0 and done.err.startswith("warning: version 1 has learnt what came after 2025-06-01")
+    assert "FLATTERED" in done.err and "better" not in done.err and "recency alone" not in done.err
+    done = churn_risk("evaluate", book_folder, "--as-of", "2025-06-01", "--learnt-dates", "--json")
+    assert done.code == 0 and done.result["seen"] is True and done.result["verdict"]["grade"] is None
+    assert list(done.result["verdict"]["metrics"]) == ["model"] and 0 <= done.result["metrics"]["roc_auc"] <= 1
+
+
+def test_evaluate_forward(
+    churn_risk: Command, book_folder: Path, bundle: Bundle, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that had learnt nothing after a date is judged at it beside its rivals, as in training."""
+    last, reach = bundle.manifest.slices[-1], timedelta(days=180)
+    slices = [day for day in bundle.manifest.slices if day + reach <= last]
+    early = replace(bundle, manifest=bundle.manifest.model_copy(update={"slices": slices}))
+    monkeypatch.setattr("training.registry.tracking.fetch", lambda *_: early)
+    done = churn_risk("evaluate", book_folder, "--as-of", last, "--json")
+    assert done.code == 0, done.err
+    assert done.result["seen"] is False
+    assert done.result["forward"] == {"from": str(slices[-1] + reach), "to": str(trained.prepared.end - reach)}
+    assert set(done.result["verdict"]["metrics"]) >= {"model", "recency alone", "revenue alone", "logistic regression"}
+    assert done.result["verdict"]["grade"] in "ABCD"
 
 
 @pytest.mark.parametrize(

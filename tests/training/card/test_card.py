@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from support.cards import HAZARD, MADE, NASTY, changed, shown_in_html, shown_in_markdown, sparse, texts, top, with_lead
@@ -21,6 +22,9 @@ from training.card.parts import make_table
 from training.card.printing import MEASURES, ROWS
 from training.judge.verdict import COMPARED
 from training.worth.bootstrap import Interval
+
+#: Kinds of remarks on the model itself, which come before those on its rivals.
+ITSELF = ("known", "warning", "missing")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +143,32 @@ def test_signals_that_this_code_does_not_know_are_named(manifest: Manifest) -> N
     assert "Signals that this code does not describe: moon_phase_30d." in texts(card)
 
 
+def test_a_card_begins_with_what_a_reader_must_know_and_comes_to_lost_comparisons_later(manifest: Manifest) -> None:
+    """Grade and meaning, learnt from what and until when, what counts as churn, how many churned; then the rivals."""
+    lost = with_lead(manifest, "recency alone", -0.05, -0.08, -0.02)
+    card = card_of(changed(lost, findings={"warnings": ["a signal looks like a leak"]}, missing_tables=["loops"]), "1")
+    titles = [remark.title for remark in card.remarks]
+    assert titles[:6] == [
+        "Learnt from", "What counts as churn", "Churned", "Warning", "Not in the book", "Not the best in everything"
+    ]  # fmt: skip
+    learnt, rule, churned = (remark.text for remark in card.remarks[:3])
+    slices, model = manifest.slices, manifest.verdict["metrics"]["model"]
+    assert f"{manifest.rows:,} rows at {len(slices)} as-of dates from {slices[0]} to {slices[-1]}" in learnt
+    assert f"It knows what happened until {slices[-1] + timedelta(days=179)}, and nothing later." in learnt
+    assert "the first day without a valid relationship (`churned_on`), not the day of notice" in rule
+    assert "180 days" in rule
+    assert churned.startswith(f"{model['churned']:,} of the {model['rows']:,} rows that it was judged on (")
+    for document in (html_of(card), markdown_of(card), summary_of(card)):
+        places = [document.index(text) for text in (f"Grade {card.grade}", *titles)]
+        assert places == sorted(places)
+
+
+def test_a_champion_that_vanished_alarms(manifest: Manifest) -> None:
+    gate = {"decision": "vanished", "why": "the champion, version 3, has vanished from the registry"}
+    [remark] = [one for one in card_of(changed(manifest, gate=gate), "4").remarks if one.title == "At the gate"]
+    assert remark.is_alarming and remark.text == "Vanished: the champion, version 3, has vanished from the registry."
+
+
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [(-0.08, -0.02, "beyond chance"), (-0.08, 0.03, "not told apart")],
@@ -146,7 +176,7 @@ def test_signals_that_this_code_does_not_know_are_named(manifest: Manifest) -> N
 )
 def test_a_better_rival_is_named_at_the_top(manifest: Manifest, low: float, high: float, told: str) -> None:
     card = card_of(with_lead(manifest, "recency alone", -0.05, low, high), "1")
-    first = card.remarks[0]
+    first = next(remark for remark in card.remarks if remark.kind not in ITSELF)
     assert first.title == "Not the best in everything" and first.is_alarming
     swung = f"{number(-high, '.3f', signed=True)} to {number(-low, '.3f', signed=True)}"
     assert first.text == f"On ROC AUC, recency alone is ahead by 0.050 ({told}; 95 % interval {swung})."
@@ -158,9 +188,10 @@ def test_a_better_rival_is_named_at_the_top(manifest: Manifest, low: float, high
 
 def test_where_no_rival_is_ahead_the_card_says_so(manifest: Manifest) -> None:
     card = card_of(with_lead(manifest, "recency alone", 0.05, 0.02, 0.08), "1")
-    assert card.remarks[0].title == "No rival is ahead" and not card.remarks[0].is_alarming
+    first, second, *_ = (remark for remark in card.remarks if remark.kind not in ITSELF)
+    assert first.title == "No rival is ahead" and not first.is_alarming
     rivals = len(manifest.verdict["metrics"]) - 1
-    assert f"{rivals} of {rivals} on ROC AUC" in card.remarks[1].text
+    assert f"{rivals} of {rivals} on ROC AUC" in second.text
     assert not any("Too few to tell the model apart" in remark.text for remark in card.remarks)
 
 

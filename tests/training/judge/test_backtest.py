@@ -12,7 +12,7 @@ from support.handmade import dataset
 from features.errors import NotEnoughData
 from training.judge.ablation import ablate
 from training.judge.backtest import MEASURES, Backtest, backtest
-from training.judge.origins import contend, known_at, latest_origin, spread_origins
+from training.judge.origins import contend, known_at, latest_origin, possible_origins, spread_origins
 from training.making.pipeline import Trained
 from training.models.choice import earlier_cutoffs
 from training.models.folds import BY_ACCOUNT, FORWARD
@@ -65,6 +65,18 @@ def test_outcomes_after_an_origin_change_nothing_made_there(trained: Trained, se
     for name, probability in one.items():
         assert (probability == two[name]).all(), name
     assert len(known_at(trained.data, day, settings)) == len(first.learnt)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_as_many_origins_as_were_asked_for_the_last_among_them(
+    trained: Trained, settings: TrainingSettings, count: int
+) -> None:
+    every = [origin.test.dates[0] for origin in possible_origins(trained.data, settings)]
+    days = [origin.test.dates[0] for origin in spread_origins(trained.data, settings, count)]
+    assert len(days) == len(set(days)) == count < len(every)
+    assert days[-1] == every[-1] == trained.data.dates[-1]
+    assert count == 1 or days[0] == every[0]
+    assert len(spread_origins(trained.data, settings, 1000)) == len(every)
 
 
 def test_every_rival_is_judged_on_the_same_rows(found: Backtest) -> None:

@@ -15,7 +15,8 @@ import training.judge.judgement as judgement
 from features.errors import InputError, NotEnoughData
 from features.tables import Tables
 from training.bundle.bundle import Bundle
-from training.judge.judgement import Judgement, evaluate_at
+from training.errors import AlreadyLearnt
+from training.judge.judgement import Judgement, evaluate_at, forward_dates
 from training.judge.verdict import judge_all
 from training.making.pipeline import Trained
 from training.rivals import CHEAP
@@ -70,28 +71,58 @@ def test_a_rule_that_does_not_fit_the_book_is_refused(book: Tables, bundle: Bund
 
 def test_a_date_before_the_book_has_nobody_to_judge(book: Tables, bundle: Bundle) -> None:
     with pytest.raises(NotEnoughData, match="no account was a customer"):
-        evaluate_at(book, date(1990, 1, 1), bundle)
+        evaluate_at(book, date(1990, 1, 1), bundle, learnt_dates=True)
 
 
 @pytest.fixture(scope="module")
-def at_last(book: Tables, bundle: Bundle, last: date) -> tuple[Judgement, list[list[date]]]:
-    """Judge the model at its own latest slice: mature by a day, and learnt from."""
+def earlier(bundle: Bundle, last: date) -> Bundle:
+    """Return the bundle as if it had learnt only slices whose labels were known at its latest one."""
+    return having_seen(bundle, [day for day in bundle.manifest.slices if day + REACH <= last])
+
+
+@pytest.fixture(scope="module")
+def at_last(book: Tables, earlier: Bundle, last: date) -> tuple[Judgement, list[list[date]]]:
+    """Judge the model at a forward date."""
     with pytest.MonkeyPatch.context() as patch:
         spy = Spy(patch)
-        return evaluate_at(book, last, bundle), spy.built
+        return evaluate_at(book, last, earlier), spy.built
 
 
-def test_a_model_that_had_seen_the_labels_is_flagged(at_last: tuple[Judgement, list[list[date]]]) -> None:
-    assert at_last[0].seen
-
-
-def test_rivals_learn_only_from_slices_matured_before(
-    at_last: tuple[Judgement, list[list[date]]], bundle: Bundle, last: date
+def test_a_forward_date_is_judged_beside_rivals_of_the_same_slices(
+    at_last: tuple[Judgement, list[list[date]]], earlier: Bundle, last: date
 ) -> None:
+    assert not at_last[0].seen
     test, learnt = at_last[1]
     assert test == [last]
-    assert learnt == [day for day in bundle.manifest.slices if day + REACH <= last]
-    assert 0 < len(learnt) < len(bundle.manifest.slices)
+    assert learnt == earlier.manifest.slices and learnt
+
+
+def test_the_forward_dates_run_from_the_last_label_learnt_to_the_end_of_the_data(bundle: Bundle, end: date) -> None:
+    first = max(bundle.manifest.slices) + REACH
+    late = forward_dates(bundle, end + timedelta(days=360))
+    assert (late.first, late.last) == (first, end + timedelta(days=180)) and late
+    assert late.as_dict() == {"from": str(first), "to": str(end + timedelta(days=180))}
+    none = forward_dates(bundle, end)
+    assert not none and none.as_dict() is None and "this book has none" in str(none)
+    embargo = {"settings": {**bundle.manifest.settings, "embargo_days": 30}}
+    held = replace(bundle, manifest=bundle.manifest.model_copy(update=embargo))
+    assert forward_dates(held, end).first == first + timedelta(days=30)
+
+
+@pytest.mark.parametrize("days_early", [1, 90, 180, 400])
+def test_a_date_whose_outcomes_were_learnt_is_refused(
+    book: Tables, earlier: Bundle, last: date, days_early: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One day of a label is enough, and a date before every slice is no better: its outcomes lay in the book."""
+    first = max(earlier.manifest.slices) + REACH
+    as_of, spy = first - timedelta(days=days_early), Spy(monkeypatch)
+    with pytest.raises(AlreadyLearnt) as refused:
+        evaluate_at(book, as_of, earlier)
+    assert isinstance(refused.value, InputError) and spy.built == []
+    assert "has learnt what came after that date" in str(refused.value)
+    assert f"they are {first} to " in str(refused.value) and f"`--until {as_of}`" in str(refused.value)
+    assert refused.value.as_dict()["forward"]["from"] == str(first) and refused.value.as_dict()["seen"] is True
+    assert not evaluate_at(book, first, earlier).seen
 
 
 def test_the_same_metrics_as_train(at_last: tuple[Judgement, list[list[date]]], last: date, trained: Trained) -> None:
@@ -103,26 +134,17 @@ def test_the_same_metrics_as_train(at_last: tuple[Judgement, list[list[date]]], 
     assert set(verdict.intervals) >= {"roc_auc", "captured_10", "roc_auc - recency alone"}
 
 
-def test_a_model_from_before_is_not_flagged(
+def test_where_it_is_asked_for_a_learnt_date_is_judged_alone(
     book: Tables, bundle: Bundle, last: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matured = [day for day in bundle.manifest.slices if day + REACH <= last]
-    monkeypatch.setattr(judgement, "CHEAP", ())
-    assert not evaluate_at(book, last, having_seen(bundle, matured)).seen
-    late = [*matured, last - REACH + timedelta(days=1)]
-    assert evaluate_at(book, last, having_seen(bundle, late)).seen, "one day of a label is enough"
-
-
-def test_without_a_matured_slice_the_model_is_judged_alone(
-    book: Tables, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """Rivals would know less than the model, so nothing is said of who is better, and no grade is given."""
     spy = Spy(monkeypatch)
-    first = bundle.manifest.slices[0]
-    found = evaluate_at(book, first, bundle)
-    assert spy.built == [[first]]
-    assert found.seen
-    assert list(found.verdict.metrics) == ["model"]
-    assert found.verdict.grade is None, "there is no naive rule to compare with"
+    judged = evaluate_at(book, last, bundle, learnt_dates=True)
+    assert spy.built == [[last]]
+    assert judged.seen
+    assert list(judged.verdict.metrics) == ["model"]
+    assert judged.verdict.grade is None, "there is no naive rule to compare with"
+    assert not [name for name in judged.verdict.intervals if " - " in name]
 
 
 def test_probabilities_are_those_of_the_bundle(
@@ -135,7 +157,7 @@ def test_probabilities_are_those_of_the_bundle(
         return judge_all(test, probabilities, settings)
 
     monkeypatch.setattr(judgement, "judge_all", keep)
-    evaluate_at(book, last, having_seen(bundle, []))
+    evaluate_at(book, last, bundle, learnt_dates=True)
     expected = bundle.calibrator(bundle.trees.margin(seen["test"].matrix))
     assert (seen["probabilities"]["model"] == expected).all()
 

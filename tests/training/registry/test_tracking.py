@@ -26,10 +26,11 @@ from training.judge.champion_gate import WON
 from training.making.pipeline import Trained
 from training.registry.champion import moves
 from training.registry.promotion import look_up
+from training.registry.run_records import book_name
 from training.registry.tracking import Registered, connected, fetch, fetch_bundle, register, tracking_uri
 from training.settings import CHAMPION, MODEL_NAME, Environment
 
-SOURCE = "a folder of tables"
+SOURCE = "/somebody/s/place/a folder of tables"
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,32 @@ def test_a_run_has_every_metric_of_the_model_and_its_rivals(home: Home, run: Any
 
 def test_a_run_says_what_of_and_how_good(home: Home, run: Any) -> None:
     tags = run.data.tags
-    assert tags["source"] == SOURCE
+    assert tags["book"] == "a folder of tables"
     assert tags["data_fingerprint"] == home.manifest.data_fingerprint
     assert tags["code_version"] == home.manifest.code_version
     assert tags["grade"] == "D"
+
+
+def test_a_run_is_named_by_book_end_of_data_and_version_and_tells_no_place(home: Home, run: Any) -> None:
+    assert run.info.run_name == f"a folder of tables {home.trained.prepared.end} v{home.registered.version}"
+    assert run.data.tags["model_version"] == home.registered.version
+    told = [*run.data.tags.values(), *run.data.params.values(), run.info.run_name]
+    assert not [text for text in told if "/" in text.replace("and/or", "") and Path(text.split()[0]).is_absolute()]
+    assert "somebody" not in " ".join(told)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("my-book/", "my-book"),
+        ("/data/crm", "crm"),
+        ("duckdb:///data/book.duckdb", "book"),
+        ("postgresql://user:secret@host:5432/sales?options=x", "sales"),
+        ("postgresql://user:secret@host", "book"),
+    ],
+)
+def test_a_book_is_named_without_its_place_and_without_a_password(source: str, name: str) -> None:
+    assert book_name(source) == name
 
 
 def test_a_run_has_plots_signals_and_verdict(home: Home) -> None:
@@ -160,17 +183,16 @@ def test_mlflow_s_own_users_get_the_same_probabilities(home: Home, pyfunc: Any) 
     matrix = matrix.without_tables([["surveys"], [], ["contacts", "tickets"], []] * 25)
     expected = bundle.calibrator(bundle.trees.margin(matrix))
     found = pyfunc.predict(as_input(matrix.signals))
-    assert list(found.columns) == ["churn_probability"]
+    assert list(found.columns) == ["churn_probability", "grade"] and set(found["grade"]) == {"D"}
     assert found["churn_probability"].to_numpy() == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_pyfunc_has_a_signature_and_an_example(home: Home, pyfunc: Any) -> None:
+def test_the_pyfunc_tells_its_answer_its_columns_and_an_example(home: Home, pyfunc: Any) -> None:
     metadata = pyfunc.metadata
-    inputs = metadata.get_input_schema()
-    assert inputs.input_names() == list(signal_names())
-    types = {str(kind.name) for kind in inputs.input_types()}
-    assert types == {"double", "string"}
-    assert metadata.get_output_schema().input_names() == ["churn_probability"]
+    assert metadata.get_input_schema() is None, "with one MLflow drops columns that it does not know"
+    assert metadata.get_output_schema().input_names() == ["churn_probability", "grade"]
+    assert set(metadata.metadata["columns"]) == {"account_id", "as_of", *signal_names()}
+    assert set(metadata.metadata["columns"].values()) == {"text", "date", "number"}
     example = pyfunc.input_example
     assert list(example.columns) == list(signal_names())
     matrix = home.trained.data.matrix
