@@ -31,6 +31,7 @@ from training.bundle.bundle import FILES, MANIFEST, Bundle, load_bundle
 from training.bundle.durable import checksum_of, place_folder, to_disk, write_text
 from training.bundle.file_locks import holding
 from training.errors import PublishingFailed
+from training.private_files import is_private, keep_private
 from training.settings import Environment
 
 POINTER, VERSIONS, LOCK = "champion.json", "versions", ".publishing.lock"
@@ -150,7 +151,7 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
     Parameters
     ----------
     root : Path
-        The watched folder; created if it does not exist.
+        The watched folder; created if it does not exist, and private if the folder around it is.
     source : Path
         A folder with a bundle.
     bundle : Bundle, optional
@@ -178,6 +179,8 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None) -> Staged:
             pointer = Pointer(version, f"{VERSIONS}/{name}", checksum, at)
             written = root / f"{UNFINISHED}{uuid4().hex}.json"
             write_text(written, json.dumps(asdict(pointer), indent=1))
+            if is_private(root.parent):
+                keep_private(root)
             return Staged(root, pointer, written)
 
 
