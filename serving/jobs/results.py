@@ -13,6 +13,7 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.csv_files import write_csv
 from serving.jobs.ledger import Finished
 from serving.scoring.score_files import SCHEMA, flat_frame
 from serving.words.short_reasons import NAMES
@@ -34,7 +35,11 @@ RESULTS = pa.schema([*SCHEMA, *((name, pa.string()) for name in NAMES), ("status
 
 
 def write_results(
-    chunks: Iterable[list[Finished]], target: IO[bytes], form: ResultFormat, problem_of: ProblemOf
+    chunks: Iterable[list[Finished]],
+    target: IO[bytes],
+    form: ResultFormat,
+    problem_of: ProblemOf,
+    raw_csv: bool = False,
 ) -> None:
     """Write the outcomes of a job's accounts, chunk by chunk, to a file that is open for writing bytes.
 
@@ -46,12 +51,14 @@ def write_results(
         "parquet" or "csv".
     problem_of : callable
         Returns the problem for the results, from the stored code, detail and errors.
+    raw_csv : bool
+        Whether CSV is for a program; see `features.csv_files`.
     """
     rows = ([_row(account, problem_of) for account in chunk] for chunk in chunks)
     if form == "parquet":
         _write_parquet(rows, target)
     else:
-        _write_csv(rows, target)
+        _write_csv(rows, target, raw_csv)
 
 
 def _write_parquet(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
@@ -60,10 +67,10 @@ def _write_parquet(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
             writer.write_table(pa.Table.from_pylist([_typed(row) for row in rows], RESULTS))
 
 
-def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
-    flat_frame([], RESULTS.names).to_csv(target, index=False)
+def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes], raw: bool) -> None:
+    write_csv(flat_frame([], RESULTS.names), target)
     for rows in chunks:
-        flat_frame(rows, RESULTS.names).to_csv(target, index=False, header=False)
+        write_csv(flat_frame(rows, RESULTS.names), target, header=False, raw=raw)
 
 
 def _row(account: Finished, problem_of: ProblemOf) -> Row:
