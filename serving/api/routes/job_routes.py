@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import IO, Annotated
 
@@ -19,12 +19,13 @@ from serving.api.answers.job_submission import read_submission, refuse_media_typ
 from serving.api.document.documented import BODY_ERRORS, Responses, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.handlers import says_json
+from serving.api.edge.noted import note_read
 from serving.api.edge.problems import FieldError, RequestProblem, account_problem
 from serving.api.edge.repeats import JobRepeatDependency, RepeatableRoute
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.database.engine import writing
 from serving.errors import JobUnknown
-from serving.jobs.ledger import Job, cancel_job, find_job, list_jobs, make_job, outcomes
+from serving.jobs.ledger import Finished, Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.results import ResultFormat, write_results
 
 router = APIRouter(tags=["Jobs"], route_class=RepeatableRoute)
@@ -128,32 +129,42 @@ def job(request: Request, job_id: JobId, principal: Score, served: Served) -> Jo
     summary="What came of a job's accounts, as a file",
 )
 async def results(
+    request: Request,
     job_id: JobId,
     principal: Score,
     served: Served,
     format: Annotated[ResultFormat, Query(description="Of the file; reasons are JSON text in CSV")] = "parquet",
+    raw_csv: Annotated[
+        bool, Query(description="Leave texts in CSV as they are; otherwise one that begins like a formula gets a '")
+    ] = False,
 ) -> StreamingResponse:
     """Return one row an account, in the order of the request: the columns of a score, `reason_1` to `reason_3`,
     `status`, and `problem`.
     """
     async with served.files:
-        return await run_in_threadpool(_file_of, served, principal, job_id, format)
+        return await run_in_threadpool(_file_of, request, served, principal, job_id, format, raw_csv)
 
 
-def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultFormat) -> StreamingResponse:
+def _file_of(
+    request: Request, served: Runtime, principal: Principal, job_id: str, format: ResultFormat, raw_csv: bool
+) -> StreamingResponse:
     stored_job = _job(served, principal, job_id)
     if not stored_job.finished:
         raise RequestProblem(
             f"the job is {stored_job.status}: results are there once it is finished", (), 409, "conflict"
         )
+    shown: list[str] = []
     # The file has no name, so the system removes it with its last reader, even one that crashes.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        write_results(outcomes(served.store.engine, stored_job.job_id), file, format, account_problem)
+        write_results(
+            _listing(outcomes(served.store.engine, stored_job.job_id), shown), file, format, account_problem, raw_csv
+        )
         _job(served, principal, job_id)  # If the job was deleted during the reading, the file is incomplete.
     except BaseException:
         file.close()
         raise
+    note_read(request, served, principal.id, "job result", shown)
     headers = {
         "Content-Length": str(file.seek(0, os.SEEK_END)),
         "Content-Disposition": f'attachment; filename="{stored_job.job_id}.{format}"',
@@ -198,6 +209,13 @@ def _job(served: Runtime, principal: Principal, job_id: str) -> Job:
 
 def _unknown(error: JobUnknown) -> RequestProblem:
     return RequestProblem(str(error), [FieldError(pointer="/path/job_id", detail=str(error))], 404, "job-unknown")
+
+
+def _listing(chunks: Iterable[list[Finished]], shown: list[str]) -> Iterator[list[Finished]]:
+    """Pass outcomes on, and list the accounts in `shown`."""
+    for chunk in chunks:
+        shown += [account.account_id for account in chunk if account.account_id is not None]
+        yield chunk
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
