@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from serving.database.migrate import migrate
-from serving.database.sqlite_file import follow
+from serving.database.sqlite_file import follow, leave
 from serving.errors import StoreUnavailable
 from training.database_address import shown
 
@@ -142,6 +142,8 @@ def _dropping_stuck(engine: Engine) -> Engine:
     def _drop(context: sa.engine.ExceptionContext) -> None:
         error = context.original_exception
         name = getattr(error, "sqlite_errorname", None) or ""
+        if name.startswith(LASTING):
+            leave(engine)
         if name.startswith(LASTING) or getattr(error, "sqlstate", None) == READ_ONLY_STATE:
             context.is_disconnect = True
 

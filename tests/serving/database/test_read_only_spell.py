@@ -184,3 +184,30 @@ def test_a_file_that_was_replaced_is_followed(tmp_path: Path) -> None:
             pass
         assert not path.exists(), "an empty database would be taken for the real one"
     engine.dispose()
+
+
+def test_all_connections_of_the_process_are_left(tmp_path: Path) -> None:
+    """The service has two pools on one file; one idle connection of the spell would keep it read-only for all."""
+    url = f"sqlite:///{tmp_path / 'scores.db'}"
+    engine, keys, other = open_database(url), open_database(url), open_database(f"sqlite:///{tmp_path / 'other.db'}")
+    pools = [each.pool for each in (engine, keys, other)]
+    assert [pool.checkedin() for pool in pools] == [1, 1, 1]  # type: ignore[attr-defined]
+    with _file_read_only(engine), pytest.raises(StoreUnavailable):
+        write(engine)
+    assert [each.pool.checkedin() for each in (engine, keys, other)] == [0, 0, 1]  # type: ignore[attr-defined]
+    write(engine)
+    for each in (engine, keys, other):
+        each.dispose()
+
+
+def test_files_beside_it_may_be_written_again(tmp_path: Path) -> None:
+    """SQLite makes its log with the permissions that the database has at that time."""
+    path = tmp_path / "scores.db"
+    engine, reader = open_database(f"sqlite:///{path}"), open_database(f"sqlite:///{path}")
+    with reading(reader):
+        path.with_name("scores.db-shm").chmod(0o400)
+        engine.dispose()
+        write(engine)
+        assert path.with_name("scores.db-shm").stat().st_mode & 0o777 == 0o600
+    for each in (engine, reader):
+        each.dispose()
