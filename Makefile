@@ -4,15 +4,16 @@
 #   test   every test, on two workers, the dearest files first
 #   seconds  the same, and the seconds of each file are recorded, by which they are ordered
 #   notebooks  runs the notebooks and writes them with their figures to build/notebooks; SOURCE=my-book/ takes your book
+#   audit  a software bill of materials and a scan for known advisories, into build/; needs a network
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-LOCK := --quiet --no-header --no-annotate --python-version 3.11
+LOCK := --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes --python-version 3.11
 
-.PHONY: setup demo check test seconds lint serve bento bench notebooks lock clean
+.PHONY: setup demo check test seconds lint serve bento bench notebooks lock audit clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -21,8 +22,9 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
 	  { echo "Python 3.11 with venv is needed: apt-get install python3.11-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements-dev.lock)"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.lock
+	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements-dev.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
@@ -63,6 +65,10 @@ lock: setup
 	$(BIN)/uv pip compile $(LOCK) --extra training pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCK) --constraint requirements.lock pyproject.toml -o requirements-serving.lock
 	$(BIN)/uv pip compile $(LOCK) --extra training --extra dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile $(LOCK) --group audit -o requirements-audit.lock
+
+audit: setup
+	scripts/audit
 
 clean:
 	rm -rf .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

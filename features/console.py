@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -22,6 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 PLAIN_WIDTH = 160
+#: What a terminal obeys instead of showing it: control characters (ESC begins most commands), marks that turn the
+#: direction of writing, and surrogates, which no terminal can show. A line break and a tab are our own.
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+BREAKS = re.compile(r"[\n\t]")
 Step = Callable[[str, int, int], None]
 
 
@@ -45,9 +50,39 @@ def messages() -> Console:
     return console if console.is_terminal else Console(stderr=True, highlight=False, width=PLAIN_WIDTH)
 
 
+def printable(text: str, one_line: bool = False) -> str:
+    """Return a text that a terminal only shows: what it would obey is written out, such as ``\\u001b`` for ESC.
+
+    Texts of others (a receiver's answer, an account's name) may hold commands that clear the screen, move the cursor or
+    write to the clipboard. Everything that is printed passes through here.
+
+    Parameters
+    ----------
+    text : str
+    one_line : bool
+        Whether line breaks and tabs are written out too, as in a cell of a table.
+
+    Examples
+    --------
+    >>> print(printable("Acme\\x1b[2J Ltd"))
+    Acme\\u001b[2J Ltd
+    """
+    shown = OBEYED.sub(_written_out, text)
+    return BREAKS.sub(_written_out, shown) if one_line else shown
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 def say(text: str) -> None:
     """Write a message to standard error."""
-    messages().print(text, markup=False, soft_wrap=True)
+    messages().print(printable(text), markup=False, soft_wrap=True)
+
+
+def put(text: str) -> None:
+    """Print a text on standard output."""
+    typer.echo(printable(text))
 
 
 def emit(result: dict[str, Any]) -> None:
@@ -62,7 +97,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Step]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
         task = bars.add_task("", total=None)
-        yield lambda text, step, steps: bars.update(task, description=text, completed=step, total=steps)
+        yield lambda text, step, steps: bars.update(task, description=printable(text), completed=step, total=steps)
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:
@@ -71,8 +106,8 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> None:
     for position, name in enumerate(header):
         grid.add_column(name, justify="left" if position == 0 else "right")
     for row in rows:
-        grid.add_row(*map(escape, row))
-    messages().print(f"\n[bold]{escape(title)}[/bold]")
+        grid.add_row(*(escape(printable(cell, one_line=True)) for cell in row))
+    messages().print(f"\n[bold]{escape(printable(title))}[/bold]")
     messages().print(grid)
 
 

@@ -7,6 +7,7 @@ ChurnRiskError
 │   ├── KeyExpired          an expired key gets no new secret
 │   ├── CursorInvalid       a cursor is damaged, or belongs to another list
 │   ├── JobUnknown          there is no such job, or it belongs to somebody else
+│   ├── BackupUnusable      a file is no sound backup, or cannot be written as one
 │   ├── EndpointUnknown     there is no endpoint with this id
 │   └── TooOpen             other machines could reach a service that lets everybody in
 ├── AccessRefused           the caller is not let in; only the HTTP edge turns it into a status
@@ -63,6 +64,10 @@ class CursorInvalid(InputError):
 
 class JobUnknown(InputError):
     """There is no such job, or the caller may not see it."""
+
+
+class BackupUnusable(InputError):
+    """A file is no sound backup of a database of churn-risk, or none can be made there."""
 
 
 class EndpointUnknown(InputError):

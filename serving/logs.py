@@ -22,6 +22,7 @@ from opentelemetry import trace
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from features.console import printable
 from features.errors import ChurnRiskError, InputError
 
 LogFormat = Literal["json", "text"]
@@ -108,6 +109,10 @@ class Json(JsonFormatter):
     def __init__(self) -> None:
         super().__init__([*NAMES, "message"], rename_fields=NAMES, json_ensure_ascii=False)
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without what a terminal would obey."""
+        return printable(super().format(record))
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Return the time of the record in UTC, as ISO text."""
         return _time(record)
@@ -126,4 +131,4 @@ class Text(logging.Formatter):
         words = [_time(record), record.levelname, record.name, record.getMessage()]
         words += [f"{name}={value}" for name, value in extra.items()]
         trail = [trail_of(record.exc_info[1])] if record.exc_info else []
-        return "\n".join([" ".join(words), *trail])
+        return printable("\n".join([" ".join(words), *trail]))

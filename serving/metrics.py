@@ -63,6 +63,7 @@ class Metrics:
         self.swaps = Counter("bundle_swaps", "Changes of the model under way", **own)
         self.refusals = Counter("bundle_failures", "Published bundles that were refused", **own)
         self.deliveries = Counter("webhook_deliveries", "Webhooks sent", ["outcome"], **own)
+        self.audit_lost = Counter("audit_lost_lines", "Lines of the audit of reads that were not written", **own)
 
 
 @cache
@@ -145,6 +146,11 @@ def bundle_refused() -> None:
 def delivered(outcome: str) -> None:
     """Count a webhook that was sent; `serving.webhooks` names the outcome: 'delivered', 'retried', 'failed', ..."""
     made().deliveries.labels(outcome).inc()
+
+
+def audit_lost(lines: int) -> None:
+    """Count lines of the audit of reads that could not be written."""
+    made().audit_lost.inc(lines)
 
 
 def exposition(*collectors: Any) -> tuple[bytes, str]:

@@ -89,6 +89,10 @@ class ServiceSettings(Environment):
         accounts), 300 simulated accounts caused one event a week; with a quarter and a third of an average, 24.
     hubspot_secret, hubspot_secret_file : SecretStr, Path or None
         The client secret of a HubSpot app, for endpoints with HubSpot's signature, or a file with it.
+    audit : bool
+        Whether it is kept who read which account.
+    audit_days : int
+        Days for which that is kept.
     watch_seconds : float
         Seconds after which a worker checks again whether the champion has changed.
     glossary : Path or None
@@ -130,6 +134,8 @@ class ServiceSettings(Environment):
     webhook_moved_accounts: Annotated[float, Field(ge=0)] = 3.0
     hubspot_secret: SecretStr | None = None
     hubspot_secret_file: Path | None = None
+    audit: bool = True
+    audit_days: Annotated[int, Field(gt=0)] = 365
     watch_seconds: Annotated[float, Field(gt=0)] = 1.0
     glossary: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

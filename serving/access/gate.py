@@ -87,6 +87,7 @@ class Gate:
         self._database = ThreadPoolExecutor(1, "keys")
         self._notes = ThreadPoolExecutor(1, "key-use")
         self._network = ThreadPoolExecutor(2, "tokens")
+        self._had_keys = False
         self._refreshing: Future[StoreUnavailable | None] | None = None
 
     async def identify(self, caller: Caller) -> Principal:
@@ -146,7 +147,9 @@ class Gate:
         """Whether this machine needs no credential; reads the keys if they are due."""
         if self._ring.due():
             await self._refreshed()
-        return self._tokens is None and not self._ring.keys
+        # A key stays listed for good. Where all have vanished, the database is another one, and this opens nothing.
+        self._had_keys = self._had_keys or bool(self._ring.keys)
+        return self._tokens is None and not self._had_keys
 
     async def _refreshed(self) -> None:
         """Wait until the keys are read; callers that wait at the same time share one read. Raises StoreUnavailable."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.console import DATE_OPTION, JsonOption, emit, say, table
+from features.console import DATE_OPTION, JsonOption, emit, put, say, table
 from serving.access.principal import SCOPES
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _tell(key: ApiKey, token: str, keys: KeyStore, as_json: bool) -> None:
     if as_json:
         emit(key.as_dict(keys.now()) | {"key": token})
         return
-    typer.echo(token)
+    put(token)
     ends = "does not expire" if key.expires_at is None else f"is refused from {key.expires_at:%Y-%m-%d} (UTC) on"
     whose = "all accounts" if key.account_manager is None else f"the accounts of {key.account_manager}"
     say(f"key {key.id} may {', '.join(sorted(key.scopes))}, sees {whose} and {ends}; it is shown this once: keep it")

@@ -23,6 +23,8 @@ from serving.cli import score_commands as serving_commands
 from training.cli import card_commands, registry_commands
 from training.cli import model_commands as training_commands
 
+#: Commands that keep nothing under `CHURN_RISK_HOME`.
+HOMELESS = ("simulate", "validate", "features", "openapi")
 #: Libraries that a serving installation does not have.
 TRAINING_ONLY = ("empulse", "matplotlib", "mlflow", "optuna", "shap")
 
@@ -31,10 +33,10 @@ def build() -> typer.Typer:
     """Return the root command with all commands."""
     app = typer.Typer(
         name="churn-risk",
-        help="Which accounts are about to leave, how much revenue goes with them, why, and what can be done.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
+        callback=mend,
     )
     joined = (
         features_commands,
@@ -50,6 +52,17 @@ def build() -> typer.Typer:
     for commands in joined:
         commands.add_to(app)
     return app
+
+
+def mend(context: typer.Context) -> None:
+    """Which accounts are about to leave, how much revenue goes with them, why, and what can be done."""
+    if context.invoked_subcommand in HOMELESS or "--help" in sys.argv:
+        return
+    from training.private_files import mend_home
+    from training.settings import Environment
+
+    for path in mend_home(Environment().home):
+        say(f"warning: others can read {path}, which belongs to somebody else: `chmod go= {path}`")
 
 
 def main() -> None:

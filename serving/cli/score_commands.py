@@ -34,6 +34,9 @@ def score(
         Path | None,
         typer.Option(dir_okay=False, help="Write here instead of to the score store.", metavar="FILE.parquet|FILE.csv"),
     ] = None,
+    raw_csv: Annotated[
+        bool, typer.Option("--raw-csv", help="CSV for a program: a text like a formula gets no apostrophe.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score and explain every customer with the champion; into the score store, or a file."""
@@ -63,7 +66,7 @@ def score(
         step("writing", 1, 2)
         where = _store(scored, tables, as_of, settings, age_facts) if out is None else str(out)
         if out is not None:
-            write_scores(scored, out)
+            write_scores(scored, out, raw_csv)
     warnings += [told(caution, "en") for caution in scored.cautions()]
     for warning in warnings:
         say(f"warning: {warning}")
@@ -238,9 +241,12 @@ def demo(
 ) -> None:
     """Simulate a book, train, score, serve, call the service from another process, write reports."""
     from serving.cli.demo import run_demo
+    from training.private_files import make_home
     from training.settings import Environment
 
-    places = run_demo(Environment().home / "demo", accounts, seed, port)
+    home = Environment().home
+    make_home(home)
+    places = run_demo(home / "demo", accounts, seed, port)
     if as_json:
         emit(places)
 

@@ -1,4 +1,4 @@
-"""The commands `store ...`: migrate the tables, remove runs that are no longer needed, forget an account.
+"""The commands `store ...`: migrate the tables, remove what is no longer needed, forget an account or a contact.
 
 A command imports what it needs when it runs, so that `--help` answers at once.
 """
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.console import JsonOption, emit, say
+from serving.cli.backup_commands import audit, backup, restore
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
+    from serving.run.forgetting import Forgotten
     from serving.store import ScoreStore
 
 MOST_DAYS = 36_500
@@ -46,37 +48,62 @@ def purge(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove scoring runs that were replaced (a day ago by default) or abandoned, and with --keep-days old ones."""
+    """Remove scoring runs that were replaced (a day ago by default) or abandoned, and with --keep-days old ones.
+
+    Lines of the audit of reads that are older than CHURN_RISK_AUDIT_DAYS go too.
+    """
     with _opened() as store:
         removed = store.purge(None if keep_days is None else timedelta(days=keep_days))
+        reads = _purge_audit(store.engine)
     if as_json:
-        emit(asdict(removed))
+        emit(asdict(removed) | {"reads": reads})
     else:
         say(
-            f"scoring runs removed: {removed.old:,} old, {removed.replaced:,} replaced, {removed.abandoned:,} abandoned"
+            f"scoring runs removed: {removed.old:,} old, {removed.replaced:,} replaced, {removed.abandoned:,} "
+            f"abandoned; lines of the audit: {reads:,}"
         )
 
 
 def forget(
-    account_id: Annotated[str, typer.Argument(help="The account.", metavar="ACCOUNT_ID")], as_json: JsonOption = False
+    account_id: Annotated[str | None, typer.Argument(help="The account.", metavar="ACCOUNT_ID")] = None,
+    contact: Annotated[
+        str | None, typer.Option(help="A contact, whose name, e-mail and phone go.", metavar="CONTACT_ID")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Remove everything that is kept of an account (privacy request); remove it from the source first."""
+    """Remove everything that is kept of an account or of a contact (privacy request); remove it from the source first.
+
+    The audit of reads keeps its lines about the account, with a digest in the place of its id.
+    """
     from serving.database.engine import open_database
-    from serving.run.forgetting import forget as forget_account
+    from serving.run import forgetting
     from serving.settings import ServiceSettings
 
+    if (account_id is None) == (contact is None):
+        raise typer.BadParameter("name one ACCOUNT_ID, or one contact with --contact")
     engine = open_database(ServiceSettings().scores_url)
     try:
-        forgotten = forget_account(engine, account_id)
+        if account_id is not None:
+            forgotten = forgetting.forget(engine, account_id)
+        else:
+            forgotten = forgetting.forget_contact(engine, str(contact))
     finally:
         engine.dispose()
+    _tell_forgotten(forgotten, account_id, contact, as_json)
+
+
+def _tell_forgotten(forgotten: Forgotten, account_id: str | None, contact: str | None, as_json: bool) -> None:
+    whose = f"account {account_id}" if contact is None else f"contact {contact}"
     if as_json:
-        emit({"account_id": account_id, "removed": forgotten.removed, "log_emptied": forgotten.log_emptied})
+        named = {"account_id": account_id} if contact is None else {"contact_id": contact}
+        emit(named | asdict(forgotten))
     elif any(forgotten.removed.values()):
         counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in forgotten.removed.items() if count)
-        say(f"account {account_id} is forgotten: {counted} removed")
+        say(f"{whose} is forgotten: {counted} {'removed' if contact is None else 'cleaned or removed'}")
     else:
-        say(f"nothing was kept of account {account_id}")
+        say(f"nothing was kept of {whose}")
+    if forgotten.reads_pseudonymised:
+        say(f"{forgotten.reads_pseudonymised:,} lines of the audit of reads have a digest in the place of the id now")
     if not forgotten.log_emptied:
         say("the database's log, which somebody reads, still holds what was removed: run this command again")
         raise typer.Exit(1)
@@ -85,7 +112,7 @@ def forget(
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the root command, under `store`."""
     store = typer.Typer(name="store", help="The database of scores, jobs and events.", no_args_is_help=True)
-    for command in (migrate, purge, forget):
+    for command in (migrate, purge, forget, backup, restore, audit):
         store.command()(command)
     app.add_typer(store)
 
@@ -98,6 +125,16 @@ def _revision(engine: Engine) -> str | None:
         revision = current(connection)
     engine.dispose()
     return revision
+
+
+def _purge_audit(engine: Engine) -> int:
+    from serving.access.reads import purge_reads
+    from serving.clock import utc_now
+    from serving.database.engine import writing
+    from serving.settings import ServiceSettings
+
+    with writing(engine) as connection:
+        return purge_reads(connection, utc_now() - timedelta(days=ServiceSettings().audit_days))
 
 
 @contextmanager

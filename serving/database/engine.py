@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from serving.database.migrate import migrate
+from serving.database.sqlite_file import follow, leave
 from serving.errors import StoreUnavailable
 from training.database_address import shown
 
@@ -34,6 +35,10 @@ PATIENCE = {
 }
 #: Class of the SQLSTATEs of a read-only server and of a timed-out idle transaction; psycopg raises them as internal.
 TRANSACTION_STATE = "25"
+#: The SQLSTATE of a write to a server that takes none: a standby, or one that is set so.
+READ_ONLY_STATE = "25006"
+#: SQLite's names of errors that last as long as the connection: opened while the file was read-only, or it was damaged.
+LASTING = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")
 #: Seconds between two tries to empty SQLite's log.
 MOMENT = 0.05
 
@@ -62,7 +67,7 @@ def connect(url: str) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
     patience = {name: value for name, value in PATIENCE.items() if name not in parsed.query}
     options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "hide_parameters": True}
-    return sa.create_engine(parsed, connect_args=patience, pool_pre_ping=True, **options)
+    return _dropping_stuck(sa.create_engine(parsed, connect_args=patience, pool_pre_ping=True, **options))
 
 
 @contextmanager
@@ -121,26 +126,59 @@ def reported(engine: Engine) -> Iterator[None]:
         raise
 
 
+def read_only(engine: Engine) -> StoreUnavailable:
+    """Return the error for a database that answers readers and takes no writes."""
+    return StoreUnavailable(f"the database {shown(engine.url)} is read-only now")
+
+
+def _dropping_stuck(engine: Engine) -> Engine:
+    """Let a write that fails on a read-only connection drop it, and all that the pool has opened until then.
+
+    What was opened during a read-only spell stays read-only after it: SQLite's connection keeps the file as it was
+    opened, PostgreSQL's keeps its server and its default.
+    """
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _drop(context: sa.engine.ExceptionContext) -> None:
+        error = context.original_exception
+        name = getattr(error, "sqlite_errorname", None) or ""
+        if name.startswith(LASTING):
+            leave(engine)
+        if name.startswith(LASTING) or getattr(error, "sqlstate", None) == READ_ONLY_STATE:
+            context.is_disconnect = True
+
+    return engine
+
+
 def _unavailable(engine: Engine, error: Exception) -> StoreUnavailable:
     cause = getattr(error, "orig", None) or error
     return StoreUnavailable(f"the database {shown(engine.url)} cannot be used now: {cause}")
 
 
+def sqlite_path(url: sa.URL) -> Path | None:
+    """Return the file of an SQLite database; None for PostgreSQL, and for a database in memory."""
+    named = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
+    return Path(str(url.database)) if named else None
+
+
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"the folder {folder} of the database cannot be made: {error.strerror}") from error
 
 
 def _sqlite(url: sa.URL) -> Engine:
     options: dict[str, Any] = {}
+    path = sqlite_path(url)
     if url.database and url.database != ":memory:":
         _make_folder(Path(url.database).parent)
     else:  # A memory database disappears with its connection, so all threads share one connection in turn.
         options = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True, **options)
+    if path is not None:
+        follow(_dropping_stuck(engine), path)
 
     @sa.event.listens_for(engine, "connect")
     def _write_ahead(connection: Any, _: Any) -> None:

@@ -13,6 +13,7 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.csv_files import write_csv
 from serving.jobs.ledger import Finished
 from serving.scoring.score_files import SCHEMA, flat_frame
 from serving.scoring.scores import FIELDS, Reason, Score
@@ -52,6 +53,7 @@ def write_results(
     problem_of: ProblemOf,
     lang: Lang = KEPT,
     most_reasons: int | None = None,
+    raw_csv: bool = False,
 ) -> None:
     """Write the outcomes of a job's accounts, chunk by chunk, to a file that is open for writing bytes.
 
@@ -67,12 +69,14 @@ def write_results(
         The language of `reason_1..3`.
     most_reasons : int, optional
         How many of the weightiest reasons each row has; None: all.
+    raw_csv : bool
+        Whether CSV is for a program; see `features.csv_files`.
     """
     rows = ([_shown(_row(account, problem_of), lang, most_reasons) for account in chunk] for chunk in chunks)
     if form == "parquet":
         _write_parquet(rows, target)
     else:
-        _write_csv(rows, target)
+        _write_csv(rows, target, raw_csv)
 
 
 def _write_parquet(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
@@ -81,10 +85,10 @@ def _write_parquet(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
             writer.write_table(pa.Table.from_pylist([_typed(row) for row in rows], RESULTS))
 
 
-def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes]) -> None:
-    flat_frame([], RESULTS.names).to_csv(target, index=False)
+def _write_csv(chunks: Iterable[list[Row]], target: IO[bytes], raw: bool) -> None:
+    write_csv(flat_frame([], RESULTS.names), target)
     for rows in chunks:
-        flat_frame(rows, RESULTS.names).to_csv(target, index=False, header=False)
+        write_csv(flat_frame(rows, RESULTS.names), target, header=False, raw=raw)
 
 
 def _row(account: Finished, problem_of: ProblemOf) -> Row:

@@ -8,6 +8,7 @@ forgotten at any time, even during the request: the claim is deleted then, and t
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from collections.abc import Collection, Mapping
@@ -24,7 +25,7 @@ from serving.database.engine import reading, writing
 from serving.database.leases import is_ahead
 from serving.database.metadata import Instant, metadata
 from serving.errors import InProgress, KeyReused, TakenOver
-from serving.privacy import account_key
+from serving.privacy import account_key, mentions, without_contact
 
 KEPT = timedelta(hours=24)
 DELETED_AT_ONCE = 500
@@ -182,6 +183,25 @@ def forget_answers(connection: Connection, account_id: str) -> Mapping[str, int]
     naming = sa.select(NAMED.c.record_id).where(NAMED.c.account_key == account_key(account_id))
     gone = connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id.in_(naming)))
     return {"repeated_answers": gone.rowcount}
+
+
+def forget_contact_in_answers(connection: Connection, contact_id: str) -> Mapping[str, int]:
+    """Delete every answer that holds a contact's name, e-mail or phone: it must not be given again."""
+    kept = sa.select(RECORDS.c.record_id, RECORDS.c.body).where(RECORDS.c.body.is_not(None))
+    naming = [row.record_id for row in connection.execute(kept) if _names(zlib.decompress(row.body), contact_id)]
+    for record_id in naming:
+        connection.execute(sa.delete(RECORDS).where(RECORDS.c.record_id == record_id))
+    return {"repeated_answers": len(naming)}
+
+
+def _names(body: bytes, contact_id: str) -> bool:
+    text = body.decode("utf-8", "replace")
+    if not mentions(text, contact_id):
+        return False
+    try:
+        return without_contact(json.loads(text), contact_id)[1]
+    except ValueError:  # What cannot be read may name the contact.
+        return True
 
 
 def _same(asked: Asked) -> sa.ColumnElement[bool]:

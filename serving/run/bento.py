@@ -13,7 +13,7 @@ from pathlib import Path
 
 import bentoml
 
-from features.console import say
+from features.console import printable, say
 from features.errors import ChurnRiskError
 from serving.run.service import MODEL_TAG
 from training.bundle.bundle import FILES, load_bundle
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     try:
         build()
     except ChurnRiskError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(printable(f"error: {error}")) from None

@@ -10,6 +10,7 @@ running.stop()              after the last request: work in progress ends, or ot
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from serving import logs, metrics
+from serving.access.audit import ReadAudit
 from serving.access.gate import Gate, has_credentials
 from serving.api.edge.runtime import Runtime
 from serving.database.engine import connect, open_database
@@ -30,6 +32,9 @@ from serving.store import ScoreStore
 from serving.webhooks.delivery.delivery import DeliveryWorker
 from training.bundle.bundle import load_bundle
 from training.bundle.publishing import bundle_in
+from training.private_files import mend_home
+
+log = logging.getLogger("churn_risk.running")
 
 
 class Beside(Protocol):
@@ -68,10 +73,12 @@ class Running:
         model, batcher = open_model(place, settings.watch_seconds), Batcher(settings.waiting)
         # The keys have connections of their own: requests that occupy all others must not block authentication.
         self._keys = connect(settings.scores_url)
-        self.runtime = Runtime(model, self._store, settings, Gate(self._keys, settings), batcher)
+        reads = ReadAudit(engine, timedelta(days=settings.audit_days)) if settings.audit else None
+        self.runtime = Runtime(model, self._store, settings, Gate(self._keys, settings), batcher, reads)
         keep = timedelta(days=settings.job_keep_days)
         jobs = JobRunner(engine, lambda: model.predictor, keep, busy=lambda: batcher.waiting > 0)
-        self._threads: tuple[Beside, ...] = (model, jobs, DeliveryWorker(engine, settings))
+        beside: list[Beside] = [model, jobs, DeliveryWorker(engine, settings)]
+        self._threads: tuple[Beside, ...] = (*beside, reads) if reads else tuple(beside)
 
     def start(self) -> None:
         """Start the threads beside the requests."""
@@ -96,6 +103,8 @@ def before_workers(settings: ServiceSettings, place: Path) -> None:
     the same errors as `Running`.
     """
     logs.configure(settings.log_level, settings.log_format)
+    for path in mend_home(settings.home):
+        log.warning("others can read %s, which belongs to somebody else", path)
     metrics.make_folder()
     load_bundle(bundle_in(place))
     engine = open_database(settings.scores_url)

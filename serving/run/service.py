@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bentoml
 
+from features.console import printable
 from features.errors import ChurnRiskError, NoModel
 from serving.api.app import create_app
 from serving.api.front import Front
@@ -57,7 +58,7 @@ class ChurnRisk:
         try:
             before_workers(settings, settings.bundle or carried_bundle())
         except ChurnRiskError as error:
-            raise SystemExit(f"error: {error}") from None
+            raise SystemExit(printable(f"error: {error}")) from None
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:

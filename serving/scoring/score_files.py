@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.console import written_at_once
+from features.csv_files import write_csv
 from features.errors import InputError
 from serving.scoring.scores import Band, Reason, Score
 from serving.scoring.scoring import Scored
@@ -43,14 +44,14 @@ def check_name(path: Path) -> None:
         raise InputError(f"--out {path}: scores are written as .parquet or .csv")
 
 
-def write_scores(scored: Scored, path: Path) -> None:
-    """Write scores to a file, all of them or nothing."""
+def write_scores(scored: Scored, path: Path, raw_csv: bool = False) -> None:
+    """Write scores to a file, all of them or nothing; see `features.csv_files` for `raw_csv`."""
     check_name(path)
     with written_at_once(path) as scratch:
         if path.suffix == ".parquet":
             _write_parquet(scored, scratch)
         else:
-            _write_csv(scored, scratch)
+            write_csv(flat_frame(map(asdict, scored.rows()), SCHEMA.names), scratch, raw=raw_csv)
 
 
 def _write_parquet(scored: Scored, path: Path) -> None:
@@ -62,10 +63,6 @@ def _write_parquet(scored: Scored, path: Path) -> None:
                 writer.write_table(pa.Table.from_pylist(chunk, SCHEMA))
                 chunk = []
         writer.write_table(pa.Table.from_pylist(chunk, SCHEMA))
-
-
-def _write_csv(scored: Scored, path: Path) -> None:
-    flat_frame(map(asdict, scored.rows()), SCHEMA.names).to_csv(path, index=False)
 
 
 def flat_frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

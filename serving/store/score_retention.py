@@ -1,4 +1,5 @@
-"""Removal of old runs, of replaced runs after a while, of runs that dead writers left, and of all scores of an account.
+"""Removal of old runs, of replaced runs after a while, of runs that dead writers left, and of all scores of an account;
+a contact removed from the evidence that stays.
 
 A purge first hides a run, at once, and then removes it in pieces. So no reader ever sees a part of it, and the next
 purge removes what a killed purge has left.
@@ -6,6 +7,7 @@ purge removes what a killed purge has left.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from serving.database.engine import writing
+from serving.privacy import without_contact
 from serving.store.runs import serialised, sweep
 from serving.store.score_tables import RUNS, SCORES, newest_run
 
@@ -57,6 +60,22 @@ def forget_scores(connection: Connection, account_id: str) -> Mapping[str, int]:
     connection.execute(sa.update(RUNS).where(counted).values(accounts=RUNS.c.accounts - 1))
     gone = connection.execute(sa.delete(SCORES).where(mine))
     return {"scores": gone.rowcount}
+
+
+def forget_contact_in_evidence(connection: Connection, contact_id: str) -> Mapping[str, int]:
+    """Remove a contact's name, e-mail and phone from the evidence of every score."""
+    written = json.dumps(contact_id)  # as the evidence is stored
+    holding = sa.cast(SCORES.c.evidence, sa.Text).contains(written, autoescape=True)
+    keys = connection.execute(sa.select(SCORES.c.run_id, SCORES.c.account_id).where(holding)).all()
+    count = 0
+    for run_id, account_id in keys:
+        mine = (SCORES.c.run_id == run_id) & (SCORES.c.account_id == account_id)
+        evidence = connection.execute(sa.select(SCORES.c.evidence).where(mine)).scalar_one()
+        cleaned, changed = without_contact(evidence, contact_id)
+        if changed:
+            connection.execute(sa.update(SCORES).where(mine).values(evidence=cleaned))
+            count += 1
+    return {"scores": count}
 
 
 def _hide(connection: Connection, which: sa.ColumnElement[bool]) -> int:

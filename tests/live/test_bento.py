@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 from support.living import BENTO, Living, living, wait_for
+from support.locks import pins
 from support.served import ROOT, START_SECONDS, Client, client_of, free_port, histories, process, rows_of
 
 from serving.store import ScoreStore
@@ -54,9 +55,9 @@ def test_it_carries_every_file_of_the_packages(source: Path, package: str) -> No
 
 
 def test_it_asks_for_what_serving_needs_and_no_more(bento_home: Path, source: Path) -> None:
-    asked = (source.parent / "env" / "python" / "requirements.txt").read_text().splitlines()
-    assert set(asked) == set((ROOT / "requirements-serving.lock").read_text().split())
-    names = {line.partition("==")[0] for line in asked}
+    asked = (source.parent / "env" / "python" / "requirements.txt").read_text()
+    assert pins(asked) == pins((ROOT / "requirements-serving.lock").read_text())
+    names = {name for name, _, hashes in pins(asked) if hashes}
     assert {"bentoml", "lightgbm", "alembic"} <= names and not names & set(TRAINING_ONLY)
     described = yaml.safe_load((source.parent / "bento.yaml").read_text())
     assert described["labels"] == {"product": "churn-risk", "api": "v1"}
@@ -65,8 +66,9 @@ def test_it_asks_for_what_serving_needs_and_no_more(bento_home: Path, source: Pa
 
 
 def test_the_locks_agree() -> None:
-    locks = [set((ROOT / name).read_text().split()) for name in ("requirements-serving.lock", "requirements.lock")]
-    assert locks[0] < locks[1] < set((ROOT / "requirements-dev.lock").read_text().split())
+    names = ("requirements-serving.lock", "requirements.lock", "requirements-dev.lock")
+    serving, training, development = (pins((ROOT / name).read_text()) for name in names)
+    assert serving < training < development
 
 
 @pytest.mark.parametrize(

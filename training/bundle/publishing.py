@@ -32,6 +32,7 @@ from training.bundle.durable import checksum_of, place_folder, to_disk, write_te
 from training.bundle.file_locks import holding
 from training.bundle.seal import Seal, changes, checksums_in, demand_sealed
 from training.errors import PublishingFailed
+from training.private_files import is_private, keep_private
 from training.settings import Environment
 
 POINTER, VERSIONS, LOCK = "champion.json", "versions", ".publishing.lock"
@@ -154,7 +155,7 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None, seal: Seal | N
     Parameters
     ----------
     root : Path
-        The watched folder; created if it does not exist.
+        The watched folder; created if it does not exist, and private if the folder around it is.
     source : Path
         A folder with a bundle.
     bundle : Bundle, optional
@@ -185,6 +186,8 @@ def stage(root: Path, source: Path, bundle: Bundle | None = None, seal: Seal | N
             pointer = Pointer(version, f"{VERSIONS}/{name}", checksum, at, checksums_in(folder))
             written = root / f"{UNFINISHED}{uuid4().hex}.json"
             write_text(written, json.dumps(asdict(pointer), indent=1))
+            if is_private(root.parent):
+                keep_private(root)
             return Staged(root, pointer, written)
 
 

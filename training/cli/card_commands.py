@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from features.console import JsonOption, emit, say, written_at_once
+from features.console import JsonOption, emit, put, say, written_at_once
 from features.errors import InputError
 
 SUFFIXES = (".html", ".md")
@@ -52,7 +52,7 @@ def card(
             }
         )
     elif out is None:
-        typer.echo(markdown_of(model_card))
+        put(markdown_of(model_card))
     else:
         say(f"card of version {model_card.version} in {out}")
 

@@ -13,6 +13,7 @@ from features.signal import all_signals, signal_names
 from training.bundle.bundle import CONTRACTION, FORMAT, HAZARD, MANIFEST, MODEL, Manifest, Reference, checksum
 from training.making.pipeline import Trained
 from training.models.folds import learnable_part
+from training.private_files import keep_private
 from training.slices.dataset import Dataset, fingerprint
 from training.worth.economics import threat_value
 
@@ -66,6 +67,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
     for name, content in {MODEL: text, **tree_texts}.items():
         (folder / name).write_text(content, encoding="utf-8")
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    keep_private(folder)  # MLflow copies the permissions with the files.
     return manifest
 
 

@@ -16,16 +16,23 @@ import mlflow
 from mlflow.tracking import MlflowClient
 
 from features.errors import NoModel
+from training.private_files import make_home, make_private_file
 from training.settings import Environment
 
 SQLITE = "sqlite:///"
+#: MLflow's database under the home folder.
+DATABASE = "mlflow.db"
 #: Prefixes of addresses without a server that keeps artefacts: the artefacts go under the home folder.
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
 def tracking_uri(environment: Environment) -> str:
     """Return the address of the store of runs: `MLFLOW_TRACKING_URI`, else an SQLite file under the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{environment.home.absolute() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or _own(environment)
+
+
+def _own(environment: Environment) -> str:
+    return f"{SQLITE}{environment.home.absolute() / DATABASE}"
 
 
 @contextmanager
@@ -41,7 +48,9 @@ def connected(environment: Environment, reading: bool = False) -> Iterator[Mlflo
     uri = tracking_uri(environment)
     if reading and uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         raise NoModel(f"there is no model yet: run `churn-risk train SOURCE` first ({uri})")
-    environment.home.mkdir(parents=True, exist_ok=True)
+    make_home(environment.home)
+    if uri == _own(environment):
+        make_private_file(environment.home / DATABASE)
     variables = {
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_REGISTRY_URI": uri,

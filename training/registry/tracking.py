@@ -35,6 +35,7 @@ from training.bundle.seal import Seal, demand_sealed, seal_of
 from training.judge.champion_gate import NOBODY_REIGNS, Gate
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained
+from training.private_files import keep_private
 from training.registry.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
 from training.registry.connecting import artifact_root, connected, tracking_uri
 from training.registry.plots import draw_plots
@@ -256,6 +257,7 @@ def download(client: MlflowClient, model_version: ModelVersion, folder: Path) ->
             ) from error
         demand_sealed(local, Seal.of(model_version.tags))
         stamp_version(local, str(model_version.version))
+        keep_private(local)
         try:
             local.rename(folder)
         except OSError:

@@ -15,6 +15,7 @@ from typing import cast, get_args
 from features.library_log import heard
 from training.judge.origins import latest_origin
 from training.models.fitting import Progress, silent
+from training.private_files import make_home
 from training.settings import Environment, TrainingSettings
 from training.slices.dataset import Dataset
 from training.tuning.search import ended, open_study, show, work
@@ -78,7 +79,8 @@ def tune(
     place = Place(study or name_for(what), environment.home.absolute() / "studies", environment.study_url)
     budget = Budget(trials, None if minutes is None else 60 * minutes, time.time())
     job = Job(place, budget, objectives, origin.learnt, settings, space, what)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    make_home(environment.home)
+    place.folder.mkdir(exist_ok=True)
     if workers > 1:
         _work_in_processes(job, workers, progress)
     work(job, progress)

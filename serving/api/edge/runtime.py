@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fastapi import Request
 
+from serving.access.audit import ReadAudit
 from serving.access.gate import Gate
 from serving.api.edge.identity import request_id as request_id
 from serving.api.edge.problems import unavailable
+from serving.database.write_check import WriteCheck
 from serving.predict.batching import Batcher
 from serving.predict.predictor import Predictor
 from serving.predict.served_model import ServedModel
@@ -29,6 +32,8 @@ class Runtime:
     settings: ServiceSettings
     access: Gate
     batcher: Batcher
+    #: Takes note of who reads which account; None when that is switched off.
+    reads: ReadAudit | None = None
     #: Limits how many files of results are written at a time: each takes seconds, and other requests need the threads.
     files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
@@ -36,6 +41,11 @@ class Runtime:
     def predictor(self) -> Predictor:
         """The current predictor; a request reads this once, because it may change a moment later."""
         return self.model.predictor
+
+    @cached_property
+    def writes(self) -> WriteCheck:
+        """Whether the database takes writes."""
+        return WriteCheck(self.store.engine)
 
 
 def runtime(request: Request) -> Runtime:

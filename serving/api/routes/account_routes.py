@@ -20,6 +20,7 @@ from serving.api.answers.shown import LangQuery, ReasonsQuery
 from serving.api.answers.stored import report_page, stored_for
 from serving.api.document.documented import ACCOUNT_ERRORS, errors
 from serving.api.edge.demands import demand
+from serving.api.edge.noted import note_read
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
@@ -60,6 +61,7 @@ def accounts(
     page = _page(served.store, band, manager, threat, limit, cursor, lang)
     if account_manager is not None and not principal.sees(account_manager):
         page = replace(page, rows=(), next=None)
+    note_read(request, served, principal.id, "list", [row.account_id for row in page.rows])
     return AccountsOut.of(page, request_id(request), lang)
 
 
@@ -79,6 +81,7 @@ def risk(
 ) -> RiskOut:
     """Return the latest stored score."""
     stored = stored_for(served.store, principal, account_id)
+    note_read(request, served, principal.id, "risk", [account_id])
     return RiskOut.answering(stored, request_id(request), lang, reasons)
 
 
@@ -90,6 +93,7 @@ def risk(
     summary="The explanation report of an account's latest stored score",
 )
 def report(
+    request: Request,
     account_id: AccountId,
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
@@ -97,7 +101,9 @@ def report(
     format: Annotated[Literal["html"], Query(description="Format")] = "html",
 ) -> HTMLResponse:
     """Return the report."""
-    return report_page(stored_for(served.store, principal, account_id), lang)
+    stored = stored_for(served.store, principal, account_id)
+    note_read(request, served, principal.id, "report", [account_id])
+    return report_page(stored, lang)
 
 
 def _page(

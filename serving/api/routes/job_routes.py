@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -17,16 +18,17 @@ from serving.access.principal import Principal
 from serving.api.answers.job_cursor import CURSOR_LENGTH, cursor_of, page_at
 from serving.api.answers.job_models import JobFacts, JobOut, JobsOut
 from serving.api.answers.job_submission import read_submission, refuse_media_type
-from serving.api.answers.shown import MOST_REASONS, LangQuery, Reasons, ReasonsQuery
+from serving.api.answers.shown import MOST_REASONS, LangQuery, ReasonsQuery
 from serving.api.document.documented import BODY_ERRORS, Responses, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.handlers import says_json
+from serving.api.edge.noted import note_read
 from serving.api.edge.problems import FieldError, RequestProblem, account_problem
 from serving.api.edge.repeats import JobRepeatDependency, RepeatableRoute
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.database.engine import writing
 from serving.errors import JobUnknown, QuotaReached
-from serving.jobs.ledger import Job, cancel_job, find_job, list_jobs, make_job, outcomes
+from serving.jobs.ledger import Finished, Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.quota import demand_room
 from serving.jobs.results import ResultFormat, write_results
 from serving.words.formats import Lang
@@ -137,37 +139,55 @@ def job(request: Request, job_id: JobId, principal: Score, served: Served, lang:
     summary="What came of a job's accounts, as a file",
 )
 async def results(
+    request: Request,
     job_id: JobId,
     principal: Score,
     served: Served,
     format: Annotated[ResultFormat, Query(description="Of the file; reasons are JSON text in CSV")] = "parquet",
     lang: LangQuery = "en",
     reasons: ReasonsQuery = "all",
+    raw_csv: Annotated[
+        bool, Query(description="Leave texts in CSV as they are; otherwise one that begins like a formula gets a '")
+    ] = False,
 ) -> StreamingResponse:
     """Return one row an account, in the order of the request: the columns of a score, `model_grade`, `reason_1` to
     `reason_3`, `status`, and `problem`.
     """
     async with served.files:
-        return await run_in_threadpool(_file_of, served, principal, job_id, format, lang, reasons)
+        write = partial(
+            write_results,
+            form=format,
+            problem_of=account_problem,
+            lang=lang,
+            most_reasons=MOST_REASONS[reasons],
+            raw_csv=raw_csv,
+        )
+        return await run_in_threadpool(_file_of, request, served, principal, job_id, format, write)
 
 
 def _file_of(
-    served: Runtime, principal: Principal, job_id: str, format: ResultFormat, lang: Lang, reasons: Reasons
+    request: Request,
+    served: Runtime,
+    principal: Principal,
+    job_id: str,
+    format: ResultFormat,
+    write: Callable[[Iterable[list[Finished]], IO[bytes]], None],
 ) -> StreamingResponse:
     stored_job = _job(served, principal, job_id)
     if not stored_job.finished:
         raise RequestProblem(
             f"the job is {stored_job.status}: results are there once it is finished", (), 409, "conflict"
         )
+    shown: list[str] = []
     # The file has no name, so the system removes it with its last reader, even one that crashes.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        found = outcomes(served.store.engine, stored_job.job_id)
-        write_results(found, file, format, account_problem, lang, MOST_REASONS[reasons])
+        write(_listing(outcomes(served.store.engine, stored_job.job_id), shown), file)
         _job(served, principal, job_id)  # If the job was deleted during the reading, the file is incomplete.
     except BaseException:
         file.close()
         raise
+    note_read(request, served, principal.id, "job result", shown)
     headers = {
         "Content-Length": str(file.seek(0, os.SEEK_END)),
         "Content-Disposition": f'attachment; filename="{stored_job.job_id}.{format}"',
@@ -221,6 +241,13 @@ def _job(served: Runtime, principal: Principal, job_id: str) -> Job:
 
 def _unknown(error: JobUnknown) -> RequestProblem:
     return RequestProblem(str(error), [FieldError(pointer="/path/job_id", detail=str(error))], 404, "job-unknown")
+
+
+def _listing(chunks: Iterable[list[Finished]], shown: list[str]) -> Iterator[list[Finished]]:
+    """Pass outcomes on, and list the accounts in `shown`."""
+    for chunk in chunks:
+        shown += [account.account_id for account in chunk if account.account_id is not None]
+        yield chunk
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from serving.access.principal import Principal
 from serving.api.answers.stored import report_page, stored_for
 from serving.api.document.documented import BODY_ERRORS, errors
 from serving.api.edge.demands import caller, demand, refused
+from serving.api.edge.noted import note_read
 from serving.api.edge.problems import RequestProblem
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
@@ -67,6 +68,7 @@ def create_link(
     ends = [gate.now() + timedelta(seconds=body.expires_in_seconds), gate.expiry_of(principal)]
     expires_at = min(end for end in ends if end is not None).replace(microsecond=0)
     link = signer.link(principal, stored.score.account_id, body.lang, expires_at)
+    note_read(request, served, principal.id, "link", [link.account_id])
     base = served.settings.public_url or str(request.base_url)
     url = f"{base.rstrip('/')}/v1/reports/{signer.sign(link)}"
     return LinkOut(url=url, expires_at=expires_at, request_id=request_id(request))
@@ -94,7 +96,7 @@ async def followed(
     summary="The report that a link shows",
 )
 def linked_report(
-    link: Annotated[Link, Depends(followed)], served: Annotated[Runtime, Depends(runtime)]
+    request: Request, link: Annotated[Link, Depends(followed)], served: Annotated[Runtime, Depends(runtime)]
 ) -> HTMLResponse:
     """Return the report of the account and in the language that the link was made for."""
     signer = served.access.signer
@@ -105,4 +107,5 @@ def linked_report(
         shown = False
     if not shown:
         raise refused(LinkRefused(REFUSED))
+    note_read(request, served, f"link:{link.maker}", "report", [link.account_id])
     return report_page(stored, link.lang, served.settings.frame_ancestors)

@@ -12,12 +12,16 @@ from serving import metrics
 from serving.access.principal import Principal
 from serving.api.answers.stored_metrics import StoredMetrics
 from serving.api.edge.demands import demand
+from serving.api.edge.problems import unavailable
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.clock import utc_now
 from serving.database.engine import reading
+from serving.errors import StoreUnavailable
 from serving.store.score_tables import newest_run
 
 router = APIRouter(tags=["Operations"])
+#: Seconds until a database that took no write is tried again.
+READ_ONLY_SECONDS = 1
 
 
 class LiveOut(BaseModel):
@@ -48,11 +52,19 @@ async def healthy(request: Request) -> LiveOut:
     return await live(request)
 
 
-@router.get("/readyz", operation_id="getReadiness", summary="Whether the model and the score store can be asked")
+@router.get(
+    "/readyz",
+    operation_id="getReadiness",
+    summary="Whether the model can be asked, and the database be read and written",
+)
 def ready(request: Request, served: Annotated[Runtime, Depends(runtime)]) -> ReadyOut:
-    """Answer once a model is loaded and the database is there; 503 otherwise."""
+    """Answer once a model is loaded and the database can be read and written (tried every five seconds); else 503."""
     with reading(served.store.engine) as connection:
         connection.execute(newest_run()).first()
+    try:
+        served.writes.demand()
+    except StoreUnavailable as error:
+        raise unavailable("the database answers and takes no writes", "store-read-only", READ_ONLY_SECONDS) from error
     return ReadyOut(status="ready", model_version=served.predictor.bundle.version, request_id=request_id(request))
 
 

@@ -11,15 +11,17 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import Depends
 from support.gates import Gated, gated
 from support.served import Client, assert_problem
 
 from serving.access.gate import Caller
-from serving.access.keys import KeyStore
+from serving.access.keys import KEYS, SECRETS, KeyStore
 from serving.access.principal import LOCAL, SCOPES, Principal
 from serving.access.rates import FAILURES
 from serving.api.edge.demands import demand
+from serving.database.engine import writing
 from serving.errors import StoreUnavailable
 from serving.settings import ServiceSettings
 
@@ -383,3 +385,14 @@ def test_the_document_names_both_ways(app: Gated) -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings)).partition("_")[0]):
         ServiceSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_keys_that_vanish_open_nothing(app: Gated) -> None:
+    """A key stays listed for good: without any, the database is lost, or another one."""
+    app.token("read")
+    assert app.client.get("/read").status_code == 401
+    with writing(app.engine) as connection:
+        connection.execute(sa.delete(SECRETS))
+        connection.execute(sa.delete(KEYS))
+    app.clock.pass_by(seconds=2)
+    assert app.client.get("/read").status_code == 401

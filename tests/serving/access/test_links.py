@@ -46,7 +46,7 @@ class Linking:
         """Start again with other settings."""
         chosen = ServiceSettings(**settings)
         gate = Gate(self.store.engine, chosen, self.clock.now, self.clock.tick)
-        self._app.state.runtime = SimpleNamespace(store=self.store, settings=chosen, access=gate)
+        self._app.state.runtime = SimpleNamespace(store=self.store, settings=chosen, access=gate, reads=None)
 
     def write(self, managers: dict[str, str | None]) -> None:
         """Store a run of these accounts."""

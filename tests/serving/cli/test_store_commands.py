@@ -45,8 +45,8 @@ def test_purge(run: Run, database_url: str) -> None:
             at = NOW - timedelta(days=days)
             put(store, replace(SCORE, as_of=at.date(), scored_at=at))
         put(store, replace(SCORE, as_of=NOW.date(), scored_at=NOW))
-    assert run("purge", "--json").result == {"old": 0, "replaced": 0, "abandoned": 0}
-    assert run("purge", "--keep-days", 30, "--json").result == {"old": 1, "replaced": 0, "abandoned": 0}
+    assert run("purge", "--json").result == {"old": 0, "replaced": 0, "abandoned": 0, "reads": 0}
+    assert run("purge", "--keep-days", 30, "--json").result == {"old": 1, "replaced": 0, "abandoned": 0, "reads": 0}
     done = run("purge", "--keep-days", 10)
     assert done.code == 0 and "1 old, 0 replaced, 0 abandoned" in done.err
     assert [row.run_id for row in runs_in(database_url)] == [3, 4]
@@ -57,7 +57,7 @@ def test_how_long_replaced_runs_stay_is_a_setting(run: Run, database_url: str, m
         for _ in range(3):
             put(store, SCORE)
     monkeypatch.setenv("CHURN_RISK_REPLACED_HOURS", "0")
-    assert run("purge", "--json").result == {"old": 0, "replaced": 2, "abandoned": 0}
+    assert run("purge", "--json").result == {"old": 0, "replaced": 2, "abandoned": 0, "reads": 0}
     assert scores_in(database_url) == [(3, "A1")]
 
 
@@ -119,7 +119,10 @@ def test_forgetting_is_one_transaction(database_url: str, monkeypatch: pytest.Mo
 
 
 def test_every_table_with_accounts_has_an_eraser(database_url: str) -> None:
-    """Whoever adds a table with an `account_id` or `account_key` in it has to add to ERASERS too."""
+    """Whoever adds a table with an `account_id` or `account_key` in it has to add to ERASERS too.
+
+    The audit of reads loses the account's id and keeps its digest.
+    """
     engine = open_database(database_url)
     found = sa.inspect(engine)
     naming = {
@@ -128,7 +131,7 @@ def test_every_table_with_accounts_has_an_eraser(database_url: str) -> None:
         if {"account_id", "account_key"} & {column["name"] for column in found.get_columns(table)}
     }
     engine.dispose()
-    assert naming == {"scores", "job_accounts", "idempotency_accounts", "events", "deliveries"}
+    assert naming == {"scores", "job_accounts", "idempotency_accounts", "events", "deliveries", "account_reads"}
 
 
 def test_a_score_that_is_being_written_is_forgotten_too(database_url: str) -> None:
