@@ -15,8 +15,7 @@ import ibis.expr.types as ir
 
 #: A larger amount counts as a typing error. Sums of such amounts would overflow.
 LARGEST = 1e15
-#: The most characters of an account's id, in tables, requests, paths, jobs and the store.
-LONGEST_ID = 256
+LONGEST_ID = 256  # characters of an account's id, in tables, requests, paths, jobs and the store
 
 
 class Kind(StrEnum):
@@ -47,10 +46,8 @@ class Column:
         The column whose time makes this one known; None: the time of the record.
     choices : tuple of str
         The values allowed; empty: any.
-    low, high : float or None
-        Bounds of the values, both included.
-    longest : int or None
-        Most characters of a text.
+    low, high, longest : float, float and int, or None
+        Bounds of the values, both included, and of the characters of a text.
     """
 
     name: str
@@ -249,12 +246,7 @@ MEMBERSHIPS = Table(
     key=("account_id", "program", "joined_on"),
     time="joined_on",
     order=(("left_on", "joined_on"),),
-    columns=(
-        ACCOUNT_ID,
-        _text("program"),
-        _day("joined_on"),
-        _day("left_on", optional=True, known_at="left_on"),
-    ),
+    columns=(ACCOUNT_ID, _text("program"), _day("joined_on"), _day("left_on", optional=True, known_at="left_on")),
 )
 
 TABLES: Mapping[str, Table] = {

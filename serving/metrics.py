@@ -15,7 +15,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from functools import cache
 from http import HTTPStatus
@@ -50,6 +50,7 @@ class Metrics:
         self.rejected = Counter("rejected_requests", "Requests answered by an error", ["reason"], **own)
         self.predictions = Counter("predictions", "Accounts scored from raw history", ["band"], **own)
         self.missing = Counter("missing_tables", "Accounts scored without a table", ["table"], **own)
+        self.cautions = Counter("cautions", "Answers and chunks of jobs with something to know", ["code"], **own)
         steps = Histogram("step_seconds", "Time of a step of a prediction", ["step"], buckets=STEP_BUCKETS, **own)
         self.steps = {name: steps.labels(name) for name in STEPS}
         self.waiting = Gauge(
@@ -99,6 +100,12 @@ def predicted(band: str, missing: Collection[str] = ()) -> None:
     metrics.predictions.labels(band).inc()
     for table in missing:
         metrics.missing.labels(table).inc()
+
+
+def cautioned(codes: Iterable[str]) -> None:
+    """Count what an answer or a chunk of a job warns of, once for each code."""
+    for code in codes:
+        made().cautions.labels(code).inc()
 
 
 def step(name: Step) -> AbstractContextManager[Any]:

@@ -39,6 +39,7 @@ def score(
     from serving.scoring.score_files import check_name, write_scores
     from serving.scoring.scoring import score_book
     from serving.settings import ServiceSettings
+    from serving.words.caution_words import told
     from training.registry.tracking import fetch
 
     if as_of > (today := utc_now().date()):
@@ -57,6 +58,8 @@ def score(
         where = _store(scored, tables, as_of, settings) if out is None else str(out)
         if out is not None:
             write_scores(scored, out)
+    for caution in scored.cautions():
+        say(f"warning: {told(caution, 'en')}")
     if as_json:
         emit(_summary(scored, as_of) | {"out": where})
     else:
@@ -75,12 +78,15 @@ def _store(scored: Scored, tables: Tables, as_of: date, settings: ServiceSetting
     store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
     spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
     evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
-    store.write(scored.rows(), evidence, model_facts(scored.bundle), as_of, scored.scored_at)
+    facts = model_facts(scored.bundle) | {"cautions": [caution.as_dict() for caution in scored.cautions()]}
+    store.write(scored.rows(), evidence, facts, as_of, scored.scored_at)
     store.close()
     return shown(store.url)
 
 
 def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
+    from serving.words.caution_words import warnings_of
+
     frame, leaving = scored.frame, float(scored.frame["revenue_at_risk"].sum())
     shrinking = None if scored.outlook is None else scored.outlook.contraction
     return {
@@ -94,6 +100,7 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
         "expected_loss_leaving": leaving,
         "expected_loss_shrinking": None if shrinking is None else float(shrinking.sum()),
         "missing_tables": list(scored.missing[0]) if len(frame) else [],
+        "warnings": warnings_of(scored.cautions(), "en"),
     }
 
 

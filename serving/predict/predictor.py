@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -15,6 +15,8 @@ from serving import metrics
 from serving.errors import Refusal
 from serving.faults import Fault
 from serving.predict.history import missing_tables
+from serving.predict.values import quoted
+from serving.scoring.cautions import Caution, cautions
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_matrix
 from training.bundle.bundle import Bundle
@@ -48,6 +50,16 @@ class Predictor:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._matrix = CompiledMatrix(bundle.rule.by_silence, bundle.manifest.recorded_since)
+
+    @property
+    def grade(self) -> str | None:
+        """The grade of the model; None where it was not graded."""
+        grade: str | None = self.bundle.manifest.verdict.get("grade")
+        return grade
+
+    def cautions(self, values: Sequence[float], currencies: Collection[str | None]) -> list[Caution]:
+        """Return what to know beside the scores of one call, by the accounts' yearly values and currencies."""
+        return cautions(self.bundle, values, currencies)
 
     def predict(self, histories: Sequence[Any], as_of: date | None) -> list[Score]:
         """Score accounts in the order given.
@@ -95,10 +107,11 @@ class Predictor:
         number = iter(range(len(histories)))
         return [_answer(call, [scores.get(next(number)) for _ in call], day) for call in calls]
 
-    def _currencies(self, histories: Sequence[Any]) -> list[str | None]:
-        """Return the currency of a call, once for each of its accounts."""
+    @staticmethod
+    def _currencies(histories: Sequence[Any]) -> list[str | None]:
+        """Return the currency that a call names, once for each of its accounts; None where it names none."""
         named = (row.currency for history in histories for name in TABLES for row in _table(history, name))
-        return [next(filter(None, named), self.bundle.manifest.currency)] * len(histories)
+        return [next(filter(None, named), None)] * len(histories)
 
 
 def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
@@ -153,8 +166,9 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
             own_key = OWN_KEYS.get(name)
             with_owner = "account_id" in TABLES[name].key
             for index, row in enumerate(_table(history, name)):
-                if row.account_id is not None and row.account_id != owner:
-                    yield _fault(number, name, index, "account_id", f"not {owner!r}, whose history it is")
+                if row.account_id and row.account_id != owner:
+                    detail = f"{quoted(row.account_id)} is not {quoted(owner)}, whose history it is"
+                    yield _fault(number, name, index, "account_id", detail)
                 key = own_key(row) if own_key else owner
                 if with_owner:
                     key = (owner, key)
@@ -163,7 +177,11 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
                     yield _fault(number, name, index, TABLES[name].key[0], "stands there twice")
                 if row.currency and row.currency != (currency := currency or row.currency):
                     yield _fault(
-                        number, name, index, "currency", f"{row.currency!r} beside {currency!r}; one is expected"
+                        number,
+                        name,
+                        index,
+                        "currency",
+                        f"{quoted(row.currency)} beside {quoted(currency)}; one is expected",
                     )
 
 

@@ -20,6 +20,7 @@ from features.conversion import BLANKS, FIRST_YEAR, FLAG_TEXTS, LAST_YEAR, NUMBE
 from features.tables import Column, Kind
 
 Reader = Callable[[Any], Any]
+Absent = Callable[[], Any]
 A_DATE, AN_INSTANT = "a date such as 2026-01-31", "a timestamp such as 2026-01-31T09:30:00Z"
 A_NUMBER, A_WHOLE_NUMBER, A_FLAG, A_TEXT = "a number", "a whole number", "true or false", "a text"
 #: Most characters of a value that a message quotes.
@@ -54,20 +55,21 @@ def reader_of(column: Column, optional: bool) -> Reader:
         Whether null and an empty text are None; otherwise they are missing.
     """
     if column.choices:
-        reader, expected = _choice_of(column.choices), f"one of {', '.join(column.choices)}"
-    else:
-        reader, expected = _BY_KIND[column.kind](column)
-    return reader if optional else _demanding(reader, expected)
+        return _choice_of(column, _absent(f"one of {', '.join(column.choices)}", optional))
+    if optional and column.kind is Kind.TEXT:
+        return text
+    reader_for, expected = _BY_KIND[column.kind]
+    return reader_for(column, _absent(expected, optional))
 
 
-def _demanding(reader: Reader, expected: str) -> Reader:
-    def demanded(value: Any) -> Any:
-        found = reader(value)
-        if found is None:
+def _absent(expected: str, optional: bool) -> Absent:
+    """Return what stands for a value that is not there: it returns None, or raises where there must be one."""
+
+    def nothing() -> None:
+        if not optional:
             raise ValueError(f"missing; {expected} is expected")
-        return found
 
-    return demanded
+    return nothing
 
 
 def text(value: Any) -> str | None:
@@ -85,20 +87,6 @@ def text(value: Any) -> str | None:
     raise _unlike(A_TEXT, value)
 
 
-def limited(longest: int) -> Reader:
-    """Return what reads a text of at most so many characters."""
-
-    def short_text(value: Any) -> str | None:
-        found = text(value)
-        if found is not None and len(found) > longest:
-            raise ValueError(
-                f"{A_TEXT} of at most {longest} characters is expected, and {quoted(value)} has {len(found)}"
-            )
-        return found
-
-    return short_text
-
-
 def flag(value: Any) -> bool | None:
     """Return a flag."""
     if value is None or value is True or value is False:
@@ -112,42 +100,57 @@ def flag(value: Any) -> bool | None:
     raise _unlike(A_FLAG, value)
 
 
-def day(value: Any) -> date | None:
-    """Return a date."""
-    if type(value) is str:
-        if len(value) == _DAY and value[4] == value[7] == "-":
-            try:
-                found = date.fromisoformat(value)
-            except ValueError:
-                raise _unlike(A_DATE, value) from None
-            if FIRST_YEAR <= found.year <= LAST_YEAR:
-                return found
-            raise _out_of_years(A_DATE, value)
-        moment = _moment(value, A_DATE)
-        return None if moment is None else moment.date()
-    if isinstance(value, datetime):
-        return value.date()
-    if value is None or isinstance(value, date):
-        return value
-    raise _unlike(A_DATE, value)
+def _present(reader: Reader, absent: Absent) -> Reader:
+    def present(value: Any) -> Any:
+        found = reader(value)
+        return absent() if found is None else found
+
+    return present
 
 
-def instant(value: Any) -> datetime | None:
-    """Return an instant, naive and in UTC."""
-    if type(value) is str:
-        length = len(value)
-        if (length == _SECOND or (length == _SECOND + 1 and value[_SECOND] == "Z")) and _plain(value):
-            try:
-                found = datetime.fromisoformat(value[:_SECOND])
-            except ValueError:
-                raise _unlike(AN_INSTANT, value) from None
-            if FIRST_YEAR <= found.year <= LAST_YEAR:
-                return found
-            raise _out_of_years(AN_INSTANT, value)
-        return _moment(value, AN_INSTANT)
-    if value is None or isinstance(value, datetime):
-        return value
-    raise _unlike(AN_INSTANT, value)
+def _day_of(column: Column, absent: Absent) -> Reader:
+    def read(value: Any) -> date | None:
+        if type(value) is str:
+            if len(value) == _DAY and value[4] == value[7] == "-":
+                try:
+                    found = date.fromisoformat(value)
+                except ValueError:
+                    raise _unlike(A_DATE, value) from None
+                if FIRST_YEAR <= found.year <= LAST_YEAR:
+                    return found
+                raise _out_of_years(A_DATE, value)
+            moment = _moment(value, A_DATE)
+            return absent() if moment is None else moment.date()
+        if value is None:
+            return absent()
+        if isinstance(value, date):
+            return value.date() if isinstance(value, datetime) else value
+        raise _unlike(A_DATE, value)
+
+    return read
+
+
+def _instant_of(column: Column, absent: Absent) -> Reader:
+    def read(value: Any) -> datetime | None:
+        if type(value) is str:
+            length = len(value)
+            if (length == _SECOND or (length == _SECOND + 1 and value[_SECOND] == "Z")) and _plain(value):
+                try:
+                    found = datetime.fromisoformat(value[:_SECOND])
+                except ValueError:
+                    raise _unlike(AN_INSTANT, value) from None
+                if FIRST_YEAR <= found.year <= LAST_YEAR:
+                    return found
+                raise _out_of_years(AN_INSTANT, value)
+            moment = _moment(value, AN_INSTANT)
+            return absent() if moment is None else moment
+        if value is None:
+            return absent()
+        if isinstance(value, datetime):
+            return value
+        raise _unlike(AN_INSTANT, value)
+
+    return read
 
 
 def _plain(value: str) -> bool:
@@ -187,24 +190,26 @@ def _out_of_years(expected: str, value: Any) -> ValueError:
     return ValueError(f"{expected} is expected, and {quoted(value)} is not {YEARS}")
 
 
-def _choice_of(choices: tuple[str, ...]) -> Reader:
-    known = frozenset(choices)
+def _choice_of(column: Column, absent: Absent) -> Reader:
+    known = frozenset(column.choices)
 
     def choice(value: Any) -> str | None:
-        if value is None or (type(value) is str and value in known):
-            return value
-        if isinstance(value, str):
+        if type(value) is str:
+            if value in known:
+                return value
             bare = value.strip(BLANKS).lower()
-            if not bare:
-                return None
             if bare in known:
                 return bare
-        raise _unlike(f"one of {', '.join(choices)}", value)
+            if not bare:
+                return absent()
+        if value is None:
+            return absent()
+        raise _unlike(f"one of {', '.join(column.choices)}", value)
 
     return choice
 
 
-def _number_of(column: Column) -> Reader:
+def _number_of(column: Column, absent: Absent) -> Reader:
     low, high = _bounds(column)
 
     def number(value: Any) -> float | None:
@@ -214,20 +219,22 @@ def _number_of(column: Column) -> Reader:
                 return float(value)
             raise _out_of_bounds(A_NUMBER, value, value, low, high)
         found = _from_json(value, A_NUMBER)
-        if found is None or low <= found <= high:
+        if found is None:
+            return absent()
+        if low <= found <= high:
             return found
         raise _out_of_bounds(A_NUMBER, found, value, low, high)
 
     return number
 
 
-def _whole_of(column: Column) -> Reader:
+def _whole_of(column: Column, absent: Absent) -> Reader:
     low, high = _bounds(column)
 
     def whole(value: Any) -> int | None:
         found = value if type(value) is int else _from_json(value, A_WHOLE_NUMBER)
         if found is None:
-            return None
+            return absent()
         if not low <= found <= high:
             raise _out_of_bounds(A_WHOLE_NUMBER, found, value, low, high)
         if found != int(found):
@@ -260,11 +267,13 @@ def _out_of_bounds(expected: str, found: float, value: Any, low: float, high: fl
     return ValueError(f"{expected} from {low:g} to {high:g} is expected, not {quoted(value)}")
 
 
-_BY_KIND: dict[Kind, Callable[[Column], tuple[Reader, str]]] = {
-    Kind.TEXT: lambda column: (text if column.longest is None else limited(column.longest), A_TEXT),
-    Kind.NUMBER: lambda column: (_number_of(column), A_NUMBER),
-    Kind.INTEGER: lambda column: (_whole_of(column), A_WHOLE_NUMBER),
-    Kind.FLAG: lambda column: (flag, A_FLAG),
-    Kind.DATE: lambda column: (day, A_DATE),
-    Kind.INSTANT: lambda column: (instant, AN_INSTANT),
+_BY_KIND: dict[Kind, tuple[Callable[[Column, Absent], Reader], str]] = {
+    Kind.TEXT: (lambda column, absent: _present(text, absent), A_TEXT),
+    Kind.NUMBER: (_number_of, A_NUMBER),
+    Kind.INTEGER: (_whole_of, A_WHOLE_NUMBER),
+    Kind.FLAG: (lambda column, absent: _present(flag, absent), A_FLAG),
+    Kind.DATE: (_day_of, A_DATE),
+    Kind.INSTANT: (_instant_of, AN_INSTANT),
 }
+#: Reads a date that may be left out.
+day = _day_of(Column("", Kind.DATE), _absent(A_DATE, optional=True))

@@ -25,6 +25,9 @@ import numpy as np
 from features.matrix import Matrix
 from training.bundle.bundle import Bundle
 
+#: Decimals of a probability and of its parts.
+DECIMALS = 6
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -43,6 +46,20 @@ class Explained:
     probability: np.ndarray
     base: float
     contributions: np.ndarray
+
+    def rounded(self) -> Explained:
+        """Return it in millionths, which is more than any of it means.
+
+        The parts still add up to the probability: the largest contribution of a row takes what rounding leaves over.
+        """
+        if not len(self.probability):
+            return self
+        base, probability = round(self.base, DECIMALS), self.probability.round(DECIMALS)
+        contributions = self.contributions.round(DECIMALS) + 0.0  # without a zero below zero
+        rows, largest = np.arange(len(probability)), np.abs(self.contributions).argmax(axis=1)
+        left_over = probability - base - contributions.sum(axis=1)
+        contributions[rows, largest] = (contributions[rows, largest] + left_over).round(DECIMALS) + 0.0
+        return Explained(probability, base, contributions)
 
 
 def explain(bundle: Bundle, matrix: Matrix) -> Explained:

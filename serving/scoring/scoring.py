@@ -1,4 +1,9 @@
-"""(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here."""
+"""(matrix, bundle) -> scores; pure. Batch scoring and the endpoint both come through here.
+
+Figures are rounded here and nowhere else, to what they mean: probabilities and their parts to a millionth, money to
+cents, other values of signals to six decimals. What follows from others, such as a band, follows from rounded ones, so
+that who reads an answer can work it out again.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +22,16 @@ from features.matrix import Matrix, compute
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
+from serving.scoring.cautions import Caution, cautions
 from serving.scoring.explanation import Explained, explain
 from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
 from training.worth.economics import expected_profit
+
+#: Decimals of money, and of the values of signals that are none.
+CENTS, DECIMALS = 2, 6
+MONEY_UNITS = ("currency", "currency per year")
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,10 @@ class Scored:
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
 
+    def cautions(self) -> list[Caution]:
+        """Return what to know beside the scores."""
+        return cautions(self.bundle, self.figures["value"].tolist(), [self.currency])
+
     def outlooks(self) -> dict[str, dict[str, Any]]:
         """Return the outlook by account_id as plain values (see `Foreseen.of`); empty where there is none."""
         if self.outlook is None:
@@ -100,7 +114,7 @@ class _Reasons:
         self._contributions: list[list[float]] = explained.contributions.tolist()
         self._order: list[list[int]] = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable").tolist()
         is_number = [column for column, (_, _, is_text, _) in enumerate(self._signals) if not is_text]
-        numbers = iter(matrix.signals.iloc[:, is_number].to_numpy(float).T.tolist())
+        numbers = iter(_rounded(matrix.signals.iloc[:, is_number]).T.tolist())
         self._values: list[list[Any]] = [
             matrix.signals[name].to_list() if is_text else next(numbers) for _, name, is_text, _ in self._signals
         ]
@@ -118,6 +132,13 @@ class _Reasons:
         return Reason(theme, name, None if math.isnan(value) else value, None, contribution, actionable)
 
 
+def _rounded(numbers: pd.DataFrame) -> np.ndarray:
+    """Return the values of number signals, each rounded by its unit."""
+    money = {item.name for item in all_signals() if item.unit in MONEY_UNITS}
+    columns, values = [name in money for name in numbers.columns], numbers.to_numpy(float)
+    return np.where(columns, values.round(CENTS), values.round(DECIMALS)) + 0.0
+
+
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
     """Score, explain and look ahead for every customer of a book as it was known at one as-of date."""
     connection = tables["accounts"].get_backend()
@@ -125,7 +146,7 @@ def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
     spine = connection.create_table("spine", found, temp=True, overwrite=True)
     matrix = compute(tables, spine, bundle.manifest.recorded_since)
     missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
-    scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency or bundle.manifest.currency)
+    scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency)
     return replace(scored, outlook=foresee(bundle, matrix, scored.explained.probability))
 
 
@@ -139,9 +160,9 @@ def score_matrix(
     missing : sequence of tuple of str
         For each row the tables that are not known (their signals are null in the matrix already).
     """
-    explained = explain(bundle, matrix)
-    probability, value = explained.probability, matrix.value
-    revenue = matrix.facts["revenue_365d"].to_numpy(float)
+    explained = explain(bundle, matrix).rounded()
+    probability, value = explained.probability, _cents(matrix.value)
+    revenue = _cents(matrix.facts["revenue_365d"].to_numpy(float))
     band = bands(
         probability,
         value,
@@ -153,9 +174,13 @@ def score_matrix(
         "churn_probability": probability,
         "revenue_365d": revenue,
         "value": value,
-        "revenue_at_risk": np.maximum(probability * revenue, 0.0),
-        "expected_profit": expected_profit(probability, value, bundle.economics),
+        "revenue_at_risk": _cents(np.maximum(probability * revenue, 0.0)),
+        "expected_profit": _cents(expected_profit(probability, value, bundle.economics)),
         "band": band,
-        "threat": (band == "at_risk") & (value >= bundle.reference.threat_value),
+        "threat": (band == "at_risk") & (value >= round(bundle.reference.threat_value, CENTS)),
     }
     return Scored(bundle, datetime.now(UTC), currency, matrix, explained, figures, missing)
+
+
+def _cents(money: np.ndarray) -> np.ndarray:
+    return money.round(CENTS) + 0.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from hashlib import sha256
 from math import isfinite
@@ -20,7 +21,8 @@ from sqlalchemy.engine import Connection
 
 from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
-from serving.store.score_tables import RUNS, SCORES, newest_run, score_of, shown_in_lists
+from serving.store.score_tables import KEPT, RUNS, SCORES, newest_run, score_of, shown_in_lists
+from serving.words.formats import Lang
 
 #: The greatest number of a run in SQLite and PostgreSQL.
 GREATEST_RUN = 2**31 - 1
@@ -85,7 +87,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Listed(ScoreSummary):
-    """One score of a list, with the account's name, its account manager and its weightiest reasons in English."""
+    """One score of a list, with the account's name, its account manager and its weightiest reasons."""
 
     name: str | None
     account_manager: str | None
@@ -95,8 +97,8 @@ class Listed(ScoreSummary):
 
 
 LISTED = tuple(field.name for field in fields(Listed))
-#: Columns that make an old row's name and reasons, from before the store kept these. They are long, so only old rows
-#: are read with them.
+#: Columns that make a row's name and reasons: of an old row, from before the store kept these, and in a language in
+#: which it does not keep them. They are long, so only such rows are read with them.
 LONG = ("reasons", "missing_tables", "collect", "evidence")
 
 
@@ -112,15 +114,20 @@ class Page:
         The scores, by falling revenue at risk, then account_id.
     next : str or None
         The cursor of the page that follows; None after the last.
+    model : mapping
+        The facts about the model, as the run keeps them; empty when no run is published.
     """
 
     as_of: date | None
     model_version: str | None
     rows: tuple[Listed, ...]
     next: str | None
+    model: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_page(connection: Connection, filters: Filters, limit: int, after: str | None, since: datetime) -> Page:
+def read_page(
+    connection: Connection, filters: Filters, limit: int, after: str | None, since: datetime, lang: Lang = KEPT
+) -> Page:
     """Return a page of the newest run, or of the cursor's run.
 
     Parameters
@@ -131,6 +138,8 @@ def read_page(connection: Connection, filters: Filters, limit: int, after: str |
         The cursor's token; None for the first page.
     since : datetime
         The cursor's run must have been the newest until this instant or later.
+    lang : 'de' or 'en'
+        The language of the reasons; the store keeps them in English and tells them anew in another one.
 
     Raises
     ------
@@ -145,23 +154,26 @@ def read_page(connection: Connection, filters: Filters, limit: int, after: str |
     which = (SCORES.c.run_id == run.run_id) & filters.condition()
     if cursor is not None:
         which &= cursor.after()
-    listed = connection.execute(_listed_where(which).limit(limit + 1)).mappings().all()
-    rows = tuple(_listed(row) for row in listed[:limit])
+    listed = connection.execute(_listed_where(which, lang).limit(limit + 1)).mappings().all()
+    rows = tuple(_listed(row, lang) for row in listed[:limit])
+    model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run.run_id)).scalar_one()
     more = None
     if len(listed) > limit:
         last = rows[-1]
         more = Cursor(run.run_id, last.revenue_at_risk, last.account_id, filters.digest()).token()
-    return Page(run.as_of, run.model_version, rows, more)
+    return Page(run.as_of, run.model_version, rows, more, model)
 
 
-def _listed_where(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    long = (sa.case((SCORES.c.reason_1.is_(None), SCORES.c[name])).label(name) for name in LONG)
+def _listed_where(which: sa.ColumnElement[bool], lang: Lang) -> sa.Select[Any]:
+    anew = SCORES.c.reason_1.is_(None) if lang == KEPT else sa.true()
+    long = (sa.case((anew, SCORES.c[name])).label(name) for name in LONG)
     query = sa.select(*(SCORES.c[name] for name in LISTED), *long).where(which)
     return query.order_by(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id)
 
 
-def _listed(row: sa.RowMapping) -> Listed:
-    shown = {} if row["reason_1"] is not None else shown_in_lists(score_of(dict(row)), row["evidence"])
+def _listed(row: sa.RowMapping, lang: Lang) -> Listed:
+    kept = lang == KEPT and row["reason_1"] is not None
+    shown = {} if kept else shown_in_lists(score_of(dict(row)), row["evidence"], lang)
     return Listed(**{name: row[name] for name in LISTED} | shown)
 
 

@@ -10,11 +10,14 @@ from typing import Any, get_type_hints
 import sqlalchemy as sa
 
 from features.errors import InputError
+from features.tables import LONGEST_ID
 from serving.database.metadata import AnyText, Instant, metadata
 from serving.scoring.scores import FIELDS, Band, Reason, Score
+from serving.words.formats import Lang
 from serving.words.short_reasons import NAMES, short_reasons
 
-ID_LENGTH = 256
+#: The language in which the store keeps the reasons of lists.
+KEPT: Lang = "en"
 #: Column types of a score's fields, by the types of the fields.
 _KINDS: Mapping[Any, Any] = {
     str: sa.String(64),
@@ -77,18 +80,18 @@ def newest_run() -> sa.Select[Any]:
 
 def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return a score as a row; raises InputError for an id that is too long for the store."""
-    if len(score.account_id) > ID_LENGTH:
+    if len(score.account_id) > LONGEST_ID:
         shown = f"{score.account_id[:40]}…"
-        raise InputError(f"accounts.account_id: {shown!r} has more than {ID_LENGTH} characters, the store's limit")
+        raise InputError(f"accounts.account_id: {shown!r} has more than {LONGEST_ID} characters, the store's limit")
     manager = (evidence.get("account") or {}).get("account_manager")
     own = {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
     return asdict(score) | own | shown_in_lists(score, evidence)
 
 
-def shown_in_lists(score: Score, evidence: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return what a list shows in addition to an account's score: its name and its weightiest reasons in English."""
+def shown_in_lists(score: Score, evidence: Mapping[str, Any], lang: Lang = KEPT) -> dict[str, str | None]:
+    """Return what a list shows in addition to an account's score: its name and its weightiest reasons."""
     name = (evidence.get("account") or {}).get("name")
-    return {"name": name} | short_reasons(score, evidence)
+    return {"name": name} | short_reasons(score, evidence, lang)
 
 
 def score_of(row: Mapping[str, Any]) -> Score:

@@ -21,7 +21,8 @@ from serving.scoring.scores import PastScore, Score
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
-from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, record_of, score_of
+from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, record_of, score_of
+from serving.words.formats import Lang
 
 CHUNK = 500
 DAY = timedelta(days=1)
@@ -117,6 +118,18 @@ class ScoreStore:
                 raise
         return count
 
+    def demand_seen(self, account_id: str, account_manager: str) -> None:
+        """Raise AccountUnknown unless an account's latest score is one of an account manager's accounts.
+
+        It asks the same whether there is no such account or somebody else has it, and loads nothing of either.
+        """
+        mine = CURRENT & (SCORES.c.account_id == account_id)
+        manager = sa.select(SCORES.c.account_manager).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
+        seen = sa.select(sa.literal(1)).where(manager.scalar_subquery() == account_manager)
+        with reading(self._engine) as connection:
+            if connection.execute(seen).first() is None:
+                raise unknown(account_id)
+
     def latest(self, account_id: str) -> Stored:
         """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
         mine = CURRENT & (SCORES.c.account_id == account_id)
@@ -124,7 +137,7 @@ class ScoreStore:
         with reading(self._engine) as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
-                raise AccountUnknown(f"there is no score of account {account_id!r}")
+                raise unknown(account_id)
             history = connection.execute(_history(mine)).mappings().all()
         past = tuple(PastScore(**row) for row in history)
         return Stored(score_of(dict(row)), past, row["evidence"], row["model"], row["account_manager"])
@@ -136,6 +149,7 @@ class ScoreStore:
         threat: bool | None = None,
         limit: int = 50,
         after: str | None = None,
+        lang: Lang = KEPT,
     ) -> Page:
         """Return scores of the newest run, highest revenue at risk first, ties by account_id.
 
@@ -148,6 +162,8 @@ class ScoreStore:
         after : str or None
             The `next` of the page before, from a call with the same filters. All pages are of one run, even when other
             runs are written in between.
+        lang : 'de' or 'en'
+            The language of the reasons.
 
         Raises
         ------
@@ -158,7 +174,7 @@ class ScoreStore:
         """
         with reading(self._engine) as connection:
             since = self._now() - self._keep_replaced
-            return read_page(connection, Filters(band, account_manager, threat), limit, after, since)
+            return read_page(connection, Filters(band, account_manager, threat), limit, after, since, lang)
 
     def purge(self, keep: timedelta | None = None) -> Purged:
         """Remove runs that dead writers left, runs replaced long enough ago, and runs scored longer ago than `keep`."""
@@ -173,6 +189,11 @@ class ScoreStore:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def unknown(account_id: str) -> AccountUnknown:
+    """Return the error for an account without a score, or one that the caller may not see."""
+    return AccountUnknown(f"there is no score of account {account_id!r}")
 
 
 def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:

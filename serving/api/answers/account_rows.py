@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.api.answers.shown import WARNINGS, ModelBrief, WarningOut
 from serving.store import Page
+from serving.words.caution_words import kept_cautions, model_brief, warnings_of
+from serving.words.formats import Lang
 
 
 class AccountRow(BaseModel):
@@ -29,7 +32,7 @@ class AccountRow(BaseModel):
     band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
     threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
     base_probability: float = Field(description="The probability to which the reasons' contributions add up the score")
-    reason_1: str | None = Field(description="The weightiest reason in English, with its effect on the estimate")
+    reason_1: str | None = Field(description="The weightiest reason in words, with its effect on the estimate")
     reason_2: str | None = Field(description="The second reason")
     reason_3: str | None = Field(description="The third reason")
 
@@ -41,16 +44,22 @@ class AccountsOut(BaseModel):
     request_id: str = Field(description="Id of this request in the service's logs")
     as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
     model_version: str | None = Field(description="Version of the model that scored; null while no scores are stored")
+    model: ModelBrief | None = Field(description="The model and its grade; null while no scores are stored")
+    warnings: list[WarningOut] = WARNINGS
     accounts: list[AccountRow] = Field(description="The page")
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last")
 
     @classmethod
-    def of(cls, page: Page, request_id: str) -> AccountsOut:
+    def of(cls, page: Page, request_id: str, lang: Lang = "en") -> AccountsOut:
         """Return the answer for a page of the store."""
+        version, facts = page.model_version, page.model
+        brief = None if version is None else model_brief(version, facts.get("grade"), lang)
         return cls(
             request_id=request_id,
             as_of=page.as_of,
-            model_version=page.model_version,
+            model_version=version,
+            model=None if brief is None else ModelBrief.model_validate(brief),
+            warnings=[WarningOut.model_validate(warning) for warning in warnings_of(kept_cautions(facts), lang)],
             accounts=[AccountRow.model_validate(listed) for listed in page.rows],
             next_cursor=page.next,
         )

@@ -10,12 +10,31 @@ from collections.abc import Sequence
 
 import orjson
 
+from serving import metrics
+from serving.api.answers.shown import Reasons, chosen
+from serving.predict.predictor import Predictor
 from serving.scoring.scores import Score
+from serving.words.caution_words import model_brief, warnings_of
+from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 
 
-def rendered_predictions(model_version: str, request_id: str, scores: Sequence[Score]) -> bytes:
-    """Return the body of the answer to POST /v1/predictions, UTF-8."""
-    predictions = [score.by_name() | short_reasons(score) for score in scores]
-    body = {"model_version": model_version, "request_id": request_id, "predictions": predictions}
+def rendered_predictions(
+    predictor: Predictor, request_id: str, scores: Sequence[Score], lang: Lang = "en", reasons: Reasons = "all"
+) -> bytes:
+    """Return the body of the answer to POST /v1/predictions, UTF-8; count what it warns of."""
+    values, currencies = [score.value for score in scores], {score.currency for score in scores}
+    found, version = predictor.cautions(values, currencies), predictor.bundle.version
+    metrics.cautioned(caution.code for caution in found)
+    body = {
+        "model_version": version,
+        "model": model_brief(version, predictor.grade, lang),
+        "warnings": warnings_of(found, lang),
+        "request_id": request_id,
+        "predictions": [_plain(score, lang, reasons) for score in scores],
+    }
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)
+
+
+def _plain(score: Score, lang: Lang, reasons: Reasons) -> dict[str, object]:
+    return score.by_name() | short_reasons(score, None, lang) | {"reasons": chosen(score.reasons, reasons)}

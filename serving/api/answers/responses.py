@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.api.answers.shown import WARNINGS, ModelBrief, Reasons, WarningOut, chosen
 from serving.scoring.scores import Score
 from serving.store import Stored
+from serving.words.caution_words import kept_cautions, model_brief, warnings_of
+from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 
 REQUEST_ID = Field(description="Id of this request in the service's logs")
@@ -38,16 +41,18 @@ class ScoreOut(BaseModel):
     churn_probability: float = Field(description="Calibrated probability of leaving, 0 to 1")
     revenue_365d: float = Field(description="Invoiced in the 365 days before as_of, in currency")
     value: float = Field(description="The account's yearly value, in currency")
-    currency: str | None = Field(description="Currency of all sums, where it is known")
+    currency: str | None = Field(description="Currency of all sums as it was sent; null when it was not")
     revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0")
     expected_profit: float = Field(description="Expected profit of contacting the account, in currency")
     band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
     threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
     base_probability: float = Field(description="What the contributions start from; not the mean churn rate")
-    reason_1: str | None = Field(description="The weightiest reason in English, summed by theme, with its effect")
+    reason_1: str | None = Field(description="The weightiest reason in words, summed by theme, with its effect")
     reason_2: str | None = Field(description="The second reason")
     reason_3: str | None = Field(description="The third reason")
-    reasons: list[ReasonOut] = Field(description="One entry a signal, all of them, by falling absolute contribution")
+    reasons: list[ReasonOut] = Field(
+        description="One entry a signal by falling absolute contribution, all of them unless fewer were asked for"
+    )
     missing_tables: list[str] = Field(description="Tables that were not known")
     collect: list[str] = Field(description="What would make an unknown account known")
 
@@ -62,6 +67,8 @@ class PredictionsOut(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=())
     model_version: str = MODEL_VERSION
+    model: ModelBrief
+    warnings: list[WarningOut] = WARNINGS
     request_id: str = REQUEST_ID
     predictions: list[ScoreOut] = Field(description="One score an account")
 
@@ -83,13 +90,22 @@ class RiskOut(ScoreOut):
     """The latest stored score with every stored one of the account, oldest first."""
 
     request_id: str = REQUEST_ID
+    model: ModelBrief
+    warnings: list[WarningOut] = WARNINGS
     history: list[PastScore] = Field(description="Every stored score of the account, oldest first")
 
     @classmethod
-    def answering(cls, stored: Stored, request_id: str) -> RiskOut:
+    def answering(cls, stored: Stored, request_id: str, lang: Lang = "en", reasons: Reasons = "all") -> RiskOut:
         """Return the answer with a stored score; its evidence supplies the roles and names in the sentences."""
-        fields = stored.score.by_name() | short_reasons(stored.score, stored.evidence)
-        return cls.model_validate(fields | {"history": stored.history, "request_id": request_id})
+        score = stored.score
+        beside = {
+            "reasons": chosen(score.reasons, reasons),
+            "model": model_brief(score.model_version, stored.model.get("grade"), lang),
+            "warnings": warnings_of(kept_cautions(stored.model), lang),
+            "history": stored.history,
+            "request_id": request_id,
+        }
+        return cls.model_validate(score.by_name() | short_reasons(score, stored.evidence, lang) | beside)
 
 
 class SignalOut(BaseModel):
@@ -122,10 +138,13 @@ class ModelOut(BaseModel):
     currency: str | None = Field(description="Currency of the training book, where it is known")
     economics: dict[str, float] = Field(description="What a contact costs and brings, as bands are told by")
     grade: str = Field(description="A to D, by what it is worth against plain rules")
+    grade_meaning: str = Field(description="What the grade means, in a few words")
     judged_at: list[date] = Field(description="The as-of dates it was judged on")
     judged_how: str = Field(description="How it was judged")
     metrics: dict[str, float | None] = Field(description="Its metrics by name")
     intervals: dict[str, Any] = Field(description="Intervals of its metrics, and of the differences to rivals")
-    reference: dict[str, Any] = Field(description="Reference figures of the training book")
+    reference: dict[str, Any] | None = Field(
+        description="Reference figures of the training book; null for callers who do not see the whole book"
+    )
     signals: list[SignalOut] = Field(description="The data dictionary of its signals")
     request_id: str = REQUEST_ID

@@ -6,11 +6,11 @@ from typing import Literal
 
 from fastapi.responses import HTMLResponse
 
-from features.errors import AccountUnknown
 from serving.access.principal import Principal
 from serving.reports.report import account_report
 from serving.reports.report_html import render_account
 from serving.store import ScoreStore, Stored
+from serving.store.store import unknown
 
 #: A report carries no script and loads nothing; `report_page` adds who may show it in a frame.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -21,11 +21,14 @@ NOBODY = "'none'"
 def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stored:
     """Return an account's latest score.
 
-    An account that the caller may not see raises the same AccountUnknown as an account that does not exist.
+    An account that the caller may not see raises the same AccountUnknown as an account that does not exist, after the
+    same question to the database and before anything of it is loaded.
     """
+    if principal.account_manager is not None:
+        store.demand_seen(account_id, principal.account_manager)
     stored = store.latest(account_id)
-    if not principal.sees(stored.account_manager):
-        raise AccountUnknown(f"there is no score of account {account_id!r}")
+    if not principal.sees(stored.account_manager):  # It was scored anew in between, for somebody else.
+        raise unknown(account_id)
     return stored
 
 

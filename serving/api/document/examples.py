@@ -40,6 +40,7 @@ FIELDS: Mapping[str, Any] = {
     "ends_on": "2026-12-31",
     "expected_profit": 2010.0,
     "grade": "B",
+    "grade_meaning": "better than the best plain rule",
     "industry": "Machinery",
     "instance": "/v1/predictions",
     "invoice_id": "I-88213",
@@ -83,7 +84,10 @@ FIELDS: Mapping[str, Any] = {
     "value_text": None,
     "won_at": "2025-09-15T10:00:00Z",
     "AccountHistory.churns": [],
-    "FieldError.detail": "a number is expected",
+    "FieldError.detail": 'a number is expected, not "much"',
+    "WarningOut.code": "amounts",
+    "WarningOut.detail": "The amounts are about 1,000 times those of the training book: another unit, another currency "
+    "or another book",
     "ReasonOut.value": 121.0,
     "SignalOut.name": "answer_age_days",
 }

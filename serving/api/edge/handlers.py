@@ -17,7 +17,7 @@ from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
 from serving.errors import Refusal, StoreUnavailable
-from serving.predict.sentences import sentence
+from serving.predict.fault_words import sentence
 
 #: Seconds until the next request is useful when the database does not answer.
 STORE_AWAY_SECONDS = 5

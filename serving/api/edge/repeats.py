@@ -179,7 +179,9 @@ def in_progress(seconds: int) -> RequestProblem:
 def _begin(request: Request, served: Runtime, key: str, body: bytes, accounts: Collection[str]) -> Repeatable:
     principal: str = request.scope["state"]["principal_id"]
     operation = f"{request.method} {request.scope['route'].path}"
-    fingerprint = hashlib.sha256(f"{request.method} {request.scope['path']}\n".encode("utf-8", "replace") + body)
+    query = f"?{request.url.query}" if request.url.query else ""
+    asked_for = f"{request.method} {request.scope['path']}{query}\n"
+    fingerprint = hashlib.sha256(asked_for.encode("utf-8", "replace") + body)
     asked = Asked(principal, operation, key, fingerprint.hexdigest())
     now: datetime = served.access.now()
     # A request that exceeds the permitted time is dead: its caller got a 503, or its worker was killed.

@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
+from features.tables import LONGEST_ID
 from serving.access.principal import Principal
 from serving.api.answers.account_rows import AccountsOut
 from serving.api.answers.responses import RiskOut
+from serving.api.answers.shown import LangQuery, ReasonsQuery
 from serving.api.answers.stored import report_page, stored_for
 from serving.api.document.documented import ACCOUNT_ERRORS, errors
 from serving.api.edge.demands import demand
@@ -22,9 +24,13 @@ from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
 from serving.store import Page, ScoreStore
+from serving.words.formats import Lang
 
 router = APIRouter(tags=["Accounts"])
-AccountId = Annotated[str, Path(description="The account's id as in the accounts table; a slash may be sent as %2F")]
+AccountId = Annotated[
+    str,
+    Path(max_length=LONGEST_ID, description="The account's id as in the accounts table; a slash may be sent as %2F"),
+]
 MOST_ROWS = 200
 CURSOR_LENGTH = 4096
 
@@ -47,13 +53,14 @@ def accounts(
         str | None,
         Query(max_length=CURSOR_LENGTH, description="`next_cursor` of the page before, with the same filters"),
     ] = None,
+    lang: LangQuery = "en",
 ) -> AccountsOut:
     """Return a page; all pages of one list are of one scoring run, whatever is stored meanwhile."""
     manager = account_manager if principal.account_manager is None else principal.account_manager
-    page = _page(served.store, band, manager, threat, limit, cursor)
+    page = _page(served.store, band, manager, threat, limit, cursor, lang)
     if account_manager is not None and not principal.sees(account_manager):
         page = replace(page, rows=(), next=None)
-    return AccountsOut.of(page, request_id(request))
+    return AccountsOut.of(page, request_id(request), lang)
 
 
 @router.get(
@@ -67,10 +74,12 @@ def risk(
     account_id: AccountId,
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
+    lang: LangQuery = "en",
+    reasons: ReasonsQuery = "all",
 ) -> RiskOut:
     """Return the latest stored score."""
     stored = stored_for(served.store, principal, account_id)
-    return RiskOut.answering(stored, request_id(request))
+    return RiskOut.answering(stored, request_id(request), lang, reasons)
 
 
 @router.get(
@@ -92,10 +101,11 @@ def report(
 
 
 def _page(
-    store: ScoreStore, band: str | None, manager: str | None, threat: bool | None, limit: int, cursor: str | None
-) -> Page:
+    store: ScoreStore, band: str | None, manager: str | None, threat: bool | None, limit: int, cursor: str | None,
+    lang: Lang,
+) -> Page:  # fmt: skip
     try:
-        return store.page(band, manager, threat, limit, cursor or None)
+        return store.page(band, manager, threat, limit, cursor or None, lang)
     except CursorInvalid as error:
         raise _refused(str(error), 422, "cursor-invalid") from error
     except PageGone as error:

@@ -12,6 +12,7 @@ from serving import metrics
 from serving.access.principal import Principal
 from serving.api.answers.rendering import rendered_predictions
 from serving.api.answers.responses import PredictionsOut
+from serving.api.answers.shown import LangQuery, ReasonsQuery
 from serving.api.document.documented import BODY_ERRORS, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.problems import unavailable
@@ -40,6 +41,8 @@ async def predict(
     principal: Annotated[Principal, Depends(demand("score"))],
     served: Annotated[Runtime, Depends(runtime)],
     repeat: RepeatDependency,
+    lang: LangQuery = "en",
+    reasons: ReasonsQuery = "all",
 ) -> Response:
     """Score 1 to 100 accounts from their raw history; all or nothing, and nothing is stored."""
     identity = request_id(request)
@@ -48,7 +51,7 @@ async def predict(
     def rendered(predictor: Predictor, scores: list[Score]) -> bytes:
         for score in scores:
             metrics.predicted(score.band, score.missing_tables)
-        return rendered_predictions(predictor.bundle.version, identity, scores)
+        return rendered_predictions(predictor, identity, scores, lang, reasons)
 
     call, seconds = Call(body.accounts, body.as_of), served.settings.answer_seconds
     try:

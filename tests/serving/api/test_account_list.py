@@ -22,6 +22,7 @@ ROW = {
     "value", "currency", "revenue_at_risk", "expected_profit", "band", "threat", "base_probability", "reason_1",
     "reason_2", "reason_3",
 }  # fmt: skip
+ANSWER = {"request_id", "as_of", "model_version", "model", "warnings", "accounts", "next_cursor"}
 MANAGERS = {f"A{number}": ("Eva Groß", "Jörg", None)[number % 3] for number in range(9)}
 EVIDENCE = {
     account_id: {"account": {"name": f"Company {account_id}", "account_manager": manager}}
@@ -61,7 +62,7 @@ def listed(client: Client, query: str = "") -> Json:
     answer = client.get(f"/v1/accounts{query}")
     assert answer.status_code == 200, answer.text
     found: Json = answer.json()
-    assert set(found) == {"request_id", "as_of", "model_version", "accounts", "next_cursor"} and found["request_id"]
+    assert set(found) == ANSWER and found["request_id"]
     assert all(set(row) == ROW for row in found["accounts"])
     return found
 
@@ -94,7 +95,8 @@ def test_what_is_not_known_is_null(client: Client, store: ScoreStore) -> None:
 def test_without_scores_the_list_is_empty(bundle: Bundle, store: ScoreStore) -> None:
     found = listed(client_of(bundle, store))
     assert found | {"request_id": ""} == {
-        "request_id": "", "as_of": None, "model_version": None, "accounts": [], "next_cursor": None,
+        "request_id": "", "as_of": None, "model_version": None, "model": None, "warnings": [], "accounts": [],
+        "next_cursor": None,
     }  # fmt: skip
 
 

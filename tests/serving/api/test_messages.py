@@ -8,7 +8,7 @@ import pytest
 from pydantic_core import ErrorDetails, core_schema
 from support.served import Client, Json, assert_problem, client_of
 
-from serving.predict.sentences import EXPECTED, sentence
+from serving.predict.fault_words import EXPECTED, sentence
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle
 

@@ -226,7 +226,11 @@ def test_one_bad_field(client: Client, body: Json, pointer: str) -> None:
             "/invoices/1/currency",
             '"USD" beside "EUR"; one is expected',
         ),
-        ({"invoices": [INVOICE | {"account_id": "A2"}]}, "/invoices/0/account_id", '"A2" is not "A1", whose history it is'),
+        (
+            {"invoices": [INVOICE | {"account_id": "A2"}]},
+            "/invoices/0/account_id",
+            '"A2" is not "A1", whose history it is',
+        ),
     ],
 )
 def test_rows_that_contradict_each_other(client: Client, change: Json, pointer: str, detail: str) -> None:

@@ -77,6 +77,7 @@ def test_risk_is_the_stored_score(client: Client, batch: Batch) -> None:
         found = answer.json()
         assert datetime.fromisoformat(found.pop("scored_at")) == score.scored_at
         history, request_id = found.pop("history"), found.pop("request_id")
+        assert found.pop("model")["version"] == score.model_version and len(found.pop("warnings")) < 2
         assert all(found.pop(f"reason_{place}") for place in (1, 2, 3))
         expected = as_json(score)
         del expected["scored_at"]
@@ -98,7 +99,7 @@ def test_risk_equals_the_prediction_from_raw_history(
     stored = client.get(f"/v1/accounts/{account_id}/risk").json()
     (found,) = client.predict(as_of, histories(rows, [account_id]))
     assert found["churn_probability"] == stored["churn_probability"] and found["band"] == stored["band"]
-    assert set(found) == set(stored) - {"history", "request_id"}
+    assert set(found) == set(stored) - {"history", "request_id", "model", "warnings"}
 
 
 @pytest.mark.parametrize("account_id", ODD_IDS)

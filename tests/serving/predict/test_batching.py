@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.bundles import graded
 from support.served import Json, histories, rows_of
 
 from serving.api.answers.rendering import rendered_predictions
@@ -20,6 +21,7 @@ from serving.predict.batching import MOST_ACCOUNTS, Batcher
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
+from serving.words.caution_words import grade_meaning
 from training.bundle.bundle import Bundle
 
 SECONDS = 60.0
@@ -189,6 +191,15 @@ def test_the_text_is_that_of_the_response_model(bundle: Bundle, accounts: list[J
     call = call_of(as_of, *accounts, {**accounts[0], "account": {"account_id": "é/\"<", "customer_since": "2019-01-01"},
                                       **{name: None for name in accounts[0] if name not in ("account", "invoices")},
                                       "invoices": []})  # fmt: skip
-    scores = Predictor(bundle).predict(call.histories, as_of)
-    expected = PredictionsOut(model_version="7", request_id="r", predictions=[ScoreOut.of(score) for score in scores])
-    assert json.loads(rendered_predictions("7", "r", scores)) == json.loads(expected.model_dump_json())
+    predictor = Predictor(graded(bundle, "D"))
+    scores = predictor.predict(call.histories, as_of)
+    expected = PredictionsOut.model_validate(
+        {
+            "model_version": "1",
+            "model": {"version": "1", "grade": "D", "grade_meaning": grade_meaning("D", "en")},
+            "warnings": [{"code": "grade", "detail": f"The model has grade D: {grade_meaning('D', 'en')}"}],
+            "request_id": "r",
+            "predictions": [ScoreOut.of(score) for score in scores],
+        }
+    )
+    assert json.loads(rendered_predictions(predictor, "r", scores)) == json.loads(expected.model_dump_json())

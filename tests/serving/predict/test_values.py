@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from features.errors import InvalidTables
 from features.sources import open_source
 from features.validation import validate
+from serving.predict.fault_words import sentence
 from serving.predict.history import RECORDS
-from serving.predict.sentences import sentence
 
 REFUSED = object()
 DAY, NOON = date(2026, 1, 31), datetime(2026, 1, 31, 10)
@@ -55,7 +55,8 @@ NO_TIMES = (
     "2026-01-31T24:00:00",
     "2026-01-31T10:60:00", "2026-01-31T23:59:60", "2026-01-31T1:2:3", "2026-01-31T10:00:00,5", "2026-01-31t10:00:00",
     "2026-01-31  10:00", "2026-01-31T10:00:00 Europe/Berlin", "2026-01-31T10:00:00 +02:00", "2026-01-31T10:00:00+16:00",
-    "2026-01-31T10:00:00+02:00:30", "2026-01-31T10:00:00.", "2026-01-31 10:00:00UTC", "epoch", "infinity", "now", "2026-01-31 (BC)", "1899-12-31",
+    "2026-01-31T10:00:00+02:00:30", "2026-01-31T10:00:00.", "2026-01-31 10:00:00UTC", "epoch", "infinity", "now",
+    "2026-01-31 (BC)", "1899-12-31",
     "2200-01-01", "1700000000", "٢٠٢٦-٠١-٣١", "2026-01-31\u00a0", "0001-01-01T00:00:00+01:00",
 )  # fmt: skip
 DAYS: dict[str, Any] = {

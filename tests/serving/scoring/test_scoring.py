@@ -94,9 +94,9 @@ def test_money_follows_the_contract(scores: list[Score], book: Tables, as_of: da
         assert 0 <= p <= 1
         assert score.revenue_365d == pytest.approx(ours, abs=1e-6)
         assert score.value == pytest.approx(max(ours, annual.get(score.account_id, 0.0), 0.0), abs=1e-6)
-        assert score.revenue_at_risk == max(p * score.revenue_365d, 0.0)
+        assert score.revenue_at_risk == pytest.approx(max(p * score.revenue_365d, 0.0), abs=0.0051)
         expected = (p * g * (1 - d) - (1 - p) * d) * score.value - f
-        assert score.expected_profit == pytest.approx(expected, rel=1e-12, abs=1e-9)
+        assert score.expected_profit == pytest.approx(expected, rel=1e-12, abs=0.0051)
 
 
 def test_bands_follow_the_contract(scores: list[Score], scored: Scored, bundle: Bundle) -> None:
@@ -171,7 +171,9 @@ def test_reasons_carry_the_signals_values(scores: list[Score], scored: Scored) -
         for reason in scores[number].reasons:
             expected = row[reason.signal]
             found = reason.value if reason.value is not None else reason.value_text
-            assert (found is None and pd.isna(expected)) or found == expected
+            if isinstance(expected, float):
+                expected = pytest.approx(expected, abs=0.0051, nan_ok=True)
+            assert (found is None and pd.isna(row[reason.signal])) or found == expected
 
 
 def test_a_book_without_customers_has_no_scores(book: Tables, bundle: Bundle) -> None:
@@ -244,7 +246,7 @@ def test_a_share_of_all_loses_all_that_stays(
     scored = score_book(book, as_of, far_sighted)
     revenue = np.maximum(scored.frame["revenue_365d"].to_numpy(), 0)
     whole = outlook_of(scored).contraction + scored.frame["revenue_at_risk"].to_numpy()
-    assert whole == pytest.approx(revenue, rel=1e-12)
+    assert whole == pytest.approx(revenue, rel=1e-12, abs=0.0051)
 
 
 def test_the_outlook_by_account_is_plain_and_its_own(foreseen: Scored) -> None:

@@ -68,7 +68,7 @@ def summary(score: ScoreSummary) -> list[Any]:
 def test_without_a_run_there_is_an_empty_page(store: ScoreStore) -> None:
     assert store.page() == Page(None, None, (), None)
     store.write([], {}, MODEL, DAY, AT)
-    assert store.page() == Page(DAY, "1", (), None)
+    assert store.page() == Page(DAY, "1", (), None, MODEL)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 60, 61, 200])

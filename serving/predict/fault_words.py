@@ -17,6 +17,7 @@ EXPECTED: Mapping[str, str] = {
     "list_type": _LIST,
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _OBJECT),
     "string_type": A_TEXT,
+    "string_unicode": "a text of whole characters",
     "string_too_short": "a text of {min_length} characters or more",
     "string_too_long": "a text of at most {max_length} characters",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), A_WHOLE_NUMBER),
@@ -46,6 +47,8 @@ def sentence(fault: Mapping[str, Any]) -> str:
         return f"{limits['min_length']} or more are expected, not {limits['actual_length']}"
     if kind == "too_long":
         return f"at most {limits['max_length']} are expected, not {limits['actual_length'] or 'more'}"
+    if kind.startswith("string_") and fault.get("input") in (None, ""):
+        return f"missing; {A_TEXT} is expected"
     value = quoted(fault.get("input"))
     if kind not in EXPECTED:
         return f"{value} is not as the document of the API has it"

@@ -1,0 +1,46 @@
+"""How an answer is wanted: the language of its sentences, and how many reasons; and what stands beside every score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from serving.scoring.scores import Reason
+from serving.words.formats import Lang
+
+Reasons = Literal["all", "top", "none"]
+#: How many of the weightiest reasons `reasons=top` gives.
+TOP = 10
+MOST_REASONS: dict[Reasons, int | None] = {"all": None, "top": TOP, "none": 0}
+LangQuery = Annotated[Lang, Query(description="Language of all sentences")]
+ReasonsQuery = Annotated[
+    Reasons, Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay")
+]
+
+
+class ModelBrief(BaseModel):
+    """The model that scored, and what its grade means."""
+
+    version: str = Field(description="Version of the model that scored")
+    grade: str | None = Field(description="A to D, by what it is worth against plain rules; null when not graded")
+    grade_meaning: str = Field(description="What the grade means, in a few words")
+
+
+class WarningOut(BaseModel):
+    """Something to know before a score is acted on."""
+
+    code: Literal["grade", "amounts", "currency"] = Field(
+        description="grade: a model of grade D; amounts: far from those of the training book; currency: another one"
+    )
+    detail: str = Field(description="The same as a sentence")
+
+
+WARNINGS: Any = Field(description="What to know before a score is acted on; may be empty")
+
+
+def chosen(reasons: Sequence[Reason], wanted: Reasons) -> Sequence[Reason]:
+    """Return the reasons that are wanted; they come by falling absolute contribution."""
+    return reasons[: MOST_REASONS[wanted]]

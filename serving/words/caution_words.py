@@ -1,0 +1,58 @@
+"""A model's grade and the cautions beside its scores in words, German and English, for answers and commands alike."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from serving.scoring.cautions import Caution
+from serving.words.formats import Formats, Lang
+
+
+def grade_meaning(grade: str | None, lang: Lang) -> str:
+    """Return what a grade means; None: the model was not graded.
+
+    Examples
+    --------
+    >>> grade_meaning("B", "en")
+    'better than the best plain rule'
+    """
+    meanings = _texts()[lang]["grades"]
+    return str(meanings.get(grade or "none", meanings["none"]))
+
+
+def told(caution: Caution, lang: Lang) -> str:
+    """Return a caution as a sentence without a full stop."""
+    texts, figures = _texts()[lang]["cautions"], dict(caution.figures)
+    if caution.code == "grade":
+        figures["meaning"] = grade_meaning(figures["grade"], lang)
+    if caution.code == "amounts":
+        figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
+        return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))
+    return str(texts[caution.code].format_map(figures))
+
+
+def warnings_of(found: Iterable[Caution], lang: Lang) -> list[dict[str, str]]:
+    """Return cautions as answers have them: a code for programs, a sentence for people."""
+    return [{"code": caution.code, "detail": told(caution, lang)} for caution in found]
+
+
+def model_brief(version: str, grade: str | None, lang: Lang) -> dict[str, str | None]:
+    """Return what stands wherever a score is shown: the model's version and grade, and what the grade means."""
+    return {"version": version, "grade": grade, "grade_meaning": grade_meaning(grade, lang)}
+
+
+def kept_cautions(model: Mapping[str, Any]) -> list[Caution]:
+    """Return the cautions of a stored run from the facts about its model; runs from before they were kept have few."""
+    if "cautions" in model:
+        return [Caution(kept["code"], kept["figures"]) for kept in model["cautions"]]
+    return [Caution("grade", {"grade": "D"})] if model.get("grade") == "D" else []
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    text = (files("serving.words") / "locales" / "cautions.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -1,0 +1,111 @@
+"""What is said beside the scores: a weak model, amounts of another size, another currency; else nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import ibis
+import pytest
+from support.bundles import graded, with_currency
+from support.served import Json, client_of, histories, rows_of
+
+from features.tables import Tables
+from serving.api.edge.runtime import Runtime
+from serving.scoring.cautions import cautions, power_apart
+from serving.scoring.scoring import score_book
+from serving.store import ScoreStore
+from serving.words.caution_words import told
+from training.bundle.bundle import Bundle
+
+
+@pytest.fixture(scope="module")
+def accounts(book_folder: Path, book: Tables, bundle: Bundle, as_of: date) -> list[Json]:
+    scored = score_book(book, as_of, bundle).frame.sort_values("value")
+    return histories(rows_of(book_folder), scored["account_id"].iloc[-60:].tolist())
+
+
+def multiplied(book: Tables, factor: float) -> Tables:
+    """Return the book with all amounts multiplied."""
+    frames = dict(book.frames)
+    frames["invoices"] = frames["invoices"].mutate(amount=ibis._.amount * factor)
+    frames["contracts"] = frames["contracts"].mutate(annual_value=ibis._.annual_value * factor)
+    return Tables(frames, book.missing, book.currency)
+
+
+def codes(found: list[Json]) -> list[str]:
+    return [warning["code"] for warning in found]
+
+
+def test_its_own_book_raises_none(book: Tables, bundle: Bundle, as_of: date) -> None:
+    scored = score_book(book, as_of, graded(bundle, "B"))
+    assert scored.cautions() == []
+
+
+@pytest.mark.parametrize(("factor", "power"), [(1000, 3), (0.001, -3), (100, 2)])
+def test_a_book_of_other_amounts_is_told(factor: float, power: int, book: Tables, bundle: Bundle, as_of: date) -> None:
+    (caution,) = score_book(multiplied(book, factor), as_of, graded(bundle, "B")).cautions()
+    assert (caution.code, caution.figures) == ("amounts", {"power": power})
+    times = {3: "1,000 times those", 2: "100 times those", -3: "1,000 times smaller than"}[power]
+    assert times in told(caution, "en")
+
+
+def test_no_account_of_the_book_is_told_to_be_of_another(book: Tables, bundle: Bundle, as_of: date) -> None:
+    values = score_book(book, as_of, bundle).frame["value"].to_numpy(float)
+    assert not [value for value in values if power_apart(values[values == value][:1], bundle.reference)]
+
+
+def test_a_request_of_other_amounts_is_told(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    client = client_of(graded(bundle, "B"), ScoreStore("sqlite://"))
+    body = {"as_of": as_of.isoformat(), "accounts": accounts[:5]}
+    assert client.post(body).json()["warnings"] == []
+    thousand = [
+        account
+        | {
+            "invoices": [row | {"amount": 1000 * row["amount"]} for row in account["invoices"]],
+            "contracts": [row | {"annual_value": 1000 * row["annual_value"]} for row in account["contracts"]],
+        }
+        for account in accounts[:5]
+    ]
+    (warning,) = client.post(body | {"accounts": thousand}).json()["warnings"]
+    assert warning["code"] == "amounts" and "times those of the training book" in warning["detail"]
+    served: Runtime = client.app.state.runtime
+    reference = served.predictor.bundle.reference
+    assert not any(f"{figure:,.0f}" in warning["detail"] for figure in reference.value_percentiles if figure > 2)
+
+
+def test_the_currency_is_the_senders_or_none(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    """The training book's currency is no currency of somebody else's amounts."""
+    client = client_of(with_currency(graded(bundle, "B"), "EUR"), ScoreStore("sqlite://"))
+    unsaid = {"as_of": as_of.isoformat(), "accounts": accounts[:1]}
+    answer = client.post(unsaid).json()
+    assert answer["predictions"][0]["currency"] is None and answer["warnings"] == []
+    same, other = ({**accounts[0], "account": accounts[0]["account"] | {"currency": name}} for name in ("EUR", "USD"))
+    assert client.post(unsaid | {"accounts": [same]}).json()["warnings"] == []
+    answer = client.post(unsaid | {"accounts": [other]}).json()
+    assert answer["predictions"][0]["currency"] == "USD" and codes(answer["warnings"]) == ["currency"]
+    assert answer["warnings"][0]["detail"].startswith("The amounts are in USD, and the model was trained on EUR")
+
+
+def test_a_book_without_a_currency_gets_none(book: Tables, bundle: Bundle, as_of: date) -> None:
+    without = Tables(book.frames, book.missing, None)
+    scored = score_book(without, as_of, with_currency(bundle, "EUR"))
+    assert {score.currency for score in scored.rows()} == {None}
+
+
+def test_what_is_warned_of_is_counted(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    client = client_of(graded(bundle, "D"), ScoreStore("sqlite://"))
+
+    def counted() -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(
+            float(line.split()[1]) for line in lines if line.startswith('churn_risk_cautions_total{code="grade"}')
+        )
+
+    before = counted()
+    client.post({"as_of": as_of.isoformat(), "accounts": accounts[:1]})
+    assert counted() == before + 1
+
+
+def test_accounts_without_value_say_nothing(bundle: Bundle) -> None:
+    assert cautions(graded(bundle, "B"), [0.0, 0.0], [None]) == []

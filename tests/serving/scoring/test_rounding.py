@@ -1,0 +1,63 @@
+"""Figures are rounded once, at scoring, to what they mean: millionths of a probability, cents, and the parts add up."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.signal import all_signals
+from features.tables import Tables
+from serving.scoring.explanation import Explained
+from serving.scoring.scores import Score
+from serving.scoring.scoring import MONEY_UNITS, score_book
+from training.bundle.bundle import Bundle
+
+MONEY = {item.name for item in all_signals() if item.unit in MONEY_UNITS}
+SHARES = st.floats(0, 1)
+PARTS = st.lists(st.floats(-0.5, 0.5), min_size=3, max_size=90)
+
+
+@pytest.fixture(scope="module")
+def scores(book: Tables, bundle: Bundle, as_of: date) -> list[Score]:
+    return list(score_book(book, as_of, bundle).rows())
+
+
+def test_probabilities_and_their_parts_are_millionths(scores: list[Score]) -> None:
+    for score in scores:
+        parts = [reason.contribution for reason in score.reasons]
+        for figure in (score.churn_probability, score.base_probability, *parts):
+            assert figure == round(figure, 6) and str(figure) != "-0.0"
+        assert score.base_probability + sum(parts) == pytest.approx(score.churn_probability, abs=1e-9, rel=0)
+
+
+def test_money_is_in_cents(scores: list[Score]) -> None:
+    for score in scores:
+        sums = [score.revenue_365d, score.value, score.revenue_at_risk, score.expected_profit]
+        sums += [reason.value for reason in score.reasons if reason.signal in MONEY and reason.value is not None]
+        assert sums == [round(figure, 2) for figure in sums]
+        assert score.revenue_at_risk == round(max(score.churn_probability * score.revenue_365d, 0), 2)
+
+
+def test_other_values_have_six_decimals_at_most(scores: list[Score]) -> None:
+    values = [reason.value for score in scores for reason in score.reasons if reason.value is not None]
+    assert len(values) > 1000 and values == [round(value, 6) for value in values]
+
+
+def test_reasons_stay_in_order(scores: list[Score]) -> None:
+    for score in scores:
+        parts = [abs(reason.contribution) for reason in score.reasons]
+        assert parts == sorted(parts, reverse=True)
+
+
+@given(base=SHARES, parts=PARTS)
+def test_whatever_is_rounded_the_parts_add_up(base: float, parts: list[float]) -> None:
+    exact = Explained(np.array([base + sum(parts)]), base, np.array([parts]))
+    rounded = exact.rounded()
+    assert rounded.base + rounded.contributions.sum() == pytest.approx(rounded.probability[0], abs=1e-9, rel=0)
+    moved = np.abs(rounded.contributions - exact.contributions)[0]
+    assert np.delete(moved, np.abs(parts).argmax()).max() <= 5.1e-7
+    assert moved.max() <= 1e-6 * (len(parts) + 2)
