@@ -22,6 +22,7 @@ ChurnRiskError
 ├── DatabaseTooNew          a newer version has migrated the database
 ├── Refusal                 a prediction cannot be made as requested; carries every fault
 ├── Overloaded              too many predictions wait already, or have waited too long
+├── QuotaReached            a key has too many accounts or jobs waiting                (429)
 ├── RunLost                 a scoring run was removed while it was written
 ├── PageGone                the run of a cursor is no longer kept
 ├── ClaimLost               another worker has the chunk of a job
@@ -126,6 +127,14 @@ class StoreUnavailable(ChurnRiskError):
 
 class DatabaseTooNew(ChurnRiskError):
     """A newer version of churn-risk has migrated the database."""
+
+
+class QuotaReached(ChurnRiskError):
+    """Too much of one key waits already; there will be room after about `seconds`."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class RunLost(ChurnRiskError):

@@ -5,6 +5,7 @@ A secret comes from the environment or from a file that the environment names, n
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -48,6 +49,18 @@ class ServiceSettings(Environment):
         Maximum number of predictions that wait at one worker; above it, the caller gets 503 with Retry-After.
     job_accounts, job_keep_days : int
         Maximum number of accounts of a job; days for which the results of a finished job are kept.
+    jobs_waiting, jobs_waiting_accounts : int
+        Maximum number of unfinished jobs of one key or token, and of accounts in them that wait for a score; above it,
+        a new job gets 429 with Retry-After. A key without waiting jobs may always make one.
+    connections : int
+        Maximum number of connections of a worker; above it, a new one gets 503 at once and is closed.
+    header_seconds : float
+        Maximum time until a connection has sent the line and the headers of a request; then it is closed.
+    unread_seconds : float
+        Maximum time for which a caller may take nothing of an answer that is being sent; then the connection is cut.
+    proxies : str
+        Addresses or networks of the proxies in front of the service, separated by commas; empty: none. Only from them
+        are X-Forwarded-For and X-Forwarded-Proto believed.
     rate_limit : str
         Requests that one key or token may make, in the notation of `limits`: "600/minute". Exactly one limit, above 0;
         each worker counts separately.
@@ -93,6 +106,12 @@ class ServiceSettings(Environment):
     waiting: Annotated[int, Field(gt=0)] = 256
     job_accounts: Annotated[int, Field(gt=0)] = 10_000
     job_keep_days: Annotated[int, Field(gt=0)] = 7
+    jobs_waiting: Annotated[int, Field(gt=0)] = 50
+    jobs_waiting_accounts: Annotated[int, Field(gt=0)] = 50_000
+    connections: Annotated[int, Field(gt=0)] = 1000
+    header_seconds: Annotated[float, Field(gt=0)] = 10.0
+    unread_seconds: Annotated[float, Field(gt=0)] = 60.0
+    proxies: str = ""
     rate_limit: str = "600/minute"
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
@@ -118,6 +137,16 @@ class ServiceSettings(Environment):
         rates = limits.parse_many(text)
         if len(rates) != 1 or rates[0].amount < 1:
             raise ValueError(f"rate_limit={text!r}: exactly one limit above 0 is expected, such as 600/minute")
+        return text
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError as error:
+                raise ValueError(f"proxies={text!r}: {part!r} is no address or network: {error}") from error
         return text
 
     @field_validator("oidc_issuer", "public_url")

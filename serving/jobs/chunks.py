@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from serving.errors import Refusal
 from serving.faults import Fault
 from serving.jobs.claims import Outcome, Waiting
+from serving.predict.fault_words import sentence
 from serving.predict.history import AccountHistory
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
@@ -57,7 +58,9 @@ def score_chunk(waiting: Sequence[Waiting], predictor: Predictor, as_of: date) -
             sound[account.number] = history
     calls = [Call([history], as_of) for history in sound.values()]
     for number, answer in zip(sound, predictor.predict_each(calls) if calls else (), strict=True):
-        outcomes.append(_refused(number, answer) if isinstance(answer, Refusal) else _scored(number, answer[0]))
+        outcomes.append(
+            _refused(number, answer) if isinstance(answer, Refusal) else _scored(number, answer[0], predictor.grade)
+        )
     return outcomes
 
 
@@ -112,10 +115,7 @@ def _read(account: Waiting) -> Any:
 
 
 def _invalid(error: ValidationError) -> Failure:
-    faults = [
-        Fault(0, details["loc"], details["msg"].removeprefix("Value error, "))
-        for details in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    faults = [Fault(0, details["loc"], sentence(details)) for details in error.errors(include_url=False)]
     count = len(faults)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
     return Failure("invalid-request", detail, faults)
@@ -128,5 +128,6 @@ def _refused(number: int, refusal: Refusal) -> Outcome:
     return Failure("refused", str(refusal), refusal.faults).outcome(number)
 
 
-def _scored(number: int, score: Score) -> Outcome:
-    return Outcome(number, "done", {name: getattr(score, name) for name in FIELDS} | short_reasons(score))
+def _scored(number: int, score: Score, grade: str | None) -> Outcome:
+    found = {name: getattr(score, name) for name in FIELDS}
+    return Outcome(number, "done", found | {"model_grade": grade} | short_reasons(score))

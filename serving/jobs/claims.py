@@ -19,6 +19,8 @@ from sqlalchemy.engine import Connection, Engine
 from serving.database.engine import reading, writing
 from serving.database.leases import has_passed
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
+from serving.jobs.turns import Candidate, Turns
+from serving.scoring.cautions import Caution
 
 LEASE = timedelta(seconds=60)
 
@@ -72,18 +74,42 @@ class Outcome:
     found: dict[str, Any]
 
 
-def claim_chunk(engine: Engine, now: datetime, lease: timedelta = LEASE) -> Claim | None:
-    """Claim the oldest free chunk; returns None and writes nothing when there is none."""
+@dataclass(frozen=True)
+class Scorer:
+    """The model that scored a chunk: its version, its grade, and what it warns of."""
+
+    version: str
+    grade: str | None = None
+    cautions: Sequence[Caution] = ()
+
+
+def claim_chunk(engine: Engine, now: datetime, lease: timedelta = LEASE, turns: Turns | None = None) -> Claim | None:
+    """Claim the oldest free chunk of the job whose turn it is; returns None and writes nothing when there is none.
+
+    Parameters
+    ----------
+    turns : Turns, optional
+        Whom this worker served before; by default nobody, so that the oldest chunk of all is claimed.
+    """
+    turns = turns or Turns()
     while True:
         with reading(engine) as connection:
-            row = connection.execute(
-                sa.select(CHUNKS).where(_free(now, lease)).order_by(CHUNKS.c.chunk_id).limit(1)
-            ).one_or_none()
-        if row is None:
-            return None
-        claim = _claimed(engine, row, now, lease)
+            chosen = turns.next_of(_candidates(connection, now, lease))
+            if chosen is None:
+                return None
+            chunk = sa.select(CHUNKS).where(CHUNKS.c.chunk_id == chosen.chunk_id)
+            row = connection.execute(chunk).one_or_none()
+        claim = None if row is None else _claimed(engine, row, now, lease)
         if claim is not None:
+            turns.took(chosen)
             return claim
+
+
+def _candidates(connection: Connection, now: datetime, lease: timedelta) -> list[Candidate]:
+    oldest = sa.func.min(CHUNKS.c.chunk_id)
+    query = sa.select(JOBS.c.principal, CHUNKS.c.job_id, oldest).join(JOBS, JOBS.c.job_id == CHUNKS.c.job_id)
+    rows = connection.execute(query.where(_free(now, lease)).group_by(JOBS.c.principal, CHUNKS.c.job_id)).all()
+    return [Candidate(*row) for row in rows]
 
 
 def waiting_accounts(engine: Engine, claim: Claim) -> list[Waiting]:
@@ -130,7 +156,7 @@ def finish_claim(
     engine: Engine,
     claim: Claim,
     outcomes: Sequence[Outcome],
-    model_version: str | None,
+    scorer: Scorer | None,
     now: datetime,
     keep: timedelta,
     given_up: bool = False,
@@ -143,8 +169,8 @@ def finish_claim(
     ----------
     outcomes : sequence of Outcome
         The outcomes of the chunk's accounts.
-    model_version : str or None
-        The version that scored some of them; None when it scored none.
+    scorer : Scorer or None
+        The model that scored some of them; None when it scored none.
     keep : timedelta
         How long the results stay once the last chunk is written.
     given_up : bool
@@ -156,7 +182,7 @@ def finish_claim(
             return False
         there = _still_there(connection, claim, outcomes)
         _write(connection, claim.job_id, there)
-        _count(connection, job, there, model_version, given_up)
+        _count(connection, job, there, scorer, given_up)
         _end(connection, claim.job_id, now, keep)
     return True
 
@@ -195,16 +221,25 @@ def _write(connection: Connection, job_id: str, outcomes: Sequence[Outcome]) -> 
 
 
 def _count(
-    connection: Connection, job: sa.Row[Any], outcomes: Sequence[Outcome], model_version: str | None, given_up: bool
+    connection: Connection, job: sa.Row[Any], outcomes: Sequence[Outcome], scorer: Scorer | None, given_up: bool
 ) -> None:
-    new = [model_version] if model_version is not None and model_version not in job.model_versions else []
+    new = [scorer.version] if scorer is not None and scorer.version not in job.model_versions else []
     change = {
         "done": job.done + sum(outcome.state == "done" for outcome in outcomes),
         "failed": job.failed + sum(outcome.state == "failed" for outcome in outcomes),
         "model_versions": [*job.model_versions, *new],
         "given_up": job.given_up or given_up,
+        "notes": job.notes if scorer is None else _noted(job.notes or {}, scorer),
     }
     connection.execute(sa.update(JOBS).where(JOBS.c.job_id == job.job_id).values(**change))
+
+
+def _noted(notes: dict[str, Any], scorer: Scorer) -> dict[str, Any]:
+    """Return a job's notes with a model's grade and those of its cautions that say something new."""
+    kept: list[dict[str, Any]] = notes.get("cautions", [])
+    codes = {caution["code"] for caution in kept}
+    new = [caution.as_dict() for caution in scorer.cautions if caution.code not in codes]
+    return {"grades": notes.get("grades", {}) | {scorer.version: scorer.grade}, "cautions": kept + new}
 
 
 def _end(connection: Connection, job_id: str, now: datetime, keep: timedelta) -> None:

@@ -1,7 +1,8 @@
 """The tables of jobs: a job, its accounts, and its chunks that are not scored yet.
 
 A claim changes one row of `job_chunks`. That table holds only open work: the transaction that writes a chunk's outcomes
-deletes its row. An account's input and its outcome are compressed JSON; the outcome replaces the input.
+deletes its row. A job's `notes` hold the grades of the models that scored it, by version, and what they warn of; null
+until then. An account's input and its outcome are compressed JSON; the outcome replaces the input.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ JOBS = sa.Table(
     sa.Column("failed", sa.Integer, nullable=False),
     sa.Column("model_versions", sa.JSON, nullable=False),
     sa.Column("given_up", sa.Boolean, nullable=False),
+    sa.Column("notes", sa.JSON),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("started_at", Instant),
     sa.Column("finished_at", Instant),

@@ -6,8 +6,8 @@ A job exists with all of its accounts or not at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -59,6 +59,8 @@ class Job:
         Every version that scored some of its accounts, in the order of their first use.
     expires_at : datetime or None
         When the job is deleted with its results; None while it is not finished.
+    notes : mapping
+        `grades`: the grade of each version, where it is known; `cautions`: see `serving.scoring.cautions`.
     """
 
     job_id: str
@@ -73,6 +75,7 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
@@ -247,4 +250,4 @@ def _jobs_where(
     columns = [JOBS.c[name] for name in Job.__dataclass_fields__]
     query = sa.select(*columns).where(condition).order_by(JOBS.c.created_at.desc(), JOBS.c.job_id.desc()).limit(limit)
     rows = connection.execute(query.with_for_update() if lock else query).mappings()
-    return [Job(**{**row, "model_versions": tuple(row["model_versions"])}) for row in rows]
+    return [Job(**{**row, "model_versions": tuple(row["model_versions"]), "notes": row["notes"] or {}}) for row in rows]

@@ -1,4 +1,4 @@
-"""The results of a finished job as a file: the columns of a score, `reason_1..3` and `status`, or else a `problem`.
+"""The results of a finished job as a file: a score's columns, `model_grade`, `reason_1..3`, `status`, or a `problem`.
 
 The file has one row per account, in the order of the request. Parquet has reasons as a list of structs and the problem
 as a struct; CSV has both as JSON text. The module writes a few rows at a time.
@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 
 from serving.jobs.ledger import Finished
 from serving.scoring.score_files import SCHEMA, flat_frame
-from serving.words.short_reasons import NAMES
+from serving.scoring.scores import FIELDS, Reason, Score
+from serving.words.formats import Lang
+from serving.words.short_reasons import NAMES, short_reasons
 
 ResultFormat = Literal["parquet", "csv"]
 Row = dict[str, Any]
@@ -30,11 +32,26 @@ PROBLEM = pa.struct(
         ("errors", pa.list_(FAULT)),
     ]
 )
-RESULTS = pa.schema([*SCHEMA, *((name, pa.string()) for name in NAMES), ("status", pa.string()), ("problem", PROBLEM)])
+RESULTS = pa.schema(
+    [
+        *SCHEMA,
+        ("model_grade", pa.string()),
+        *((name, pa.string()) for name in NAMES),
+        ("status", pa.string()),
+        ("problem", PROBLEM),
+    ]
+)
+#: The language in which outcomes keep their reasons.
+KEPT: Lang = "en"
 
 
 def write_results(
-    chunks: Iterable[list[Finished]], target: IO[bytes], form: ResultFormat, problem_of: ProblemOf
+    chunks: Iterable[list[Finished]],
+    target: IO[bytes],
+    form: ResultFormat,
+    problem_of: ProblemOf,
+    lang: Lang = KEPT,
+    most_reasons: int | None = None,
 ) -> None:
     """Write the outcomes of a job's accounts, chunk by chunk, to a file that is open for writing bytes.
 
@@ -46,8 +63,12 @@ def write_results(
         "parquet" or "csv".
     problem_of : callable
         Returns the problem for the results, from the stored code, detail and errors.
+    lang : 'de' or 'en'
+        The language of `reason_1..3`.
+    most_reasons : int, optional
+        How many of the weightiest reasons each row has; None: all.
     """
-    rows = ([_row(account, problem_of) for account in chunk] for chunk in chunks)
+    rows = ([_shown(_row(account, problem_of), lang, most_reasons) for account in chunk] for chunk in chunks)
     if form == "parquet":
         _write_parquet(rows, target)
     else:
@@ -71,6 +92,18 @@ def _row(account: Finished, problem_of: ProblemOf) -> Row:
     # An earlier version stored the problem in the form of the results.
     problem = {"problem": problem_of(**kept)} if "code" in kept else {}
     return account.found | problem | {"account_id": account.account_id, "status": account.state}
+
+
+def _shown(row: Row, lang: Lang, most_reasons: int | None) -> Row:
+    if "reasons" not in row:
+        return row
+    said = {} if lang == KEPT else short_reasons(_score_of(row), None, lang)
+    return row | said | {"reasons": row["reasons"][:most_reasons]}
+
+
+def _score_of(row: Row) -> Score:
+    fields = {name: row[name] for name in FIELDS} | {"as_of": date.fromisoformat(row["as_of"])}
+    return Score(**fields | {"reasons": tuple(Reason(**reason) for reason in row["reasons"])})
 
 
 def _typed(row: Row) -> Row:

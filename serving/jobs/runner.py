@@ -1,8 +1,8 @@
 """The thread that scores jobs, one in each worker: it claims a chunk, scores it, writes it, and claims the next.
 
-Any number of runners may work on one database. Between chunks the thread checks whether it has to stop and whether
-predictions wait, and makes room for these. It also deletes expired jobs and expired answers to repeated requests. A
-cancelled job has no chunks any more, so the thread finds none of it.
+Any number of runners may work on one database; keys take turns (`turns`). Between chunks the thread checks whether it
+has to stop and whether predictions wait, and makes room for these. It also deletes expired jobs and expired answers to
+repeated requests. A cancelled job has no chunks any more, so the thread finds none of it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from serving.jobs.claims import (
     LEASE,
     Claim,
     Outcome,
+    Scorer,
     claim_chunk,
     finish_claim,
     postpone_claim,
@@ -31,6 +32,7 @@ from serving.jobs.claims import (
     waiting_accounts,
 )
 from serving.jobs.ledger import delete_expired_jobs
+from serving.jobs.turns import Turns
 from serving.loops import Loop
 from serving.predict.predictor import Predictor
 from serving.repeats.idempotency import delete_expired_records
@@ -112,6 +114,7 @@ class JobRunner:
         self._holding = Lock()
         self._claim: Claim | None = None
         self._expired_at: datetime | None = None
+        self._turns = Turns()
 
     def start(self) -> None:
         """Start the thread, which works until `stop`."""
@@ -130,7 +133,7 @@ class JobRunner:
         self._make_room()
         if self._loop.stopping.is_set():
             return False
-        claim = claim_chunk(self._engine, self._now(), self._pace.lease)
+        claim = claim_chunk(self._engine, self._now(), self._pace.lease, self._turns)
         if claim is None:
             return False
         with self._holding:
@@ -181,25 +184,25 @@ class JobRunner:
         if claim.attempts > self._pace.attempts:
             return _Done([not_scored(account) for account in waiting], None, True)
         predictor = self._predictor()
-        version = predictor.bundle.version
 
         def alive() -> None:
             if not renew_claim(self._engine, claim, self._now(), self._pace.lease):
                 raise ClaimLost(f"job {claim.job_id}, accounts {claim.first} to {claim.last}")
 
         if claim.attempts < self._pace.attempts:
-            return _Done(score_chunk(waiting, predictor, claim.as_of), version, False)
-        outcomes, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
-        return _Done(outcomes, version, failed)
+            outcomes, failed = score_chunk(waiting, predictor, claim.as_of), False
+        else:
+            outcomes, failed = score_one_by_one(waiting, predictor, claim.as_of, alive)
+        return _Done(outcomes, _scorer(predictor, outcomes), failed)
 
     def _write(self, claim: Claim, done: _Done) -> None:
-        version = done.version if any(outcome.state == "done" for outcome in done.outcomes) else None
         try:
-            kept = finish_claim(self._engine, claim, done.outcomes, version, self._now(), self._keep, done.given_up)
+            kept = finish_claim(self._engine, claim, done.outcomes, done.scorer, self._now(), self._keep, done.given_up)
         except StoreUnavailable:
             self._give_back(claim)
             raise
         if kept:
+            metrics.cautioned(caution.code for caution in (done.scorer.cautions if done.scorer else ()))
             for outcome in done.outcomes:
                 if outcome.state == "done":
                     metrics.predicted(outcome.found["band"], outcome.found["missing_tables"])
@@ -224,8 +227,16 @@ class JobRunner:
 
 @dataclass(frozen=True)
 class _Done:
-    """The outcomes of a chunk, the model's version, and whether accounts were given up."""
+    """The outcomes of a chunk, the model if it scored some of them, and whether accounts were given up."""
 
     outcomes: list[Outcome]
-    version: str | None
+    scorer: Scorer | None
     given_up: bool
+
+
+def _scorer(predictor: Predictor, outcomes: list[Outcome]) -> Scorer | None:
+    done = [outcome.found for outcome in outcomes if outcome.state == "done"]
+    if not done:
+        return None
+    found = predictor.cautions([score["value"] for score in done], {score["currency"] for score in done})
+    return Scorer(predictor.bundle.version, predictor.grade, found)

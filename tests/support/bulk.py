@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import CHUNK, Finished, Job, Submitted, make_job, outcomes
 from serving.jobs.runner import JobRunner
 from serving.predict.predictor import Call
+from serving.scoring.cautions import Caution
 from serving.scoring.scores import Reason, Score
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
@@ -44,13 +45,16 @@ class Quick:
     """A predictor that needs no model: it notes whom it scored, chunk by chunk, and refuses whom it is told to."""
 
     def __init__(self, version: str = "1", strangers: Iterable[str] = ()) -> None:
-        self.bundle = SimpleNamespace(version=version)
+        self.bundle, self.grade = SimpleNamespace(version=version), "B"
         self.calls: list[list[str]] = []
         self._strangers = frozenset(strangers)
 
     def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
         self.calls.append([history.account.account_id for call in calls for history in call.histories])
         return [self._answer(call) for call in calls]
+
+    def cautions(self, values: Sequence[float], currencies: Collection[str | None]) -> list[Caution]:
+        return []
 
     def _answer(self, call: Call) -> list[Score] | Refusal:
         (history,) = call.histories

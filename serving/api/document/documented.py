@@ -24,7 +24,7 @@ TEXTS = {
     413: "The body is larger than the service takes, or in more pieces",
     415: "The body is of another media type than application/json, or compressed",
     422: "Fields are not as they should be, each named",
-    429: "The key has asked too often; Retry-After says when to come back",
+    429: "The key has asked too often, or has too much waiting; Retry-After says when to come back",
     500: "An unexpected failure; it is logged under the request id",
     503: "Not ready, overloaded, or the database is away; Retry-After says when to come back",
 }

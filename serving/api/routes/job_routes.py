@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from serving.access.principal import Principal
 from serving.api.answers.job_cursor import CURSOR_LENGTH, cursor_of, page_at
 from serving.api.answers.job_models import JobFacts, JobOut, JobsOut
 from serving.api.answers.job_submission import read_submission, refuse_media_type
+from serving.api.answers.shown import MOST_REASONS, LangQuery, Reasons, ReasonsQuery
 from serving.api.document.documented import BODY_ERRORS, Responses, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.handlers import says_json
@@ -23,9 +25,11 @@ from serving.api.edge.problems import FieldError, RequestProblem, account_proble
 from serving.api.edge.repeats import JobRepeatDependency, RepeatableRoute
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.database.engine import writing
-from serving.errors import JobUnknown
+from serving.errors import JobUnknown, QuotaReached
 from serving.jobs.ledger import Job, cancel_job, find_job, list_jobs, make_job, outcomes
+from serving.jobs.quota import demand_room
 from serving.jobs.results import ResultFormat, write_results
+from serving.words.formats import Lang
 
 router = APIRouter(tags=["Jobs"], route_class=RepeatableRoute)
 JobId = Annotated[str, Path(description="Id of the job, as it was answered when it was made")]
@@ -76,7 +80,9 @@ RESULTS: Responses = {200: {"description": "The file", "content": FILES}}
     summary="Score many accounts from raw history",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": BODY}}}},
 )
-async def make(request: Request, principal: Score, served: Served, repeat: JobRepeatDependency) -> Response:
+async def make(
+    request: Request, principal: Score, served: Served, repeat: JobRepeatDependency, lang: LangQuery = "en"
+) -> Response:
     """Make a job of up to 10,000 accounts (a setting). It is worked on at once, beside predictions; its results say of
     each account its score or its problem.
     """
@@ -89,8 +95,9 @@ async def make(request: Request, principal: Score, served: Served, repeat: JobRe
         submission = read_submission(body, served.settings.job_accounts)
         as_of = _not_later(submission.as_of, now.date())
         with writing(served.store.engine) as connection:
+            _demand_room(connection, served, principal, len(submission.accounts), now)
             job = make_job(connection, submission.accounts, principal.id, as_of, now)
-            answer = _accepted(job, request_id(request))
+            answer = _accepted(job, request_id(request), lang)
             if repeat is not None:
                 repeat.keep_within(connection, answer)
         return answer
@@ -107,17 +114,19 @@ def list_all(
     cursor: Annotated[
         str | None, Query(max_length=CURSOR_LENGTH, description="`next_cursor` of the page before")
     ] = None,
+    lang: LangQuery = "en",
 ) -> JobsOut:
     """Return jobs, newest first; with the scope admin, everybody's."""
     jobs = list_jobs(served.store.engine, _of(principal), served.access.now(), limit + 1, page_at(cursor))
     more = cursor_of(jobs[limit - 1]) if len(jobs) > limit else None
-    return JobsOut(jobs=[JobFacts.of(job) for job in jobs[:limit]], next_cursor=more, request_id=request_id(request))
+    facts = [JobFacts.of(job, lang) for job in jobs[:limit]]
+    return JobsOut(jobs=facts, next_cursor=more, request_id=request_id(request))
 
 
 @router.get("/v1/jobs/{job_id}", responses=errors(404), operation_id="getJob", summary="How far a job is")
-def job(request: Request, job_id: JobId, principal: Score, served: Served) -> JobOut:
+def job(request: Request, job_id: JobId, principal: Score, served: Served, lang: LangQuery = "en") -> JobOut:
     """Return a job's status and counts."""
-    return JobOut.answering(_job(served, principal, job_id), request_id(request))
+    return JobOut.answering(_job(served, principal, job_id), request_id(request), lang)
 
 
 @router.get(
@@ -132,15 +141,19 @@ async def results(
     principal: Score,
     served: Served,
     format: Annotated[ResultFormat, Query(description="Of the file; reasons are JSON text in CSV")] = "parquet",
+    lang: LangQuery = "en",
+    reasons: ReasonsQuery = "all",
 ) -> StreamingResponse:
-    """Return one row an account, in the order of the request: the columns of a score, `reason_1` to `reason_3`,
-    `status`, and `problem`.
+    """Return one row an account, in the order of the request: the columns of a score, `model_grade`, `reason_1` to
+    `reason_3`, `status`, and `problem`.
     """
     async with served.files:
-        return await run_in_threadpool(_file_of, served, principal, job_id, format)
+        return await run_in_threadpool(_file_of, served, principal, job_id, format, lang, reasons)
 
 
-def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultFormat) -> StreamingResponse:
+def _file_of(
+    served: Runtime, principal: Principal, job_id: str, format: ResultFormat, lang: Lang, reasons: Reasons
+) -> StreamingResponse:
     stored_job = _job(served, principal, job_id)
     if not stored_job.finished:
         raise RequestProblem(
@@ -149,7 +162,8 @@ def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultF
     # The file has no name, so the system removes it with its last reader, even one that crashes.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        write_results(outcomes(served.store.engine, stored_job.job_id), file, format, account_problem)
+        found = outcomes(served.store.engine, stored_job.job_id)
+        write_results(found, file, format, account_problem, lang, MOST_REASONS[reasons])
         _job(served, principal, job_id)  # If the job was deleted during the reading, the file is incomplete.
     except BaseException:
         file.close()
@@ -162,18 +176,27 @@ def _file_of(served: Runtime, principal: Principal, job_id: str, format: ResultF
 
 
 @router.post("/v1/jobs/{job_id}/cancel", responses=errors(404), operation_id="cancelJob", summary="Cancel a job")
-def cancel(request: Request, job_id: JobId, principal: Score, served: Served) -> JobOut:
+def cancel(request: Request, job_id: JobId, principal: Score, served: Served, lang: LangQuery = "en") -> JobOut:
     """Cancel a job that is not finished; the accounts that are done stay. A finished one stays as it is."""
     keep = timedelta(days=served.settings.job_keep_days)
     try:
         cancelled = cancel_job(served.store.engine, job_id, _of(principal), served.access.now(), keep)
     except JobUnknown as error:
         raise _unknown(error) from error
-    return JobOut.answering(cancelled, request_id(request))
+    return JobOut.answering(cancelled, request_id(request), lang)
 
 
-def _accepted(job: Job, request: str) -> Response:
-    answer = JobOut.answering(job, request).model_dump_json()
+def _demand_room(connection: Connection, served: Runtime, principal: Principal, accounts: int, now: datetime) -> None:
+    most_accounts, most_jobs = served.settings.jobs_waiting_accounts, served.settings.jobs_waiting
+    try:
+        demand_room(connection, principal.id, accounts, most_accounts, most_jobs, now)
+    except QuotaReached as error:
+        headers = {"Retry-After": str(error.seconds)}
+        raise RequestProblem(str(error), status=429, code="quota-reached", headers=headers) from error
+
+
+def _accepted(job: Job, request: str, lang: Lang) -> Response:
+    answer = JobOut.answering(job, request, lang).model_dump_json()
     return Response(answer, 202, {"Location": f"/v1/jobs/{job.job_id}"}, "application/json")
 
 
