@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from serving.api.edge import handlers
+from serving.api.edge.forwarded import Forwarded
 from serving.api.edge.guarded import Guarded
 from serving.api.edge.identity import Identified
 from serving.api.edge.limits import Limits
@@ -26,7 +27,7 @@ def create_app() -> FastAPI:
     app = FastAPI(title="churn-risk", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     handlers.install(app)
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
-    for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed):
+    for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
     for routes in (predictions, jobs, accounts, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)

@@ -14,6 +14,7 @@ import bentoml
 from features.errors import ChurnRiskError, NoModel
 from serving.api.app import create_app
 from serving.api.front import Front
+from serving.run import connections
 from serving.run.running import Running, before_workers, in_worker
 from serving.settings import LONGEST_ANSWER_SECONDS, ServiceSettings
 
@@ -32,7 +33,8 @@ app = create_app()
     logging={"access": {"enabled": False}},
     # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower. The library reads
     # the variable when it is loaded, before this module runs, so BentoML sets it for each worker.
-    envs=[{"name": "OMP_WAIT_POLICY", "value": "PASSIVE"}],
+    # uvicorn would believe X-Forwarded-For of anybody on this machine; `serving.api.edge.forwarded` asks the settings.
+    envs=[{"name": "OMP_WAIT_POLICY", "value": "PASSIVE"}, {"name": "FORWARDED_ALLOW_IPS", "value": "nobody"}],
 )
 @bentoml.asgi_app(app, path="/")
 class ChurnRisk:
@@ -41,6 +43,7 @@ class ChurnRisk:
     def __init__(self) -> None:
         settings = ServiceSettings()
         in_worker(settings)
+        connections.limit(settings.connections, settings.header_seconds, settings.unread_seconds)
         self._running = Running(settings, settings.bundle or carried_bundle())
         self._running.start()
         app.state.runtime = self._running.runtime
@@ -61,6 +64,7 @@ class ChurnRisk:
         self._running.stop()
 
 
+connections.install()
 ChurnRisk.add_asgi_middleware(Front, ours=app)  # type: ignore[attr-defined]
 
 

@@ -40,7 +40,7 @@ from training.bundle.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
 PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "request_id", "errors"}
-START_SECONDS = 300
+START_SECONDS = 120
 Json = dict[str, Any]
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import AccountUnknown
+from features.tables import LONGEST_ID
 from serving.access.links import REFUSED, Link
 from serving.access.principal import Principal
 from serving.api.answers.stored import report_page, stored_for
@@ -29,7 +30,9 @@ class LinkRequest(BaseModel):
     """Which report, and for how long."""
 
     model_config = ConfigDict(extra="forbid")
-    account_id: str = Field(description="The account's id as in the accounts table", min_length=1, max_length=256)
+    account_id: str = Field(
+        description="The account's id as in the accounts table", min_length=1, max_length=LONGEST_ID
+    )
     lang: Literal["de", "en"] = Field(default="en", description="Language of the report")
     expires_in_seconds: int = Field(default=3600, ge=60, le=7 * DAY_SECONDS, description="How long the link is good")
 
