@@ -115,10 +115,11 @@ class _Reasons:
         is_text = np.array([item.is_text for item in all_signals()])
         numbers = _rounded(matrix.signals.iloc[:, np.flatnonzero(~is_text)])
         values = np.full((len(matrix), len(is_text)), None, dtype=object)
-        values[:, ~is_text] = np.where(np.isnan(numbers), None, numbers)
+        values[:, ~is_text] = np.where(np.isnan(numbers), np.array(None), numbers)
         texts = np.full(values.shape, None, dtype=object)
-        for column in np.flatnonzero(is_text):
-            texts[:, column] = [None if text is None else str(text) for text in matrix.signals.iloc[:, column]]
+        for column in np.flatnonzero(is_text).tolist():
+            read = matrix.signals.iloc[:, column].to_list()
+            texts[:, column] = [None if text is None else str(text) for text in read]
         self._values: list[list[float | None]] = values.tolist()
         self._texts: list[list[str | None]] = texts.tolist()
 
