@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 
 from features.tables import HISTORY, TABLES, Tables
-from features.today import utc_today
 
 #: Tables whose records are made when something happens. Contracts, contacts and memberships are states: they begin long
 #: before a book does, and are known ahead.
@@ -223,3 +222,8 @@ def _breaks(days: Days) -> tuple[tuple[date, date], ...]:
         if _stands_out(gap, before.near_end()) and _stands_out(gap, after.near_start()):
             found.append((days.day[place].item(), days.day[place + 1].item()))
     return tuple(found) if len(found) <= MOST_BREAKS else ()
+
+
+def utc_today() -> date:
+    """Return the present day in UTC. Only here does the layer read a clock; whoever needs another day hands one over."""
+    return datetime.now(UTC).date()

@@ -18,11 +18,10 @@ import ibis.expr.types as ir
 
 from features.conversion import convert, empty, named
 from features.errors import InvalidTables, Problem
-from features.recording import recording
+from features.recording import recording, utc_today
 from features.schema import Table
 from features.sources import Source, unreadable
 from features.tables import TABLES, Tables
-from features.today import utc_today
 from features.validation.contradictions import contradictions
 from features.validation.currencies import currency_of
 from features.validation.doubts import doubts_of_end, lone_beginnings, misnamed, stateless, strange_scales

@@ -20,7 +20,7 @@ from features.errors import ChurnRiskError, InputError, InvalidTables
 from features.library_log import heard
 from serving.cli import key_commands, openapi_commands, store_commands, webhook_commands
 from serving.cli import score_commands as serving_commands
-from training.cli import card_commands, registry_commands
+from training.cli import card_commands, judging_commands, registry_commands
 from training.cli import model_commands as training_commands
 
 #: Commands that keep nothing under `CHURN_RISK_HOME`.
@@ -41,6 +41,7 @@ def build() -> typer.Typer:
     joined = (
         features_commands,
         training_commands,
+        judging_commands,
         registry_commands,
         card_commands,
         serving_commands,

@@ -25,6 +25,8 @@ from serving.words.people import role_words
 from serving.words.wording import (
     ALL,
     Catalogue,
+    Figures,
+    Words,
     bare,
     catalogue,
     figure,
@@ -155,7 +157,7 @@ class Speaker:
             sentence=self.told(theme),
             effect=self.effect(theme.contribution),
             advice_key=key,
-            advice=self._words.advice[key].format_map(Figures({}, self)) if key else None,
+            advice=self._words.advice[key].format_map(Figures({}, self.known)) if key else None,
         )
 
     def told(self, theme: ThemeReason) -> str:
@@ -208,19 +210,18 @@ class Speaker:
 
     def sentence(self, reason: Reason) -> str:
         """Return what is known of one signal, as a sentence without a full stop."""
-        item, formats = signal_of(reason.signal), self.formats
-        value = self._values[reason.signal]
-        named = {"label": label(item, formats.lang), "value": self.figure(reason.signal)}
+        item = signal_of(reason.signal)
+        called, value = label(item, self.formats.lang), self._values[reason.signal]
         if value is None:
-            return self._unknown(item.needs, named["label"])
-        measures = {} if isinstance(value, str) else self._measures(reason.signal, value)
-        known = Figures(named | measures, self)
+            return self._unknown(item.needs, called)
+        named: dict[str, Words] = {"label": lambda: called, "value": lambda: self.figure(reason.signal)}
+        known = Figures(named if isinstance(value, str) else named | self._measures(reason.signal, value), self.known)
         for template in self._words.sentences(reason.signal, self._case(reason.signal, value)):
             try:
                 return template.format_map(known)
             except KeyError:
                 continue
-        return self._words.generic["value"].format_map(named)
+        return self._words.generic["value"].format_map(known)
 
     def _unknown(self, needs: tuple[str, ...], called: str) -> str:
         absent = [name for name in needs if name in self._score.missing_tables]
@@ -240,16 +241,19 @@ class Speaker:
             return "zero"
         return "below" if value < 0 else "one" if value == 1 else "other"
 
-    def _measures(self, signal: str, value: float) -> dict[str, str]:
+    def _measures(self, signal: str, value: float) -> dict[str, Words]:
         """Return the sizes a sentence may name; a relative change has none from or to nothing or a negative revenue."""
         item, formats = signal_of(signal), self.formats
         if self._is_index(signal, value) or (item.unit == "relative change" and abs(value) >= ALL):
             return {}
-        measures = {"abs": size(item, value, formats), "n": bare(abs(value), formats)}
+        measures: dict[str, Words] = {
+            "abs": lambda: size(item, value, formats),
+            "n": lambda: bare(abs(value), formats),
+        }
         if item.unit in ("days", "hours", "months"):
-            measures["value_dative"] = formats.dative(figure(item, value, formats))
+            measures["value_dative"] = lambda: formats.dative(figure(item, value, formats))
         if item.unit == "days":
-            measures |= {"date": self._day(-value), "ahead": self._day(value)}
+            measures |= {"date": lambda: self._day(-value), "ahead": lambda: self._day(value)}
         return measures
 
     def _day(self, days: float) -> str:
@@ -287,15 +291,3 @@ class Speaker:
         fall = 1 - now / before if before and isinstance(now, float) else None
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
         return advice_key(theme.code, self._values | {CONTRACT_FALL: fall}, raising)
-
-
-class Figures(dict[str, str]):
-    """What a sentence names: what is given, and what its speaker knows, put in words only when the sentence asks."""
-
-    def __init__(self, given: Mapping[str, str], speaker: Speaker) -> None:
-        super().__init__(given)
-        self._speaker = speaker
-
-    def __missing__(self, name: str) -> str:
-        """Ask the speaker."""
-        return self._speaker.known(name)

@@ -6,7 +6,7 @@ Also a signal's value with its unit, as tables show it. A signal, theme or text 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -60,6 +60,22 @@ class Catalogue:
             )
         found = self.signals[signal].get(case, self.signals[signal]["other"])
         return [found] if isinstance(found, str) else list(found)
+
+
+#: A figure, put in words when it is asked for.
+Words = Callable[[], str]
+
+
+class Figures(dict[str, str]):
+    """What a sentence names, put in words only when the sentence asks: what is given, and what `known` tells by name."""
+
+    def __init__(self, given: Mapping[str, Words], known: Callable[[str], str]) -> None:
+        super().__init__()
+        self._given, self._known = given, known
+
+    def __missing__(self, name: str) -> str:
+        """Put a figure in words."""
+        return self._given[name]() if name in self._given else self._known(name)
 
 
 @cache
