@@ -225,5 +225,5 @@ def _breaks(days: Days) -> tuple[tuple[date, date], ...]:
 
 
 def utc_today() -> date:
-    """Return the present day in UTC. Only here does the layer read a clock; whoever needs another day hands one over."""
+    """Return the present day in UTC. The layer reads a clock only here; callers may hand over another day."""
     return datetime.now(UTC).date()

@@ -67,7 +67,7 @@ Words = Callable[[], str]
 
 
 class Figures(dict[str, str]):
-    """What a sentence names, put in words only when the sentence asks: what is given, and what `known` tells by name."""
+    """What a sentence names, put in words only when it asks: what is given, and what `known` tells by name."""
 
     def __init__(self, given: Mapping[str, Words], known: Callable[[str], str]) -> None:
         super().__init__()
