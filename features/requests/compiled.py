@@ -8,7 +8,9 @@ merge several into one, which costs little more than one.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from threading import Lock
 
 import numpy as np
@@ -16,7 +18,7 @@ import pandas as pd
 
 from features.matrix import Matrix, made_of, unknown_by, unknown_without
 from features.requests.duckdb_engine import DuckDbEngine
-from features.requests.sqlite_engine import sqlite_engine
+from features.requests.sqlite_engine import SqliteEngine, sqlite_engine
 from features.requests.stamped import ACCOUNT, Records, number_of_records
 from features.tables import BookKnown
 
@@ -24,6 +26,22 @@ from features.tables import BookKnown
 MOST_ACCOUNTS = 256
 #: Up to so many records SQLite is the faster one (see `python -m benchmarks request-engines`).
 FEW_RECORDS = 800
+
+
+@dataclass(frozen=True)
+class _Engines:
+    """Both engines with their queries prepared, and what lets one request in at a time."""
+
+    small: SqliteEngine | DuckDbEngine
+    large: DuckDbEngine
+    lock: Lock = field(default_factory=Lock)
+
+
+@cache
+def _engines(by_silence: bool) -> _Engines:
+    """Return the engines; they hold nothing of a model, so that a change of the model need not prepare them again."""
+    large = DuckDbEngine(by_silence)
+    return _Engines(sqlite_engine(by_silence) or large, large)
 
 
 class CompiledMatrix:
@@ -41,9 +59,7 @@ class CompiledMatrix:
 
     def __init__(self, by_silence: bool, recorded_since: Mapping[str, date], few_records: int = FEW_RECORDS) -> None:
         self._recorded_since, self._few_records = recorded_since, few_records
-        self._lock = Lock()
-        self._large = DuckDbEngine(by_silence)
-        self._small = sqlite_engine(by_silence) or self._large
+        self._engines = _engines(by_silence)
 
     def compute(
         self,
@@ -79,9 +95,9 @@ class CompiledMatrix:
         """
         if len(ids) > MOST_ACCOUNTS:
             raise ValueError(f"{len(ids)} accounts at once, {MOST_ACCOUNTS} at most")
-        engine = self._small if number_of_records(records) <= self._few_records else self._large
-        with self._lock:
-            columns = engine.rows(records, as_of)
+        few = number_of_records(records) <= self._few_records
+        with self._engines.lock:
+            columns = (self._engines.small if few else self._engines.large).rows(records, as_of)
         order = np.argsort(columns[ACCOUNT])
         numbers = columns[ACCOUNT][order].astype(int)
         own = [ids[number] for number in numbers]
