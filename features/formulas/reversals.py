@@ -31,8 +31,10 @@ def with_reversals(invoices: ir.Table) -> ir.Table:
     Parameters
     ----------
     invoices : Ibis table
-        account_id, invoice_id, invoiced_on and amount; any other columns.
+        account_id, invoice_id, invoiced_on and amount; any other columns. One that has `reversed_on` stays as it is.
     """
+    if REVERSED_ON in invoices.columns:
+        return invoices
     pairs = reversals(invoices.select("account_id", "invoice_id", "invoiced_on", "amount"))
     joined = invoices.left_join(pairs, ["account_id", "invoice_id"])
     return joined.select(*invoices.columns, REVERSED_ON)

@@ -18,6 +18,7 @@ import ibis.expr.types as ir
 
 from features.conversion import convert, empty, named
 from features.errors import InvalidTables, Problem
+from features.formulas.reversals import with_reversals
 from features.recording import recording, utc_today
 from features.schema import Table
 from features.sources import Source, unreadable
@@ -72,6 +73,9 @@ def validate(source: Source, today: date | None = None) -> Tables:
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)
         for name, table in TABLES.items()
     }
+    # Found once and stored: each relation over invoices asks for it.
+    paired = with_reversals(frames["invoices"])
+    frames["invoices"] = source.connection.create_table("book_invoices_paired", paired, temp=True, overwrite=True)
     missing = frozenset(TABLES) - frozenset(converted)
     corrections = [text for found in checked.values() for text in found.corrections]
     ahead = [doubt for found in checked.values() for doubt in found.doubts]

@@ -37,7 +37,7 @@ BROKEN_ROWS = [
     # table, row to add, column, rule, ids
     ("accounts", "a1,Again,2020-01-01", "account_id", "duplicate key", "a1"),
     ("invoices", "i1,a2,2021-01-01,1", "invoice_id", "duplicate key", "i1"),
-    ("churns", "a2,2023-05-05,", "account_id", "duplicate key", "a2"),
+    ("churns", "a2,2023-01-01,", "account_id", "duplicate key", "a2 2023-01-01"),
     ("contacts", "c1,a2,,2020-01-01,", "contact_id", "duplicate key", "c1"),
     ("surveys", "s1,a2,,relationship,2021-01-01,,,", "survey_id", "duplicate key", "s1"),
     ("loops", "l1,a2,,,2021-01-01,", "loop_id", "duplicate key", "l1"),
