@@ -32,8 +32,6 @@ PAIRS = 6
 NAMES = ("contact_id", "survey_id", "program")
 FILLED = [(table, column.known_at) for table in TABLES.values() for column in table.columns if column.known_at]
 Record = dict[str, Any]
-
-
 #: The contract's table of what is known when, by hand: the tests below take it from the declarations.
 CONTRACT = {
     "surveys": dict.fromkeys(("answered_at", "score", "comment"), "answered_at") | {"bounced_at": "bounced_at"},
@@ -304,8 +302,7 @@ def test_a_record_counts_from_just_before_as_of(bench: Bench, base: Frames, befo
     assert not changed(bench, before, one_more(base, name, INSTANT + step(column)))
     # Nobody has left here: a contract or an invoice after a departure would be a return, which makes a customer.
     staying = {**base, "churns": base["churns"].iloc[:0]}
-    then = bench.load(staying).matrix([CENTRE])
-    seen = changed(bench, then, one_more(staying, name, INSTANT - step(column)))
+    seen = changed(bench, bench.load(staying).matrix([CENTRE]), one_more(staying, name, INSTANT - step(column)))
     assert seen & signals_of(name)
     assert {item for item in seen if not item.startswith(FACT)} <= signals_of(name)
 

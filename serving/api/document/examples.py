@@ -91,7 +91,7 @@ FIELDS: Mapping[str, Any] = {
     "value_text": None,
     "won_at": "2025-09-15T10:00:00Z",
     "AccountHistory.churns": [],
-    "AccountHistory.known": None,
+    "AccountHistory.known": {},
     "ContactRecord.name": "Jana Weber",
     "FieldError.detail": 'a number is expected, not "much"',
     "WarningOut.code": "amounts",

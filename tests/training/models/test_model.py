@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.matrix import Matrix, needing
+from features.matrix import Matrix, needing, relying_on
 from features.signal import all_signals
 from features.tables import HISTORY, OPTIONAL_HISTORY
 from training.making.pipeline import Trained
@@ -98,7 +98,8 @@ def test_the_served_model_takes_null_as_missing_too(trained: Trained) -> None:
 
 def removals() -> list[np.ndarray]:
     masks = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
-    return [*masks, np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0)]
+    every_optional = np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0)
+    return [*masks, every_optional, relying_on("invitations"), relying_on("answer_times")]
 
 
 def filled(rows: int) -> np.ndarray:
