@@ -210,7 +210,8 @@ def serve(
     demand_closed([host], credentials)
     demand_free_port(host, port)
     bundle = folder_to_serve(environment)
-    say(f"starting; the service says so when it listens on port {port}")
+    why = "callers need a key or a token" if credentials else "loopback only because there are no API keys"
+    say(f"starting, {why}; the service says so when it listens on port {port}")
     settings = {
         "CHURN_RISK_BUNDLE": str(bundle.absolute()),
         "CHURN_RISK_STORE_URL": environment.scores_url,

@@ -81,7 +81,9 @@ def test_a_row_is_the_score_in_short(client: Client) -> None:
         "reason_3": row["reason_3"],
     }  # fmt: skip
     said = reason_sentences(SCORE, EVIDENCE["A0"], "en")
-    assert [row[f"reason_{place}"] for place in (1, 2, 3)] == [f"{item.sentence}: {item.effect}" for item in said]
+    assert [row[f"reason_{place}"] for place in (1, 2, 3)] == [
+        f"{item.theme}: {item.effect}. {item.sentence}" for item in said
+    ]
 
 
 def test_what_is_not_known_is_null(client: Client, store: ScoreStore) -> None:

@@ -43,7 +43,7 @@ def batch(book: Tables, bundle: Bundle, as_of: date, tmp_path_factory: pytest.Te
         settings = ServiceSettings(home=tmp_path_factory.mktemp("routes"))
     for day in (as_of - timedelta(days=31), as_of):
         scored = score_book(book, day, bundle)
-        _store(scored, book, day, settings)
+        _store(scored, book, day, settings, {})
     return settings.scores_url, list(scored.rows())
 
 

@@ -69,7 +69,7 @@ def test_from_a_score_to_the_receiver(database_url: str, engine: Engine, receive
     body = json.loads(request.body)
     assert set(body) == {"type", "timestamp", "data"} and body["type"] == "account.became_threat"
     assert body["timestamp"] == "2026-01-02T06:00:00.000000Z"
-    assert body["data"]["after"]["band"] == "at_risk" and body["data"]["reason_1"].endswith("25.0 points")
+    assert body["data"]["after"]["band"] == "at_risk" and "risk by 25.0 points" in body["data"]["reason_1"]
     (delivery,) = deliveries(engine)
     assert (delivery["state"], delivery["last_status"], delivery["claim"]) == ("delivered", 204, None)
     assert worker_of(engine, clock).run_once() == Round()
