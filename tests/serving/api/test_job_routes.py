@@ -141,12 +141,12 @@ def test_files_are_made_a_few_at_a_time(bulk: Bulk, monkeypatch: pytest.MonkeyPa
     bulk.run()
     at_once, most, lock, real = [0], [0], threading.Lock(), jobs.write_results
 
-    def slow(*asked: Any) -> None:
+    def slow(*asked: Any, **said: Any) -> None:
         with lock:
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
         threading.Event().wait(0.05)
-        real(*asked)
+        real(*asked, **said)
         with lock:
             at_once[0] -= 1
 
