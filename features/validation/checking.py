@@ -107,7 +107,8 @@ def _checked_tables(source: Source, today: date) -> tuple[dict[str, Checked], li
             except duckdb.Error as error:
                 problems.append(unreadable(name, "the table", error))
         elif table.required and name not in mentioned:
-            perhaps = meant(name, near_file(name, source.seen), source.seen, "files or tables")
+            there = (*source.frames, *source.seen)
+            perhaps = meant(name, near_file(name, source.seen), there, "files or tables")
             problems.append(Problem(name, "", f"the table is required and absent{perhaps}"))
     return checked, problems
 

@@ -55,7 +55,7 @@ def kinds(rows: ir.Table) -> list[tuple[str, str]]:
 
 
 def declared(table: Table) -> list[tuple[str, str]]:
-    return [(column.name, str(column.kind)) for column in table.columns]
+    return [(column.name, str(column.kind)) for column in (*table.columns, *table.derived)]
 
 
 def problems_of(source: Path | str) -> list[Problem]:
