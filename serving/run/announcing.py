@@ -1,6 +1,6 @@
 """Says that the service listens as soon as it answers, from BentoML's own process; BentoML's line says so before.
 
-An address goes in. A thread asks for `/livez` until it is answered with 200, then one line appears on standard error.
+An address goes in. A thread asks for `/livez` until it is answered with 200, then one line is logged.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from http import HTTPStatus
 from threading import Thread
 from urllib.request import ProxyHandler, build_opener
 
-from features.console import say
-
+log = logging.getLogger("churn_risk.run")
 POLL_SECONDS = 0.2
 #: A service that has not answered by then says nothing any more; its log says why.
 PATIENCE_SECONDS = 600
@@ -23,7 +22,7 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 def announce(host: str, port: int, more: str) -> Thread:
-    """Say `listening on http://HOST:PORT` and `more` once the service answers; return the thread that waits for it."""
+    """Log `listening on http://HOST:PORT` and `more` once the service answers; return the thread that waits for it."""
     logging.getLogger(EARLY).setLevel(logging.WARNING)
     thread = Thread(target=_wait_and_say, args=(host, port, more), name="announcing", daemon=True)
     thread.start()
@@ -40,7 +39,7 @@ def _wait_and_say(host: str, port: int, more: str) -> None:
     while time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         if _answers(address_of(ANYWHERE.get(host, host), port)):
-            say(f"listening on {address_of(host, port)}, {more}")
+            log.info("listening on %s, %s", address_of(host, port), more)
             return
 
 
