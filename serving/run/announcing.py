@@ -11,7 +11,7 @@ from http import HTTPStatus
 from threading import Thread
 from urllib.request import ProxyHandler, build_opener
 
-log = logging.getLogger("churn_risk.run")
+log = logging.getLogger("churn_risk.announcing")
 POLL_SECONDS = 0.2
 #: A service that has not answered by then says nothing any more; its log says why.
 PATIENCE_SECONDS = 600
