@@ -62,7 +62,9 @@ def test_it_asks_for_what_serving_needs_and_no_more(bento_home: Path, source: Pa
     described = yaml.safe_load((source.parent / "bento.yaml").read_text())
     assert described["labels"] == {"product": "churn-risk", "api": "v1"}
     assert (source.parent / "README.md").read_text().startswith("Churn risk of B2B accounts: predictions")
-    assert {env["name"]: env["value"] for env in described["envs"]} == {"OMP_WAIT_POLICY": "PASSIVE"}
+    # BentoML's own trust in X-Forwarded-For is switched off: only proxies that are named count.
+    envs = {env["name"]: env["value"] for env in described["envs"]}
+    assert envs == {"OMP_WAIT_POLICY": "PASSIVE", "FORWARDED_ALLOW_IPS": "nobody"}
 
 
 def test_the_locks_agree() -> None:
