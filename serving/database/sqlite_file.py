@@ -12,6 +12,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -48,13 +49,16 @@ def follow(engine: Engine, path: Path) -> None:
     _FILES[engine] = path.absolute()
 
     @sa.event.listens_for(engine, "do_connect")
-    def _make(*_: Any) -> None:
-        nonlocal seen
+    def _open(_: Any, __: Any, named: list[Any], options: dict[str, Any]) -> None:
         if seen and not path.exists():
             raise sqlite3.OperationalError("its file is gone; `churn-risk store restore` brings a backup back")
         with suppress(OSError):  # SQLite says what is wrong when it opens the file.
-            make_private_file(path)
+            if not seen:
+                make_private_file(path)
             _align(path)
+        # SQLite makes no file here, so that one which vanishes at this very moment is not made anew either.
+        named[:] = [f"file:{quote(str(path.absolute()))}?mode=rw"]
+        options["uri"] = True
 
     @sa.event.listens_for(engine, "connect")
     def _remember(_: Any, record: Any) -> None:

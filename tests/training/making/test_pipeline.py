@@ -64,7 +64,7 @@ def _refill(table: Table, known: pd.DataFrame, time: str, rng: np.random.Generat
     known[time] = np.where(filled, later, np.where(open_rows, None, known[time]))
     for column in table.columns:
         if column.known_at == time and column.name != time:
-            made_up = {"score": 10, "revenue": 1e6}.get(column.name, "made up")
+            made_up = {"score": 10, "revenue": 1e6, "reward": 1e5}.get(column.name, "made up")
             known[column.name] = np.where(filled, made_up, np.where(open_rows, None, known[column.name]))
 
 
