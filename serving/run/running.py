@@ -21,7 +21,7 @@ from serving import logs, metrics
 from serving.access.audit import ReadAudit
 from serving.access.gate import Gate, has_credentials
 from serving.api.edge.runtime import Runtime
-from serving.database.engine import connect, open_database
+from serving.database.engine import connect, open_database, reading
 from serving.jobs.runner import JobRunner
 from serving.predict.batching import Batcher
 from serving.predict.served_model import open_model
@@ -73,6 +73,8 @@ class Running:
         model, batcher = open_model(place, settings.watch_seconds), Batcher(settings.waiting)
         # The keys have connections of their own: requests that occupy all others must not block authentication.
         self._keys = connect(settings.scores_url)
+        with reading(self._keys):  # From now on its file is known: one that vanishes is never made anew.
+            pass
         reads = ReadAudit(engine, timedelta(days=settings.audit_days)) if settings.audit else None
         self.runtime = Runtime(model, self._store, settings, Gate(self._keys, settings), batcher, reads)
         keep = timedelta(days=settings.job_keep_days)
