@@ -283,5 +283,6 @@ def test_the_weightiest_reasons_stand_beside_the_list(client: Client, batch: Bat
     stored = client.get(f"/v1/accounts/{score.account_id}/risk").json()
     largest = [abs(theme.contribution) for theme in themes(score.reasons)][:3]
     for place, contribution in enumerate(largest, start=1):
-        fact, effect = stored[f"reason_{place}"].rsplit(": ", 1)
-        assert fact and effect.endswith("points") and f" {100 * contribution:.1f} " in effect
+        theme, said = stored[f"reason_{place}"].split(": ", 1)
+        effect, fact = said.split(" points. ", 1)
+        assert theme and fact and effect.endswith(f" {100 * contribution:.1f}")
