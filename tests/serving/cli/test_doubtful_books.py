@@ -55,7 +55,7 @@ def test_validate_features_evaluate_and_score_say_it(churn_risk: Command, stragg
     commands = {
         "validate": (),
         "features": ("--as-of", "2026-01-01", "--out", tmp_path / "matrix.parquet"),
-        "evaluate": ("--as-of", "2025-06-01"),
+        "evaluate": ("--as-of", "2025-06-01", "--learnt-dates"),
         "score": ("--as-of", "2026-01-01", "--out", tmp_path / "scores.csv"),
     }
     for command, options in commands.items():

@@ -176,7 +176,7 @@ def test_serve_hands_the_champion_to_bentoml(churn_risk: Command, home: Path, mo
     monkeypatch.setattr("os.execve", instead)
     port = free_port()
     done = churn_risk("serve", "--port", port)
-    assert done.code == 0 and f"starting; the service says so when it listens on port {port}" in done.err
+    assert done.code == 0 and f"the service says so when it listens on port {port}" in done.err
     assert "listening on" not in done.err, "nothing answers yet"
     (command, variables), bundle = started[0], home / "bundle"
     assert command[1:5] == ["-m", "bentoml", "serve", "serving.run.service:ChurnRisk"]
