@@ -17,15 +17,17 @@ Personal columns are in no view but those made for a report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar
+from weakref import WeakValueDictionary
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
-from features.formulas.reversals import stands, with_reversals
+from features.formulas.reversals import REVERSED_ON, stands, with_reversals
 from features.tables import TABLES, Column, Table, Tables
 
 KEYS = ["account_id", "as_of"]
@@ -34,6 +36,11 @@ SECONDS_A_DAY = 86_400.0
 ACTIVE_INVOICES, ACTIVE_DAYS = 2, 365
 #: An invoice is a return when it comes more than so many days after the departure: closing invoices come earlier.
 RETURN_DAYS = 90
+#: The names under which a compiled query reads the tables of a book and its spine.
+READ, SPINE = "read_", "read_spine"
+#: Compiled queries kept: every query of the product, at a few as-of dates.
+QUERIES = 128
+Query = Callable[..., ir.Table]
 
 
 class AsOf:
@@ -55,6 +62,8 @@ class AsOf:
     """
 
     keys: ClassVar[list[str]] = KEYS
+    #: Connection, by its id -> the view whose tables its fixed names lead to.
+    _bound: ClassVar[WeakValueDictionary[int, AsOf]] = WeakValueDictionary()
 
     def __init__(self, tables: Tables, spine: ir.Table, personal: bool = False) -> None:
         self.tables, self._personal = tables, personal
@@ -83,6 +92,30 @@ class AsOf:
         chosen["age_days"] = chosen[age_column(table.time)]
         return known.select(**chosen)
 
+    def run(self, query: Query, *arguments: Hashable) -> pa.Table:
+        """Run a query over the views; return its rows.
+
+        Ibis takes longer to compile a large query than an engine to answer it. So it is compiled once in a process,
+        over tables of fixed names, and run on any book by leading these names to its tables.
+
+        Parameters
+        ----------
+        query : callable
+            (view, *arguments) -> Ibis table, over the tables and the spine of the view alone.
+        arguments : hashable
+            What the query depends on beside the view.
+        """
+        connection = self.tables["accounts"].get_backend()
+        if self._bound.get(id(connection)) is not self:
+            for name in TABLES:
+                rows = connection.compile(self.tables[name])
+                connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {READ}{name} AS {rows}")
+            connection.create_table(SPINE, self.spine, temp=True, overwrite=True)
+            self._bound[id(connection)] = self
+        are_paired = REVERSED_ON in self.tables["invoices"].columns
+        sql = _compiled(query, arguments, self._personal, are_paired)
+        return connection.con.sql(sql).to_arrow_table()
+
     def of(self, spine: ir.Table) -> AsOf:
         """Return the same book seen from another spine."""
         return type(self)(self.tables, spine, self._personal)
@@ -96,6 +129,17 @@ class AsOf:
     def _clock(self) -> ir.Table:
         instant = self.spine.as_of.cast("timestamp")
         return self.spine.mutate(as_of_instant=instant, as_of_seconds=instant.epoch_seconds())
+
+
+@lru_cache(QUERIES)
+def _compiled(query: Query, arguments: tuple[Hashable, ...], personal: bool, are_paired: bool) -> str:
+    """Return a query over any book as DuckDB's SQL; `are_paired` says whether the reversed invoices are known."""
+    schemas = {name: dict(table.schema) for name, table in TABLES.items()}
+    if are_paired:
+        schemas["invoices"][REVERSED_ON] = ibis.dtype("date")
+    frames = {name: ibis.table(schema, name=f"{READ}{name}") for name, schema in schemas.items()}
+    spine = ibis.table({"account_id": "string", "as_of": "date"}, name=SPINE)
+    return str(ibis.to_sql(query(AsOf(Tables(frames, frozenset()), spine, personal), *arguments), dialect="duckdb"))
 
 
 def age_column(time_column: str) -> str:

@@ -11,12 +11,14 @@ DuckDB's casts, which also read `epoch`, `1_000` and the name of a time zone.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from features.schema import OPEN_FROM_YEAR
-from features.tables import Column, Kind, Table, TableKnown
+from features.tables import TABLES, Column, Kind, Table, TableKnown
 
 #: A date outside these years counts as a typing error. It would also overflow the clocks of some engines.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -35,6 +37,10 @@ FLAG_TEXTS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0"), False),
 }
+#: Before the name of a table: as the source has it, and converted. Both are names that compiled queries read.
+RAW, CONVERTED = "raw_", "book_"
+#: Compiled conversions that are kept.
+CONVERSIONS = 64
 #: The rule that a value of each kind breaks when it cannot be converted.
 EXPECTED = {
     Kind.NUMBER: "not a number",
@@ -47,7 +53,10 @@ EXPECTED = {
 
 def empty(connection: Backend, table: Table) -> ir.Table:
     """Return the table with its declared columns and no rows."""
-    return connection.create_table(f"empty_{table.name}", schema=table.schema, temp=True, overwrite=True)
+    name, types = f"{CONVERTED}{table.name}", connection.compiler.type_mapper
+    columns = ", ".join(f'"{column}" {types.to_string(kind)}' for column, kind in table.schema.items())
+    connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
+    return connection.table(name)
 
 
 def named(table: Table, raw: ir.Table) -> ir.Table:
@@ -69,10 +78,17 @@ def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown 
     """
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
-    rows = typed(table, raw)
-    if known is not None and known.answered_at_is_sent_at:
-        rows = _answered_when_sent(rows)
-    return connection.create_table(f"book_{table.name}", rows, temp=True, overwrite=True)
+    connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {RAW}{table.name} AS {connection.compile(raw)}")
+    sql = _conversion(table.name, raw.schema(), known is not None and known.answered_at_is_sent_at)
+    connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CONVERTED}{table.name} AS {sql}")
+    return connection.table(f"{CONVERTED}{table.name}")
+
+
+@lru_cache(CONVERSIONS)
+def _conversion(name: str, schema: ibis.Schema, answered_at_is_sent_at: bool) -> str:
+    """Return the conversion of a table as DuckDB's SQL. Ibis takes longer to compile it than DuckDB to run it."""
+    rows = typed(TABLES[name], ibis.table(schema, name=f"{RAW}{name}"))
+    return str(ibis.to_sql(_answered_when_sent(rows) if answered_at_is_sent_at else rows, dialect="duckdb"))
 
 
 def typed(table: Table, raw: ir.Table, quoted: str | None = None) -> ir.Table:

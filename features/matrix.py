@@ -147,7 +147,7 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
     recorded_since : mapping of table name to date
         First day of each table's records. A signal that looks back further is null. See `first_records`.
     """
-    frame = matrix_expression(AsOf(tables, spine)).execute()
+    frame = AsOf(tables, spine).run(matrix_expression).to_pandas()
     return assemble(frame, tables.missing, recorded_since, tables.known)
 
 
@@ -192,8 +192,9 @@ def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], unknown: np
 
 def first_records(tables: Tables) -> dict[str, date]:
     """Return since when each history table is recorded: as `book.toml` says, or as its records tell."""
-    told = {name: tables.known[name].since or first_recorded(tables, name) for name in HISTORY}
-    return {name: first for name, first in told.items() if first is not None}
+    said = {name: since for name in HISTORY if (since := tables.known[name].since) is not None}
+    told = first_recorded(tables, [name for name in HISTORY if name not in said])
+    return {name: (said | told)[name] for name in HISTORY if name in said or name in told}
 
 
 def matrix_expression(view: AsOf) -> ir.Table:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+import ibis
 import numpy as np
 
 from features.tables import HISTORY, TABLES, Tables
@@ -123,7 +124,7 @@ def recording(tables: Tables, today: date | None = None) -> Recording:
         Records after it count as slips; by default the present day in UTC.
     """
     today = today or utc_today()
-    days = {name: days_of(tables, name).until(today) for name in (*HISTORY, "churns")}
+    days = {name: found.until(today) for name, found in days_of(tables, (*HISTORY, "churns")).items()}
     spans = {name: span_of(found, name in EVENTS) for name, found in days.items()}
     events = together([days[name] for name in EVENTS])
     book = span_of(events)
@@ -131,18 +132,29 @@ def recording(tables: Tables, today: date | None = None) -> Recording:
     return Recording(today, {name: span for name, span in spans.items() if span is not None}, book, breaks)
 
 
-def first_recorded(tables: Tables, name: str) -> date | None:
-    """Return the day from which a table is densely recorded, of a table of states its first day; None without one."""
-    span = span_of(days_of(tables, name), name in EVENTS)
-    return None if span is None else span.first
+def first_recorded(tables: Tables, names: Sequence[str]) -> dict[str, date]:
+    """Return the day from which each table is densely recorded, of a table of states its first day."""
+    spans = {name: span_of(days, name in EVENTS) for name, days in days_of(tables, names).items()}
+    return {name: span.first for name, span in spans.items() if span is not None}
 
 
-def days_of(tables: Tables, name: str) -> Days:
-    """Count a table's records by the day of their own time."""
-    time = tables[name][TABLES[name].time].cast("date")
-    by_day = tables[name].select(day=time).drop_null().group_by("day").aggregate(rows=lambda t: t.count())
-    frame = by_day.order_by("day").execute()
-    return Days(frame["day"].to_numpy("datetime64[D]"), frame["rows"].to_numpy(np.int64))
+def days_of(tables: Tables, names: Sequence[str]) -> dict[str, Days]:
+    """Count the records of some tables by the day of their own time, in one query."""
+    counted = []
+    for name in names:
+        if name not in tables.missing:
+            days = tables[name].select(day=tables[name][TABLES[name].time].cast("date")).drop_null()
+            by_day = days.group_by("day").aggregate(rows=lambda t: t.count())
+            counted.append(by_day.mutate(table=ibis.literal(name)))
+    nothing = Days(np.empty(0, "datetime64[D]"), np.empty(0, np.int64))
+    if not counted:
+        return dict.fromkeys(names, nothing)
+    frame = (ibis.union(*counted) if len(counted) > 1 else counted[0]).order_by("table", "day").execute()
+    found = {
+        str(name): Days(part["day"].to_numpy("datetime64[D]"), part["rows"].to_numpy(np.int64))
+        for name, part in frame.groupby("table")
+    }
+    return {name: found.get(name, nothing) for name in names}
 
 
 def together(counts: Sequence[Days]) -> Days:

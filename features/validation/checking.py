@@ -9,26 +9,32 @@ can be meant, but may mislead, is a warning (`features.validation.doubts`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, lru_cache
 
 import duckdb
+import ibis
 import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
 
-from features.conversion import convert, empty, named
+from features.conversion import CONVERTED, convert, empty, named
 from features.errors import InvalidTables, Problem
 from features.formulas.reversals import with_reversals
 from features.recording import recording, utc_today
 from features.schema import Table
 from features.sources import Source, unreadable
-from features.tables import TABLES, Tables
+from features.tables import TABLES, TableKnown, Tables
 from features.validation.contradictions import contradictions
 from features.validation.currencies import currency_of
 from features.validation.doubts import doubts_of_end, lone_beginnings, misnamed, stateless, strange_scales
 from features.validation.names import meant, near, near_file
 from features.validation.quoting import EXAMPLES, broken_rule, problem
 from features.validation.row_rules import Level, Rule, rules
+
+#: Compiled countings that are kept.
+COUNTINGS = 64
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def validate(source: Source, today: date | None = None) -> Tables:
     today = today or utc_today()
     checked, problems = _checked_tables(source, today)
     converted = {name: found.rows for name, found in checked.items()}
-    problems += _foreign_accounts(converted)
+    problems += _foreign_accounts(source.connection, converted)
     if "accounts" in checked and not _has_rows(source.frames["accounts"]):
         problems.append(Problem("accounts", "", "the table is empty"))
     currency, mixed = currency_of({name: source.frames[name] for name in converted})
@@ -74,8 +80,8 @@ def validate(source: Source, today: date | None = None) -> Tables:
         for name, table in TABLES.items()
     }
     # Found once and stored: each relation over invoices asks for it.
-    paired = with_reversals(frames["invoices"])
-    frames["invoices"] = source.connection.create_table("book_invoices_paired", paired, temp=True, overwrite=True)
+    source.connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CONVERTED}invoices_paired AS {_pairing()}")
+    frames["invoices"] = source.connection.table(f"{CONVERTED}invoices_paired")
     missing = frozenset(TABLES) - frozenset(converted)
     corrections = [text for found in checked.values() for text in found.corrections]
     ahead = [doubt for found in checked.values() for doubt in found.doubts]
@@ -114,37 +120,62 @@ def _checked_tables(source: Source, today: date) -> tuple[dict[str, Checked], li
 
 
 def _checked(source: Source, table: Table, today: date) -> Checked:
+    known = source.known[table.name]
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
-    rows = convert(source.connection, table, raw, source.known[table.name])
-    asked = [rule for rule in rules(table, rows, source.known[table.name], today) if rule.column not in absent]
-    counts, cut = _counts(asked, rows)
+    rows = convert(source.connection, table, raw, known)
+    sql = _counting(table.name, rows.schema(), frozenset(absent), known, today)
+    (counted,) = source.connection.raw_sql(sql).fetchall()
+    asked = _asked(table, rows, absent, known, today)
     broken = [
         (rule.level, broken_rule(table, rule, rows, raw, count))
-        for rule, count in zip(asked, counts, strict=True)
+        for rule, count in zip(asked, counted[: len(asked)], strict=True)
         if count
     ]
     problems = [*_absent_columns(table, raw, absent), *(found for level, found in broken if level is Level.REFUSED)]
-    if not set(table.key) & set(absent):
+    cut, repeated = counted[len(asked) : -1], counted[-1]
+    if repeated:
         problems += _duplicates(table, rows)
     corrections = (
         f"{table.name}.{name}: {count} timestamps in a date column were cut to their UTC day"
-        for name, count in cut.items()
+        for name, count in zip(_cut_columns(rows), cut, strict=True)
         if count
     )
     doubts = tuple(found for level, found in broken if level is Level.DOUBTED)
     return Checked(rows, tuple(problems), doubts, tuple(corrections))
 
 
-def _counts(asked: list[Rule], rows: ir.Table) -> tuple[list[int], dict[str, int]]:
-    """Count, in one query, the rows that break each rule, and the times of day that were cut off each date column."""
-    marks = {name.removesuffix("__cut"): name for name in rows.columns if name.endswith("__cut")}
-    sums = {f"r{place}": rule.broken.fill_null(False).sum() for place, rule in enumerate(asked)}
-    sums |= {f"c{place}": rows[mark].sum() for place, mark in enumerate(marks.values())}
-    if not sums:
-        return [], {}
-    found = [int(count) for count in rows.aggregate(**sums).execute().iloc[0].fillna(0)]
-    return found[: len(asked)], dict(zip(marks, found[len(asked) :], strict=True))
+def _asked(table: Table, rows: ir.Table, absent: Collection[str], known: TableKnown, today: date) -> list[Rule]:
+    return [rule for rule in rules(table, rows, known, today) if rule.column not in absent]
+
+
+def _cut_columns(rows: ir.Table) -> list[str]:
+    return [name.removesuffix("__cut") for name in rows.columns if name.endswith("__cut")]
+
+
+@lru_cache(COUNTINGS)
+def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: TableKnown, today: date) -> str:
+    """Return as SQL: the rows that break each rule, the times of day cut off each date column, and repeated keys.
+
+    Ibis takes longer to compile it than DuckDB to run it, so it is kept for the next book of the same columns.
+
+    Parameters
+    ----------
+    name : str
+        A contract table, converted.
+    absent : frozenset of str
+        Columns that the source lacks.
+    """
+    table, rows = TABLES[name], ibis.table(schema, name=f"{CONVERTED}{name}")
+    counts = [rule.broken.fill_null(False).sum() for rule in _asked(table, rows, absent, known, today)]
+    counts += [rows[f"{column}__cut"].sum() for column in _cut_columns(rows)]
+    repeated = rows.count() * 0
+    if not absent & set(table.key):
+        whole = ibis.and_(*(rows[column].notnull() for column in table.key))
+        key = rows[table.key[0]] if len(table.key) == 1 else ibis.struct({name: rows[name] for name in table.key})
+        repeated = whole.sum() - key.nunique(where=whole)
+    counted = {f"c{place}": count.fill_null(0) for place, count in enumerate([*counts, repeated])}
+    return str(ibis.to_sql(rows.aggregate(**counted), dialect="duckdb"))
 
 
 def _absent_columns(table: Table, raw: ir.Table, absent: list[str]) -> Iterator[Problem]:
@@ -159,35 +190,53 @@ def _absent_columns(table: Table, raw: ir.Table, absent: list[str]) -> Iterator[
 def _duplicates(table: Table, rows: ir.Table) -> list[Problem]:
     keyed = rows.drop_null(list(table.key)).group_by(list(table.key)).aggregate(times=lambda t: t.count())
     repeated = keyed.filter(keyed.times > 1)
-    count = int(repeated.times.sum().fill_null(0).execute())
+    count = int(repeated.times.sum().execute())
     text = "duplicate key" if len(table.key) == 1 else f"duplicate key ({', '.join(table.key)})"
-    return [problem(table, repeated, table.key[0], text, count)] if count else []
+    return [problem(table, repeated, table.key[0], text, count)]
+
+
+@cache
+def _pairing() -> str:
+    invoices = TABLES["invoices"]
+    return str(ibis.to_sql(with_reversals(ibis.table(invoices.schema, name=f"{CONVERTED}invoices")), dialect="duckdb"))
 
 
 def _has_rows(rows: ir.Table) -> bool:
     return bool(rows.limit(1).count().execute())
 
 
-def _foreign_accounts(converted: dict[str, ir.Table]) -> list[Problem]:
+def _foreign_accounts(connection: Backend, converted: dict[str, ir.Table]) -> list[Problem]:
     """Return a problem for each table that names unknown accounts, listed by their ids; none without any account."""
-    if "accounts" not in converted:
+    others = tuple(name for name in converted if name != "accounts")
+    if "accounts" not in converted or not others:
         return []
-    known = converted["accounts"].select("account_id").drop_null().distinct()
-    if not _has_rows(known):
-        return []
+    counted = dict(connection.raw_sql(_foreign_rows(others)).fetchall())
+    known = converted["accounts"].select("account_id").drop_null()
     return [
-        found
-        for name, rows in converted.items()
-        if name != "accounts"
-        for found in _foreign(TABLES[name], rows.drop_null(["account_id"]).anti_join(known, "account_id"))
+        _foreign(TABLES[name], converted[name].drop_null(["account_id"]).anti_join(known, "account_id"))
+        for name in others
+        if counted[name]
     ]
 
 
-def _foreign(table: Table, rows: ir.Table) -> list[Problem]:
+@lru_cache(COUNTINGS)
+def _foreign_rows(names: tuple[str, ...]) -> str:
+    """Return as SQL: for each converted table the rows that name an unknown account, 0 without any account."""
+    ids = {name: ibis.table({"account_id": "string"}, name=f"{CONVERTED}{name}") for name in ("accounts", *names)}
+    known = ids["accounts"].drop_null()
+    counts = []
+    for name in names:
+        foreign = ids[name].drop_null().anti_join(known, "account_id")
+        counts.append(foreign.aggregate(rows=foreign.count()).select(table=ibis.literal(name), rows="rows"))
+    some = known.aggregate(accounts=known.count())
+    counted = ibis.union(*counts) if len(counts) > 1 else counts[0]
+    judged = counted.cross_join(some).select("table", rows=lambda t: ibis.ifelse(t.accounts > 0, t.rows, 0))
+    return str(ibis.to_sql(judged, dialect="duckdb"))
+
+
+def _foreign(table: Table, rows: ir.Table) -> Problem:
     by_account = rows.group_by("account_id").aggregate(rows=lambda t: t.count())
     counted = by_account.order_by("account_id").execute()
-    if counted.empty:
-        return []
     ids, total = tuple(counted["account_id"][:EXAMPLES]), int(counted["rows"].sum())
     text = "not in accounts" if len(counted) == 1 else f"{len(counted)} accounts that are not in accounts"
-    return [Problem(table.name, "account_id", text, total, ids)]
+    return Problem(table.name, "account_id", text, total, ids)

@@ -117,28 +117,34 @@ def nps_category(score: int | None) -> str | None:
 
 
 def _accounts(view: AsOf, as_of: date) -> dict[str, Record]:
-    joined = view.spine.left_join(view["accounts"], KEYS)
-    return {
-        values[0]: dict(zip(ACCOUNT_FIELDS, values, strict=True)) for values in _values(joined, ACCOUNT_FIELDS, as_of)
-    }
+    found = _values(view.run(_account_rows), ACCOUNT_FIELDS, as_of)
+    return {values[0]: dict(zip(ACCOUNT_FIELDS, values, strict=True)) for values in found}
+
+
+def _account_rows(view: AsOf) -> ir.Table:
+    return _shown(view.spine.left_join(view["accounts"], KEYS), ACCOUNT_FIELDS)
 
 
 def _revenue(view: AsOf, months: list[date], as_of: date) -> dict[tuple[str, int], Record]:
     """Return invoiced and credited sums by account and place of the month; months without an invoice are left out."""
-    rows = view["invoices"].filter(lambda t: t.age_days <= (as_of - months[0]).days)
-    branches = [(rows.age_days <= (as_of - start).days, place) for place, start in reversed(list(enumerate(months)))]
-    by_month = rows.mutate(place=ibis.cases(*branches)).group_by("account_id", "place")
-    sums = by_month.aggregate(
-        invoiced=lambda t: t.amount.sum(where=t.amount > 0).fill_null(0.0),
-        credited=lambda t: t.amount.sum(where=t.amount < 0).fill_null(0.0),
-        invoices=lambda t: t.count(where=t.amount > 0),
-    )
-    table = sums.to_pyarrow()
+    table = view.run(_monthly, tuple((as_of - month).days for month in months))
     columns = (table[name].to_pylist() for name in ("account_id", "place", "invoiced", "credited", "invoices"))
     return {
         (account_id, place): {"invoiced": round(invoiced, 2), "credited": round(credited, 2), "invoices": invoices}
         for account_id, place, invoiced, credited, invoices in zip(*columns, strict=True)
     }
+
+
+def _monthly(view: AsOf, starts: tuple[int, ...]) -> ir.Table:
+    """Return the sums of months that start so many days before as_of, the oldest first."""
+    rows = view["invoices"].filter(lambda t: t.age_days <= starts[0])
+    branches = [(rows.age_days <= days, place) for place, days in reversed(list(enumerate(starts)))]
+    by_month = rows.mutate(place=ibis.cases(*branches)).group_by("account_id", "place")
+    return by_month.aggregate(
+        invoiced=lambda t: t.amount.sum(where=t.amount > 0).fill_null(0.0),
+        credited=lambda t: t.amount.sum(where=t.amount < 0).fill_null(0.0),
+        invoices=lambda t: t.count(where=t.amount > 0),
+    )
 
 
 def _surveys(view: AsOf, first_month_days: int) -> ir.Table:
@@ -226,6 +232,18 @@ _LISTS: dict[str, _List] = {
 
 def _listed(name: str, view: AsOf, first_month_days: int, as_of: date) -> dict[str, Record]:
     """Return total and rows of one list by account; accounts without a row are left out."""
+    fields = _LISTS[name].fields
+    rows = view.run(_list_rows, name, first_month_days)
+    found: dict[str, Record] = {}
+    for account_id, total, *values in _values(rows, ("account_id", "total", *fields), as_of):
+        row = dict(zip(fields, values, strict=True))
+        if "score" in row:
+            row["category"] = nps_category(row["score"])
+        found.setdefault(account_id, {"total": total, "rows": []})["rows"].append(row)
+    return found
+
+
+def _list_rows(view: AsOf, name: str, first_month_days: int) -> ir.Table:
     spec = _LISTS[name]
     rows = spec.rows(view, first_month_days)
     order = [
@@ -234,21 +252,22 @@ def _listed(name: str, view: AsOf, first_month_days: int, as_of: date) -> dict[s
     by_account = ibis.window(group_by="account_id", order_by=order)
     placed = rows.mutate(place=ibis.row_number().over(by_account), total=rows.count().over(group_by="account_id"))
     kept = placed.filter(placed.place < LIMITS[name]).order_by("account_id", "place")
-    found: dict[str, Record] = {}
-    for account_id, total, *values in _values(kept, ("account_id", "total", *spec.fields), as_of):
-        row = dict(zip(spec.fields, values, strict=True))
-        if "score" in row:
-            row["category"] = nps_category(row["score"])
-        found.setdefault(account_id, {"total": total, "rows": []})["rows"].append(row)
-    return found
+    return _shown(kept, ("account_id", "total", *spec.fields))
 
 
-def _values(rows: ir.Table, fields: tuple[str, ...], as_of: date) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows as plain values, ages turned back into dates and instants."""
-    kinds = {column.name: column.kind for table in TABLES.values() for column in table.columns}
-    names = [age_column(name) if name in kinds and kinds[name].is_time else name for name in fields]
-    table = rows.select(*names).to_pyarrow()
-    columns = [_plain_values(table[name], kinds.get(field), as_of) for name, field in zip(names, fields, strict=True)]
+_KINDS = {column.name: column.kind for table in TABLES.values() for column in table.columns}
+
+
+def _shown(rows: ir.Table, fields: tuple[str, ...]) -> ir.Table:
+    """Return the columns of some fields; a time stands there as its age."""
+    return rows.select(*(age_column(name) if name in _KINDS and _KINDS[name].is_time else name for name in fields))
+
+
+def _values(table: pa.Table, fields: tuple[str, ...], as_of: date) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of shown fields as plain values, ages turned back into dates and instants."""
+    columns = [
+        _plain_values(column, _KINDS.get(field), as_of) for column, field in zip(table.columns, fields, strict=True)
+    ]
     return zip(*columns, strict=True)
 
 

@@ -37,7 +37,7 @@ def end_of_data(tables: Tables, until: date | None, today: date | None = None) -
     if until is not None:
         return until
     recorded = recording(tables, today)
-    invoices = days_of(tables, "invoices").until(recorded.today)
+    invoices = days_of(tables, ["invoices"])["invoices"].until(recorded.today)
     if recorded.book is None or not len(invoices.day):
         raise InputError("invoices: the table is empty, so there is nothing to learn from or to judge by")
     within = invoices.until(recorded.book.last)

@@ -157,7 +157,10 @@ def test_an_absent_table_says_what_was_seen_and_meant(tmp_path: Path) -> None:
     (tmp_path / "invoice.csv").write_text(GOOD["invoices"])
     assert only_problem(tmp_path).rule == "the table is required and absent; did you mean 'invoice.csv'?"
     (tmp_path / "invoice.csv").rename(tmp_path / "Belege.csv")
-    assert only_problem(tmp_path).rule == "the table is required and absent; the files or tables there: accounts, Belege.csv"
+    assert (
+        only_problem(tmp_path).rule
+        == "the table is required and absent; the files or tables there: accounts, Belege.csv"
+    )
 
 
 def test_a_misspelt_column_is_named(tmp_path: Path) -> None:

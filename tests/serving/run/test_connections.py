@@ -134,7 +134,7 @@ def test_a_caller_who_reads_slowly_is_not_cut_off(server: uvicorn.Server) -> Non
     with connected(server, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
         deadline, taken = monotonic() + 5 * LIMITS.unread_seconds, 0
         while monotonic() < deadline:
-            taken += len(connection.recv(2**20))
+            taken += len(connection.recv(2**18))
             sleep(LIMITS.unread_seconds / 20)
         assert 0 < taken < LARGE
         while taken < LARGE:
