@@ -96,7 +96,7 @@ def measure(seed: int) -> dict[str, Any]:
     weighting = found.fitted.choice.weighting
     larger = _at_times(World(accounts=TIMES * ACCOUNTS, seed=seed + OTHER_SEED), settings, weighting)
     each = np.ones(len(found.test))
-    ceiling = auc_figure(found.test, larger.margin(found.test.matrix))(each)
+    ceiling = float(auc_figure(found.test, larger.margin(found.test.matrix))(each))
     ours = found.verdict.metrics[MODEL].roc_auc
     checked = reliability(found.test, found.probabilities[MODEL], settings)
     say(f"seed {seed}: {ours:.4f}, with {TIMES} times the accounts {ceiling:.4f}, {checked.slope.value:.2f}")

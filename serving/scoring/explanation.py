@@ -1,4 +1,7 @@
-"""Why: path-dependent SHAP values of the margin, turned into points of probability that add up.
+"""Why: what each signal adds to the margin, turned into points of probability that add up.
+
+The margin is a sum of experts, and so is what a signal adds: path-dependent SHAP values of the trees, centred terms of
+the linear expert, exact Shapley values of the buying expert (see `training.models.margin`).
 
 With margin m, expected margin m0 and calibrator g, the base is g(m0) and a signal's contribution is
 
@@ -66,13 +69,11 @@ def explain(bundle: Bundle, matrix: Matrix) -> Explained:
     """Score and explain every row of a matrix."""
     if not len(matrix):
         return Explained(np.empty(0), math.nan, np.empty((0, matrix.signals.shape[1])))
-    encoded = bundle.trees.encoder.encode(matrix.signals)
-    parts = np.asarray(bundle.trees.booster.predict(encoded, pred_contrib=True))
-    return in_probability(bundle, parts[:, :-1], float(parts[0, -1]))
+    return in_probability(bundle, *bundle.margin.explain(matrix))
 
 
 def in_probability(bundle: Bundle, phi: np.ndarray, expected: float) -> Explained:
-    """Turn SHAP values of the margin into points of probability.
+    """Turn parts of the margin into points of probability.
 
     Parameters
     ----------

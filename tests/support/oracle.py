@@ -316,7 +316,10 @@ def rhythm(book: SimpleNamespace, clock: Clock) -> Values:
         amounts[row.invoiced_on] = amounts.get(row.invoiced_on, 0) + row.amount
     strength = sum(math.sqrt(amount) * _faded(clock.days(day), 180) for day, amount in amounts.items())
     faded = sum(row.amount * _faded(clock.days(row.invoiced_on), 365) for row in book.invoices)
+    ages = [clock.days(day) for day in amounts]
     return {
+        "purchase_repeat_days": len(ages) - 1 if ages else None,
+        "purchase_span_days": max(ages) - min(ages) if ages else None,
         "revenue_faded_halflife_365": faded,
         "invoice_strength_halflife_180": strength,
         "invoice_days_halflife_180": sum(_faded(clock.days(day), 180) for day in amounts),

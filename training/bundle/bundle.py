@@ -6,7 +6,8 @@ bundle/
   model.txt        the trees
   hazard.txt       the trees of the monthly hazard, if the run kept it
   contraction.txt  the trees of the share lost by shrinking, if the run kept it
-  manifest.json    signals, calibrator, categories, the book's reference figures, rule, economics, metrics, checksum
+  manifest.json    signals, the other experts and all weights, calibrator, categories, the book's reference figures,
+                   rule, economics, metrics, checksum
   version.json     the registry's version, written when the bundle leaves the registry
 """
 
@@ -27,10 +28,11 @@ from features.signal import signal_names
 from training.models.calibration import Platt
 from training.models.contraction import Contraction
 from training.models.hazard import Hazard
+from training.models.margin import Margin, from_plain
 from training.models.trees import Encoder, Trees
 from training.settings import ChurnRule, Economics, FitSettings, TrainingSettings
 
-FORMAT = 2
+FORMAT = 3
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
 HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
 #: The files that a bundle may hold.
@@ -80,6 +82,7 @@ class Manifest(BaseModel):
     choice: dict[str, Any]
     calibrator: dict[str, float]
     categories: dict[str, list[str]]
+    experts: dict[str, Any]
     signals: list[str]
     reference: Reference
     verdict: dict[str, Any]
@@ -102,13 +105,18 @@ class Bundle:
     """
 
     version: str
-    trees: Trees
+    margin: Margin
     calibrator: Platt
     rule: ChurnRule
     economics: Economics
     manifest: Manifest
     hazard: Hazard | None = None
     contraction: Contraction | None = None
+
+    @property
+    def trees(self) -> Trees:
+        """The trees among the experts."""
+        return self.margin.trees
 
     @property
     def settings(self) -> TrainingSettings:
@@ -156,9 +164,13 @@ def load_bundle(folder: Path) -> Bundle:
         raise SignalsDiffer(manifest.signals, signal_names())
     hazard, contraction = (_other(folder, name, manifest) for name in (HAZARD, CONTRACTION))
     encoder = Encoder({name: tuple(levels) for name, levels in manifest.categories.items()})
+    try:
+        margin = from_plain(manifest.experts, Trees(lightgbm.Booster(model_str=text), encoder))
+    except (ValidationError, KeyError) as error:
+        raise BundleDamaged(f"{folder}: not a model bundle ({error})") from error
     return Bundle(
         version=str(version) if version is not None else "unregistered",
-        trees=Trees(lightgbm.Booster(model_str=text), encoder),
+        margin=margin,
         calibrator=Platt(**manifest.calibrator),
         rule=ChurnRule(**manifest.rule),
         economics=Economics(**manifest.economics),

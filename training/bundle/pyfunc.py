@@ -63,7 +63,7 @@ class ChurnRiskModel(PythonModel):
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         rows = len(sent.matrix)
-        margin = self.bundle.trees.margin(sent.matrix) if rows else np.empty(0)
+        margin = self.bundle.margin(sent.matrix) if rows else np.empty(0)
         return sent.keys.assign(
             churn_probability=self.bundle.calibrator(margin),
             grade=np.full(rows, self.bundle.manifest.verdict.get("grade"), dtype=object),

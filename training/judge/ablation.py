@@ -18,7 +18,7 @@ from training.judge.origins import Origin
 from training.judge.verdict import figure_of
 from training.models.fitting import Fitted, Progress, silent
 from training.models.folds import learnable_part
-from training.models.trees import fit_trees
+from training.models.margin import Recipe, fit_margin
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, difference, intervals
@@ -77,9 +77,9 @@ def ablate(
 
 def _probability(origin: Origin, fitted: Fitted, settings: TrainingSettings, removed: np.ndarray) -> np.ndarray:
     learnt, test = (_without(part, removed) for part in (learnable_part(origin.learnt, settings), origin.test))
-    choice = fitted.choice
-    trees = fit_trees(learnt, settings.fit, settings.seed, choice.rounds, choice.weighting, settings.economics)
-    return fitted.calibrator(trees.margin(test.matrix))
+    choice, margin = fitted.choice, fitted.margin
+    recipe = Recipe(settings, choice.rounds, choice.weighting, margin.linear.penalty)
+    return fitted.calibrator(fit_margin(learnt, recipe, margin.weights)(test.matrix))
 
 
 def _without(data: Dataset, removed: np.ndarray) -> Dataset:

@@ -25,7 +25,7 @@ from training.models.fitting import Fitted, Progress, silent
 from training.rivals import ALL, Rival
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import mean_of
+from training.worth.bootstrap import mean_of, whole
 from training.worth.economics import expected_profit
 from training.worth.evaluation import Metrics, auc_figure, judge
 from training.worth.reliability import Reliability, reliability
@@ -197,7 +197,7 @@ def _summary(origin: Origin, contest: Contest) -> OriginFigures:
         churned=int(test.churned.sum()),
         weighting=fitted.choice.weighting,
         rounds=fitted.choice.rounds,
-        roc_auc=auc_figure(test, probabilities[MODEL])(np.ones(len(test))),
+        roc_auc=whole(auc_figure(test, probabilities[MODEL]), len(test)),
     )
 
 
@@ -213,8 +213,8 @@ def _ages(origins: Sequence[Origin], models: Sequence[Fitted]) -> tuple[Age, ...
     days: list[date] = [origin.test.dates[0] for origin in origins]
     pairs_by_age: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for at, origin in enumerate(origins):
-        each = np.ones(len(origin.test))
-        aucs = [auc_figure(origin.test, model.probability(origin.test.matrix))(each) for model in models[: at + 1]]
+        ranked = [auc_figure(origin.test, model.probability(origin.test.matrix)) for model in models[: at + 1]]
+        aucs = [whole(figure, len(origin.test)) for figure in ranked]
         for made_at, auc in enumerate(aucs):
             pairs_by_age[(days[at] - days[made_at]).days].append((auc, auc - aucs[-1]))
     return tuple(

@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 from features.errors import NotEnoughData
 from features.matrix import Matrix
 from training.models.contraction import Contraction, Shrinkage, expected_contraction
-from training.worth.bootstrap import Figure, Interval, difference, intervals
+from training.worth.bootstrap import Figure, Interval, difference, intervals, one_by_one, ratio
 
 MODEL, MEAN, REPEATED = "model", "book mean", "last year's shrinking repeated"
 YEAR_ON_YEAR = "revenue_yoy_365d"
@@ -168,11 +168,7 @@ def _figures(test: Shrinkage, share: np.ndarray, amount: np.ndarray, lost: np.nd
 
 
 def _over(above: np.ndarray, below: np.ndarray) -> Figure:
-    def figure(weight: np.ndarray) -> float:
-        total = float(below @ weight)
-        return float(above @ weight) / total if total > 0 else float("nan")
-
-    return figure
+    return lambda weight: ratio(weight @ above, weight @ below)
 
 
 def _correlation(expected: np.ndarray, realised: np.ndarray, rows: np.ndarray) -> Figure:
@@ -185,4 +181,4 @@ def _correlation(expected: np.ndarray, realised: np.ndarray, rows: np.ndarray) -
         (first, covariance), (_, second) = np.cov(ranks, aweights=weight[rows])
         return float(covariance / np.sqrt(first * second)) if min(first, second) > 0 else float("nan")
 
-    return figure
+    return one_by_one(figure)

@@ -21,7 +21,7 @@ import numpy as np
 from training.models.landmarks import Landmarks
 from training.models.survival import anchored, risk_within
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_of
+from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_over, ratio
 from training.worth.evaluation import auc_figure, date_rows
 
 HORIZONS = (90, 180, 365)
@@ -149,8 +149,8 @@ def brier_figure(data: Dataset, probability: np.ndarray) -> Figure:
     """Return the mean Brier score over the dates as a function of row weights; `probability` has shape (n,)."""
     error = (probability - data.churned) ** 2
     dates = date_rows(data)
-    return lambda weight: mean_of([_mean(error[rows], weight[rows]) for rows in dates])
 
+    def at_date(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return ratio(weight @ error[rows], weight.sum(axis=-1))
 
-def _mean(error: np.ndarray, weight: np.ndarray) -> float:
-    return float(error @ weight / weight.sum()) if weight.sum() > 0 else float("nan")
+    return lambda weight: mean_over([at_date(rows, weight[..., rows]) for rows in dates])

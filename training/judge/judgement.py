@@ -104,7 +104,7 @@ def evaluate_at(
         raise AlreadyLearnt(bundle.version, as_of.isoformat(), str(forward), forward.as_dict())
     progress("computing signals", 0, 3)
     test = build_dataset(tables, [as_of], bundle.rule, bundle.manifest.recorded_since)
-    probabilities = {MODEL: bundle.calibrator(bundle.trees.margin(test.matrix))}
+    probabilities = {MODEL: bundle.calibrator(bundle.margin(test.matrix))}
     if not seen:
         progress("fitting rivals", 1, 3)
         origin = _origin(tables, bundle, test)

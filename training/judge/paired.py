@@ -20,7 +20,7 @@ from features.matrix import Matrix
 from training.judge.verdict import DECIDING, figure_of
 from training.settings import Economics, TrainingSettings
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import Interval, difference, intervals
+from training.worth.bootstrap import Interval, difference, intervals, whole
 from training.worth.evaluation import date_rows
 
 SUFFIXES = ("_first", "_second")
@@ -112,13 +112,15 @@ def paired(matched: Matched, economics: Economics, bootstraps: int, seed: int = 
     sides = {name: [figure_of(name, data, risk, settings, {}) for risk in probabilities] for name in DECIDING}
     gaps = {name: difference(second, first) for name, (first, second) in sides.items()}
     leads = intervals(data.accounts, gaps, bootstraps, seed)
-    each = np.ones(len(data))
     return Common(
         rows=len(data),
         accounts=len(np.unique(data.accounts)),
         churned=int(data.churned.sum()),
         as_of=tuple(map(str, data.dates)),
-        figures={name: Paired(first(each), second(each), leads[name]) for name, (first, second) in sides.items()},
+        figures={
+            name: Paired(whole(first, len(data)), whole(second, len(data)), leads[name])
+            for name, (first, second) in sides.items()
+        },
     )
 
 

@@ -39,7 +39,7 @@ def reigning_probability(
     matrix = origin.test.matrix
     knew_until = max(champion.manifest.slices) + timedelta(days=champion.rule.reach_days)
     if knew_until <= min(origin.test.dates):
-        return champion.calibrator(champion.trees.margin(matrix))
+        return champion.calibrator(champion.margin(matrix))
     recipe = champion.settings
     again = then if recipe == replace(settings, until=None) else fit_model(origin.learnt, recipe)
     return again.probability(matrix)

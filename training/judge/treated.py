@@ -137,7 +137,7 @@ def _judge(part: Dataset, probability: np.ndarray, bootstraps: int, seed: int) -
     figures: dict[str, Figure] = {}
     if enough:
         gap = probability - part.churned
-        figures["calibration_gap"] = lambda weight: float(weight @ gap / weight.sum())
+        figures["calibration_gap"] = lambda weight: weight @ gap / weight.sum(axis=-1)
     if min(accounts) >= LEAST_ACCOUNTS:
         figures["roc_auc"] = auc_figure(part, probability)
         figures["captured_10"] = captured_figure(part, probability * part.revenue)

@@ -19,7 +19,7 @@ import numpy as np
 from training.rivals import CHEAP
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import Figure, Interval, interval_of, resamples
+from training.worth.bootstrap import Figure, Interval, drawn, interval_of, whole
 from training.worth.economics import expected_profit
 from training.worth.evaluation import Metrics, auc_figure, captured_figure, cutoff_figure, judge, profit_figure
 
@@ -100,10 +100,8 @@ def _paired(
     figures: Mapping[tuple[str, str], Figure], accounts: np.ndarray, settings: TrainingSettings
 ) -> dict[str, Interval]:
     """Return the intervals of every figure and of the model's lead over each rival, all on the same resamples."""
-    weights = resamples(accounts, settings.bootstraps, settings.seed)
-    drawn = np.array([[figure(weight) for figure in figures.values()] for weight in weights])
-    draws = dict(zip(figures, drawn.T, strict=True))
-    value = {key: figure(np.ones(len(accounts))) for key, figure in figures.items()}
+    draws = drawn(accounts, figures, settings.bootstraps, settings.seed)
+    value = {key: whole(figure, len(accounts)) for key, figure in figures.items()}
     intervals = {}
     for (measure, name), own in draws.items():
         model = (measure, MODEL)

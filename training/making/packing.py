@@ -13,6 +13,7 @@ from features.signal import all_signals, signal_names
 from training.bundle.bundle import CONTRACTION, FORMAT, HAZARD, MANIFEST, MODEL, Manifest, Reference, checksum
 from training.making.pipeline import Trained
 from training.models.folds import learnable_part
+from training.models.margin import to_plain
 from training.private_files import keep_private
 from training.slices.dataset import Dataset, fingerprint
 from training.worth.economics import threat_value
@@ -54,6 +55,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         choice=trained.choice.as_dict(),
         calibrator=asdict(trained.calibrator),
         categories={name: list(levels) for name, levels in trained.trees.encoder.categories.items()},
+        experts=to_plain(trained.fitted.margin),
         signals=list(signal_names()),
         reference=reference_of(trained.data.on(trained.data.dates[-1:])),
         verdict=trained.verdict.as_dict(),

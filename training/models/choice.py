@@ -21,7 +21,7 @@ from training.models.calibration import fit_platt
 from training.models.folds import BY_ACCOUNT, FORWARD, OutOfFold, margins_at, round_steps
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_of
+from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_over, whole
 from training.worth.economics import best_cutoff, expected_profit, realised_profit
 from training.worth.evaluation import cutoff_figure, profit_figure
 
@@ -109,8 +109,7 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
     ranking = {scheme: float(_mean_curve(folds, scheme).max()) for scheme in schemes}
     valid = data.take(np.concatenate([fold.valid for fold in folds]))
     earned = {scheme: money_figure(data, folds, scheme, rounds[scheme], settings) for scheme in schemes}
-    every = np.ones(len(valid))
-    profit = {scheme: figure(every) for scheme, figure in earned.items()}
+    profit = {scheme: whole(figure, len(valid)) for scheme, figure in earned.items()}
     richest = max(schemes, key=lambda scheme: profit[scheme] if profit[scheme] == profit[scheme] else -np.inf)
     figures = {f"behind {name}": difference(earned[name], earned[richest]) for name in schemes}
     plain = UNWEIGHTED if UNWEIGHTED in schemes else richest
@@ -175,7 +174,7 @@ def money_figure(
     score = expected_profit(probability, valid.matrix.value, settings.economics)
     at_capacity = profit_figure(valid, score, settings.economics)
     at_cutoff = cutoff_figure(valid, score, settings.economics, earlier_cutoffs(valid, score, settings))
-    return lambda weight: mean_of([at_capacity(weight), at_cutoff(weight)])
+    return lambda weight: mean_over([at_capacity(weight), np.broadcast_to(at_cutoff(weight), weight.shape[:-1])])
 
 
 def earlier_cutoffs(judged: Dataset, score: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:

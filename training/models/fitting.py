@@ -4,17 +4,18 @@ In: a dataset and the settings. Out: a `Fitted`. `train` fits a model in this wa
 at each origin.
 
 Forward-chained folds give margins of rows that the trees did not see. Those margins choose the weighting and the number
-of rounds. Then the trees are grown again on every slice with that number of rounds, so the choice costs no recent data.
+of rounds, and teach the weights of the experts (see `training.models.margin`). Then the experts are fitted again on
+every slice as chosen, so the choice costs no recent data.
 
-The calibrator is fitted on accounts that the trees did not see, in slices that they saw. It corrects the distortions of
-the fit: the weights, and the overconfidence of trees on known rows. It is not fitted forward in time. The change of the
-churn rate between two past periods says how far off the past was, not how far off the next period will be. On rolling
-origins the forward calibrator was further off, on simulated books and on Online Retail II.
+The calibrator is fitted on accounts that the experts did not see, in slices that they saw. It corrects the distortions
+of the fit: the weights, and the overconfidence of trees on known rows. It is not fitted forward in time. The change of
+the churn rate between two past periods says how far off the past was, not how far off the next period will be. On
+rolling origins the forward calibrator was further off, on simulated books and on Online Retail II.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +24,19 @@ from features.matrix import Matrix
 from training.models.calibration import Platt, fit_platt
 from training.models.choice import UNWEIGHTED, Choice, choose
 from training.models.folds import BY_ACCOUNT, OutOfFold, by_account, learnable_part, margins_at, out_of_fold, splits
-from training.models.trees import Trees, fit_trees
+from training.models.margin import (
+    BUYING,
+    LINEAR,
+    TREES,
+    Margin,
+    Recipe,
+    fit_margin,
+    fit_others,
+    learn_weights,
+    penalty_of,
+    weighted,
+)
+from training.models.trees import Trees
 from training.models.weights import SCHEMES
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
@@ -42,8 +55,10 @@ class Fitted:
 
     Attributes
     ----------
+    margin : Margin
+        The experts with their weights.
     calibrator : Platt
-        Maps the trees' margin to a probability.
+        Maps the margin to a probability.
     folded : str
         Kind of the folds: `FORWARD` or `BY_ACCOUNT` of `training.models.folds`.
     out_of_fold : pair of arrays of shape (n,)
@@ -51,16 +66,21 @@ class Fitted:
     folds : list of OutOfFold
     """
 
-    trees: Trees
+    margin: Margin
     calibrator: Platt
     choice: Choice
     folded: str
     out_of_fold: tuple[np.ndarray, np.ndarray] = field(repr=False)
     folds: Sequence[OutOfFold] = field(repr=False)
 
+    @property
+    def trees(self) -> Trees:
+        """The trees among the experts."""
+        return self.margin.trees
+
     def probability(self, matrix: Matrix) -> np.ndarray:
         """Return churn probabilities, shape (rows,)."""
-        return self.calibrator(self.trees.margin(matrix))
+        return self.calibrator(self.margin(matrix))
 
 
 def fit_model(
@@ -91,14 +111,17 @@ def fit_model(
     folds = [out_of_fold(data, split, settings, schemes, fitted) for split in row_splits]
     choice = choose(data, folds, settings, folded)
     learnt = learnable_part(data, settings)
-    trees = fit_trees(learnt, settings.fit, settings.seed, choice.rounds, choice.weighting, settings.economics)
+    penalty = penalty_of(learnt, settings, choice.weighting)
+    recipe = Recipe(settings, choice.rounds, choice.weighting, penalty)
+    of_folds, valid = _margins_of_folds(data, folds, recipe)
+    weights = learn_weights(of_folds, data.churned[valid], data.accounts[valid], settings.rule.by_silence)
     if folded == BY_ACCOUNT:
-        margin, valid = margins_at(folds, choice.weighting, choice.rounds, settings)
+        margin = weighted(of_folds, weights)
     else:
-        margin, valid = _unseen_accounts(data, choice, settings, fitted)
+        margin, valid = _unseen_accounts(data, recipe, weights, fitted)
     churned = data.churned[valid]
     return Fitted(
-        trees=trees,
+        margin=fit_margin(learnt, recipe, weights),
         calibrator=fit_platt(margin, churned),
         choice=choice,
         folded=folded,
@@ -107,15 +130,29 @@ def fit_model(
     )
 
 
+def _margins_of_folds(
+    data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return each expert's margins of the rows that the folds judge, and the row numbers, shape (n,)."""
+    of_trees, valid = margins_at(folds, recipe.weighting, recipe.rounds, recipe.settings)
+    others = []
+    for fold in folds:
+        linear, buying = fit_others(data.take(fold.learnt), recipe)
+        matrix = data.matrix.take(fold.valid)
+        of_buying = {} if buying is None else {BUYING: buying.margin(matrix)}
+        others.append({LINEAR: linear.margin(matrix)} | of_buying)
+    shared = set.intersection(*map(set, others))
+    margins = {name: np.concatenate([part[name] for part in others]) for name in (LINEAR, BUYING) if name in shared}
+    return {TREES: of_trees, **margins}, valid
+
+
 def _unseen_accounts(
-    data: Dataset, choice: Choice, settings: TrainingSettings, done: Callable[[], None]
+    data: Dataset, recipe: Recipe, weights: Mapping[str, float], done: Callable[[], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return margins of accounts that the trees did not see, by trees grown as chosen, and their row numbers."""
+    """Return margins of accounts that the experts did not see, fitted as chosen, and their row numbers."""
     margins, rows = [], []
-    for learn, valid in by_account(data, settings):
-        part = data.take(learn)
-        trees = fit_trees(part, settings.fit, settings.seed, choice.rounds, choice.weighting, settings.economics)
-        margins.append(trees.margin(data.matrix.take(valid)))
+    for learn, valid in by_account(data, recipe.settings):
+        margins.append(fit_margin(data.take(learn), recipe, weights)(data.matrix.take(valid)))
         rows.append(valid)
         done()
     return np.concatenate(margins), np.concatenate(rows)

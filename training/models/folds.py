@@ -21,7 +21,7 @@ from training.models.weights import SCHEMES, revenue_weights
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.slices.slice_dates import forward_folds, thinned
-from training.worth.bootstrap import mean_of
+from training.worth.bootstrap import mean_over
 from training.worth.evaluation import date_rows, weighted_auc
 
 #: How many numbers of rounds the folds choose among, from two thirds of the largest on. They are few, because chance
@@ -134,7 +134,7 @@ def round_steps(settings: TrainingSettings) -> list[int]:
 def _both_aucs(part: Dataset, rows: np.ndarray, margin: np.ndarray, revenue: np.ndarray) -> float:
     order = np.argsort(margin, kind="stable")
     churned, score = part.churned[rows][order], margin[order]
-    return mean_of([weighted_auc(churned, score, weight) for weight in (np.ones(len(rows)), revenue[order])])
+    return float(mean_over([weighted_auc(churned, score, weight) for weight in (np.ones(len(rows)), revenue[order])]))
 
 
 def margins_at(

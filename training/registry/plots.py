@@ -88,8 +88,9 @@ def _shap_summary(trained: Trained, path: Path) -> None:
     latest = trained.data.take(trained.data.as_of == trained.data.as_of.max())
     rng = np.random.default_rng(trained.settings.seed)
     pick = rng.permutation(len(latest))[:SHAP_ROWS]
-    encoded = trained.trees.encoder.encode(latest.take(pick).matrix.signals)
-    values = np.asarray(trained.trees.booster.predict(encoded, pred_contrib=True))[:, :-1]
+    drawn = latest.take(pick).matrix
+    encoded = trained.trees.encoder.encode(drawn.signals)
+    values, _ = trained.fitted.margin.explain(drawn)
     known = ~np.isnan(encoded).all(axis=0)
     labels = np.array([signal.en for signal in all_signals()])[known]
     with mpl.rc_context():

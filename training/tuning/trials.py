@@ -17,7 +17,7 @@ from training.models.folds import OutOfFold, out_of_fold, round_steps, splits
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.tuning.search_space import Value, starting_point
-from training.worth.bootstrap import resamples
+from training.worth.bootstrap import drawn, whole
 
 State = Literal["finished", "pruned", "failed"]
 
@@ -127,7 +127,7 @@ def _reached(
 ) -> Reached:
     rounds = rounds_of(folds, scheme, settings, folded)
     judged = sum(len(fold.valid) for fold in folds)
-    profit = money_figure(data, folds, scheme, rounds, settings)(np.ones(judged))
+    profit = whole(money_figure(data, folds, scheme, rounds, settings), judged)
     curve = np.nanmean(np.concatenate([fold.curves[scheme] for fold in folds]), axis=0)
     return Reached(profit, float(curve[round_steps(settings).index(rounds)]))
 
@@ -137,4 +137,4 @@ def _draws(
 ) -> tuple[float, ...]:
     figure = money_figure(data, folds, scheme, rounds_of(folds, scheme, settings, folded), settings)
     accounts = data.accounts[np.concatenate([fold.valid for fold in folds])]
-    return tuple(figure(weight) for weight in resamples(accounts, settings.bootstraps, settings.seed))
+    return tuple(drawn(accounts, {"profit": figure}, settings.bootstraps, settings.seed)["profit"].tolist())

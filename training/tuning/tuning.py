@@ -30,7 +30,7 @@ from training.models.fitting import Progress, fit_model, silent
 from training.settings import TrainingSettings
 from training.tuning.search_space import applied
 from training.tuning.trials import Trial
-from training.worth.bootstrap import Interval, difference, interval_of, intervals
+from training.worth.bootstrap import Interval, difference, interval_of, intervals, whole
 
 Objectives = Literal["profit", "auc", "both"]
 
@@ -238,6 +238,8 @@ def hold_out(
     pairs = {name: [figure_of(name, test, probability, defaults, {}) for probability in sides] for name in DECIDING}
     gaps = {name: difference(second, first) for name, (first, second) in pairs.items()}
     gap_intervals = intervals(test.accounts, gaps, defaults.bootstraps, defaults.seed)
-    each = np.ones(len(test))
-    figures = {name: Paired(first(each), second(each), gap_intervals[name]) for name, (first, second) in pairs.items()}
+    figures = {
+        name: Paired(whole(first, len(test)), whole(second, len(test)), gap_intervals[name])
+        for name, (first, second) in pairs.items()
+    }
     return HeldOut(tuple(map(str, test.dates)), len(test), origin.how, figures)

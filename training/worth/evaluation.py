@@ -19,7 +19,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from features.errors import NotEnoughData
 from training.settings import Economics
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import Figure, mean_of, plain
+from training.worth.bootstrap import Figure, mean_of, mean_over, plain, ratio, whole
 from training.worth.economics import expected_profit, realised_profit
 
 TOP = 0.10
@@ -90,7 +90,7 @@ def captured(churned: np.ndarray, revenue: np.ndarray, risk: np.ndarray, weight:
         0-1.
     """
     order = np.argsort(-risk, kind="stable")
-    return _share_in_top(churned[order] * revenue[order] * weight[order], weight[order], top)
+    return float(_share_in_top(churned[order] * revenue[order] * weight[order], weight[order], top))
 
 
 def lift(churned: np.ndarray, score: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
@@ -104,19 +104,19 @@ def lift(churned: np.ndarray, score: np.ndarray, weight: np.ndarray, top: float 
         0-1.
     """
     order = np.argsort(-score, kind="stable")
-    return _share_in_top(churned[order] * weight[order], weight[order], top) / top
+    return float(_share_in_top(churned[order] * weight[order], weight[order], top)) / top
 
 
-def _share_in_top(amount: np.ndarray, weight: np.ndarray, top: float) -> float:
-    """Share of `amount` in the first `top` of the weight."""
-    total = amount.sum()
-    return float((amount * _inside(weight, top)).sum() / total) if total > 0 else float("nan")
+def _share_in_top(amount: np.ndarray, weight: np.ndarray, top: float) -> np.ndarray:
+    """Share of `amount` in the first `top` of the weight; arrays of shape (..., n), the result of shape (...)."""
+    return ratio((amount * _inside(weight, top)).sum(axis=-1), amount.sum(axis=-1))
 
 
 def _inside(weight: np.ndarray, top: float) -> np.ndarray:
     """Share of each row, 0-1, that lies in the first `top` share of the weight; the row at the edge counts in part."""
-    before = np.cumsum(weight) - weight
-    return np.clip((top * weight.sum() - before) / np.where(weight > 0, weight, 1), 0, 1)
+    before = np.cumsum(weight, axis=-1) - weight
+    total = weight.sum(axis=-1, keepdims=True)
+    return np.clip((top * total - before) / np.where(weight > 0, weight, 1), 0, 1)
 
 
 def calibration_error(churned: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> float:
@@ -176,7 +176,7 @@ def _at_date(data: Dataset, probability: np.ndarray, economics: Economics) -> di
         for top in (0.05, 0.10, 0.20)
     }
     calling = expected_profit(probability, data.matrix.value, economics)
-    figures["profit_at_capacity"] = profit_figure(data, calling, economics)(each)
+    figures["profit_at_capacity"] = whole(profit_figure(data, calling, economics), len(data))
     figures["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
     for prefix, weight in (("", each), ("weighted_", revenue if revenue.sum() > 0 else each)):
         roc_auc, precision = float("nan"), float("nan")
@@ -194,8 +194,8 @@ def auc_figure(data: Dataset, score: np.ndarray) -> Figure:
     """Return the mean ROC AUC over the dates as a function of row weights; `score` has shape (n,)."""
     prepared = [(rows[np.argsort(score[rows], kind="stable")]) for rows in date_rows(data)]
 
-    def figure(weight: np.ndarray) -> float:
-        return mean_of([weighted_auc(data.churned[rows], score[rows], weight[rows]) for rows in prepared])
+    def figure(weight: np.ndarray) -> np.ndarray:
+        return mean_over([weighted_auc(data.churned[rows], score[rows], weight[..., rows]) for rows in prepared])
 
     return figure
 
@@ -204,8 +204,8 @@ def captured_figure(data: Dataset, risk: np.ndarray, top: float = TOP) -> Figure
     """Return the mean over the dates of `captured` as a function of row weights; `risk` has shape (n,)."""
     lost, prepared = data.churned * data.revenue, _falling(data, risk)
 
-    def figure(weight: np.ndarray) -> float:
-        return mean_of([_share_in_top(lost[rows] * weight[rows], weight[rows], top) for rows in prepared])
+    def figure(weight: np.ndarray) -> np.ndarray:
+        return mean_over([_share_in_top(lost[rows] * weight[..., rows], weight[..., rows], top) for rows in prepared])
 
     return figure
 
@@ -218,10 +218,10 @@ def profit_figure(data: Dataset, score: np.ndarray, economics: Economics) -> Fig
     profit = realised_profit(data.churned, data.matrix.value, economics)
     prepared = _falling(data, score)
 
-    def at_date(rows: np.ndarray, weight: np.ndarray) -> float:
+    def at_date(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return _per_account(profit[rows] * _inside(weight, economics.capacity), weight)
 
-    return lambda weight: mean_of([at_date(rows, weight[rows]) for rows in prepared])
+    return lambda weight: mean_over([at_date(rows, weight[..., rows]) for rows in prepared])
 
 
 def cutoff_figure(
@@ -241,11 +241,11 @@ def cutoff_figure(
     dates = [rows for rows in date_rows(data) if data.as_of[rows[0]] in cutoffs]
     brought = [profit[rows] * (score[rows] >= cutoffs[data.as_of[rows[0]]]) for rows in dates]
     pairs = list(zip(dates, brought, strict=True))
-    return lambda weight: mean_of([_per_account(amount, weight[rows]) for rows, amount in pairs])
+    return lambda weight: mean_over([_per_account(amount, weight[..., rows]) for rows, amount in pairs])
 
 
-def _per_account(amount: np.ndarray, weight: np.ndarray) -> float:
-    return float(amount @ weight / weight.sum()) if weight.sum() > 0 else float("nan")
+def _per_account(amount: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return ratio((amount * weight).sum(axis=-1), weight.sum(axis=-1))
 
 
 def _falling(data: Dataset, score: np.ndarray) -> list[np.ndarray]:
@@ -253,14 +253,19 @@ def _falling(data: Dataset, score: np.ndarray) -> list[np.ndarray]:
     return [rows[np.argsort(-score[rows], kind="stable")] for rows in date_rows(data)]
 
 
-def weighted_auc(churned: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+def weighted_auc(churned: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the ROC AUC of rows that are sorted by rising score; NaN without both outcomes; ties count half.
 
-    All arrays have shape (n,); `churned` is bool.
+    Parameters
+    ----------
+    churned, score : arrays of shape (n,)
+        Bool; any score that rises with risk.
+    weight : array of shape (..., n)
+        The result has shape (...).
     """
-    group = np.concatenate([[0], np.cumsum(np.diff(score) > 0)])
-    lost = np.bincount(group, weight * churned)
-    stayed = np.bincount(group, weight * ~churned)
-    below = np.cumsum(stayed) - stayed
-    pairs = lost.sum() * stayed.sum()
-    return float((lost * (below + stayed / 2)).sum() / pairs) if pairs > 0 else float("nan")
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(score) > 0]))
+    lost = np.add.reduceat(weight * churned, starts, axis=-1)
+    stayed = np.add.reduceat(weight * ~churned, starts, axis=-1)
+    below = np.cumsum(stayed, axis=-1) - stayed
+    pairs = lost.sum(axis=-1) * stayed.sum(axis=-1)
+    return ratio((lost * (below + stayed / 2)).sum(axis=-1), pairs)

@@ -22,7 +22,7 @@ from scipy.special import expit, logit
 
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import Figure, Interval, intervals, plain
+from training.worth.bootstrap import Figure, Interval, intervals, one_by_one, plain, ratio
 
 #: Name -> the shares of the accounts, counted from the smallest revenue, at which the band begins and ends.
 BANDS: Mapping[str, tuple[float, float]] = {
@@ -104,7 +104,7 @@ def slope_figure(churned: np.ndarray, probability: np.ndarray, size: np.ndarray 
     """
     margin = logit(np.clip(probability, 1e-9, 1 - 1e-9))
     each = np.ones(len(margin)) if size is None else size
-    return lambda weight: _slope(margin, churned.astype(float), weight * each)
+    return one_by_one(lambda weight: _slope(margin, churned.astype(float), weight * each))
 
 
 def _slope(margin: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
@@ -141,12 +141,7 @@ def _band_rows(data: Dataset, low: float, high: float) -> np.ndarray:
 
 def _ratio(data: Dataset, probability: np.ndarray, mask: np.ndarray) -> Figure:
     predicted, realised = probability * data.revenue * mask, data.churned * data.revenue * mask
-
-    def figure(weight: np.ndarray) -> float:
-        lost = float(realised @ weight)
-        return float(predicted @ weight) / lost if lost > 0 else float("nan")
-
-    return figure
+    return lambda weight: ratio(weight @ predicted, weight @ realised)
 
 
 def _band(name: str, rows: Dataset, probability: np.ndarray, ratio: Interval) -> Band:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import logit
 
 from features.matrix import Matrix
 from features.signal import all_signals
 from serving.scoring.explanation import explain, in_probability
 from training.bundle.bundle import Bundle
+from training.experts.buying import FIGURES, LEAST, buying_of
 from training.making.pipeline import Trained
 
 
@@ -25,7 +27,8 @@ def matrix(trained: Trained) -> Matrix:
     return some.without_tables([[], ["surveys"], ["contacts", "tickets"], []] * 50)
 
 
-def raw(bundle: Bundle, matrix: Matrix) -> tuple[np.ndarray, np.ndarray, float]:
+def of_trees(bundle: Bundle, matrix: Matrix) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return encoded rows, LightGBM's SHAP values of shape (rows, signals), and the trees' expected margin."""
     encoded = bundle.trees.encoder.encode(matrix.signals)
     parts = np.asarray(bundle.trees.booster.predict(encoded, pred_contrib=True))
     return encoded, parts[:, :-1], float(parts[0, -1])
@@ -34,34 +37,56 @@ def raw(bundle: Bundle, matrix: Matrix) -> tuple[np.ndarray, np.ndarray, float]:
 def test_base_and_contributions_are_the_probability(bundle: Bundle, matrix: Matrix) -> None:
     found = explain(bundle, matrix)
     assert np.abs(found.base + found.contributions.sum(axis=1) - found.probability).max() < 1e-9
-    assert found.probability == pytest.approx(bundle.calibrator(bundle.trees.margin(matrix)), abs=1e-12)
+    assert found.probability == pytest.approx(bundle.calibrator(bundle.margin(matrix)), abs=1e-12)
     assert found.contributions.shape == (200, len(all_signals()))
     assert len(np.unique(found.probability)) > 100
 
 
 def test_contributions_are_shap_values_scaled_along_the_chord(bundle: Bundle, matrix: Matrix) -> None:
     """By the contract: phi (g(m) - g(m0)) / (m - m0)."""
-    _, phi, expected = raw(bundle, matrix)
-    found, margin = explain(bundle, matrix), bundle.trees.margin(matrix)
+    phi, expected = bundle.margin.explain(matrix)
+    found, margin = explain(bundle, matrix), bundle.margin(matrix)
     assert found.base == pytest.approx(bundle.calibrator(np.array(expected)))
     chord = (found.probability - found.base) / (margin - expected)
     assert found.contributions == pytest.approx(phi * chord[:, None], abs=1e-9)
     assert (np.sign(found.contributions) == np.sign(phi)).all()
 
 
-def test_shap_values_are_those_of_the_shap_library(bundle: Bundle, matrix: Matrix) -> None:
-    import shap
+def test_what_a_signal_adds_is_the_weighted_sum_over_the_experts(bundle: Bundle, matrix: Matrix) -> None:
+    """Each expert by the definition: SHAP of the trees (see below), terms against the mean, Shapley over 8 subsets."""
+    margin = bundle.margin
+    assert margin.buying is not None and min(margin.weights.values()) >= 0 < sum(margin.weights.values())
+    _, trees, expected = of_trees(bundle, matrix)
+    by_hand, base = margin.weights["trees"] * trees, margin.weights["trees"] * expected
+    linear, names = margin.linear, list(matrix.signals.columns)
+    terms = linear.columns(matrix) * linear.coefficients
+    for place, owner in enumerate(linear.owners):
+        usual = linear.columns.means[place] * linear.coefficients[place]
+        by_hand[:, names.index(owner)] += margin.weights["linear"] * (terms[:, place] - usual)
+        base += margin.weights["linear"] * usual
+    base += margin.weights["linear"] * linear.intercept
+    figures = matrix.signals[list(FIGURES)].to_numpy(float)
+    figures = np.where(np.isnan(figures).any(axis=1)[:, None], margin.buying.background, figures)
 
-    encoded, phi, expected = raw(bundle, matrix)
-    explainer = shap.TreeExplainer(bundle.trees.booster, feature_perturbation="tree_path_dependent")
-    values = explainer(encoded)
-    assert np.asarray(values.values).reshape(phi.shape) == pytest.approx(phi, abs=1e-9)
-    assert np.asarray(values.base_values).ravel() == pytest.approx(expected, abs=1e-9)
+    def value(known: frozenset[int]) -> np.ndarray:
+        own = np.where([place in known for place in range(3)], figures, margin.buying.background)
+        chance = margin.buying.model.no_purchase(buying_of(own), margin.buying.lead, margin.buying.horizon)
+        return np.asarray(logit(np.clip(chance, LEAST, 1 - LEAST)))
+
+    for place, name in enumerate(FIGURES):
+        for size in range(3):
+            share = factorial(size) * factorial(2 - size) / 6
+            for chosen in combinations([other for other in range(3) if other != place], size):
+                gain = value(frozenset({*chosen, place})) - value(frozenset(chosen))
+                by_hand[:, names.index(name)] += margin.weights["buying"] * share * gain
+    base += margin.weights["buying"] * value(frozenset())[0]
+    found, found_base = margin.explain(matrix)
+    assert found == pytest.approx(by_hand, abs=1e-9) and found_base == pytest.approx(base, abs=1e-9)
 
 
 def test_shap_values_are_those_of_the_definition(bundle: Bundle, matrix: Matrix) -> None:
     """Shapley's formula over every subset of each tree's signals; unknown ones follow both branches by row count."""
-    encoded, phi, expected = raw(bundle, matrix)
+    encoded, phi, expected = of_trees(bundle, matrix)
     trees = [tree["tree_structure"] for tree in bundle.trees.booster.dump_model()["tree_info"]]
     for row in range(0, 200, 20):
         by_hand = np.zeros(phi.shape[1])

@@ -42,7 +42,7 @@ def change(folder: Path, **fields: object) -> None:
 
 def test_what_is_loaded_is_what_was_trained(trained: Trained, bundle: Bundle) -> None:
     matrix = trained.data.matrix
-    assert (bundle.trees.margin(matrix) == trained.trees.margin(matrix)).all()
+    assert (bundle.margin(matrix) == trained.fitted.margin(matrix)).all()
     assert bundle.calibrator == trained.calibrator
     assert bundle.trees.encoder == trained.trees.encoder
     assert bundle.rule == trained.settings.rule

@@ -100,7 +100,7 @@ def test_a_champion_from_before_is_judged_as_it_stands(
     before = [min(origin.test.dates) - timedelta(days=180)]
     found = reigning_probability(having_learnt(bundle, before), origin, then, trained.settings)
     assert found is not None
-    assert (found == bundle.calibrator(bundle.trees.margin(origin.test.matrix))).all()
+    assert (found == bundle.calibrator(bundle.margin(origin.test.matrix))).all()
 
 
 def test_a_champion_that_knows_the_outcomes_is_made_again_without_them(
@@ -110,7 +110,7 @@ def test_a_champion_that_knows_the_outcomes_is_made_again_without_them(
     late = having_learnt(bundle, [min(origin.test.dates) - timedelta(days=179)])
     found = reigning_probability(late, origin, then, trained.settings)
     assert found is not None
-    stands = bundle.calibrator(bundle.trees.margin(origin.test.matrix))
+    stands = bundle.calibrator(bundle.margin(origin.test.matrix))
     assert (found != stands).any()
     flipped = Origin(origin.learnt, replace(origin.test, churned=~origin.test.churned), origin.how)
     assert (reigning_probability(late, flipped, then, trained.settings) == found).all()

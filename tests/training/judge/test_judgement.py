@@ -158,7 +158,7 @@ def test_probabilities_are_those_of_the_bundle(
 
     monkeypatch.setattr(judgement, "judge_all", keep)
     evaluate_at(book, last, bundle, learnt_dates=True)
-    expected = bundle.calibrator(bundle.trees.margin(seen["test"].matrix))
+    expected = bundle.calibrator(bundle.margin(seen["test"].matrix))
     assert (seen["probabilities"]["model"] == expected).all()
 
 

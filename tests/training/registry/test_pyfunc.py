@@ -53,7 +53,7 @@ def served(pyfunc: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_rows_out_are_the_rows_in(pyfunc: Any, trained: Trained) -> None:
     """Shuffled, with an index of their own, with whole numbers, and with rows of which nothing is known."""
     frame = trained.data.matrix.signals.sample(20, random_state=1).rename(index=str)
-    expected = trained.calibrator(trained.trees.margin(trained.data.matrix))
+    expected = trained.calibrator(trained.fitted.margin(trained.data.matrix))
     expected = pd.Series(expected, trained.data.matrix.signals.index.map(str))[frame.index]
     found = pyfunc.predict(frame)
     assert found.index.equals(frame.index)

@@ -152,7 +152,7 @@ def test_a_version_comes_back_as_it_went(home: Home) -> None:
     bundle, matrix = fetch(home.environment), home.trained.data.matrix
     assert bundle.version == "1"
     assert bundle.manifest == home.manifest
-    assert (bundle.trees.margin(matrix) == home.trained.trees.margin(matrix)).all()
+    assert (bundle.margin(matrix) == home.trained.fitted.margin(matrix)).all()
     assert bundle.calibrator == home.trained.calibrator
     assert fetch(home.environment, "1").manifest == bundle.manifest
 
@@ -181,7 +181,7 @@ def as_input(signals: pd.DataFrame) -> pd.DataFrame:
 def test_mlflow_s_own_users_get_the_same_probabilities(home: Home, pyfunc: Any) -> None:
     bundle, matrix = load_bundle(fetch_bundle(home.environment)), home.trained.data.matrix.take(np.arange(100))
     matrix = matrix.without_tables([["surveys"], [], ["contacts", "tickets"], []] * 25)
-    expected = bundle.calibrator(bundle.trees.margin(matrix))
+    expected = bundle.calibrator(bundle.margin(matrix))
     found = pyfunc.predict(as_input(matrix.signals))
     assert list(found.columns) == ["churn_probability", "grade"] and set(found["grade"]) == {"D"}
     assert found["churn_probability"].to_numpy() == pytest.approx(expected, abs=1e-12)
@@ -197,7 +197,7 @@ def test_the_pyfunc_tells_its_answer_its_columns_and_an_example(home: Home, pyfu
     assert list(example.columns) == list(signal_names())
     matrix = home.trained.data.matrix
     last = matrix.take(np.arange(len(matrix) - 3, len(matrix)))
-    expected = home.trained.calibrator(home.trained.trees.margin(last))
+    expected = home.trained.calibrator(home.trained.fitted.margin(last))
     assert pyfunc.predict(example)["churn_probability"].to_numpy() == pytest.approx(expected, abs=1e-12)
 
 

@@ -215,9 +215,9 @@ def test_accounts_are_drawn_not_rows() -> None:
     data, _ = panel()
     seen: list[np.ndarray] = []
 
-    def spy(weight: np.ndarray) -> float:
-        seen.append(weight.copy())
-        return 0.0
+    def spy(weight: np.ndarray) -> np.ndarray:
+        seen.extend(np.atleast_2d(weight).copy())
+        return np.zeros(weight.shape[:-1])
 
     intervals(data.accounts, {"spy": spy}, bootstraps=20, seed=0)
     draws = np.array(seen[:-1])

@@ -1,0 +1,213 @@
+"""The model's margin: trees, a linear expert and a buying expert, each with a weight that the folds teach.
+
+In: a matrix. Out: log-odds of shape (rows,), and what each signal adds to them.
+
+    margin = sum over experts of weight x margin of the expert
+
+What one expert sees well, another does not: trees see interactions where there is much to learn from, a linear sum
+holds its own on little, and a buying model knows a silence from the account's own rhythm. The weights are those that
+lose least on rows that the experts did not see. They are 0 or more, and drawn to weights that held over books of many
+kinds, the more so the fewer accounts have left: with a handful the folds say little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from features.matrix import Matrix
+from features.signal import signal_names
+from training.experts.buying import BuyingExpert, fit_buying
+from training.experts.linear import Linear, choose_penalty, fit_linear
+from training.models.trees import Trees, fit_trees
+from training.models.weights import SCHEMES, without_giants
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+
+TREES, LINEAR, BUYING = "trees", "linear", "buying"
+#: Weights that held over books of many kinds (see `python -m benchmarks kinds`), by whether churn is silence.
+PRIOR: Mapping[bool, Mapping[str, float]] = {
+    False: {TREES: 0.5, LINEAR: 0.4, BUYING: 0.1},
+    True: {TREES: 0.4, LINEAR: 0.3, BUYING: 0.3},
+}
+#: How many accounts that left the prior counts as much as.
+PRIOR_LEAVERS = 40.0
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Fitted experts with their weights.
+
+    Attributes
+    ----------
+    buying : BuyingExpert or None
+        None where too few accounts bought again.
+    weights : mapping of expert to float
+        Of the experts that are there; 0 or more.
+    """
+
+    trees: Trees
+    linear: Linear
+    buying: BuyingExpert | None
+    weights: Mapping[str, float]
+
+    def __call__(self, matrix: Matrix) -> np.ndarray:
+        """Return log-odds, shape (rows,)."""
+        return weighted(self.by_expert(matrix), self.weights)
+
+    def by_expert(self, matrix: Matrix) -> dict[str, np.ndarray]:
+        """Return each expert's log-odds, shape (rows,)."""
+        parts = {TREES: self.trees.margin(matrix), LINEAR: self.linear.margin(matrix)}
+        return parts if self.buying is None else parts | {BUYING: self.buying.margin(matrix)}
+
+    def explain(self, matrix: Matrix) -> tuple[np.ndarray, float]:
+        """Return what each signal adds to the margin, and the margin where nothing adds anything.
+
+        Path-dependent SHAP values of the trees, terms of the linear expert against its mean, and exact Shapley values
+        of the buying expert's three figures.
+
+        Returns
+        -------
+        array of shape (rows, signals), float
+            The rows' sums plus the float are their margins.
+        """
+        encoded = self.trees.encoder.encode(matrix.signals)
+        of_trees = np.asarray(self.trees.booster.predict(encoded, pred_contrib=True))
+        parts, base = self.weights[TREES] * of_trees[:, :-1], self.weights[TREES] * float(of_trees[0, -1])
+        others = {LINEAR: self.linear, BUYING: self.buying}
+        places = {name: place for place, name in enumerate(signal_names())}
+        for name, expert in others.items():
+            if expert is not None:
+                owned, plain = expert.explain(matrix)
+                columns = np.array([places[signal] for signal in expert.owners])
+                np.add.at(parts.T, columns, self.weights[name] * owned.T)
+                base += self.weights[name] * plain
+        return parts, base
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the experts are fitted: the settings, and what folds chose.
+
+    Attributes
+    ----------
+    rounds : int
+        Number of boosting rounds of the trees.
+    weighting : str
+        A scheme of `training.models.weights.SCHEMES`, for trees and linear expert.
+    penalty : float
+        Of the linear expert.
+    """
+
+    settings: TrainingSettings
+    rounds: int
+    weighting: str
+    penalty: float
+
+
+def fit_margin(data: Dataset, recipe: Recipe, weights: Mapping[str, float]) -> Margin:
+    """Fit every expert that has a weight to labelled slices."""
+    settings = recipe.settings
+    trees = fit_trees(data, settings.fit, settings.seed, recipe.rounds, recipe.weighting, settings.economics)
+    linear, buying = fit_others(data, recipe)
+    there = {TREES, LINEAR} | ({BUYING} if buying is not None and BUYING in weights else set())
+    own = {name: weight for name, weight in weights.items() if name in there}
+    return Margin(trees, linear, buying if BUYING in own else None, own)
+
+
+def fit_others(data: Dataset, recipe: Recipe) -> tuple[Linear, BuyingExpert | None]:
+    """Fit the linear expert, and the buying expert on the latest date: its parameters come from no later one."""
+    rule = recipe.settings.rule
+    linear = fit_linear(data.matrix, data.churned, _row_weights(data, recipe.weighting), recipe.penalty)
+    return linear, fit_buying(data.on(data.dates[-1:]).matrix, rule.lead_days, rule.horizon_days)
+
+
+def penalty_of(data: Dataset, settings: TrainingSettings, weighting: str) -> float:
+    """Return the linear expert's penalty, chosen on folds by account."""
+    return choose_penalty(data.matrix, data.churned, _row_weights(data, weighting), data.accounts, settings.seed)
+
+
+def _row_weights(data: Dataset, weighting: str) -> np.ndarray:
+    return without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
+
+
+def weighted(margins: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """Return the weighted sum of experts' log-odds, shape (rows,)."""
+    return np.asarray(sum(weights[name] * part for name, part in margins.items()))
+
+
+def to_plain(margin: Margin) -> dict[str, Any]:
+    """Return everything but the trees as plain values, for a bundle."""
+    return {
+        "weights": dict(margin.weights),
+        LINEAR: asdict(margin.linear),
+        BUYING: None if margin.buying is None else asdict(margin.buying),
+    }
+
+
+def from_plain(plain: Mapping[str, Any], trees: Trees) -> Margin:
+    """Return the margin of plain values and trees.
+
+    Raises
+    ------
+    KeyError, pydantic.ValidationError
+        When something is missing or of another kind.
+    """
+    return Margin(
+        trees,
+        TypeAdapter(Linear).validate_python(plain[LINEAR]),
+        TypeAdapter(BuyingExpert | None).validate_python(plain[BUYING]),
+        TypeAdapter(dict[str, float]).validate_python(plain["weights"]),
+    )
+
+
+def learn_weights(
+    margins: Mapping[str, np.ndarray], churned: np.ndarray, accounts: np.ndarray, by_silence: bool
+) -> dict[str, float]:
+    """Return the weight of each expert that loses least on rows that it did not see.
+
+    Parameters
+    ----------
+    margins : mapping of expert to array of shape (n,)
+        Out-of-fold log-odds.
+    churned : bool array of shape (n,)
+    accounts : array of shape (n,)
+        One account has many rows, which tell little more than one.
+    by_silence : bool
+        Whether churn is derived from silence.
+    """
+    names = list(margins)
+    rows = np.column_stack([margins[name] for name in names])
+    rows = rows - rows.mean(axis=0)
+    prior = np.array([PRIOR[by_silence][name] for name in names])
+    prior = prior / prior.sum()
+    leavers = len(np.unique(accounts[churned]))
+
+    def solved(columns: np.ndarray, drawn_to: np.ndarray, strength: np.ndarray) -> np.ndarray:
+        def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            margin = columns @ parameters[:-1] + parameters[-1]
+            away = parameters[:-1] - drawn_to
+            value = np.mean(np.logaddexp(0, margin) - churned * margin) + np.sum(strength * away**2) / 2
+            error = (expit(margin) - churned) / len(churned)
+            return value, np.append(columns.T @ error + strength * away, error.sum())
+
+        bounds = [(0.0, None)] * columns.shape[1] + [(None, None)]
+        start = np.append(drawn_to, 0.0)
+        return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:-1])
+
+    usual = rows @ prior
+    scale = float(solved(usual[:, None], np.ones(1), np.full(1, 1e-3))[0])
+    # As curved as the loss of so many leavers among as many rows a leaver as there are: the log loss of one row curves
+    # by p (1 - p) times the square of the margin.
+    rate = churned.mean()
+    strength = PRIOR_LEAVERS / max(leavers, 1) * rate * (1 - rate) * rows.var(axis=0)
+    weights = solved(rows, scale * prior, strength)
+    if not weights.any():
+        weights = prior
+    return dict(zip(names, weights.tolist(), strict=True))
