@@ -7,6 +7,7 @@ import sys
 from benchmarks.endpoint import endpoint
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
+from benchmarks.kinds.judged import kinds
 from benchmarks.load import load
 from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "fuzz": fuzz,
     "worlds": worlds,
     "null": null_worlds,
+    "kinds": kinds,
     "validate": validate,
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,7 @@ from features.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features.freshness import Freshness
     from features.tables import Tables
     from serving.scoring.scoring import Scored
     from serving.settings import ServiceSettings
@@ -64,7 +66,7 @@ def score(
         step("scoring", 0, 2)
         scored = score_book(tables, as_of, bundle)
         step("writing", 1, 2)
-        where = _store(scored, tables, as_of, settings, age_facts) if out is None else str(out)
+        where = _store(scored, tables, as_of, settings, ages) if out is None else str(out)
         if out is not None:
             write_scores(scored, out, raw_csv)
     warnings += [told(caution, "en") for caution in scored.cautions()]
@@ -79,10 +81,11 @@ def score(
 
 
 def _store(
-    scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings, ages: dict[str, dict[str, Any]]
+    scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings, ages: Mapping[str, Freshness]
 ) -> str:
     """Store scores and evidence, and how old the tables were beside the facts of the model; return the address."""
     from features.as_of import customers
+    from serving.scoring.cautions import stale
     from serving.scoring.evidence import collect_evidence
     from serving.scoring.model_facts import model_facts
     from serving.store import ScoreStore
@@ -94,8 +97,8 @@ def _store(
     spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
     evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
     facts = model_facts(scored.bundle) | {
-        "cautions": [caution.as_dict() for caution in scored.cautions()],
-        "freshness": ages,
+        "cautions": [caution.as_dict() for caution in (*scored.cautions(), *stale(ages))],
+        "freshness": {name: age.as_dict() for name, age in ages.items()},
     }
     store.write(scored.rows(), evidence, facts, as_of, scored.scored_at)
     store.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.scoring.scores import Score
+from serving.words.caution_words import kept_cautions, told
 from serving.words.formats import Formats
 from serving.words.grades import grade_sentence
 from serving.words.reasons import ReasonSentence
@@ -41,6 +42,8 @@ class Headline:
         Code, label and plain words.
     grade : str
         What the model's grade means; empty where the model's facts hold none.
+    cautions : tuple of str
+        What else is to be known before the estimate is acted on.
     threat, threat_text : str
         Empty unless the account is a threat.
     gist : str
@@ -54,6 +57,7 @@ class Headline:
     band_label: str
     meaning: str
     grade: str
+    cautions: tuple[str, ...]
     threat: str
     threat_text: str
     gist: str
@@ -71,7 +75,7 @@ def headline(
     sentences : sequence of ReasonSentence
         One for each theme, leading themes first.
     model : mapping
-        `rule`, `reference` and `grade` of the model; any may be missing.
+        `rule`, `reference`, `grade` and `cautions` of the model; any may be missing.
     shrinking : float
         Share of the revenue expected to fall away though the customer stays; 0 where it is not worth a word.
     formats : Formats
@@ -92,6 +96,7 @@ def headline(
         else _meaning(score, shrinking, formats, texts["meaning"]),
         grade=grade_sentence(model["grade"], formats.lang) if "grade" in model else "",
         threat=words["threat"] if score.threat else "",
+        cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
         threat_text=words["threat_text"] if score.threat else "",
         gist=_gist(sentences, score, words) if known else provisional,
         figures=_figures(score, model.get("reference") or {}, formats, texts["figures"]),

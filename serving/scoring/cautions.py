@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from features.freshness import Freshness
 from training.bundle.bundle import Bundle, Reference
 
-Code = Literal["grade", "amounts", "currency"]
+Code = Literal["grade", "amounts", "currency", "stale"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
 #: The median of the values lies outside the book when it is so many times above its 99th percentile, or so many times
@@ -34,7 +35,8 @@ class Caution:
     code : str
     figures : mapping
         What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
-        book's; `currency` and `trained`. No figure of the book itself: whoever sees one account may read it.
+        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended. No figure of the book
+        itself: whoever sees one account may read it.
     """
 
     code: Code
@@ -64,6 +66,15 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     if trained is not None and others:
         found.append(Caution("currency", {"currency": ", ".join(others), "trained": trained}))
     return found
+
+
+def stale(ages: Mapping[str, Freshness]) -> list[Caution]:
+    """Return which tables of a scored book ended long before its as-of date: missing records read as nothing."""
+    return [
+        Caution("stale", {"table": name, "last": age.last.isoformat(), "age_days": age.age_days})
+        for name, age in ages.items()
+        if age.is_stale
+    ]
 
 
 def power_apart(values: np.ndarray, reference: Reference) -> int:

@@ -29,6 +29,11 @@ def told(caution: Caution, lang: Lang) -> str:
     texts, figures = _texts()[lang]["cautions"], dict(caution.figures)
     if caution.code == "grade":
         figures["meaning"] = grade_meaning(figures["grade"], lang)
+    if caution.code == "stale":
+        figures["last"], figures["age_days"] = (
+            Formats(lang).day(figures["last"]),
+            Formats(lang).number(figures["age_days"]),
+        )
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))

@@ -11,7 +11,9 @@ from training.card.figures import capital, interval_of, is_known, number, with_i
 from training.card.parts import Cell, Section, Table, facts_table, make_table
 from training.card.rival_tables import plain_words
 from training.models.choice import UNWEIGHTED
+from training.models.margin import BUYING, LINEAR, TREES
 
+EXPERTS = {TREES: "trees", LINEAR: "linear sum of signals", BUYING: "buying model (silence by its own rhythm)"}
 UNKNOWN = "nothing was lost, or no earlier outcome was known, on the dates compared"
 
 
@@ -25,12 +27,17 @@ def made_how(manifest: Manifest) -> Section:
         "How it was made",
         f"Weights: {manifest.weighting}; {manifest.rounds:,} rounds of boosting. {reason}",
         (
+            f"The score adds up experts, each with the weight that paid on rows it had not seen: {_experts(manifest)}.",
             "Schemes were compared on rolling origins, on rows the trees had not seen. Money is the mean of the profit "
             "at capacity and at a cutoff that was best on earlier dates; where its paired interval cannot tell "
             "schemes apart, the one that ranks best is taken, so that no giant account decides.",
         ),
         (*_schemes(manifest, schemes), _settings(manifest)),
     )
+
+
+def _experts(manifest: Manifest) -> str:
+    return ", ".join(f"{EXPERTS[name]} {weight:.2f}" for name, weight in manifest.experts["weights"].items())
 
 
 def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> list[Table]:

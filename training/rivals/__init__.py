@@ -11,7 +11,10 @@ Every training run compares the cheap ones (`CHEAP`):
 | recency alone | the longer since the latest positive invoice, the riskier |
 | revenue alone | the less revenue in 365 days, the riskier |
 | health score | the hand-weighted scorecard of a customer-success suite (see `health_score`) |
-| logistic regression | on the same matrix, L2 (see `logistic`) |
+| logistic regression | on the same matrix, L2, its penalty chosen on folds (see `logistic`) |
+| signs only | every directed signal with one weight in its declared direction (see `signs`) |
+| BG/NBD | buy till you die: no purchase in the window, by the account's own rhythm (see `buying`) |
+| BG/NBD and logistic regression | the mean of both in log-odds |
 
 A backtest compares these too (`ALL`):
 
@@ -31,14 +34,16 @@ did not see.
 from __future__ import annotations
 
 from training.rivals.boosted import ONE_SLICE, PLAIN, at_equal_size
+from training.rivals.buying import BG_NBD, WITH_LOGISTIC
 from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
 from training.rivals.health_score import HEALTH
 from training.rivals.logistic import LOGISTIC
 from training.rivals.rival import Rival, Score
 from training.rivals.rules import LAST_SCORE, RECENCY, REVENUE, SILENCE
+from training.rivals.signs import SIGNS
 
 #: Cheap enough for every training run.
-CHEAP = (LAST_SCORE, SILENCE, RECENCY, REVENUE, HEALTH, LOGISTIC)
+CHEAP = (LAST_SCORE, SILENCE, RECENCY, REVENUE, HEALTH, SIGNS, LOGISTIC, BG_NBD, WITH_LOGISTIC)
 ALL = (*CHEAP, PLAIN, ONE_SLICE, B2BOOST, CSBOOST, REWEIGHING)
 
 __all__ = ["ALL", "CHEAP", "LOGISTIC", "RECENCY", "REVENUE", "Rival", "Score", "at_equal_size"]

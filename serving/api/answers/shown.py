@@ -32,8 +32,9 @@ class ModelBrief(BaseModel):
 class WarningOut(BaseModel):
     """Something to know before a score is acted on."""
 
-    code: Literal["grade", "amounts", "currency"] = Field(
-        description="grade: a model of grade D; amounts: far from those of the training book; currency: another one"
+    code: Literal["grade", "amounts", "currency", "stale"] = Field(
+        description="grade: a model of grade D; amounts: far from those of the training book; currency: another one; "
+        "stale: a table ended long before the as-of date"
     )
     detail: str = Field(description="The same as a sentence")
 

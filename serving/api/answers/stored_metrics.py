@@ -7,7 +7,7 @@ Every worker returns the same values. When the database does not answer, the met
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 from serving.database.engine import reading
 from serving.errors import StoreUnavailable
 from serving.jobs.job_tables import JOBS
-from serving.store.score_tables import newest_run
+from serving.store.score_tables import RUNS, newest_run
 from serving.webhooks.event_tables import DELIVERIES
 
 PREFIX = "churn_risk_"
@@ -58,6 +58,18 @@ def _ages(connection: Connection, now: datetime) -> Iterator[Metric]:
         scored, known = (now - run.scored_at).total_seconds(), (now - known_until).total_seconds()
         yield _gauge("scores_age_seconds", "Since the newest stored scores were made", scored)
         yield _gauge("scores_as_of_age_seconds", "Since the as-of date of the newest stored scores", known)
+        yield _tables(connection, run.run_id, now)
+
+
+def _tables(connection: Connection, run_id: int, now: datetime) -> Metric:
+    """Return how long ago the last record of each table was that the newest scores rest on."""
+    family = GaugeMetricFamily(
+        f"{PREFIX}table_age_days", "Since the last record of a table of the newest stored scores", labels=["table"]
+    )
+    facts = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run_id)).scalar_one()
+    for table, age in (facts.get("freshness") or {}).items():
+        family.add_metric([table], (now.date() - date.fromisoformat(age["last"])).days)
+    return family
 
 
 def _jobs(connection: Connection) -> Metric:

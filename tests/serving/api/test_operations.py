@@ -222,6 +222,15 @@ def test_the_age_is_that_of_the_newest_published_scores(engine: sa.Engine) -> No
     assert moved["scores_age_seconds"] == 30 * 3600 - 10 * 86400, "a clock that was wrong shows as an age below 0"
 
 
+def test_the_tables_of_the_newest_scores_have_ages(engine: sa.Engine) -> None:
+    last = (NOW.date() - timedelta(days=300)).isoformat()
+    facts = {"freshness": {"invoices": {"last": last}, "surveys": {"last": NOW.date().isoformat()}}}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(RUNS), [run(date(2026, 2, 27), NOW, model=facts)])
+    found = stored(engine)
+    assert (found["table_age_days/invoices"], found["table_age_days/surveys"]) == (300, 0)
+
+
 def test_jobs_are_counted_by_status_and_webhooks_that_wait(engine: sa.Engine) -> None:
     job = {"principal": "local", "as_of": NOW.date(), "accounts": 1, "done": 0, "failed": 0, "model_versions": [],
            "given_up": False, "created_at": NOW}  # fmt: skip

@@ -12,6 +12,7 @@ from support.commands import Command, versions
 from support.served import changed_book
 from support.small_books import ACCOUNTS, MONTHS, billed, written
 
+from serving.api.answers.responses import RiskOut
 from serving.store import ScoreStore
 from training.making.pipeline import Trained
 
@@ -94,7 +95,9 @@ def test_a_silence_shorter_than_the_rhythm_is_refused(churn_risk: Command, tmp_p
     assert anyway.code == 1 and "warning: --silence-days 60 is shorter" in anyway.err
 
 
-def test_score_tells_how_old_each_table_is(churn_risk: Command, home: Path, book_folder: Path, as_of: date) -> None:
+def test_score_tells_how_old_each_table_is(
+    churn_risk: Command, home: Path, book_folder: Path, as_of: date, tmp_path: Path
+) -> None:
     fresh = churn_risk("score", book_folder, "--as-of", as_of, "--json")
     (told,) = fresh.result["warnings"]
     assert told.startswith("The model has grade D: ") and fresh.err == f"warning: {told}\n"
@@ -105,6 +108,13 @@ def test_score_tells_how_old_each_table_is(churn_risk: Command, home: Path, book
     assert ages["invoices"]["is_stale"] and ages["surveys"]["is_stale"] and not ages["contracts"]["is_stale"]
     assert any(warning.startswith("invoices: the last record is of") for warning in stale.result["warnings"])
     assert "warning: invoices: the last record is of" in stale.err
-    assert ScoreStore(stale.result["out"]).latest("A000001").model["freshness"] == ages
+    stored = ScoreStore(stale.result["out"]).latest("A000001")
+    assert stored.model["freshness"] == ages
+    answer = RiskOut.answering(stored, "r1")
+    (told,) = [warning.detail for warning in answer.warnings if "in invoices is of" in warning.detail]
+    assert f"{ages['invoices']['age_days']} days before" in told
+    churn_risk("report", "A000001", "--lang", "de", "--out", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Der letzte Eintrag in invoices ist vom" in page and "Der letzte Eintrag in contracts" not in page
     shown = churn_risk("score", book_folder, "--as-of", as_of)
     assert "last records: invoices 2025-12-" in shown.err

@@ -147,8 +147,11 @@ def test_a_rival_gives_probabilities_of_rows_it_has_not_seen(
 
 @pytest.mark.parametrize("rival", ALL, ids=named)
 def test_probabilities_are_calibrated_on_average(rival: Rival, learnt: Dataset, settings: TrainingSettings) -> None:
+    """Within 15 %, and where there is one slice with a handful of leavers, within what chance makes of so few."""
     part = latest_slice(learnt) if rival is ONE_SLICE else learnt
-    assert rival.fit(learnt, settings)(part.matrix).mean() == pytest.approx(part.churned.mean(), rel=0.15)
+    rate = part.churned.mean()
+    chance = 2 * np.sqrt(rate * (1 - rate) / len(part)) if rival is ONE_SLICE else 0.0
+    assert rival.fit(learnt, settings)(part.matrix).mean() == pytest.approx(rate, abs=max(0.15 * rate, chance))
 
 
 @pytest.mark.parametrize("rival", ALL, ids=named)

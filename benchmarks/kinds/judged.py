@@ -1,0 +1,101 @@
+"""Books of many kinds and sizes: the model, each of its experts, every cheap rival and the true hazards.
+
+For each kind, size and seed a book is made, a model is trained on what was known before a date, and everybody is judged
+at three dates from then on. Means over the seeds, and the model's lead with the interval that the seeds give.
+
+    python -m benchmarks kinds
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.across import compared
+from benchmarks.kinds.book import Book, simulate_kind
+from benchmarks.kinds.kind import KINDS, Kind
+from benchmarks.record import record, resumed
+from features.console import say
+from features.sources import open_source
+from features.tables import Tables
+from features.validation import validate
+from training.judge.origins import Origin, against
+from training.judge.verdict import MODEL
+from training.models.fitting import fit_model
+from training.models.folds import FORWARD
+from training.rivals import CHEAP
+from training.settings import ChurnRule, TrainingSettings
+from training.slices.dataset import Dataset, build_dataset
+from training.slices.preparing import prepare
+from training.worth.bootstrap import whole
+from training.worth.evaluation import auc_figure
+
+#: Accounts -> seeds; fixed before the model was changed.
+SIZES = {400: range(3), 1500: range(2)}
+#: Days from the end of what is known to each judged date.
+JUDGED_AFTER = (0, 45, 90)
+TRUTH = "true hazards"
+
+
+def kinds() -> None:
+    """Measure every kind and record it."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, kind in KINDS.items():
+        for accounts, seeds in SIZES.items():
+            key = f"{name.replace(' ', '-')}-{accounts}"
+            runs = [resumed("kinds", f"{key}-{seed}", partial(measure, kind, accounts, seed)) for seed in seeds]
+            found[f"{name}, {accounts} accounts"] = {
+                "roc_auc": compared([run["contenders"] for run in runs], "roc_auc"),
+                "runs": runs,
+            }
+    record("kinds", {"summary": {name: _means(one["roc_auc"]) for name, one in found.items()}, "kinds": found})
+
+
+def measure(kind: Kind, accounts: int, seed: int) -> dict[str, Any]:
+    """Return what is to be known of one book, as plain values."""
+    learnt, test, book, settings = made(kind, accounts, seed)
+    fitted = fit_model(learnt, settings)
+    probability = fitted.probability(test.matrix)
+    scores = {MODEL: probability} | fitted.margin.by_expert(test.matrix)
+    scores |= against(CHEAP, Origin(learnt, test, FORWARD), settings)
+    scores[TRUTH] = book.true_risk(test.matrix.keys)
+    aucs = {name: whole(auc_figure(test, score), len(test)) for name, score in scores.items()}
+    say(f"{accounts} accounts, seed {seed}: " + ", ".join(f"{name} {auc:.3f}" for name, auc in aucs.items()))
+    return {
+        "seed": seed,
+        "churned_accounts": len(np.unique(learnt.accounts[learnt.churned])),
+        "churn_rate": float(test.churned.mean()),
+        "mean_probability": float(probability.mean()),
+        "weighting": fitted.choice.weighting,
+        "weights": dict(fitted.margin.weights),
+        "penalty": fitted.margin.linear.penalty,
+        "contenders": {name: {"roc_auc": auc} for name, auc in aucs.items()},
+    }
+
+
+def made(kind: Kind, accounts: int, seed: int) -> tuple[Dataset, Dataset, Book, TrainingSettings]:
+    """Return slices to learn from, rows to judge on, the book and the settings."""
+    rule = ChurnRule(silence_days=kind.silence_days) if kind.silence_days else ChurnRule()
+    book = simulate_kind(kind, accounts, seed)
+    until = book.ends_on - timedelta(days=rule.horizon_days + JUDGED_AFTER[-1] + kind.late_days)
+    settings = TrainingSettings(rule=rule, until=until, seed=seed, embargo_days=kind.late_days)
+    with tempfile.TemporaryDirectory() as folder:
+        tables = _tables(book, Path(folder))
+        prepared = prepare(tables, settings)
+        dates = [until + timedelta(days=days) for days in JUDGED_AFTER]
+        return prepared.data, build_dataset(tables, dates, rule, prepared.recorded_since), book, settings
+
+
+def _tables(book: Book, folder: Path) -> Tables:
+    for name, frame in book.tables.items():
+        frame.to_parquet(folder / f"{name}.parquet")
+    return validate(open_source(folder))
+
+
+def _means(auc: dict[str, Any]) -> dict[str, float]:
+    return {name: round(one["mean"], 4) for name, one in auc.items()}

@@ -1,0 +1,75 @@
+"""The buying expert: what it reads, what it says without a purchase, and how its margin falls on three figures."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.handmade import dataset
+
+from features.matrix import Matrix
+from training.experts.bg_nbd import BuyTillYouDie
+from training.experts.buying import FIGURES, LEAST_ACCOUNTS, BuyingExpert, fit_buying
+
+BACKGROUND = (5.0, 300.0, 40.0)
+EXPERTS = [
+    BuyingExpert(BuyTillYouDie(0.8, 30.0, 1.2, 4.0, from_first), BACKGROUND, lead, 120)
+    for from_first in (False, True)
+    for lead in (0, 30)
+]
+figures = st.tuples(st.integers(0, 2000), st.floats(0, 5000), st.floats(0, 5000))
+
+
+def matrix_of(*rows: tuple[float, float, float]) -> Matrix:
+    matrix = dataset([0] * len(rows)).matrix
+    matrix.signals[list(FIGURES)] = np.array(rows, float)
+    return matrix
+
+
+@given(rows=st.lists(figures, min_size=1, max_size=5), expert=st.sampled_from(EXPERTS))
+def test_any_mix_of_figures_has_finite_parts_that_add_up(
+    rows: list[tuple[float, float, float]], expert: BuyingExpert
+) -> None:
+    matrix = matrix_of(*rows)
+    parts, background = expert.explain(matrix)
+    assert np.isfinite(parts).all() and np.isfinite(background)
+    assert parts.sum(axis=1) + background == pytest.approx(expert.margin(matrix), abs=1e-9)
+
+
+def test_the_parts_are_means_over_the_orders_of_the_figures() -> None:
+    expert, own = EXPERTS[1], (12.0, 500.0, 130.0)
+    by_hand = np.zeros(3)
+    for order in permutations(range(3)):
+        mixed = list(BACKGROUND)
+        for place in order:
+            before = expert.margin(matrix_of(tuple(mixed)))[0]
+            mixed[place] = own[place]
+            by_hand[place] += (expert.margin(matrix_of(tuple(mixed)))[0] - before) / 6
+    parts, background = expert.explain(matrix_of(own))
+    assert parts[0] == pytest.approx(by_hand, abs=1e-9)
+    assert background == pytest.approx(expert.margin(matrix_of(BACKGROUND))[0])
+
+
+def test_an_account_that_never_bought_is_like_the_background() -> None:
+    none, usual = (matrix_of(row) for row in ((np.nan, np.nan, np.nan), BACKGROUND))
+    for expert in EXPERTS:
+        assert expert.margin(none) == pytest.approx(expert.margin(usual))
+        assert (expert.explain(none)[0] == 0).all()
+
+
+def test_the_longer_the_silence_the_higher_the_margin() -> None:
+    days = np.arange(0, 900, 30.0)
+    margin = EXPERTS[0].margin(matrix_of(*((10.0, 400.0, day) for day in days)))
+    assert (np.diff(margin) > 0).all()
+
+
+def test_too_few_who_bought_again_make_no_expert() -> None:
+    once = [(0.0, 0.0, float(day)) for day in range(1, 400)]
+    again = [(3.0, 90.0, float(day)) for day in range(1, LEAST_ACCOUNTS + 1)]
+    assert fit_buying(matrix_of(*once), 0, 180) is None
+    assert fit_buying(matrix_of(*once, *again[:-1]), 0, 180) is None
+    expert = fit_buying(matrix_of(*once, *again), 0, 180)
+    assert expert is not None and expert.background == (0.0, 0.0, np.median([row[2] for row in once + again]))

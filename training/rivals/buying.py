@@ -1,0 +1,42 @@
+"""The buying model by itself, and with logistic regression: what a catalogue merchant's analyst would use.
+
+In: a dataset. Out: the rivals `BG_NBD` and `WITH_LOGISTIC`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logit
+
+from features.matrix import Matrix
+from training.experts.buying import LEAST, fit_buying
+from training.models.calibration import fit_platt
+from training.rivals.logistic import LOGISTIC
+from training.rivals.rival import Rival, Score, constant
+from training.settings import TrainingSettings
+from training.slices.dataset import Dataset
+
+
+def _buying(data: Dataset, settings: TrainingSettings) -> Score:
+    """Fit BG/NBD or MBG/NBD on the latest slice; a sigmoid of its log-odds is fitted on the same rows."""
+    latest = data.on(data.dates[-1:])
+    expert = fit_buying(latest.matrix, settings.rule.lead_days, settings.rule.horizon_days)
+    if expert is None:
+        return constant(data)
+    calibrate = fit_platt(expert.margin(latest.matrix), latest.churned)
+    return lambda matrix: calibrate(expert.margin(matrix))
+
+
+def _with_logistic(data: Dataset, settings: TrainingSettings) -> Score:
+    """Return the plain mean of both in log-odds."""
+    parts = [_buying(data, settings), LOGISTIC.fit(data, settings)]
+
+    def score(matrix: Matrix) -> np.ndarray:
+        margins = [logit(np.clip(part(matrix), LEAST, 1 - LEAST)) for part in parts]
+        return np.asarray(1 / (1 + np.exp(-np.mean(margins, axis=0))))
+
+    return score
+
+
+BG_NBD = Rival("BG/NBD", _buying)
+WITH_LOGISTIC = Rival("BG/NBD and logistic regression", _with_logistic)
