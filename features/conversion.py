@@ -116,7 +116,7 @@ def _answered_when_sent(surveys: ir.Table) -> ir.Table:
 def _converted(column: Column, raw: ir.Value) -> dict[str, ir.Value]:
     text = _text(raw)
     if column.kind is Kind.TEXT:
-        return {column.name: _choice(text) if column.choices else text.nullif("")}
+        return {column.name: _choice(text) if column.choices else _written(text)}
     there = raw
     if raw.type().is_string():
         there = text = text.strip().nullif("")
@@ -132,6 +132,11 @@ def _text(raw: ir.Value) -> ir.StringValue:
         return raw.cast("string")
     whole = (raw == raw.floor()) & (raw.abs() < 2**53)
     return ibis.ifelse(whole, raw.try_cast("int64").cast("string"), raw.cast("string"))
+
+
+def _written(text: ir.StringValue) -> ir.StringValue:
+    """Return a text as it is, null where it holds nothing but blanks."""
+    return ibis.ifelse(text.strip() == "", ibis.null("string"), text)
 
 
 def _choice(text: ir.StringValue) -> ir.StringValue:

@@ -74,10 +74,12 @@ def _absent(expected: str, optional: bool) -> Absent:
 
 
 def text(value: Any) -> str | None:
-    """Return a text, None for an empty one."""
+    """Return a text, None for one that holds nothing but blanks."""
     if type(value) is str:
+        if not value.strip(BLANKS):
+            return None
         if value.isascii():
-            return value or None
+            return value
         try:
             value.encode()
         except UnicodeEncodeError:

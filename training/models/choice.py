@@ -5,8 +5,9 @@ In: a dataset, its folds with out-of-fold margins, and the settings. Out: a `Cho
 A single giant account can decide the profit of a ranking. So the scheme with the highest profit on rolling origins is
 compared with every other scheme by the paired, account-clustered interval. Among the schemes that it does not clearly
 beat, the one that ranks best is chosen: the highest mean of plain and revenue-weighted ROC AUC, with capped weights, so
-that every account counts. Profit is the mean of two figures: the profit at capacity, and the profit at the cutoff that
-was best on earlier dates.
+that every account counts. A scheme that ranks worse than the best beyond chance is no candidate, whatever it earned,
+and with few accounts that left there is no choice: no weights. Profit is the mean of two figures: the profit at
+capacity, and the profit at the cutoff that was best on earlier dates.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ import numpy as np
 
 from training.models.calibration import fit_platt
 from training.models.folds import BY_ACCOUNT, FORWARD, OutOfFold, margins_at, round_steps
+from training.models.weights import revenue_weights
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, difference, intervals, mean_over, whole
 from training.worth.economics import best_cutoff, expected_profit, realised_profit
-from training.worth.evaluation import cutoff_figure, profit_figure
+from training.worth.evaluation import auc_figure, cutoff_figure, profit_figure
 
 #: A number of rounds whose figure is within this of the best counts as equally good.
 ROUND_TOLERANCE = 0.0005
 UNWEIGHTED = "none"
+#: With fewer accounts that left in the folds, choosing among weights loses more than any of them wins.
+FEW_LEAVERS = 150
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,14 @@ class SchemeFigures:
 class Choice:
     """The weighting scheme, the number of rounds, and the figures of every scheme that was compared.
 
-    `settled` says whether the settings named the scheme.
+    `settled` says whether the settings named the scheme, `few` whether too few accounts left for a choice.
     """
 
     weighting: str
     rounds: int
     schemes: Mapping[str, SchemeFigures]
     settled: bool = False
+    few: bool = False
 
     @property
     def why(self) -> str:
@@ -74,6 +79,8 @@ class Choice:
         gain = self.schemes[self.weighting].gain
         if self.settled:
             decided = "was settled beforehand"
+        elif self.few:
+            decided = f"is the choice without a choice: fewer than {FEW_LEAVERS} accounts left in the folds"
         elif len(behind) == 1:
             decided = "earned most, beyond chance"
         else:
@@ -114,6 +121,9 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
     figures = {f"behind {name}": difference(earned[name], earned[richest]) for name in schemes}
     plain = UNWEIGHTED if UNWEIGHTED in schemes else richest
     figures |= {f"gain {name}": difference(earned[name], earned[plain]) for name in schemes}
+    first = max(schemes, key=lambda scheme: ranking[scheme])
+    ranked = {name: _ranking_figure(data, folds, name, rounds[name], settings) for name in schemes}
+    figures |= {f"worse {name}": difference(ranked[name], ranked[first]) for name in schemes}
     differences = intervals(valid.accounts, figures, settings.bootstraps, settings.seed)
     scheme_figures = {
         name: SchemeFigures(
@@ -127,8 +137,22 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
     }
     if settings.weighting is not None:
         return Choice(settings.weighting, rounds[settings.weighting], scheme_figures, settled=True)
-    best = max((name for name in schemes if not scheme_figures[name].behind.below), key=lambda name: ranking[name])
+    if UNWEIGHTED in schemes and len(np.unique(valid.accounts[valid.churned])) < FEW_LEAVERS:
+        return Choice(UNWEIGHTED, rounds[UNWEIGHTED], scheme_figures, few=True)
+    sound = [name for name in schemes if not differences[f"worse {name}"].below]
+    earning = [name for name in sound if not scheme_figures[name].behind.below]
+    best = max(earning or sound, key=lambda name: ranking[name])
     return Choice(best, rounds[best], scheme_figures)
+
+
+def _ranking_figure(
+    data: Dataset, folds: Sequence[OutOfFold], scheme: str, rounds: int, settings: TrainingSettings
+) -> Figure:
+    """Return the mean of plain and revenue-weighted ROC AUC of a scheme as a function of weights of the folds' rows."""
+    margin, rows = margins_at(folds, scheme, rounds, settings)
+    valid = data.take(rows)
+    auc, size = auc_figure(valid, margin), revenue_weights(valid.revenue)
+    return lambda weight: mean_over([auc(weight), auc(weight * size)])
 
 
 def rounds_of(folds: Sequence[OutOfFold], scheme: str, settings: TrainingSettings, folded: str = FORWARD) -> int:

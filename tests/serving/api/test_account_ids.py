@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.reports import evidence_of, score_of
 from support.served import Client, Json, assert_problem, client_of
 from support.stored import SCORE, put
 
@@ -60,8 +61,9 @@ def test_in_predictions(client: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/accounts/{}/risk", "/v1/accounts/{}/report"])
 def test_in_paths(client: Client, path: str) -> None:
-    put(client.app.state.runtime.store, replace(SCORE, account_id=LONGEST), evidence={})
-    assert client.get(path.format(LONGEST)).status_code in (200, 500)  # 500: no evidence for a report.
+    score = score_of(account_id=LONGEST)
+    put(client.app.state.runtime.store, score, evidence={LONGEST: evidence_of()})
+    assert client.get(path.format(LONGEST)).status_code == 200
     problem = assert_problem(client.get(path.format(TOO_LONG)), 422, "/path/account_id")
     assert "at most 256 characters" in problem["errors"][0]["detail"]
 

@@ -84,7 +84,7 @@ CHOICES: dict[str, Any] = {
     "low": "low", "Low": "low", "CRITICAL": "critical", " high ": "high",
     **dict.fromkeys(("urgent", "lo w", "0"), REFUSED),
 }  # fmt: skip
-TEXTS: dict[str, Any] = {"A": "A", " ": " ", "ä€😀": "ä€😀", "x" * 1000: "x" * 1000}
+TEXTS: dict[str, Any] = {"A": "A", " A ": " A ", " ": None, " \t": None, "ä€😀": "ä€😀", "x" * 1000: "x" * 1000}
 SURVEY = {"survey_id": "", "account_id": "A", "kind": "relationship", "sent_at": "2019-01-01"}
 CONTACT = {"contact_id": "", "account_id": "A", "valid_from": "2020-01-01"}
 PLACES = {

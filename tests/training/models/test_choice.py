@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.handmade import dataset
 
+from training.models import choice as choice_module
 from training.models.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_of
 from training.models.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
 from training.models.weights import SCHEMES
@@ -16,6 +17,12 @@ from training.slices.dataset import Dataset
 from training.worth.bootstrap import Interval
 
 FLAT = [0.5] * ROUND_STEPS
+
+
+@pytest.fixture(autouse=True)
+def enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a handful of leavers be enough to choose by, so that a case can be written down."""
+    monkeypatch.setattr(choice_module, "FEW_LEAVERS", 1)
 
 
 def one_leaver() -> Dataset:
@@ -60,21 +67,40 @@ def two_rankings(margins: dict[str, np.ndarray], data: Dataset) -> list[OutOfFol
     return [OutOfFold(rows, rows, steps, {name: curves(data, each) for name, each in steps.items()})]
 
 
-def test_what_earns_clearly_more_wins_though_it_ranks_worse() -> None:
-    """One scheme puts the 40 rich leavers first, the other the 160 poor ones, which ranks better and earns nothing."""
+def test_what_earns_clearly_more_wins() -> None:
+    """One scheme puts the 40 rich leavers first, the other the 160 poor ones, and earns nothing."""
     churned = np.array([1] * 200 + [0] * 1800)
     revenue = np.array([50_000.0] * 40 + [10.0] * 160 + [300.0] * 1800)
     data = dataset(churned, revenue)
     noise = np.random.default_rng(0).normal(0, 0.1, 2000)
     rich = np.concatenate([np.full(40, 3.0), np.full(160, 0.0), np.full(1800, 0.0)]) + noise
     poor = np.concatenate([np.full(40, -1.0), np.full(160, 3.0), np.full(1800, 0.0)]) + noise
-    # Plain and weighted ROC AUC are averaged; the poor must outnumber the rich for the second to rank better.
-    folds = two_rankings({"revenue": rich, "none": poor}, data)
-    choice = choose(data, folds, TrainingSettings(bootstraps=50))
+    choice = choose(data, two_rankings({"revenue": rich, "none": poor}, data), TrainingSettings(bootstraps=50))
     assert choice.schemes["none"].behind.below, "the rich leavers are forty: no chance"
     assert choice.weighting == "revenue"
     assert choice.schemes["revenue"].gain.above
     assert "earned most, beyond chance" in choice.why
+
+
+def test_what_ranks_worse_beyond_chance_is_no_candidate_though_it_earns_more() -> None:
+    """One scheme has half of the leavers on top and half at the bottom, the other all of them below the capacity."""
+    churned = np.array([1] * 200 + [0] * 1800)
+    data = dataset(churned, np.full(2000, 1000.0))
+    stayers = np.linspace(0, 1, 1800)
+    halves = np.concatenate([np.full(100, 2.0), np.full(100, -1.0), stayers])
+    upper = np.concatenate([np.full(200, 0.85), stayers])
+    choice = choose(data, two_rankings({"revenue": halves, "none": upper}, data), TrainingSettings(bootstraps=50))
+    assert choice.schemes["none"].behind.below and choice.schemes["none"].ranking > choice.schemes["revenue"].ranking
+    assert choice.weighting == "none"
+
+
+def test_with_few_leavers_there_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice_module, "FEW_LEAVERS", 2)
+    folds = with_margins({"revenue": [0.9] * ROUND_STEPS, "none": FLAT})
+    choice = choose(one_leaver(), folds, TrainingSettings(bootstraps=5))
+    assert choice.weighting == "none" and "fewer than 2 accounts left" in choice.why
+    settled = choose(one_leaver(), folds, TrainingSettings(bootstraps=5, weighting="revenue"))
+    assert settled.weighting == "revenue"
 
 
 def test_one_giant_does_not_decide() -> None:
