@@ -76,10 +76,8 @@ def _absent(expected: str, optional: bool) -> Absent:
 def text(value: Any) -> str | None:
     """Return a text, None for one that holds nothing but blanks."""
     if type(value) is str:
-        if not value.strip(BLANKS):
-            return None
         if value.isascii():
-            return value
+            return value if value.strip(BLANKS) else None
         try:
             value.encode()
         except UnicodeEncodeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import cache
 
 import ibis
 import numpy as np
@@ -35,6 +36,16 @@ ARROW = {
 }
 
 
+@cache
+def _queries() -> tuple[str, str]:
+    """Return as SQL, over tables of the contract's names: the customers at the dates, the matrix of the spine."""
+    tables = Tables({name: ibis.table(table.schema, name=name) for name, table in TABLES.items()}, frozenset())
+    spine = ibis.table({"account_id": "string", "as_of": "date"}, name="spine")
+    asked = customers(tables, ibis.table({"as_of": "date"}, name="dates")), matrix_expression(AsOf(tables, spine))
+    found, matrix = (str(ibis.to_sql(query, dialect="duckdb")) for query in asked)
+    return found, matrix
+
+
 class Bench:
     """A book whose rows can be replaced, with the matrix query compiled once."""
 
@@ -47,8 +58,7 @@ class Bench:
             "spine", schema=ibis.schema({"account_id": "string", "as_of": "date"})
         )
         self.dates = self.connection.create_table("dates", schema=ibis.schema({"as_of": "date"}))
-        self.customers = str(ibis.to_sql(customers(self.tables, self.dates), dialect="duckdb"))
-        self.sql = str(ibis.to_sql(matrix_expression(AsOf(self.tables, self.spine)), dialect="duckdb"))
+        self.customers, self.sql = _queries()
 
     def load(self, frames: Mapping[str, pd.DataFrame]) -> Bench:
         """Replace the whole book; tables that are not given become empty."""

@@ -12,19 +12,34 @@ learnt from.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import product
+from math import factorial
 
 import numpy as np
 from scipy.special import logit
 
 from features.matrix import Matrix
 from training.experts.bg_nbd import Buying, BuyTillYouDie, fit
+from training.experts.columns import number_names, numbers_of
 
 #: The signals that the expert reads: purchase days after the first, days from first to last, days since the last.
 FIGURES = ("purchase_repeat_days", "purchase_span_days", "invoice_recency_days")
 #: Probabilities nearer to 0 or 1 count as this: the model is never so sure as its formula.
 LEAST = 1e-4
 LEAST_ACCOUNTS = 50
+
+
+def _share(size: int, has: bool) -> float:
+    """Return the part of a subset's margin that goes to a figure, which is among the `size` of the subset or not."""
+    others = len(FIGURES) - size
+    ways = factorial(size - 1) * factorial(others) if has else -factorial(size) * factorial(others - 1)
+    return ways / factorial(len(FIGURES))
+
+
+#: Which of the three figures are the account's own; the others are the background's. Shape (8, 3).
+SUBSETS = np.array(list(product([False, True], repeat=len(FIGURES))))
+#: Shapley's formula: what a figure is given of the margin of each subset. Shape (8, 3).
+SHARES = np.array([[_share(int(own.sum()), has) for has in own] for own in SUBSETS])
 
 
 @dataclass(frozen=True)
@@ -55,25 +70,13 @@ class BuyingExpert:
 
     def explain(self, matrix: Matrix) -> tuple[np.ndarray, float]:
         """Return Shapley values of the three figures, shape (rows, 3), and the background's margin."""
-        figures, plain = self._figures(matrix), np.array(self.background)
-        parts = np.zeros_like(figures)
-        orders = list(permutations(range(len(FIGURES))))
-        margins: dict[frozenset[int], np.ndarray] = {}
-
-        def margin(known: frozenset[int]) -> np.ndarray:
-            if known not in margins:
-                margins[known] = self._of(np.where([place in known for place in range(len(FIGURES))], figures, plain))
-            return margins[known]
-
-        for order in orders:
-            known: frozenset[int] = frozenset()
-            for place in order:
-                parts[:, place] += (margin(known | {place}) - margin(known)) / len(orders)
-                known |= {place}
-        return parts, float(self._of(plain[None])[0])
+        figures = self._figures(matrix)
+        mixed = np.where(SUBSETS[:, None, :], figures, np.array(self.background))
+        margins = self._of(mixed.reshape(-1, len(FIGURES))).reshape(len(SUBSETS), len(figures))
+        return np.asarray(margins.T @ SHARES), float(self._of(np.array([self.background]))[0])
 
     def _figures(self, matrix: Matrix) -> np.ndarray:
-        figures = matrix.signals[list(FIGURES)].to_numpy(float)
+        figures = figures_of(matrix)
         unknown = np.isnan(figures).any(axis=1)
         return np.where(unknown[:, None], self.background, figures)
 
@@ -81,6 +84,11 @@ class BuyingExpert:
         buying = buying_of(figures)
         probability = self.model.no_purchase(buying, self.lead, self.horizon)
         return np.asarray(logit(np.clip(probability, LEAST, 1 - LEAST)))
+
+
+def figures_of(matrix: Matrix) -> np.ndarray:
+    """Return the three figures of every row, shape (rows, 3), NaN where there is none."""
+    return numbers_of(matrix)[:, [number_names().index(name) for name in FIGURES]]
 
 
 def buying_of(figures: np.ndarray) -> Buying:
@@ -99,7 +107,7 @@ def fit_buying(matrix: Matrix, lead: int, horizon: int) -> BuyingExpert | None:
     lead, horizon : int
         Days, as the rule of churn has them.
     """
-    figures = matrix.signals[list(FIGURES)].to_numpy(float)
+    figures = figures_of(matrix)
     figures = figures[~np.isnan(figures).any(axis=1)]
     if (figures[:, 0] > 0).sum() < LEAST_ACCOUNTS:
         return None

@@ -6,6 +6,7 @@ In: a matrix. Out: a float array of shape (rows, columns), each column of mean 0
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -83,26 +84,55 @@ class Columns:
 
     def __call__(self, matrix: Matrix) -> np.ndarray:
         """Return the columns of a matrix, shape (rows, columns); a null counts as the mean."""
-        numbers = matrix.signals[list(self.scales)].to_numpy(float)
-        mean, deviation = (np.array([getattr(s, part) for s in self.scales.values()]) for part in ("mean", "deviation"))
-        standard = np.clip((signed_log(numbers) - mean) / deviation, -CLIPPED, CLIPPED)
-        nulls = matrix.signals[list(self.null_shares)].isna().to_numpy(float)
-        texts = [
-            (matrix.signals[name] == level).to_numpy(float)[:, None]
-            for name, levels in self.level_shares.items()
-            for level in levels
-        ]
-        marks = np.hstack([nulls, *texts])
-        return np.hstack([np.nan_to_num(standard, nan=0.0), (marks - self._shares) / self._deviations])
+        at, numbers = self._plan, numbers_of(matrix)
+        logs = signed_log(numbers[:, at.scaled])
+        standard = np.clip((logs - at.mean) / at.deviation, -CLIPPED, CLIPPED)
+        texts = {name: matrix.signals[name].to_numpy(object) for name in self.level_shares}
+        levels = [texts[name] == level for name, levels in self.level_shares.items() for level in levels]
+        marks = np.column_stack([np.isnan(numbers[:, at.nulls]), *levels]).astype(float)
+        return np.hstack([np.nan_to_num(standard, nan=0.0), (marks - at.shares) / at.shares_deviation])
 
-    @property
-    def _shares(self) -> np.ndarray:
+    @cached_property
+    def _plan(self) -> _Plan:
+        place = {name: number for number, name in enumerate(number_names())}
         levels = [share for by_level in self.level_shares.values() for share in by_level.values()]
-        return np.array([*self.null_shares.values(), *levels])
+        shares = np.array([*self.null_shares.values(), *levels])
+        return _Plan(
+            scaled=np.array([place[name] for name in self.scales], int),
+            mean=np.array([scale.mean for scale in self.scales.values()]),
+            deviation=np.array([scale.deviation for scale in self.scales.values()]),
+            nulls=np.array([place[name] for name in self.null_shares], int),
+            shares=shares,
+            shares_deviation=np.sqrt(shares * (1 - shares)),
+        )
 
-    @property
-    def _deviations(self) -> np.ndarray:
-        return np.sqrt(self._shares * (1 - self._shares))
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which numbers of a matrix become columns, and what is taken off them; arrays, so that one row costs little."""
+
+    scaled: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    nulls: np.ndarray
+    shares: np.ndarray
+    shares_deviation: np.ndarray
+
+
+@cache
+def number_names() -> tuple[str, ...]:
+    """Return the signals that are numbers, in their order."""
+    return tuple(signal.name for signal in all_signals() if not signal.is_text)
+
+
+@cache
+def _number_places() -> np.ndarray:
+    return np.flatnonzero([not signal.is_text for signal in all_signals()])
+
+
+def numbers_of(matrix: Matrix) -> np.ndarray:
+    """Return the signals that are numbers, shape (rows, numbers), in the order of `number_names`."""
+    return np.asarray(matrix.signals.iloc[:, _number_places()].to_numpy(float))
 
 
 def signed_log(value: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,14 +82,21 @@ class Margin:
         of_trees = np.asarray(self.trees.booster.predict(encoded, pred_contrib=True))
         parts, base = self.weights[TREES] * of_trees[:, :-1], self.weights[TREES] * float(of_trees[0, -1])
         others = {LINEAR: self.linear, BUYING: self.buying}
-        places = {name: place for place, name in enumerate(signal_names())}
         for name, expert in others.items():
             if expert is not None:
                 owned, plain = expert.explain(matrix)
-                columns = np.array([places[signal] for signal in expert.owners])
-                np.add.at(parts.T, columns, self.weights[name] * owned.T)
+                parts += self.weights[name] * (owned @ self._owners[name])
                 base += self.weights[name] * plain
         return parts, base
+
+    @cached_property
+    def _owners(self) -> dict[str, np.ndarray]:
+        """Which signal each column of an expert belongs to: 0 or 1, shape (columns, signals)."""
+        experts: dict[str, Linear | BuyingExpert] = {LINEAR: self.linear}
+        if self.buying is not None:
+            experts[BUYING] = self.buying
+        names = np.array(signal_names())
+        return {name: (np.array(expert.owners)[:, None] == names).astype(float) for name, expert in experts.items()}
 
 
 @dataclass(frozen=True)

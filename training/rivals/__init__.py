@@ -13,7 +13,7 @@ Every training run compares the cheap ones (`CHEAP`):
 | health score | the hand-weighted scorecard of a customer-success suite (see `health_score`) |
 | logistic regression | on the same matrix, L2, its penalty chosen on folds (see `logistic`) |
 | signs only | every directed signal with one weight in its declared direction (see `signs`) |
-| BG/NBD | buy till you die: no purchase in the window, by the account's own rhythm (see `buying`) |
+| BG/NBD | buy till you die: no purchase in the window, by the account's own rhythm (see `buy_till_you_die`) |
 | BG/NBD and logistic regression | the mean of both in log-odds |
 
 A backtest compares these too (`ALL`):
@@ -34,7 +34,7 @@ did not see.
 from __future__ import annotations
 
 from training.rivals.boosted import ONE_SLICE, PLAIN, at_equal_size
-from training.rivals.buying import BG_NBD, WITH_LOGISTIC
+from training.rivals.buy_till_you_die import BG_NBD, WITH_LOGISTIC
 from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
 from training.rivals.health_score import HEALTH
 from training.rivals.logistic import LOGISTIC

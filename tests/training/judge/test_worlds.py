@@ -12,7 +12,9 @@ from training.judge.verdict import MODEL
 from training.rivals import LOGISTIC
 from training.settings import FitSettings, TrainingSettings
 
-QUICK = TrainingSettings(slice_days=60, bootstraps=20, fit=FitSettings(max_rounds=96, learning_rate=0.1))
+QUICK = TrainingSettings(
+    slice_days=60, bootstraps=20, weighting="root revenue", fit=FitSettings(max_rounds=96, learning_rate=0.1)
+)
 
 
 def test_model_is_no_worse_than_logistic_regression_and_below_the_truth() -> None:
