@@ -20,7 +20,7 @@ from scipy.special import logit
 
 from features.matrix import Matrix
 from training.experts.bg_nbd import Buying, BuyTillYouDie, fit
-from training.experts.columns import number_names, numbers_of
+from training.experts.standard_columns import number_names, numbers_of
 
 #: The signals that the expert reads: purchase days after the first, days from first to last, days since the last.
 FIGURES = ("purchase_repeat_days", "purchase_span_days", "invoice_recency_days")

@@ -18,7 +18,7 @@ from scipy.special import expit
 from sklearn.model_selection import StratifiedGroupKFold
 
 from features.matrix import Matrix
-from training.experts.columns import Columns
+from training.experts.standard_columns import Columns
 
 #: Penalties to choose among, strongest first: how many rows of information the prior is worth for each coefficient.
 PENALTIES = (30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)

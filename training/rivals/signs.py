@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.matrix import Matrix
-from training.experts.columns import Columns
+from training.experts.standard_columns import Columns
 from training.models.calibration import fit_platt
 from training.rivals.rival import Rival, Score
 from training.settings import TrainingSettings

@@ -8,8 +8,8 @@ from support.handmade import dataset
 
 from features.matrix import Matrix
 from features.signal import all_signals
-from training.experts.columns import CLIPPED, Columns
 from training.experts.linear import PENALTIES, choose_penalty, fit_linear
+from training.experts.standard_columns import CLIPPED, Columns
 
 RISING = next(signal.name for signal in all_signals() if signal.monotone > 0)
 FALLING = next(signal.name for signal in all_signals() if signal.monotone < 0)
