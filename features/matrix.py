@@ -25,6 +25,7 @@ from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
 from features.signal import ROW, Fact, Relation, all_signals, table_relation
 from features.tables import HISTORY, BookKnown, Tables
+from features.worded import execute
 
 FACT = "fact__"
 #: A source that ended up to so many days before as_of still tells of it: exports are seldom of the same day.
@@ -147,7 +148,7 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
     recorded_since : mapping of table name to date
         First day of each table's records. A signal that looks back further is null. See `first_records`.
     """
-    frame = matrix_expression(AsOf(tables, spine)).execute()
+    frame = execute(_over, {**tables.frames, "spine": spine})
     return assemble(frame, tables.missing, recorded_since, tables.known)
 
 
@@ -207,6 +208,10 @@ def matrix_expression(view: AsOf) -> ir.Table:
         return left.left_join(part, view.spine.columns).select(*left.columns, *own)
 
     return finished_row(reduce(joined, parts(view), view.spine))
+
+
+def _over(frames: Mapping[str, ir.Table]) -> ir.Table:
+    return matrix_expression(AsOf(Tables(frames, frozenset()), frames["spine"]))
 
 
 def parts(view: AsOf) -> list[ir.Table]:

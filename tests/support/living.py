@@ -20,6 +20,8 @@ from support.served import START_SECONDS, Json, free_port, process, wait_until_r
 BENTO = [sys.executable, "-m", "bentoml", "serve", "churn_risk:latest", "--port"]
 #: Long enough for a machine that does ten other things; nobody waits so long for nothing.
 PATIENCE = 120
+#: Between a client's answer and its next request: the workers are always busy, and others have their turn as well.
+PAUSE_SECONDS = 0.05
 #: What BentoML writes when it is given options, before it loads the service.
 BEFORE_US = "Applying user config override from ENV VAR"
 TWO_WORKERS = {"BENTOML_CONFIG_OPTIONS": "services.churn_risk.workers=2"}
@@ -87,7 +89,7 @@ def wait_for(true: Callable[[], bool], what: str) -> None:
 
 @dataclass
 class Load:
-    """Clients that ask without a pause, each on connections of its own, and everything that came of it."""
+    """Clients that ask again and again, each on connections of its own, and everything that came of it."""
 
     address: str
     body: Json
@@ -128,6 +130,7 @@ class Load:
                     self.broken.append(repr(error))
                     if not self.retrying:
                         return
+                sleep(PAUSE_SECONDS)
 
     def _take(self, answer: httpx.Response) -> None:
         if answer.status_code == 200:
