@@ -24,8 +24,8 @@ from features.as_of import KEYS, AsOf
 from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
 from features.signal import ROW, Fact, Relation, all_signals, table_relation
+from features.sources import execute
 from features.tables import HISTORY, BookKnown, Tables
-from features.worded import execute
 
 FACT = "fact__"
 #: A source that ended up to so many days before as_of still tells of it: exports are seldom of the same day.
