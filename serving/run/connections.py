@@ -4,7 +4,7 @@ uvicorn closes a connection that is idle between two requests, but waits for eve
 for a caller who reads nothing of the answer. A few hundred such connections from one machine would use up the
 worker's file descriptors. `Limited` is uvicorn's protocol with clocks for both and a cap. uvicorn takes a protocol as
 `Config(http=...)`; BentoML (1.4) passes none on, so that `install` puts ours in the place of uvicorn's "auto".
-`tests/live/test_live_connections.py` holds that a service that BentoML started keeps the limits.
+`tests/live/test_live_service.py` holds that a service that BentoML started keeps the limits.
 """
 
 from __future__ import annotations

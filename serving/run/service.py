@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bentoml
+from serving.run.loading import loading
 
-from features.console import printable
-from features.errors import ChurnRiskError, NoModel
-from serving.api.app import create_app
-from serving.api.front import Front
-from serving.run import connections
-from serving.run.running import Running, before_workers, in_worker
-from serving.settings import LONGEST_ANSWER_SECONDS, ServiceSettings
-from training.bundle.seal import Seal, demand_sealed
+with loading():
+    import bentoml
+
+    from features.console import printable
+    from features.errors import ChurnRiskError, NoModel
+    from serving.api.app import create_app
+    from serving.api.front import Front
+    from serving.run import connections
+    from serving.run.running import Running, before_workers, in_worker
+    from serving.settings import LONGEST_ANSWER_SECONDS, ServiceSettings
+    from training.bundle.seal import Seal, demand_sealed
+
+    app = create_app()
 
 MODEL_TAG = "churn_risk:latest"
-
-app = create_app()
 
 
 @bentoml.service(

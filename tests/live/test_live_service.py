@@ -1,18 +1,23 @@
-"""The built Bento in processes of its own, asked over HTTP as a CRM asks it."""
+"""The built Bento in processes of its own, asked over HTTP as a CRM asks it.
+
+It also keeps its limits of connections, and believes no X-Forwarded-For of anybody on this machine.
+"""
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
-from support.living import living
-from support.served import START_SECONDS, Json, assert_problem, histories, process, rows_of
+from support.living import PATIENCE, Living, living, wait_for
+from support.served import START_SECONDS, Json, assert_problem, client_of, histories, process, rows_of
 
 from features.tables import Tables
 from serving.api.app import create_app
@@ -26,16 +31,19 @@ from training.bundle.bundle import Bundle
 
 SLASHED, BROKEN = "ÄÖ/7 <b>", "NO-EVIDENCE"
 SERVE = [sys.executable, "-m", "serving.cli.main", "serve", "--port"]
+CONNECTIONS = 20
+#: As `serving.access.rates.FAILURES` has them.
+FAILURES = 20
+#: Headers come with the first packet of a sound request: it has them long before the time is up.
+LIMITS = {"CHURN_RISK_CONNECTIONS": str(CONNECTIONS), "CHURN_RISK_HEADER_SECONDS": "2"}
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service, where it logs, and the scores that were stored before it started."""
+    """A running service, a client of it, and the scores that were stored before it started."""
 
+    living: Living
     client: httpx.Client
-    port: int
-    home: Path
-    log: Path
     scores: dict[str, Score]
 
 
@@ -47,10 +55,10 @@ def service(
     url = f"sqlite:///{folder / 'scores.db'}"
     scores = store_scores(book, bundle, as_of, url)
     with (
-        living(bento_home, folder, {"CHURN_RISK_STORE_URL": url}) as started,
+        living(bento_home, folder, LIMITS | {"CHURN_RISK_STORE_URL": url}) as started,
         httpx.Client(base_url=started.address, timeout=60) as client,
     ):
-        yield Service(client, started.port, started.home, started.log, scores)
+        yield Service(started, client, scores)
 
 
 def store_scores(book: Tables, bundle: Bundle, as_of: date, url: str) -> dict[str, Score]:
@@ -93,6 +101,27 @@ def test_predictions_over_http_equal_the_batch(service: Service, book_folder: Pa
         expected = {reason.signal: reason.contribution for reason in score.reasons}
         parts = {reason["signal"]: reason["contribution"] for reason in one["reasons"]}
         assert parts == pytest.approx(expected, abs=1e-5, rel=0)
+
+
+def test_it_scores_from_elsewhere_as_the_checkout_does(
+    service: Service, bundle: Bundle, book_folder: Path, as_of: date
+) -> None:
+    body = {"as_of": as_of.isoformat(), "accounts": histories(rows_of(book_folder), ["A000002"])}
+    answer = service.client.post("/v1/predictions", json=body)
+    assert answer.status_code == 200, answer.text
+    expected = client_of(bundle, ScoreStore("sqlite://")).post(body).json()["predictions"][0]
+    found = answer.json()["predictions"][0]
+    assert found["churn_probability"] == expected["churn_probability"]
+    assert found["reasons"] == expected["reasons"]
+
+
+def test_its_workers_run_its_own_code_and_wait_passively(service: Service, bento_home: Path) -> None:
+    living = service.living
+    wait_for(lambda: f"listening on {living.address}" in living.log.read_text(), "a word that it listens")
+    (pid,) = living.workers()
+    process = Path(f"/proc/{pid}")
+    assert [(process / "cwd").resolve()] == list((bento_home / "bentos" / "churn_risk").glob("*/src"))
+    assert "OMP_WAIT_POLICY=PASSIVE" in (process / "environ").read_text().split("\0")
 
 
 def test_stored_risk(service: Service) -> None:
@@ -170,22 +199,24 @@ def test_an_unexpected_failure_leaks_nothing_and_is_logged(service: Service) -> 
     answer = service.client.get(f"/v1/accounts/{BROKEN}/report")
     assert_problem(answer, 500)
     assert "secret" not in answer.text and "Error" not in answer.text.replace("Internal Server Error", "")
-    log = service.log.read_text()
+    log = service.living.log.read_text()
     assert "unexpected failure answering GET /v1/accounts/{account_id}/report" in log and BROKEN not in log
     assert service.client.get("/readyz").status_code == 200
 
 
 def test_two_services_cannot_share_a_port(service: Service, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with process([*SERVE, str(service.port)], service.home, log) as second:
+    with process([*SERVE, str(service.living.port)], service.living.home, log) as second:
         assert second.wait(START_SECONDS) == 1
-    assert log.read_text().startswith(f"error: cannot listen on 127.0.0.1 port {service.port} (Address already in use)")
+    assert log.read_text().startswith(
+        f"error: cannot listen on 127.0.0.1 port {service.living.port} (Address already in use)"
+    )
     assert service.client.get("/readyz").status_code == 200
 
 
 def test_it_listens_on_loopback_only(service: Service) -> None:
     sockets = [line.split()[1:4:2] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    port = f":{service.port:04X}"
+    port = f":{service.living.port:04X}"
     assert [where for where, state in sockets if state == "0A" and where.endswith(port)] == [f"0100007F{port}"]
 
 
@@ -194,3 +225,47 @@ def test_nothing_of_a_prediction_is_stored(service: Service) -> None:
     assert service.client.post("/v1/predictions", content=json.dumps(body)).status_code == 415
     assert service.client.post("/v1/predictions", json=body).status_code == 200
     assert_problem(service.client.get("/v1/accounts/new/risk"), 404, "/path/account_id")
+
+
+def opened(service: Service, sent: bytes = b"") -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", service.living.port), PATIENCE)
+    made.sendall(sent)
+    return made
+
+
+def test_half_open_requests_are_closed(service: Service) -> None:
+    with (
+        opened(service) as silent,
+        opened(service, b"POST /v1/predictions HTTP/1.1\r\nHost: a\r\n") as half,
+        suppress(ConnectionResetError),
+    ):
+        assert (silent.recv(1), half.recv(1)) == (b"", b"")
+    assert answered(service)
+
+
+def test_half_open_requests_do_not_shut_others_out_for_long(service: Service) -> None:
+    """More than the service takes are opened; for a moment it is full, and then it answers again by itself."""
+    with ExitStack() as stack:
+        for _ in range(3 * CONNECTIONS):
+            stack.enter_context(opened(service))
+        wait_for(lambda: answered(service), "an answer beside half-open requests")
+
+
+def answered(service: Service) -> bool:
+    try:
+        return httpx.get(f"{service.living.address}/livez", timeout=PATIENCE).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_nobody_chooses_the_address_that_failures_are_counted_under(service: Service) -> None:
+    """Not even a caller on this machine, whom uvicorn would believe by default."""
+    statuses = [
+        httpx.get(
+            f"{service.living.address}/v1/reports/forged",
+            headers={"X-Forwarded-For": f"198.51.100.{number}"},
+            timeout=PATIENCE,
+        ).status_code
+        for number in range(FAILURES + 2)
+    ]
+    assert statuses == [403] * FAILURES + [429] * 2

@@ -99,7 +99,7 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run(path: Path, scratch: Path, **settings: str) -> NotebookNode:
+def run(path: Path, scratch: Path) -> NotebookNode:
     """Execute a notebook in a kernel of this interpreter, figures inline, and return it with its outputs."""
     write_kernel_spec(str(scratch / "kernels" / "python3"))
     kernel = AsyncKernelManager(
@@ -112,7 +112,7 @@ def run(path: Path, scratch: Path, **settings: str) -> NotebookNode:
     inherited = {name: value for name, value in os.environ.items() if name not in ("MPLBACKEND", SOURCE)}
     own = {"OMP_NUM_THREADS": "1", "TMPDIR": str(scratch / "temporary"), "IPYTHONDIR": str(scratch / "ipython")}
     client = NotebookClient(read(path), km=kernel, timeout=HANGS, startup_timeout=HANGS)
-    done: NotebookNode = client.execute(env=inherited | own | settings, cwd=str(scratch / "working"), cleanup_kc=True)
+    done: NotebookNode = client.execute(env=inherited | own, cwd=str(scratch / "working"), cleanup_kc=True)
     return done
 
 
@@ -131,29 +131,24 @@ def test_runs_and_leaves_nothing_behind(path: Path, scratch: Path, environment: 
     assert [list((scratch / name).iterdir()) for name in ("working", "temporary")] == [[], []]
 
 
-def test_takes_an_own_book_that_holds_little(book: Tables, scratch: Path) -> None:
-    own = scratch / "own"
+def test_make_runs_them_on_an_own_book_that_holds_little_and_keeps_what_they_show(book: Tables, tmp_path: Path) -> None:
+    """`make notebooks`, of which one notebook is enough here: run where it lies, written elsewhere with its figures."""
+    root, own = Path(__file__).parents[2], tmp_path / "own"
     own.mkdir()
     for name in ("accounts", "invoices", "surveys"):
         book[name].execute().to_csv(own / f"{name}.csv", index=False)
-    shown = outputs(run(NOTEBOOKS[0], scratch, **{SOURCE: str(own)}))
-    said = "".join(output.text for output in shown if output.output_type == "stream")
-    assert "missing tables: actions, churns, contacts, contracts, loops, memberships, referrals, tickets" in said
-    assert not [output for output in shown if output.output_type == "stream" and output.name == "stderr"]
-
-
-def test_make_runs_them_and_keeps_what_they_show(tmp_path: Path) -> None:
-    """`make notebooks`, of which one notebook is enough here: run where it lies, written elsewhere with its figures."""
-    root = Path(__file__).parents[2]
     (tmp_path / ".venv").symlink_to(root / ".venv")
     shutil.copytree(root / "notebooks", tmp_path / "notebooks", ignore=lambda *_: [path.name for path in NOTEBOOKS[1:]])
-    options = ["-o", "setup", "NOTEBOOKS=notebooks/01_book_and_signals.ipynb"]
+    options = ["-o", "setup", "NOTEBOOKS=notebooks/01_book_and_signals.ipynb", "SOURCE=own"]
     command = ["make", "-f", str(root / "Makefile"), *options, "notebooks"]
     # As a user's: with the tests' own backend no figure is shown inline.
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment = {name: value for name, value in os.environ.items() if name not in ("MPLBACKEND", SOURCE)}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     (written,) = (tmp_path / "build" / "notebooks").glob("*.ipynb")
-    kinds = [kind for output in outputs(read(written)) if "data" in output for kind in output.data]
-    assert "image/png" in kinds
+    shown = outputs(read(written))
+    assert "image/png" in [kind for output in shown if "data" in output for kind in output.data]
     assert (tmp_path / "notebooks" / written.name).read_text() == NOTEBOOKS[0].read_text(), "the source stays as it was"
+    said = "".join(output.text for output in shown if output.output_type == "stream")
+    assert "missing tables: actions, churns, contacts, contracts, loops, memberships, referrals, tickets" in said
+    assert not [output for output in shown if output.output_type == "stream" and output.name == "stderr"]

@@ -29,13 +29,14 @@ TWO_WORKERS = {"BENTOML_CONFIG_OPTIONS": "services.churn_risk.workers=2"}
 
 @dataclass(frozen=True)
 class Living:
-    """A running Bento: its address, its process, its home and its log."""
+    """A running Bento: its address, its process, its home, its log, and the headers of who may ask it."""
 
     address: str
     port: int
     process: Popen[bytes]
     home: Path
     log: Path
+    headers: Mapping[str, str]
 
     @property
     def lines(self) -> list[Json]:
@@ -50,7 +51,7 @@ class Living:
 
     def metrics(self) -> dict[str, float]:
         """Return every sample that is exposed, by its name and labels as they are written."""
-        text = httpx.get(f"{self.address}/metrics", timeout=60).text
+        text = httpx.get(f"{self.address}/metrics", headers=dict(self.headers), timeout=60).text
         samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}
 
@@ -68,7 +69,9 @@ def _command(pid: str) -> str:
 
 
 @contextmanager
-def living(bento_home: Path, folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[Living]:
+def living(
+    bento_home: Path, folder: Path, variables: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+) -> Iterator[Living]:
     """Serve the built Bento from an empty folder, without the checkout on the path, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     port, log, home = free_port(), folder / "log", folder / "home"
@@ -76,7 +79,7 @@ def living(bento_home: Path, folder: Path, variables: Mapping[str, str] | None =
     with process([*BENTO, str(port)], home, log, own) as started:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(address, started, log)
-        yield Living(address, port, started, home, log)
+        yield Living(address, port, started, home, log, headers or {})
 
 
 def wait_for(true: Callable[[], bool], what: str) -> None:
@@ -93,6 +96,7 @@ class Load:
 
     address: str
     body: Json
+    headers: Mapping[str, str] = field(default_factory=dict)
     clients: int = 4
     #: Whether a request whose connection broke is sent again, as a CRM would.
     retrying: bool = False
@@ -122,7 +126,8 @@ class Load:
 
     def _ask(self, stopped: Event) -> None:
         each_alone = httpx.Limits(max_keepalive_connections=0)
-        with httpx.Client(base_url=self.address, limits=each_alone, timeout=START_SECONDS) as client:
+        own = {"base_url": self.address, "headers": self.headers, "timeout": START_SECONDS}
+        with httpx.Client(**own, limits=each_alone) as client:
             while not stopped.is_set():
                 try:
                     self._take(client.post("/v1/predictions", json=self.body))
