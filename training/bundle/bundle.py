@@ -63,7 +63,10 @@ class Reference(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Everything but the trees; plain JSON on disk."""
+    """Everything but the trees; plain JSON on disk.
+
+    Cards are made of old manifests too: what was added later has a default.
+    """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
     format: int
@@ -82,7 +85,8 @@ class Manifest(BaseModel):
     choice: dict[str, Any]
     calibrator: dict[str, float]
     categories: dict[str, list[str]]
-    experts: dict[str, Any]
+    experts: dict[str, Any] = {}
+    smallest_leaf: int | None = None
     signals: list[str]
     reference: Reference
     verdict: dict[str, Any]

@@ -37,7 +37,10 @@ def made_how(manifest: Manifest) -> Section:
 
 
 def _experts(manifest: Manifest) -> str:
-    return ", ".join(f"{EXPERTS[name]} {weight:.2f}" for name, weight in manifest.experts["weights"].items())
+    weights: dict[str, float] = manifest.experts.get("weights", {TREES: 1.0})
+    leaf = "" if manifest.smallest_leaf is None else f" with {manifest.smallest_leaf:,} rows in the smallest leaf"
+    named = {name: text + (leaf if name == TREES else "") for name, text in EXPERTS.items()}
+    return ", ".join(f"{named[name]} {weight:.2f}" for name, weight in weights.items())
 
 
 def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> list[Table]:

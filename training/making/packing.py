@@ -56,6 +56,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         calibrator=asdict(trained.calibrator),
         categories={name: list(levels) for name, levels in trained.trees.encoder.categories.items()},
         experts=to_plain(trained.fitted.margin),
+        smallest_leaf=trained.trees.smallest_leaf,
         signals=list(signal_names()),
         reference=reference_of(trained.data.on(trained.data.dates[-1:])),
         verdict=trained.verdict.as_dict(),

@@ -77,6 +77,19 @@ class Trees:
         """Return the log-odds margin after `rounds` rounds (default: all), shape (rows,)."""
         return self.margin_of(self.encoder.encode(matrix.signals), rounds)
 
+    @property
+    def smallest_leaf(self) -> int:
+        """Rows in the smallest leaf, of those that its tree drew.
+
+        LightGBM's least number of rows in a leaf counts weight, so heavy rows may make smaller leaves than was asked.
+        """
+        counts = [line.partition("=")[2].split() for line in self._text.splitlines() if line.startswith("leaf_count=")]
+        return min((int(count) for tree in counts for count in tree), default=0)
+
+    @cached_property
+    def _text(self) -> str:
+        return str(self.booster.model_to_string())
+
     def margin_of(self, encoded: np.ndarray, rounds: int | None = None) -> np.ndarray:
         """Return the margin of encoded rows of shape (rows, columns); the result has shape (rows,)."""
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_iteration=rounds or -1))
@@ -162,6 +175,8 @@ def grow(
     parameters["min_data_in_leaf"] = max(5, min(settings.min_data_in_leaf, len(rows) // 50))
     if settings.monotone:
         parameters["monotone_constraints"] = list(directions.values())
+        # The other methods break constraints where values are missing.
+        parameters["monotone_constraints_method"] = "basic"
     if SCHEMES[weighting].for_profit:
         loss = forgone_profit(churned, weight, economics)
         parameters["objective"] = lambda margin, _: loss(margin)

@@ -148,7 +148,7 @@ def test_trees_cut_short_are_refused(copied: Path) -> None:
     [
         (MANIFEST, b"{"),
         (MANIFEST, b"[]"),
-        (MANIFEST, b'{"format": 2}'),
+        (MANIFEST, b'{"format": 3}'),
         (MANIFEST, b"\xff\xfe"),
         (MODEL, b"\xff\xfe"),
         (VERSION, b"{}"),
@@ -162,10 +162,19 @@ def test_broken_files_are_refused(copied: Path, name: str, content: bytes) -> No
         load_bundle(copied)
 
 
-@pytest.mark.parametrize("number", [1, 99])
+@pytest.mark.parametrize("number", [1, 2, 99])
 def test_another_format_is_refused_before_anything_else_is_read(copied: Path, number: int) -> None:
     (copied / MANIFEST).write_text(json.dumps({"format": number, "of": "other fields"}))
-    with pytest.raises(BundleDamaged, match=f"a bundle of format {number}; this code reads format 2"):
+    with pytest.raises(BundleDamaged, match=f"a bundle of format {number}; this code reads format 3"):
+        load_bundle(copied)
+
+
+@pytest.mark.parametrize("lost", ["weights", "linear", "buying"])
+def test_a_manifest_without_an_expert_is_refused(copied: Path, lost: str) -> None:
+    manifest = json.loads((copied / MANIFEST).read_text())
+    del manifest["experts"][lost]
+    (copied / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleDamaged, match="not a model bundle"):
         load_bundle(copied)
 
 

@@ -96,6 +96,22 @@ def test_the_served_model_takes_null_as_missing_too(trained: Trained) -> None:
         assert item.is_text or node["missing_type"] == "NaN" or not set(item.needs) & set(HISTORY), item.name
 
 
+def test_the_smallest_leaf_is_counted_in_rows(trained: Trained) -> None:
+    """Of each tree's own draw of rows, as LightGBM's dump tells it."""
+    leaves = [
+        node for tree in trained.trees.booster.dump_model()["tree_info"] for node in leaves_of(tree["tree_structure"])
+    ]
+    assert trained.trees.smallest_leaf == min(leaf["leaf_count"] for leaf in leaves) > 0
+
+
+def leaves_of(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "leaf_count" in node:
+        yield node
+    for child in ("left_child", "right_child"):
+        if child in node:
+            yield from leaves_of(node[child])
+
+
 def removals() -> list[np.ndarray]:
     masks = [needing(table) for table in ("invoices", *OPTIONAL_HISTORY)]
     every_optional = np.any([needing(table) for table in OPTIONAL_HISTORY], axis=0)
