@@ -26,7 +26,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
-from features.as_of import KEYS, customers
+from features.as_of import KEYS
 from features.errors import NotEnoughData
 from features.matrix import Matrix
 from features.signal import all_signals
@@ -35,7 +35,7 @@ from training.models.trees import Encoder, with_tables_removed
 from training.models.weights import revenue_weights, without_giants
 from training.settings import ChurnRule, FitSettings
 from training.slices.dataset import Dataset
-from training.slices.labels import invoiced
+from training.slices.labels import invoiced, spine_of
 
 YEAR = 365
 #: Fewest days of invoices that give a pace.
@@ -84,7 +84,7 @@ def shrinkage(tables: Tables, data: Dataset, rule: ChurnRule, invoices_since: da
     invoices_since : date
         Day of the book's first invoice.
     """
-    spine = customers(tables, data.dates, rule.by_silence)
+    spine = spine_of(tables, data.matrix.keys)
 
     def sums(first_day: int) -> np.ndarray:
         window = invoiced(tables, spine, first_day, rule.horizon_days)

@@ -16,13 +16,13 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from features.as_of import KEYS, customers
+from features.as_of import KEYS
 from features.matrix import Matrix
 from features.tables import Tables
 from training.models.survival import MONTH_DAYS
 from training.settings import ChurnRule
 from training.slices.dataset import Dataset
-from training.slices.labels import days_to_churn
+from training.slices.labels import days_to_churn, spine_of
 
 MONTHS = 12
 #: Person-months without a churn in the sample: EACH per person-month with a churn, but at least FEWEST.
@@ -136,8 +136,7 @@ def landmarks(tables: Tables, matrix: Matrix, rule: ChurnRule, end: date) -> Lan
     InputError
         When there is no churns table, because silence has no day of churn.
     """
-    dates = [pd.Timestamp(day).date() for day in matrix.keys["as_of"].unique()]
-    churn_days = days_to_churn(tables, customers(tables, dates), end)
+    churn_days = days_to_churn(tables, spine_of(tables, matrix.keys), end)
     days = matrix.keys.merge(churn_days, on=KEYS, how="left", validate="one_to_one")["days"].to_numpy(float)
     return Landmarks(matrix, days, end, rule.lead_days).known_at(end)
 
