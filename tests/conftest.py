@@ -6,6 +6,7 @@ Imports stand in the fixtures, so that a test that needs no model does not wait 
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
@@ -51,6 +52,8 @@ def pytest_configure() -> None:
     # A hundred processes are started: none is to compile again what another has compiled.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # Nearly all that is imported stays: looking through it again and again for garbage takes a tenth of a run.
+    gc.set_threshold(50_000, 20, 100)
     # The same examples in every run, and no clock: a loaded machine is no failure.
     hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None)
     hypothesis.settings.load_profile("seeded")

@@ -6,6 +6,7 @@ JSON too.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -70,6 +71,8 @@ def main() -> None:
     """Run the command line."""
     # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Most of what a command makes stays until its end: looking for garbage in it takes an eighth of its time.
+    gc.set_threshold(50_000, 20, 100)
     try:
         with heard(_home):
             build()()
