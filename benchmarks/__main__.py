@@ -12,6 +12,7 @@ from benchmarks.load import load
 from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
 from benchmarks.telco import telco
+from benchmarks.train import train
 from benchmarks.validate import validate
 from benchmarks.worlds import null_worlds, worlds
 
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "null": null_worlds,
     "kinds": kinds,
     "validate": validate,
+    "train": train,
 }
 
 
