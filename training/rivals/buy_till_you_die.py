@@ -18,12 +18,12 @@ from training.slices.dataset import Dataset
 
 
 def _buying(data: Dataset, settings: TrainingSettings) -> Score:
-    """Fit BG/NBD or MBG/NBD on the latest slice; a sigmoid of its log-odds is fitted on the same rows."""
+    """Fit BG/NBD or MBG/NBD on the latest slice, without outcomes; a sigmoid of its log-odds is fitted on all rows."""
     latest = data.on(data.dates[-1:])
     expert = fit_buying(latest.matrix, settings.rule.lead_days, settings.rule.horizon_days)
     if expert is None:
         return constant(data)
-    calibrate = fit_platt(expert.margin(latest.matrix), latest.churned)
+    calibrate = fit_platt(expert.margin(data.matrix), data.churned)
     return lambda matrix: calibrate(expert.margin(matrix))
 
 

@@ -49,7 +49,7 @@ def uncut() -> Bench:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features.as_of, "_age_days", age)
         patch.setattr(features.as_of, "_once_known", at_once)
-        return Bench()
+        return Bench(compiled_anew=True)
 
 
 @pytest.fixture(scope="module")
