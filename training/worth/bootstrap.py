@@ -123,8 +123,9 @@ def resamples(accounts: np.ndarray, bootstraps: int, seed: int) -> Iterator[np.n
         yield rng.multinomial(size, np.full(size, 1 / size))[codes].astype(float)
 
 
-def interval_of(value: float, draws: np.ndarray) -> Interval:
+def interval_of(value: float, draws: np.ndarray | Sequence[float]) -> Interval:
     """Return a figure with the 95 % percentile interval of its draws, NaN left out."""
-    known = draws[~np.isnan(draws)]
+    known = np.asarray(draws, float)
+    known = known[~np.isnan(known)]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (float("nan"), float("nan"))
     return Interval(value, float(low), float(high))
