@@ -137,12 +137,17 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
     }
     if settings.weighting is not None:
         return Choice(settings.weighting, rounds[settings.weighting], scheme_figures, settled=True)
-    if UNWEIGHTED in schemes and len(np.unique(valid.accounts[valid.churned])) < FEW_LEAVERS:
+    if UNWEIGHTED in schemes and few_left(valid):
         return Choice(UNWEIGHTED, rounds[UNWEIGHTED], scheme_figures, few=True)
     sound = [name for name in schemes if not differences[f"worse {name}"].below]
     earning = [name for name in sound if not scheme_figures[name].behind.below]
     best = max(earning or sound, key=lambda name: ranking[name])
     return Choice(best, rounds[best], scheme_figures)
+
+
+def few_left(data: Dataset) -> bool:
+    """Whether fewer accounts left than a choice among weights takes."""
+    return len(np.unique(data.accounts[data.churned])) < FEW_LEAVERS
 
 
 def _ranking_figure(

@@ -22,7 +22,7 @@ import numpy as np
 
 from features.matrix import Matrix
 from training.models.calibration import Platt, fit_platt
-from training.models.choice import UNWEIGHTED, Choice, choose
+from training.models.choice import UNWEIGHTED, Choice, choose, few_left
 from training.models.folds import BY_ACCOUNT, OutOfFold, by_account, learnable_part, margins_at, out_of_fold, splits
 from training.models.margin import (
     BUYING,
@@ -96,9 +96,11 @@ def fit_model(
     progress : callable
         Called as `Progress` after each step.
     schemes : sequence of str, optional
-        Weighting schemes to choose among. By default all; when the settings name one, that one and no weights.
+        Weighting schemes to choose among. By default all; when the settings name one, that one and no weights; where
+        too few accounts left for a choice, no weights.
     """
-    schemes = schemes_of(settings) if schemes is None else schemes
+    if schemes is None:
+        schemes = (UNWEIGHTED,) if settings.weighting is None and few_left(data) else schemes_of(settings)
     row_splits, folded = splits(data, settings)
     total, count = len(row_splits) * (len(schemes) + 1), 0
 

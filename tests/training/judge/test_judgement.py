@@ -122,7 +122,10 @@ def test_a_date_whose_outcomes_were_learnt_is_refused(
     assert "has learnt what came after that date" in str(refused.value)
     assert f"they are {first} to " in str(refused.value) and f"`--until {as_of}`" in str(refused.value)
     assert refused.value.as_dict()["forward"]["from"] == str(first) and refused.value.as_dict()["seen"] is True
-    assert not evaluate_at(book, first, earlier).seen
+
+
+def test_the_day_on_which_the_last_label_was_known_is_forward(book: Tables, earlier: Bundle) -> None:
+    assert not evaluate_at(book, max(earlier.manifest.slices) + REACH, earlier).seen
 
 
 def test_the_same_metrics_as_train(at_last: tuple[Judgement, list[list[date]]], last: date, trained: Trained) -> None:

@@ -78,7 +78,7 @@ def test_fewer_slices_are_learnt_from_and_all_are_judged(slices: Dataset) -> Non
 
 
 def test_the_model_is_grown_on_the_slices_that_are_left(slices: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.models.fitting import fit_trees
+    from training.models.margin import fit_trees
 
     grown: list[Dataset] = []
 
@@ -86,9 +86,9 @@ def test_the_model_is_grown_on_the_slices_that_are_left(slices: Dataset, monkeyp
         grown.append(data)
         return fit_trees(data, *args)
 
-    monkeypatch.setattr("training.models.fitting.fit_trees", kept)
+    monkeypatch.setattr("training.models.margin.fit_trees", kept)
     fit_model(slices, replace(SETTINGS, every=3, window_days=600, weighting="none"))
-    last = grown[0]  # those after it are the account folds that calibrate
+    last = grown[-1]  # those before it are the account folds that calibrate
     assert last.dates == thinned(slices.dates, 3, 600) and len(last) == ACCOUNTS * len(last.dates)
 
 
