@@ -19,7 +19,7 @@ from serving.database.engine import connect, reading
 from serving.jobs.job_tables import CHUNKS
 
 #: Enough that a service is stopped before the job is done, however quick the machine.
-COPIES = 6
+COPIES = 4
 
 
 @contextmanager

@@ -73,7 +73,8 @@ class BuyingExpert:
         figures = self._figures(matrix)
         mixed = np.where(SUBSETS[:, None, :], figures, np.array(self.background))
         margins = self._of(mixed.reshape(-1, len(FIGURES))).reshape(len(SUBSETS), len(figures))
-        return np.asarray(margins.T @ SHARES), float(self._of(np.array([self.background]))[0])
+        parts = np.sum([margin[:, None] * share for margin, share in zip(margins, SHARES, strict=True)], axis=0)
+        return parts, float(self._of(np.array([self.background]))[0])
 
     def _figures(self, matrix: Matrix) -> np.ndarray:
         figures = figures_of(matrix)

@@ -85,18 +85,26 @@ class Margin:
         for name, expert in others.items():
             if expert is not None:
                 owned, plain = expert.explain(matrix)
-                parts += self.weights[name] * (owned @ self._owners[name])
+                order, starts, places = self._owners[name]
+                # Each row by itself, so that an account alone gets what it gets in a batch, to the last bit.
+                parts[:, places] += self.weights[name] * np.add.reduceat(owned[:, order], starts, axis=1)
                 base += self.weights[name] * plain
         return parts, base
 
     @cached_property
-    def _owners(self) -> dict[str, np.ndarray]:
-        """Which signal each column of an expert belongs to: 0 or 1, shape (columns, signals)."""
+    def _owners(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For each expert: its columns by signal, where each signal's columns begin, and which signals these are."""
         experts: dict[str, Linear | BuyingExpert] = {LINEAR: self.linear}
         if self.buying is not None:
             experts[BUYING] = self.buying
-        names = np.array(signal_names())
-        return {name: (np.array(expert.owners)[:, None] == names).astype(float) for name, expert in experts.items()}
+        place = {name: number for number, name in enumerate(signal_names())}
+        owned = {}
+        for name, expert in experts.items():
+            owners = np.array([place[owner] for owner in expert.owners], int)
+            order = np.argsort(owners, kind="stable")
+            places, starts = np.unique(owners[order], return_index=True)
+            owned[name] = (order, starts, places)
+        return owned
 
 
 @dataclass(frozen=True)

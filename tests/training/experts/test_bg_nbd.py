@@ -28,7 +28,7 @@ def test_cdnow_gives_the_parameters_of_the_paper() -> None:
 @pytest.mark.parametrize("lead", [0.0, 25.0])
 def test_predictions_are_those_of_an_independent_simulation(from_first: bool, lead: float) -> None:
     horizon, model = 60.0, BuyTillYouDie(**PARAMETERS, from_first=from_first)
-    buying, alive, silent = _simulated(model, 60_000, lead, horizon)
+    buying, alive, silent = _simulated(model, 20_000, lead, horizon)
     for predicted, true in ((model.alive(buying), alive), (model.no_purchase(buying, lead, horizon), silent)):
         # By number of repeats and by how long ago the last purchase was: each group's mean is that of the model.
         groups = np.minimum(buying.repeats, 6) * 3 + np.digitize(buying.age - buying.span, [60.0, 180.0])

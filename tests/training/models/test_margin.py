@@ -22,7 +22,7 @@ def experts(rows: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def test_with_many_leavers_the_folds_decide() -> None:
     knows, guesses, misleads = experts(20_000)
-    churned = outcomes(1.5 * knows - 0.7 * misleads - 1)
+    churned = outcomes(1.5 * knows - 0.2 * misleads - 1)
     margins = {TREES: knows, LINEAR: guesses, BUYING: misleads}
     found = learn_weights(margins, churned, np.arange(20_000), by_silence=False)
     assert found[TREES] == pytest.approx(1.5, abs=0.1) and found[LINEAR] < 0.05
