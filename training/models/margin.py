@@ -32,8 +32,8 @@ from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
 TREES, LINEAR, BUYING = "trees", "linear", "buying"
-#: Weights that held in trials on simulated books of several kinds and on earlier origins of Online Retail II, by whether
-#: churn is silence. `python -m benchmarks kinds` shows what they give.
+#: Weights that held in trials on simulated books of several kinds and on earlier origins of Online Retail II, by
+#: whether churn is silence. `python -m benchmarks kinds` shows what they give.
 PRIOR: Mapping[bool, Mapping[str, float]] = {
     False: {TREES: 0.5, LINEAR: 0.4, BUYING: 0.1},
     True: {TREES: 0.45, LINEAR: 0.3, BUYING: 0.25},
