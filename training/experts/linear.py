@@ -23,8 +23,8 @@ from training.experts.standard_columns import Columns
 #: Penalties to choose among, strongest first: how many rows of information the prior is worth for each coefficient.
 PENALTIES = (30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
 FOLDS = 4
-#: Rows that choose the penalty at most: more do not change the choice.
-MOST_ROWS = 30_000
+#: Rows that choose the penalty at most: the prior is worth as many rows in a larger book.
+MOST_ROWS = 8_000
 
 
 @dataclass(frozen=True)
