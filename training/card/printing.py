@@ -80,6 +80,8 @@ def show_training(trained: Trained) -> None:
     """Print all results of a training run."""
     show_verdict(trained.verdict, f"Judged {trained.judged_how}")
     show_choice(trained.choice)
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in trained.fitted.margin.weights.items())
+    say(f"the score adds up experts, each with the weight that paid on unseen rows: {weights}")
     show_reliability(trained.findings.reliability)
     if trained.findings.apart is not None:
         show_apart(trained.findings.apart)

@@ -80,7 +80,7 @@ class Choice:
         if self.settled:
             decided = "was settled beforehand"
         elif self.few:
-            decided = f"is the choice without a choice: fewer than {FEW_LEAVERS} accounts left in the folds"
+            decided = f"needs no choice: fewer than {FEW_LEAVERS} accounts left in the folds, too few to choose by"
         elif len(behind) == 1:
             decided = "earned most, beyond chance"
         else:
