@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from benchmarks.bands_before_after import bands_before_after
 from benchmarks.endpoint import endpoint
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
@@ -18,6 +19,7 @@ from benchmarks.worlds import null_worlds, worlds
 
 BENCHMARKS = {
     "online-retail": online_retail,
+    "bands": bands_before_after,
     "telco": telco,
     "fit-ratio": fit_ratio,
     "endpoint": endpoint,

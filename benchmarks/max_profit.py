@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from training.settings import Economics
+from training.contacting import Action
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import mean_of
 from training.worth.evaluation import date_rows
@@ -33,7 +33,7 @@ CONCENTRATION = 20.0
 LEAST_RATE = 1e-9
 
 
-def empb(data: Dataset, score: np.ndarray, economics: Economics) -> float:
+def empb(data: Dataset, score: np.ndarray, action: Action) -> float:
     """Return the expected maximum profit per customer, in currency, 0 or more; mean over the dates.
 
     Parameters
@@ -42,6 +42,8 @@ def empb(data: Dataset, score: np.ndarray, economics: Economics) -> float:
         n rows; those of value 0 are left out.
     score : array of shape (n,)
         Expected profit of contacting, or any score by which accounts are called, highest first.
+    action : Action
+        The one kind of contact that the metric knows of.
 
     Returns
     -------
@@ -50,20 +52,20 @@ def empb(data: Dataset, score: np.ndarray, economics: Economics) -> float:
     """
     from empulse.metrics import empb_score
 
-    return _mean_over_dates(empb_score, data, score, economics)
+    return _mean_over_dates(empb_score, data, score, action)
 
 
-def auepc(data: Dataset, score: np.ndarray, economics: Economics) -> float:
+def auepc(data: Dataset, score: np.ndarray, action: Action) -> float:
     """Return the area under the expected profit curve, 1 at best, unbounded below; parameters and dates as `empb`."""
     from empulse.metrics import auepc_score
 
-    return _mean_over_dates(auepc_score, data, score, economics)
+    return _mean_over_dates(auepc_score, data, score, action)
 
 
-def _mean_over_dates(metric: Any, data: Dataset, score: np.ndarray, economics: Economics) -> float:
+def _mean_over_dates(metric: Any, data: Dataset, score: np.ndarray, action: Action) -> float:
     valued = data.matrix.value > 0
     part, ranked = data.take(valued), score[valued]
-    rate = float(np.clip(economics.success_rate, LEAST_RATE, 1 - LEAST_RATE))
+    rate = float(np.clip(action.success_rate, LEAST_RATE, 1 - LEAST_RATE))
     found = [
         metric(
             part.churned[rows].astype(int),
@@ -71,8 +73,8 @@ def _mean_over_dates(metric: Any, data: Dataset, score: np.ndarray, economics: E
             clv=part.matrix.value[rows],
             alpha=CONCENTRATION * rate,
             beta=CONCENTRATION * (1 - rate),
-            incentive_fraction=economics.incentive_share,
-            contact_cost=economics.contact_cost,
+            incentive_fraction=action.incentive_share,
+            contact_cost=action.contact_cost,
         )
         for rows in date_rows(part)
     ]

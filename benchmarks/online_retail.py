@@ -30,7 +30,7 @@ from training.rivals.boosted import PLAIN, at_equal_size
 from training.settings import ChurnRule, TrainingSettings
 from training.slices.dataset import build_dataset
 from training.slices.preparing import prepare
-from training.worth.economics import expected_profit
+from training.worth.economics import action_profit
 from training.worth.evaluation import judge
 from training.worth.reliability import reliability
 
@@ -49,7 +49,7 @@ def online_retail() -> None:
         say("online_retail: skipped, CHURN_RISK_REAL_DATA names no folder")
         return
     with tempfile.TemporaryDirectory() as scratch:
-        tables = _book(Path(data) / FILE, Path(scratch) / "book")
+        tables = book(Path(data) / FILE, Path(scratch) / "book")
         before = resumed("online_retail", "origins", lambda: _before(tables))
         judged = resumed("online_retail", "judged", lambda: _judged(tables))
     verdict = judged["verdict"]
@@ -81,8 +81,8 @@ def _judged(tables: Tables) -> dict[str, Any]:
     verdict = judge_all(test, probabilities, settings)
     checked = reliability(test, probabilities[MODEL], settings)
     leads = {name: interval for name, interval in verdict.intervals.items() if " - " in name}
-    economics = settings.economics
-    scores = {name: expected_profit(given, test.matrix.value, economics) for name, given in probabilities.items()}
+    action = settings.economics.strongest
+    scores = {name: action_profit(given, test.matrix.value, action) for name, given in probabilities.items()}
     return {
         "choice": {"weighting": fitted.choice.weighting, "rounds": fitted.choice.rounds, "why": fitted.choice.why},
         "verdict": verdict.as_dict(),
@@ -90,7 +90,7 @@ def _judged(tables: Tables) -> dict[str, Any]:
         "ahead": [name for name, interval in leads.items() if interval.value < 0],
         "reliability": checked.as_dict(),
         "max_profit": {
-            name: {"empb": empb(test, score, economics), "auepc": auepc(test, score, economics)}
+            name: {"empb": empb(test, score, action), "auepc": auepc(test, score, action)}
             for name, score in scores.items()
         },
         "equal_size": _equal_size(origin),
@@ -108,7 +108,8 @@ def _equal_size(origin: Origin) -> list[dict[str, float]]:
     return found
 
 
-def _book(lines: Path, folder: Path) -> Tables:
+def book(lines: Path, folder: Path) -> Tables:
+    """Return the book that the example makes of the invoice lines, written to a new folder."""
     spec = importlib.util.spec_from_file_location("prepare", PREPARE)
     assert spec is not None and spec.loader is not None
     prepare: Any = importlib.util.module_from_spec(spec)

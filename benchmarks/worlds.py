@@ -40,7 +40,7 @@ from training.rivals import ALL, CHEAP, Rival
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset, build_dataset
 from training.slices.preparing import prepare
-from training.worth.economics import expected_profit
+from training.worth.economics import action_profit
 from training.worth.evaluation import auc_figure
 from training.worth.reliability import reliability
 
@@ -174,9 +174,9 @@ def _contenders(found: WorldRun) -> dict[str, dict[str, Any]]:
 
 def _max_profit(found: WorldRun, name: str) -> dict[str, float]:
     """EMPB and AUEPC of a contender's expected profit (empulse 0.13: a mean per customer); they select nothing."""
-    economics = found.settings.economics
-    score = expected_profit(found.probabilities[name], found.test.matrix.value, economics)
-    return {"empb": empb(found.test, score, economics), "auepc": auepc(found.test, score, economics)}
+    action = found.settings.economics.strongest
+    score = action_profit(found.probabilities[name], found.test.matrix.value, action)
+    return {"empb": empb(found.test, score, action), "auepc": auepc(found.test, score, action)}
 
 
 def _summary(found: list[dict[str, Any]]) -> dict[str, Any]:

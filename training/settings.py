@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import SecretStr
+from pydantic import SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,43 +21,12 @@ from pydantic_settings import (
 )
 
 from features.errors import InputError
+from training.contacting import Economics, with_catalogue
 
 MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
 #: Settings that hold addresses of databases.
 ADDRESSES = ("store_url", "study_url")
-
-
-@dataclass(frozen=True)
-class Economics:
-    """What contacting an account costs and brings.
-
-    Attributes
-    ----------
-    success_rate : float
-        g, the share of contacted leavers who stay, 0-1.
-    incentive_share : float
-        d, the incentive as a share of the account's value, 0-1.
-    contact_cost : float
-        f, cost of one contact, in the book's currency.
-    capacity : float
-        Share of the accounts that can be contacted, 0-1.
-    """
-
-    success_rate: float = 0.3
-    incentive_share: float = 0.05
-    contact_cost: float = 15.0
-    capacity: float = 0.10
-
-    def __post_init__(self) -> None:
-        """Refuse shares outside 0 to 1, a negative cost, and two shares of 0."""
-        shares = ("success_rate", "incentive_share", "capacity")
-        if self.success_rate == self.incentive_share == 0:
-            raise ValueError("economics: success_rate and incentive_share are both 0: nothing is won or spent")
-        wrong = [f"{name}={getattr(self, name)}" for name in shares if not 0 <= getattr(self, name) <= 1]
-        if wrong or not self.contact_cost >= 0:
-            wrong += [] if self.contact_cost >= 0 else [f"contact_cost={self.contact_cost}"]
-            raise ValueError(f"economics: {', '.join(wrong)}; shares lie in 0 to 1, a cost is 0 or more")
 
 
 class Environment(BaseSettings):
@@ -78,6 +47,11 @@ class Environment(BaseSettings):
     timezone: str = "Europe/Berlin"
     bundle: Path | None = None
     economics: Economics = Economics()
+
+    @field_validator("economics", mode="before")
+    @classmethod
+    def _catalogue(cls, given: Any) -> Any:
+        return with_catalogue(given) if isinstance(given, Mapping) else given
 
     @classmethod
     def settings_customise_sources(

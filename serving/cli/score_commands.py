@@ -135,11 +135,12 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
             row["account_id"],
             f"{row['churn_probability']:.0%}",
             *(f"{row[name]:,.0f}" for name in ("revenue_365d", "revenue_at_risk", "expected_profit")),
+            row["best_action"] or "",
             row["band"] + (", threat" if row["threat"] else ""),
         ]
         for row in _in_order(scored.frame).head(TOP).to_dict("records")
     ]
-    header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "band"]
+    header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "best action", "band"]
     table(f"To do first: threats, then others at risk, by expected profit of contacting {unit}".rstrip(), header, rows)
     bands = ", ".join(f"{count:,} {name}" for name, count in summary["bands"].items())
     say(f"\n{summary['accounts']:,} customers at {as_of}: {bands}; {summary['threats']:,} threats")

@@ -106,7 +106,8 @@ def _shown(row: Row, lang: Lang, most_reasons: int | None) -> Row:
 
 
 def _score_of(row: Row) -> Score:
-    fields = {name: row[name] for name in FIELDS} | {"as_of": date.fromisoformat(row["as_of"])}
+    # A job of an earlier version knew fewer fields.
+    fields: Row = {name: row.get(name) for name in FIELDS} | {"as_of": date.fromisoformat(row["as_of"])}
     return Score(**fields | {"reasons": tuple(Reason(**reason) for reason in row["reasons"])})
 
 

@@ -99,7 +99,7 @@ def headline(
         cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
         threat_text=words["threat_text"] if score.threat else "",
         gist=_gist(sentences, score, words) if known else provisional,
-        figures=_figures(score, model.get("reference") or {}, formats, texts["figures"]),
+        figures=_figures(score, model.get("reference") or {}, formats, texts),
     )
 
 
@@ -137,8 +137,9 @@ def _gist(sentences: Sequence[ReasonSentence], score: Score, words: Mapping[str,
 
 
 def _figures(
-    score: Score, reference: Mapping[str, Any], formats: Formats, words: Mapping[str, str]
+    score: Score, reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any]
 ) -> tuple[Figure, ...]:
+    words = texts["figures"]
     revenue, profit = score.revenue_365d, score.expected_profit
     note = "revenue_negative" if revenue < 0 else "revenue_note"
     known = (
@@ -148,8 +149,16 @@ def _figures(
     if score.band == "unknown":
         return known
     at_risk = Figure(words["revenue_at_risk"], formats.money(score.revenue_at_risk), words["revenue_at_risk_note"])
-    gain = words["profit_up" if profit > 0 else "profit_down"]
-    return at_risk, Figure(words["profit"], formats.money(profit, signed=True), gain), *known
+    return at_risk, Figure(words["profit"], formats.money(profit, signed=True), _gain(score, texts)), *known
+
+
+def _gain(score: Score, texts: Mapping[str, Any]) -> str:
+    """Return by what the profit comes; an action that the settings added goes by its own name."""
+    if score.best_action is None:
+        return str(texts["figures"]["profit_up" if score.expected_profit > 0 else "profit_down"])
+    actions = texts["actions"]
+    action = actions.get(score.best_action) or actions["other"].format(name=score.best_action)
+    return str(texts["figures"]["profit_by"].format(action=action))
 
 
 def _value_note(value: float, reference: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:

@@ -46,6 +46,9 @@ class ScoreSummary:
         0-1; base + the sum of all contributions = churn_probability to 1e-9.
     revenue_365d, value, revenue_at_risk, expected_profit : float
         In `currency`.
+    best_action : str or None
+        The action of the catalogue that is expected to bring `expected_profit`; null unless the account is at risk and
+        the profit above 0, and in scores from before it.
     threat : bool
         At risk and among the accounts that held 80 % of the book's value.
     """
@@ -60,6 +63,7 @@ class ScoreSummary:
     currency: str | None
     revenue_at_risk: float
     expected_profit: float
+    best_action: str | None
     band: Band
     threat: bool
     base_probability: float

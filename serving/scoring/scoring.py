@@ -26,7 +26,7 @@ from serving.scoring.explanation import Explained, explain
 from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
-from training.worth.economics import expected_profit
+from training.worth.economics import best_actions
 
 #: Decimals of money, and of the values of signals that are none.
 CENTS, DECIMALS = 2, 6
@@ -40,7 +40,8 @@ class Scored:
     Attributes
     ----------
     figures : mapping of name to array of shape (rows,)
-        churn_probability, revenue_365d, value, revenue_at_risk, expected_profit, band, threat.
+        churn_probability, revenue_365d, value, revenue_at_risk, expected_profit, best_action, band,
+        threat.
     missing : sequence of tuple of str
         The tables not known, for each row.
     outlook : Foreseen or None
@@ -170,14 +171,19 @@ def score_matrix(
         value,
         matrix.facts["customer_days"].to_numpy(float),
         matrix.facts["records_365d"].to_numpy(float),
-        bundle.economics,
+        bundle.reference,
     )
+    action, profit = best_actions(probability, value, bundle.economics)
+    profit = _cents(profit)
     figures = {
         "churn_probability": probability,
         "revenue_365d": revenue,
         "value": value,
         "revenue_at_risk": _cents(np.maximum(probability * revenue, 0.0)),
-        "expected_profit": _cents(expected_profit(probability, value, bundle.economics)),
+        "expected_profit": profit,
+        "best_action": np.where(
+            (band == "at_risk") & (profit > 0), np.array([*bundle.economics.actions], dtype=object)[action], None
+        ),
         "band": band,
         "threat": (band == "at_risk") & (value >= round(bundle.reference.threat_value, CENTS)),
     }

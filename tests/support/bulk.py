@@ -72,7 +72,8 @@ def score(account_id: str, as_of: date = DAY, version: str = "1") -> Score:
     )
     return Score(
         account_id=account_id, as_of=as_of, model_version=version, scored_at=START, churn_probability=0.3,
-        revenue_365d=1000.0, value=1200.0, currency=None, revenue_at_risk=300.0, expected_profit=45.5, band="at_risk",
+        revenue_365d=1000.0, value=1200.0, currency=None, revenue_at_risk=300.0, expected_profit=45.5,
+        best_action="offer", band="at_risk",
         threat=True, base_probability=0.175, reasons=reasons, missing_tables=("loops",), collect=(),
     )  # fmt: skip
 

@@ -44,7 +44,8 @@ def score_of(parts: dict[str, tuple[float, float]] | None = None, **changed: Any
     fields: dict[str, Any] = {
         "account_id": "A1", "as_of": AS_OF, "model_version": "3", "scored_at": AT,
         "churn_probability": probability, "revenue_365d": 1000.0, "value": 50.5, "currency": "EUR",
-        "revenue_at_risk": probability * 1000, "expected_profit": 33.0, "band": "at_risk", "threat": True,
+        "revenue_at_risk": probability * 1000, "expected_profit": 33.0, "best_action": "offer",
+        "band": "at_risk", "threat": True,
         "base_probability": 0.05, "reasons": tuple(reasons), "missing_tables": (), "collect": (),
     }  # fmt: skip
     return Score(**(fields | changed))

@@ -24,7 +24,8 @@ REASONS = (
 )
 SCORE = Score(
     account_id="A1", as_of=DAY, model_version="1", scored_at=AT, churn_probability=0.3, revenue_365d=1000.0,
-    value=1200.0, currency="EUR", revenue_at_risk=300.0, expected_profit=45.0, band="at_risk", threat=True,
+    value=1200.0, currency="EUR", revenue_at_risk=300.0, expected_profit=45.0, best_action="offer",
+    band="at_risk", threat=True,
     base_probability=0.175, reasons=REASONS, missing_tables=("loops",), collect=(),
 )  # fmt: skip
 MODEL = {"version": "1", "grade": "B", "rule": {"horizon_days": 180}, "metrics": {"roc_auc": None}}

@@ -32,7 +32,8 @@ REASONS = (
 )
 SAFE = Score(
     account_id="A1", as_of=DAY, model_version="1", scored_at=AT, churn_probability=0.1, revenue_365d=1000.0,
-    value=1200.0, currency="EUR", revenue_at_risk=100.0, expected_profit=-5.0, band="safe", threat=False,
+    value=1200.0, currency="EUR", revenue_at_risk=100.0, expected_profit=-5.0, best_action=None,
+    band="safe", threat=False,
     base_probability=0.175, reasons=REASONS, missing_tables=("loops",), collect=(),
 )  # fmt: skip
 THREAT = replace(SAFE, churn_probability=0.4, revenue_at_risk=400.0, band="at_risk", threat=True)

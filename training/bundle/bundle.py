@@ -25,14 +25,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.errors import BundleDamaged, SignalsDiffer
 from features.signal import signal_names
+from training.contacting import Economics, economics_of
 from training.models.calibration import Platt
 from training.models.contraction import Contraction
 from training.models.hazard import Hazard
 from training.models.margin import Margin, from_plain
 from training.models.trees import Encoder, Trees
-from training.settings import ChurnRule, Economics, FitSettings, TrainingSettings
+from training.settings import ChurnRule, FitSettings, TrainingSettings
 
-FORMAT = 3
+FORMAT = 4
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
 HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
 #: The files that a bundle may hold.
@@ -48,6 +49,11 @@ class Reference(BaseModel):
     accounts : int
     threat_value : float
         Value of the smallest account among those that hold 80 % of the book's value.
+    churn_rate : float
+        Share of the accounts that churned, over the slices of the last 365 days; 0-1.
+    cutoff : float
+        Probability x value, in currency, of the last account that capacity allows for: from it on an account is at
+        risk.
     value_percentiles : list of 101 float
         The 0th to 100th percentile of value.
     signals : dict of signal to dict of quantile to float
@@ -58,6 +64,8 @@ class Reference(BaseModel):
     as_of: date
     accounts: int
     threat_value: float
+    churn_rate: float = 0.0  # cards are made of old manifests too
+    cutoff: float = 0.0
     value_percentiles: list[float]
     signals: dict[str, dict[str, float]]
 
@@ -74,7 +82,7 @@ class Manifest(BaseModel):
     code_version: str
     data_fingerprint: str
     rule: dict[str, Any]
-    economics: dict[str, float]
+    economics: dict[str, Any]
     slices: list[date]
     recorded_since: dict[str, date]
     missing_tables: list[str]
@@ -177,7 +185,7 @@ def load_bundle(folder: Path) -> Bundle:
         margin=margin,
         calibrator=Platt(**manifest.calibrator),
         rule=ChurnRule(**manifest.rule),
-        economics=Economics(**manifest.economics),
+        economics=economics_of(manifest.economics),
         manifest=manifest,
         hazard=None if hazard is None else Hazard(hazard, encoder),
         contraction=None if contraction is None else Contraction(contraction, encoder),

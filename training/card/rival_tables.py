@@ -22,9 +22,9 @@ from training.card.figures import (
 )
 from training.card.parts import Cell, Section, Table, Tone, make_table
 from training.card.printing import MEASURES, ROWS
+from training.contacting import Action, economics_of
 from training.judge.verdict import MODEL, REIGNING
 from training.models.folds import BY_ACCOUNT
-from training.settings import Economics
 from training.worth.bootstrap import Interval
 
 #: Metrics that are better when lower.
@@ -146,12 +146,19 @@ def _how_judged(manifest: Manifest) -> Iterator[str]:
         "Intervals come from resampled accounts. A lead is the model's figure less the rival's on the same resamples; "
         "one whose interval holds 0 is not told apart from none."
     )
-    economics = Economics(**manifest.economics)
+    economics = economics_of(manifest.economics)
+    actions = "; ".join(_said(name, action) for name, action in economics.actions.items())
     yield (
         f"Profit is what contacting {percent(economics.capacity, 0)} of the accounts, those with the highest expected "
-        f"profit, would have brought: a contact costs {economics.contact_cost:,.2f} and keeps "
-        f"{percent(economics.success_rate, 0)} of those who would leave; whoever stays takes an incentive of "
-        f"{percent(economics.incentive_share, 0)} of the account's value."
+        f"profit, would have brought, each by the action that is expected to bring most: {actions}."
+    )
+
+
+def _said(name: str, action: Action) -> str:
+    incentive = f", whoever stays takes {percent(action.incentive_share, 0)} of the account's value"
+    return (
+        f"{name} costs {action.contact_cost:,.2f} and keeps {percent(action.success_rate, 0)} of those who would leave"
+        f"{incentive if action.incentive_share else ''}"
     )
 
 

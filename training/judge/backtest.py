@@ -26,7 +26,6 @@ from training.rivals import ALL, Rival
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import mean_of, whole
-from training.worth.economics import expected_profit
 from training.worth.evaluation import Metrics, auc_figure, judge
 from training.worth.reliability import Reliability, reliability
 
@@ -183,7 +182,7 @@ def _judged(
 
 
 def _cutoffs(judged: Dataset, probability: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:
-    return earlier_cutoffs(judged, expected_profit(probability, judged.matrix.value, settings.economics), settings)
+    return earlier_cutoffs(judged, probability, settings)
 
 
 def _summary(origin: Origin, contest: Contest) -> OriginFigures:

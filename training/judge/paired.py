@@ -17,8 +17,9 @@ import pandas as pd
 
 from features.as_of import KEYS
 from features.matrix import Matrix
+from training.contacting import Economics
 from training.judge.verdict import DECIDING, figure_of
-from training.settings import Economics, TrainingSettings
+from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Interval, difference, intervals, whole
 from training.worth.evaluation import date_rows

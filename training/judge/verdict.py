@@ -20,7 +20,6 @@ from training.rivals import CHEAP
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, drawn, interval_of, whole
-from training.worth.economics import expected_profit
 from training.worth.evaluation import Metrics, auc_figure, captured_figure, cutoff_figure, judge, profit_figure
 
 MODEL, REIGNING = "model", "reigning champion"
@@ -130,13 +129,12 @@ def figure_of(
     cutoffs : mapping of date to float
         Cutoffs of expected profit; only `profit_at_cutoff` reads them.
     """
-    calling = expected_profit(probability, test.matrix.value, settings.economics)
     if measure == "roc_auc":
         return auc_figure(test, probability)
     if measure == "profit_at_capacity":
-        return profit_figure(test, calling, settings.economics)
+        return profit_figure(test, probability, settings.economics)
     if measure == "profit_at_cutoff":
-        return cutoff_figure(test, calling, settings.economics, cutoffs)
+        return cutoff_figure(test, probability, settings.economics, cutoffs)
     return captured_figure(test, probability * test.revenue, int(measure.removeprefix("captured_")) / 100)
 
 

@@ -11,13 +11,19 @@ import pandas as pd
 
 from features.signal import all_signals, signal_names
 from training.bundle.bundle import CONTRACTION, FORMAT, HAZARD, MANIFEST, MODEL, Manifest, Reference, checksum
+from training.contacting import Economics
 from training.making.pipeline import Trained
+from training.models.fitting import Fitted
 from training.models.folds import learnable_part
 from training.models.margin import to_plain
 from training.private_files import keep_private
 from training.slices.dataset import Dataset, fingerprint
-from training.worth.economics import threat_value
+from training.worth.economics import threat_value, value_at_capacity
 
+#: Days up to the latest slice whose slices say how many accounts leave.
+RECENT_DAYS = 365
+#: Decimals of probabilities and of money, as scores are rounded: the cutoff is compared with rounded figures.
+DECIMALS, CENTS = 6, 2
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -58,7 +64,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         experts=to_plain(trained.fitted.margin),
         smallest_leaf=trained.trees.smallest_leaf,
         signals=list(signal_names()),
-        reference=reference_of(trained.data.on(trained.data.dates[-1:])),
+        reference=reference_of(trained.data, trained.fitted, trained.settings.economics),
         verdict=trained.verdict.as_dict(),
         judged_how=trained.judged_how,
         gate=asdict(trained.gate),
@@ -74,8 +80,19 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
     return manifest
 
 
-def reference_of(latest: Dataset) -> Reference:
-    """Return the book's figures in one slice."""
+def reference_of(data: Dataset, fitted: Fitted, economics: Economics) -> Reference:
+    """Return the book's figures in the latest slice, and those by which an account is judged alone.
+
+    Parameters
+    ----------
+    data : Dataset
+        All mature slices.
+    fitted : Fitted
+        A model that was fitted on them.
+    economics : Economics
+        Its capacity is read.
+    """
+    latest = data.on(data.dates[-1:])
     value = latest.matrix.value
     signals = {}
     for signal in all_signals():
@@ -86,6 +103,24 @@ def reference_of(latest: Dataset) -> Reference:
         as_of=pd.Timestamp(latest.as_of[0]).date(),
         accounts=len(latest),
         threat_value=threat_value(value),
+        churn_rate=recent_churn_rate(data),
+        cutoff=_cutoff(data, fitted, economics.capacity),
         value_percentiles=[float(x) for x in np.quantile(value, np.linspace(0, 1, 101))],
         signals=signals,
     )
+
+
+def recent_churn_rate(data: Dataset) -> float:
+    """Return (churned + .5) / (rows + 1) over the slices of the last 365 days: never 0 and never 1."""
+    recent = data.churned[data.as_of > data.as_of.max() - np.timedelta64(RECENT_DAYS, "D")]
+    return float((recent.sum() + 0.5) / (len(recent) + 1))
+
+
+def _cutoff(data: Dataset, fitted: Fitted, capacity: float) -> float:
+    """Return the value at risk of the last account that capacity allows for, by fits that had not seen it."""
+    margin, _ = fitted.out_of_fold
+    rows = fitted.out_of_fold_rows
+    latest = data.as_of[rows] == data.as_of.max()
+    probability = fitted.calibrator(margin[latest]).round(DECIMALS)
+    value = data.matrix.value[rows[latest]].round(CENTS)
+    return value_at_capacity(probability, value, capacity)

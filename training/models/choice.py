@@ -200,18 +200,19 @@ def money_figure(
     margin, rows = margins_at(folds, scheme, rounds, settings)
     valid = data.take(rows)
     probability = fit_platt(margin, valid.churned)(margin)
-    score = expected_profit(probability, valid.matrix.value, settings.economics)
-    at_capacity = profit_figure(valid, score, settings.economics)
-    at_cutoff = cutoff_figure(valid, score, settings.economics, earlier_cutoffs(valid, score, settings))
+    at_capacity = profit_figure(valid, probability, settings.economics)
+    at_cutoff = cutoff_figure(valid, probability, settings.economics, earlier_cutoffs(valid, probability, settings))
     return lambda weight: mean_over([at_capacity(weight), np.broadcast_to(at_cutoff(weight), weight.shape[:-1])])
 
 
-def earlier_cutoffs(judged: Dataset, score: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:
-    """Return for each date the score cutoff that was best on the dates whose outcomes were known by then.
+def earlier_cutoffs(judged: Dataset, probability: np.ndarray, settings: TrainingSettings) -> dict[np.datetime64, float]:
+    """Return for each date the cutoff of expected profit that was best on the dates whose outcomes were known by then.
 
-    `score` has shape (n,). A date before which no outcome was known has no cutoff.
+    `probability` has shape (n,). A date before which no outcome was known has no cutoff.
     """
-    profit = realised_profit(judged.churned, judged.matrix.value, settings.economics)
+    value = judged.matrix.value
+    score = expected_profit(probability, value, settings.economics)
+    profit = realised_profit(judged.churned, probability, value, settings.economics)
     known_on = judged.as_of + np.timedelta64(settings.known_after_days, "D")
     cutoffs: dict[np.datetime64, float] = {}
     for day in np.unique(judged.as_of):

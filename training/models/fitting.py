@@ -63,6 +63,8 @@ class Fitted:
         Kind of the folds: `FORWARD` or `BY_ACCOUNT` of `training.models.folds`.
     out_of_fold : pair of arrays of shape (n,)
         Margins and outcomes on which the calibrator was fitted.
+    out_of_fold_rows : int array of shape (n,)
+        Their row numbers in the dataset that was fitted on; every row once.
     folds : list of OutOfFold
     """
 
@@ -71,6 +73,7 @@ class Fitted:
     choice: Choice
     folded: str
     out_of_fold: tuple[np.ndarray, np.ndarray] = field(repr=False)
+    out_of_fold_rows: np.ndarray = field(repr=False)
     folds: Sequence[OutOfFold] = field(repr=False)
 
     @property
@@ -128,6 +131,7 @@ def fit_model(
         choice=choice,
         folded=folded,
         out_of_fold=(margin, churned),
+        out_of_fold_rows=valid,
         folds=folds,
     )
 

@@ -31,10 +31,11 @@ import numpy as np
 from features.errors import NotEnoughData
 from features.matrix import Matrix
 from features.signal import all_signals, signal_names
+from training.contacting import Economics
 from training.models.landmarks import MONTHS, Landmarks, person_months, sampled
 from training.models.survival import MONTH_DAYS, restricted_mean, risk_within
 from training.models.trees import Encoder, grow, with_tables_removed
-from training.settings import Economics, FitSettings
+from training.settings import FitSettings
 
 #: Signal at as_of -> its column on the month's first day, and its change per day.
 CLOCKS = {"contract_days_to_end": ("contract_days_to_end_then", -1)}

@@ -20,9 +20,10 @@ import pandas as pd
 from features.matrix import Matrix, needing, relying_on
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
+from training.contacting import Economics
 from training.models.spoken import listen_to_lightgbm
 from training.models.weights import SCHEMES, forgone_profit, without_giants
-from training.settings import Economics, FitSettings
+from training.settings import FitSettings
 from training.slices.dataset import Dataset
 
 #: A text category needs at least this share of the rows to count as its own category; rarer ones become null.

@@ -9,13 +9,13 @@ size of a fit. Every run decides on rolling origins whether they pay (see `train
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
 
-from training.settings import Economics
-from training.worth.economics import realised_profit
+from training.contacting import Economics
+from training.worth.economics import action_profit
 
 FLOOR_OF_MEDIAN = 0.1
 CAP_QUANTILE, LOW_CAP_QUANTILE = 0.99, 0.90
@@ -129,6 +129,8 @@ def _capped_shares(share: np.ndarray, most: float) -> np.ndarray:
 def forgone_profit(churned: np.ndarray, weight: np.ndarray, economics: Economics) -> Objective:
     """Return the loss - profit x p: the profit forgone when accounts are contacted with their churn probability p.
 
+    The contact is the strongest action of the catalogue.
+
     Parameters
     ----------
     churned : bool array of shape (rows,)
@@ -140,8 +142,7 @@ def forgone_profit(churned: np.ndarray, weight: np.ndarray, economics: Economics
     Hoeppner, Baesens, Verbeke & Verdonck, "Instance-dependent cost-sensitive learning for detecting transfer fraud",
     2022 (gradient boosting on an average expected cost).
     """
-    without_contact_cost = Economics(economics.success_rate, economics.incentive_share, 0.0)
-    profit = realised_profit(churned, weight, without_contact_cost)
+    profit = action_profit(churned.astype(float), weight, replace(economics.strongest, contact_cost=0.0))
     profit = profit / np.abs(profit).mean()
 
     def loss(margin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

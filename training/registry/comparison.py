@@ -18,13 +18,14 @@ from pydantic import ValidationError
 
 from features.errors import BundleDamaged
 from training.bundle.bundle import MANIFEST, Manifest
+from training.contacting import economics_of
 from training.judge.paired import Common, Matched, match, paired
 from training.models.folds import BY_ACCOUNT
 from training.registry.connecting import connected
 from training.registry.promotion import Version, look_up
 from training.registry.run_records import JUDGED
 from training.registry.tracking import fetch_bundle
-from training.settings import ChurnRule, Economics, Environment
+from training.settings import ChurnRule, Environment
 
 BOOTSTRAPS = 500
 
@@ -187,7 +188,7 @@ def _common(first: Side, second: Side, bootstraps: int) -> tuple[Common | None, 
     if first.rule != second.rule:
         return None, ["the versions foretell different things (their rules of churn differ): nothing to be paired"]
     matched = match(first.judged, second.judged)
-    common = paired(matched, Economics(**second.manifest.economics), bootstraps) if len(matched.rows) else None
+    common = paired(matched, economics_of(second.manifest.economics), bootstraps) if len(matched.rows) else None
     if common is None:
         return None, [
             "no date was judged in common at which some accounts churned and some stayed; "

@@ -1,6 +1,7 @@
 """Profit-driven learners of the literature, as the package `empulse` (0.13) implements them, each on LightGBM.
 
-B2Boost and CSBoost learn from the same economics by which the model is judged. Reweighing learns from the accounts'
+B2Boost and CSBoost learn from the strongest action of the economics by which the model is judged; they know of one kind
+of contact only. Reweighing learns from the accounts'
 values alone. With value v, success rate g, incentive share d and contact cost f, a contact with a leaver brings
 g (1 - d) v - f. A contact with an account that would have stayed costs d v + f. No contact costs nothing. As for every
 boosted rival, a sigmoid turns their scores into probabilities.
@@ -28,7 +29,7 @@ import numpy as np
 from training.rivals.boosted import boosted, estimator, text_columns
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
-from training.worth.economics import expected_profit
+from training.worth.economics import action_profit
 
 #: The value of a null.
 UNKNOWN = -1e9
@@ -54,12 +55,12 @@ def _b2boost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds
     """
     from empulse.models import B2BoostClassifier
 
-    economics = settings.economics
+    action = settings.economics.strongest
     model = B2BoostClassifier(
         estimator=estimator(rows, settings, rounds, NullCategories),
-        accept_rate=economics.success_rate,
-        incentive_fraction=economics.incentive_share,
-        contact_cost=economics.contact_cost,
+        accept_rate=action.success_rate,
+        incentive_fraction=action.incentive_share,
+        contact_cost=action.contact_cost,
     )
     fit_params = {"categorical_feature": text_columns()}
     model.fit(rows, data.churned.astype(int), clv=data.matrix.value, fit_params=fit_params)
@@ -79,12 +80,12 @@ def _csboost(rows: np.ndarray, data: Dataset, settings: TrainingSettings, rounds
 
     loss = Metric(CostMatrix().add_tp_benefit("tp_benefit").add_tn_benefit("tn_benefit"), LogCost())
     model = CSBoostClassifier(estimator=estimator(rows, settings, rounds, NullCategories), loss=loss)
-    value, each = data.matrix.value, np.ones(len(data))
+    action, value, each = settings.economics.strongest, data.matrix.value, np.ones(len(data))
     model.fit(
         rows,
         data.churned.astype(int),
-        tp_benefit=np.maximum(expected_profit(each, value, settings.economics), 0),
-        tn_benefit=-expected_profit(0 * each, value, settings.economics),
+        tp_benefit=np.maximum(action_profit(each, value, action), 0),
+        tn_benefit=-action_profit(0 * each, value, action),
         fit_params={"categorical_feature": text_columns()},
     )
     return model.estimator_.booster_

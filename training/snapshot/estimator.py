@@ -24,9 +24,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from training.contacting import Economics
 from training.models.choice import UNWEIGHTED
 from training.models.weights import SCHEMES
-from training.settings import Economics, FitSettings, TrainingSettings
+from training.settings import FitSettings, TrainingSettings
 from training.snapshot.snapshot import Columns, snapshot
 from training.snapshot.snapshot_fitting import Grower, fit_snapshot
 

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from features.errors import NotEnoughData
-from training.settings import Economics
+from training.contacting import Economics
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, mean_of, mean_over, plain, ratio, whole
 from training.worth.economics import expected_profit, realised_profit
@@ -175,8 +175,7 @@ def _at_date(data: Dataset, probability: np.ndarray, economics: Economics) -> di
         f"captured_{round(100 * top)}": captured(churned, revenue, probability * revenue, each, top)
         for top in (0.05, 0.10, 0.20)
     }
-    calling = expected_profit(probability, data.matrix.value, economics)
-    figures["profit_at_capacity"] = whole(profit_figure(data, calling, economics), len(data))
+    figures["profit_at_capacity"] = whole(profit_figure(data, probability, economics), len(data))
     figures["largest_loss_share"] = float(lost.max() / lost.sum()) if lost.sum() > 0 else float("nan")
     for prefix, weight in (("", each), ("weighted_", revenue if revenue.sum() > 0 else each)):
         roc_auc, precision = float("nan"), float("nan")
@@ -210,13 +209,15 @@ def captured_figure(data: Dataset, risk: np.ndarray, top: float = TOP) -> Figure
     return figure
 
 
-def profit_figure(data: Dataset, score: np.ndarray, economics: Economics) -> Figure:
-    """Return the profit of contacting by falling score up to capacity, as a function of row weights.
+def profit_figure(data: Dataset, probability: np.ndarray, economics: Economics) -> Figure:
+    """Return the profit of contacting by falling expected profit up to capacity, as a function of row weights.
 
-    The profit is in currency per account, mean over the dates; `score` has shape (n,).
+    Each account gets the action that is expected to bring most. The profit is in currency per account, mean over the
+    dates; `probability` has shape (n,).
     """
-    profit = realised_profit(data.churned, data.matrix.value, economics)
-    prepared = _falling(data, score)
+    value = data.matrix.value
+    profit = realised_profit(data.churned, probability, value, economics)
+    prepared = _falling(data, expected_profit(probability, value, economics))
 
     def at_date(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
         return _per_account(profit[rows] * _inside(weight, economics.capacity), weight)
@@ -225,19 +226,22 @@ def profit_figure(data: Dataset, score: np.ndarray, economics: Economics) -> Fig
 
 
 def cutoff_figure(
-    data: Dataset, score: np.ndarray, economics: Economics, cutoffs: Mapping[np.datetime64, float]
+    data: Dataset, probability: np.ndarray, economics: Economics, cutoffs: Mapping[np.datetime64, float]
 ) -> Figure:
-    """Return the profit of contacting every account whose score reaches the cutoff of its date.
+    """Return the profit of contacting every account whose expected profit reaches the cutoff of its date.
 
     The figure is a function of row weights: currency per account, mean over the dates that have a cutoff.
 
     Parameters
     ----------
-    score : array of shape (n,)
+    probability : array of shape (n,)
+        Churn probability, 0-1.
     cutoffs : mapping of as-of date to float
-        The cutoff that was set before the date.
+        The cutoff of expected profit that was set before the date, in currency.
     """
-    profit = realised_profit(data.churned, data.matrix.value, economics)
+    value = data.matrix.value
+    score = expected_profit(probability, value, economics)
+    profit = realised_profit(data.churned, probability, value, economics)
     dates = [rows for rows in date_rows(data) if data.as_of[rows[0]] in cutoffs]
     brought = [profit[rows] * (score[rows] >= cutoffs[data.as_of[rows[0]]]) for rows in dates]
     pairs = list(zip(dates, brought, strict=True))

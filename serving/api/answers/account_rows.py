@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.api.answers.shown import WARNINGS, ModelBrief, WarningOut
+from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, WarningOut
 from serving.store import Page
 from serving.words.caution_words import kept_cautions, model_brief, warnings_of
 from serving.words.formats import Lang
@@ -28,8 +28,9 @@ class AccountRow(BaseModel):
     value: float = Field(description="The account's yearly value, in currency")
     currency: str | None = Field(description="Currency of all sums, where it is known")
     revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0; the list's order")
-    expected_profit: float = Field(description="Expected profit of contacting the account, in currency")
-    band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
+    expected_profit: float = Field(description="What the best action is expected to bring less its cost, in currency")
+    best_action: str | None = Field(description="That action; null unless at risk and the profit is above 0")
+    band: Literal["unknown", "at_risk", "safe"] = BAND
     threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
     base_probability: float = Field(description="The probability to which the reasons' contributions add up the score")
     reason_1: str | None = Field(description="The weightiest reason in words, with its effect on the estimate")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.api.answers.shown import WARNINGS, ModelBrief, Reasons, WarningOut, chosen
+from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, Reasons, WarningOut, chosen
 from serving.scoring.scores import Score
 from serving.store import Stored
 from serving.words.caution_words import kept_cautions, model_brief, warnings_of
@@ -43,8 +43,9 @@ class ScoreOut(BaseModel):
     value: float = Field(description="The account's yearly value, in currency")
     currency: str | None = Field(description="Currency of all sums as it was sent; null when it was not")
     revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0")
-    expected_profit: float = Field(description="Expected profit of contacting the account, in currency")
-    band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
+    expected_profit: float = Field(description="What the best action is expected to bring less its cost, in currency")
+    best_action: str | None = Field(description="That action; null unless at risk and the profit is above 0")
+    band: Literal["unknown", "at_risk", "safe"] = BAND
     threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
     base_probability: float = Field(description="What the contributions start from; not the mean churn rate")
     reason_1: str | None = Field(description="The weightiest reason in words, summed by theme, with its effect")
@@ -82,7 +83,7 @@ class PastScore(BaseModel):
     scored_at: datetime = Field(description="When it was scored (UTC)")
     churn_probability: float = Field(description="Calibrated probability of leaving, 0 to 1")
     revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0")
-    band: Literal["unknown", "at_risk", "safe"] = Field(description="Whether contacting pays; unknown: too little data")
+    band: Literal["unknown", "at_risk", "safe"] = BAND
     threat: bool = Field(description="At risk and among the accounts that held 80 % of the book's value")
 
 
@@ -136,7 +137,7 @@ class ModelOut(BaseModel):
     recorded_since: dict[str, date] = Field(description="First day of each table's records")
     missing_tables: list[str] = Field(description="Tables that the training book lacked")
     currency: str | None = Field(description="Currency of the training book, where it is known")
-    economics: dict[str, float] = Field(description="What a contact costs and brings, as bands are told by")
+    economics: dict[str, Any] = Field(description="The actions, what each costs and brings, and the capacity")
     grade: str = Field(description="A to D, by what it is worth against plain rules")
     grade_meaning: str = Field(description="What the grade means, in a few words")
     judged_at: list[date] = Field(description="The as-of dates it was judged on")

@@ -39,6 +39,10 @@ class WarningOut(BaseModel):
     detail: str = Field(description="The same as a sentence")
 
 
+BAND: Any = Field(
+    description="at_risk: the odds of leaving are at least twice the book's, or much would be lost; "
+    "unknown: too little data"
+)
 WARNINGS: Any = Field(description="What to know before a score is acted on; may be empty")
 
 

@@ -23,6 +23,7 @@ FIELDS: Mapping[str, Any] = {
     "as_of": "2026-01-31",
     "base_probability": 0.34,
     "band": "at_risk",
+    "best_action": "offer",
     "bounced_at": None,
     "channel": "email",
     "churn_probability": 0.42,

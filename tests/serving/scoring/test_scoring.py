@@ -30,14 +30,13 @@ from training.bundle.bundle import Bundle
 from training.making.pipeline import Trained
 from training.models.contraction import Contraction
 from training.models.survival import risk_within
-from training.settings import ChurnRule, Economics
-from training.worth.economics import break_even
+from training.settings import ChurnRule
 
-ECONOMICS = Economics()
 #: The columns that the contract promises, in its order.
 COLUMNS = [
     "account_id", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d", "value", "currency",
-    "revenue_at_risk", "expected_profit", "band", "threat", "base_probability", "reasons", "missing_tables", "collect",
+    "revenue_at_risk", "expected_profit", "best_action", "band", "threat", "base_probability", "reasons",
+    "missing_tables", "collect",
 ]  # fmt: skip
 
 
@@ -70,6 +69,17 @@ def made(
     return list(score_matrix(matrix, bundle, [()] * count).rows())
 
 
+def compared_with(bundle: Bundle, **figures: float) -> Bundle:
+    """Return the bundle with other reference figures."""
+    reference = bundle.reference.model_copy(update=figures)
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"reference": reference}))
+
+
+def always_at_risk(bundle: Bundle) -> Bundle:
+    """Return the bundle of a book of which so few leave that every account stands out."""
+    return compared_with(bundle, churn_rate=1e-12)
+
+
 def test_one_score_a_customer(scores: list[Score], book: Tables, as_of: date) -> None:
     accounts = book["accounts"].execute()
     churned = book["churns"].execute()
@@ -88,23 +98,28 @@ def test_money_follows_the_contract(scores: list[Score], book: Tables, as_of: da
         pd.Timestamp(as_of)
     )
     annual = terms[runs].groupby("account_id")["annual_value"].sum()
-    g, d, f = ECONOMICS.success_rate, ECONOMICS.incentive_share, ECONOMICS.contact_cost
     for score in scores:
         p, ours = score.churn_probability, revenue.get(score.account_id, 0.0)
         assert 0 <= p <= 1
         assert score.revenue_365d == pytest.approx(ours, abs=1e-6)
         assert score.value == pytest.approx(max(ours, annual.get(score.account_id, 0.0), 0.0), abs=1e-6)
         assert score.revenue_at_risk == pytest.approx(max(p * score.revenue_365d, 0.0), abs=0.0051)
-        expected = (p * g * (1 - d) - (1 - p) * d) * score.value - f
-        assert score.expected_profit == pytest.approx(expected, rel=1e-12, abs=0.0051)
+        call, offer = 0.1 * p * score.value - 150, (p * 0.3 * 0.95 - (1 - p) * 0.05) * score.value - 15
+        assert score.expected_profit == pytest.approx(max(call, offer), rel=1e-12, abs=0.0051)
+        if score.band == "at_risk" and score.expected_profit > 0:
+            assert score.best_action == ("offer" if offer > call else "call")
+        else:
+            assert score.best_action is None
+    assert {score.best_action for score in scores} == {None, "call", "offer"}
 
 
 def test_bands_follow_the_contract(scores: list[Score], scored: Scored, bundle: Bundle) -> None:
-    cutoff = bundle.reference.threat_value
+    cutoff, least, rate = (getattr(bundle.reference, name) for name in ("threat_value", "cutoff", "churn_rate"))
+    twice = 2 * rate / (1 + rate)  # the probability whose odds are twice those of the rate
     for score, facts in zip(scores, scored.matrix.facts.to_dict("records"), strict=True):
         if facts["customer_days"] < 90 or facts["records_365d"] < 3:
             expected = "unknown"
-        elif score.expected_profit > 0 if score.value > 0 else score.churn_probability >= break_even(ECONOMICS):
+        elif score.churn_probability >= twice or score.value * score.churn_probability >= max(least, 1e-9):
             expected = "at_risk"
         else:
             expected = "safe"
@@ -114,7 +129,7 @@ def test_bands_follow_the_contract(scores: list[Score], scored: Scored, bundle: 
 
 
 def test_unknown_comes_first(bundle: Bundle) -> None:
-    eager = replace(bundle, economics=Economics(incentive_share=0.0, contact_cost=0.0))
+    eager = always_at_risk(bundle)
     found = made(eager, [1e6], [0], days=[89, 90, 90, 89], records=[3, 2, 3, 2])
     assert [score.band for score in found] == ["unknown", "unknown", "at_risk", "unknown"]
     assert [score.threat for score in found] == [False, False, True, False]
@@ -136,18 +151,25 @@ def test_value_is_the_larger_of_invoiced_and_contracted(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize(("side", "band"), [(1 + 1e-9, "safe"), (1 - 1e-9, "at_risk")])
-def test_without_value_the_break_even_probability_decides(bundle: Bundle, side: float, band: str) -> None:
-    """d / (g (1 - d) + d) = p is solved for d, so that the account stands just beside the edge."""
+def test_without_value_the_odds_decide(bundle: Bundle, side: float, band: str) -> None:
+    """The rate is set so that the account stands just beside the edge."""
     (plain,) = made(bundle, [0], [0])
-    odds = plain.churn_probability / (1 - plain.churn_probability)
-    share = odds * 0.3 / (1 + odds * 0.3) * side
-    (score,) = made(replace(bundle, economics=Economics(incentive_share=share)), [0], [0])
-    assert score.band == band and not score.value
+    odds = plain.churn_probability / (1 - plain.churn_probability) / 2 * side
+    (score,) = made(compared_with(bundle, churn_rate=odds / (1 + odds)), [0], [0])
+    assert score.band == band and not score.value and score.best_action is None
+
+
+def test_an_account_is_judged_alone_as_in_its_book(scores: list[Score], scored: Scored, bundle: Bundle) -> None:
+    some = scored.matrix.take(np.arange(0, len(scores), 40))
+    for number in range(len(some)):
+        (alone,) = score_matrix(some.take(np.array([number])), bundle, [()]).rows()
+        beside = scores[40 * number]
+        assert (alone.band, alone.best_action, alone.threat) == (beside.band, beside.best_action, beside.threat)
 
 
 @pytest.mark.parametrize(("value", "threat"), [(0.0, True), (-0.01, False), (0.01, True)])
 def test_threat_begins_at_the_cutoff(bundle: Bundle, value: float, threat: bool) -> None:
-    eager = replace(bundle, economics=Economics(incentive_share=0.0, contact_cost=0.0))
+    eager = always_at_risk(bundle)
     (score,) = made(eager, [bundle.reference.threat_value + value], [0])
     assert score.band == "at_risk" and score.threat is threat
 

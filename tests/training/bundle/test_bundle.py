@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import shutil
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from features.errors import BundleDamaged, SignalsDiffer
 from features.signal import all_signals, signal_names
 from training.bundle.bundle import (
     FILES,
+    FORMAT,
     MANIFEST,
     MODEL,
     VERSION,
@@ -78,6 +80,17 @@ def test_reference_figures_are_those_of_the_latest_slice(trained: Trained, bundl
     assert set(reference.signals) <= numbers
     median = latest.matrix.signals["tenure_days"].median()
     assert reference.signals["tenure_days"]["0.5"] == pytest.approx(median)
+
+
+def test_the_cutoff_lets_as_many_be_at_risk_by_value_as_capacity_allows(trained: Trained, bundle: Bundle) -> None:
+    """On the latest slice, by fits that had not seen its accounts; the rate is that of a year of slices."""
+    data, rows = trained.data, trained.fitted.out_of_fold_rows
+    assert np.sort(rows).tolist() == list(range(len(data)))
+    latest = data.as_of[rows] == data.as_of.max()
+    risk = bundle.calibrator(trained.out_of_fold[0][latest]).round(6) * data.matrix.value[rows[latest]].round(2)
+    assert (risk >= bundle.reference.cutoff).sum() == math.ceil(latest.sum() / 10)
+    year = data.churned[data.as_of > data.as_of.max() - np.timedelta64(365, "D")]
+    assert bundle.reference.churn_rate == (year.sum() + 0.5) / (len(year) + 1)
 
 
 def test_a_bundle_is_text_and_nothing_else(bundle_folder: Path) -> None:
@@ -148,7 +161,7 @@ def test_trees_cut_short_are_refused(copied: Path) -> None:
     [
         (MANIFEST, b"{"),
         (MANIFEST, b"[]"),
-        (MANIFEST, b'{"format": 3}'),
+        (MANIFEST, json.dumps({"format": FORMAT}).encode()),
         (MANIFEST, b"\xff\xfe"),
         (MODEL, b"\xff\xfe"),
         (VERSION, b"{}"),
@@ -165,7 +178,7 @@ def test_broken_files_are_refused(copied: Path, name: str, content: bytes) -> No
 @pytest.mark.parametrize("number", [1, 2, 99])
 def test_another_format_is_refused_before_anything_else_is_read(copied: Path, number: int) -> None:
     (copied / MANIFEST).write_text(json.dumps({"format": number, "of": "other fields"}))
-    with pytest.raises(BundleDamaged, match=f"a bundle of format {number}; this code reads format 3"):
+    with pytest.raises(BundleDamaged, match=f"a bundle of format {number}; this code reads format {FORMAT}"):
         load_bundle(copied)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.contacting import Economics
 from training.models.weights import (
     LARGEST_SHARE,
     SCHEMES,
@@ -18,7 +19,6 @@ from training.models.weights import (
     root_weights,
     without_giants,
 )
-from training.settings import Economics
 
 VALUES = st.lists(st.floats(0, 1e9, allow_subnormal=False), min_size=1, max_size=200).map(np.array)
 

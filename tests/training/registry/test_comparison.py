@@ -16,13 +16,14 @@ from support.registries import Registry
 
 from features.errors import BundleDamaged, InputError
 from training.bundle.bundle import Bundle
+from training.contacting import Economics
 from training.judge.paired import Common, match, paired
 from training.making.pipeline import Trained
 from training.models.folds import BY_ACCOUNT, FORWARD
 from training.registry.comparison import Comparison, Side, compare, compare_sides
 from training.registry.promotion import Version
 from training.registry.tracking import connected, fetch_bundle
-from training.settings import MODEL_NAME, Economics
+from training.settings import MODEL_NAME
 from training.worth.economics import expected_profit, realised_profit
 from training.worth.evaluation import captured
 
@@ -78,7 +79,7 @@ def test_the_figures_are_those_of_each_version_on_the_rows_in_common() -> None:
         assert auc == pytest.approx(roc_auc_score(churned, probability))
         assert caught == pytest.approx(captured(churned, revenue, probability * revenue, np.ones(100)))
         called = np.argsort(-expected_profit(probability, value, Economics()))[:10]
-        assert profit == pytest.approx(realised_profit(churned, value, Economics())[called].sum() / 100)
+        assert profit == pytest.approx(realised_profit(churned, probability, value, Economics())[called].sum() / 100)
     for figure in found.figures.values():
         assert figure.difference.value == pytest.approx(figure.second - figure.first)
         assert figure.difference.low <= figure.difference.value <= figure.difference.high
@@ -224,7 +225,7 @@ def test_without_rows_in_common_it_is_said_why(bundle: Bundle, change: dict[str,
 
 
 def test_profit_is_reckoned_for_both_with_one_economics(bundle: Bundle) -> None:
-    dear = bundle.manifest.economics | {"contact_cost": 1000.0}
+    dear = {"actions": {"visit": {"success_rate": 0.3, "incentive_share": 0.05, "contact_cost": 1000.0}}}
     first, second = side(bundle, "1", judged(1)), side(bundle, "2", judged(1), economics=dear)
     found = compared(first, second)
     assert found.notes[0] == "their economics differ: profit is reckoned for both with those of version 2"

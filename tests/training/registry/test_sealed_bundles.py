@@ -29,7 +29,7 @@ def edit(folder: Path) -> None:
     """Lower every probability: by hand, in the manifest, which still is a sound one."""
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["calibrator"]["intercept"] -= 1
-    manifest["economics"]["contact_cost"] = 0.0
+    manifest["economics"]["actions"]["call"]["contact_cost"] = 0.0
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
     assert load_bundle(folder), "nothing inside the bundle tells"
 

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.handmade import dataset
+from support.one_action import one_action
 
 import training.rivals as rivals
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
+from training.contacting import Economics
 from training.models.calibration import fit_platt
 from training.rivals import ALL, CHEAP, LOGISTIC, RECENCY, REVENUE, Rival, at_equal_size
 from training.rivals import boosted as boosted_rivals
@@ -22,7 +24,7 @@ from training.rivals.boosted import FOLDS, ONE_SLICE, PLAIN, account_folds, boos
 from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
 from training.rivals.health_score import HEALTH, SCORECARD, health
 from training.rivals.rules import LAST_SCORE, SILENCE
-from training.settings import Economics, TrainingSettings
+from training.settings import TrainingSettings
 from training.slices.dataset import Dataset, build_dataset
 
 DATES = [date(2023, 9, 1), date(2024, 3, 1), date(2024, 9, 1), date(2025, 3, 1)]
@@ -216,8 +218,9 @@ def test_one_slice_learns_from_the_latest_alone(learnt: Dataset, settings: Train
 def test_the_economics_reach_those_who_learn_from_them(
     rival: Rival, changed: dict[str, float], learnt: Dataset, settings: TrainingSettings
 ) -> None:
-    other = replace(settings, economics=replace(settings.economics, **changed))
-    found, again = (rival.fit(learnt, one)(learnt.matrix) for one in (settings, other))
+    other = replace(settings, economics=one_action(**changed))
+    plain = replace(settings, economics=one_action())
+    found, again = (rival.fit(learnt, one)(learnt.matrix) for one in (plain, other))
     assert (found != again).any() == (rival in (B2BOOST, CSBOOST))
 
 
@@ -239,7 +242,7 @@ def test_what_the_learners_are_told_by_hand(
 
         monkeypatch.setattr(learner, "fit", fit)
         with pytest.raises(Told):
-            rival.fit(worth, replace(settings, economics=Economics(0.5, 0.1, 20.0)))
+            rival.fit(worth, replace(settings, economics=one_action(0.5, 0.1, 20.0)))
         return found
 
     facts = learnt.matrix.facts.assign(revenue_365d=1000.0, contract_value=0.0)
@@ -256,7 +259,9 @@ def test_what_the_learners_are_told_by_hand(
     assert sensitive.sum() == pytest.approx(len(sensitive) / 10, rel=0.2), "only those above the 80th percentile"
 
 
-@pytest.mark.parametrize("economics", [Economics(0.0), Economics(1.0), Economics(0.3, 0.0, 0.0), Economics(0.3, 1.0)])
+@pytest.mark.parametrize(
+    "economics", [one_action(0.0), one_action(1.0), one_action(0.3, 0.0, 0.0), one_action(0.3, 1.0)]
+)
 @pytest.mark.parametrize("rival", [B2BOOST, CSBOOST], ids=named)
 def test_the_ends_of_the_economics_break_no_rival(
     rival: Rival, economics: Economics, learnt: Dataset, settings: TrainingSettings

@@ -12,10 +12,9 @@ from sklearn.metrics import roc_auc_score
 from support.handmade import dataset
 
 from features.errors import NotEnoughData
-from training.settings import Economics
+from training.contacting import Economics
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import intervals
-from training.worth.economics import expected_profit
 from training.worth.evaluation import (
     auc_figure,
     calibration_error,
@@ -108,22 +107,21 @@ def test_profit_at_capacity_by_hand() -> None:
     probability = np.array([0.3, 0.5, *[0.9] * 8])
     expected = (0.3 * 0.95 * 800 - 15) / 10
     assert judge(data, probability).profit_at_capacity == pytest.approx(expected)
-    calling = expected_profit(probability, data.matrix.value, Economics())
-    assert profit_figure(data, calling, Economics())(ones(10)) == pytest.approx(expected)
+    assert profit_figure(data, probability, Economics())(ones(10)) == pytest.approx(expected)
     both = judge(data, probability, Economics(capacity=0.2)).profit_at_capacity
     assert both == pytest.approx(expected + (-0.05 * 1000 - 15) / 10)
     # The first counted nine times over: it fills what capacity there is once the second has been called.
     weight = np.array([9.0, 1.0, *[1.0] * 8])
-    assert profit_figure(data, calling, Economics())(weight) == pytest.approx((10 * expected + 0.8 * -65) / 18)
+    assert profit_figure(data, probability, Economics())(weight) == pytest.approx((10 * expected + 0.8 * -65) / 18)
 
 
 def test_profit_at_a_cutoff_by_hand() -> None:
     """Only the second date has a cutoff; there two are called, of whom one left."""
     data = dataset([1, 0, 1, 0], [100.0, 100.0, 1000.0, 400.0], as_of=[FIRST, FIRST, SECOND, SECOND])
-    score = np.array([5.0, 5.0, 2.0, 3.0])
-    figure = cutoff_figure(data, score, Economics(), {data.as_of[-1]: 2.0})
+    probability = np.array([0.9, 0.9, 0.2, 0.3])
+    figure = cutoff_figure(data, probability, Economics(), {data.as_of[-1]: 1.0})
     assert figure(ones(4)) == pytest.approx((0.285 * 1000 - 15 - 0.05 * 400 - 15) / 2)
-    assert np.isnan(cutoff_figure(data, score, Economics(), {})(ones(4)))
+    assert np.isnan(cutoff_figure(data, probability, Economics(), {})(ones(4)))
 
 
 def test_the_largest_loss_is_told() -> None:
