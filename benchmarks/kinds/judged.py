@@ -9,6 +9,7 @@ at three dates from then on. Means over the seeds, and the model's lead with the
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from features.tables import Tables
 from features.validation import validate
 from training.judge.origins import Origin, against
 from training.judge.verdict import MODEL
-from training.models.fitting import fit_model
+from training.models.fitting import Fitted, fit_model
 from training.models.folds import FORWARD
 from training.rivals import CHEAP
 from training.settings import ChurnRule, TrainingSettings
@@ -34,6 +35,7 @@ from training.slices.dataset import Dataset, build_dataset
 from training.slices.preparing import prepare
 from training.worth.bootstrap import whole
 from training.worth.evaluation import auc_figure
+from training.worth.level import level_of, predicted_loss
 
 #: Accounts -> seeds; fixed before the model was changed.
 SIZES = {400: range(3), 1500: range(2)}
@@ -51,9 +53,11 @@ def kinds() -> None:
             runs = [resumed("kinds", f"{key}-{seed}", partial(measure, kind, accounts, seed)) for seed in seeds]
             found[f"{name}, {accounts} accounts"] = {
                 "roc_auc": compared([run["contenders"] for run in runs], "roc_auc"),
+                "loss": _covered([loss for run in runs for loss in run["losses"]]),
                 "runs": runs,
             }
-    record("kinds", {"summary": {name: _means(one["roc_auc"]) for name, one in found.items()}, "kinds": found})
+    summary = {name: _means(one["roc_auc"]) | {"loss interval": one["loss"]} for name, one in found.items()}
+    record("kinds", {"summary": summary, "kinds": found})
 
 
 def measure(kind: Kind, accounts: int, seed: int) -> dict[str, Any]:
@@ -64,6 +68,7 @@ def measure(kind: Kind, accounts: int, seed: int) -> dict[str, Any]:
     scores = {MODEL: probability} | fitted.margin.by_expert(test.matrix)
     scores |= against(CHEAP, Origin(learnt, test, FORWARD), settings)
     scores[TRUTH] = book.true_risk(test.matrix.keys)
+    losses = _losses(fitted, learnt, test, probability, settings)
     aucs = {name: whole(auc_figure(test, score), len(test)) for name, score in scores.items()}
     say(f"{accounts} accounts, seed {seed}: " + ", ".join(f"{name} {auc:.3f}" for name, auc in aucs.items()))
     return {
@@ -74,8 +79,25 @@ def measure(kind: Kind, accounts: int, seed: int) -> dict[str, Any]:
         "weighting": fitted.choice.weighting,
         "weights": dict(fitted.margin.weights),
         "penalty": fitted.margin.linear.penalty,
+        "losses": losses,
         "contenders": {name: {"roc_auc": auc} for name, auc in aucs.items()},
     }
+
+
+def _losses(
+    fitted: Fitted, learnt: Dataset, test: Dataset, probability: np.ndarray, settings: TrainingSettings
+) -> list[dict[str, float]]:
+    """Return for each judged date the predicted loss with its interval, and the realised one, in currency."""
+    margin, churned = fitted.out_of_fold
+    known = learnt.as_of[fitted.out_of_fold_rows]
+    level = level_of(known, fitted.calibrator(margin), churned, settings.known_after_days)
+    found = []
+    for day in test.dates:
+        rows = test.rows_on([day])
+        loss = predicted_loss(probability[rows], test.revenue[rows], level)
+        realised = float(test.revenue[rows] @ test.churned[rows])
+        found.append(asdict(loss) | {"realised": realised, "spread": level.spread})
+    return found
 
 
 def made(kind: Kind, accounts: int, seed: int) -> tuple[Dataset, Dataset, Book, TrainingSettings]:
@@ -95,6 +117,13 @@ def _tables(book: Book, folder: Path) -> Tables:
     for name, frame in book.tables.items():
         frame.to_parquet(folder / f"{name}.parquet")
     return validate(open_source(folder))
+
+
+def _covered(losses: list[dict[str, float]]) -> dict[str, float]:
+    """Return how often the 80 % interval of the predicted loss held, and its median width over the predicted loss."""
+    held = [loss["low"] <= loss["realised"] <= loss["high"] for loss in losses]
+    widths = [(loss["high"] - loss["low"]) / loss["expected"] for loss in losses]
+    return {"dates": len(losses), "held": float(np.mean(held)), "median_width": float(np.median(widths))}
 
 
 def _means(auc: dict[str, Any]) -> dict[str, float]:

@@ -108,7 +108,7 @@ def _store(
 def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
     from serving.words.caution_words import warnings_of
 
-    frame, leaving = scored.frame, float(scored.frame["revenue_at_risk"].sum())
+    frame, leaving, loss = scored.frame, float(scored.frame["revenue_at_risk"].sum()), scored.loss()
     shrinking = None if scored.outlook is None else scored.outlook.contraction
     return {
         "as_of": as_of.isoformat(),
@@ -120,6 +120,7 @@ def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
         "revenue_365d": float(frame["revenue_365d"].sum()),
         "revenue_at_risk": leaving,
         "expected_loss_leaving": leaving,
+        "expected_loss_interval": [loss.low, loss.high],
         "expected_loss_shrinking": None if shrinking is None else float(shrinking.sum()),
         "missing_tables": list(scored.missing[0]) if len(frame) else [],
         "warnings": warnings_of(scored.cautions(), "en"),
@@ -163,9 +164,10 @@ def _show_losses(summary: dict[str, Any], unit: str) -> None:
     leaving, shrinking = summary["expected_loss_leaving"], summary["expected_loss_shrinking"]
     share = leaving / summary["revenue_365d"] if summary["revenue_365d"] > 0 else 0.0
     amount = f"{leaving:,.0f} {unit}".rstrip()
+    low, high = summary["expected_loss_interval"]
     say(
         f"leaving: {amount} of revenue at risk, {share:.1%} of the last 365 days' revenue "
-        "(each customer's probability of leaving x revenue, summed)"
+        f"(each customer's probability of leaving x revenue, summed; in four of five cases {low:,.0f} to {high:,.0f})"
     )
     if shrinking is not None:
         say(

@@ -27,6 +27,7 @@ from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
 from training.worth.economics import best_actions
+from training.worth.level import Loss, predicted_loss
 
 #: Decimals of money, and of the values of signals that are none.
 CENTS, DECIMALS = 2, 6
@@ -85,6 +86,11 @@ class Scored:
             record = dict(zip(columns, row, strict=True))
             collect = self._collect(i) if record["band"] == "unknown" else ()
             yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
+
+    def loss(self) -> Loss:
+        """Return the revenue expected to leave with the accounts, and the interval that holds four times in five."""
+        revenue = np.asarray(self.figures["revenue_365d"])
+        return predicted_loss(np.asarray(self.figures["churn_probability"]), revenue, self.bundle.level)
 
     def cautions(self) -> list[Caution]:
         """Return what to know beside the scores."""

@@ -32,6 +32,7 @@ from training.models.hazard import Hazard
 from training.models.margin import Margin, from_plain
 from training.models.trees import Encoder, Trees
 from training.settings import ChurnRule, FitSettings, TrainingSettings
+from training.worth.level import Level, level_from
 
 FORMAT = 4
 MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
@@ -97,6 +98,7 @@ class Manifest(BaseModel):
     smallest_leaf: int | None = None
     signals: list[str]
     reference: Reference
+    level: dict[str, float] = {}
     verdict: dict[str, Any]
     judged_how: str
     gate: dict[str, str]
@@ -149,6 +151,11 @@ class Bundle:
     def reference(self) -> Reference:
         """The book's figures in the latest training slice."""
         return self.manifest.reference
+
+    @property
+    def level(self) -> Level:
+        """How far the level of all probabilities was off at past dates."""
+        return level_from(self.manifest.level)
 
 
 def load_bundle(folder: Path) -> Bundle:

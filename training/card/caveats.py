@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from features.signal import all_signals
 from training.bundle.bundle import Manifest
 from training.card.data import period
@@ -14,6 +16,7 @@ from training.card.rival_tables import by_measure
 from training.judge.verdict import MODEL
 from training.models.folds import BY_ACCOUNT
 from training.settings import ChurnRule
+from training.worth.level import level_from
 
 #: Columns without a time of their own: the values in the book count as known from the start.
 TAKEN_AS_KNOWN = {
@@ -23,6 +26,7 @@ TAKEN_AS_KNOWN = {
     "tickets": ("kind", "severity"),
 }
 ACTIONS = "actions"
+YEAR_DAYS = 365
 
 
 def limits_of(manifest: Manifest) -> Section:
@@ -55,6 +59,23 @@ def lead_not_known(manifest: Manifest) -> str | None:
     return f"The model's lead could not be told: over {'; over '.join(unknown)}." if unknown else None
 
 
+def _of_the_level(manifest: Manifest, rule: ChurnRule) -> Iterator[str]:
+    """Yield what moves all probabilities at once."""
+    if not manifest.level:
+        return
+    level = level_from(manifest.level)
+    measured = f"measured at {level.dates:,} dates" if level.dates else "not measured, the history is too short"
+    yield (
+        f"The level of all probabilities moves: in two of three cases the odds are off by a factor of up to "
+        f"{np.exp(level.spread):.2f}, either way ({measured}). The interval of a predicted loss is as much wider."
+    )
+    if rule.horizon_days < YEAR_DAYS:
+        yield (
+            f"The horizon of {rule.horizon_days:,} days is shorter than a year, so the level carries the season of the "
+            "dates that were learnt from."
+        )
+
+
 def _own(manifest: Manifest) -> Iterator[str]:
     """Yield the limits that this version has and another may not have."""
     yield from filter(None, (lead_not_known(manifest), one_decides(manifest), not_told_apart(manifest)))
@@ -72,6 +93,7 @@ def _own(manifest: Manifest) -> Iterator[str]:
             f"Churn is derived from silence: a customer that pauses for {rule.horizon_days:,} days counts as lost, and "
             "one that has left is noticed only then."
         )
+    yield from _of_the_level(manifest, rule)
     if rule.lead_days:
         yield (
             f"The estimate is conditional: what leaves within the lead of {rule.lead_days:,} days is in no label and "

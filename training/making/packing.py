@@ -19,6 +19,7 @@ from training.models.margin import to_plain
 from training.private_files import keep_private
 from training.slices.dataset import Dataset, fingerprint
 from training.worth.economics import threat_value, value_at_capacity
+from training.worth.level import Level, level_of
 
 #: Days up to the latest slice whose slices say how many accounts leave.
 RECENT_DAYS = 365
@@ -65,6 +66,7 @@ def write_bundle(folder: Path, trained: Trained, trained_at: str, code_version: 
         smallest_leaf=trained.trees.smallest_leaf,
         signals=list(signal_names()),
         reference=reference_of(trained.data, trained.fitted, trained.settings.economics),
+        level=_level(trained).as_dict(),
         verdict=trained.verdict.as_dict(),
         judged_how=trained.judged_how,
         gate=asdict(trained.gate),
@@ -124,3 +126,10 @@ def _cutoff(data: Dataset, fitted: Fitted, capacity: float) -> float:
     probability = fitted.calibrator(margin[latest]).round(DECIMALS)
     value = data.matrix.value[rows[latest]].round(CENTS)
     return value_at_capacity(probability, value, capacity)
+
+
+def _level(trained: Trained) -> Level:
+    """Return how far the level of the probabilities was off at past dates."""
+    margin, churned = trained.out_of_fold
+    as_of = trained.data.as_of[trained.fitted.out_of_fold_rows]
+    return level_of(as_of, trained.calibrator(margin), churned, trained.settings.known_after_days)

@@ -1,0 +1,76 @@
+"""How far the level moves: against simulated markets, and an interval that holds as often as it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from training.worth.level import PRIOR_PERIODS, PRIOR_SPREAD, Level, level_from, level_of, predicted_loss
+
+DAYS = np.array("2020-01-01", "datetime64[D]") + 30 * np.arange(40)
+
+
+def market(moves: np.ndarray, accounts: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return dates, probabilities without the market's moves, and outcomes with them."""
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(-1.5, 1, (len(moves), accounts))
+    churned = rng.random(odds.shape) < expit(odds + moves[:, None])
+    return np.repeat(DAYS[: len(moves)], accounts), expit(odds).ravel(), churned.ravel()
+
+
+def test_the_spread_of_moving_markets_is_found() -> None:
+    """Each date moves by itself, and outcomes are known a date later: every period counts."""
+    found = []
+    for seed in range(8):
+        moves = np.random.default_rng(100 + seed).normal(0, 0.5, len(DAYS))
+        found.append(level_of(*market(moves, 200, seed), known_after_days=30))
+    assert {level.dates for level in found} == {len(DAYS) - 1}
+    # A date's level against the mean of the dates before; the prior counts for 4 of some 43 periods.
+    assert np.mean([level.spread for level in found]) == pytest.approx(0.5, rel=0.12)
+
+
+def test_chance_is_no_move() -> None:
+    """With 30 accounts a date chance alone moves the levels by half a unit."""
+    calm = [level_of(*market(np.zeros(40), 30, seed), known_after_days=30).spread for seed in range(8)]
+    assert np.mean(calm) < 0.15
+
+
+def test_a_date_is_compared_only_with_outcomes_known_by_then() -> None:
+    """Outcomes take 390 days: the last 27 dates have known ones before them. A jump in the very last moves one."""
+    calm, jump = np.zeros(40), np.zeros(40)
+    jump[-1] = 3.0
+    found = [level_of(*market(moves, 300, seed=2), known_after_days=390) for moves in (calm, jump)]
+    assert [level.dates for level in found] == [27, 27]
+    reach = 1 + 26 * 30 / 390
+    assert found[0].periods == pytest.approx(PRIOR_PERIODS + reach)
+    moved = found[1].spread ** 2 - found[0].spread ** 2
+    assert moved == pytest.approx(reach / (PRIOR_PERIODS + reach) * 9 / 27, rel=0.25)
+
+
+def test_without_known_outcomes_the_prior_stands() -> None:
+    level = level_of(*market(np.zeros(3), 50, seed=3), known_after_days=180)
+    assert level == Level(PRIOR_SPREAD, PRIOR_PERIODS, 0) == level_from(level.as_dict())
+
+
+@pytest.mark.parametrize("nobody", [True, False])
+def test_dates_at_which_nobody_or_everybody_left_have_a_level(nobody: bool) -> None:
+    as_of, probability, churned = market(np.zeros(10), 20, seed=4)
+    assert np.isfinite(level_of(as_of, probability, churned & ~nobody | (not nobody), 30).spread)
+
+
+def test_the_interval_of_a_loss_holds_as_often_as_it_says() -> None:
+    """Books of few large accounts, and a level that moves by .3."""
+    rng, level, held = np.random.default_rng(5), Level(0.3, 1e6, 50), []
+    for _ in range(300):
+        probability, revenue = rng.beta(1, 5, 60), rng.lognormal(8, 1.5, 60)
+        odds = np.log(probability / (1 - probability)) + rng.normal(0, 0.3)
+        lost = revenue[rng.random(60) < expit(odds)].sum()
+        loss = predicted_loss(probability, revenue, level)
+        assert loss.expected == pytest.approx(probability @ revenue)
+        held.append(loss.low <= lost <= loss.high)
+    assert 0.74 <= np.mean(held) <= 0.86
+
+
+def test_credit_notes_are_no_loss() -> None:
+    assert predicted_loss(np.array([0.5, 0.5]), np.array([-100.0, 0.0]), Level(0.2, 4, 0)).high == 0

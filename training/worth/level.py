@@ -1,0 +1,122 @@
+"""How far the level of all probabilities moves from what was known to what comes, and what that means for a loss.
+
+A model ranks accounts by what it knows of each. How many leave altogether also moves with the season and with what
+happens to the whole market, and a model of a horizon below a year carries the season of the dates that it learnt from.
+So the interval of a predicted loss holds two things: chance, account by account, and the level, for all at once.
+
+In: dated probabilities of fits that had not seen the rows, and outcomes. Out: a `Level`; with probabilities and
+revenues, a `Loss`.
+
+The level of a date is the shift in log-odds at which its probabilities add up to those who left. What it came to be is
+compared with the mean of the dates whose outcomes were known by then, as it would have been for a model made on that
+day. Chance in the levels themselves is taken off, and a prior stands in where the dates are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+#: The prior: a spread in log-odds, and for how many periods that do not overlap it stands.
+PRIOR_SPREAD, PRIOR_PERIODS = 0.2, 4.0
+#: Share of the losses that the interval holds.
+COVERAGE = 0.8
+DRAWS = 500
+WIDEST = 20.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """How far the level was off at past dates.
+
+    Attributes
+    ----------
+    spread : float
+        Standard deviation in log-odds.
+    periods : float
+        Number of periods without common outcomes on which it rests, the prior's included.
+    dates : int
+        As-of dates at which it was measured; 0: it is the prior.
+    """
+
+    spread: float
+    periods: float
+    dates: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A predicted loss with its 80 % interval; in currency."""
+
+    expected: float
+    low: float
+    high: float
+
+
+def level_from(plain: Mapping[str, float]) -> Level:
+    """Return a level from its plain values."""
+    return Level(float(plain["spread"]), float(plain["periods"]), int(plain["dates"]))
+
+
+def level_of(as_of: np.ndarray, probability: np.ndarray, churned: np.ndarray, known_after_days: int) -> Level:
+    """Measure how far the level of each date was off from what was known by then.
+
+    Parameters
+    ----------
+    as_of, probability, churned : arrays of shape (n,)
+        Days; 0-1, of fits that had not seen the row's account; bool.
+    known_after_days : int
+        Days until the outcomes of a date are known.
+    """
+    days = np.unique(as_of)
+    levels, chance = np.array([_shift(probability[as_of == day], churned[as_of == day]) for day in days]).T
+    off, noise = [], []
+    for number, day in enumerate(days):
+        known = days + np.timedelta64(known_after_days, "D") <= day
+        if known.any():
+            off.append(levels[number] - levels[known].mean())
+            noise.append(chance[number] + chance[known].sum() / known.sum() ** 2)
+    reach = 0.0 if not off else 1 + (days[-1] - days[-len(off)]) / np.timedelta64(known_after_days, "D")
+    moved = max(0.0, float(np.mean(np.square(off)) - np.mean(noise))) if off else 0.0
+    periods = PRIOR_PERIODS + reach
+    spread = np.sqrt((PRIOR_PERIODS * PRIOR_SPREAD**2 + reach * moved) / periods)
+    return Level(float(spread), float(periods), len(off))
+
+
+def _shift(probability: np.ndarray, churned: np.ndarray) -> tuple[float, float]:
+    """Return the level of one date in log-odds, and the variance that chance gives it."""
+    rows = len(churned)
+    odds = logit(np.clip(probability, 1e-9, 1 - 1e-9))
+    left = rows * (churned.sum() + 0.5) / (rows + 1)  # neither nobody nor everybody
+    shift = brentq(lambda by: expit(odds + by).sum() - left, -WIDEST - odds.max(), WIDEST - odds.min())
+    risk = expit(odds + shift)
+    return float(shift), float(1 / np.sum(risk * (1 - risk)))
+
+
+def predicted_loss(probability: np.ndarray, revenue: np.ndarray, level: Level, seed: int = 0) -> Loss:
+    """Return the loss to expect, and the interval that holds it in four of five cases.
+
+    Parameters
+    ----------
+    probability, revenue : arrays of shape (n,)
+        0-1; currency, what is below 0 counts as 0.
+    level : Level
+    seed : int
+        Of the draws: who leaves, and where the level lies.
+    """
+    at_stake = np.maximum(revenue, 0.0)
+    rng = np.random.default_rng(seed)
+    odds = logit(np.clip(probability, 1e-12, 1 - 1e-12))
+    lost = np.empty(DRAWS)
+    for draw, shift in enumerate(level.spread * rng.standard_t(level.periods, DRAWS)):
+        lost[draw] = at_stake[rng.random(len(odds)) < expit(odds + shift)].sum()
+    low, high = np.quantile(lost, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return Loss(float(probability @ at_stake), float(low), float(high))
