@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+#: Names stand in scores, tables and MLflow's parameters.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,11 @@ class Economics:
     def __post_init__(self) -> None:
         """Refuse an empty catalogue, and figures that are no shares and costs; all faults in one message."""
         wrong = [f"actions.{name}: {fault}" for name, action in self.actions.items() for fault in action.faults()]
-        wrong += [f"actions: the name {name!r} is blank" for name in self.actions if not name.strip()]
+        wrong += [
+            f"actions: the name {name!r} is not of letters, digits, _ and -"
+            for name in self.actions
+            if not NAME.fullmatch(name)
+        ]
         wrong += [] if self.actions else ["actions: at least one is needed"]
         wrong += [] if 0 <= self.capacity <= 1 else [f"capacity={self.capacity} (a share lies in 0 to 1)"]
         if wrong:

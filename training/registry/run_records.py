@@ -220,10 +220,11 @@ def code_version() -> str:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return groups of settings as `group.name`."""
+    """Return groups of settings as `group.name`, groups in groups as `group.group.name`."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
-        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
+        inner = _flat(value) if isinstance(value, dict) else {}
+        flat |= {f"{name}.{key}": figure for key, figure in inner.items()} or {name: value}
     return flat
 
 

@@ -40,7 +40,8 @@ def test_score_into_the_store_and_report_from_it(
 
 SUMMARY = {
     "as_of", "model_version", "accounts", "bands", "threats", "revenue_365d", "revenue_at_risk", "missing_tables",
-    "out", "expected_loss_leaving", "expected_loss_shrinking", "grade", "freshness", "warnings",
+    "out", "expected_loss_leaving", "expected_loss_interval", "expected_loss_shrinking", "grade",
+    "freshness", "warnings",
 }  # fmt: skip
 
 
@@ -66,6 +67,8 @@ def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
     assert set(found) == SUMMARY
     assert found["expected_loss_leaving"] == found["revenue_at_risk"] > 0
+    low, high = found["expected_loss_interval"]
+    assert 0 < low < found["expected_loss_leaving"] < high < found["revenue_365d"]
     assert 0 < found["expected_loss_shrinking"] < found["revenue_365d"] - found["expected_loss_leaving"]
     stored = ScoreStore(found["out"]).latest("A000001")
     risk = {one["days"]: one["probability"] for one in stored.evidence["outlook"]["risk"]}
@@ -76,6 +79,7 @@ def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     said = churn_risk("score", book_folder, "--as-of", as_of, "--out", tmp_path / "scores.csv").err
     leaving, shrinking = (f"{found[f'expected_loss_{how}']:,.0f}" for how in ("leaving", "shrinking"))
     assert f"leaving: {leaving} of revenue at risk" in said and "probability of leaving x revenue, summed" in said
+    assert f"in four of five cases {low:,.0f} to {high:,.0f}" in said
     assert f"shrinking: {shrinking} of a year's revenue expected to fall away from customers who stay" in said
 
 

@@ -90,7 +90,7 @@ def test_a_run_has_its_parameters(home: Home, run: Any) -> None:
     parameters, settings = run.data.params, home.trained.settings
     assert parameters["rule.horizon_days"] == "180"
     assert parameters["fit.num_leaves"] == str(settings.fit.num_leaves)
-    assert parameters["economics.success_rate"] == "0.3"
+    assert parameters["economics.actions.offer.success_rate"] == "0.3"
     assert parameters["seed"] == "0"
     assert parameters["rounds"] == str(home.trained.choice.rounds)
     assert parameters["weighting"] == home.trained.choice.weighting

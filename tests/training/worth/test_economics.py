@@ -69,7 +69,7 @@ def test_no_other_cutoff_is_better(rows: list[tuple[int, int]]) -> None:
         ({"actions": {"a": Action(0.1, 0, -1.0), "b": Action(0, 0, 1)}}, "contact_cost=-1.0 .*; actions.b: .* both 0"),
         ({"actions": {"a": Action(0.1, 0, float("nan"))}}, "contact_cost=nan"),
         ({"actions": {}}, "at least one is needed"),
-        ({"actions": {" ": Action(0.1, 0, 1)}}, "the name ' ' is blank"),
+        ({"actions": {"=1+1": Action(0.1, 0, 1)}}, "the name '=1.1' is not of letters, digits, _ and -"),
     ],
 )
 def test_figures_that_mean_nothing_are_refused_all_at_once(wrong: dict[str, Any], named: str) -> None:
