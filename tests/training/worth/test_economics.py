@@ -98,7 +98,8 @@ def test_economics_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CHURN_RISK_ECONOMICS__ACTIONS__VISIT__SUCCESS_RATE", "0.2")
     with pytest.raises(ValueError, match=r"economics.actions.visit.contact_cost"):
         Environment()
-    monkeypatch.setenv("CHURN_RISK_ECONOMICS__ACTIONS__VISIT", '{"incentive_share": 0, "contact_cost": 300}')
+    monkeypatch.setenv("CHURN_RISK_ECONOMICS__ACTIONS__VISIT__INCENTIVE_SHARE", "0")
+    monkeypatch.setenv("CHURN_RISK_ECONOMICS__ACTIONS__VISIT__CONTACT_COST", "300")
     assert Environment().economics == Economics({"visit": Action(0.2, 0.0, 300.0)}, capacity=0.2)
     monkeypatch.setenv("CHURN_RISK_ECONOMICS__CAPACITY", "20")
     with pytest.raises(ValueError, match="capacity=20"):
@@ -118,8 +119,6 @@ def test_the_economics_from_before_the_catalogue_are_still_understood(monkeypatc
     assert economics_of(asdict(Economics())) == Economics() == economics_of({})
     monkeypatch.setenv("CHURN_RISK_ECONOMICS__SUCCESS_RATE", "0.4")
     assert Environment().economics == Economics({"offer": Action(0.4, 0.05, 15.0)})
-    monkeypatch.setenv(
-        "CHURN_RISK_ECONOMICS__ACTIONS__VISIT", '{"success_rate": 0.2, "incentive_share": 0, "contact_cost": 3}'
-    )
+    monkeypatch.setenv("CHURN_RISK_ECONOMICS__ACTIONS", '{"visit": {"success_rate": 0.2}}')
     with pytest.raises(ValueError, match="success_rate stand beside actions"):
         Environment()
