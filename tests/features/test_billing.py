@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,18 @@ def bench() -> Bench:
 
 def seen(bench: Bench, invoices: Iterable[Invoice], days: Sequence[date]) -> pd.DataFrame:
     """The year's invoicing and all signals of one account, a row a date."""
-    rows = pd.DataFrame(invoices, columns=["invoiced_on", "amount"])
-    rows = rows.assign(account_id="a", invoice_id=[f"{i:04d}" for i in range(len(rows))])
-    accounts = pd.DataFrame({"account_id": ["a"], "customer_since": [pd.Timestamp("2015-01-01")]})
-    matrix = bench.load({"accounts": accounts, "invoices": rows}).matrix(days)
-    return matrix.signals.assign(year=matrix.facts["revenue_365d"]).set_axis(matrix.keys["as_of"].dt.date)
+    return seen_each(bench, {"a": invoices}, days)["a"]
+
+
+def seen_each(bench: Bench, accounts: Mapping[str, Iterable[Invoice]], days: Sequence[date]) -> dict[str, pd.DataFrame]:
+    """The same of several accounts, by one query."""
+    rows = [(account, day, amount) for account, invoices in accounts.items() for day, amount in invoices]
+    frame = pd.DataFrame(rows, columns=["account_id", "invoiced_on", "amount"])
+    frame = frame.assign(invoice_id=[f"{i:06d}" for i in range(len(frame))])
+    names = pd.DataFrame({"account_id": list(accounts), "customer_since": pd.Timestamp("2015-01-01")})
+    matrix = bench.load({"accounts": names, "invoices": frame}).matrix(days)
+    signals = matrix.signals.assign(year=matrix.facts["revenue_365d"]).set_axis(matrix.keys["as_of"].dt.date)
+    return {account: signals[matrix.keys["account_id"].eq(account).to_numpy()] for account in accounts}
 
 
 def every(months: int, amount: float, first: str, last: str) -> list[Invoice]:
@@ -52,23 +60,24 @@ def test_billed_each_1_january_a_year_is_a_year(bench: Bench) -> None:
     assert found["revenue_yoy_365d"].tolist() == [0.0] * 4
 
 
-@pytest.mark.parametrize("months", [2, 3, 4, 6, 12, 24])
-def test_who_never_changes_has_the_same_year_on_every_day(bench: Bench, months: int) -> None:
+def test_who_never_changes_has_the_same_year_on_every_day(bench: Bench) -> None:
     """Over a leap day too, and whatever day of the rhythm it is."""
-    invoices = every(months, 1_000.0 * months, "2016-03-01", "2025-06-30")
-    found = seen(bench, invoices, all_days("2023-12-20", "2025-03-10", 3))
-    assert set(found["year"]) == {12_000.0}
-    for name in CHANGES:
-        assert set(found[name]) == {0.0}, name
+    accounts = {f"every {n}": every(n, 1_000.0 * n, "2016-03-01", "2025-06-30") for n in (2, 3, 4, 6, 12, 24)}
+    for account, found in seen_each(bench, accounts, all_days("2023-12-20", "2025-03-10", 3)).items():
+        assert set(found["year"]) == {12_000.0}, account
+        for name in CHANGES:
+            assert set(found[name]) == {0.0}, (account, name)
 
 
-@pytest.mark.parametrize("months", [3, 6, 12])
-@pytest.mark.parametrize("seed", range(3))
-def test_ten_days_of_jitter_change_nothing(bench: Bench, months: int, seed: int) -> None:
-    invoices = jittered(every(months, 1_000.0 * months, "2017-01-01", "2025-12-31"), 10, seed)
-    found = seen(bench, invoices, all_days("2024-01-01", "2025-03-01", 5))
-    assert set(found["year"]) == {12_000.0}
-    assert set(found["revenue_yoy_365d"]) == {0.0}
+def test_ten_days_of_jitter_change_nothing(bench: Bench) -> None:
+    accounts = {
+        f"every {months}, seed {seed}": jittered(every(months, 1_000.0 * months, "2017-01-01", "2025-12-31"), 10, seed)
+        for months in (3, 6, 12)
+        for seed in range(3)
+    }
+    for account, found in seen_each(bench, accounts, all_days("2024-01-01", "2025-03-01", 5)).items():
+        assert set(found["year"]) == {12_000.0}, account
+        assert set(found["revenue_yoy_365d"]) == {0.0}, account
 
 
 def test_a_stop_shows_once_it_is_a_month_overdue(bench: Bench) -> None:
@@ -116,41 +125,53 @@ def sum_of_days(invoices: list[Invoice], at: date, oldest: int, newest: int = 0)
     return sum(amount for day, amount in invoices if newest < (at - day).days <= oldest)
 
 
-@pytest.mark.parametrize(
-    "invoices",
-    [
-        every(1, 100.0, "2020-01-01", "2025-06-30"),
-        jittered(every(1, 100.0, "2020-01-01", "2025-06-30"), 8),
-        [(day, 3.0) for day in all_days("2022-01-01", "2025-06-30")],
-        [(day, 3.0) for day in all_days("2022-01-01", "2025-06-30", 7)],
-    ],
-    ids=["monthly", "monthly with jitter", "daily", "weekly"],
-)
-def test_billed_at_least_monthly_a_year_is_365_days(bench: Bench, invoices: list[Invoice]) -> None:
+def test_billed_at_least_monthly_a_year_is_365_days(bench: Bench) -> None:
+    accounts = {
+        "monthly": every(1, 100.0, "2020-01-01", "2025-06-30"),
+        "monthly with jitter": jittered(every(1, 100.0, "2020-01-01", "2025-06-30"), 8),
+        "daily": [(day, 3.0) for day in all_days("2022-01-01", "2025-06-30")],
+        "weekly": [(day, 3.0) for day in all_days("2022-01-01", "2025-06-30", 7)],
+    }
     days = all_days("2024-02-20", "2025-03-05", 11)
-    found = seen(bench, invoices, days)
-    assert found["year"].tolist() == [sum_of_days(invoices, day, 365) for day in days]
-    for day in days:
-        now, before = sum_of_days(invoices, day, 90), sum_of_days(invoices, day, 180, 90)
-        assert found["revenue_trend_90d"][day] == pytest.approx((now - before) / (now + before), abs=1e-6)
+    for account, found in seen_each(bench, accounts, days).items():
+        invoices = accounts[account]
+        assert found["year"].tolist() == [sum_of_days(invoices, day, 365) for day in days], account
+        for day in days:
+            now, before = sum_of_days(invoices, day, 90), sum_of_days(invoices, day, 180, 90)
+            assert found["revenue_trend_90d"][day] == pytest.approx((now - before) / (now + before), abs=1e-6), account
 
 
-@settings(max_examples=40, deadline=None)
-@given(
+class Purchases(NamedTuple):
+    """Gaps between an account's purchases: some, then five about a usual one, then the days since the last."""
+
+    older: list[int]
+    usual: int
+    order: list[float]
+    since: int
+
+    def invoices(self, at: date) -> list[Invoice]:
+        gaps = [*self.older, *(round(self.usual * share) for share in self.order)]
+        days = [at - timedelta(days=self.since + sum(gaps[len(gaps) - back :])) for back in range(len(gaps) + 1)]
+        return [(day, 100.0 + place) for place, day in enumerate(days)]
+
+
+purchases = st.builds(
+    Purchases,
     older=st.lists(st.integers(1, 400), max_size=8),
     usual=st.integers(50, 250),
     order=st.permutations([1.0, 0.9, 1.1, 0.3, 3.2]),
     since=st.integers(1, 400),
 )
-def test_irregular_purchases_are_summed_by_days(
-    bench: Bench, older: list[int], usual: int, order: list[float], since: int
-) -> None:
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(purchases, min_size=8, max_size=8))
+def test_irregular_purchases_are_summed_by_days(bench: Bench, drawn: list[Purchases]) -> None:
     """Two of the last five gaps are far from the usual one."""
     at = date(2025, 1, 1)
-    gaps = [*older, *(round(usual * share) for share in order)]
-    days = [at - timedelta(days=since + sum(gaps[len(gaps) - back :])) for back in range(len(gaps) + 1)]
-    invoices = [(day, 100.0 + place) for place, day in enumerate(days)]
-    assert seen(bench, invoices, [at])["year"].tolist() == [sum_of_days(invoices, at, 365)]
+    accounts = {f"a{place}": one.invoices(at) for place, one in enumerate(drawn)}
+    for account, found in seen_each(bench, accounts, [at]).items():
+        assert found["year"].tolist() == [sum_of_days(accounts[account], at, 365)]
 
 
 def test_from_monthly_to_yearly_in_time(bench: Bench) -> None:

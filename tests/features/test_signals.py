@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Collection
 from datetime import timedelta
 
 import numpy as np
@@ -18,6 +19,7 @@ from features.signal import ROW, Signal, all_signals, signal_names
 from features.tables import HISTORY, OPTIONAL_HISTORY, TABLES
 
 DATES = (CENTRE - timedelta(days=120), CENTRE)
+SHUFFLES = range(3)
 COUNTED = {
     "actions", "contacts", "invitations", "invoices", "loops", "programmes", "referrals", "terms", "tickets",
 }  # fmt: skip
@@ -132,11 +134,34 @@ def test_facts_of_a_bare_account_are_known(bare: Matrix) -> None:
     assert bare.value.tolist() == [0.0]
 
 
+Case = tuple[object, ...]
+
+
+@pytest.fixture(scope="module")
+def variants(bench: Bench, book: Frames, matrix: Matrix) -> dict[Case, pd.DataFrame]:
+    """What the query gives for each change of the book that the tests below look at, by one query for all."""
+    books: dict[Case, Frames] = {}
+    other = random_book(accounts=40, seed=8)
+    for table in HISTORY:
+        books["without", table] = {name: frame for name, frame in book.items() if name != table}
+        books["other", table] = {**book, table: other[table]}
+    books["other", "accounts"] = {**book, "accounts": older_accounts(book, set(matrix.keys["account_id"]))}
+    for account in alone(matrix):
+        books["alone", account] = {name: frame[frame["account_id"] == account] for name, frame in book.items()}
+    for seed in SHUFFLES:
+        books["shuffled", seed] = {name: frame.sample(frac=1, random_state=seed) for name, frame in book.items()}
+    return bench.each(books, DATES)
+
+
+def matrix_of(raw: pd.DataFrame, missing: Collection[str] = ()) -> Matrix:
+    return assemble(raw, frozenset(missing), {})
+
+
 @pytest.mark.parametrize("table", HISTORY)
 def test_signals_of_an_absent_table_are_null_and_others_as_before(
-    bench: Bench, book: Frames, matrix: Matrix, table: str
+    variants: dict[Case, pd.DataFrame], matrix: Matrix, table: str
 ) -> None:
-    without = bench.load({name: frame for name, frame in book.items() if name != table}).matrix(DATES, [table])
+    without = matrix_of(variants["without", table], [table])
     for name in signal_names():
         if name in signals_of(table):
             assert without.signals[name].isna().all(), name
@@ -145,28 +170,32 @@ def test_signals_of_an_absent_table_are_null_and_others_as_before(
 
 
 @pytest.mark.parametrize("table", HISTORY)
-def test_only_signals_that_need_a_table_change_with_it(bench: Bench, book: Frames, matrix: Matrix, table: str) -> None:
-    other = random_book(accounts=40, seed=8)[table]
-    changed = differing(bench.load({**book, table: other}).matrix(DATES), matrix)
+def test_only_signals_that_need_a_table_change_with_it(
+    variants: dict[Case, pd.DataFrame], matrix: Matrix, table: str
+) -> None:
+    changed = differing(matrix_of(variants["other", table]), matrix)
     assert changed <= signals_of(table)
     assert changed & {item.name for item in all_signals() if item.needs == (table,)}
 
 
-def test_only_signals_that_need_accounts_change_with_them(bench: Bench, book: Frames, matrix: Matrix) -> None:
+def older_accounts(book: Frames, known: set[str]) -> pd.DataFrame:
+    """The accounts with other texts, the customers among them a day longer."""
     since = book["accounts"]["customer_since"] - pd.Timedelta(days=1)
     renamed = book["accounts"].assign(segment="x", industry="y", country="z", account_manager="m", name="n")
-    known = set(matrix.keys["account_id"])
-    older = renamed.assign(
+    return renamed.assign(
         customer_since=since.where(renamed["account_id"].isin(known), book["accounts"]["customer_since"])
     )
-    found = bench.load({**book, "accounts": older}).matrix(DATES)
+
+
+def test_only_signals_that_need_accounts_change_with_them(variants: dict[Case, pd.DataFrame], matrix: Matrix) -> None:
+    found = matrix_of(variants["other", "accounts"])
     rows = found.keys.merge(matrix.keys, how="left", indicator=True)["_merge"].eq("both").to_numpy()
     assert differing(found.take(rows), matrix) == signals_of("accounts")
 
 
 @pytest.mark.parametrize("table", OPTIONAL_HISTORY)
-def test_an_empty_table_is_not_an_absent_one(bench: Bench, book: Frames, table: str) -> None:
-    empty = bench.load({name: frame for name, frame in book.items() if name != table}).matrix(DATES)
+def test_an_empty_table_is_not_an_absent_one(variants: dict[Case, pd.DataFrame], table: str) -> None:
+    empty = matrix_of(variants["without", table])
     zeros = [item for item in all_signals() if item.needs == (table,) and item.when_none is not None]
     assert zeros
     for item in zeros:
@@ -189,18 +218,26 @@ def test_null_where_recorded_for_less_than_the_window(at_centre: pd.DataFrame, m
         pd.testing.assert_series_equal(enough.signals[item.name], expected, check_exact=True)
 
 
-def test_each_account_alone_has_the_row_it_has_in_the_book(bench: Bench, book: Frames, matrix: Matrix) -> None:
-    accounts = sorted(set(matrix.keys["account_id"]))[:12]
-    for account in accounts:
-        own = {name: frame[frame["account_id"] == account] for name, frame in book.items()}
+def alone(matrix: Matrix) -> list[str]:
+    """The accounts that are looked at alone."""
+    return sorted(set(matrix.keys["account_id"]))[:12]
+
+
+def test_each_account_alone_has_the_row_it_has_in_the_book(
+    bench: Bench, book: Frames, variants: dict[Case, pd.DataFrame], matrix: Matrix
+) -> None:
+    """Twelve as books of their own that stand in one, and the first in truth alone."""
+    for account in alone(matrix):
         rows = matrix.keys["account_id"].eq(account).to_numpy()
-        assert_same(bench.load(own).matrix(DATES), matrix.take(rows))
+        assert_same(matrix_of(variants["alone", account]), matrix.take(rows))
+    first = alone(matrix)[0]
+    own = {name: frame[frame["account_id"] == first] for name, frame in book.items()}
+    assert_same(bench.load(own).matrix(DATES), matrix.take(matrix.keys["account_id"].eq(first).to_numpy()))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_order_of_rows_does_not_matter(bench: Bench, book: Frames, matrix: Matrix, seed: int) -> None:
-    shuffled = {name: frame.sample(frac=1, random_state=seed) for name, frame in book.items()}
-    assert_same(bench.load(shuffled).matrix(DATES), matrix)
+@pytest.mark.parametrize("seed", SHUFFLES)
+def test_order_of_rows_does_not_matter(variants: dict[Case, pd.DataFrame], matrix: Matrix, seed: int) -> None:
+    assert_same(matrix_of(variants["shuffled", seed]), matrix)
 
 
 def test_number_of_threads_does_not_matter(bench: Bench) -> None:
@@ -255,13 +292,19 @@ def test_closed_after_48_hours_to_the_second(bench: Bench, table: str, seconds: 
     assert (found.signals[f"{table[:-1]}_closed_48h_share_365d"] == share).all()
 
 
-@pytest.mark.parametrize("amounts", list(itertools.permutations([0.1, 0.2, -0.3])))
-def test_what_cancels_is_exactly_zero(bench: Bench, amounts: tuple[float, ...]) -> None:
-    accounts = pd.DataFrame({"account_id": ["a"], "customer_since": [pd.Timestamp("2020-01-01")]})
-    rows = pd.DataFrame({"invoice_id": ["1", "2", "3"], "account_id": "a", "amount": amounts})
+def test_what_cancels_is_exactly_zero(bench: Bench) -> None:
+    """In whatever order: an account each."""
+    orders = [list(amounts) for amounts in itertools.permutations([0.1, 0.2, -0.3])]
+    ids = [f"a{place}" for place in range(len(orders))]
+    accounts = pd.DataFrame({"account_id": ids, "customer_since": pd.Timestamp("2020-01-01")})
+    rows = pd.DataFrame({"account_id": np.repeat(ids, 3), "amount": np.concatenate(orders)})
+    rows["invoice_id"] = [f"{place:02d}" for place in range(len(rows))]
     rows["invoiced_on"] = pd.Timestamp(CENTRE) - pd.Timedelta(days=9)
     found = bench.load({"accounts": accounts, "invoices": rows}).matrix([CENTRE])
-    assert found.signals["revenue_90d"].tolist() == found.facts["revenue_365d"].tolist() == found.value.tolist() == [0]
+    zeros = [0.0] * len(orders)
+    assert (
+        found.signals["revenue_90d"].tolist() == found.facts["revenue_365d"].tolist() == found.value.tolist() == zeros
+    )
 
 
 def test_matrix_of_no_customer_has_all_columns(bench: Bench, book: Frames) -> None:

@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, validate
 from support.crm import EXAMPLES, HISTORY, SECRETS, Service, example_receiver, front, in_languages, needs, serving
-from support.served import ROOT, Json, free_port
+from support.served import ROOT, Json, caller, free_port
 from support.webhooks import Clock, own_settings, put_event, subscribe, worker_of
 
 from features.tables import Tables
@@ -140,13 +139,15 @@ def test_receiver(ending: str, tmp_path: Path) -> None:
         assert worker_of(engine, clock).run_once() == Round(delivered=1)
         assert [line[:4] for line in receiver.told] == [[event_id, "account.became_threat", "Ä", "at_risk"]]
         assert float(receiver.told[0][4]) == 400.0
-        statuses = [httpx.post(receiver.url, content=body, headers=sent).status_code for body, sent in forged(secret)]
+        statuses = [
+            caller().post(receiver.url, content=body, headers=sent).status_code for body, sent in forged(secret)
+        ]
         assert statuses == [401] * len(statuses) and len(receiver.told) == 1
         body, sent = signed(secret, "old", timedelta(minutes=-4))
         replacing = sent | {"webhook-signature": f"v1,{'A' * 43}= {sent['webhook-signature']}"}
-        assert httpx.post(receiver.url, content=body, headers=replacing).status_code == 204
-        assert httpx.post(receiver.url, content=b"x" * 1_000_001, headers=sent).status_code == 413
-        assert httpx.get(receiver.url).status_code in (405, 501)
+        assert caller().post(receiver.url, content=body, headers=replacing).status_code == 204
+        assert caller().post(receiver.url, content=b"x" * 1_000_001, headers=sent).status_code == 413
+        assert caller().get(receiver.url).status_code in (405, 501)
         assert [line[0] for line in receiver.told] == [event_id, "old"]
     engine.dispose()
 
@@ -204,7 +205,7 @@ def assert_answers(printed: str) -> None:
     assert risk["account_id"] == listed["accounts"][0]["account_id"] and risk["history"]
     assert scored["predictions"][0]["account_id"] == "M-1042" and model["model_version"] == "1"
     assert (problem["status"], problem["errors"][-1]["pointer"]) == (422, "/accounts/0/invoices")
-    report = httpx.get(link["url"])
+    report = caller().get(link["url"])
     assert report.status_code == 200 and '<html lang="de"' in report.text
     assert f"frame-ancestors {SECRETS['CHURN_RISK_FRAME_ANCESTORS']}" in report.headers["content-security-policy"]
 

@@ -21,7 +21,7 @@ import httpx
 import pytest
 from support.living import PATIENCE, TWO_WORKERS, Living, Load, consistent, living, wait_for
 from support.registries import Registry, copy_home
-from support.served import Json, client_of, histories, rows_of, run_command
+from support.served import Json, caller, client_of, histories, rows_of, run_command
 from support.stored import opened, put, scores
 from support.versions import version_of_bundle
 
@@ -192,7 +192,7 @@ def test_a_store_that_is_deleted_and_restored_answers_as_before(
     store = changing.environment.home / "store" / "scores.db"
 
     def ask(path: str) -> httpx.Response:
-        return httpx.get(f"{changing.living.address}{path}", headers=dict(changing.living.headers), timeout=60)
+        return caller().get(f"{changing.living.address}{path}", headers=dict(changing.living.headers), timeout=60)
 
     def told(path: str) -> Json:
         answer = ask(path)
@@ -225,7 +225,7 @@ def test_a_worker_that_is_killed_is_replaced_and_no_answer_is_wrong(changing: Ch
         load.wait_for_answers(ANSWERS)
     assert not load.failures
     assert all(consistent(answer, changing.expected) for answer in load.answers)
-    assert httpx.get(f"{changing.living.address}/readyz", timeout=PATIENCE).json()["status"] == "ready"
+    assert caller().get(f"{changing.living.address}/readyz", timeout=PATIENCE).json()["status"] == "ready"
     assert answered(changing) >= counted + len(load.answers), "what the killed worker had counted is not lost"
 
 
@@ -250,4 +250,4 @@ def test_told_to_stop_it_answers_what_it_has_begun(changing: Changing) -> None:
     assert told == [200] * len(load.answers), "every request that was taken up was answered, to the last byte"
     assert len([line for line in living.lines if line["message"] == "Completed cleanup hook: stop"]) == 2
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{living.address}/livez")
+        caller().get(f"{living.address}/livez")

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.living import PATIENCE, Living, living, wait_for
-from support.served import START_SECONDS, Json, assert_problem, client_of, histories, process, rows_of
+from support.served import START_SECONDS, Json, assert_problem, caller, client_of, histories, process, rows_of
 
 from features.tables import Tables
 from serving.api.app import create_app
@@ -253,7 +253,7 @@ def test_half_open_requests_do_not_shut_others_out_for_long(service: Service) ->
 
 def answered(service: Service) -> bool:
     try:
-        return httpx.get(f"{service.living.address}/livez", timeout=PATIENCE).status_code == 200
+        return caller().get(f"{service.living.address}/livez", timeout=PATIENCE).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -261,11 +261,13 @@ def answered(service: Service) -> bool:
 def test_nobody_chooses_the_address_that_failures_are_counted_under(service: Service) -> None:
     """Not even a caller on this machine, whom uvicorn would believe by default."""
     statuses = [
-        httpx.get(
+        caller()
+        .get(
             f"{service.living.address}/v1/reports/forged",
             headers={"X-Forwarded-For": f"198.51.100.{number}"},
             timeout=PATIENCE,
-        ).status_code
+        )
+        .status_code
         for number in range(FAILURES + 2)
     ]
     assert statuses == [403] * FAILURES + [429] * 2

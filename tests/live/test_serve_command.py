@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from support.living import wait_for
 from support.registries import Registry
-from support.served import free_port, process, run_command, wait_until_ready
+from support.served import caller, free_port, process, run_command, wait_until_ready
 
 from training.judge.champion_gate import WON
 from training.settings import Environment
@@ -23,13 +22,13 @@ def test_it_serves_the_champion_and_follows_it(
     address = f"http://127.0.0.1:{port}"
 
     def version() -> str:
-        return str(httpx.get(f"{address}/readyz", timeout=60).json()["model_version"])
+        return str(caller().get(f"{address}/readyz", timeout=60).json()["model_version"])
 
     command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
     with process(command, environment.home, log) as started:
         announced = f"listening on {address}, loopback only because there are no API keys; model in {root}"
         wait_for(lambda: "listening on" in log.read_text() or started.poll() is not None, "a word that it listens")
-        assert httpx.get(f"{address}/livez", timeout=60).status_code == 200, "it answers when it says so"
+        assert caller().get(f"{address}/livez", timeout=60).status_code == 200, "it answers when it says so"
         wait_until_ready(address, started, log)
         said = log.read_text()
         assert f"version 1 is the champion and now lies in {root}" in said

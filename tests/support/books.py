@@ -1,19 +1,22 @@
 """Books for the tests: a seeded random one, full of ties, nulls and records on the edge of a window, and a bench.
 
 `random_book` makes data frames, one a table. `Bench` compiles the matrix query once over DuckDB tables whose rows the
-tests then replace, so that a test costs a query and not a compilation.
+tests then replace, so that a test costs a query and not a compilation. Planning the query costs more than a few hundred
+accounts do, so `Bench.each` answers for many small books at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
+from typing import TypeVar
 
 import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.as_of import KEYS, AsOf, customers
 from features.matrix import Matrix, assemble, matrix_expression
@@ -22,10 +25,13 @@ from features.sources import connect
 from features.tables import HISTORY, TABLES, Kind, Table, Tables
 
 Frames = dict[str, pd.DataFrame]
+Case = TypeVar("Case", bound=Hashable)
 CENTRE = date(2024, 3, 1)
 DAY = 86_400
 #: Ages in days at which some window opens or closes.
 EDGES = (0, 1, 2, 14, 30, 60, 90, 180, 360, 365, 455, 730)
+#: Columns that name an account or a record, whether they are the table's own key or lead to another table.
+IDENTIFIERS = {"account_id"} | {table.key[0] for table in TABLES.values() if len(table.key) == 1}
 ARROW = {
     Kind.TEXT: pa.string(),
     Kind.NUMBER: pa.float64(),
@@ -90,6 +96,25 @@ class Bench:
         """Return the matrix of every customer at each date."""
         return assemble(self.raw(dates), frozenset(missing), recorded_since or {})
 
+    def each(self, books: Mapping[Case, Frames], dates: Iterable[date]) -> dict[Case, pd.DataFrame]:
+        """Return for every book what `raw` returns for it alone: they stand in one book, their accounts apart."""
+        places = {book: f"{place:04d}/" for place, book in enumerate(books)}
+        held: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+        converted: dict[int, pa.Table] = {}
+        for book, frames in books.items():
+            for name, frame in frames.items():
+                if id(frame) not in converted:
+                    converted[id(frame)] = arrow(TABLES[name], frame)
+                held[name].append(_apart(converted[id(frame)], places[book]))
+        self.load({})
+        for name, tables in held.items():
+            if tables:
+                self._insert(name, pa.concat_tables(tables))
+        found = self.raw(dates)
+        owner = found["account_id"].str[: len("0000/")]
+        whole = found.assign(account_id=found["account_id"].str[len("0000/") :])
+        return {book: whole[owner == place].reset_index(drop=True) for book, place in places.items()}
+
     def first_records(self) -> dict[str, date]:
         """Return the day of each history table's first record, by plain SQL."""
         found = {}
@@ -103,6 +128,15 @@ class Bench:
         self.connection.con.register("incoming", rows)
         self.connection.con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
         self.connection.con.unregister("incoming")
+
+
+def _apart(rows: pa.Table, place: str) -> pa.Table:
+    """Put the place of a book before the names of its accounts and of its records."""
+    for name in IDENTIFIERS & set(rows.column_names):
+        column = rows.column_names.index(name)
+        named = pc.binary_join_element_wise(place, rows[name], "")
+        rows = rows.set_column(column, rows.schema.field(name), named)
+    return rows
 
 
 def arrow(table: Table, frame: pd.DataFrame) -> pa.Table:

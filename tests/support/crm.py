@@ -25,7 +25,7 @@ from serving.scoring.model_facts import model_facts
 from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
 from support.living import wait_for
-from support.served import ROOT, Json, free_port, process, wait_until_ready
+from support.served import ROOT, Json, caller, free_port, process, wait_until_ready
 from training.bundle.bundle import Bundle
 
 EXAMPLES = ROOT / "examples" / "crm"
@@ -119,7 +119,7 @@ def front(address: str, *troubles: int | None) -> Iterator[tuple[str, list[tuple
             seen.append((self.headers["Idempotency-Key"], body))
             if len(seen) > len(troubles):
                 passed = {name: self.headers[name] for name in ("Authorization", "Content-Type", "Idempotency-Key")}
-                answer = httpx.post(f"{address}{self.path}", content=body, headers=passed, timeout=60)
+                answer = caller().post(f"{address}{self.path}", content=body, headers=passed, timeout=60)
                 self.answer(answer.status_code, answer.content)
             elif (trouble := troubles[len(seen) - 1]) is not None:
                 self.answer(trouble, b"{}")

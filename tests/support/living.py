@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from support.served import START_SECONDS, Json, free_port, process, wait_until_ready
+from support.served import START_SECONDS, Json, caller, free_port, process, wait_until_ready
 
 BENTO = [sys.executable, "-m", "bentoml", "serve", "churn_risk:latest", "--port"]
 #: Long enough for a machine that does ten other things; nobody waits so long for nothing.
@@ -51,7 +51,7 @@ class Living:
 
     def metrics(self) -> dict[str, float]:
         """Return every sample that is exposed, by its name and labels as they are written."""
-        text = httpx.get(f"{self.address}/metrics", headers=dict(self.headers), timeout=60).text
+        text = caller().get(f"{self.address}/metrics", headers=dict(self.headers), timeout=60).text
         samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, _, value in samples}
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from subprocess import PIPE, Popen
 from time import monotonic, sleep
@@ -200,13 +201,23 @@ def process(
                 started.terminate()
 
 
+@cache
+def caller() -> httpx.Client:
+    """Return a client that opens a connection for every request, as `httpx.get` does.
+
+    The trusted certificates are read once, not for every request, which costs more than the request.
+    """
+    return httpx.Client(timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 def wait_until_ready(address: str, started: Popen[bytes], log: Path) -> None:
     """Poll `/readyz` until it answers; fail with the log when the process ends or the time is up."""
     deadline = monotonic() + START_SECONDS
     while monotonic() < deadline and started.poll() is None:
         try:
-            if httpx.get(f"{address}/readyz", timeout=5).status_code == 200:
+            if caller().get(f"{address}/readyz", timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
-            sleep(0.05)
+            pass
+        sleep(0.1)
     raise ChurnRiskError(f"the service did not become ready:\n{log.read_text()}")

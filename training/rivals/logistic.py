@@ -36,17 +36,17 @@ def _logistic(data: Dataset, settings: TrainingSettings) -> Score:
         return constant(data)
     prepare = _Prepared.of(data.matrix)
     columns = prepare.columns(data.matrix)
-    model = _regression(_penalty(columns, data, settings.seed)).fit(columns, data.churned)
+    model = Pipeline([("scale", StandardScaler()), ("fit", _regression(_penalty(columns, data, settings.seed)))])
+    model.fit(columns, data.churned)
     return lambda matrix: model.predict_proba(prepare.columns(matrix))[:, 1]
 
 
-def _regression(penalty: float) -> Pipeline:
-    return Pipeline(
-        [("scale", StandardScaler()), ("fit", LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=200))]
-    )
+def _regression(penalty: float) -> LogisticRegression:
+    return LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=200)
 
 
 def _penalty(columns: np.ndarray, data: Dataset, seed: int) -> float:
+    """Choose the penalty; within a fold each regression begins where that of the stronger penalty ended."""
     rows = np.arange(len(data))
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
@@ -57,9 +57,12 @@ def _penalty(columns: np.ndarray, data: Dataset, seed: int) -> float:
     losses = dict.fromkeys(PENALTIES, 0.0)
     for learnt, judged in folds:
         if 0 < churned[learnt].sum() < len(learnt):
+            scale = StandardScaler().fit(columns[rows[learnt]])
+            known, unseen = (scale.transform(columns[rows[part]]) for part in (learnt, judged))
+            model = _regression(PENALTIES[0]).set_params(warm_start=True)
             for penalty in PENALTIES:
-                model = _regression(penalty).fit(columns[rows[learnt]], churned[learnt])
-                said = np.clip(model.predict_proba(columns[rows[judged]])[:, 1], 1e-6, 1 - 1e-6)
+                model.set_params(C=penalty).fit(known, churned[learnt])
+                said = np.clip(model.predict_proba(unseen)[:, 1], 1e-6, 1 - 1e-6)
                 losses[penalty] -= float(np.log(np.where(churned[judged], said, 1 - said)).sum())
     return min(losses, key=lambda penalty: losses[penalty])
 

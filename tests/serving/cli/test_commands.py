@@ -31,16 +31,22 @@ COMMANDS = (
 OTHERS = ("keys", "store", "webhooks", "openapi")
 
 
-@pytest.mark.parametrize(("own", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+@pytest.mark.parametrize(
+    ("variable", "own", "found"),
+    [
+        ("OMP_WAIT_POLICY", None, "PASSIVE"), ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+        ("OPENBLAS_NUM_THREADS", None, "1"), ("OPENBLAS_NUM_THREADS", "4", "4"),
+    ],
+)  # fmt: skip
 def test_threads_that_wait_give_way(
-    churn_risk: Command, monkeypatch: pytest.MonkeyPatch, own: str | None, found: str
+    churn_risk: Command, monkeypatch: pytest.MonkeyPatch, variable: str, own: str | None, found: str
 ) -> None:
-    """Unless the user says otherwise: LightGBM's threads spin, and slow down whatever shares the machine."""
-    monkeypatch.setenv("OMP_WAIT_POLICY", own or "")
+    """Unless the user says otherwise: threads of LightGBM and OpenBLAS spin, and slow down all on the machine."""
+    monkeypatch.setenv(variable, own or "")
     if own is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
+        monkeypatch.delenv(variable)
     assert churn_risk("--help").code == 0
-    assert os.environ["OMP_WAIT_POLICY"] == found
+    assert os.environ[variable] == found
 
 
 def test_help_lists_the_commands_that_work(churn_risk: Command) -> None:

@@ -13,7 +13,11 @@ from training.rivals import LOGISTIC
 from training.settings import FitSettings, TrainingSettings
 
 QUICK = TrainingSettings(
-    slice_days=60, bootstraps=20, weighting="root revenue", fit=FitSettings(max_rounds=96, learning_rate=0.1)
+    slice_days=120,
+    folds=3,
+    bootstraps=20,
+    weighting="root revenue",
+    fit=FitSettings(max_rounds=48, learning_rate=0.2),
 )
 
 
