@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import customers
-from features.matrix import Matrix, compute
+from features.batch.computing import compute
+from features.matrix import Matrix
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands

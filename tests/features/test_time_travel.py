@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from support.books import CENTRE, DAY, EDGES, Bench, Frames, random_book
 
 from features.as_of import customers
-from features.matrix import FACT, FACTS, Matrix, compute, first_records
+from features.batch.computing import compute
+from features.matrix import FACT, FACTS, Matrix, first_records
 from features.signal import all_signals, signal_names
 from features.tables import HISTORY, TABLES, Column, Kind, Table
 
-INSTANT = pd.Timestamp(CENTRE)
+INSTANT, MICROSECOND = pd.Timestamp(CENTRE), pd.Timedelta(microseconds=1)
 EARLIER, LATER = CENTRE - timedelta(days=30), CENTRE + timedelta(days=45)
-MICROSECOND = pd.Timedelta(microseconds=1)
 PAIRS = 6
-#: Columns that name records of other tables; they are drawn from a few numbers, so that most of them meet.
+#: Names of other tables' records, drawn from a few numbers, so that most of them meet.
 NAMES = ("contact_id", "survey_id", "program")
 FILLED = [(table, column.known_at) for table in TABLES.values() for column in table.columns if column.known_at]
 Record = dict[str, Any]

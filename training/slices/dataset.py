@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import KEYS, customers
+from features.batch.computing import compute
 from features.errors import NotEnoughData
-from features.matrix import Matrix, compute, first_records, needing
+from features.matrix import Matrix, first_records, needing
 from features.signal import all_signals
 from features.tables import HISTORY, Tables
 from training.settings import ChurnRule
