@@ -12,6 +12,7 @@ from benchmarks.kinds.judged import kinds
 from benchmarks.load import load
 from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
+from benchmarks.scale import scale
 from benchmarks.telco import telco
 from benchmarks.train import train
 from benchmarks.validate import validate
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "kinds": kinds,
     "validate": validate,
     "train": train,
+    "scale": scale,
 }
 
 

@@ -1,16 +1,16 @@
 """The matrix of signals by account and as-of date, which training, batch scoring, the endpoint and notebooks share.
 
-In: a book and a spine. Out: a `Matrix`.
+In: a view of a book. Out: the `parts` of the matrix as Ibis queries, and from their results a `Matrix`.
 
-`matrix_expression` builds the matrix as one Ibis query. It joins the `parts`, one per relation, side by side, and
-`finished_row` completes each row. `compute` runs the query and sets to null what is not known: signals whose table is
-absent, and signals that look back further than the book's records. Both are masks on the finished matrix. So one
-compiled query serves any mixture of absent tables, and training can remove tables from any rows.
+There is one part per relation; put side by side, `finished_row` completes each row. `features.batch` does so for a
+book, `features.requests` for a request. `made_of` then sets to null what is not known: signals whose table is absent,
+and signals that look back further than the book's records. Both are masks on the finished matrix. So the same compiled
+queries serve any mixture of absent tables, and training can remove tables from any rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, reduce
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from features import billing
-from features.as_of import KEYS, AsOf
+from features.as_of import AsOf
 from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
 from features.signal import ROW, Fact, Relation, all_signals, table_relation
@@ -135,39 +135,6 @@ def unknown_by(known: BookKnown, recorded_since: Mapping[str, date], dates: np.n
     return unknown
 
 
-def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date]) -> Matrix:
-    """Compute the matrix of a spine.
-
-    Parameters
-    ----------
-    tables : Tables
-        The book.
-    spine : Ibis table
-        account_id and as_of, one row per pair (see `features.as_of.customers`).
-    recorded_since : mapping of table name to date
-        First day of each table's records. A signal that looks back further is null. See `first_records`.
-    """
-    frame = AsOf(tables, spine).run(matrix_expression).to_pandas()
-    return assemble(frame, tables.missing, recorded_since, tables.known)
-
-
-def assemble(
-    frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date], known: BookKnown | None = None
-) -> Matrix:
-    """Turn the query's result into a matrix: sorted, typed, and null where something is not known."""
-    keys = frame[KEYS].astype({"as_of": "datetime64[s]"}).sort_values(KEYS)
-    frame = frame.loc[keys.index]
-
-    def column(name: str) -> np.ndarray:
-        if pd.api.types.is_numeric_dtype(frame[name]):
-            return frame[name].to_numpy(np.float64, na_value=np.nan)
-        return frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
-
-    dates = keys["as_of"].to_numpy("datetime64[D]")
-    unknown = unknown_without([missing]) | unknown_by(known or BookKnown(), recorded_since, dates)
-    return made_of(keys.reset_index(drop=True), column, unknown)
-
-
 def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], unknown: np.ndarray) -> Matrix:
     """Return the matrix of a query's columns, typed, and null where something is not known.
 
@@ -190,24 +157,29 @@ def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], unknown: np
     return Matrix(keys, _signals(numbers, texts), facts)
 
 
+def put_together(pieces: Iterable[Matrix], rows: int) -> Matrix:
+    """Return matrices one below the other, each let go as soon as it is copied; `rows` is how many all have."""
+    numbers, facts = np.empty((rows, len(_numbers()))), np.empty((rows, len(FACTS)))
+    texts = {name: np.empty(rows, dtype=object) for name in _texts()}
+    keys: list[pd.DataFrame] = []
+    start = 0
+    for piece in pieces:
+        here = slice(start, start := start + len(piece))
+        numbers[here] = piece.signals[_numbers()].to_numpy()
+        facts[here] = piece.facts.to_numpy()
+        for name, column in texts.items():
+            column[here] = piece.signals[name].to_numpy(object)
+        keys.append(piece.keys)
+    return Matrix(
+        pd.concat(keys, ignore_index=True), _signals(numbers, texts), pd.DataFrame(facts, columns=list(FACTS))
+    )
+
+
 def first_records(tables: Tables) -> dict[str, date]:
     """Return since when each history table is recorded: as `book.toml` says, or as its records tell."""
     said = {name: since for name in HISTORY if (since := tables.known[name].since) is not None}
     told = first_recorded(tables, [name for name in HISTORY if name not in said])
     return {name: (said | told)[name] for name in HISTORY if name in said or name in told}
-
-
-def matrix_expression(view: AsOf) -> ir.Table:
-    """Return the whole matrix as one query: account_id, as_of, every signal, every fact (prefixed `fact__`).
-
-    The query joins the parts one by one on the spine's columns, which engines do fast on many rows.
-    """
-
-    def joined(left: ir.Table, part: ir.Table) -> ir.Table:
-        own = [name for name in part.columns if name not in view.spine.columns]
-        return left.left_join(part, view.spine.columns).select(*left.columns, *own)
-
-    return finished_row(reduce(joined, parts(view), view.spine))
 
 
 def parts(view: AsOf) -> list[ir.Table]:

@@ -19,7 +19,8 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from features.book_facts import FILE, read_book_facts
-from features.errors import Problem, UnusableSource
+from features.errors import InputError, Problem, UnusableSource
+from features.machine.memory import memory_limit, spill_folder
 from features.tables import TABLES, BookKnown
 
 DUCKDB = "duckdb:///"
@@ -48,8 +49,20 @@ class Source:
 
 
 def connect() -> Backend:
-    """Return a new in-memory DuckDB connection. Its time zone is UTC, and it installs no extensions by itself."""
-    connection = ibis.duckdb.connect()
+    """Return a new in-memory DuckDB connection. Its time zone is UTC, and it installs no extensions by itself.
+
+    It takes no more memory than `CHURN_RISK_MEMORY` says; what does not fit goes to a folder for temporary files.
+
+    Raises
+    ------
+    InputError
+        When `CHURN_RISK_MEMORY` is no size that the machine has.
+    """
+    try:
+        limit = memory_limit()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    connection = ibis.duckdb.connect(memory_limit=f"{limit}B", temp_directory=str(spill_folder()))
     for setting in ("TimeZone = 'UTC'", "autoinstall_known_extensions = false"):
         connection.raw_sql(f"SET {setting}")
     # In a notebook without ipywidgets DuckDB has no progress bar, and raises when one turns it off (its issue 7590).
@@ -105,6 +118,8 @@ def _open_folder(folder: Path) -> Source:
         for path in paths[:1]:
             try:
                 frames[name] = _read_file(connection, path, name)
+            except duckdb.OutOfMemoryException:
+                raise
             except Exception as error:
                 problems.append(unreadable(name, path.name, error))
     known, wrong = read_book_facts(folder)

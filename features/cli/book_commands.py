@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table, written_at_once
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table
 
 if TYPE_CHECKING:
     from features.tables import Tables
@@ -84,28 +84,21 @@ def features(
     out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.parquet")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write the feature matrix: one row a customer and as-of date."""
-    import pandas as pd
-
-    from features.as_of import customers
+    """Write the feature matrix: one row a customer and as-of date. A run that was broken off goes on where it was."""
+    from features.batch.matrix_file import write_matrix
     from features.errors import InputError
-    from features.matrix import compute, first_records
+    from features.signal import all_signals
 
     if out.suffix != ".parquet":
         raise InputError(f"--out {out}: the matrix is written as .parquet")
     tables = read_book(source)
+    signals = len(all_signals())
     with progress_bar(as_json) as step:
-        step("computing signals", 0, 1)
-        matrix = compute(tables, customers(tables, as_of), first_records(tables))
-        frame = pd.concat([matrix.keys.assign(as_of=matrix.keys["as_of"].dt.date), matrix.signals], axis=1)
-        step("writing", 1, 1)
-        with written_at_once(out) as scratch:
-            frame.to_parquet(scratch, index=False)
+        rows = write_matrix(tables, as_of, out, lambda done, rows: step("computing signals", done, rows))
     if as_json:
-        told = {"warnings": list(tables.warnings)}
-        emit({"out": str(out), "rows": len(frame), "signals": matrix.signals.shape[1], **told})
+        emit({"out": str(out), "rows": rows, "signals": signals, "warnings": list(tables.warnings)})
     else:
-        say(f"{len(frame):,} rows x {matrix.signals.shape[1]} signals in {out}")
+        say(f"{rows:,} rows x {signals} signals in {out}")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -110,6 +110,8 @@ def _checked_tables(source: Source, today: date) -> tuple[dict[str, Checked], li
             try:
                 checked[name] = _checked(source, table, today)
                 problems += checked[name].problems
+            except duckdb.OutOfMemoryException:
+                raise
             except duckdb.Error as error:
                 problems.append(unreadable(name, "the table", error))
         elif table.required and name not in mentioned:

@@ -19,6 +19,7 @@ from features.cli import book_commands as features_commands
 from features.console import emit, say
 from features.errors import ChurnRiskError, InputError, InvalidTables
 from features.library_log import heard
+from features.machine.memory import told_shortage
 from serving.cli import key_commands, openapi_commands, store_commands, webhook_commands
 from serving.cli import score_commands as serving_commands
 from training.cli import card_commands, judging_commands, registry_commands
@@ -95,6 +96,12 @@ def main() -> None:
         if library not in TRAINING_ONLY:
             raise
         say(f"error: {library} is not installed: this needs what training needs, churn-risk[training]")
+        sys.exit(1)
+    except Exception as error:
+        shortage = told_shortage(error)
+        if shortage is None:
+            raise
+        say(f"error: {shortage}")
         sys.exit(1)
 
 

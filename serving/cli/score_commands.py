@@ -84,9 +84,8 @@ def _store(
     scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings, ages: Mapping[str, Freshness]
 ) -> str:
     """Store scores and evidence, and how old the tables were beside the facts of the model; return the address."""
-    from features.as_of import customers
     from serving.scoring.cautions import stale
-    from serving.scoring.evidence import collect_evidence
+    from serving.scoring.evidence_pieces import PiecewiseEvidence
     from serving.scoring.model_facts import model_facts
     from serving.store import ScoreStore
     from serving.webhooks.outbox import Outbox
@@ -94,8 +93,7 @@ def _store(
 
     kept = timedelta(hours=settings.replaced_hours)
     store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
-    spine = customers(tables, [as_of], scored.bundle.rule.by_silence)
-    evidence = collect_evidence(tables, spine, as_of, scored.outlooks())
+    evidence = PiecewiseEvidence(tables, scored.matrix.keys["account_id"].to_list(), as_of, scored.outlooks())
     facts = model_facts(scored.bundle) | {
         "cautions": [caution.as_dict() for caution in (*scored.cautions(), *stale(ages))],
         "freshness": {name: age.as_dict() for name, age in ages.items()},

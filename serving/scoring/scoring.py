@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import customers
-from features.matrix import Matrix, compute
+from features.batch.computing import compute
+from features.matrix import Matrix
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
@@ -29,6 +30,8 @@ from training.bundle.bundle import Bundle
 from training.worth.economics import best_actions
 from training.worth.level import Loss, predicted_loss
 
+#: Rows whose reasons are held as plain lists at a time.
+AT_ONCE = 2_000
 #: Decimals of money, and of the values of signals that are none.
 CENTS, DECIMALS = 2, 6
 MONEY_UNITS = ("currency", "currency per year")
@@ -75,7 +78,6 @@ class Scored:
             "scored_at": self.scored_at,
             "base_probability": self.explained.base,
         }
-        reasons = _Reasons(self.matrix, self.explained)
         columns = {
             "account_id": self.matrix.keys["account_id"].to_list(),
             "as_of": self.matrix.keys["as_of"].to_numpy("datetime64[D]").tolist(),
@@ -85,7 +87,11 @@ class Scored:
         for i, row in enumerate(zip(*columns.values(), strict=True)):
             record = dict(zip(columns, row, strict=True))
             collect = self._collect(i) if record["band"] == "unknown" else ()
-            yield Score(**record, **shared, reasons=reasons.of(i), missing_tables=self.missing[i], collect=collect)
+            if i % AT_ONCE == 0:
+                reasons = _Reasons(self.matrix, self.explained, slice(i, i + AT_ONCE))
+            yield Score(
+                **record, **shared, reasons=reasons.of(i % AT_ONCE), missing_tables=self.missing[i], collect=collect
+            )
 
     def loss(self) -> Loss:
         """Return the revenue expected to leave with the accounts, and the interval that holds four times in five."""
@@ -113,19 +119,20 @@ class Scored:
 
 
 class _Reasons:
-    """Reasons of a matrix, row by row, from plain lists: a look-up in an array or a frame for each is what costs."""
+    """Reasons of some rows, one by one, from plain lists: a look-up in an array or a frame for each is what costs."""
 
-    def __init__(self, matrix: Matrix, explained: Explained) -> None:
+    def __init__(self, matrix: Matrix, explained: Explained, rows: slice) -> None:
+        signals, contributions = matrix.signals.iloc[rows], explained.contributions[rows]
         self._signals = [(item.theme, item.name, item.actionable) for item in all_signals()]
-        self._contributions: list[list[float]] = explained.contributions.tolist()
-        self._order: list[list[int]] = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable").tolist()
+        self._contributions: list[list[float]] = contributions.tolist()
+        self._order: list[list[int]] = np.argsort(-np.abs(contributions), axis=1, kind="stable").tolist()
         is_text = np.array([item.is_text for item in all_signals()])
-        numbers = _rounded(matrix.signals.iloc[:, np.flatnonzero(~is_text)])
-        values = np.full((len(matrix), len(is_text)), None, dtype=object)
+        numbers = _rounded(signals.iloc[:, np.flatnonzero(~is_text)])
+        values = np.full((len(signals), len(is_text)), None, dtype=object)
         values[:, ~is_text] = np.where(np.isnan(numbers), np.array(None), numbers)
         texts = np.full(values.shape, None, dtype=object)
         for column in np.flatnonzero(is_text).tolist():
-            read = matrix.signals.iloc[:, column].to_list()
+            read = signals.iloc[:, column].to_list()
             texts[:, column] = [None if text is None else str(text) for text in read]
         self._values: list[list[float | None]] = values.tolist()
         self._texts: list[list[str | None]] = texts.tolist()

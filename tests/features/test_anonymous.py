@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.as_of import customers
-from features.matrix import compute
+from features.batch.computing import compute
 from features.sources import open_source
 from features.validation import validate
 

@@ -11,7 +11,8 @@ import pytest
 from support.books import CENTRE, Bench, Frames, random_book, records
 
 from features.as_of import customers
-from features.matrix import END_SLACK_DAYS, Matrix, compute, first_records, needing, relying_on
+from features.batch.computing import compute
+from features.matrix import END_SLACK_DAYS, Matrix, first_records, needing, relying_on
 from features.requests.compiled import CompiledMatrix
 from features.signal import all_signals, signal_names
 from features.tables import TABLES, BookKnown, TableKnown

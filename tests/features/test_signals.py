@@ -10,10 +10,11 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from support.books import CENTRE, Bench, Frames, random_book, records
+from support.books import CENTRE, Bench, Frames, assemble, random_book, records
 
 from features.as_of import customers
-from features.matrix import FACTS, Matrix, assemble, compute
+from features.batch.computing import compute
+from features.matrix import FACTS, Matrix
 from features.requests.compiled import CompiledMatrix
 from features.signal import ROW, Signal, all_signals, signal_names
 from features.tables import HISTORY, OPTIONAL_HISTORY, TABLES

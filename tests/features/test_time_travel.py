@@ -17,11 +17,12 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.books import CENTRE, Bench, Frames, random_book
+from support.books import CENTRE, Bench, Frames, assemble, random_book
 from support.twins import INSTANT, Record, twins
 
 from features.as_of import customers
-from features.matrix import FACT, FACTS, Matrix, assemble, compute, first_records
+from features.batch.computing import compute
+from features.matrix import FACT, FACTS, Matrix, first_records
 from features.signal import all_signals, signal_names
 from features.tables import HISTORY, TABLES, Column, Kind
 

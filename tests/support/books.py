@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, reduce
 from typing import TypeVar
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.as_of import KEYS, AsOf, customers
-from features.matrix import Matrix, assemble, matrix_expression
+from features.matrix import Matrix, finished_row, made_of, parts, unknown_by, unknown_without
 from features.requests.stamped import COLUMNS, Records
 from features.sources import connect
-from features.tables import HISTORY, TABLES, Kind, Table, Tables
+from features.tables import HISTORY, TABLES, BookKnown, Kind, Table, Tables
 
 Frames = dict[str, pd.DataFrame]
 Case = TypeVar("Case", bound=Hashable)
@@ -40,6 +41,33 @@ ARROW = {
     Kind.DATE: pa.date32(),
     Kind.INSTANT: pa.timestamp("us"),
 }
+
+
+def matrix_expression(view: AsOf) -> ir.Table:
+    """Return the whole matrix as one query, its parts joined by account and date: independent of `features.batch`."""
+
+    def joined(left: ir.Table, part: ir.Table) -> ir.Table:
+        own = [name for name in part.columns if name not in view.spine.columns]
+        return left.left_join(part, view.spine.columns).select(*left.columns, *own)
+
+    return finished_row(reduce(joined, parts(view), view.spine))
+
+
+def assemble(
+    frame: pd.DataFrame, missing: frozenset[str], recorded_since: Mapping[str, date], known: BookKnown | None = None
+) -> Matrix:
+    """Turn the query's result into a matrix: sorted, typed, and null where something is not known."""
+    keys = frame[KEYS].astype({"as_of": "datetime64[s]"}).sort_values(KEYS)
+    frame = frame.loc[keys.index]
+
+    def column(name: str) -> np.ndarray:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            return frame[name].to_numpy(np.float64, na_value=np.nan)
+        return frame[name].astype(object).where(frame[name].notna(), None).to_numpy(object)
+
+    dates = keys["as_of"].to_numpy("datetime64[D]")
+    unknown = unknown_without([missing]) | unknown_by(known or BookKnown(), recorded_since, dates)
+    return made_of(keys.reset_index(drop=True), column, unknown)
 
 
 @cache

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import KEYS, customers
+from features.batch.computing import Batch
 from features.errors import NotEnoughData
-from features.matrix import Matrix, compute, first_records, needing
+from features.matrix import Matrix, first_records, needing, put_together
 from features.signal import all_signals
 from features.tables import HISTORY, Tables
 from training.settings import ChurnRule
@@ -104,10 +105,11 @@ def build_dataset(
     if labelled.empty:
         raise NotEnoughData("no account was a customer at any of the as-of dates")
     recorded = first_records(tables) if recorded_since is None else recorded_since
-    matrix = _before_recording(compute(tables, spine, recorded), recorded)
+    with Batch(tables, spine, recorded) as batch:  # Masked part by part: a copy of the whole would double the memory.
+        matrix = put_together((_before_recording(part, recorded) for _, part in batch.parts()), len(batch))
     churned = matrix.keys.merge(labelled, on=KEYS, how="left")["churned"]
     kept = churned.notna().to_numpy()
-    return Dataset(matrix.take(kept), churned[kept].to_numpy(dtype=bool))
+    return Dataset(matrix if kept.all() else matrix.take(kept), churned[kept].to_numpy(dtype=bool))
 
 
 def _before_recording(matrix: Matrix, recorded_since: Mapping[str, date]) -> Matrix:

@@ -9,7 +9,7 @@ import pytest
 from support.handmade import tables_of
 
 from features.as_of import customers
-from features.matrix import compute
+from features.batch.computing import compute
 from features.tables import Tables
 from training.judge.treated import treated
 from training.models.landmarks import landmarks

@@ -1,0 +1,1 @@
+"""The matrix of a book, part by part, in bounded memory."""

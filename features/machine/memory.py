@@ -1,0 +1,92 @@
+"""How much memory DuckDB may take, where it puts what does not fit, and what is missing when neither does.
+
+In: `CHURN_RISK_MEMORY`, by default half of the machine's memory (of its control group's, where that has less). Out:
+bytes, a folder, one line for a user. DuckDB's limit is that of one connection; what Python holds comes on top.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from uuid import uuid4
+
+MEMORY = "CHURN_RISK_MEMORY"
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+#: Below it DuckDB cannot even hold the pages of one query.
+LEAST = 128 * 2**20
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]I?)?B", re.IGNORECASE)
+
+
+def memory_limit(environment: Mapping[str, str] = os.environ) -> int:
+    """Return the bytes that a connection may take.
+
+    Raises
+    ------
+    ValueError
+        When `CHURN_RISK_MEMORY` is no size, less than 128 MiB, or more than the machine has.
+
+    Examples
+    --------
+    >>> memory_limit({"CHURN_RISK_MEMORY": "512MiB"}) // 2**20
+    512
+    """
+    said = environment.get(MEMORY, "").strip()
+    if not said:
+        return max(machine_memory() // 2, LEAST)
+    read = _FORM.fullmatch(said)
+    if read is None:
+        raise ValueError(f"{MEMORY}={said!r}: a size with its unit is expected, such as 4GiB or 800MB")
+    size = int(float(read[1]) * UNITS[(read[2] or "").upper()])
+    if not LEAST <= size <= machine_memory():
+        most = machine_memory() / 2**30
+        raise ValueError(f"{MEMORY}={said!r}: it must lie between 128MiB and what the machine has, {most:.1f}GiB")
+    return size
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory of the machine, or of the control group that the process runs in."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    group = CGROUP.read_text().strip() if CGROUP.is_file() else ""
+    return min(memory, int(group)) if group.isdigit() else memory
+
+
+def spill_folder() -> Path:
+    """Return a folder for one connection, not made yet: DuckDB makes it when memory does not do, and removes it.
+
+    It lies in the folder for temporary files (`TMPDIR`), where only this user can read.
+    """
+    return _own_folder(os.getpid()) / uuid4().hex
+
+
+@cache
+def _own_folder(process: int) -> Path:
+    folder = tempfile.mkdtemp(prefix="churn-risk-spill-")
+    # A forked child has a folder of its own and leaves its parent's alone.
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == process else None)
+    return Path(folder)
+
+
+def told_shortage(error: BaseException) -> str | None:
+    """Return one line that says what is missing where an error is a lack of memory or disk, else None.
+
+    DuckDB's errors are known by name, so that nothing is imported to look at an error of anything else.
+    """
+    first = (str(error).splitlines() or [""])[0]
+    kind = type(error).__name__
+    disk_is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if disk_is_full or (kind == "IOException" and "No space left" in first) or "max_temp_directory_size" in str(error):
+        where = getattr(error, "filename", None) or tempfile.gettempdir()
+        return f"the disk is full: make room in {where}, or name a larger place for temporary files by TMPDIR"
+    if kind == "OutOfMemoryException" or isinstance(error, MemoryError):
+        limit = memory_limit()
+        more = f"{MEMORY}={2 * limit // 2**20}MiB"
+        return f"{limit / 2**30:.2f}GiB of memory do not do: allow more by {MEMORY}, such as {more}"
+    return None

@@ -1,0 +1,35 @@
+"""Evidence collected by pieces is that of the whole book, and one piece is held at a time."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from features.as_of import customers
+from features.tables import Tables
+from serving.scoring import scoring
+from serving.scoring.evidence import collect_evidence
+from serving.scoring.evidence_pieces import PiecewiseEvidence
+from serving.scoring.scoring import score_book
+from training.bundle.bundle import Bundle
+
+
+def test_pieces_make_the_whole(book: Tables, as_of: date) -> None:
+    whole = collect_evidence(book, customers(book, [as_of]), as_of)
+    accounts = sorted(whole)
+    outlooks = {account_id: {"mean_days": 5.0} for account_id in accounts[::2]}
+    pieces = PiecewiseEvidence(book, accounts, as_of, outlooks, piece=120)
+    assert len(pieces) == len(accounts) > 200
+    assert [pieces[account_id].pop("outlook", None) for account_id in accounts] == [
+        outlooks.get(account_id) for account_id in accounts
+    ]
+    assert {name: record for name, record in PiecewiseEvidence(book, accounts, as_of, piece=120).items()} == whole
+    assert pieces.get("nobody", {}) == {}
+
+
+def test_reasons_are_the_same_however_many_rows_are_held_at_once(
+    book: Tables, as_of: date, bundle: Bundle, monkeypatch
+) -> None:
+    scored = score_book(book, as_of, bundle)
+    whole = list(scored.rows())
+    monkeypatch.setattr(scoring, "AT_ONCE", 7)
+    assert list(scored.rows()) == whole
