@@ -65,12 +65,9 @@ def check_nulls(data: Dataset, today: Matrix) -> Check:
     highest = recent.matrix.signals.isna().groupby(recent.as_of).mean().max()
     now = today.signals.isna().mean()
     risen = (now - highest)[now > highest + NULL_RISE].sort_values(ascending=False)
-    odd = [
-        f"{name} is null for {now[name]:.0%} of the customers, was {highest[name]:.0%} at most" for name in risen.index
-    ]
-    return Check(
-        "null shares", not odd, named(odd) or "no signal is known of far fewer customers than in the year before"
-    )
+    odd = [f"{name} is null for {now[name]:.0%}, was for {highest[name]:.0%} at most" for name in risen.index]
+    told = "no signal is known of far fewer customers than in the year before"
+    return Check("null shares", not odd, named(odd) or told)
 
 
 def check_customers(data: Dataset, today: Matrix) -> Check:

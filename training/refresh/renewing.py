@@ -128,7 +128,9 @@ def renew(case: Renewing, progress: Progress) -> Renewal:
     judged = [] if rows is None else check_forward(rows, case.settings)
     if rows is None or not rows.is_fresher:
         recorded = case.champion.manifest.recorded_since
-        served = case.champion.margin(todays_book(case.tables, case.prepared.end, by_silence, recorded))
+        same = recorded == case.prepared.recorded_since
+        as_served = today if same else todays_book(case.tables, case.prepared.end, by_silence, recorded)
+        served = case.champion.margin(as_served)
         judged += check_agreement(case.champion.calibrator(served), case.fitted.probability(today), today.value)
     described = None if rows is None else rows.described()
     way = AGREEMENT if rows is None else FORWARD
