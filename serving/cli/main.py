@@ -1,7 +1,7 @@
 """`churn-risk`: the root command, which joins the commands of the three layers and turns errors into exit codes.
 
-The exit code is 0 on success, 2 on bad usage or bad input, and 1 on a failure. With `--json`, bad tables are listed as
-JSON too.
+The exit code is 0 on success, 2 on bad usage or bad input, and 1 on a failure; `train --refresh` has 3
+beside them. With `--json`, bad tables are listed as JSON too.
 """
 
 from __future__ import annotations

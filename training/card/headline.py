@@ -28,7 +28,7 @@ from training.card.rival_tables import (
     plain_words,
     rivals_of,
 )
-from training.judge.champion_gate import VANISHED
+from training.judge.champion_gate import HELD, VANISHED
 from training.judge.verdict import MODEL
 from training.rivals import CHEAP
 
@@ -97,7 +97,7 @@ def remarks(manifest: Manifest) -> Iterator[Remark]:
             yield Remark("few", title, text)
     gate = manifest.gate
     sentence = f"{capital(gate.get('decision', 'never asked'))}: {plain_words(gate.get('why', 'no reason is kept'))}."
-    yield Remark("warning" if gate.get("decision") == VANISHED else "gate", "At the gate", sentence)
+    yield Remark("warning" if gate.get("decision") in (HELD, VANISHED) else "gate", "At the gate", sentence)
 
 
 def _of_itself(manifest: Manifest) -> Iterator[Remark]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from training.judge.verdict import Verdict
     from training.making.pipeline import Trained
     from training.models.choice import Choice
+    from training.refresh.renewing import Renewal
     from training.worth.bootstrap import Interval
     from training.worth.reliability import Reliability
 
@@ -95,8 +96,17 @@ def show_training(trained: Trained) -> None:
     ]
     table("What is lost without a family of signals", ["", "signals", *(MEASURES[name][0] for name in WORTH)], worth)
     show_outlook(trained.findings.outlook)
+    if trained.findings.refresh is not None:
+        show_renewal(trained.findings.refresh)
     for warning in trained.findings.warnings:
         say(f"warning: {warning}")
+
+
+def show_renewal(renewal: Renewal) -> None:
+    """Print what a refresh of the champion was decided by."""
+    lines = [[check.name, "good" if check.passed else "HELD", check.found] for check in renewal.checks]
+    if lines:
+        table(f"Refresh of version {renewal.champion}, {renewal.way}", ["", "", ""], lines)
 
 
 def show_apart(apart: Apart) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from training.bundle.bundle import Manifest
 from training.card.drawing import draw_leads
@@ -215,8 +216,26 @@ def against_champion(manifest: Manifest) -> Section:
         points.append(f"Its lead over the reigning champion: {'; '.join(lead_texts) or 'no measure was compared'}.")
     else:
         points.append("No reigning champion was judged beside it.")
-    points.append("A later version becomes champion by itself only with a win at the gate; a human may override that.")
-    return Section("champion", "Beside the reigning champion", "", tuple(points))
+    points.append(
+        "A later version becomes champion by itself with a win at the gate, or as a refresh: the champion's own recipe "
+        "on newer data, and not worse. A human may override that."
+    )
+    tables = _refresh(manifest.findings.get("refresh"))
+    return Section("champion", "Beside the reigning champion", "", tuple(points), tables)
+
+
+def _refresh(found: Mapping[str, Any] | None) -> tuple[Table, ...]:
+    """Return the table of what a refresh was decided by; none if the version was none."""
+    if not found or not found["checks"]:
+        return ()
+    results = {True: Cell("good", "quiet"), False: Cell("held", "behind")}
+    rows = [
+        (capital(check["name"]), results[check["passed"]], plain_words(check["found"])) for check in found["checks"]
+    ]
+    title = f"Refresh of version {found['champion']}, {found['way']}"
+    note = f"Data until {found['data_until']}, the champion's until {found['champion_data_until']}."
+    note += f" Forward rows: {found['forward_rows']}." if found["forward_rows"] else ""
+    return (make_table("refresh", title, ("Check", "Result", "Found"), rows, words=(1, 2), note=note),)
 
 
 def plain_words(text: str) -> str:

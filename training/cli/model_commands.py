@@ -14,6 +14,14 @@ import typer
 from features.cli.book_commands import read_book
 from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say
 from features.library_log import printed_by_libraries
+from training.cli.refreshing import (
+    NOT_RENEWED,
+    RefreshOption,
+    demand_no_search,
+    given_in,
+    recipe_of,
+    stop_without_newer,
+)
 from training.cli.tuning_options import (
     MinutesOption,
     Objectives,
@@ -54,6 +62,7 @@ GONE = (
 
 
 def train(
+    context: typer.Context,
     source: SourceArgument,
     horizon_days: HorizonOption = 180,
     lead_days: LeadOption = 0,
@@ -67,38 +76,52 @@ def train(
     study: StudyOption = None,
     workers: WorkersOption = 1,
     objectives: ObjectivesOption = Objectives.PROFIT,
+    refresh: RefreshOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train on a book, judge beside its rivals and the champion, track in MLflow, register a version.
 
     With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
+    With --refresh the champion's settings are used, and the version takes its place if it is not worse.
     """
-    from training.card.printing import show_training
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
     from training.slices.preparing import demand_settled_end, prepare
 
     options = TuningOptions(trials, tune_minutes, study, workers, objectives)
+    demand_no_search(refresh, options.asked_for)
     environment = Environment()
     tables = read_book(source)
+    champion, gate = _champion(environment)
     settings = settings_of(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
+    settings = recipe_of(champion, settings, given_in(context)) if refresh and champion is not None else settings
     demand_settled_end(tables, until)
     told = told_before(tables, settings, accept_short_silence)
-    champion, gate = _champion(environment)
+    if refresh and champion is not None:
+        stop_without_newer(tables, champion, settings, told, as_json)
     with progress_bar(as_json) as step, printed_by_libraries():
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
         tuning = tuned(prepared.data, settings, environment, options, step)
         settings = settings if tuning is None else tuning.settings
-        trained = train_model(tables, prepared, settings, step, champion)
+        trained = train_model(tables, prepared, settings, step, champion, refresh)
         trained = trained if gate is None else replace(trained, gate=gate)
         step("registering", 0, 1)
         against = None if champion is None else champion.version
         registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
     if as_json:
         emit(_as_dict(registered, trained, manifest, tuning) | {"warnings": told})
-        return
+    else:
+        _show(registered, trained, manifest, tuning)
+    if refresh and not registered.champion:
+        raise typer.Exit(NOT_RENEWED)
+
+
+def _show(registered: Registered, trained: Trained, manifest: Manifest, tuning: Tuning | None) -> None:
+    """Print what `train` prints."""
+    from training.card.printing import show_training
+
     show_training(trained)
     if tuning is not None:
         say(f"\n{tuning}")

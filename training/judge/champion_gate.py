@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from training.judge.verdict import REIGNING, Verdict
 
 FIRST, WON, LOST, UNDECIDED, VANISHED = "first", "won", "lost", "undecided", "vanished"
-DECISIONS = (WON, LOST, UNDECIDED, FIRST, VANISHED)
+#: Decisions on a routine retraining, which `training.refresh` makes: of the champion's own recipe on newer data.
+REFRESH, HELD = "refresh", "held"
+DECISIONS = (WON, LOST, UNDECIDED, FIRST, VANISHED, REFRESH, HELD)
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,10 @@ class Gate:
 
     Attributes
     ----------
-    decision : 'first', 'won', 'lost', 'undecided' or 'vanished'
+    decision : 'first', 'won', 'lost', 'undecided', 'vanished', 'refresh' or 'held'
         'first': there has never been a champion. 'won': better beyond chance. 'lost': worse beyond chance.
         'undecided': neither. 'vanished': there was a champion, and the registry does not have it any more.
+        'refresh': the champion's recipe on newer data, not worse. 'held': the same, but something speaks against it.
     why : str
     """
 
@@ -40,7 +43,12 @@ class Gate:
     @property
     def opens(self) -> bool:
         """Whether the candidate becomes champion."""
-        return self.decision in (FIRST, WON)
+        return self.decision in (FIRST, WON, REFRESH)
+
+    @property
+    def is_refresh(self) -> bool:
+        """Whether the candidate is the champion's recipe on newer data, and not worse."""
+        return self.decision == REFRESH
 
     def settled(self, champion: str | None, vanished: str | None = None) -> Gate:
         """Return the gate against the present champion: 'first' if and only if there has never been one.

@@ -6,7 +6,7 @@ is fitted again on all slices. The same `fit_model` makes both fits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from training.models.calibration import Platt
 from training.models.choice import Choice
 from training.models.fitting import Fitted, Progress, fit_model, silent
 from training.models.trees import Trees
+from training.refresh.renewing import Renewal, Renewing, renew
 from training.rivals import CHEAP
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
@@ -63,6 +64,8 @@ class Findings:
     suspects : tuple of Suspect
         Signals that look like leaks.
     warnings : tuple of str
+    refresh : Renewal or None
+        The decision on a routine retraining; None if the run was none.
     """
 
     reliability: Reliability
@@ -71,6 +74,7 @@ class Findings:
     ablation: tuple[Ablated, ...]
     suspects: tuple[Suspect, ...]
     warnings: tuple[str, ...]
+    refresh: Renewal | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the findings as plain values."""
@@ -81,6 +85,7 @@ class Findings:
             "ablation": [ablated.as_dict() for ablated in self.ablation],
             "suspects": [vars(suspect) for suspect in self.suspects],
             "warnings": list(self.warnings),
+            "refresh": None if self.refresh is None else self.refresh.as_dict(),
         }
 
 
@@ -131,6 +136,7 @@ def train(
     settings: TrainingSettings,
     progress: Progress = silent,
     champion: Bundle | None = None,
+    refresh: bool = False,
 ) -> Trained:
     """Train and judge a model; the module's docstring says how.
 
@@ -144,6 +150,8 @@ def train(
         Called with what is being done and how far it is.
     champion : Bundle, optional
         The reigning champion, which is judged on the same rows.
+    refresh : bool
+        Whether this is a routine retraining: then a model of the champion's recipe need not win at the gate.
     """
     origin = latest_origin(prepared.data, settings)
     then, probabilities = contend(origin, CHEAP, settings, progress)
@@ -153,18 +161,27 @@ def train(
     verdict = judge_all(origin.test, probabilities, settings)
     fitted = fit_model(prepared.data, settings, progress)
     making = Making(tables, prepared, origin, then, fitted, settings)
+    gate = NOBODY_REIGNS if champion is None else decide(verdict)
+    renewal = _renewal(making, champion, gate, progress) if refresh and champion is not None else None
+    findings = _examine(making, verdict, probabilities[MODEL], progress)
     return Trained(
         fitted=fitted,
         settings=settings,
         prepared=prepared,
         verdict=verdict,
-        gate=NOBODY_REIGNS if champion is None else decide(verdict),
-        findings=_examine(making, verdict, probabilities[MODEL], progress),
+        gate=gate if renewal is None else renewal.gate,
+        findings=replace(findings, refresh=renewal),
         judged=Judged(origin.test, probabilities),
         judged_how=origin.how,
         missing_tables=tuple(sorted(tables.missing)),
         currency=tables.currency,
     )
+
+
+def _renewal(making: Making, champion: Bundle, gate: Gate, progress: Progress) -> Renewal:
+    prepared, settings = making.prepared, making.settings
+    case = Renewing(making.tables, prepared, settings, champion, making.origin, making.then, making.fitted, gate)
+    return renew(case, progress)
 
 
 def _examine(making: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:

@@ -32,6 +32,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from training.bundle.file_locks import holding
+from training.judge.champion_gate import NOBODY_REIGNS, Gate
 from training.settings import CHAMPION, MODEL_NAME
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 #: Prefix of the tags that record moves. The instant follows, then a random token: moves may share an instant.
 PREFIX = "champion_move."
-FIRST, GATE, PROMOTE, ROLLBACK = "first", "gate", "promote", "rollback"
+FIRST, GATE, REFRESH, PROMOTE, ROLLBACK = "first", "gate", "refresh", "promote", "rollback"
 USER = "CHURN_RISK_USER"
 
 
@@ -59,7 +60,7 @@ class Move:
         Time of the move: UTC, ISO with microseconds; each move is later than all moves before it.
     by : str
         The person who moved it: `CHURN_RISK_USER`, else the operating system's user.
-    how : 'first', 'gate', 'promote' or 'rollback'
+    how : 'first', 'gate', 'refresh', 'promote' or 'rollback'
     override : bool
         Whether a human promoted a version that had not won at the gate.
     reason : str
@@ -73,6 +74,19 @@ class Move:
     how: str
     override: bool
     reason: str
+
+
+def entry_of(gate: Gate, against: str | None) -> tuple[str, str | None]:
+    """Return how a version that the gate lets through becomes champion, and the champion that it takes the place of.
+
+    Parameters
+    ----------
+    against : str or None
+        The champion that it was judged beside.
+    """
+    if gate == NOBODY_REIGNS:
+        return FIRST, None
+    return (REFRESH if gate.is_refresh else GATE), against
 
 
 def current(client: MlflowClient) -> ModelVersion | None:
@@ -117,7 +131,7 @@ def move_champion(
         The version that becomes champion.
     expected : str or None
         The champion at the time of the decision; None: there was none.
-    how : 'first', 'gate', 'promote' or 'rollback'
+    how : 'first', 'gate', 'refresh', 'promote' or 'rollback'
     staged : Staged or None
         The version's bundle in the folder that services watch; None if no service watches.
     override : bool

@@ -1,8 +1,8 @@
 """Moves the champion by hand: promotes a version, or rolls back to the previous champion.
 
 A version number goes in, an `Outcome` comes out. Both load the version before they move anything. A promotion of a
-version that did not win at the gate is an override: the user must ask for it and give a reason, and the move records
-both (see `training.registry.champion`).
+version that neither won at the gate nor passed it as a refresh is an override: the user must ask for it and give a
+reason, and the move records both (see `training.registry.champion`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from features.errors import ChurnRiskError, InputError, NoModel
 from training.bundle.bundle import Bundle, load_bundle
 from training.bundle.publishing import digest, publishing_folder
-from training.judge.champion_gate import FIRST, LOST, UNDECIDED, VANISHED, WON
+from training.judge.champion_gate import FIRST, HELD, LOST, REFRESH, UNDECIDED, VANISHED, WON
 from training.registry.champion import (
     PROMOTE,
     ROLLBACK,
@@ -40,6 +40,7 @@ LONGEST_REASON = 1000
 SAID = {
     LOST: "it lost against the champion at the gate",
     UNDECIDED: "the gate was undecided between it and the champion",
+    HELD: "the gate held it: its card says what spoke against it",
     FIRST: "it met no champion at the gate",
     VANISHED: "the champion had vanished when it was made, so it met none at the gate",
     None: "it was never at the gate",
@@ -54,8 +55,8 @@ class Version:
     ----------
     version, run_id : str
     gate : str or None
-        The gate's decision when it was registered: 'won', 'lost', 'undecided', 'first' or 'vanished'; None if it
-        has no such tag.
+        The gate's decision when it was registered, as `training.judge.champion_gate.Gate` has it; None if it has no
+        such tag.
     champion : str or None
         The version that is the champion now; None if there is none.
     """
@@ -157,7 +158,7 @@ def promote(environment: Environment, version: str, reason: str = "", override: 
         if root is not None:
             bring_in_line(environment, root)
         return Outcome(target.version, target.gate, None, published=root)
-    overridden = target.gate != WON
+    overridden = target.gate not in (WON, REFRESH)
     if overridden and not (override and reason):
         missing = "a --reason" if override else "--override and a --reason"
         raise InputError(

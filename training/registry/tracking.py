@@ -32,11 +32,11 @@ from training.bundle.publishing import (
 )
 from training.bundle.seal import TAG as SEAL
 from training.bundle.seal import Seal, demand_sealed, seal_of
-from training.judge.champion_gate import NOBODY_REIGNS, Gate
+from training.judge.champion_gate import Gate
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained
 from training.private_files import keep_private
-from training.registry.champion import ABSENT, FIRST, GATE, current, current_version, move_champion, one_at_a_time
+from training.registry.champion import ABSENT, current, current_version, entry_of, move_champion, one_at_a_time
 from training.registry.connecting import artifact_root, connected, tracking_uri
 from training.registry.plots import draw_plots
 from training.registry.run_records import (
@@ -67,7 +67,7 @@ class Registered:
         The decision, as the version's tag and its manifest record it.
     tracking_uri : str
         Address of the store that keeps it.
-    how : 'first', 'gate' or None
+    how : 'first', 'gate', 'refresh' or None
         How it became the champion; None if it did not.
     vanished : str or None
         The version that was champion and is gone from the registry; None if there is a champion, or never was one.
@@ -96,8 +96,9 @@ def register(
 ) -> tuple[Registered, Manifest]:
     """Log a run with all its records, register the version, and make it champion if the gate allows it.
 
-    The first version becomes champion whatever its grade. A later version becomes champion if it won at the gate and
-    the champion is still the one that it won against. Where the champion has vanished, nothing becomes champion.
+    The first version becomes champion whatever its grade. A later version becomes champion if it won at the gate, or
+    is a refresh, and the champion is still the one that it was judged beside. Where the champion has vanished, nothing
+    becomes champion.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def _enter(client: MlflowClient, environment: Environment, version: str, gate: G
     """Make a new version the champion if the gate opens; return how, None if it stays a candidate."""
     if not gate.opens:
         return None
-    how, expected = (FIRST, None) if gate == NOBODY_REIGNS else (GATE, against)
+    how, expected = entry_of(gate, against)
     staged = staged_bundle(client, environment, version)
     move = move_champion(client, environment.home, version, expected=expected, how=how, staged=staged, reason=gate.why)
     return None if move is None else move.how

@@ -46,12 +46,12 @@ def test_decisions(roc_auc: Interval | None, profit: Interval | None, decision: 
     assert found.why
 
 
-@pytest.mark.parametrize("decision", ["first", "won", "lost", "undecided"])
+@pytest.mark.parametrize("decision", ["first", "won", "lost", "undecided", "refresh", "held"])
 def test_first_is_who_finds_no_champion_and_nobody_else(decision: str) -> None:
     judged = Gate(decision, "as judged")
     assert judged.settled(None) == NOBODY_REIGNS and NOBODY_REIGNS.opens
     beside = judged.settled("1")
-    assert beside.opens is (decision == "won")
+    assert beside.opens is (decision in ("won", "refresh"))
     if decision == "first":
         assert beside.decision == "undecided" and "while this model was made" in beside.why
     else:
@@ -64,11 +64,13 @@ def test_an_unknown_decision_is_refused() -> None:
 
 
 def test_a_model_trained_again_ties_with_itself(book: Tables, trained: Trained, bundle: Bundle) -> None:
-    again = train(book, trained.prepared, trained.settings, champion=bundle)
+    again = train(book, trained.prepared, trained.settings, champion=bundle, refresh=True)
     for measure in ("roc_auc", "profit_at_capacity"):
         lead = again.verdict.intervals[f"{measure} - {REIGNING}"]
         assert (lead.value, lead.low, lead.high) == (0, 0, 0)
     assert again.gate.decision == "undecided"
+    assert again.findings.refresh is not None, "a refresh was asked for, and the champion is of another release"
+    assert again.gate == again.findings.refresh.gate and "release test -> " in again.gate.why
 
 
 def test_behind_the_champion_no_better_than_c(trained: Trained) -> None:
