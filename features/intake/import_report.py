@@ -199,7 +199,11 @@ def _unknown(mapping: Mapping, parts: Sequence[StoredPart], tables: Sequence[str
     told = [f"{table}: not there, so not known" for table in ("churns", *OPTIONAL_HISTORY) if table not in tables]
     for table in tables:
         filled = {name for part in parts if part.table == table for name in part.columns}
-        missing = [column.name for column in TABLES[table].columns if column.name not in filled | {"customer_since"}]
+        missing = [
+            column.name
+            for column in TABLES[table].columns
+            if column.name not in filled | {"account_id", "customer_since"}
+        ]
         if missing:
             told.append(f"{table}: without {', '.join(missing)}")
     if mapping.known.get("surveys", {}).get("invitations") is False:

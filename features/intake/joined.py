@@ -129,10 +129,12 @@ class Joining:
                 self._one_record_each(part)
         if self.of("accounts") or (self.of("invoices") and self.mapping.book.accounts_of_invoices):
             self._make_accounts()
-            for name in names:
-                for part in self.of(name):
+            (some,) = self.connection.execute("SELECT count(*) FROM book_accounts").fetchone() or (0,)
+            for part in self.parts:
+                # Without a single customer, the other tables are no book: they stay as they are.
+                if part.table == "accounts" or (some and part.table in names):
                     self._leave_out_strangers(part)
-            names = ["accounts", *names]
+            names = ["accounts", *names] if some else names
         for name in names:
             if name != "accounts":
                 self._make(name)

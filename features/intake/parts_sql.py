@@ -103,8 +103,8 @@ def _select(
     if part.many == "sum" and len(stored.files) > 1:
         chosen["_content"] = f"hash({', '.join(f'c{i}' for i in range(len(file.head.headings)))})"
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
-    first = len(file.head.cells)
-    return f"SELECT {listed} FROM (SELECT *, row_number() OVER () + {first} AS row FROM {file.relation})"
+    rows = f"(SELECT *, row_number() OVER () + {len(file.head.cells)} AS row FROM {file.relation})"
+    return f"SELECT {listed} FROM {values.relation(rows)}"
 
 
 def _not_before(later: str, text: str, earlier: str) -> str:
@@ -128,7 +128,7 @@ def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Probl
     if not file.rejects:
         return []
     lines = space.connection.execute(
-        f"SELECT DISTINCT line, error_message, csv_line FROM {file.rejects} ORDER BY line"
+        f"SELECT line, min(error_message), min(csv_line) FROM {file.rejects} GROUP BY line ORDER BY line"
     ).fetchall()
     footer = " OR ".join(f"regexp_matches(line, {quoted(each)})" for each in file.footer) or "false"
     wrong = []

@@ -23,6 +23,8 @@ from features.validation.quoting import shortened
 
 #: Forms of dates that exports have; those that read every value are suggested.
 DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%Y%m%d")
+#: A year of two digits that is read as one of four lies outside these.
+YEARS = "1950 AND 2100"
 EXAMPLES, MOST_COLUMNS = 3, 40
 
 
@@ -249,7 +251,10 @@ def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> l
     fits = list(DATE_FORMS)
     for file in files:
         for name in list(_places(question, file).values())[:1]:
-            tests = ", ".join(f"bool_and(TRY_STRPTIME({name}, {quoted(form)}) IS NOT NULL)" for form in fits)
+            tests = ", ".join(
+                f"bool_and(coalesce(year(TRY_STRPTIME({name}, {quoted(form)})) BETWEEN {YEARS}, false))"
+                for form in fits
+            )
             row = space.connection.execute(f"SELECT {tests} FROM {file.relation} WHERE {name} IS NOT NULL").fetchone()
             fits = [form for form, is_read in zip(fits, row or (), strict=False) if is_read]
     return fits

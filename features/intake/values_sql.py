@@ -6,6 +6,7 @@ a problem, and null in the SQL, so that one pass finds every problem.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from features.tables import TABLES
 from features.validation.names import meant, near
 
 NOTHING = "CAST(NULL AS VARCHAR)"
+_STEP = re.compile(r"\b_v\d+\b")
+#: A column, a step or a number: as short as its name would be.
+_SHORT = re.compile(r"_?[cv]\d+|[\d.]+")
 
 
 @dataclass
@@ -43,6 +47,25 @@ class FileValues:
     problems: list[Problem]
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
+    _staged: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def relation(self, rows: str) -> str:
+        """Return rows with every step of the values as a column: nested in each other, their SQL would explode."""
+        depth = max((level for _, level in self._staged.values()), default=0)
+        for level in range(1, depth + 1):
+            steps = ", ".join(f"{sql} AS {name}" for sql, (name, own) in self._staged.items() if own == level)
+            rows = f"(SELECT *, {steps} FROM {rows})"
+        return rows
+
+    def _step(self, sql: str) -> str:
+        """Return the name of the column that holds the value of some SQL; what is short stays as it is."""
+        if sql == NOTHING or _SHORT.fullmatch(sql):
+            return sql
+        if sql not in self._staged:
+            levels = {name: level for name, level in self._staged.values()}
+            deepest = max((levels.get(name, 0) for name in _STEP.findall(sql)), default=0)
+            self._staged[sql] = (f"_v{len(self._staged)}", deepest + 1)
+        return self._staged[sql][0]
 
     def typed(self, value: Value, kind: Kind) -> tuple[str, str]:
         """Return the SQL of the typed value and of the text it is read from."""
@@ -52,11 +75,11 @@ class FileValues:
         sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
         if kind is Kind.NUMBER:
             sql = self._signed(sql, read)
-        return sql, text
+        return self._step(sql), text
 
     def text(self, value: Value) -> str:
         """Return the SQL of the text of a value; null where it is empty or a word for nothing."""
-        return self._cut(f"nullif(trim({self._origin(value)}), '')", value)
+        return self._cut(self._step(f"nullif(trim({self._origin(value)}), '')"), value)
 
     def condition(self, condition: Condition) -> str:
         """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
@@ -134,16 +157,17 @@ class FileValues:
 
     def _cut(self, text: str, value: Value) -> str:
         if value.nulls:
-            text = f"CASE WHEN lower({text}) NOT IN ({_texts(value.nulls)}) THEN {text} END"
+            text = self._step(f"CASE WHEN lower({text}) NOT IN ({_texts(value.nulls)}) THEN {text} END")
         if value.separator is not None:
-            text = f"nullif(trim(split_part({text}, {quoted(value.separator)}, {value.item})), '')"
+            text = self._step(f"nullif(trim(split_part({text}, {quoted(value.separator)}, {value.item})), '')")
         if value.extract is not None:
-            text = f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')"
+            text = self._step(f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')")
         if value.strip_zeros:
-            text = f"coalesce(nullif(ltrim({text}, '0'), ''), {text})"
+            text = self._step(f"coalesce(nullif(ltrim({text}, '0'), ''), {text})")
         if value.between is not None:
             low, high = value.between
-            text = f"CASE WHEN {number_sql(text, value.decimal)} BETWEEN {low!r} AND {high!r} THEN {text} END"
+            number = self._step(number_sql(text, value.decimal))
+            text = self._step(f"CASE WHEN {number} BETWEEN {low!r} AND {high!r} THEN {text} END")
         if value.map or value.otherwise is not None:
             cases = "".join(f" WHEN {quoted(key.lower())} THEN {quoted(to)}" for key, to in value.map.items())
             otherwise = (
@@ -154,7 +178,7 @@ class FileValues:
             text = f"nullif({text}, '')"
         if value.only_when is not None:
             text = f"CASE WHEN {self.condition(value.only_when)} THEN {text} END"
-        return text
+        return self._step(text)
 
     def _zone(self, value: Value) -> str | None:
         """Return the zone of a value; what the file says of its column where the mapping says "file"."""

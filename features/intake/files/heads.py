@@ -36,15 +36,12 @@ class Head:
         The zone that a further header row names for a column.
     cells : tuple of tuple of str
         The records above the rows.
-    lines : int
-        How many lines of the file these take.
     """
 
     headings: tuple[str, ...]
     ids: dict[str, int]
     zones: dict[int, str]
     cells: tuple[tuple[str, ...], ...]
-    lines: int
 
     def position(self, names: Sequence[str], nth: int = 1) -> int | None:
         """Return the place of the n-th column with one of these names; case and outer blanks do not count."""
@@ -63,7 +60,7 @@ class Head:
 
 def named_only(headings: Sequence[str]) -> Head:
     """Return the head of a source that has names and nothing else: a table of a database, a Parquet file."""
-    return Head(tuple(headings), {}, {}, (), 0)
+    return Head(tuple(headings), {}, {}, ())
 
 
 def encoding_of(path: Path) -> str:
@@ -98,12 +95,11 @@ def read_head(path: Path, source: SourceFiles) -> Head:
             cells = tuple(tuple(record) for record in islice(reader, needed))
         except csv.Error as error:
             raise ValueError(f"its header cannot be read: {error}") from error
-        lines = reader.line_num
     if len(cells) < needed:
         raise ValueError(f"it ends before row {needed}, where its header is expected")
     headings = cells[source.header[0] - 1]
     ids, zones = _ids(cells[source.ids_row - 1]) if source.ids_row else ({}, {})
-    return Head(headings, ids, zones, cells, lines)
+    return Head(headings, ids, zones, cells)
 
 
 def _ids(row: Sequence[str]) -> tuple[dict[str, int], dict[int, str]]:

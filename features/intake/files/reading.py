@@ -124,7 +124,8 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
     rejects = f"rejected_{re.sub(r'[^a-z0-9]', '_', key.lower())}"
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(head.headings)))
     relation = (
-        f"read_csv({quoted(str(text))}, auto_detect=false, header=false, skip={head.lines}, columns={{{columns}}}, "
+        f"read_csv({quoted(str(text))}, auto_detect=false, header=false, skip={len(head.cells)}, "
+        f"columns={{{columns}}}, "
         f"delim={quoted(source.delimiter)}, quote='\"', escape='\"', nullstr='', store_rejects=true, "
         f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', max_line_size=16777216)"
     )
@@ -152,7 +153,7 @@ def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
         f"WHERE starts_with(line, '|') AND NOT starts_with(line, '|-') "
         f"AND regexp_replace(line, '\\s+', ' ', 'g') <> {quoted(plain)})"
     )
-    return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),), 0), relation)
+    return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),)), relation)
 
 
 def _json_lines(space: Workspace, path: Path) -> OpenFile:
