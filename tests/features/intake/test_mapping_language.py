@@ -38,6 +38,15 @@ def test_rows_become_a_book_that_keeps_the_contract(exports: Exports) -> None:
     assert "surveys: not there, so not known" in report.unknown
 
 
+def test_the_documented_mapping_does_what_it_says(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/import.md").read_text(encoding="utf-8")
+    exports = Exports(tmp_path).put("rechnungen.csv", page.partition("```csv\n")[2].partition("```")[0])
+    report = exports.book(page.partition("```toml\n")[2].partition("```")[0])
+    amounts = [("12", date(2025, 2, 3), 1000.0), ("12", date(2025, 2, 14), -100.0), ("13", date(2025, 3, 1), 50.0)]
+    assert exports.rows("invoices", "account_id, invoiced_on, amount") == amounts
+    assert report.revenue_by_year == {"2025": "950.00"} and left_out(report, "invoices") == {"a payment": 1}
+
+
 def test_the_same_exports_give_the_same_bytes(exports: Exports) -> None:
     exports.book(PLAIN)
     first = {path.name: path.read_bytes() for path in exports.out.iterdir()}
