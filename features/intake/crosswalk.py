@@ -164,6 +164,15 @@ def _parties(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart],
         known = found.setdefault(part.part.system or master, {})
         for row in rows:
             known[row[0]] = Party(*row).filled(known.get(row[0]))
+    described = set(found) | {master}
+    for part in parts:
+        system = part.part.system or master
+        if system not in described and "account_id" in part.columns:
+            # Nothing describes its accounts: the id is all there is, a number or a name.
+            rows = connection.execute(
+                f"SELECT DISTINCT account_id FROM {part.stored} WHERE {REASON} IS NULL ORDER BY 1"
+            ).fetchall()
+            found.setdefault(system, {}).update({row[0]: Party(row[0], row[0]) for row in rows})
     return {system: list(known.values()) for system, known in found.items()}
 
 

@@ -150,8 +150,9 @@ def _proposals(
 def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> None:
     columns = [row[0] for row in connection.execute(f"DESCRIBE book_{name}").fetchall() if not row[0].startswith("_")]
     listed = ", ".join(f'"{column}"' for column in columns)
-    # In the order of all columns: the same exports give the same bytes.
-    rows = f"SELECT {listed} FROM book_{name} ORDER BY ALL"
+    # In the order of the key: the same exports give the same bytes.
+    key = ", ".join(column for column in TABLES[name].key if column in columns) or "ALL"
+    rows = f"SELECT {listed} FROM book_{name} ORDER BY {key}"
     connection.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
 

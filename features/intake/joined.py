@@ -217,11 +217,11 @@ class Joining:
         declared = [column.name for column in TABLES[table].columns] + [CURRENCY]
         filled = {name: kind for part in self.of(table) for name, kind in part.columns.items()}
         columns = {name: filled[name] for name in declared if name in filled}
-        rows = self._united(table, columns)
+        rows, kind = self._united(table, columns), "VIEW"
         if any(part.part.many == "sum" for part in self.of(table)):
-            rows = _summed(table, columns, rows)
+            rows, kind = _summed(table, columns, rows), "TABLE"
         listed = ", ".join(f'"{name}"' for name in columns)
-        self.connection.execute(f"CREATE TABLE book_{table} AS SELECT {listed} FROM ({rows})")
+        self.connection.execute(f"CREATE {kind} book_{table} AS SELECT {listed} FROM ({rows})")
 
 
 def _summed(table: str, columns: dict[str, Kind], rows: str) -> str:

@@ -24,6 +24,15 @@ DATEV = DATEV_HEAD + "".join(
         ("11,90", "S", "", "", 12001, 8401, "", "0104", "R4"),
     )
 )  # fmt: skip
+_MASTER_COLUMNS = (
+    "Konto;Name (Adressatentyp Unternehmen);Name (Adressatentyp natürl. Person);"
+    "Vorname (Adressatentyp natürl. Person);Name (Adressatentyp keine Angabe);Adressatentyp;EU-Land;EU-USt-IdNr.;Ort;"
+    "Land;E-Mail\r\n"
+)
+DATEV_MASTERS = (
+    DATEV_HEAD.splitlines()[0] + "\r\n" + _MASTER_COLUMNS + "12000;Nordwind GmbH;;;;2;DE;;Köln;DE;\r\n"
+    "12001;;Möbius;Änne;;1;;;Bonn;DE;\r\n70001;Supplier;;;;2;;;;DE;\r\n"
+)
 SAP = """Debitor  *
 ------------------------------------------------------------------
 |   St|Konto     |Belegnr   |Art|Belegdatum|   Betr. in HW|Text    |

@@ -99,6 +99,27 @@ def test_a_survey_without_a_zone_asks_for_it_and_names_the_score(exports: Export
     assert "#   EndDate '2025-07-01 03:23:51'" in made.text
 
 
+def test_systems_of_one_folder_meet_in_the_crosswalk(exports: Exports) -> None:
+    """Ids of the ledger, of the help desk that only its tickets name, and of a survey that bears the ledger's."""
+    exports.put("EXTF_a.csv", samples.DATEV, "cp1252").put("answers.csv", samples.QUALTRICS)
+    exports.put("tickets.csv", samples.ZENDESK.replace(",700,", ",12000,"))
+    answers = {"qualtrics_account": '"ExternalReference"', "qualtrics_score": '"Q1"', "qualtrics_system": '"datev"'}
+    report = imported(exports, DATEV_ANSWERS | answers, partial=False)
+    assert exports.rows("surveys", "survey_id, account_id") == [("R_1", "12000"), ("R_2", "12001")]
+    assert (
+        report.proposals == 0 and left_out(report, "tickets")["its account has no confirmed pair in the crosswalk"] == 2
+    )
+    exports.put("masters.csv", samples.DATEV_MASTERS, "cp1252")
+    report = imported(exports, DATEV_ANSWERS | answers, partial=False)
+    crosswalk = exports.mapping.parent / "crosswalk.csv"
+    text = crosswalk.read_text(encoding="utf-8")
+    assert report.proposals == 1 and "zendesk,12000,12000,12000,Nordwind GmbH,98,same number," in text
+    crosswalk.write_text(text.replace("same number,", "same number,ja"), encoding="utf-8")
+    imported(exports, DATEV_ANSWERS | answers, partial=False)
+    assert exports.rows("tickets", "ticket_id, account_id") == [("1", "12000"), ("3", "12000")]
+    assert exports.rows("accounts", "account_id, name")[0] == ("12000", "Nordwind GmbH")
+
+
 def test_hubspot_merges_are_followed(exports: Exports) -> None:
     """A contact of a merged company belongs to the survivor; merged contacts are left out."""
     exports.put("companies.csv", samples.HUBSPOT_COMPANIES).put("contacts.csv", samples.HUBSPOT_CONTACTS)
