@@ -1,0 +1,189 @@
+"""Files of a source become relations of texts in DuckDB: columns c0, c1, ... and the number of the row.
+
+In: a `SourceFiles` and the folder of the exports. Out: an `OpenFile` each, whose `relation` is SQL. Whatever DuckDB
+does not read itself (other encodings, sheets, a database) is first copied as CSV of UTF-8 into a scratch folder.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+
+import duckdb
+
+from features.errors import Problem
+from features.intake.files.copying import copied_sheet, copied_table, copied_text, duckdb_relation
+from features.intake.files.heads import Head, encoding_of, named_only, read_head
+from features.intake.language.mapping_model import SourceFiles
+from features.intake.language.typed_sql import quoted
+from features.validation.names import near
+
+#: No text of an export holds it: with it as delimiter a line is one cell.
+NEVER = "\x1f"
+#: Lines among which the heading of a list stands.
+TITLES = 200
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """One file of a source.
+
+    Attributes
+    ----------
+    name : str
+        As the report has it.
+    path : Path
+        The file that the fingerprint is of.
+    head : Head
+    relation : str
+        SQL that gives the columns c0, c1, ... as texts, in the order of the rows.
+    rejects : str
+        Name of the temporary table that holds the lines which have too few or too many cells; empty without one.
+    footer : tuple of str
+        Patterns of lines that are no rows.
+    """
+
+    name: str
+    path: Path | None
+    head: Head
+    relation: str
+    rejects: str = ""
+    footer: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where an import works: a DuckDB connection, a scratch folder, the folder of the exports."""
+
+    connection: duckdb.DuckDBPyConnection
+    scratch: Path
+    folder: Path
+
+
+def open_files(space: Workspace, name: str, source: SourceFiles, problems: list[Problem]) -> list[OpenFile]:
+    """Open every file of a source; what cannot be opened becomes a problem."""
+    if source.database is not None:
+        try:
+            return [_open_table(space, source)]
+        except Exception as error:
+            problems.append(Problem(name, "", f"{source.table} cannot be read: {str(error).splitlines()[0]}"))
+            return []
+    paths = list(_paths(space, source, name, problems))
+    opened: list[OpenFile] = []
+    for path in paths:
+        try:
+            opened.append(_open(space, path, source, f"{name}_{len(opened)}"))
+        except (ValueError, OSError, KeyError, zipfile.BadZipFile, duckdb.Error) as error:
+            problems.append(Problem(path.name, "", str(error).splitlines()[0]))
+    return opened
+
+
+def _paths(space: Workspace, source: SourceFiles, name: str, problems: list[Problem]) -> Iterator[Path]:
+    """Yield the files that the patterns name, each once, in the order of their names; `a.zip/*.csv` looks into one."""
+    seen: set[Path] = set()
+    for pattern in source.files:
+        folder, inner = space.folder, pattern
+        if zipped := re.match(r"(.+?\.zip)/(.+)", pattern, re.IGNORECASE):
+            folder, inner = _unpacked(space, zipped[1]), zipped[2]
+        found = sorted(path for path in folder.glob(inner) if path.is_file() and path not in seen)
+        if not found:
+            there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+            meant = near(Path(inner).name, there)
+            perhaps = f"; did you mean {meant!r}?" if meant else ""
+            problems.append(Problem(name, "files", f"there is no file {pattern!r} in {space.folder}{perhaps}"))
+        seen.update(found)
+        yield from found
+
+
+def _unpacked(space: Workspace, name: str) -> Path:
+    target = space.scratch / f"zip-{Path(name).name}"
+    if not target.is_dir():
+        with zipfile.ZipFile(space.folder / name) as archive:
+            archive.extractall(target)
+    return target
+
+
+def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFile:
+    if source.format == "parquet":
+        return _typed_file(space, path, f"read_parquet({quoted(str(path))})")
+    if source.format == "jsonl":
+        return _json_lines(space, path)
+    if source.format == "sheet":
+        text = copied_sheet(path, source.sheet, space.scratch / f"{key}.csv")
+        source = source.model_copy(update={"delimiter": ","})
+    else:
+        encoding = source.encoding or encoding_of(path)
+        text = path if encoding.lower() in ("utf-8", "utf8") else copied_text(path, encoding, space.scratch / key)
+    if source.format == "list":
+        return _list(path, text, source)
+    head = read_head(text, source)
+    rejects = f"rejected_{re.sub(r'[^a-z0-9]', '_', key.lower())}"
+    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(head.headings)))
+    relation = (
+        f"read_csv({quoted(str(text))}, auto_detect=false, header=false, skip={len(head.cells)}, "
+        f"columns={{{columns}}}, "
+        f"delim={quoted(source.delimiter)}, quote='\"', escape='\"', nullstr='', store_rejects=true, "
+        f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', max_line_size=16777216)"
+    )
+    return OpenFile(path.name, path, head, relation, rejects, source.footer)
+
+
+def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
+    """Read a list with `|` between columns: cut where the heading has its bars, since a text may hold one too."""
+    with text.open(encoding="utf-8-sig", newline="") as file:
+        lines = [line.rstrip("\r\n") for line in islice(file, TITLES)]
+    numbers = [place for place, line in enumerate(lines) if line.startswith("|") and re.search(r"\w", line)]
+    if not numbers:
+        raise ValueError("no line begins with '|': it is no list")
+    heading = lines[numbers[0]]
+    bars = [place for place, sign in enumerate(heading) if sign == "|"]
+    spans = list(pairwise(bars))
+    plain = re.sub(r"\s+", " ", heading)
+    headings = tuple(heading[start + 1 : end].strip() for start, end in spans)
+    cut = ", ".join(
+        f"nullif(trim(line[{start + 2}:{end}]), '') AS c{place}" for place, (start, end) in enumerate(spans)
+    )
+    relation = (
+        f"(SELECT {cut} FROM read_csv({quoted(str(text))}, auto_detect=false, header=false, "
+        f"columns={{'line': 'VARCHAR'}}, delim={quoted(NEVER)}, quote='', escape='', strict_mode=false) "
+        f"WHERE starts_with(line, '|') AND NOT starts_with(line, '|-') "
+        f"AND regexp_replace(line, '\\s+', ' ', 'g') <> {quoted(plain)})"
+    )
+    return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),)), relation)
+
+
+def _json_lines(space: Workspace, path: Path) -> OpenFile:
+    """Read a JSON object a line; a column `a.b` is a field in a field."""
+    objects = f"read_json_objects({quoted(str(path))}, format='newline_delimited')"
+    found = space.connection.execute(
+        f"SELECT DISTINCT k, '$.\"' || k || '\"' FROM (SELECT unnest(json_keys(json)) AS k "
+        f"FROM (SELECT json FROM {objects} LIMIT 10000)) ORDER BY 1"
+    ).fetchall()
+    inner = space.connection.execute(
+        f"SELECT DISTINCT key || '.' || k, '$.\"' || key || '\".\"' || k || '\"' FROM (SELECT j.key AS key, "
+        f"unnest(json_keys(j.value)) AS k FROM (SELECT json FROM {objects} LIMIT 10000) t, json_each(t.json) j "
+        f"WHERE j.type = 'OBJECT') ORDER BY 1"
+    ).fetchall()
+    fields = [*found, *inner]
+    cut = ", ".join(f"nullif(json_extract_string(json, {quoted(at)}), '') AS c{i}" for i, (_, at) in enumerate(fields))
+    return OpenFile(path.name, path, named_only([name for name, _ in fields]), f"(SELECT {cut} FROM {objects})")
+
+
+def _typed_file(space: Workspace, path: Path | None, rows: str, name: str = "") -> OpenFile:
+    names = [row[0] for row in space.connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
+    cast = ", ".join(f"nullif(CAST(\"{each}\" AS VARCHAR), '') AS c{i}" for i, each in enumerate(names))
+    return OpenFile(path.name if path else name, path, named_only(names), f"(SELECT {cast} FROM {rows})")
+
+
+def _open_table(space: Workspace, source: SourceFiles) -> OpenFile:
+    database, table = str(source.database), str(source.table)
+    if database.startswith("duckdb:///"):
+        rows = duckdb_relation(space.connection, database.removeprefix("duckdb:///"), space.folder, table)
+        return _typed_file(space, None, rows, f"{database} {table}")
+    copy = copied_table(database, table, space.scratch / f"{table}.csv")
+    opened = _open(space, copy, SourceFiles.model_validate({"files": [copy.name]}), f"table_{table}")
+    return OpenFile(table, None, opened.head, opened.relation, opened.rejects)

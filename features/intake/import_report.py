@@ -1,0 +1,211 @@
+"""What an import says of itself: a plain record first, words later.
+
+In: the stored parts and the tables that were made of them. Out: `ImportReport`: rows read, kept and left out by reason
+with places; records by month; revenue by year to the cent; accounts of one system only; what will be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+
+from features.intake.crosswalk import Pair
+from features.intake.language.mapping_model import IDENTITIES, Mapping
+from features.intake.parts_sql import FILE, FOOTER, REASON, ROW, StoredPart
+from features.intake.remembered import months_of
+from features.schema import Kind
+from features.tables import OPTIONAL_HISTORY, TABLES
+from features.validation.quoting import EXAMPLES
+
+#: Accounts named in a list.
+MOST_ACCOUNTS = 10
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows of a file that are left out for one reason: how many, their amounts to the cent, up to five places."""
+
+    reason: str
+    rows: int
+    amount: str | None
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of the rows of one file in one table."""
+
+    file: str
+    table: str
+    rows: int
+    kept: int
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """The report of an import.
+
+    Attributes
+    ----------
+    files : tuple of FileReport
+    records : dict of table to int
+    by_month : dict of table to dict of month to int
+    revenue_by_year : dict of year to str
+        Two decimals; a text, so that nothing rounds it.
+    gross : tuple of str
+        How amounts were made net.
+    one_system_only : dict of str to tuple of str
+        What is found in one system only, with some of the accounts, those of the highest revenue first.
+    unknown : tuple of str
+        What the book cannot say.
+    proposals : int
+        Pairs that wait in the crosswalk for somebody's yes.
+    warnings : tuple of str
+    """
+
+    files: tuple[FileReport, ...]
+    records: dict[str, int]
+    by_month: dict[str, dict[str, int]]
+    revenue_by_year: dict[str, str]
+    gross: tuple[str, ...]
+    one_system_only: dict[str, tuple[str, ...]]
+    unknown: tuple[str, ...]
+    proposals: int
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, for JSON."""
+        return asdict(self)
+
+
+def collect_report(
+    connection: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    parts: Sequence[StoredPart],
+    tables: Sequence[str],
+    warnings: Sequence[str],
+    proposals: Sequence[Pair],
+) -> ImportReport:
+    """Collect the report of an import whose tables are made."""
+    months = {table: months_of(connection, table) for table in tables}
+    counted = {table: _one(connection, f"SELECT count(*) FROM book_{table}") for table in tables}
+    return ImportReport(
+        files=tuple(report for part in parts for report in _files(connection, part)),
+        records=counted,
+        by_month={table: {month: rows for month, (rows, _) in found.items()} for table, found in months.items()},
+        revenue_by_year=_revenue(connection) if "invoices" in tables else {},
+        gross=_gross(parts),
+        one_system_only=_lonely(connection, mapping, parts, tables),
+        unknown=tuple(_unknown(mapping, parts, tables)),
+        proposals=len(proposals),
+        warnings=tuple(warnings),
+    )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    (count,) = connection.execute(sql).fetchone() or (0,)
+    return int(count)
+
+
+def _files(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> list[FileReport]:
+    amount = next((name for name, kind in part.columns.items() if kind is Kind.NUMBER), None)
+    total = f'CAST(sum(CAST("{amount}" AS DECIMAL(24, 6))) AS DECIMAL(24, 2))::VARCHAR' if amount else "NULL"
+    rows = connection.execute(
+        f"SELECT {FILE}, {REASON}, count(*), {total} FROM {part.stored} GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"
+    ).fetchall()
+    footers = dict(part.footers)
+    reports = []
+    for place, file in enumerate(part.files):
+        own = [row[1:] for row in rows if row[0] == place]
+        left = [
+            LeftOut(reason, count, total, _places(connection, part, place, reason))
+            for reason, count, total in own
+            if reason is not None
+        ]
+        below = footers.get(file.name, 0)
+        if below:
+            left.append(LeftOut(FOOTER, below, None, ()))
+        kept = sum(count for reason, count, _ in own if reason is None)
+        reports.append(FileReport(file.name, part.table, sum(row[1] for row in own) + below, kept, tuple(left)))
+    return reports
+
+
+def _places(connection: duckdb.DuckDBPyConnection, part: StoredPart, file: int, reason: str) -> tuple[str, ...]:
+    key = "id" if part.table == IDENTITIES else TABLES[part.table].key[0]
+    shown = f'"{key}"' if key in part.columns else "NULL"
+    rows = connection.execute(
+        f"SELECT {ROW}, {shown} FROM {part.stored} WHERE {FILE} = ? AND {REASON} = ? ORDER BY 1 LIMIT {EXAMPLES}",
+        [file, reason],
+    ).fetchall()
+    return tuple(f"row {row}" + (f": {key}" if key else "") for row, key in rows)
+
+
+def _revenue(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT strftime(invoiced_on, '%Y'), CAST(sum(CAST(amount AS DECIMAL(24, 6))) AS DECIMAL(24, 2))::VARCHAR "
+        "FROM book_invoices WHERE invoiced_on IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return dict(rows)
+
+
+def _gross(parts: Sequence[StoredPart]) -> tuple[str, ...]:
+    told = []
+    for part in parts:
+        for name, value in part.part.columns.items():
+            if isinstance(value.tax_rate, float) and value.tax_rate:
+                told.append(
+                    f"{part.table}.{name} of {part.part.source}: divided by {1 + value.tax_rate:g}, being gross"
+                )
+            elif value.tax_rate is not None and not isinstance(value.tax_rate, float):
+                told.append(
+                    f"{part.table}.{name} of {part.part.source}: made net, being gross, by the rate of each row"
+                )
+    return tuple(told)
+
+
+def _lonely(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, parts: Sequence[StoredPart], tables: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return accounts that only invoices name, and of each other system those without a pair, by number."""
+    found: dict[str, tuple[str, ...]] = {}
+    if "accounts" in tables and "invoices" in tables:
+        rows = connection.execute(
+            "SELECT account_id || ' (' || CAST(sum(CAST(amount AS DECIMAL(24, 6))) AS DECIMAL(24, 2)) || ')' FROM "
+            "book_invoices JOIN book_accounts USING (account_id) WHERE _billed_only GROUP BY account_id "
+            f"ORDER BY sum(amount) DESC, account_id LIMIT {MOST_ACCOUNTS}"
+        ).fetchall()
+        if rows and any(part.table == "accounts" for part in parts):
+            found["accounts that only invoices name"] = tuple(row[0] for row in rows)
+    if mapping.book.master is None:
+        return found
+    for part in parts:
+        system = part.part.system
+        if part.table == IDENTITIES and system not in (None, mapping.book.master):
+            rows = connection.execute(
+                f"SELECT id FROM {part.stored} WHERE {REASON} IS NULL AND id NOT IN (SELECT id FROM links WHERE "
+                f"system = ?) ORDER BY 1 LIMIT {MOST_ACCOUNTS}",
+                [system],
+            ).fetchall()
+            if rows:
+                found[f"{system} without a confirmed pair"] = tuple(row[0] for row in rows)
+    return found
+
+
+def _unknown(mapping: Mapping, parts: Sequence[StoredPart], tables: Sequence[str]) -> list[str]:
+    told = [f"{table}: not there, so not known" for table in ("churns", *OPTIONAL_HISTORY) if table not in tables]
+    for table in tables:
+        filled = {name for part in parts if part.table == table for name in part.columns}
+        missing = [
+            column.name
+            for column in TABLES[table].columns
+            if column.name not in filled | {"account_id", "customer_since"}
+        ]
+        if missing:
+            told.append(f"{table}: without {', '.join(missing)}")
+    if mapping.known.get("surveys", {}).get("invitations") is False:
+        told.append("surveys: only answers were exported; who was asked and stayed silent is not known")
+    return told

@@ -1,0 +1,184 @@
+"""The whole import: a mapping file and a folder of exports become a book, all or nothing, with a report.
+
+In: the path of a mapping. Out: the contract's tables as Parquet with `book.toml` beside them, and an `ImportReport`.
+Everything is made in a scratch folder beside the book and moved into place once it keeps the contract.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from features.errors import InputError, InvalidTables, Problem
+from features.intake.crosswalk import Pair, link_table, propose, read_links, write_crosswalk
+from features.intake.files.reading import OpenFile, Workspace, open_files
+from features.intake.files.workspace import connection_in
+from features.intake.import_report import ImportReport, collect_report
+from features.intake.joined import Joining
+from features.intake.language.mapping_file import parts_of, read_mapping
+from features.intake.language.mapping_model import Mapping
+from features.intake.language.typed_sql import quoted
+from features.intake.parts_sql import StoredPart, run_part
+from features.intake.remembered import remember
+from features.sources import open_source
+from features.tables import TABLES
+from features.validation import validate
+
+Step = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A book that was made.
+
+    Attributes
+    ----------
+    out : Path
+        Its folder.
+    report : ImportReport
+    """
+
+    out: Path
+    report: ImportReport
+
+
+def import_book(
+    path: Path,
+    out: Path,
+    folder: Path | None = None,
+    partial: bool = False,
+    change_share: float = 0.05,
+    step: Step | None = None,
+) -> Imported:
+    """Make a book as a mapping says.
+
+    Parameters
+    ----------
+    path : Path
+        The mapping file.
+    out : Path
+        The folder of the book. Its tables are replaced, and files of tables that are no longer made are removed.
+    folder : Path, optional
+        The folder of the exports, in place of the one that the mapping names.
+    partial : bool
+        Whether tables may be written that make no whole book, without accounts or invoices.
+    change_share : float
+        From which change of a month's records or revenue on it is warned of.
+    step : callable, optional
+        Called with what is being done, how many steps are done and how many there are.
+
+    Raises
+    ------
+    InvalidTables
+        With every problem of mapping, files, values and tables; nothing has been written.
+    """
+    mapping = read_mapping(path)
+    exports = folder or (path.parent / mapping.folder)
+    if not exports.is_dir():
+        raise InputError(f"{exports}: there is no such folder of exports")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=out.parent) as scratch:
+        space = Workspace(connection_in(Path(scratch)), Path(scratch), exports)
+        try:
+            return _import(space, mapping, path, out, partial, change_share, step or (lambda *_: None))
+        finally:
+            space.connection.close()
+
+
+def _import(
+    space: Workspace, mapping: Mapping, path: Path, out: Path, partial: bool, share: float, step: Step
+) -> Imported:
+    links, problems = read_links(path.parent / mapping.book.crosswalk)
+    parts = _run(space, mapping, problems, step)
+    if problems:
+        raise InvalidTables(problems)
+    joining = Joining(space.connection, mapping, parts)
+    joining.follow_merges()
+    link_table(space.connection, links)
+    proposed = _proposals(space, mapping, parts, links, path)
+    joining.link_accounts()
+    names = joining.make_tables()
+    made = space.scratch / "book"
+    made.mkdir()
+    for place, name in enumerate(names):
+        step(f"writing {name}", place, len(names))
+        _write(space.connection, name, made / f"{name}.parquet")
+    memory = remember(space.connection, path, mapping, parts, names, out)
+    (made / "book.toml").write_text(memory.text, encoding="utf-8")
+    warnings = (*memory.warnings(share), *_validated(made, partial))
+    report = collect_report(space.connection, mapping, parts, names, warnings, proposed)
+    _move(made, out)
+    return Imported(out, report)
+
+
+def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step) -> list[StoredPart]:
+    """Run every part; what is wrong in files and values is added to the problems."""
+    opened: dict[str, list[OpenFile]] = {}
+    parts, todo = [], list(parts_of(mapping))
+    numbers: dict[str, int] = {}
+    earlier: dict[str, list[str]] = {}
+    for place, (table, _, part) in enumerate(todo):
+        step(f"reading {part.source}", place, len(todo))
+        if part.source not in opened:
+            opened[part.source] = open_files(space, part.source, mapping.sources[part.source], problems)
+        numbers[table] = numbers.get(table, -1) + 1
+        stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier)
+        earlier.setdefault(table, []).append(stored.stored)
+        problems += [problem for problem in wrong if problem not in problems]
+        parts.append(stored)
+    return parts
+
+
+def _proposals(
+    space: Workspace, mapping: Mapping, parts: list[StoredPart], pairs: list[Pair], path: Path
+) -> list[Pair]:
+    """Write new proposals into the crosswalk, beside what a person said; none where all ids are the master's."""
+    master = mapping.book.master
+    if master is None or all(part.part.system in (None, master) for part in parts):
+        return []
+    proposals = propose(space.connection, master, parts, pairs)
+    if proposals or not pairs:
+        write_crosswalk(path.parent / mapping.book.crosswalk, [*pairs, *proposals])
+    return proposals
+
+
+def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> None:
+    columns = [row[0] for row in connection.execute(f"DESCRIBE book_{name}").fetchall() if not row[0].startswith("_")]
+    listed = ", ".join(f'"{column}"' for column in columns)
+    # In the order of the key: the same exports give the same bytes.
+    key = ", ".join(column for column in TABLES[name].key if column in columns) or "ALL"
+    rows = f"SELECT {listed} FROM book_{name} ORDER BY {key}"
+    connection.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _validated(made: Path, partial: bool) -> tuple[str, ...]:
+    """Check the tables against the contract; return what may mislead."""
+    try:
+        return validate(open_source(made)).warnings
+    except InvalidTables as error:
+        lacking = [each for each in error.problems if not (partial and _is_absent(each))]
+        if lacking:
+            raise InvalidTables(lacking) from error
+        return ()
+
+
+def _is_absent(problem: Problem) -> bool:
+    return not problem.column and problem.rule.startswith("the table is required and absent")
+
+
+def _move(made: Path, out: Path) -> None:
+    """Put the files in the place of those that an import wrote before; other files stay."""
+    out.mkdir(parents=True, exist_ok=True)
+    new = sorted(path.name for path in made.iterdir())
+    for name in new:
+        shutil.move(made / name, out / f".{name}.new")
+    for name in TABLES:
+        for path in (out / f"{name}.parquet", out / f"{name}.csv"):
+            path.unlink(missing_ok=True)
+    for name in new:
+        (out / f".{name}.new").replace(out / name)

@@ -1,0 +1,241 @@
+"""The stored parts become the tables of the book: ids of accounts made one, versions and lines made records.
+
+In: `StoredPart`s, and the links of the crosswalk. Out: a table `book_NAME` in DuckDB for each table of the contract
+that a part fills. Rows that fall out here get their reason in the stored part, so that the report can add them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
+from features.intake.language.typed_sql import TYPES, quoted
+from features.intake.parts_sql import ABSORBED, FILE, ORDER, REASON, ROW, StoredPart
+from features.schema import Kind
+from features.tables import TABLES
+
+MERGED = "merged into another record"
+UNLINKED = "its account has no confirmed pair in the crosswalk"
+NO_CUSTOMER = "its account is no customer: no invoice, and no day since when it is one"
+AGAIN = "the same record again"
+VERSION = "another version of the record"
+#: How often a merge of a merge is followed.
+MERGES = 20
+
+
+def ids_in(column: str) -> str:
+    """Return the SQL of the ids in a list such as `76340251;46897301` or `[1967, 1968]`, a row each."""
+    return f"unnest(regexp_split_to_array(trim({column}, '[] '), '[;,\\s]+'))"
+
+
+class Joining:
+    """Makes the tables of one book. `links` is a table (system, id, account_id) of confirmed pairs.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    mapping : Mapping
+    parts : sequence of StoredPart
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, mapping: Mapping, parts: Sequence[StoredPart]) -> None:
+        self.connection, self.mapping, self.parts = connection, mapping, parts
+
+    def of(self, table: str) -> list[StoredPart]:
+        """Return the parts of a table."""
+        return [part for part in self.parts if part.table == table]
+
+    def follow_merges(self) -> None:
+        """Give each row the id of the record that its own was merged into, and leave the merged records out."""
+        self.connection.execute("CREATE TABLE merged (system VARCHAR, id VARCHAR, survivor VARCHAR)")
+        for part in (*self.of(IDENTITIES), *self.of("accounts")):
+            self._collect_merges(part)
+        self._settle_merges()
+        for part in self.parts:
+            if part.part.absorbed is not None and part.table not in ("accounts", IDENTITIES):
+                self._leave_out_absorbed(part)
+        (some,) = self.connection.execute("SELECT count(*) FROM merged").fetchone() or (0,)
+        if some:
+            for part in self.parts:
+                self._to_survivors(part)
+
+    def _collect_merges(self, part: StoredPart) -> None:
+        key = "id" if part.table == IDENTITIES else "account_id"
+        system = quoted(part.part.system or "")
+        lists = [ABSORBED] if part.part.absorbed is not None else []
+        for column in [*lists, *(["absorbed"] if "absorbed" in part.columns else [])]:
+            self.connection.execute(
+                f"INSERT INTO merged SELECT {system}, {ids_in(column)}, {key} FROM {part.stored} "
+                f"WHERE {column} IS NOT NULL"
+            )
+        if "survivor" in part.columns:
+            self.connection.execute(
+                f"INSERT INTO merged SELECT {system}, {key}, survivor FROM {part.stored} WHERE survivor IS NOT NULL"
+            )
+
+    def _settle_merges(self) -> None:
+        """Follow merges of merges to the last survivor."""
+        self.connection.execute("DELETE FROM merged WHERE id = survivor OR id = ''")
+        for _ in range(MERGES):
+            changed = self.connection.execute(
+                "UPDATE merged SET survivor = later.survivor FROM merged AS later WHERE merged.system = later.system "
+                "AND merged.survivor = later.id AND merged.survivor <> later.survivor RETURNING 1"
+            ).fetchall()
+            if not changed:
+                break
+
+    def _leave_out_absorbed(self, part: StoredPart) -> None:
+        (key,) = TABLES[part.table].key[:1]
+        self.connection.execute(
+            f"UPDATE {part.stored} SET {REASON} = {quoted(MERGED)} WHERE {REASON} IS NULL AND {key} IN (SELECT "
+            f"{ids_in(ABSORBED)} FROM {part.stored} "
+            f"WHERE {ABSORBED} IS NOT NULL)"
+        )
+
+    def _to_survivors(self, part: StoredPart) -> None:
+        system = quoted(part.part.system or "")
+        of_merge = f"FROM merged WHERE merged.system = {system} AND merged.id = {part.stored}."
+        if part.table in ("accounts", IDENTITIES):
+            key = "id" if part.table == IDENTITIES else "account_id"
+            self.connection.execute(
+                f"UPDATE {part.stored} SET {REASON} = {quoted(MERGED)} {of_merge}{key} AND {REASON} IS NULL"
+            )
+        elif "account_id" in part.columns:
+            self.connection.execute(f"UPDATE {part.stored} SET account_id = merged.survivor {of_merge}account_id")
+
+    def link_accounts(self) -> None:
+        """Give each row of another system the account id of the master; one without a confirmed pair is left out."""
+        master = self.mapping.book.master
+        for part in self.parts:
+            system = part.part.system
+            if master is None or system in (None, master) or "account_id" not in part.columns:
+                continue
+            pairs = f"FROM links WHERE links.system = {quoted(str(system))} AND links.id = {part.stored}.account_id"
+            self.connection.execute(
+                f"UPDATE {part.stored} SET {REASON} = {quoted(UNLINKED)} WHERE {REASON} IS NULL AND NOT EXISTS "
+                f"(SELECT 1 {pairs})"
+            )
+            self.connection.execute(
+                f"UPDATE {part.stored} SET account_id = links.account_id {pairs} AND {REASON} IS NULL"
+            )
+
+    def make_tables(self) -> list[str]:
+        """Make `book_NAME` of every table that parts fill, accounts by invoices too; return their names."""
+        names = [name for name in TABLES if name != "accounts" and self.of(name)]
+        for name in names:
+            for part in self.of(name):
+                self._one_record_each(part)
+        if self.of("accounts") or (self.of("invoices") and self.mapping.book.accounts_of_invoices):
+            self._make_accounts()
+            (some,) = self.connection.execute("SELECT count(*) FROM book_accounts").fetchone() or (0,)
+            for part in self.parts:
+                # Without a single customer, the other tables are no book: they stay as they are.
+                if part.table == "accounts" or (some and part.table in names):
+                    self._leave_out_strangers(part)
+            names = ["accounts", *names] if some else names
+        for name in names:
+            if name != "accounts":
+                self._make(name)
+        return names
+
+    def _key(self, part: StoredPart) -> str:
+        return ", ".join(name for name in TABLES[part.table].key if name in part.columns) or ROW
+
+    def _one_record_each(self, part: StoredPart) -> None:
+        """Leave out the rows that repeat a record, or are not its first or last version."""
+        many = part.part.many
+        if many in ("sum", "merge"):
+            return
+        shown = ", ".join(f'"{name}"' for name in part.columns)
+        by, reason, order = shown, AGAIN, f"{FILE}, {ROW}"
+        if many == "one":
+            (rows, keys) = self.connection.execute(
+                f"SELECT count(*), count(DISTINCT ({self._key(part)})) FROM {part.stored} WHERE {REASON} IS NULL"
+            ).fetchone() or (0, 0)
+            if rows == keys:
+                return
+        else:
+            turned = " DESC" if many == "last" else ""
+            by, reason = self._key(part), VERSION
+            keys = (f"TRY_CAST({ORDER} AS DOUBLE)", ORDER, FILE, ROW)
+            order = ", ".join(f"{each}{turned} NULLS LAST" for each in keys)
+        self.connection.execute(
+            f"UPDATE {part.stored} SET {REASON} = {quoted(reason)} FROM (SELECT {FILE} AS file, {ROW} AS row, "
+            f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS nth FROM {part.stored} WHERE {REASON} IS NULL) "
+            f"AS turn WHERE {FILE} = turn.file AND {ROW} = turn.row AND turn.nth > 1"
+        )
+
+    def _make_accounts(self) -> None:
+        """Make one row an account: the first that is known of each column, in the order of the parts."""
+        columns = {name: kind for part in self.of("accounts") for name, kind in part.columns.items()}
+        columns |= {"account_id": Kind.TEXT, "customer_since": Kind.DATE}
+        known = self._united("accounts", columns) if self.of("accounts") else _empty(columns)
+        firsts = ", ".join(
+            f'first("{name}" ORDER BY _part, {FILE}, {ROW}) FILTER ("{name}" IS NOT NULL) AS "{name}"'
+            for name in columns
+            if name != "account_id"
+        )
+        invoices = self._united("invoices", dict(self.of("invoices")[0].columns)) if self.of("invoices") else ""
+        billed = "SELECT NULL::VARCHAR AS account_id, NULL::DATE AS first WHERE false"
+        if invoices:
+            billed = (
+                "SELECT account_id, coalesce(min(invoiced_on) FILTER (amount > 0), min(invoiced_on)) AS first "
+                f"FROM ({invoices}) GROUP BY account_id"
+            )
+        side = "FULL" if self.mapping.book.accounts_of_invoices else "LEFT"
+        others = "".join(f', a."{name}"' for name in columns if name not in ("account_id", "customer_since"))
+        self.connection.execute(
+            f"CREATE TABLE book_accounts AS WITH a AS (SELECT account_id, {firsts} FROM ({known}) "
+            f"GROUP BY account_id), b AS ({billed}) SELECT coalesce(a.account_id, b.account_id) AS account_id{others}, "
+            f"coalesce(a.customer_since, b.first) AS customer_since, a.account_id IS NULL AS _billed_only "
+            f"FROM a {side} JOIN b ON a.account_id = b.account_id "
+            "WHERE coalesce(a.customer_since, b.first) IS NOT NULL"
+        )
+
+    def _leave_out_strangers(self, part: StoredPart) -> None:
+        self.connection.execute(
+            f"UPDATE {part.stored} SET {REASON} = {quoted(NO_CUSTOMER)} WHERE {REASON} IS NULL AND account_id NOT IN "
+            "(SELECT account_id FROM book_accounts WHERE account_id IS NOT NULL)"
+        )
+
+    def _united(self, table: str, columns: dict[str, Kind]) -> str:
+        """Return the SQL of the rows that are kept of all parts of a table."""
+        selects = []
+        for place, part in enumerate(self.of(table)):
+            listed = ", ".join(
+                f'"{name}"' if name in part.columns else f'CAST(NULL AS {TYPES[kind]}) AS "{name}"'
+                for name, kind in columns.items()
+            )
+            selects.append(
+                f"SELECT {listed}, {place} AS _part, {FILE}, {ROW} FROM {part.stored} WHERE {REASON} IS NULL"
+            )
+        return " UNION ALL ".join(selects)
+
+    def _make(self, table: str) -> None:
+        declared = [column.name for column in TABLES[table].columns] + [CURRENCY]
+        filled = {name: kind for part in self.of(table) for name, kind in part.columns.items()}
+        columns = {name: filled[name] for name in declared if name in filled}
+        rows, kind = self._united(table, columns), "VIEW"
+        if any(part.part.many == "sum" for part in self.of(table)):
+            rows, kind = _summed(table, columns, rows), "TABLE"
+        listed = ", ".join(f'"{name}"' for name in columns)
+        self.connection.execute(f"CREATE {kind} book_{table} AS SELECT {listed} FROM ({rows})")
+
+
+def _summed(table: str, columns: dict[str, Kind], rows: str) -> str:
+    """Return the SQL of one record a key: its amounts added up to the cent, of other columns the first."""
+    key = [name for name in TABLES[table].key if name in columns]
+    chosen = [f'"{name}"' for name in key]
+    for name, kind in columns.items():
+        if kind is Kind.NUMBER:
+            chosen.append(f'CAST(sum(CAST("{name}" AS DECIMAL(24, 6))) AS DOUBLE) AS "{name}"')
+        elif name not in key:
+            chosen.append(f'first("{name}" ORDER BY _part, {FILE}, {ROW}) AS "{name}"')
+    return f"SELECT {', '.join(chosen)} FROM ({rows}) GROUP BY {', '.join(chosen[: len(key)])}"
+
+
+def _empty(columns: dict[str, Kind]) -> str:
+    listed = ", ".join(f'CAST(NULL AS {TYPES[kind]}) AS "{name}"' for name, kind in columns.items())
+    return f"SELECT {listed}, 0 AS _part, 0 AS {FILE}, 0 AS {ROW} WHERE false"

@@ -1,0 +1,179 @@
+"""A mapping file is read strictly: every key that is not known, every question without an answer, with its line.
+
+In: the text of a TOML file. Out: `Mapping`, or `InvalidTables` with every problem. A text "$name" anywhere stands for
+the answer of that name; "?" is no answer yet.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+from pydantic import ValidationError
+
+from features.book_facts import book_known
+from features.errors import InvalidTables, Problem
+from features.intake.language.mapping_model import IDENTITIES, Mapping, Part, Value, columns_of
+from features.schema import Kind
+from features.tables import TABLES
+from features.validation.names import near
+
+OPEN = "?"
+#: What a zone may be beside a name of the IANA data base: as the file says, or as the day stands.
+OTHER_ZONES = ("file", "day")
+_SECTION = re.compile(r"^\s*(\[{1,2})\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
+_KEY = re.compile(r"""^\s*([\w."'-]+)\s*=""")
+Place = tuple[str | int, ...]
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Read a mapping file.
+
+    Raises
+    ------
+    InvalidTables
+        With every problem: what is no TOML, a key that is not known, a value of another kind, a question without an
+        answer, a table or column that the contract does not have, an instant without a zone.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        raw = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InvalidTables([Problem(path.name, "", f"cannot be read: {error}")]) from error
+    lines = _lines(text)
+    problems = [
+        Problem(path.name, f"answers.{name}", f"line {_line(lines, ('answers', name))}: the question has no answer yet")
+        for name, answer in raw.get("answers", {}).items()
+        if answer == OPEN
+    ]
+    problems += [
+        Problem(path.name, "answers", f"the mapping asks for ${name}, which has no answer")
+        for name in sorted(_asked(raw) - set(raw.get("answers", {})))
+    ]
+    if problems:
+        raise InvalidTables(problems)
+    answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
+    try:
+        mapping = Mapping.model_validate(answered)
+    except ValidationError as error:
+        raise InvalidTables(_refused(path.name, error, lines)) from error
+    problems = [Problem(path.name, _dotted(place), rule) for place, rule in _unsound(mapping)]
+    if problems:
+        raise InvalidTables([_with_line(problem, lines) for problem in problems])
+    return mapping
+
+
+def _answered(value: Any, answers: dict[str, Any]) -> Any:
+    """Return a value in which each text "$name" is the answer of that name; one that nobody asked for stays."""
+    if isinstance(value, dict):
+        return {name: _answered(item, answers) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_answered(item, answers) for item in value]
+    if isinstance(value, str) and value.startswith("$"):
+        return answers.get(value[1:], value)
+    return value
+
+
+def _asked(value: Any) -> set[str]:
+    """Return the names of the answers that a value asks for."""
+    if isinstance(value, dict):
+        return set().union(*map(_asked, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_asked, value))
+    return {value[1:]} if isinstance(value, str) and re.fullmatch(r"\$[a-z]\w*", value) else set()
+
+
+def _refused(name: str, error: ValidationError, lines: dict[Place, int]) -> Iterator[Problem]:
+    for wrong in error.errors(include_url=False):
+        place = tuple(item for item in wrong["loc"] if not str(item).startswith(("function-", "constrained-", "Value")))
+        rule = wrong["msg"].removeprefix("Value error, ")
+        if wrong["type"] == "extra_forbidden":
+            rule = f"unknown key{_perhaps(str(place[-1]), Value.model_fields)}"
+        value = wrong["input"]
+        shown = f", found {value!r}" if isinstance(value, (str, int, float, bool)) and "found" not in rule else ""
+        yield _with_line(Problem(name, _dotted(place), f"{rule}{shown}"), lines)
+
+
+def _perhaps(name: str, known: Any) -> str:
+    meant = near(name, known)
+    return f"; did you mean {meant!r}?" if meant else ""
+
+
+def _unsound(mapping: Mapping) -> Iterator[tuple[Place, str]]:
+    """Yield what the models cannot see: names that must be known, and times without a zone."""
+    for table in mapping.tables:
+        if table not in TABLES:
+            yield ("tables", table), f"the contract has no such table{_perhaps(table, TABLES)}"
+    for table, place, part in parts_of(mapping):
+        if part.source not in mapping.sources:
+            yield (*place, "from"), f"there is no source {part.source!r}{_perhaps(part.source, mapping.sources)}"
+        kinds = columns_of(table)
+        for column, value in part.columns.items():
+            if column not in kinds:
+                yield (*place, "columns", column), f"{table} has no such column{_perhaps(column, kinds)}"
+            elif kinds[column] is Kind.INSTANT:
+                yield from (((*place, "columns", column), rule) for rule in _zone_problems(value))
+    for problem in book_known(mapping.known)[1]:
+        yield ("known", *problem.column.split(".")), problem.rule
+
+
+def parts_of(mapping: Mapping) -> Iterator[tuple[str, Place, Part]]:
+    """Yield every part with its table and its place in the file; tables that the contract lacks are passed over."""
+    for table, parts in mapping.tables.items():
+        if table in TABLES:
+            yield from ((table, ("tables", table, place), part) for place, part in enumerate(parts))
+    yield from ((IDENTITIES, (IDENTITIES, place), part) for place, part in enumerate(mapping.identities))
+
+
+def _zone_problems(value: Value) -> Iterator[str]:
+    if value.first_of is not None:
+        for choice in value.first_of:
+            yield from _zone_problems(choice)
+    elif value.epoch is None and value.zone is None and value.constant is None and value.let is None:
+        yield "an instant needs a zone: a name such as 'Europe/Berlin', 'UTC', 'file' or 'day'"
+    elif value.zone is not None and value.zone not in OTHER_ZONES and value.zone not in available_timezones():
+        yield f"unknown zone {value.zone!r}{_perhaps(value.zone, available_timezones())}"
+
+
+def _lines(text: str) -> dict[Place, int]:
+    """Return the line of every section and key; parts of one table count from 0."""
+    found: dict[Place, int] = {}
+    counts: dict[Place, int] = {}
+    section: Place = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if head := _SECTION.match(line):
+            names: Place = tuple(re.findall(r'"[^"]*"|[\w-]+', head[2]))
+            names = tuple(str(name).strip('"') for name in names)
+            if head[1] == "[[":
+                counts[names] = counts.get(names, -1) + 1
+                section = (*names, counts[names])
+            else:
+                parent = next((names[:end] for end in range(len(names), 0, -1) if names[:end] in counts), ())
+                section = (*parent, counts[parent], *names[len(parent) :]) if parent else names
+            found.setdefault(section, number)
+        elif key := _KEY.match(line):
+            names = tuple(name.strip("\"'") for name in re.findall(r'"[^"]*"|[\w-]+', key[1]))
+            found.setdefault((*section, *names), number)
+    return found
+
+
+def _line(lines: dict[Place, int], place: Sequence[str | int]) -> int | None:
+    """Return the line of a place, or of the nearest thing around it."""
+    for end in range(len(place), 0, -1):
+        if tuple(place[:end]) in lines:
+            return lines[tuple(place[:end])]
+    return None
+
+
+def _dotted(place: Sequence[str | int]) -> str:
+    return ".".join(str(item) for item in place)
+
+
+def _with_line(problem: Problem, lines: dict[Place, int]) -> Problem:
+    place = tuple(int(item) if item.isdigit() else item for item in problem.column.split("."))
+    line = _line(lines, place)
+    return problem if line is None else Problem(problem.table, problem.column, f"line {line}: {problem.rule}")

@@ -1,0 +1,212 @@
+"""The mapping language: what a mapping file may say, as models that refuse whatever they do not know.
+
+In: the plain values of a TOML file. Out: `Mapping`. What each key does stands in docs/import.md. `values_sql` and
+`typed_sql` turn a `Value` into SQL; `reading` opens a `SourceFiles`; `parts_sql` runs a `Part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from features.schema import Kind
+from features.tables import TABLES
+
+#: The keys of a value of which it has exactly one: where it comes from.
+ORIGINS = ("column", "id", "constant", "cell", "let", "first_of", "join", "row", "lookup")
+#: Accounts of a system, by which pairs are proposed: not a table of the contract.
+IDENTITIES = "identities"
+IDENTITY_COLUMNS: MappingOf[str, Kind] = dict.fromkeys(
+    ("id", "name", "town", "vat", "email", "number", "absorbed", "survivor"), Kind.TEXT
+)
+#: Beside the columns of the contract, a part may fill the currency, so that two of them are noticed.
+CURRENCY = "currency"
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _named(value: Any) -> Any:
+    return {"column": value} if isinstance(value, (str, list)) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+AnyValue = Annotated["Value", BeforeValidator(_named)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Cell(_Strict):
+    """One cell above the rows, counted from 1."""
+
+    row: int = Field(ge=1)
+    column: int = Field(ge=1)
+
+
+class Condition(_Strict):
+    """A test of one value; texts are compared without case and outer blanks. Exactly one test is given."""
+
+    when: AnyValue
+    is_in: tuple[str, ...] | None = None
+    is_not_in: tuple[str, ...] | None = None
+    is_empty: bool | None = None
+    matches: str | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Condition:
+        tests = ("is_in", "is_not_in", "is_empty", "matches", "below")
+        if sum(getattr(self, name) is not None for name in tests) != 1:
+            raise ValueError(f"exactly one of {', '.join(tests)} is expected")
+        return self
+
+
+class LeaveOut(Condition):
+    """A condition under which a row is left out, and the reason that the report gives."""
+
+    reason: str
+
+
+class Value(_Strict):
+    """One value of a row: where it comes from, how its text is cut, how it is read."""
+
+    column: Names | None = None
+    id: str | None = None
+    constant: str | int | float | bool | None = None
+    cell: Cell | None = None
+    let: str | None = None
+    first_of: tuple[AnyValue, ...] | None = None
+    join: tuple[AnyValue, ...] | None = None
+    row: Literal[True] | None = None
+    lookup: str | None = None
+
+    key: AnyValue | None = None
+    nth: int = Field(1, ge=1)
+    optional: bool = False
+    by: str = "-"
+
+    nulls: tuple[str, ...] = ()
+    separator: str | None = None
+    item: int = Field(1, ge=1)
+    extract: str | None = None
+    strip_zeros: bool = False
+    between: tuple[float, float] | None = None
+    map: dict[str, str] = {}
+    otherwise: str | None = None
+    only_when: Condition | None = None
+
+    date: Names = ()
+    zone: str | None = None
+    year_from: Cell | None = None
+    epoch: Literal["seconds", "milliseconds"] | None = None
+
+    decimal: Literal[".", ","] = "."
+    divide_by: float = 1
+    negative_when: Condition | None = None
+    minus: AnyValue | None = None
+    tax_rate: float | AnyValue | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Value:
+        given = [name for name in ORIGINS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of {', '.join(ORIGINS)} is expected, found {', '.join(given) or 'none'}")
+        if (self.lookup is None) != (self.key is None):
+            raise ValueError("lookup and key belong together")
+        if self.year_from is not None and not self.date:
+            raise ValueError("year_from needs date: the form of day and month, as '%d%m'")
+        return self
+
+
+class SourceFiles(_Strict):
+    """Files of one kind, or a table of a database, and how they are read."""
+
+    files: Names = ()
+    database: str | None = None
+    table: str | None = None
+    format: Literal["csv", "list", "sheet", "jsonl", "parquet"] = "csv"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: str | None = None
+    header: tuple[int, ...] = Field((1,), min_length=1)
+    ids_row: int | None = None
+    footer: tuple[str, ...] = ()
+    sheet: str | None = None
+
+    @model_validator(mode="after")
+    def _files_or_table(self) -> SourceFiles:
+        if bool(self.files) == bool(self.database):
+            raise ValueError("either files or database is expected")
+        if bool(self.database) != bool(self.table):
+            raise ValueError("database and table belong together")
+        return self
+
+
+class Part(_Strict):
+    """Rows of one source that become records of one table.
+
+    Attributes
+    ----------
+    source : str
+        Its name under `[sources]`.
+    system : str or None
+        Whose account ids these are; None: those of the book.
+    many : {"one", "sum", "first", "last", "merge"}
+        How several rows of one key become one record.
+    order : Value or None
+        By what the first or last is told; None: as the rows stand.
+    absorbed : Value or None
+        Keys of records that were merged into this one; they are left out.
+    """
+
+    source: str = Field(alias="from")
+    system: str | None = None
+    let: dict[str, AnyValue] = {}
+    columns: dict[str, AnyValue]
+    leave_out: tuple[LeaveOut, ...] = ()
+    many: Literal["one", "sum", "first", "last", "merge"] = "one"
+    order: AnyValue | None = None
+    absorbed: AnyValue | None = None
+
+
+class BookPlan(_Strict):
+    """What holds for the whole book.
+
+    Attributes
+    ----------
+    master : str or None
+        The system whose account ids the book bears; the others come through the crosswalk.
+    crosswalk : str
+        The file of pairs, beside the mapping.
+    accounts_of_invoices : bool
+        Whether an account that only invoices name is one.
+    """
+
+    master: str | None = None
+    crosswalk: str = "crosswalk.csv"
+    accounts_of_invoices: bool = True
+
+
+class Mapping(_Strict):
+    """A whole mapping file, its answers already put in."""
+
+    format: Literal[1]
+    folder: str = "."
+    answers: dict[str, Any] = {}
+    book: BookPlan = BookPlan()
+    sources: dict[str, SourceFiles]
+    tables: dict[str, tuple[Part, ...]]
+    identities: tuple[Part, ...] = ()
+    known: dict[str, dict[str, Any]] = {}
+
+
+def columns_of(table: str) -> MappingOf[str, Kind]:
+    """Return the columns that a part of a table may fill, with what each holds."""
+    if table == IDENTITIES:
+        return IDENTITY_COLUMNS
+    kinds = {column.name: column.kind for column in TABLES[table].columns}
+    return kinds | ({CURRENCY: Kind.TEXT} if any(kind is Kind.NUMBER for kind in kinds.values()) else {})

@@ -1,0 +1,128 @@
+"""Texts become numbers, days, instants and flags, as SQL of DuckDB; what cannot be read gives null.
+
+In: SQL of a text, and how the mapping says to read it. Out: SQL of the value. An offset in a text stands above the zone
+of the mapping. Of an hour that occurs twice the later one is meant; one that never occurs is moved forward by an hour.
+"""
+
+from __future__ import annotations
+
+from features.conversion import FLAG_TEXTS
+from features.intake.language.mapping_model import Value
+from features.schema import Kind
+
+#: Kind of a column -> DuckDB's type.
+TYPES = {
+    Kind.TEXT: "VARCHAR",
+    Kind.NUMBER: "DOUBLE",
+    Kind.INTEGER: "BIGINT",
+    Kind.FLAG: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.INSTANT: "TIMESTAMP",
+}
+#: Beside a number: currency signs and codes, blanks of all kinds, strokes between thousands, an asterisk of SAP.
+BESIDE = "[€$£¥%\\s\u00a0\u202f'’*]|(?:^|\\b)[A-Za-z]{3}(?:\\b|$)"
+#: The end of a time that says how far it is from UTC.
+OFFSET = ":\\d{2}(\\.\\d+)?\\s*(Z|UTC|[+-]\\d{2}(:?\\d{2})?)$"
+
+
+def quoted(text: str) -> str:
+    """Return a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def typed_sql(kind: Kind, text: str, value: Value, zone: str | None = None, year_from: str | None = None) -> str:
+    """Return the SQL that reads a text as a kind.
+
+    Parameters
+    ----------
+    text : str
+        SQL of the text, already cut.
+    zone : str, optional
+        The zone of the text where it names none: an IANA name, or "day".
+    year_from : str, optional
+        The first day, YYYYMMDD, of the year in which day and month lie.
+    """
+    if kind is Kind.TEXT:
+        return text
+    if kind is Kind.FLAG:
+        return _flag(text)
+    if kind is Kind.DATE:
+        return _day(text, value, zone, year_from)
+    if kind is Kind.INSTANT:
+        return _instant(text, value, zone)
+    number = number_sql(text, value.decimal)
+    if value.divide_by != 1:
+        number = f"({number} / {value.divide_by!r})"
+    if kind is Kind.NUMBER:
+        return number
+    return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({number} AS BIGINT) END"
+
+
+def number_sql(text: str, decimal: str = ".") -> str:
+    """Return the SQL of a number: `-1,332.33`, `1.332,33-`, `(40.00)`, `$ 12`, by the mark before its decimals."""
+    thousands = "," if decimal == "." else "."
+    digits = f"(\\d{{1,3}}(\\{thousands}\\d{{3}})+|\\d+)?(\\{decimal}\\d*)?"
+    form = quoted(f"[+-]?{digits}-?|\\({digits}\\)")
+    bare = f"regexp_replace({text}, {quoted(BESIDE)}, '', 'g')"
+    plain = f"regexp_replace(replace(replace({bare}, '{thousands}', ''), '{decimal}', '.'), '[()+-]', '', 'g')"
+    slow = (
+        f"CASE WHEN regexp_full_match({bare}, {form}) THEN "
+        f"CASE WHEN regexp_matches({bare}, '^-|-$|^\\(') THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE) END"
+    )
+    if decimal == ".":
+        return f"COALESCE(TRY_CAST({text} AS DOUBLE), {slow})"
+    quick = f"CASE WHEN NOT contains({text}, '.') THEN TRY_CAST(replace({text}, ',', '.') AS DOUBLE) END"
+    return f"COALESCE({quick}, {slow})"
+
+
+def _flag(text: str) -> str:
+    texts = {flag: ", ".join(quoted(each) for each in FLAG_TEXTS if FLAG_TEXTS[each] is flag) for flag in (True, False)}
+    return f"CASE WHEN lower({text}) IN ({texts[True]}) THEN true WHEN lower({text}) IN ({texts[False]}) THEN false END"
+
+
+def _formats(value: Value) -> str:
+    return "[" + ", ".join(quoted(form) for form in value.date) + "]"
+
+
+def _epoch(text: str, value: Value) -> str:
+    scale = 1_000_000 if value.epoch == "seconds" else 1_000
+    return f"CAST(make_timestamp(CAST(TRY_CAST({text} AS DECIMAL(24, 6)) * {scale} AS BIGINT)) AS TIMESTAMP)"
+
+
+def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> str:
+    """Return the SQL of a day: as it is written, or the day of an instant in its zone."""
+    if year_from is not None:
+        return _day_of_year(text, value, year_from)
+    if value.epoch is not None:
+        return f"CAST({_epoch(text, value)} AS DATE)"
+    if value.date:
+        return f"CAST(TRY_STRPTIME({text}, {_formats(value)}) AS DATE)"
+    where = zone if zone not in (None, "day") else "UTC"
+    moved = f"CAST(timezone({quoted(str(where))}, TRY_CAST({text} AS TIMESTAMPTZ)) AS DATE)"
+    compact = f"TRY_STRPTIME({text}, '%Y%m%d')"
+    return (
+        f"CASE WHEN regexp_matches({text}, {quoted(OFFSET)}) THEN {moved} "
+        f"ELSE CAST(COALESCE(TRY_CAST({text} AS TIMESTAMP), {compact}) AS DATE) END"
+    )
+
+
+def _day_of_year(text: str, value: Value, first: str) -> str:
+    """Return the SQL of day and month in the year that begins on a day."""
+    year, padded = int(first[:4]), f"lpad({text}, 4, '0')"
+    dated = [f"TRY_STRPTIME({padded} || '{each}', {quoted(value.date[0] + '%Y')})" for each in (year, year + 1)]
+    begin = f"DATE '{first[:4]}-{first[4:6]}-{first[6:8]}'"
+    return f"CAST(CASE WHEN {dated[0]} >= {begin} THEN {dated[0]} ELSE {dated[1]} END AS DATE)"
+
+
+def _instant(text: str, value: Value, zone: str | None) -> str:
+    """Return the SQL of an instant in UTC."""
+    if value.epoch is not None:
+        return _epoch(text, value)
+    wall = f"TRY_STRPTIME({text}, {_formats(value)})" if value.date else f"TRY_CAST({text} AS TIMESTAMP)"
+    if zone == "day":
+        return f"date_trunc('day', {wall})"
+    local = wall if zone in (None, "UTC") else f"timezone('UTC', timezone({quoted(str(zone))}, {wall}))"
+    if value.date:
+        return f"CAST({local} AS TIMESTAMP)"
+    aware = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
+    return f"CASE WHEN regexp_matches({text}, {quoted(OFFSET)}) THEN {aware} ELSE {local} END"

@@ -1,0 +1,192 @@
+"""A part of the mapping is run: rows of a source's files become rows of one stored table, with what is wrong in them.
+
+In: a `Part`, the open files of its source. Out: a `StoredPart`: a table in DuckDB with the typed columns, for each row
+its file, its number and the reason for which it is left out (null: it is kept), and the counts of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from features.errors import Problem
+from features.intake.files.reading import OpenFile, Workspace
+from features.intake.language.mapping_model import IDENTITIES, Part, columns_of
+from features.intake.language.typed_sql import TYPES, quoted
+from features.intake.values_sql import NOTHING, FileValues
+from features.schema import Kind
+from features.tables import TABLES
+from features.validation.forms import told_apart
+from features.validation.quoting import EXAMPLES, shortened
+
+#: Columns beside those of the table.
+FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_absorbed"
+#: Ends the name of a column that holds texts which could not be read.
+UNREAD = "__unread"
+FOOTER, NO_ACCOUNT, TWICE = "a line below the rows", "names no account", "exported twice"
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """One part, run.
+
+    Attributes
+    ----------
+    table : str
+        Of the contract, or `identities`.
+    stored : str
+        The table in DuckDB.
+    part : Part
+    files : tuple of OpenFile
+    columns : mapping of str to Kind
+        Those that the part fills.
+    footers : list of (file, lines)
+        Lines below the rows, which the reader itself has set aside.
+    """
+
+    table: str
+    stored: str
+    part: Part
+    files: tuple[OpenFile, ...]
+    columns: Mapping[str, Kind]
+    footers: list[tuple[str, int]] = field(default_factory=list)
+
+
+def run_part(
+    space: Workspace,
+    table: str,
+    number: int,
+    part: Part,
+    files: Sequence[OpenFile],
+    earlier: Mapping[str, Sequence[str]],
+) -> tuple[StoredPart, list[Problem]]:
+    """Run one part over all files of its source; `earlier` has the stored tables of the parts before it.
+
+    Returns
+    -------
+    StoredPart, list of Problem
+        Every column that is absent, every value that cannot be read, every line that was cut off.
+    """
+    kinds = columns_of(table)
+    columns = {name: kinds[name] for name in kinds if name in part.columns}
+    stored = StoredPart(table, f"part_{table}_{number}", part, tuple(files), columns)
+    problems: list[Problem] = []
+    selects = [_select(stored, place, file, problems, earlier) for place, file in enumerate(files)]
+    if not selects or problems:
+        return stored, problems
+    space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+    for file in files:
+        problems += _cut_off(space, stored, file)
+    if part.many == "sum" and len(files) > 1:
+        _leave_out_overlap(space, stored)
+    return stored, [*problems, *_unread(space, stored)]
+
+
+def _select(
+    stored: StoredPart, place: int, file: OpenFile, problems: list[Problem], earlier: Mapping[str, Sequence[str]]
+) -> str:
+    """Return the SQL that maps the rows of one file."""
+    part = stored.part
+    values = FileValues(file.name, file.head, part.let, problems, earlier)
+    chosen = {FILE: f"CAST({place} AS INTEGER)", ROW: "row", REASON: _reason(stored, values, file)}
+    read = {name: values.typed(part.columns[name], kind) for name, kind in stored.columns.items()}
+    later = dict(TABLES[stored.table].order) if stored.table in TABLES else {}
+    for name, kind in stored.columns.items():
+        typed, text = read[name]
+        if kind is Kind.INSTANT and later.get(name) in read:
+            typed = _not_before(typed, text, read[later[name]][0])
+        chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
+        if kind is not Kind.TEXT:
+            chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
+    chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
+    chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
+    if part.many == "sum" and len(stored.files) > 1:
+        chosen["_content"] = f"hash({', '.join(f'c{i}' for i in range(len(file.head.headings)))})"
+    listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
+    rows = f"(SELECT *, row_number() OVER () + {len(file.head.cells)} AS row FROM {file.relation})"
+    return f"SELECT {listed} FROM {values.relation(rows)}"
+
+
+def _not_before(later: str, text: str, earlier: str) -> str:
+    """Return the SQL of an instant of which only the day is written: not before one of the same day, but with it."""
+    plain = f"NOT contains({text}, ':') AND {later} < {earlier} AND {earlier} < {later} + INTERVAL 1 DAY"
+    return f"CASE WHEN {plain} THEN {earlier} ELSE {later} END"
+
+
+def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
+    """Return the SQL of the reason for which a row is left out: the first that holds."""
+    cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
+    for rule in stored.part.leave_out:
+        cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}")
+    if stored.table not in ("accounts", IDENTITIES) and "account_id" in stored.columns:
+        cases.append(f"WHEN {values.text(stored.part.columns['account_id'])} IS NULL THEN {quoted(NO_ACCOUNT)}")
+    return f"CASE {' '.join(cases)} ELSE NULL END" if cases else NOTHING
+
+
+def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Problem]:
+    """Return a problem for the lines with too few or too many cells, apart from footers, which are counted."""
+    if not file.rejects:
+        return []
+    lines = space.connection.execute(
+        f"SELECT line, min(error_message), min(csv_line) FROM {file.rejects} GROUP BY line ORDER BY line"
+    ).fetchall()
+    footer = " OR ".join(f"regexp_matches(line, {quoted(each)})" for each in file.footer) or "false"
+    wrong = []
+    for line, message, text in lines:
+        plain = str(text).strip().strip('"')
+        (is_footer,) = space.connection.execute(
+            f"SELECT {footer} FROM (SELECT {quoted(plain)} AS line)"
+        ).fetchone() or (False,)
+        if is_footer or not plain:
+            continue
+        wrong.append((line, message, plain))
+    space.connection.execute(f"DROP TABLE {file.rejects}")
+    space.connection.execute(f"DROP TABLE {file.rejects}_scan")
+    stored.footers.append((file.name, len(lines) - len(wrong)))
+    if not wrong:
+        return []
+    shown = wrong[:EXAMPLES]
+    rule = f"lines that cannot be read as rows: {shown[0][1]}"
+    return [
+        Problem(
+            file.name,
+            "",
+            rule,
+            len(wrong),
+            tuple(f"line {line}" for line, *_ in shown),
+            tuple(shortened(text) for *_, text in shown),
+        )
+    ]
+
+
+def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Return a problem for each column with texts that cannot be read, among the rows that are kept."""
+    problems = []
+    for name, kind in stored.columns.items():
+        if kind is Kind.TEXT:
+            continue
+        where = f'FROM {stored.stored} WHERE {REASON} IS NULL AND "{name}{UNREAD}" IS NOT NULL'
+        (count,) = space.connection.execute(f"SELECT count(*) {where}").fetchone() or (0,)
+        if not count:
+            continue
+        texts = space.connection.execute(
+            f'SELECT "{name}{UNREAD}" AS text, count(*) {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20'
+        ).fetchall()
+        places = space.connection.execute(
+            f'SELECT {FILE}, {ROW}, "{name}{UNREAD}" {where} ORDER BY 1, 2 LIMIT {EXAMPLES}'
+        ).fetchall()
+        forms = told_apart(kind, texts)
+        rule = f"cannot be read as the mapping says{'; ' + forms if forms else ''}"
+        ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
+        problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
+    return problems
+
+
+def _leave_out_overlap(space: Workspace, stored: StoredPart) -> None:
+    """Leave out rows that an earlier file has too, as often as it has them: exports of overlapping months."""
+    space.connection.execute(
+        f"UPDATE {stored.stored} SET {REASON} = {quoted(TWICE)} FROM (SELECT {FILE} AS file, {ROW} AS row, "
+        f"row_number() OVER (PARTITION BY _content, nth ORDER BY {FILE}) AS copy FROM (SELECT {FILE}, {ROW}, _content, "
+        f"row_number() OVER (PARTITION BY {FILE}, _content ORDER BY {ROW}) AS nth FROM {stored.stored})) AS seen "
+        f"WHERE {FILE} = seen.file AND {ROW} = seen.row AND seen.copy > 1 AND {REASON} IS NULL"
+    )

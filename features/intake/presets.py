@@ -1,0 +1,106 @@
+"""The presets: a mapping file each, with the header by which its files are known, its facts and its questions.
+
+In: the files of `presets/`. Out: a `Preset` each. A preset is a `[preset]` table, the line `#: mapping`, and then the
+text that goes into a suggested mapping, with `files = []` for the files that were found.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.intake.files.heads import Head
+from features.intake.language.mapping_model import SourceFiles
+
+CUT = "#: mapping\n"
+#: What a preset rests on, as the user is told.
+BASES = {
+    "files": "files of this kind that were seen",
+    "programs": "programs that read such files; none was seen",
+    "documentation": "documentation only; no file of this kind was seen",
+}
+
+
+class Question(BaseModel):
+    """What only a person can answer.
+
+    Attributes
+    ----------
+    name : str
+        The key under `[answers]`.
+    ask : str
+    kind : {"value", "zone", "date", "column"}
+        What the files are asked for: nothing, whether they name a zone, how dates are written, which columns there are.
+    examples : tuple of str
+        Columns of which rows are shown; `a|b` is the first that is there.
+    near : tuple of str
+        Parts of the names of columns that may be meant.
+    default : Any
+        The usual answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    ask: str
+    kind: Literal["value", "zone", "date", "column"] = "value"
+    examples: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    default: Any = None
+
+
+class Preset(BaseModel):
+    """One kind of file: how it is known, what it rests on, what it cannot say, and the text of its mapping."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    basis: Literal["files", "programs", "documentation"]
+    source: str
+    facts: tuple[str, ...]
+    cannot_know: tuple[str, ...]
+    system: str
+    after: str | None = None
+    fingerprint: tuple[tuple[str, ...], ...] = ()
+    ids: tuple[str, ...] = ()
+    known: dict[str, dict[str, Any]] = {}
+    questions: tuple[Question, ...] = Field(())
+    body: str
+
+    @property
+    def source_name(self) -> str:
+        """The name of its source in the mapping."""
+        return next(iter(tomllib.loads(self.body)["sources"]))
+
+    @property
+    def fills(self) -> tuple[str, ...]:
+        """The tables that it fills."""
+        return tuple(tomllib.loads(self.body).get("tables", {}))
+
+    def reader(self, file: str) -> SourceFiles:
+        """Return how a file of this kind is read."""
+        told = tomllib.loads(self.body)["sources"][self.source_name]
+        return SourceFiles.model_validate({**told, "files": [file]})
+
+    def likeness(self, head: Head) -> int:
+        """Return how many columns of the fingerprint a header has, all of them or none: 0."""
+        marks = [head.position(names) is not None for names in self.fingerprint] + [
+            mark in head.ids for mark in self.ids
+        ]
+        return len(marks) if marks and all(marks) else 0
+
+
+@cache
+def presets() -> tuple[Preset, ...]:
+    """Return all presets by name."""
+    found = []
+    for file in sorted(files("features.intake").joinpath("presets").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            head, _, body = file.read_text(encoding="utf-8").partition(CUT)
+            found.append(Preset(name=file.name.removesuffix(".toml"), body=body, **tomllib.loads(head)["preset"]))
+    return tuple(found)

@@ -1,0 +1,152 @@
+"""What an import remembers of itself in `book.toml`, and what the next one finds changed.
+
+In: the mapping, the files, the tables. Out: the text of `book.toml`: what the mapping says is known, and fingerprints
+of mapping and files with the records and revenue of each month. `[fingerprints]` is read here only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from features.book_facts import FILE, FINGERPRINTS
+from features.intake.language.mapping_model import Mapping
+from features.intake.parts_sql import StoredPart
+from features.tables import TABLES
+
+Months = MappingOf[str, MappingOf[str, Sequence[int]]]
+MOST_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Fingerprints of this import and of the one before.
+
+    Attributes
+    ----------
+    text : str
+        The new `book.toml`.
+    months, before : mapping of table to mapping of month to (records, cents)
+        Cents of invoices, 0 elsewhere; `before` is empty at the first import.
+    sizes, sizes_before : mapping of file name to bytes
+    """
+
+    text: str
+    months: Months
+    before: Months
+    sizes: MappingOf[str, int]
+    sizes_before: MappingOf[str, int]
+
+    def warnings(self, share: float) -> tuple[str, ...]:
+        """Return what has changed since the last import: months by more than a share, files that became smaller."""
+        return (*self._months(share), *self._files())
+
+    def _months(self, share: float) -> list[str]:
+        told = []
+        for table, months in self.before.items():
+            last = max(months, default="")
+            now = self.months.get(table, {})
+            # The last month may not have been over.
+            changed = [
+                month
+                for month in sorted(months)
+                if month < last and _differ(months[month], now.get(month, (0, 0)), share)
+            ]
+            if changed:
+                shown = ", ".join(
+                    f"{month} ({_difference(months[month], now.get(month, (0, 0)))})" for month in changed[:MOST_NAMED]
+                )
+                many = f"{len(changed)} month{'s' * (len(changed) > 1)} changed by more than {share:.0%}"
+                more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+                told.append(
+                    f"{table}: {many} since the last import: {shown}{more}; what was known then can no longer be told"
+                )
+        return told
+
+    def _files(self) -> list[str]:
+        return [
+            f"{name} became smaller since the last import: {self.sizes_before[name]:,} to {size:,} bytes"
+            for name, size in self.sizes.items()
+            if size < self.sizes_before.get(name, 0)
+        ]
+
+
+def _differ(before: Sequence[int], now: Sequence[int], share: float) -> bool:
+    return any(abs(new - old) > share * abs(old) for old, new in zip(before, now, strict=True))
+
+
+def _difference(before: Sequence[int], now: Sequence[int]) -> str:
+    if before[1] != now[1]:
+        return f"revenue {before[1] / 100:,.2f} to {now[1] / 100:,.2f}"
+    return f"{before[0]} records to {now[0]}"
+
+
+def months_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple[int, int]]:
+    """Return records and cents of each month of a table that was made, by the time of its records."""
+    cents = "CAST(round(sum(CAST(amount AS DECIMAL(24, 6))) * 100) AS BIGINT)" if table == "invoices" else "0"
+    time = TABLES[table].time
+    columns = {row[0] for row in connection.execute(f"DESCRIBE book_{table}").fetchall()}
+    if not {time, *(("amount",) if table == "invoices" else ())} <= columns:
+        return {}
+    rows = connection.execute(
+        f"SELECT strftime({time}, '%Y-%m'), count(*), {cents} FROM book_{table} "
+        f"WHERE {time} IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return {month: (count, cents) for month, count, cents in rows}
+
+
+def remember(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    mapping: Mapping,
+    parts: Sequence[StoredPart],
+    tables: Sequence[str],
+    out: Path,
+) -> Remembered:
+    """Return the new `book.toml`, with what the one in `out` remembers."""
+    files = {file.name: file.path for part in parts for file in part.files if file.path is not None}
+    months = {table: months_of(connection, table) for table in tables}
+    before = _before(out)
+    text = [f"# Written by `churn-risk import {path.name}`.", ""]
+    for table, facts in mapping.known.items():
+        text += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in facts.items()), ""]
+    text += [f"[{FINGERPRINTS}]", f'mapping = "{_digest(path)}"', "", f"[{FINGERPRINTS}.files]"]
+    text += [
+        f'{json.dumps(name)} = {{ bytes = {file.stat().st_size}, sha256 = "{_digest(file)}" }}'
+        for name, file in sorted(files.items())
+    ]
+    for table, counted in months.items():
+        text += [
+            "",
+            f"[{FINGERPRINTS}.months.{table}]",
+            *(f'"{month}" = [{rows}, {cents}]' for month, (rows, cents) in counted.items()),
+        ]
+    sizes = {name: file.stat().st_size for name, file in files.items()}
+    sizes_before = {name: facts.get("bytes", 0) for name, facts in before.get("files", {}).items()}
+    return Remembered("\n".join(text) + "\n", months, before.get("months", {}), sizes, sizes_before)
+
+
+def _before(out: Path) -> dict[str, Any]:
+    with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        told = tomllib.loads((out / FILE).read_text(encoding="utf-8")).get(FINGERPRINTS, {})
+        return told if isinstance(told, dict) else {}
+    return {}
+
+
+def _toml(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

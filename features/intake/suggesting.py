@@ -1,0 +1,260 @@
+"""A mapping is suggested: the files of a folder are known by their headers, and what only a person knows is asked.
+
+In: a folder of exports. Out: the text of a mapping file: the questions first, each with what the files suggest and up
+to three rows as examples, then what each preset does. A question whose answer the files give is answered.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from features.errors import InputError, Problem
+from features.intake.files.reading import OpenFile, Workspace, open_files
+from features.intake.files.workspace import connection_in
+from features.intake.language.mapping_file import OPEN
+from features.intake.language.typed_sql import quoted
+from features.intake.presets import BASES, Preset, Question, presets
+from features.validation.quoting import shortened
+
+#: Forms of dates that exports have; those that read every value are suggested.
+DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%Y%m%d")
+#: A year of two digits that is read as one of four lies outside these.
+YEARS = "1950 AND 2100"
+EXAMPLES, MOST_COLUMNS = 3, 40
+
+
+@dataclass
+class Recognised:
+    """A preset and the files that it fits."""
+
+    preset: Preset
+    files: list[OpenFile] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A suggested mapping.
+
+    Attributes
+    ----------
+    text : str
+        The mapping file.
+    files : dict of preset to names of files
+    unknown : tuple of str
+        Files that no preset fits.
+    open_questions : tuple of str
+    notes : tuple of str
+        Presets that rest on no file, and what the book will not know.
+    """
+
+    text: str
+    files: dict[str, tuple[str, ...]]
+    unknown: tuple[str, ...]
+    open_questions: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def suggest(folder: Path, named: str) -> Suggestion:
+    """Suggest a mapping for the exports in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    named : str
+        How the mapping names the folder.
+
+    Raises
+    ------
+    InputError
+        When there is no such folder, or no file in it that a preset fits.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder of exports")
+    with tempfile.TemporaryDirectory() as scratch:
+        space = Workspace(connection_in(Path(scratch)), Path(scratch), folder)
+        try:
+            recognised, unknown = _recognise(space)
+            if not recognised:
+                titles = ", ".join(preset.title for preset in presets())
+                raise InputError(f"{folder}: no file is known by its header; the presets there: {titles}")
+            return _suggestion(space, recognised, unknown, named)
+        finally:
+            space.connection.close()
+
+
+def _recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple[str, ...]]]]:
+    """Return the presets that fit, in an order in which one finds what it looks up, and unknown files with headings."""
+    found: dict[str, Recognised] = {}
+    unknown = []
+    for path in sorted(space.folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        fits: list[tuple[int, Preset, OpenFile]] = []
+        headings: tuple[str, ...] = ()
+        for preset in presets():
+            problems: list[Problem] = []
+            opened = open_files(space, f"{preset.name}_{path.stem}", preset.reader(_escaped(path.name)), problems)
+            for file in opened:
+                headings = max(headings, file.head.headings, key=len)
+                if (likeness := preset.likeness(file.head)) > 0:
+                    fits.append((likeness, preset, file))
+        if fits:
+            _, preset, file = max(fits, key=lambda fit: fit[0])
+            found.setdefault(preset.name, Recognised(preset)).files.append(file)
+        else:
+            unknown.append((path.name, headings))
+    return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
+
+
+def _escaped(name: str) -> str:
+    """Return a pattern that fits one name."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+
+
+def _suggestion(
+    space: Workspace, recognised: Sequence[Recognised], unknown: Sequence[tuple[str, tuple[str, ...]]], named: str
+) -> Suggestion:
+    lines = ['# Suggested by `churn-risk import --suggest`. Answer what is still "?", then:']
+    lines += [
+        "# churn-risk import THIS-FILE --out BOOK",
+        "",
+        "format = 1",
+        f"folder = {json.dumps(named)}",
+        "",
+        "[answers]",
+    ]
+    asked: dict[str, str] = {}
+    for each in recognised:
+        for question in each.preset.questions:
+            if question.name not in asked:
+                asked[question.name], told = _asked(space, question, each.files)
+                lines += told
+    lines += ["", *_whole_book(recognised), *_bodies(recognised), *_unknown_files(unknown)]
+    notes = [
+        f"{each.preset.title} rests on {BASES[each.preset.basis]}"
+        for each in recognised
+        if each.preset.basis != "files"
+    ]
+    notes += [f"{each.preset.title} cannot say: {what}" for each in recognised for what in each.preset.cannot_know]
+    return Suggestion(
+        "\n".join(lines) + "\n",
+        {each.preset.name: tuple(file.name for file in each.files) for each in recognised},
+        tuple(name for name, _ in unknown),
+        tuple(name for name, answer in asked.items() if answer == OPEN),
+        tuple(notes),
+    )
+
+
+def _whole_book(recognised: Sequence[Recognised]) -> list[str]:
+    """Return the sections of the whole book: whose ids it bears, and what its sources cannot say."""
+    systems = [each.preset.system for each in recognised if "invoices" in each.preset.fills]
+    lines = (
+        ["[book]", f"master = {json.dumps(systems[0])}  # the book bears the account ids of this system", ""]
+        if systems
+        else []
+    )
+    known: dict[str, dict[str, Any]] = {}
+    for each in recognised:
+        for table, facts in each.preset.known.items():
+            known.setdefault(table, {}).update(facts)
+    for table, facts in known.items():
+        lines += [f"[known.{table}]", *(f"{name} = {json.dumps(value)}" for name, value in facts.items()), ""]
+    return lines
+
+
+def _bodies(recognised: Sequence[Recognised]) -> Iterator[str]:
+    for each in recognised:
+        preset = each.preset
+        yield f"# {preset.title}: made from {BASES[preset.basis]}."
+        yield from (f"# - {fact}" for fact in preset.facts)
+        yield from (f"# It cannot say: {what}" for what in preset.cannot_know)
+        names = ", ".join(json.dumps(_escaped(file.name), ensure_ascii=False) for file in each.files)
+        yield preset.body.replace("files = []", f"files = [{names}]")
+
+
+def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+    for name, headings in unknown:
+        shown = ", ".join(headings[:MOST_COLUMNS]).replace("\n", " ")
+        yield f"# Not known, and left out: {name}" + (f" with {shown}" if shown else "")
+
+
+def _asked(space: Workspace, question: Question, files: Sequence[OpenFile]) -> tuple[str, list[str]]:
+    """Return the answer, "?" where a person must give it, and the lines of the question."""
+    answer, hints = question.default, []
+    if question.kind == "zone" and all(file.head.zones for file in files):
+        zones = sorted({zone for file in files for zone in file.head.zones.values()})
+        answer, hints = "file", [f"the file says {', '.join(zones)}"]
+    elif question.kind == "date":
+        forms = _forms(space, question, files)
+        answer = forms[0] if len(forms) == 1 else None
+        hints = [f"every value can be read as {' and as '.join(forms)}" if forms else "no usual form fits every value"]
+    elif question.kind == "column":
+        hints = [
+            f"columns that may be meant: {', '.join(columns)}" for columns in [_columns(question, files)] if columns
+        ]
+    lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
+    lines += [f"#   {example}" for example in _examples(space, question, files)]
+    text = OPEN if answer is None else answer
+    return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
+
+
+def _columns(question: Question, files: Sequence[OpenFile]) -> list[str]:
+    """Return the columns that may be meant: those asked for that are there, those whose names are near."""
+    headings = [heading.split("\n")[0].strip() for file in files[:1] for heading in file.head.headings]
+    words = [name.lower() for names in question.examples for name in names.split("|")]
+    titles = [
+        " ".join(row[place] for row in file.head.cells if place < len(row)).lower()
+        for file in files[:1]
+        for place in range(len(headings))
+    ]
+    near = [
+        heading for heading, title in zip(headings, titles, strict=True) if any(part in title for part in question.near)
+    ]
+    named = [heading for heading in headings if heading.lower() in words]
+    return list(dict.fromkeys([*named, *near, *([] if named or near else headings[:MOST_COLUMNS])]))
+
+
+def _places(question: Question, file: OpenFile) -> dict[str, str]:
+    """Return the columns of which rows are shown: heading -> name in the relation."""
+    found = {}
+    for names in question.examples:
+        place = file.head.position(names.split("|"))
+        if place is not None:
+            found[file.head.headings[place]] = f"c{place}"
+    return found
+
+
+def _examples(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
+    places = _places(question, files[0]) if files else {}
+    if not places:
+        return []
+    names = ", ".join(places.values())
+    some = " OR ".join(f"{name} IS NOT NULL" for name in places.values())
+    rows = space.connection.execute(f"SELECT {names} FROM {files[0].relation} WHERE {some} LIMIT {EXAMPLES}").fetchall()
+    return [
+        "; ".join(
+            f"{heading} {shortened(str(value).splitlines()[0])!r}"
+            for heading, value in zip(places, row, strict=True)
+            if value
+        )
+        for row in rows
+    ]
+
+
+def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
+    """Return the forms that read every value of the first column that the question names."""
+    fits = list(DATE_FORMS)
+    for file in files:
+        for name in list(_places(question, file).values())[:1]:
+            tests = ", ".join(
+                f"bool_and(coalesce(year(TRY_STRPTIME({name}, {quoted(form)})) BETWEEN {YEARS}, false))"
+                for form in fits
+            )
+            row = space.connection.execute(f"SELECT {tests} FROM {file.relation} WHERE {name} IS NOT NULL").fetchone()
+            fits = [form for form, is_read in zip(fits, row or (), strict=False) if is_read]
+    return fits

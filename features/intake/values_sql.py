@@ -1,0 +1,221 @@
+"""A value of the mapping becomes SQL over the columns of one file.
+
+In: a `Value` and the `Head` of the file. Out: SQL of its text, and of the typed value. A column that the file lacks is
+a problem, and null in the SQL, so that one pass finds every problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from features.errors import Problem
+from features.intake.files.heads import Head
+from features.intake.language.mapping_model import Condition, Value
+from features.intake.language.typed_sql import number_sql, quoted, typed_sql
+from features.schema import Kind
+from features.tables import TABLES
+from features.validation.names import meant, near
+
+NOTHING = "CAST(NULL AS VARCHAR)"
+_STEP = re.compile(r"\b_v\d+\b")
+#: A column, a step or a number: as short as its name would be.
+_SHORT = re.compile(r"_?[cv]\d+|[\d.]+")
+
+
+@dataclass
+class FileValues:
+    """The values of one file, as one part of the mapping takes them.
+
+    Attributes
+    ----------
+    file : str
+        Its name, for messages.
+    head : Head
+    named : mapping of str to Value
+        What `let` of the part names.
+    problems : list of Problem
+        Filled with what the file lacks.
+    earlier : mapping of str to sequence of str
+        The stored tables of the parts that were run before, by table: what `lookup` looks into.
+    """
+
+    file: str
+    head: Head
+    named: Mapping[str, Value]
+    problems: list[Problem]
+    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    _staged: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def relation(self, rows: str) -> str:
+        """Return rows with every step of the values as a column: nested in each other, their SQL would explode."""
+        depth = max((level for _, level in self._staged.values()), default=0)
+        for level in range(1, depth + 1):
+            steps = ", ".join(f"{sql} AS {name}" for sql, (name, own) in self._staged.items() if own == level)
+            rows = f"(SELECT *, {steps} FROM {rows})"
+        return rows
+
+    def _step(self, sql: str) -> str:
+        """Return the name of the column that holds the value of some SQL; what is short stays as it is."""
+        if sql == NOTHING or _SHORT.fullmatch(sql):
+            return sql
+        if sql not in self._staged:
+            levels = {name: level for name, level in self._staged.values()}
+            deepest = max((levels.get(name, 0) for name in _STEP.findall(sql)), default=0)
+            self._staged[sql] = (f"_v{len(self._staged)}", deepest + 1)
+        return self._staged[sql][0]
+
+    def typed(self, value: Value, kind: Kind) -> tuple[str, str]:
+        """Return the SQL of the typed value and of the text it is read from."""
+        read = self._inner(value)
+        text = self.text(value)
+        year = self._year(read)
+        sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
+        if kind is Kind.NUMBER:
+            sql = self._signed(sql, read)
+        return self._step(sql), text
+
+    def text(self, value: Value) -> str:
+        """Return the SQL of the text of a value; null where it is empty or a word for nothing."""
+        return self._cut(self._step(f"nullif(trim({self._origin(value)}), '')"), value)
+
+    def condition(self, condition: Condition) -> str:
+        """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
+        text = self.text(condition.when)
+        lower = f"lower({text})"
+        if condition.is_empty is not None:
+            return f"({text} IS {'' if condition.is_empty else 'NOT '}NULL)"
+        if condition.is_in is not None:
+            return f"coalesce({lower} IN ({_texts(condition.is_in)}), false)"
+        if condition.is_not_in is not None:
+            return f"coalesce({lower} NOT IN ({_texts(condition.is_not_in)}), true)"
+        if condition.matches is not None:
+            return f"coalesce(regexp_matches({text}, {quoted(condition.matches)}), false)"
+        return f"coalesce({number_sql(text, condition.when.decimal)} < {condition.below!r}, false)"
+
+    def _inner(self, value: Value) -> Value:
+        """Return the value that says how a text is read: what `let` names says it, unless the value does."""
+        if value.let is not None and value.let in self.named and not value.model_fields_set - {"let"}:
+            return self._inner(self.named[value.let])
+        return value
+
+    def _origin(self, value: Value) -> str:
+        if value.constant is not None:
+            return quoted(str(value.constant).lower() if isinstance(value.constant, bool) else str(value.constant))
+        if value.let is not None:
+            return self._let(value.let)
+        if value.first_of is not None:
+            return f"coalesce({', '.join(self.text(each) for each in value.first_of)})"
+        if value.join is not None:
+            return f" || {quoted(value.by)} || ".join(f"coalesce({self.text(each)}, '')" for each in value.join)
+        if value.row is not None:
+            return "CAST(row AS VARCHAR)"
+        if value.cell is not None:
+            cell = self.head.cell(value.cell)
+            return NOTHING if cell is None else quoted(cell)
+        if value.lookup is not None and value.key is not None:
+            return self._lookup(value.lookup, self.text(value.key))
+        return self._column(value)
+
+    def _lookup(self, table: str, key: str) -> str:
+        """Return the SQL of the account of a record that a part before this one has read."""
+        stored = self.earlier.get(table, ())
+        if not stored:
+            self.problems.append(Problem(self.file, "lookup", f"no part before this one fills {table!r}"))
+            return NOTHING
+        name = TABLES[table].key[0]
+        records = " UNION ALL ".join(f"SELECT {name} AS id, account_id FROM {each}" for each in stored)
+        return f"(SELECT min(account_id) FROM ({records}) AS looked WHERE looked.id = {key})"
+
+    def _column(self, value: Value) -> str:
+        if value.id is not None:
+            place = self.head.ids.get(value.id)
+            wanted, there = value.id, tuple(self.head.ids)
+        else:
+            place = self.head.position(value.column or (), value.nth)
+            wanted, there = " or ".join(value.column or ()), self.head.headings
+        if place is None:
+            if not value.optional:
+                perhaps = meant(wanted, near(wanted, there), there, "columns")
+                nth = f" {value.nth} times" if value.nth > 1 else ""
+                self.problems.append(Problem(self.file, wanted, f"the column is absent{nth}{perhaps}"))
+            return NOTHING
+        return f"c{place}"
+
+    def _let(self, name: str) -> str:
+        if name not in self.named or name in self._open:
+            why = "needs itself" if name in self._open else "stands under no let"
+            self.problems.append(Problem(self.file, name, f"the value {why}"))
+            return NOTHING
+        self._open.add(name)
+        try:
+            return self.text(self.named[name])
+        finally:
+            self._open.discard(name)
+
+    def _cut(self, text: str, value: Value) -> str:
+        if value.nulls:
+            text = self._step(f"CASE WHEN lower({text}) NOT IN ({_texts(value.nulls)}) THEN {text} END")
+        if value.separator is not None:
+            text = self._step(f"nullif(trim(split_part({text}, {quoted(value.separator)}, {value.item})), '')")
+        if value.extract is not None:
+            text = self._step(f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')")
+        if value.strip_zeros:
+            text = self._step(f"coalesce(nullif(ltrim({text}, '0'), ''), {text})")
+        if value.between is not None:
+            low, high = value.between
+            number = self._step(number_sql(text, value.decimal))
+            text = self._step(f"CASE WHEN {number} BETWEEN {low!r} AND {high!r} THEN {text} END")
+        if value.map or value.otherwise is not None:
+            cases = "".join(f" WHEN {quoted(key.lower())} THEN {quoted(to)}" for key, to in value.map.items())
+            otherwise = (
+                text if value.otherwise is None else f"CASE WHEN {text} IS NOT NULL THEN {quoted(value.otherwise)} END"
+            )
+            text = f"CASE lower({text}){cases} ELSE {otherwise} END" if cases else otherwise
+        if value.map:
+            text = f"nullif({text}, '')"
+        if value.only_when is not None:
+            text = f"CASE WHEN {self.condition(value.only_when)} THEN {text} END"
+        return self._step(text)
+
+    def _zone(self, value: Value) -> str | None:
+        """Return the zone of a value; what the file says of its column where the mapping says "file"."""
+        if value.zone != "file":
+            return value.zone
+        place = self.head.ids.get(value.id) if value.id else self.head.position(value.column or (), value.nth)
+        zone = None if place is None else self.head.zones.get(place)
+        if zone is None:
+            rule = "the file names no zone for it; the mapping must: zone = 'Europe/Berlin'"
+            self.problems.append(Problem(self.file, value.id or " or ".join(value.column or ()), rule))
+        return zone
+
+    def _year(self, value: Value) -> str | None:
+        if value.year_from is None:
+            return None
+        day = self.head.cell(value.year_from) or ""
+        if len(day) == 8 and day.isdigit():
+            return day
+        place = f"row {value.year_from.row}, cell {value.year_from.column}"
+        self.problems.append(
+            Problem(self.file, place, f"the first day of the year is expected, as 20260101, found {day!r}")
+        )
+        return "19700101"
+
+    def _signed(self, number: str, value: Value) -> str:
+        if value.minus is not None:
+            number = (
+                f"({number} - coalesce({number_sql(self.text(value.minus), value.decimal)}, 0) / {value.divide_by!r})"
+            )
+        if value.negative_when is not None:
+            number = f"(CASE WHEN {self.condition(value.negative_when)} THEN -1 ELSE 1 END * {number})"
+        rate = value.tax_rate
+        if rate is None:
+            return number
+        factor = repr(rate) if isinstance(rate, float) else f"coalesce({number_sql(self.text(rate))}, 0)"
+        return f"round({number} / (1 + {factor}), 2)"
+
+
+def _texts(texts: tuple[str, ...]) -> str:
+    return ", ".join(quoted(text.strip().lower()) for text in texts)

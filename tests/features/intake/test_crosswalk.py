@@ -1,0 +1,139 @@
+"""Accounts of several systems: what is proposed, what a person confirmed, and what the next import finds changed."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.exports import INVOICES, PLAIN, Exports, left_out
+
+from features.book_facts import read_book_facts
+from features.intake.alike import Party, alike
+
+MAPPING = (
+    PLAIN.replace("\n", '\n[book]\nmaster = "ledger"\n', 1).replace(
+        'from = "bills"\n', 'from = "bills"\nsystem = "ledger"\n'
+    )
+    + """
+[sources.masters]
+files = "masters.csv"
+[[identities]]
+from = "masters"
+system = "ledger"
+columns = { id = "no", name = "firm", town = "town", email = "mail" }
+
+[sources.desk]
+files = "desk.csv"
+[[identities]]
+from = "desk"
+system = "desk"
+columns = { id = "org", name = "name", email = "mail" }
+[[tables.tickets]]
+from = "desk"
+system = "desk"
+columns = { ticket_id = "id", account_id = "org", opened_at = { column = "at", zone = "UTC" } }
+"""
+)
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Exports:
+    made = Exports(tmp_path).put("invoices.csv", INVOICES)
+    made.put(
+        "masters.csv", "no,firm,town,mail\nA1,Müller & Söhne GmbH,Köln,info@mueller.example\nA2,Deutsche Bank AG,,\n"
+    )
+    head = "id,org,name,mail,at\n"
+    made.put(
+        "desk.csv", head + "T1,71,MULLER,x@mueller.example,2025-07-01 10:00\nT2,72,Deutsche Bahn AG,,2025-07-01 10:00\n"
+    )
+    return made
+
+
+def crosswalk(exports: Exports) -> list[dict[str, str]]:
+    with (exports.folder / "crosswalk.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def confirm(exports: Exports, number: str, word: str) -> None:
+    path = exports.folder / "crosswalk.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text(
+        "\n".join(line + word if f",{number}," in line else line for line in lines) + "\n", encoding="utf-8"
+    )
+
+
+def test_pairs_are_proposed_and_only_confirmed_ones_count(exports: Exports) -> None:
+    report = exports.book(MAPPING)
+    assert left_out(report, "tickets") == {"its account has no confirmed pair in the crosswalk": 2}
+    assert report.proposals == 2 and report.one_system_only["desk without a confirmed pair"] == ("71", "72")
+    pairs = {row["id"]: (row["account_id"], row["why"], row["confirmed"]) for row in crosswalk(exports)}
+    assert pairs["71"] == ("A1", "same e-mail domain", "")
+    assert pairs["72"] == ("A2", "similar name", ""), "the Bahn is like the Bank: a person must refuse it"
+    confirm(exports, "71", "yes")
+    confirm(exports, "72", "no")
+    report = exports.book(MAPPING)
+    assert exports.rows("tickets", "ticket_id, account_id") == [("T1", "A1")]
+    assert report.proposals == 0, "what was refused is not proposed again"
+    assert {row["id"]: row["confirmed"] for row in crosswalk(exports)} == {"71": "yes", "72": "no"}
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_a_problem(exports: Exports) -> None:
+    exports.put("crosswalk.csv", "system,id,account_id,confirmed\ndesk,71,A1,maybe\ndesk,72,A1,yes\ndesk,72,A2,x\n")
+    problems = exports.refused(MAPPING)
+    assert problems == [
+        "crosswalk.csv.confirmed: neither yes nor no (1 row: 71: 'maybe')",
+        "crosswalk.csv.account_id: confirmed for several accounts (1 row: 72: 'A1, A2')",
+    ]
+
+
+def test_what_speaks_for_a_pair() -> None:
+    """Numbers without zeros before VAT ids before domains before names; nobody's mailer and no name are no sign."""
+    masters = [
+        Party("0012", "Acme GmbH", "Bonn", "DE 123", "a@acme.example"),
+        Party("13", "", "Bonn", "", "b@gmail.com"),
+        Party("14", "BMW AG", "München"),
+    ]
+    others = [
+        Party("x1", "Other", number="12"),
+        Party("x2", "Other", vat="de123"),
+        Party("x3", "Other", email="z@acme.example"),
+        Party("x4", "", email="z@gmail.com"),
+        Party("x5", "bmw"),
+        Party("x6", "Zebra Ltd"),
+    ]
+    told = {party.id: (master.id, score, why) for party, master, score, why in alike(others, masters)}
+    assert told == {
+        "x1": ("0012", 98, "same number"),
+        "x2": ("0012", 100, "same VAT id"),
+        "x3": ("0012", 90, "same e-mail domain"),
+        "x5": ("14", 99, "similar name"),
+    }
+
+
+def test_the_next_import_tells_what_has_changed(exports: Exports) -> None:
+    head, first, second = INVOICES.splitlines(keepends=True)
+    exports.put("invoices.csv", head + first + second + "I3,A1,2025-03-01,10\n")
+    assert exports.book(PLAIN).warnings == ()
+    told = tomllib.loads((exports.out / "book.toml").read_text(encoding="utf-8"))["fingerprints"]
+    assert told["months"]["invoices"] == {"2025-01": [1, 10000], "2025-02": [1, 5050], "2025-03": [1, 1000]}
+    exports.put(
+        "invoices.csv", head + first.replace("100", "90") + second.replace("50.50", "51") + "I3,A1,2025-03-01,1\n"
+    )
+    (changed, smaller) = exports.book(PLAIN).warnings
+    assert (
+        "invoices: 1 month changed by more than 5% since the last import: 2025-01 (revenue 100.00 to 90.00)" in changed
+    )
+    assert "invoices.csv became smaller since the last import" in smaller
+    assert exports.book(PLAIN).warnings == ()
+
+
+def test_what_a_source_cannot_say_stands_in_the_book(exports: Exports) -> None:
+    exports.book(PLAIN + '\n[known.surveys]\ninvitations = false\nanswered_at = "sent_at"\nuntil = 2025-06-30\n')
+    known, problems = read_book_facts(exports.out)
+    assert not problems and not known["surveys"].invitations and known["surveys"].answered_at_is_sent_at
+    assert str(known["surveys"].until) == "2025-06-30"
+    exports.out = exports.folder / "second"
+    (problem,) = exports.refused(PLAIN + "\n[known.surveys]\ninvitation = false\n")
+    assert "line 15: unknown; surveys may have" in problem

@@ -1,0 +1,154 @@
+"""Numbers and times of exports, as DuckDB reads them, against Python's own: by Hypothesis and by golden values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.exports import PLAIN, Exports
+
+from features.intake.language.mapping_model import Value
+from features.intake.language.typed_sql import number_sql, typed_sql
+from features.schema import Kind
+
+BASE = duckdb.connect()
+BASE.execute("SET TimeZone = 'UTC'")
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def read(sql: str, texts: Sequence[str]) -> list[Any]:
+    """Return what some SQL of `t` makes of texts."""
+    rows = BASE.execute(f"SELECT {sql} FROM (SELECT unnest(?::VARCHAR[]) AS t)", [list(texts)]).fetchall()
+    return [row[0] for row in rows]
+
+
+def value(**keys: Any) -> Value:
+    return Value.model_validate({"column": "c", **keys})
+
+
+@given(
+    st.lists(st.decimals(-(10**11), 10**11, places=2, allow_nan=False, allow_infinity=False), min_size=1, max_size=40)
+)
+def test_amounts_are_read_in_every_form(amounts: list[Any]) -> None:
+    """Thousands by point, comma or blank, a minus before, behind or as brackets, a currency beside."""
+    expected = [float(amount) for amount in amounts]
+    english = [f"{amount:,}" for amount in amounts]
+    german = [text.translate(str.maketrans(",.", ".,")) for text in english]
+    assert read(number_sql("t"), english) == expected
+    assert read(number_sql("t", ","), german) == expected
+    assert (
+        read(number_sql("t"), [f"({text[1:]})" if text.startswith("-") else f"${text}" for text in english]) == expected
+    )
+    trailing = [f"{text[1:]}-" if text.startswith("-") else f"{text} EUR" for text in german]
+    assert read(number_sql("t", ","), trailing) == expected
+    assert read(number_sql("t", ","), [text.replace(".", "\u00a0") for text in german]) == expected
+
+
+def test_numbers_that_are_none_are_not_read() -> None:
+    assert read(number_sql("t"), ["1.332,33", "1,5", "many", "1-2", "12.3.4"]) == [None] * 5
+    assert read(number_sql("t", ","), ["1,332.33", "1.5", "64083", "123,45-", "40,00-"]) == [
+        None,
+        None,
+        64083.0,
+        -123.45,
+        -40.0,
+    ]
+    assert read(number_sql("t"), ["40.00-", "(40.00)", "1,332.33"]) == [-40.0, -40.0, 1332.33]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1)), min_size=1, max_size=40))
+def test_times_of_a_zone_become_utc(times: list[datetime]) -> None:
+    """Of an hour that occurs twice the later is meant; one that never occurs is an hour later."""
+    sql = typed_sql(Kind.INSTANT, "t", value(zone="Europe/Berlin"), "Europe/Berlin")
+    plain = [time.replace(microsecond=0) for time in times]
+
+    def in_utc(time: datetime) -> datetime:
+        both = [time.replace(tzinfo=BERLIN, fold=fold).astimezone(UTC).replace(tzinfo=None) for fold in (0, 1)]
+        return max(both)
+
+    assert read(sql, [str(time) for time in plain]) == [in_utc(time) for time in plain]
+    offsets = [f"{time.isoformat()}.1234567{offset}" for time in plain for offset in ("Z", "+0200", "-05:30")]
+    moved = [time + timedelta(hours=hours, microseconds=123456) for time in plain for hours in (0, -2, 5.5)]
+    assert read(sql, offsets) == moved
+
+
+def test_hours_that_occur_twice_or_never() -> None:
+    sql = typed_sql(Kind.INSTANT, "t", value(zone="Europe/Berlin"), "Europe/Berlin")
+    twice, never = read(sql, ["2024-10-27 02:30:00", "2024-03-31 02:30:00"])
+    assert twice == datetime(2024, 10, 27, 1, 30) and never == datetime(2024, 3, 31, 1, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "expected"),
+    [
+        ("20251214", {}, date(2025, 12, 14)),
+        ("11.02.2025", {"date": "%d.%m.%Y"}, date(2025, 2, 11)),
+        ("2025-02-11T23:30:00.123456789Z", {}, date(2025, 2, 11)),
+        ("2025-02-11T23:30:00Z", {"zone": "Europe/Berlin"}, date(2025, 2, 12)),
+        ("2025-02-11 23:30:00", {"zone": "Europe/Berlin"}, date(2025, 2, 11)),
+        ("1739316600", {"epoch": "seconds"}, date(2025, 2, 11)),
+        ("1739316600000", {"epoch": "milliseconds"}, date(2025, 2, 11)),
+        ("31.02.2025", {"date": "%d.%m.%Y"}, None),
+        ("soon", {}, None),
+    ],
+)
+def test_days(text: str, keys: dict[str, str], expected: date | None) -> None:
+    made = value(**keys)
+    assert read(typed_sql(Kind.DATE, "t", made, made.zone), [text]) == [expected]
+
+
+def test_day_and_month_lie_in_the_year_of_the_header() -> None:
+    sql = typed_sql(Kind.DATE, "t", value(date="%d%m", year_from={"row": 1, "column": 1}), None, "20230701")
+    days = read(sql, ["0107", "902", "3006", "2902"])
+    assert days == [date(2023, 7, 1), date(2024, 2, 9), date(2024, 6, 30), date(2024, 2, 29)]
+
+
+def test_a_plain_day_is_not_before_a_time_of_that_day(tmp_path: Path) -> None:
+    exports = Exports(tmp_path).put("invoices.csv", "invoice_id,account_id,invoiced_on,amount\nI1,A1,2025-01-02,1\n")
+    exports.put(
+        "nps.csv", "id,org,sent,answered\nS1,A1,2025-07-01 10:00,2025-07-01\nS2,A1,2025-07-01 10:00,2025-07-03\n"
+    )
+    survey = """
+[sources.nps]
+files = "nps.csv"
+[[tables.surveys]]
+from = "nps"
+[tables.surveys.columns]
+survey_id = "id"
+account_id = "org"
+kind = { constant = "relationship" }
+sent_at = { column = "sent", zone = "Europe/Berlin" }
+answered_at = { column = "answered", zone = "Europe/Berlin" }
+"""
+    exports.book(PLAIN + survey)
+    first, second = datetime(2025, 7, 1, 8), datetime(2025, 7, 2, 22)
+    assert exports.rows("surveys", "survey_id, answered_at") == [("S1", first), ("S2", second)]
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cs",)), max_size=12)
+
+
+@settings(max_examples=2)
+@given(st.lists(TEXTS, min_size=50, max_size=100))
+def test_quoted_texts_come_back(texts: list[str]) -> None:
+    """Line breaks, quotes and delimiters in cells; outer blanks do not count."""
+    import csv
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        exports = Exports(Path(folder))
+        with (exports.folder / "invoices.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            writer.writerow(["id", "org", "on", "sum"])
+            writer.writerows([f"{place}x", f"a{text}z", "2025-01-02", "1"] for place, text in enumerate(texts))
+        mapping = PLAIN.replace('= "invoice_id"', '= "id"').replace('= "account_id"', '= "org"')
+        exports.book(mapping.replace('= "invoiced_on"', '= "on"').replace('= "amount"', '= "sum"'))
+        assert sorted(row[0] for row in exports.rows("invoices", "account_id")) == sorted(f"a{text}z" for text in texts)
