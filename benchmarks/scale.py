@@ -45,6 +45,7 @@ BY_HAND = """
 import sys, duckdb
 book, out, *dates = sys.argv[1:]
 con = duckdb.connect()
+con.execute("SET enable_progress_bar = false")
 for name in ("accounts", "invoices", "churns", "surveys", "tickets", "loops"):
     con.execute(f"CREATE VIEW {name} AS SELECT * FROM '{book}/{name}.parquet'")
 con.execute("CREATE TEMP TABLE dates AS SELECT unnest($dates)::DATE AS as_of", {"dates": dates})
