@@ -48,6 +48,18 @@ def safe_text(text: str) -> str:
     return f"'{text}" if text.startswith(BREAKS) or FORMULA & set(normalize("NFKC", first)) else text
 
 
+def as_meant(text: str) -> str:
+    """Return a text of a file for people without the apostrophe that `safe_text` put before it.
+
+    Examples
+    --------
+    >>> as_meant("'=HYPERLINK(A1)"), as_meant("'s-Hertogenbosch"), as_meant("A1")
+    ('=HYPERLINK(A1)', "'s-Hertogenbosch", 'A1')
+    """
+    bare = text[1:]
+    return bare if text.startswith("'") and safe_text(bare) == text else text
+
+
 def _texts(rows: pd.DataFrame) -> list[str]:
     return list(rows.select_dtypes(exclude=["number", "bool", "datetime"]).columns)
 

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from features.console import written_at_once
 from features.conversion import FLAG_TEXTS
+from features.csv_files import as_meant, write_csv
 from features.errors import Problem
 from features.intake.alike import Party, alike
 from features.intake.language.mapping_model import IDENTITIES
@@ -81,7 +83,7 @@ def read_links(path: Path) -> tuple[list[Pair], list[Problem]]:
 
 
 def _pair(row: dict[str, str | None]) -> Pair:
-    texts = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    texts = {name: as_meant((row.get(name) or "").strip()) for name in COLUMNS}
     score = texts.pop("score")
     return Pair(**texts, score=int(score) if score.isdigit() else 0)
 
@@ -177,9 +179,10 @@ def _parties(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart],
 
 
 def write_crosswalk(path: Path, pairs: Sequence[Pair]) -> None:
-    """Write a crosswalk in the place of the old one, by system and id, the likeliest pair first."""
-    with written_at_once(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for pair in sorted(pairs, key=lambda each: (each.system, each.id, -each.score, each.account_id)):
-            writer.writerow(asdict(pair))
+    """Write a crosswalk in the place of the old one, by system and id, the likeliest pair first.
+
+    A person opens it in a spreadsheet, so no name of an export may become a formula there.
+    """
+    ordered = sorted(pairs, key=lambda each: (each.system, each.id, -each.score, each.account_id))
+    with written_at_once(path) as scratch:
+        write_csv(pd.DataFrame([asdict(pair) for pair in ordered], columns=list(COLUMNS)), scratch)

@@ -68,16 +68,17 @@ def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> li
 
 
 def _settings(manifest: Manifest) -> Table:
-    facts = [(capital(name.replace("_", " ").replace(".", ": ")), _said(value)) for name, value in _flat(manifest)]
+    facts = [
+        (capital(name.replace("_", " ").replace(".", ": ")), _said(value)) for name, value in _flat(manifest.settings)
+    ]
     return facts_table("settings", "All settings", facts, folded=True)
 
 
-def _flat(manifest: Manifest) -> list[tuple[str, Any]]:
+def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     entries: list[tuple[str, Any]] = []
-    for name, value in manifest.settings.items():
-        entries += (
-            [(f"{name}.{key}", inner) for key, inner in value.items()] if isinstance(value, dict) else [(name, value)]
-        )
+    for name, value in settings.items():
+        inner = _flat(value) if isinstance(value, dict) else []
+        entries += [(f"{name}.{key}", figure) for key, figure in inner] or [(name, value)]
     return entries
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from features.as_of import customers
-from features.matrix import Matrix, compute
+from features.batch.computing import compute
+from features.matrix import Matrix
 from features.tables import Tables
 from training.refresh.checks import Check, is_outside, named
 from training.slices.dataset import Dataset

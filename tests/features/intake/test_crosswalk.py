@@ -11,6 +11,7 @@ from support.exports import INVOICES, PLAIN, Exports, left_out
 
 from features.book_facts import read_book_facts
 from features.intake.alike import Party, alike
+from features.intake.crosswalk import Pair, read_links, write_crosswalk
 
 MAPPING = (
     PLAIN.replace("\n", '\n[book]\nmaster = "ledger"\n', 1).replace(
@@ -137,3 +138,11 @@ def test_what_a_source_cannot_say_stands_in_the_book(exports: Exports) -> None:
     exports.out = exports.folder / "second"
     (problem,) = exports.refused(PLAIN + "\n[known.surveys]\ninvitation = false\n")
     assert "line 15: unknown; surveys may have" in problem
+
+
+def test_a_name_of_an_export_is_no_formula_for_the_person_who_opens_the_crosswalk(tmp_path: Path) -> None:
+    pairs = [Pair("desk", "-71", "=HYPERLINK(A1)", "A1", "'s-Hertogenbosch", 90, "same name", "yes")]
+    path = tmp_path / "crosswalk.csv"
+    write_crosswalk(path, pairs)
+    assert path.read_text().splitlines()[1] == "desk,'-71,'=HYPERLINK(A1),A1,'s-Hertogenbosch,90,same name,yes"
+    assert read_links(path) == (pairs, [])
