@@ -13,6 +13,7 @@ from training.settings import Environment
 
 COMMANDS = (
     "simulate",
+    "import",
     "validate",
     "features",
     "train",

@@ -121,16 +121,16 @@ def test_one_giant_does_not_decide() -> None:
 
 
 def test_a_cutoff_is_that_of_the_dates_whose_outcomes_were_known() -> None:
-    """Worth contacting at the first date: score 3 and up. The third date knows it, the second does not yet."""
+    """Worth contacting at the first date: risk .3 and up. The third date knows it, the second does not yet."""
     days = [date(2024, 1, 1), date(2024, 2, 1), date(2024, 8, 1)]
     data = dataset([1, 1, 0] * 3, [1000.0] * 9, [f"a{i}" for i in range(9)], [day for day in days for _ in range(3)])
-    score = np.array([5.0, 3.0, 1.0, 9.0, 8.0, 7.0, 6.0, 4.0, 2.0])
+    probability = np.array([0.5, 0.3, 0.1, 0.9, 0.8, 0.7, 0.6, 0.4, 0.2])
     settings = TrainingSettings(rule=ChurnRule(horizon_days=180))
-    found = earlier_cutoffs(data, score, settings)
+    found = earlier_cutoffs(data, probability, settings)
     last = data.as_of[-1]
     assert set(found) == {last}
-    assert found[last] == 3.0
-    assert set(earlier_cutoffs(data, score, TrainingSettings(rule=settings.rule, embargo_days=60))) == set()
+    assert found[last] == pytest.approx((0.3 * 0.3 * 0.95 - 0.7 * 0.05) * 1000 - 15)
+    assert set(earlier_cutoffs(data, probability, TrainingSettings(rule=settings.rule, embargo_days=60))) == set()
 
 
 def test_why_says_what_was_gained() -> None:

@@ -47,7 +47,7 @@ def champion(book: Tables, bundle: Bundle, trained: Trained) -> Bundle:
             "slices": prepared.data.dates,
             "recorded_since": prepared.recorded_since,
             "data_fingerprint": fingerprint(prepared.data),
-            "reference": reference_of(prepared.data.on(prepared.data.dates[-1:])),
+            "reference": reference_of(prepared.data, fitted, settings.economics),
             "code_version": f"{version('churn-risk')}+abc123",
             "judged_how": judged.how,
             "verdict": verdict,
