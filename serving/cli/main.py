@@ -6,7 +6,6 @@ beside them. With `--json`, bad tables are listed as JSON too.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from features.library_log import heard
 from features.machine.memory import told_shortage
 from serving.cli import key_commands, openapi_commands, store_commands, webhook_commands
 from serving.cli import score_commands as serving_commands
+from serving.run.loading import collect_seldom
 from training.cli import card_commands, judging_commands, registry_commands
 from training.cli import model_commands as training_commands
 
@@ -78,7 +78,7 @@ def main() -> None:
     # to eight times the processor time. LightGBM has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Most of what a command makes stays until its end: looking for garbage in it takes an eighth of its time.
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     try:
         with heard(_home):
             build()()

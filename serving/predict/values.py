@@ -30,6 +30,8 @@ QUOTED = 60
 EXACT = 2**53
 _NUMBER, _TIME = re.compile(NUMBER_TEXT), re.compile(TIME_TEXT)
 _DAY, _SECOND = 10, 19
+#: Lengths of an instant to the second, to the millisecond and to the microsecond, without its zone.
+_LENGTHS = frozenset((_SECOND, _SECOND + 4, _SECOND + 7))
 
 
 def quoted(value: Any) -> str:
@@ -134,10 +136,9 @@ def _day_of(column: Column, absent: Absent) -> Reader:
 def _instant_of(column: Column, absent: Absent) -> Reader:
     def read(value: Any) -> datetime | None:
         if type(value) is str:
-            length = len(value)
-            if (length == _SECOND or (length == _SECOND + 1 and value[_SECOND] == "Z")) and _plain(value):
+            if _plain(value):
                 try:
-                    found = datetime.fromisoformat(value[:_SECOND])
+                    found = datetime.fromisoformat(value.removesuffix("Z"))
                 except ValueError:
                     raise _unlike(AN_INSTANT, value) from None
                 if FIRST_YEAR <= found.year <= LAST_YEAR:
@@ -155,7 +156,15 @@ def _instant_of(column: Column, absent: Absent) -> Reader:
 
 
 def _plain(value: str) -> bool:
-    return value[4] == value[7] == "-" and value[10] in "T " and value[13] == value[16] == ":"
+    """Whether a text has the form that most instants have: to the second or its fraction, in UTC or naive."""
+    length = len(value) - value.endswith("Z")
+    return (
+        length in _LENGTHS
+        and value[4] == value[7] == "-"
+        and value[10] in "T "
+        and value[13] == value[16] == ":"
+        and (length == _SECOND or (value[_SECOND] == "." and value[_SECOND + 1 : length].isdecimal()))
+    )
 
 
 def _moment(value: str, expected: str) -> datetime | None:

@@ -106,16 +106,22 @@ class ReasonSentence:
 
 
 def themes(reasons: Iterable[Reason]) -> list[ThemeReason]:
-    """Sum contributions by theme, by falling absolute sum."""
+    """Sum contributions by theme, by falling absolute sum.
+
+    Parameters
+    ----------
+    reasons : iterable of Reason
+        By falling absolute contribution, as a score holds them.
+    """
     grouped: dict[str, list[Reason]] = {}
     for reason in reasons:
         grouped.setdefault(reason.code, []).append(reason)
     summed = [
         ThemeReason(
             code=code,
-            contribution=sum(reason.contribution for reason in members),
-            actionable_contribution=sum(reason.contribution for reason in members if reason.actionable),
-            reasons=tuple(sorted(members, key=lambda reason: -abs(reason.contribution))),
+            contribution=sum([reason.contribution for reason in members]),
+            actionable_contribution=sum([reason.contribution for reason in members if reason.actionable]),
+            reasons=tuple(members),
         )
         for code, members in grouped.items()
     ]

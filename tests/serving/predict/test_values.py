@@ -189,6 +189,29 @@ def test_nothing_is_missing_where_something_must_be(table: str, column: str, val
     assert fault["loc"] == (column,) and sentence(fault).startswith("missing; a ")
 
 
+HEADS = (
+    "2024-05-03T09:30:00", "2024-02-30 00:00:00", "9999-12-31T23:59:59", "2024-05-03T24:00:00", "2024-05-03T23:59:60",
+    " 024-05-03T09:30:00", "2024-05-03T+9:30:00", "\uff12024-05-03T09:30:00", "2024-05-03T09:30:0\u0663",
+)  # fmt: skip
+TAILS = ("", "Z", "z", ".1", ".123", ".123Z", ".123456", ".123456Z", ".12a", ".\u0661\u0662\u0663", ".123+01:00",
+         ",123", ".12+", "ZZ", ".1_2", " UTC")  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_common_forms_of_an_instant_are_read_as_all_others_are(head: str) -> None:
+    """Most instants take a shorter way; a blank before them sends them the long one."""
+    record = RECORDS["actions"]
+    row = {"action_id": "k", "account_id": "A", "kind": "visit"}
+
+    def read(text: str) -> Any:
+        try:
+            return record.model_validate(row | {"done_at": text}).done_at  # type: ignore[attr-defined]
+        except ValidationError:
+            return REFUSED
+
+    assert [read(head + tail) for tail in TAILS] == [read(f" {head}{tail}") for tail in TAILS]
+
+
 def key_of(place: Place) -> str:
     return next(iter(place.row))
 
