@@ -8,8 +8,10 @@ from benchmarks.bands_before_after import bands_before_after
 from benchmarks.endpoint import endpoint
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
+from benchmarks.kinds.curve import curve
 from benchmarks.kinds.judged import kinds
 from benchmarks.load import load
+from benchmarks.missing_tables import missing_tables
 from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
@@ -30,6 +32,8 @@ BENCHMARKS = {
     "worlds": worlds,
     "null": null_worlds,
     "kinds": kinds,
+    "curve": curve,
+    "missing-tables": missing_tables,
     "validate": validate,
     "train": train,
     "scale": scale,

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -46,6 +46,8 @@ class Environment(BaseSettings):
     study_url: str | None = None
     timezone: str = "Europe/Berlin"
     bundle: Path | None = None
+    #: Most rows, one a customer and as-of date, that a model learns from: of a larger book accounts are drawn.
+    most_rows: Annotated[int, Field(ge=10_000)] = 600_000
     economics: Economics = Economics()
 
     @field_validator("economics", mode="before")
@@ -203,6 +205,8 @@ class TrainingSettings:
     every: int = 1
     #: Learn only from as-of dates in this many days up to the latest; None: from all.
     window_days: int | None = None
+    #: Learn from this share of the accounts, above 0; less than 1 in a very large book (see `training.slices.drawing`).
+    share: float = 1.0
     #: The weighting scheme, if it is fixed; None: rolling origins choose it.
     weighting: str | None = None
     fit: FitSettings = field(default_factory=FitSettings)
@@ -212,6 +216,8 @@ class TrainingSettings:
         """Refuse settings that leave no date to learn from."""
         if self.every < 1 or (self.window_days is not None and self.window_days < 1):
             raise ValueError(f"every={self.every} and window_days={self.window_days} must be 1 or more")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share={self.share} must lie above 0 and be 1 at most")
 
     @property
     def known_after_days(self) -> int:

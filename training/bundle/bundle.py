@@ -144,6 +144,7 @@ class Bundle:
             rule=self.rule,
             fit=FitSettings(**kept["fit"]),
             economics=self.economics,
+            share=kept.get("share", 1.0),  # bundles from before there was one learnt from all accounts
             **{name: kept[name] for name in names},
         )
 

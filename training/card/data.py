@@ -13,7 +13,7 @@ from features.as_of import ACTIVE_DAYS, ACTIVE_INVOICES
 from features.signal import Signal, all_signals
 from features.tables import TABLES
 from training.bundle.bundle import Manifest
-from training.card.figures import days, number
+from training.card.figures import days, number, percent
 from training.card.parts import Section, Table, facts_table, make_table
 from training.settings import ChurnRule
 
@@ -95,12 +95,21 @@ def learnt_from(manifest: Manifest) -> Section:
         ("Period", f"{first or 'no invoice'} to {last}"),
         ("As-of dates", f"{len(slices)}, {slices[0]} to {slices[-1]}{every}"),
         ("Rows learnt from", f"{manifest.rows:,} (one a customer and as-of date)"),
+        ("Accounts learnt from", drawn_told(manifest)),
         ("Customers at the last date", f"{manifest.reference.accounts:,} at {manifest.reference.as_of}"),
         ("Tables missing", ", ".join(manifest.missing_tables) or "none"),
         ("Currency", manifest.currency or "not named by the book; amounts are bare numbers"),
     )
     tables = [facts_table("data", "The book", facts), _tables(manifest)]
     return Section("data", "Data", "", (), tuple([*tables, *_categories(manifest)]))
+
+
+def drawn_told(manifest: Manifest) -> str:
+    """Say whether all accounts were learnt from, or a part of a very large book."""
+    share = manifest.settings.get("share", 1.0)
+    if share >= 1:
+        return "all"
+    return f"{percent(share)} of the book's, drawn by their ids: what counts customers or revenue counts those drawn"
 
 
 def _tables(manifest: Manifest) -> Table:

@@ -87,6 +87,9 @@ def remarks(manifest: Manifest) -> Iterator[Remark]:
     if manifest.missing_tables:
         tables = several(sorted(manifest.missing_tables))
         yield Remark("missing", "Not in the book", f"{capital(tables)}: signals made of them are not known.")
+    small = manifest.findings.get("small_book")
+    if small:
+        yield Remark("few", "A small book", f"{capital('; '.join(small['advice']))}.")
     yield from _of_rivals(manifest)
     for title, text in (
         ("Not known", lead_not_known(manifest)),

@@ -100,6 +100,8 @@ def show_training(trained: Trained) -> None:
         show_renewal(trained.findings.refresh)
     for warning in trained.findings.warnings:
         say(f"warning: {warning}")
+    if trained.findings.small_book is not None:
+        say("\n" + "\n- ".join(trained.findings.small_book.advice()))
 
 
 def show_renewal(renewal: Renewal) -> None:

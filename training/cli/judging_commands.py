@@ -101,11 +101,14 @@ def backtest(
     from training.card.printing import show_backtest
     from training.judge.backtest import backtest as run_backtest
     from training.settings import Environment
+    from training.slices.drawing import drawn, with_share
     from training.slices.preparing import prepare
 
-    tables = read_book(source)
-    settings = settings_of(Environment(), horizon_days, lead_days, silence_days, until, seed, embargo_days)
+    tables, environment = read_book(source), Environment()
+    settings = settings_of(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
     told = told_before(tables, settings, accept_short_silence)
+    settings = with_share(tables, settings, environment.most_rows)
+    tables = drawn(tables, settings)
     with progress_bar(as_json) as step, printed_by_libraries():
         step("computing signals", 0, 1)
         result = run_backtest(prepare(tables, settings).data, settings, origins, progress=step)

@@ -84,9 +84,11 @@ def train(
     With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
     With --refresh the champion's settings are used, and the version takes its place if it is not worse.
     """
+    from training.making.pipeline import advised
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
+    from training.slices.drawing import drawn, with_share
     from training.slices.preparing import demand_settled_end, prepare
 
     options = TuningOptions(trials, tune_minutes, study, workers, objectives)
@@ -100,12 +102,14 @@ def train(
     told = told_before(tables, settings, accept_short_silence)
     if refresh and champion is not None:
         stop_without_newer(tables, champion, settings, told, as_json)
+    settings = settings if refresh and champion is not None else with_share(tables, settings, environment.most_rows)
+    tables = drawn(tables, settings)
     with progress_bar(as_json) as step, printed_by_libraries():
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
         tuning = tuned(prepared.data, settings, environment, options, step)
         settings = settings if tuning is None else tuning.settings
-        trained = train_model(tables, prepared, settings, step, champion, refresh)
+        trained = advised(train_model(tables, prepared, settings, step, champion, refresh), step)
         trained = trained if gate is None else replace(trained, gate=gate)
         step("registering", 0, 1)
         against = None if champion is None else champion.version
@@ -125,7 +129,9 @@ def _show(registered: Registered, trained: Trained, manifest: Manifest, tuning: 
     show_training(trained)
     if tuning is not None:
         say(f"\n{tuning}")
-    say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}")
+    share = trained.settings.share
+    drawn = "" if share >= 1 else f"; of a book this large {share:.1%} of the accounts were drawn, by their ids"
+    say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}{drawn}")
     say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
     say(_standing(registered, trained))
 

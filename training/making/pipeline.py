@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from features.tables import Tables
+from features.tables import OPTIONAL_HISTORY, Tables
 from training.bundle.bundle import Bundle
 from training.judge.ablation import Ablated, ablate
 from training.judge.champion_gate import NOBODY_REIGNS, Gate, decide
@@ -19,6 +19,7 @@ from training.judge.leaks import Suspect, model_warning, suspects
 from training.judge.origins import contend, latest_origin
 from training.judge.outlook import Making, Outlook, look_ahead
 from training.judge.reigning import reigning_probability
+from training.judge.small_book import SmallBook, small_book
 from training.judge.treated import Apart, judge_apart
 from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all
 from training.models.calibration import Platt
@@ -66,6 +67,8 @@ class Findings:
     warnings : tuple of str
     refresh : Renewal or None
         The decision on a routine retraining; None if the run was none.
+    small_book : SmallBook or None
+        What the book lacks; None if it is not small, or was not asked for.
     """
 
     reliability: Reliability
@@ -75,6 +78,7 @@ class Findings:
     suspects: tuple[Suspect, ...]
     warnings: tuple[str, ...]
     refresh: Renewal | None = None
+    small_book: SmallBook | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the findings as plain values."""
@@ -86,6 +90,7 @@ class Findings:
             "suspects": [vars(suspect) for suspect in self.suspects],
             "warnings": list(self.warnings),
             "refresh": None if self.refresh is None else self.refresh.as_dict(),
+            "small_book": None if self.small_book is None else self.small_book.as_dict(),
         }
 
 
@@ -176,6 +181,19 @@ def train(
         missing_tables=tuple(sorted(tables.missing)),
         currency=tables.currency,
     )
+
+
+def advised(trained: Trained, progress: Progress = silent) -> Trained:
+    """Return a run with what its book lacks, where that is small; it takes as long as another fit."""
+    found = small_book(
+        latest_origin(trained.data, trained.settings),
+        trained.judged.probabilities[MODEL],
+        trained.verdict.intervals["roc_auc"],
+        set(trained.missing_tables) & set(OPTIONAL_HISTORY),
+        trained.settings,
+        progress,
+    )
+    return replace(trained, findings=replace(trained.findings, small_book=found))
 
 
 def _renewal(making: Making, champion: Bundle, gate: Gate, progress: Progress) -> Renewal:

@@ -68,6 +68,19 @@ def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:
         When the book is too short for one mature slice, when it has no invoice before the end of the data, or when too
         few accounts churned or stayed.
     """
+    recorded, end, dates = _recorded_and_dates(tables, settings)
+    data = build_dataset(tables, dates, settings.rule, recorded)
+    _demand_both_outcomes(data)
+    return Prepared(data, recorded, end)
+
+
+def dates_of(tables: Tables, settings: TrainingSettings) -> list[date]:
+    """Return the mature as-of dates of a book, oldest first; raises as `prepare` does."""
+    return _recorded_and_dates(tables, settings)[2]
+
+
+def _recorded_and_dates(tables: Tables, settings: TrainingSettings) -> tuple[dict[str, date], date, list[date]]:
+    """Return since when each table is recorded, the end of the data, and the mature as-of dates."""
     check_rule(tables, settings.rule)
     end = end_of_data(tables, settings.until)
     recorded = {name: first for name, first in first_records(tables).items() if first < end}
@@ -80,9 +93,7 @@ def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:
             f"the invoices begin on {recorded['invoices']} and the data end on {end}: "
             f"{settings.min_history_days} days of history and {settings.known_after_days} days for the label do not fit"
         )
-    data = build_dataset(tables, dates, settings.rule, recorded)
-    _demand_both_outcomes(data)
-    return Prepared(data, recorded, end)
+    return recorded, end, dates
 
 
 def _demand_both_outcomes(data: Dataset) -> None:
