@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -51,14 +50,14 @@ def write_scores(scored: Scored, path: Path, raw_csv: bool = False) -> None:
         if path.suffix == ".parquet":
             _write_parquet(scored, scratch)
         else:
-            write_csv(flat_frame(map(asdict, scored.rows()), SCHEMA.names), scratch, raw=raw_csv)
+            write_csv(flat_frame((score.in_full() for score in scored.rows()), SCHEMA.names), scratch, raw=raw_csv)
 
 
 def _write_parquet(scored: Scored, path: Path) -> None:
     with pq.ParquetWriter(path, SCHEMA) as writer:
         chunk: list[dict[str, object]] = []
         for score in scored.rows():
-            chunk.append(asdict(score))
+            chunk.append(score.in_full())
             if len(chunk) == CHUNK:
                 writer.write_table(pa.Table.from_pylist(chunk, SCHEMA))
                 chunk = []

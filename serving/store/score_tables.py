@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, get_type_hints
 
@@ -85,7 +84,7 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
         raise InputError(f"accounts.account_id: {shown!r} has more than {LONGEST_ID} characters, the store's limit")
     manager = (evidence.get("account") or {}).get("account_manager")
     own = {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
-    return asdict(score) | own | shown_in_lists(score, evidence)
+    return score.in_full() | own | shown_in_lists(score, evidence)
 
 
 def shown_in_lists(score: Score, evidence: Mapping[str, Any], lang: Lang = KEPT) -> dict[str, str | None]:
