@@ -1,4 +1,4 @@
-"""The app: its routes, its middleware and its answers to errors. Set `app.state.runtime` before it answers."""
+"""The app: routes and pages, middleware and answers to errors. Set `app.state.runtime` before it answers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from serving.api.routes import link_routes as links
 from serving.api.routes import model_routes as model
 from serving.api.routes import operation_routes as operations
 from serving.api.routes import prediction_routes as predictions
+from serving.pages.page_routes import ROUTES as PAGES
 
 
 def create_app() -> FastAPI:
@@ -31,6 +32,7 @@ def create_app() -> FastAPI:
         app.add_middleware(middleware)
     for routes in (predictions, jobs, accounts, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)
+    app.router.routes.extend(PAGES)
     app.router.routes.append(Route("/{path:path}", Unrouted(list(app.router.routes))))
     return app
 
