@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from serving.api.answers.stored import report_page, stored_for
 from serving.api.edge.noted import note_read
+from serving.pages.acting_section import acting_section
 from serving.pages.answering import account_address, answer
 from serving.pages.portfolio import renewal
 from serving.pages.visiting import Visit, demand, visit_of
@@ -42,10 +43,23 @@ async def account_page(request: Request) -> Response:
     return await run_in_threadpool(framed, visit, stored)
 
 
-def framed(visit: Visit, stored: Stored, status: int = 200) -> Response:
-    """Return the page of a stored score."""
+def framed(
+    visit: Visit,
+    stored: Stored,
+    status: int = 200,
+    form: Mapping[str, str] | None = None,
+    problems: Sequence[str] = (),
+) -> Response:
+    """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
     report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
-    return answer(visit, "account_page.html.j2", status, report=report, frame=frame_of(stored, visit.lang))
+    account_id = stored.score.account_id
+    shown = {
+        "report": report,
+        "frame": frame_of(stored, visit.lang),
+        "acting": acting_section(visit, stored, form, problems),
+        "other_lang": account_address(account_id, "en" if visit.lang == "de" else "de"),
+    }
+    return answer(visit, "account_page.html.j2", status, **shown)
 
 
 def frame_of(stored: Stored, lang: Lang) -> Frame:

@@ -102,4 +102,4 @@ def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Resp
         "other_lang": visit.address("en" if visit.lang == "de" else "de"),
         "reader": visit.principal.account_manager if visit.principal else None,
     }
-    return visit.keep_cookie(page(template, visit.lang, status, **frame, **shown))
+    return visit.keep_cookie(page(template, visit.lang, status, **(frame | shown)))

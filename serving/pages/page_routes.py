@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
+from serving.pages.account_forms import account_form
 from serving.pages.account_page import account_page
 from serving.pages.answering import PageRoute, trouble
 from serving.pages.page_html import asset
@@ -24,4 +25,5 @@ ROUTES = (
     PageRoute("/logout", sign_out, ["POST"]),
     PageRoute("/assets/{name}", asset_file),
     PageRoute("/accounts/{account_id:path}", account_page),
+    PageRoute("/accounts/{account_id:path}", account_form, ["POST"]),
 )

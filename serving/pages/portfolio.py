@@ -49,6 +49,10 @@ class Line:
     profit: str
     reason: str
     watch: tuple[str, ...]
+    flags: tuple[str, ...]
+    step: str
+    step_note: str
+    overdue: bool
 
 
 @dataclass(frozen=True)
@@ -74,17 +78,21 @@ class Portfolio:
     threats: tuple[Choice, ...]
     managers: tuple[Choice, ...]
     counted: str
+    urgent: str
+    urgent_address: str
     before: str
     after: str
 
 
-def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool) -> Portfolio:
+def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: date) -> Portfolio:
     """Return the page in words.
 
     Parameters
     ----------
     sees_all : bool
         Whether the reader sees everybody's accounts, and so may choose a manager.
+    today : date
+        From then on a step that was due before is overdue.
     """
     words, formats = screen_texts(lang), Formats(lang, found.sums.currency)
     model: Mapping[str, Any] = found.run.model if found.run else {}
@@ -93,11 +101,13 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool) -> Portf
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
         cautions=tuple(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
         figures=_figures(found, formats, words["sums"]) if found.run else (),
-        lines=tuple(_line(row, found.past.get(row["account_id"], ()), found.before, lang) for row in found.rows),
+        lines=tuple(_line(row, found.past.get(row["account_id"], ()), found, lang, today) for row in found.rows),
         bands=_bands(found, wanted, lang),
         sorts=_choices(SORTS, words["sorts"], wanted.sort),
         threats=_choices(("yes", "no"), words["threats"], wanted.threat),
         managers=tuple(Choice(name, name, name == wanted.manager) for name in found.managers) if sees_all else (),
+        urgent=_urgent(found, formats, words["steps"]),
+        urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
         counted=_counted(found, formats, words["portfolio"]),
         before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",
         after=wanted.query(lang, page=found.page + 1) if found.page < found.pages else "",
@@ -142,6 +152,17 @@ def _choices(values: Sequence[str], labels: Mapping[str, str], chosen: str) -> t
     return tuple(Choice(value, labels[value], value == chosen) for value in values)
 
 
+def _urgent(found: Found, formats: Formats, words: Mapping[str, str]) -> str:
+    """Return what waits for a decision in a sentence; nothing when nothing does."""
+    counts = (("unplanned", found.unplanned), ("disagreed", found.disagreed))
+    said = (
+        words[f"{name}_count_one" if number == 1 else f"{name}_count"].format(n=formats.number(number))
+        for name, number in counts
+        if number
+    )
+    return ", ".join(said)
+
+
 def _counted(found: Found, formats: Formats, words: Mapping[str, str]) -> str:
     if not found.rows:
         return ""
@@ -150,12 +171,12 @@ def _counted(found: Found, formats: Formats, words: Mapping[str, str]) -> str:
     )
 
 
-def _line(row: Mapping[str, Any], past: Sequence[Any], before: date | None, lang: Lang) -> Line:
+def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang, today: date) -> Line:
     words, labels, formats = screen_texts(lang), page_texts(lang), Formats(lang, row["currency"])
     known, action = row["band"] != "unknown", row["best_action"]
-    change, kind = _change(row, before, formats, words["portfolio"])
+    change, kind = _change(row, found.before, formats, words["portfolio"])
     evidence, as_of = row["evidence"] or {}, row["as_of"]
-    score = score_of(row)
+    score, step = score_of(row), found.steps.get(row["account_id"])
     return Line(
         account_id=row["account_id"],
         address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
@@ -173,6 +194,10 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], before: date | None, lang
         profit=words["portfolio"]["brings"].format(profit=formats.money(row["expected_profit"])) if action else "",
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=tuple(_watch(evidence, as_of, formats, words["watch"])),
+        flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
+        step=step["what"] if step else "",
+        step_note=words["steps"]["of"].format(owner=step["owner"], day=formats.day(step["due_on"])) if step else "",
+        overdue=bool(step and step["due_on"] < today),
     )
 
 

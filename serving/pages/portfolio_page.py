@@ -52,5 +52,5 @@ def _shown(visit: Visit) -> Shown:
     if wanted.page > found.pages:
         problems += (words["no_page"].format(value=wanted.page, pages=found.pages),)
     wanted = replace(wanted, page=found.page)
-    record = portfolio(found, wanted, visit.lang, mine is None)
+    record = portfolio(found, wanted, visit.lang, mine is None, visit.today)
     return Shown(record, wanted, problems, tuple(row["account_id"] for row in found.rows))

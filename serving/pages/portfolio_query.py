@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from serving.acting.acts import has_open_step, last_verdict, next_steps
 from serving.pages.wanted import Wanted
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
 
@@ -70,6 +71,10 @@ class Found:
         All whose accounts the reader sees.
     past : mapping of str to sequence of row
         The last estimates of each row's account, oldest first: as_of, probability, version and band.
+    steps : mapping of str to mapping
+        The open step of each row's account that is due first.
+    unplanned, disagreed : int
+        How many of the reader's accounts are threats without a next step, and how many scores somebody called wrong.
     page, pages : int
     """
 
@@ -80,8 +85,34 @@ class Found:
     counts: Mapping[str, int]
     managers: Sequence[str]
     past: Mapping[str, Sequence[Any]]
+    steps: Mapping[str, Mapping[str, Any]]
+    unplanned: int
+    disagreed: int
     page: int
     pages: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for a decision, as SQL: a threat without a next step, and a score that was called wrong.
+
+    What was said counts for the score it was said of: a later run asks anew.
+    """
+
+    unplanned: sa.ColumnElement[bool]
+    disagreed: sa.ColumnElement[bool]
+
+    @classmethod
+    def at(cls, as_of: date) -> Waiting:
+        """Return the conditions for the scores of a date."""
+        account_id = SCORES.c.account_id
+        verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
+        return cls(SCORES.c.threat & ~has_open_step(account_id) & (verdict != "handled"), verdict == "wrong")
+
+    @property
+    def any(self) -> sa.ColumnElement[bool]:
+        """Whether an account waits."""
+        return self.unplanned | self.disagreed
 
 
 def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> Found:
@@ -95,36 +126,58 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
     """
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0.0, 0.0, 0.0, None, None), {}, (), {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0.0, 0.0, 0.0, None, None), {}, (), {}, {}, 0, 0, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
     )
     seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
-    others = seen & _filters(wanted)
+    waiting = Waiting.at(run.as_of)
+    others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
     sums = _sums(connection, joined, which, earlier is not None)
     pages = max(1, -(-sums.accounts // ROWS))
     page = min(wanted.page, pages)
-    query = sa.select(
-        SCORES, BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before")
+    ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
+    rows = _all(connection, ordered.limit(ROWS).offset((page - 1) * ROWS))
+    account_ids = [row["account_id"] for row in rows]
+    unplanned, disagreed = (
+        connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
+        for condition in (waiting.unplanned, waiting.disagreed)
     )
-    ordered = query.select_from(joined).where(which).order_by(*_order(wanted.sort))
-    listed = connection.execute(ordered.limit(ROWS).offset((page - 1) * ROWS)).mappings()
-    rows = [dict(row) for row in listed]
-    band = sa.select(SCORES.c.band, sa.func.count()).where(others).group_by(SCORES.c.band)
-    names = sa.select(SCORES.c.account_manager).where(seen, SCORES.c.account_manager.is_not(None)).distinct()
     return Found(
         run=run,
         before=earlier.as_of if earlier else None,
         rows=rows,
         sums=sums,
-        counts={name: number for name, number in connection.execute(band)},
-        managers=sorted(connection.execute(names).scalars()),
-        past=_past(connection, [row["account_id"] for row in rows]),
+        counts=_counts(connection, others),
+        managers=_managers(connection, seen),
+        past=_past(connection, account_ids),
+        steps=next_steps(connection, account_ids),
+        unplanned=unplanned,
+        disagreed=disagreed,
         page=page,
         pages=pages,
     )
+
+
+def _columns(waiting: Waiting) -> tuple[Any, ...]:
+    before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
+    return SCORES, *before, waiting.unplanned.label("unplanned"), waiting.disagreed.label("disagreed")
+
+
+def _counts(connection: Connection, which: sa.ColumnElement[bool]) -> dict[str, int]:
+    by_band = sa.select(SCORES.c.band, sa.func.count()).where(which).group_by(SCORES.c.band)
+    return {band: number for band, number in connection.execute(by_band)}
+
+
+def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> list[str]:
+    names = sa.select(SCORES.c.account_manager).where(seen, SCORES.c.account_manager.is_not(None)).distinct()
+    return sorted(connection.execute(names).scalars())
+
+
+def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
@@ -143,8 +196,8 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
     return sa.and_(*conditions)
 
 
-def _order(sort: str) -> list[sa.ColumnElement[Any]]:
-    """Return the order of a list; what is not known stands before what is called safe, never below it."""
+def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
+    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe."""
     rank = sa.case(
         (SCORES.c.best_action.is_not(None), 0),
         (SCORES.c.band == "at_risk", 1),
@@ -155,7 +208,7 @@ def _order(sort: str) -> list[sa.ColumnElement[Any]]:
     known = sa.case((SCORES.c.band == "unknown", 0), else_=1)
     compared = sa.case((KNOWN_TWICE, 0), else_=1)
     orders: dict[str, list[sa.ColumnElement[Any]]] = {
-        "worth": [rank, worth.desc()],
+        "worth": [sa.case((waiting.any, 0), else_=1), rank, worth.desc()],
         "revenue_at_risk": [],
         "probability": [known, SCORES.c.churn_probability.desc()],
         "change": [compared, CHANGE.desc()],

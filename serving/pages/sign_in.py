@@ -7,18 +7,22 @@ gets back what was typed there after signing in; nothing of it is stored before 
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from serving.access.keys import PREFIX
-from serving.api.edge.demands import caller
+from serving.api.answers.stored import stored_for
+from serving.api.edge.demands import CHALLENGE, caller
 from serving.errors import ScopeMissing, TooOften, Unauthenticated
+from serving.pages.account_page import framed
 from serving.pages.answering import answer, redirect, trouble
 from serving.pages.visiting import (
     FORM,
+    MOST_FIELDS,
     SESSION,
     TOKEN,
     Visit,
@@ -31,6 +35,9 @@ from serving.pages.visiting import (
     visit_of,
 )
 from serving.words.wording import screen_texts
+
+#: The path under which accounts are.
+ACCOUNTS = "/accounts/"
 
 
 async def sign_in_page(request: Request) -> Response:
@@ -71,7 +78,8 @@ async def sign_in(request: Request) -> Response:
         return response
     visit.served.access.note_use(principal)
     session = await run_in_threadpool(visit.sessions.begin, principal.id)
-    response = _after(Visit(request, visit.served, visit.lang, session, principal, session), address, draft)
+    signed_in = Visit(request, visit.served, visit.lang, session, principal, session)
+    response = await run_in_threadpool(_after, signed_in, address, draft)
     set_cookie(request, response, SESSION, session)
     drop_cookie(request, response, FORM)
     return response
@@ -96,9 +104,16 @@ def sign_in_form(
     said = screen_texts(visit.lang)["trouble"][problem].format(seconds=seconds) if problem else ""
     if problem:
         visit.request.scope.setdefault("state", {})["problem"] = problem.replace("_", "-")
-    return answer(visit, "login.html.j2", status, problem=said, next=address, draft=draft, token_name=TOKEN)
+    response = answer(visit, "login.html.j2", status, problem=said, next=address, draft=draft, token_name=TOKEN)
+    if status == HTTPStatus.UNAUTHORIZED:  # HTTP demands it; a browser asks nobody because of this scheme.
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    return response
 
 
 def _after(visit: Visit, address: str, draft: str) -> Response:
-    """Go on to where the reader wanted to; the path alone says where, since a draft changes no address."""
-    return redirect(address if urlsplit(address).path != "/login" else "/")
+    """Go on to where the reader wanted to; with a form that is to be sent again, to that form."""
+    path = urlsplit(address).path
+    if draft and path.startswith(ACCOUNTS):
+        stored = stored_for(visit.served.store, visit.reader, unquote(path.removeprefix(ACCOUNTS)))
+        return framed(visit, stored, form=dict(parse_qsl(draft, errors="replace", max_num_fields=MOST_FIELDS)))
+    return redirect(address if path != "/login" else "/")

@@ -9,8 +9,10 @@ has signed in, one that only forms use.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import cast
 from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -68,6 +70,11 @@ class Visit:
     def sessions(self) -> SessionStore:
         """The sessions."""
         return SessionStore(self.served.store.engine, self.served.access.now)
+
+    @property
+    def today(self) -> date:
+        """The day that it is for readers, in the zone of the pages."""
+        return self.served.access.now().astimezone(ZoneInfo(self.served.settings.timezone)).date()
 
     def sent_token(self, form: dict[str, str]) -> bool:
         """Whether a form comes from a page of ours that this browser was shown."""

@@ -29,6 +29,8 @@ class Wanted:
     ----------
     band, manager, threat, q : str
         `threat` is "yes", "no" or empty; `q` is a part of a name or an id.
+    todo : str
+        "yes": only accounts that wait for a decision.
     sort : str
         One of `SORTS`.
     page : int
@@ -39,6 +41,7 @@ class Wanted:
     manager: str = ""
     threat: str = ""
     q: str = ""
+    todo: str = ""
     sort: str = SORTS[0]
     page: int = 1
 
@@ -54,7 +57,7 @@ def wanted_of(query: Mapping[str, str], lang: Lang) -> tuple[Wanted, tuple[str, 
     """Return what an address asks for, and in words what of it is not to be had."""
     words, problems = screen_texts(lang)["trouble"], []
     chosen: dict[str, Any] = {}
-    for name, known in (("band", BANDS), ("threat", THREATS), ("sort", SORTS)):
+    for name, known in (("band", BANDS), ("threat", THREATS), ("sort", SORTS), ("todo", ("yes",))):
         value = query.get(name, "")
         if value in known:
             chosen[name] = value

@@ -51,6 +51,11 @@ RULES = {
     ("GET", "/v1/accounts"): Rule("read"),
     ("GET", "/v1/accounts/{account_id:path}/risk"): Rule("read"),
     ("GET", "/v1/accounts/{account_id:path}/report"): Rule("read"),
+    ("POST", "/v1/accounts/{account_id:path}/feedback"): Rule("feedback", {"verdict": "agree"}),
+    ("GET", "/v1/accounts/{account_id:path}/steps"): Rule("read"),
+    ("POST", "/v1/accounts/{account_id:path}/steps"): Rule(
+        "feedback", {"what": "Call", "owner": "Anna", "due_on": "2026-01-31"}
+    ),
     ("POST", "/v1/links"): Rule("read", {"account_id": "anna/1"}),
     ("GET", "/v1/reports/{token}"): Rule(None, link=True),
     ("GET", "/v1/model"): Rule("read"),
@@ -62,6 +67,7 @@ RULES = {
     ("GET", "/swagger.json"): Rule(None),
     ("GET", "/"): Rule(None, status=303, page=True),
     ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
+    ("POST", "/accounts/{account_id:path}"): Rule(None, status=401, page=True),
     ("GET", "/login"): Rule(None),
     ("POST", "/login"): Rule(None, status=403),
     ("POST", "/logout"): Rule(None, status=303, page=True),
