@@ -9,6 +9,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import limits
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -95,6 +96,8 @@ class ServiceSettings(Environment):
         Days for which that is kept.
     watch_seconds : float
         Seconds after which a worker checks again whether the champion has changed.
+    timezone : str
+        The zone of the pages: what "today" is there, and the day on which something was said or done.
     glossary : Path or None
         A glossary file with what readers call the values of the book (`serving.glossary_file`); None: ours alone.
     log_level, log_format : str
@@ -137,6 +140,7 @@ class ServiceSettings(Environment):
     audit: bool = True
     audit_days: Annotated[int, Field(gt=0)] = 365
     watch_seconds: Annotated[float, Field(gt=0)] = 1.0
+    timezone: str = "Europe/Berlin"
     glossary: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
@@ -180,6 +184,15 @@ class ServiceSettings(Environment):
         if path is not None:
             read_entries(path)  # A wrong glossary is told at the start, not by the first report.
         return path
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"timezone={name!r}: a zone such as Europe/Berlin is expected") from error
+        return name
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

@@ -105,6 +105,26 @@ class Gate:
         self._rates.admit(principal.id)
         return principal
 
+    async def resume(self, principal_id: str | None, caller: Caller) -> Principal:
+        """Return the principal of a session with the rights that its key has now, and count the request.
+
+        Parameters
+        ----------
+        principal_id : str or None
+            Whose session it is; None without one.
+
+        Raises
+        ------
+        Closed, Unauthenticated, TooOften, StoreUnavailable
+        """
+        if await self._open():
+            return _local(caller)
+        key = None if principal_id is None else self._ring.usable(principal_id.removeprefix("key:"))
+        if key is None:
+            raise Unauthenticated("nobody is signed in", sent=principal_id is not None)
+        self._rates.admit(key.principal.id)
+        return key.principal
+
     async def follow(self, token: str, caller: Caller) -> Link:
         """Return the link of a token, as long as its maker may still see the account.
 

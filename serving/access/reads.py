@@ -18,8 +18,9 @@ from sqlalchemy.engine import Connection
 from serving.database.metadata import AnyText, Instant, metadata
 from serving.privacy import account_key
 
-#: What was shown: the score with its reasons, the report, a row of a list, a new link to the report, a job's result.
-What = Literal["risk", "report", "list", "link", "job result"]
+#: What was shown: the score with its reasons, the report, a row of a list, a new link to the report, a job's result,
+#: next steps.
+What = Literal["risk", "report", "list", "link", "job result", "steps"]
 COLUMNS = ("at", "principal", "what", "route", "account_id", "request_id")
 
 READS = sa.Table(

@@ -1,4 +1,4 @@
-"""The app: its routes, its middleware and its answers to errors. Set `app.state.runtime` before it answers."""
+"""The app: routes and pages, middleware and answers to errors. Set `app.state.runtime` before it answers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from serving.api.edge.limits import Limits
 from serving.api.edge.observed import Observed
 from serving.api.edge.problems import problem
 from serving.api.routes import account_routes as accounts
+from serving.api.routes import acting_routes as acting
 from serving.api.routes import document_routes as document
 from serving.api.routes import job_routes as jobs
 from serving.api.routes import link_routes as links
 from serving.api.routes import model_routes as model
 from serving.api.routes import operation_routes as operations
 from serving.api.routes import prediction_routes as predictions
+from serving.pages.page_routes import ROUTES as PAGES
 
 
 def create_app() -> FastAPI:
@@ -29,8 +31,9 @@ def create_app() -> FastAPI:
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
     for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
-    for routes in (predictions, jobs, accounts, links, model, operations, document):
+    for routes in (predictions, jobs, accounts, acting, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)
+    app.router.routes.extend(PAGES)
     app.router.routes.append(Route("/{path:path}", Unrouted(list(app.router.routes))))
     return app
 

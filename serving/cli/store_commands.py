@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.console import JsonOption, emit, say
+from serving.cli.acting_commands import actions
 from serving.cli.backup_commands import audit, backup, restore
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _tell_forgotten(forgotten: Forgotten, account_id: str | None, contact: str |
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the root command, under `store`."""
     store = typer.Typer(name="store", help="The database of scores, jobs and events.", no_args_is_help=True)
-    for command in (migrate, purge, forget, backup, restore, audit):
+    for command in (migrate, purge, forget, backup, restore, audit, actions):
         store.command()(command)
     app.add_typer(store)
 

@@ -25,7 +25,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from serving.access.keys import KEYS
+from serving.access.page_sessions import SESSIONS
 from serving.access.reads import READS
+from serving.acting.acting_tables import STEPS
 from serving.database.engine import BUSY_SECONDS, connect, empty_log, open_database, reading, sqlite_path, writing
 from serving.database.metadata import metadata
 from serving.database.migrate import scripts
@@ -40,7 +42,7 @@ from training.bundle.durable import to_disk
 from training.private_files import make_private_file
 
 #: A table of each package that keeps some: together they put all tables on the metadata.
-KNOWN = (KEYS, READS, JOBS, RECORDS, RUNS, EVENTS)
+KNOWN = (KEYS, READS, SESSIONS, STEPS, JOBS, RECORDS, RUNS, EVENTS)
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 

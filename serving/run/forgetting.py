@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection, Engine
 
 from serving.access.reads import pseudonymise_reads
+from serving.acting.acts import forget_acting
 from serving.database.engine import BUSY_SECONDS, empty_log, writing
 from serving.jobs.job_erasure import forget_contact_in_jobs, forget_in_jobs
 from serving.repeats.idempotency import forget_answers, forget_contact_in_answers
@@ -37,7 +38,7 @@ def forget_contact_in_events(connection: Connection, contact_id: str) -> Mapping
     return {"events": erase_contact(connection, contact_id)}
 
 
-ERASERS: tuple[Eraser, ...] = (forget_scores, forget_in_jobs, forget_answers, forget_events)
+ERASERS: tuple[Eraser, ...] = (forget_scores, forget_in_jobs, forget_answers, forget_events, forget_acting)
 CONTACT_ERASERS: tuple[Eraser, ...] = (
     forget_contact_in_evidence,
     forget_contact_in_jobs,

@@ -25,6 +25,16 @@ def short_reasons(score: Score, evidence: Mapping[str, Any] | None = None, lang:
     return dict.fromkeys(NAMES) | dict(zip(NAMES, texts, strict=False))
 
 
+def main_reason(score: Score, evidence: Mapping[str, Any] | None = None, lang: Lang = "en") -> str:
+    """Return the weightiest reason that raises the estimate of an account at risk, else the weightiest; or nothing.
+
+    What protects an account at risk may weigh more than what threatens it, and is no reason to call.
+    """
+    weightiest_first = themes(score.reasons)
+    raising = [theme for theme in weightiest_first if score.band == "at_risk" and theme.contribution > 0]
+    return next(_texts(Speaker(score, evidence or {}, lang), [*raising, *weightiest_first]), "")
+
+
 def _texts(speaker: Speaker, weightiest_first: Sequence[ThemeReason]) -> Iterator[str]:
     for theme in weightiest_first:
         # A stored score may tell of a signal that this version no longer has; its other reasons are still told.

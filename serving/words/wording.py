@@ -90,6 +90,12 @@ def page_texts(lang: Lang) -> Mapping[str, Any]:
     return _read(f"{lang}.toml", lang)
 
 
+@cache
+def screen_texts(lang: Lang) -> Mapping[str, Any]:
+    """Return the texts of the pages that an account manager works with, by section."""
+    return _read(f"pages/{lang}.toml", lang)
+
+
 def _read(path: str, lang: str) -> dict[str, Any]:
     if lang not in LANGS:
         raise ValueError(f"lang must be one of {', '.join(LANGS)}, not {lang!r}")

@@ -32,6 +32,7 @@ TAGS = {
     "Scores": "Scores from raw history",
     "Jobs": "Scores for more accounts than one call takes",
     "Accounts": "Stored scores and reports",
+    "Acting": "What account managers plan, do and say of accounts",
     "Links": "Signed links to reports, for pages of a CRM",
     "Model": "What is served",
     "Operations": "For whoever runs the service",

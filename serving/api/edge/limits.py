@@ -147,7 +147,9 @@ class Part:
 
 
 def takes_body(route: BaseRoute | None) -> bool:
-    """Whether a route reads a body: it declares one, or its part of the document has a request body."""
+    """Whether a route reads a body: it declares one, or a form, or its part of the document has a request body."""
+    if getattr(route, "takes_form", False):
+        return True
     if not isinstance(route, APIRoute):
         return False
     return route.body_field is not None or "requestBody" in (route.openapi_extra or {})

@@ -30,13 +30,15 @@ from training.bundle.bundle import Bundle
 class Rule:
     """What a route demands, how it is asked, and what it answers to who may ask.
 
-    `scope` is None where anybody may ask; `link` where the path carries its own credential.
+    `scope` is None where anybody may ask; `link` where the path carries its own credential; `page` where a session is
+    the only credential, so that a header is none (what a session sees: tests/serving/pages).
     """
 
     scope: str | None
     body: Json | None = None
     status: int = 200
     link: bool = False
+    page: bool = False
 
 
 RULES = {
@@ -49,6 +51,11 @@ RULES = {
     ("GET", "/v1/accounts"): Rule("read"),
     ("GET", "/v1/accounts/{account_id:path}/risk"): Rule("read"),
     ("GET", "/v1/accounts/{account_id:path}/report"): Rule("read"),
+    ("POST", "/v1/accounts/{account_id:path}/feedback"): Rule("feedback", {"verdict": "agree"}),
+    ("GET", "/v1/accounts/{account_id:path}/steps"): Rule("read"),
+    ("POST", "/v1/accounts/{account_id:path}/steps"): Rule(
+        "feedback", {"what": "Call", "owner": "Anna", "due_on": "2026-01-31"}
+    ),
     ("POST", "/v1/links"): Rule("read", {"account_id": "anna/1"}),
     ("GET", "/v1/reports/{token}"): Rule(None, link=True),
     ("GET", "/v1/model"): Rule("read"),
@@ -58,6 +65,13 @@ RULES = {
     ("GET", "/readyz"): Rule(None),
     ("GET", "/openapi.json"): Rule(None),
     ("GET", "/swagger.json"): Rule(None),
+    ("GET", "/"): Rule(None, status=303, page=True),
+    ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
+    ("POST", "/accounts/{account_id:path}"): Rule(None, status=401, page=True),
+    ("GET", "/login"): Rule(None),
+    ("POST", "/login"): Rule(None, status=403),
+    ("POST", "/logout"): Rule(None, status=303, page=True),
+    ("GET", "/assets/{name}"): Rule(None),
     ("*", "/{path:path}"): Rule(None, status=404),
 }
 
@@ -82,7 +96,7 @@ def credentials(world: World) -> dict[str, Credential]:
 
 def path_of(template: str, job_id: str = "ghost", account_id: str = "anna/1", path: str = "nothing/here") -> str:
     """Return a route's path with its parts filled in."""
-    parts = {"job_id": job_id, "account_id": account_id, "path": path}
+    parts = {"job_id": job_id, "account_id": account_id, "path": path, "name": "pages.css"}
     return re.sub(r"{(\w+)(:path)?}", lambda part: quote(parts[part[1]], safe=""), template)
 
 
@@ -277,7 +291,7 @@ def test_without_keys_this_machine_may_all_and_others_nothing(bundle: Bundle, wo
     keyless = Gate(open_database(f"sqlite:///{tmp_path / 'keys.db'}"), settings)
     open_app = client_of(bundle, world.store, settings, keyless).app
     for (method, template), rule in RULES.items():
-        if rule.link:
+        if rule.link or rule.page or "/login" in template:
             continue
         content = {} if rule.body is None else {"json": rule.body}
         verb, path = "GET" if method == "*" else method, path_of(template)

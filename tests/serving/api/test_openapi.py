@@ -217,7 +217,7 @@ def test_answers_that_are_given_again_say_so(kind: str, request: pytest.FixtureR
             assert (replayed is not None) == (takes and status < "300"), (name, status)
             assert replayed is None or not replayed.get("required", False), (name, status)
         assert not takes or "Retry-After" in responses(found, operation)["409"]["headers"], name
-    assert taking == {"predict", "createJob", "createLink"}
+    assert taking == {"predict", "createJob", "createLink", "giveFeedback", "addStep"}
 
 
 def test_everything_under_v1_is_guarded_but_signed_links(document: Json) -> None:

@@ -75,7 +75,14 @@ def test_forget(run: Run, database_url: str) -> None:
         put(store, *scores(3, as_of=DAY + timedelta(days=1)), evidence=evidence)
         done = run("forget", "A1", "--json")
         assert done.code == 0 and done.result["account_id"] == "A1"
-        assert done.result["removed"] == {"scores": 3, "job_accounts": 0, "repeated_answers": 0, "events": 0}
+        assert done.result["removed"] == {
+            "scores": 3,
+            "job_accounts": 0,
+            "repeated_answers": 0,
+            "events": 0,
+            "steps": 0,
+            "feedback": 0,
+        }
         with pytest.raises(AccountUnknown):
             store.latest("A1")
         assert [row.account_id for row in store.page().rows] == ["A0", "A2"]
@@ -131,7 +138,10 @@ def test_every_table_with_accounts_has_an_eraser(database_url: str) -> None:
         if {"account_id", "account_key"} & {column["name"] for column in found.get_columns(table)}
     }
     engine.dispose()
-    assert naming == {"scores", "job_accounts", "idempotency_accounts", "events", "deliveries", "account_reads"}
+    assert naming == {
+        "scores", "job_accounts", "idempotency_accounts", "events", "deliveries", "account_reads", "account_steps",
+        "account_feedback",
+    }  # fmt: skip
 
 
 def test_a_score_that_is_being_written_is_forgotten_too(database_url: str) -> None:

@@ -8,7 +8,7 @@ from support.stored import SCORE
 
 from serving.scoring.scores import Reason
 from serving.words.reasons import reason_sentences
-from serving.words.short_reasons import short_reasons
+from serving.words.short_reasons import main_reason, short_reasons
 
 REASONS = (
     Reason("closing_delay", "loop_open_oldest_days", 41.0, None, 0.05, True),
@@ -37,3 +37,12 @@ def test_a_signal_of_another_version_is_left_out() -> None:
     gone = Reason("nps", "nps_of_old", 1.0, None, 0.9, True)
     found = short_reasons(replace(SCORE, reasons=(gone, *REASONS[1:3])))
     assert found == short_reasons(replace(SCORE, reasons=REASONS[1:3])) and found["reason_2"]
+
+
+def test_the_main_reason_of_an_account_at_risk_raises_its_estimate() -> None:
+    lowering, raising = REASONS[0], REASONS[1]
+    reasons = (replace(lowering, contribution=-0.25), replace(raising, contribution=0.125))
+    score = replace(SCORE, reasons=reasons, band="at_risk")
+    assert main_reason(score) == short_reasons(score)["reason_2"]
+    assert main_reason(replace(score, band="safe")) == short_reasons(score)["reason_1"]
+    assert main_reason(replace(score, reasons=())) == ""

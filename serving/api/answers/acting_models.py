@@ -1,0 +1,78 @@
+"""Requests and answers of steps and feedback: what account managers plan, do and say."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.acting.acting_tables import Kind, Verdict
+from serving.acting.said import LONGEST
+
+REQUEST_ID = Field(description="Id of this request in the service's logs")
+KIND = Field(description="What sort of action it is, as the `kind` of a row of `actions`")
+
+
+class StepRequest(BaseModel):
+    """A step to plan (kind, what, owner, due_on), or the `step_id` of one that is done."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Kind = Field(default="other", description="What sort of action it is")
+    what: str | None = Field(default=None, max_length=LONGEST["what"], description="What is to be done")
+    owner: str | None = Field(default=None, max_length=LONGEST["owner"], description="Who does it")
+    due_on: date | None = Field(default=None, description="By when")
+    step_id: int | None = Field(default=None, ge=1, le=2**31 - 1, description="A step that is done; then nothing else")
+
+
+class FeedbackRequest(BaseModel):
+    """What somebody thinks of the latest score."""
+
+    model_config = ConfigDict(extra="forbid")
+    verdict: Verdict = Field(description="agree, wrong (the text says why), handled already, or only a note")
+    text: str | None = Field(default=None, max_length=LONGEST["text"], description="The reason, or a note")
+
+
+class StepRow(BaseModel):
+    """One step."""
+
+    model_config = ConfigDict(from_attributes=True)
+    step_id: int = Field(description="Its number")
+    account_id: str = Field(description="The account's id as in the accounts table")
+    kind: Kind = KIND
+    what: str = Field(description="What is to be done")
+    owner: str = Field(description="Who does it")
+    due_on: date = Field(description="By when")
+    created_at: datetime = Field(description="When it was planned (UTC)")
+    created_by: str = Field(description="By whom: key:ID, oidc:HASH or local")
+    done_at: datetime | None = Field(description="When it was marked as done (UTC); null while it is open")
+    done_by: str | None = Field(description="By whom")
+
+
+class StepOut(StepRow):
+    """The step as it is stored now."""
+
+    request_id: str = REQUEST_ID
+
+
+class StepsOut(BaseModel):
+    """The steps of an account: open ones by their due date, then those that are done, the latest first."""
+
+    request_id: str = REQUEST_ID
+    steps: list[StepRow] = Field(description="All of them")
+
+
+class FeedbackOut(BaseModel):
+    """The feedback as it is stored, with the score that it is about."""
+
+    model_config = ConfigDict(protected_namespaces=(), from_attributes=True)
+    request_id: str = REQUEST_ID
+    feedback_id: int = Field(description="Its number")
+    account_id: str = Field(description="The account's id as in the accounts table")
+    verdict: Literal["agree", "wrong", "handled", "note"] = Field(description="What was said")
+    text: str | None = Field(description="The reason, or the note")
+    as_of: date = Field(description="As-of date of the score that it is about")
+    model_version: str = Field(description="Version of the model that scored")
+    churn_probability: float = Field(description="The probability that was shown, 0 to 1")
+    created_at: datetime = Field(description="When it was said (UTC)")
+    created_by: str = Field(description="By whom: key:ID, oidc:HASH or local")

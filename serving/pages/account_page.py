@@ -1,0 +1,90 @@
+"""GET /accounts/{account_id}: the report of an account, framed by the way back and what it has come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from serving.api.answers.stored import report_page, stored_for
+from serving.api.edge.noted import note_read
+from serving.pages.acting_section import acting_section
+from serving.pages.answering import account_address, answer
+from serving.pages.portfolio import renewal
+from serving.pages.visiting import Visit, demand, visit_of
+from serving.reports.report import account_report
+from serving.scoring.scores import PastScore, Score
+from serving.store import Stored
+from serving.words.formats import Formats, Lang
+from serving.words.wording import page_texts, screen_texts
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands above the report: facts in a line, and the address of the report alone, for printing."""
+
+    facts: tuple[str, ...]
+    printing: str
+
+
+async def account_page(request: Request) -> Response:
+    """Return an account's page; one that is not there and one that is another's get the same answer."""
+    visit = await visit_of(request)
+    demand(visit.reader, "read")
+    account_id = request.path_params["account_id"]
+    stored = await run_in_threadpool(stored_for, visit.served.store, visit.reader, account_id)
+    note_read(request, visit.served, visit.reader.id, "report", [account_id])
+    if request.query_params.get("view") == "print":
+        return await run_in_threadpool(report_page, stored, visit.lang)
+    return await run_in_threadpool(framed, visit, stored)
+
+
+def framed(
+    visit: Visit,
+    stored: Stored,
+    status: int = 200,
+    form: Mapping[str, str] | None = None,
+    problems: Sequence[str] = (),
+) -> Response:
+    """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
+    report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
+    account_id = stored.score.account_id
+    shown = {
+        "report": report,
+        "frame": frame_of(stored, visit.lang),
+        "acting": acting_section(visit, stored, form, problems),
+        "other_lang": account_address(account_id, "en" if visit.lang == "de" else "de"),
+    }
+    return answer(visit, "account_page.html.j2", status, **shown)
+
+
+def frame_of(stored: Stored, lang: Lang) -> Frame:
+    """Return what stands above the report of a stored score."""
+    words, score = screen_texts(lang)["account"], stored.score
+    formats = Formats(lang, score.currency)
+    since, ends = band_since(score, stored.history), renewal(stored.evidence)
+    band = page_texts(lang)["bands"][score.band]
+    grade = stored.model.get("grade")
+    facts = (
+        words["since"].format(band=band, day=formats.day(since)),
+        words["renewal"].format(day=formats.day(ends)) if ends else "",
+        words["model"].format(version=score.model_version, grade=grade) if grade else "",
+    )
+    printing = f"{account_address(score.account_id, lang)}&view=print"
+    return Frame(tuple(fact for fact in facts if fact), printing)
+
+
+def band_since(score: Score, history: Sequence[PastScore]) -> date:
+    """Return the as-of date of the first of the last scores in a row that had this score's band."""
+    latest = {past.as_of: past.band for past in sorted(history, key=lambda past: (past.as_of, past.scored_at))}
+    since = score.as_of
+    for day in sorted(latest, reverse=True):
+        if day < score.as_of:
+            if latest[day] != score.band:
+                break
+            since = day
+    return since

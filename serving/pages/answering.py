@@ -1,0 +1,105 @@
+"""What every page shares: routes that may take forms, refusals in the reader's language, redirects."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from features.errors import AccountUnknown
+from serving.api.edge.demands import STATUSES
+from serving.api.edge.problems import RequestProblem, path_of
+from serving.errors import AccessRefused, StoreUnavailable, TooOften, Unauthenticated
+from serving.pages.page_html import HEADERS, page
+from serving.pages.visiting import Visit, language
+from serving.words.wording import screen_texts
+
+STORE_AWAY_SECONDS = 5
+log = logging.getLogger("churn_risk.api")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class PageRoute(Route):
+    """A route of a page, for exactly these methods; one that takes POST reads a form."""
+
+    def __init__(self, path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",)) -> None:
+        super().__init__(path, told(endpoint), methods=list(methods))
+        self.methods = set(methods)  # Starlette adds HEAD, which no other route of the app takes.
+        self.takes_form = "POST" in self.methods
+
+
+def told(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint whose refusals are pages; who is not signed in is led to the sign-in."""
+
+    @wraps(endpoint)
+    async def answering(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Unauthenticated:
+            return to_sign_in(request)
+        except AccountUnknown:
+            return trouble(request, 404, "no_account")
+        except AccessRefused as error:
+            status, code = STATUSES[type(error)]
+            seconds = error.seconds if isinstance(error, TooOften) else None
+            return trouble(request, status, code.replace("-", "_"), seconds)
+        except StoreUnavailable as error:
+            log.error("no score store while answering a page", exc_info=error)
+            return trouble(request, 503, "store_away", STORE_AWAY_SECONDS)
+        except RequestProblem as error:
+            return trouble(request, error.status, "not_ready", STORE_AWAY_SECONDS)
+
+    return answering
+
+
+def trouble(request: Request, status: int, code: str, seconds: int | None = None) -> Response:
+    """Return a page that says what is wrong and what to do.
+
+    Parameters
+    ----------
+    code : str
+        Names a text of the section `trouble`.
+    seconds : int, optional
+        When it is worth asking again.
+    """
+    lang = language(request)
+    request.scope.setdefault("state", {})["problem"] = code.replace("_", "-")
+    text = screen_texts(lang)["trouble"][code].format(seconds=seconds)
+    response = page("trouble.html.j2", lang, status, text=text, home=f"/?lang={lang}")
+    if seconds is not None:
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in, and from there back to what was asked for."""
+    asked = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
+    return redirect("/login?" + urlencode({"next": asked, "lang": language(request)}))
+
+
+def redirect(address: str) -> Response:
+    """Return the answer to a form, or to who has to go elsewhere first: a page to be opened next."""
+    return RedirectResponse(address, 303, dict(HEADERS))
+
+
+def account_address(account_id: str, lang: str) -> str:
+    """Return the address of an account's page."""
+    return f"/accounts/{quote(account_id, safe='')}?lang={lang}"
+
+
+def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Response:
+    """Return a page of a visit, with what the frame around every page needs."""
+    frame = {
+        "token": visit.form_token,
+        "signed_in": visit.session is not None,
+        "home": f"/?lang={visit.lang}",
+        "other_lang": visit.address("en" if visit.lang == "de" else "de"),
+        "reader": visit.principal.account_manager if visit.principal else None,
+    }
+    return visit.keep_cookie(page(template, visit.lang, status, **(frame | shown)))

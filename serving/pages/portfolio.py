@@ -1,0 +1,238 @@
+"""The portfolio as a record that a template only has to print: texts, none of them computed there.
+
+What the store found goes in, in a reader's language and currency it comes out. Every figure is a stored one, but for
+the sums above the list and the change since the run before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import sqrt
+from typing import Any
+from urllib.parse import quote
+
+from serving.pages.portfolio_query import Found
+from serving.pages.sparks import Sparkline, sparkline
+from serving.pages.wanted import BANDS, SORTS, Wanted
+from serving.store.score_tables import score_of
+from serving.words.caution_words import kept_cautions, told
+from serving.words.formats import Formats, Lang
+from serving.words.grades import grade_sentence
+from serving.words.short_reasons import main_reason
+from serving.words.wording import page_texts, screen_texts
+
+#: Hours after which feedback should have been answered; standard deviations to either end of a range of 80 %.
+LATE_HOURS, RANGE_80 = 48.0, 1.2816
+#: Days to the end of a contract from which on the list names it.
+SOON_DAYS = 180
+
+
+@dataclass(frozen=True)
+class Line:
+    """One account of the list, in words; what is empty is not shown."""
+
+    account_id: str
+    address: str
+    name: str
+    manager: str
+    band: str
+    band_label: str
+    threat: str
+    probability: str
+    change: str
+    change_kind: str
+    spark: Sparkline | None
+    revenue_at_risk: str
+    action: str
+    profit: str
+    reason: str
+    watch: tuple[str, ...]
+    flags: tuple[str, ...]
+    step: str
+    step_note: str
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a filter."""
+
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The page: `figures` are label, value and note of each sum; `links` lead to page before, page after and bands."""
+
+    as_of: str
+    model: str
+    cautions: tuple[str, ...]
+    figures: tuple[tuple[str, str, str], ...]
+    lines: tuple[Line, ...]
+    bands: tuple[tuple[str, str, str, bool], ...]
+    sorts: tuple[Choice, ...]
+    threats: tuple[Choice, ...]
+    managers: tuple[Choice, ...]
+    counted: str
+    urgent: str
+    urgent_address: str
+    before: str
+    after: str
+
+
+def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: date) -> Portfolio:
+    """Return the page in words.
+
+    Parameters
+    ----------
+    sees_all : bool
+        Whether the reader sees everybody's accounts, and so may choose a manager.
+    today : date
+        From then on a step that was due before is overdue.
+    """
+    words, formats = screen_texts(lang), Formats(lang, found.sums.currency)
+    model: Mapping[str, Any] = found.run.model if found.run else {}
+    return Portfolio(
+        as_of=words["portfolio"]["as_of"].format(day=formats.long_day(found.run.as_of)) if found.run else "",
+        model=grade_sentence(model["grade"], lang) if "grade" in model else "",
+        cautions=tuple(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
+        figures=_figures(found, formats, words["sums"]) if found.run else (),
+        lines=tuple(_line(row, found.past.get(row["account_id"], ()), found, lang, today) for row in found.rows),
+        bands=_bands(found, wanted, lang),
+        sorts=_choices(SORTS, words["sorts"], wanted.sort),
+        threats=_choices(("yes", "no"), words["threats"], wanted.threat),
+        managers=tuple(Choice(name, name, name == wanted.manager) for name in found.managers) if sees_all else (),
+        urgent=_urgent(found, formats, words["steps"]),
+        urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
+        counted=_counted(found, formats, words["portfolio"]),
+        before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",
+        after=wanted.query(lang, page=found.page + 1) if found.page < found.pages else "",
+    )
+
+
+def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five."""
+    sums, spread = found.sums, RANGE_80 * sqrt(max(found.sums.loss_variance, 0.0))
+    low, high = (formats.money(max(sums.expected_loss + sign * spread, 0.0)) for sign in (-1, 1))
+    if sums.change is None or found.before is None:
+        moved, since = "–", words["first_run"]
+    else:
+        moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
+    return (
+        (words["revenue_at_risk"], formats.money(sums.revenue_at_risk), words["revenue_at_risk_note"]),
+        (words["expected_loss"], formats.money(sums.expected_loss), words["range"].format(low=low, high=high)),
+        (words["change"], moved, since),
+    )
+
+
+def _bands(found: Found, wanted: Wanted, lang: Lang) -> tuple[tuple[str, str, str, bool], ...]:
+    """Return address, label, number and whether it is the chosen one, for all accounts and for each band."""
+    formats, labels = Formats(lang), page_texts(lang)["bands"]
+    everything = sum(found.counts.values())
+    whole = (wanted.query(lang, band=""), screen_texts(lang)["portfolio"]["all"], formats.number(everything))
+    return (
+        (*whole, not wanted.band),
+        *(
+            (
+                wanted.query(lang, band=band),
+                labels[band],
+                formats.number(found.counts.get(band, 0)),
+                band == wanted.band,
+            )
+            for band in BANDS
+        ),
+    )
+
+
+def _choices(values: Sequence[str], labels: Mapping[str, str], chosen: str) -> tuple[Choice, ...]:
+    return tuple(Choice(value, labels[value], value == chosen) for value in values)
+
+
+def _urgent(found: Found, formats: Formats, words: Mapping[str, str]) -> str:
+    """Return what waits for a decision in a sentence; nothing when nothing does."""
+    counts = (("unplanned", found.unplanned), ("disagreed", found.disagreed))
+    said = (
+        words[f"{name}_count_one" if number == 1 else f"{name}_count"].format(n=formats.number(number))
+        for name, number in counts
+        if number
+    )
+    return ", ".join(said)
+
+
+def _counted(found: Found, formats: Formats, words: Mapping[str, str]) -> str:
+    if not found.rows:
+        return ""
+    return words["page"].format(
+        page=formats.number(found.page), pages=formats.number(found.pages), total=formats.number(found.sums.accounts)
+    )
+
+
+def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang, today: date) -> Line:
+    words, labels, formats = screen_texts(lang), page_texts(lang), Formats(lang, row["currency"])
+    known, action = row["band"] != "unknown", row["best_action"]
+    change, kind = _change(row, found.before, formats, words["portfolio"])
+    evidence, as_of = row["evidence"] or {}, row["as_of"]
+    score, step = score_of(row), found.steps.get(row["account_id"])
+    return Line(
+        account_id=row["account_id"],
+        address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
+        name=row["name"] or (evidence.get("account") or {}).get("name") or row["account_id"],
+        manager=row["account_manager"] or "",
+        band=row["band"],
+        band_label=labels["bands"][row["band"]],
+        threat=labels["headline"]["threat"] if row["threat"] else "",
+        probability=formats.probability(row["churn_probability"]) if known else words["portfolio"]["no_estimate"],
+        change=change,
+        change_kind=kind,
+        spark=_spark(past, formats, words["portfolio"]),
+        revenue_at_risk=formats.money(row["revenue_at_risk"]),
+        action=words["actions"].get(action, words["actions"]["other"].format(name=action)) if action else "",
+        profit=words["portfolio"]["brings"].format(profit=formats.money(row["expected_profit"])) if action else "",
+        reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
+        watch=tuple(_watch(evidence, as_of, formats, words["watch"])),
+        flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
+        step=step["what"] if step else "",
+        step_note=words["steps"]["of"].format(owner=step["owner"], day=formats.day(step["due_on"])) if step else "",
+        overdue=bool(step and step["due_on"] < today),
+    )
+
+
+def _change(row: Mapping[str, Any], before: date | None, formats: Formats, words: Mapping[str, str]) -> tuple[str, str]:
+    """Return the change of the probability in points since the run before, and whether it rose or fell."""
+    if before is None or row["probability_before"] is None or "unknown" in (row["band"], row["band_before"]):
+        return "", ""
+    change = row["churn_probability"] - row["probability_before"]
+    kind = "same" if abs(change) < 0.0005 else "up" if change > 0 else "down"
+    return words[f"change_{kind}"].format(points=formats.points(change), day=formats.day(before)), kind
+
+
+def _spark(past: Sequence[Any], formats: Formats, words: Mapping[str, str]) -> Sparkline | None:
+    said = (f"{formats.probability(each.churn_probability)} ({formats.day(each.as_of)})" for each in past)
+    return sparkline([each.churn_probability for each in past], words["spark"].format(points=", ".join(said)))
+
+
+def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Mapping[str, str]) -> list[str]:
+    """Return what must not wait: feedback that should have been answered, a contract that is about to end."""
+    lines, loops = [], evidence.get("open_loops")
+    late = sum((loop["hours"] or 0) > LATE_HOURS for loop in loops["rows"]) if loops else 0
+    if loops and late:
+        # The evidence keeps the oldest ones: where all of them are late, those it left out may be late too.
+        more = late == len(loops["rows"]) < loops["total"]
+        text = words["loop" if late == 1 and not more else "loops_more" if more else "loops"]
+        lines.append(text.format(n=formats.number(late)))
+    ends = renewal(evidence)
+    days = (ends - as_of).days if ends else None
+    if days is not None and 0 <= days <= SOON_DAYS:
+        lines.append(words["renewal"].format(days=formats.dative(formats.days(days)), day=formats.day(ends or as_of)))
+    return lines
+
+
+def renewal(evidence: Mapping[str, Any]) -> date | None:
+    """Return the day on which the next running contract ends, as far as the evidence says it."""
+    contracts = evidence.get("contracts") or {"rows": ()}
+    ends = [row["ends_on"] for row in contracts["rows"] if row["running"] and row["ends_on"]]
+    return date.fromisoformat(min(ends)[:10]) if ends else None

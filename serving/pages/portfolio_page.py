@@ -1,0 +1,56 @@
+"""GET /: the portfolio of who is signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from serving.api.edge.noted import note_read
+from serving.database.engine import reading
+from serving.pages.answering import answer
+from serving.pages.portfolio import Portfolio, portfolio
+from serving.pages.portfolio_query import read_portfolio
+from serving.pages.visiting import Visit, demand, visit_of
+from serving.pages.wanted import Wanted, wanted_of
+from serving.words.formats import LANGS
+from serving.words.wording import screen_texts
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The portfolio with what was asked for and could not be had."""
+
+    portfolio: Portfolio
+    wanted: Wanted
+    problems: tuple[str, ...]
+    account_ids: tuple[str, ...]
+
+
+async def portfolio_page(request: Request) -> Response:
+    """Return the portfolio; what of the address is not to be had is told above it."""
+    visit = await visit_of(request)
+    demand(visit.reader, "read")
+    shown = await run_in_threadpool(_shown, visit)
+    note_read(request, visit.served, visit.reader.id, "list", shown.account_ids)
+    status = 422 if shown.problems else 200
+    return answer(
+        visit, "portfolio.html.j2", status, shown=shown.portfolio, wanted=shown.wanted, problems=shown.problems
+    )
+
+
+def _shown(visit: Visit) -> Shown:
+    mine, words = visit.reader.account_manager, screen_texts(visit.lang)["trouble"]
+    query = visit.request.query_params
+    wanted, problems = wanted_of(query, visit.lang)
+    with reading(visit.served.store.engine) as connection:
+        found = read_portfolio(connection, mine, wanted)
+    if query.get("lang", "") not in (*LANGS, ""):
+        problems += (words["no_lang"].format(value=query["lang"]),)
+    if wanted.page > found.pages:
+        problems += (words["no_page"].format(value=wanted.page, pages=found.pages),)
+    wanted = replace(wanted, page=found.page)
+    record = portfolio(found, wanted, visit.lang, mine is None, visit.today)
+    return Shown(record, wanted, problems, tuple(row["account_id"] for row in found.rows))

@@ -1,0 +1,249 @@
+"""The portfolio in SQL: what a reader wants of the newest run goes in; some rows, sums and counts over all come out.
+
+The database filters, orders, counts and sums, so that a page costs the same in a large book as in a small one but for
+the sums. Every number of a row is the stored one. The run before is the newest of an earlier as-of date: a second model
+on the same date is no change of an account.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.acting.acts import has_open_step, last_verdict, next_steps
+from serving.pages.wanted import Wanted
+from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
+
+ROWS = 25
+#: How many of an account's last estimates its line shows.
+PAST = 12
+BEFORE = SCORES.alias("before")
+CHANGE = SCORES.c.churn_probability - BEFORE.c.churn_probability
+KNOWN_TWICE = (SCORES.c.band != "unknown") & (BEFORE.c.band != "unknown")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the listed accounts come to, in money.
+
+    Attributes
+    ----------
+    accounts : int
+    revenue_at_risk : float
+        The sum of the rows'.
+    expected_loss, loss_variance : float
+        The sum of probability x value, and of its variance when accounts leave independently of each other.
+    change : float or None
+        Of the revenue at risk since the run before, over the accounts that have a score in both; None without one.
+    currency : str or None
+    """
+
+    accounts: int
+    revenue_at_risk: float
+    expected_loss: float
+    loss_variance: float
+    change: float | None
+    currency: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of the portfolio as the store has it.
+
+    Attributes
+    ----------
+    run : row or None
+        as_of, model_version, scored_at, model; None while no run is published.
+    before : date or None
+        As-of date of the run before.
+    rows : sequence of mapping
+        A score with its evidence, and `probability_before`.
+    sums : Sums
+    counts : mapping of str to int
+        Accounts by band, under all other filters.
+    managers : sequence of str
+        All whose accounts the reader sees.
+    past : mapping of str to sequence of row
+        The last estimates of each row's account, oldest first: as_of, probability, version and band.
+    steps : mapping of str to mapping
+        The open step of each row's account that is due first.
+    unplanned, disagreed : int
+        How many of the reader's accounts are threats without a next step, and how many scores somebody called wrong.
+    page, pages : int
+    """
+
+    run: sa.Row[Any] | None
+    before: date | None
+    rows: Sequence[Mapping[str, Any]]
+    sums: Sums
+    counts: Mapping[str, int]
+    managers: Sequence[str]
+    past: Mapping[str, Sequence[Any]]
+    steps: Mapping[str, Mapping[str, Any]]
+    unplanned: int
+    disagreed: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for a decision, as SQL: a threat without a next step, and a score that was called wrong.
+
+    What was said counts for the score it was said of: a later run asks anew.
+    """
+
+    unplanned: sa.ColumnElement[bool]
+    disagreed: sa.ColumnElement[bool]
+
+    @classmethod
+    def at(cls, as_of: date) -> Waiting:
+        """Return the conditions for the scores of a date."""
+        account_id = SCORES.c.account_id
+        verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
+        return cls(SCORES.c.threat & ~has_open_step(account_id) & (verdict != "handled"), verdict == "wrong")
+
+    @property
+    def any(self) -> sa.ColumnElement[bool]:
+        """Whether an account waits."""
+        return self.unplanned | self.disagreed
+
+
+def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> Found:
+    """Return a page of the newest run; a page after the last is the last.
+
+    Parameters
+    ----------
+    mine : str or None
+        The account manager whose accounts alone the reader sees; None: all.
+    wanted : Wanted
+    """
+    run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
+    if run is None:
+        return Found(None, None, (), Sums(0, 0.0, 0.0, 0.0, None, None), {}, (), {}, {}, 0, 0, 1, 1)
+    earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
+    joined = SCORES.outerjoin(
+        BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
+    )
+    seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
+    waiting = Waiting.at(run.as_of)
+    others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
+    which = others & (SCORES.c.band == wanted.band) if wanted.band else others
+    sums = _sums(connection, joined, which, earlier is not None)
+    pages = max(1, -(-sums.accounts // ROWS))
+    page = min(wanted.page, pages)
+    ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
+    rows = _all(connection, ordered.limit(ROWS).offset((page - 1) * ROWS))
+    account_ids = [row["account_id"] for row in rows]
+    unplanned, disagreed = (
+        connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
+        for condition in (waiting.unplanned, waiting.disagreed)
+    )
+    return Found(
+        run=run,
+        before=earlier.as_of if earlier else None,
+        rows=rows,
+        sums=sums,
+        counts=_counts(connection, others),
+        managers=_managers(connection, seen),
+        past=_past(connection, account_ids),
+        steps=next_steps(connection, account_ids),
+        unplanned=unplanned,
+        disagreed=disagreed,
+        page=page,
+        pages=pages,
+    )
+
+
+def _columns(waiting: Waiting) -> tuple[Any, ...]:
+    before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
+    return SCORES, *before, waiting.unplanned.label("unplanned"), waiting.disagreed.label("disagreed")
+
+
+def _counts(connection: Connection, which: sa.ColumnElement[bool]) -> dict[str, int]:
+    by_band = sa.select(SCORES.c.band, sa.func.count()).where(which).group_by(SCORES.c.band)
+    return {band: number for band, number in connection.execute(by_band)}
+
+
+def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> list[str]:
+    names = sa.select(SCORES.c.account_manager).where(seen, SCORES.c.account_manager.is_not(None)).distinct()
+    return sorted(connection.execute(names).scalars())
+
+
+def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
+    conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if wanted.manager:
+        conditions.append(SCORES.c.account_manager == wanted.manager)
+    if wanted.threat:
+        conditions.append(SCORES.c.threat == (wanted.threat == "yes"))
+    if wanted.q:
+        # SQLite folds the case of ASCII letters only.
+        forms = {wanted.q, wanted.q.lower(), wanted.q.upper(), wanted.q.title()}
+        columns = (SCORES.c.name, SCORES.c.account_id)
+        conditions.append(
+            sa.or_(*(column.icontains(form, autoescape=True) for column in columns for form in sorted(forms)))
+        )
+    return sa.and_(*conditions)
+
+
+def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
+    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe."""
+    rank = sa.case(
+        (SCORES.c.best_action.is_not(None), 0),
+        (SCORES.c.band == "at_risk", 1),
+        (SCORES.c.band == "unknown", 2),
+        else_=3,
+    )
+    worth = sa.case((SCORES.c.best_action.is_not(None), SCORES.c.expected_profit), else_=0.0)
+    known = sa.case((SCORES.c.band == "unknown", 0), else_=1)
+    compared = sa.case((KNOWN_TWICE, 0), else_=1)
+    orders: dict[str, list[sa.ColumnElement[Any]]] = {
+        "worth": [sa.case((waiting.any, 0), else_=1), rank, worth.desc()],
+        "revenue_at_risk": [],
+        "probability": [known, SCORES.c.churn_probability.desc()],
+        "change": [compared, CHANGE.desc()],
+        "name": [sa.func.lower(sa.func.coalesce(SCORES.c.name, SCORES.c.account_id))],
+    }
+    return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
+
+
+def _sums(connection: Connection, joined: Any, which: sa.ColumnElement[bool], compared: bool) -> Sums:
+    share, value = SCORES.c.churn_probability, SCORES.c.value
+    # A product of two doubles, written out: an account's value may be large, and PostgreSQL has no float power here.
+    sums = (
+        sa.func.count(),
+        sa.func.sum(SCORES.c.revenue_at_risk),
+        sa.func.sum(share * value),
+        sa.func.sum(share * (1.0 - share) * value * value),
+        sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk),
+        sa.func.max(SCORES.c.currency),
+    )
+    accounts, at_risk, loss, variance, change, currency = connection.execute(
+        sa.select(*sums).select_from(joined).where(which)
+    ).one()
+    return Sums(accounts, at_risk or 0.0, loss or 0.0, variance or 0.0, change if compared else None, currency)
+
+
+def _past(connection: Connection, account_ids: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+    """Return the last estimates of accounts, the newest of each date; the band unknown has none worth a point."""
+    columns = (SCORES.c.account_id, SCORES.c.as_of, SCORES.c.churn_probability, SCORES.c.model_version, SCORES.c.band)
+    query = sa.select(*columns).join(RUNS).where(CURRENT, SCORES.c.account_id.in_(account_ids)).order_by(*NEWEST_FIRST)
+    found: dict[str, dict[date, Any]] = defaultdict(dict)
+    for row in connection.execute(query):
+        by_day = found[row.account_id]
+        if len(by_day) < PAST or row.as_of in by_day:
+            by_day.setdefault(row.as_of, row)
+    return {
+        account_id: [row for row in reversed(by_day.values()) if row.band != "unknown"]
+        for account_id, by_day in found.items()
+    }

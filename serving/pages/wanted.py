@@ -1,0 +1,76 @@
+"""What a reader wants to see of the portfolio: the query of the address goes in, filters, order and page come out.
+
+What of it is not to be had is left out and told, each value quoted; the rest counts. `Wanted.query` is the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from serving.words.formats import Lang
+from serving.words.wording import screen_texts
+
+BANDS = ("at_risk", "unknown", "safe")
+#: Orders of the list; the first is the usual one.
+SORTS = ("worth", "revenue_at_risk", "probability", "change", "name")
+THREATS = ("yes", "no")
+#: Longest text of a search, and the last page that is a number at all.
+LONGEST_SEARCH, LAST_PAGE = 100, 100_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Filters, order and page of the portfolio; an empty text: no filter.
+
+    Attributes
+    ----------
+    band, manager, threat, q : str
+        `threat` is "yes", "no" or empty; `q` is a part of a name or an id.
+    todo : str
+        "yes": only accounts that wait for a decision.
+    sort : str
+        One of `SORTS`.
+    page : int
+        1 and up.
+    """
+
+    band: str = ""
+    manager: str = ""
+    threat: str = ""
+    q: str = ""
+    todo: str = ""
+    sort: str = SORTS[0]
+    page: int = 1
+
+    def query(self, lang: Lang, **changes: Any) -> str:
+        """Return the query of the address that shows this with some changes; another filter begins at page 1."""
+        wanted = replace(self, **{"page": 1, **changes})
+        usual = asdict(Wanted())
+        fields = {name: value for name, value in asdict(wanted).items() if value != usual[name]}
+        return "?" + urlencode(fields | {"lang": lang})
+
+
+def wanted_of(query: Mapping[str, str], lang: Lang) -> tuple[Wanted, tuple[str, ...]]:
+    """Return what an address asks for, and in words what of it is not to be had."""
+    words, problems = screen_texts(lang)["trouble"], []
+    chosen: dict[str, Any] = {}
+    for name, known in (("band", BANDS), ("threat", THREATS), ("sort", SORTS), ("todo", ("yes",))):
+        value = query.get(name, "")
+        if value in known:
+            chosen[name] = value
+        elif value:
+            problems.append(words[f"no_{name}"].format(value=value, known=", ".join(known)))
+    chosen["manager"] = "".join(filter(str.isprintable, query.get("manager", "")))
+    search = "".join(filter(str.isprintable, query.get("q", ""))).strip()
+    if len(search) > LONGEST_SEARCH:
+        problems.append(words["long_search"].format(most=LONGEST_SEARCH))
+    chosen["q"] = search[:LONGEST_SEARCH]
+    number = query.get("page", "") or "1"
+    if number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= LAST_PAGE:
+        chosen["page"] = int(number[:9])
+    else:
+        problems.append(words["no_page_number"].format(value=number))
+    return Wanted(**chosen), tuple(problems)
