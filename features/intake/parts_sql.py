@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import duckdb
+
 from features.errors import Problem
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import IDENTITIES, Part, columns_of
@@ -74,7 +76,11 @@ def run_part(
     selects = [_select(stored, place, file, problems, earlier) for place, file in enumerate(files)]
     if not selects or problems:
         return stored, problems
-    space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+    try:
+        space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+    except duckdb.Error as error:
+        names = ", ".join(file.name for file in files)
+        return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
     for file in files:
         problems += _cut_off(space, stored, file)
     if part.many == "sum" and len(files) > 1:
@@ -103,7 +109,7 @@ def _select(
     if part.many == "sum" and len(stored.files) > 1:
         chosen["_content"] = f"hash({', '.join(f'c{i}' for i in range(len(file.head.headings)))})"
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
-    rows = f"(SELECT *, row_number() OVER () + {len(file.head.cells)} AS row FROM {file.relation})"
+    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
 
 

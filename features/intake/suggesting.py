@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import InputError, Problem
-from features.intake.files.reading import OpenFile, Workspace, open_files
+from features.errors import InputError
+from features.intake.files.reading import OpenFile, Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
 from features.intake.language.typed_sql import quoted
-from features.intake.presets import BASES, Preset, Question, presets
+from features.intake.presets import BASES, Question, presets
+from features.intake.recognising import Recognised, escaped, recognise
 from features.validation.quoting import shortened
 
 #: Forms of dates that exports have; those that read every value are suggested.
@@ -26,14 +27,6 @@ DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d
 #: A year of two digits that is read as one of four lies outside these.
 YEARS = "1950 AND 2100"
 EXAMPLES, MOST_COLUMNS = 3, 40
-
-
-@dataclass
-class Recognised:
-    """A preset and the files that it fits."""
-
-    preset: Preset
-    files: list[OpenFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -78,42 +71,13 @@ def suggest(folder: Path, named: str) -> Suggestion:
     with tempfile.TemporaryDirectory() as scratch:
         space = Workspace(connection_in(Path(scratch)), Path(scratch), folder)
         try:
-            recognised, unknown = _recognise(space)
+            recognised, unknown = recognise(space)
             if not recognised:
                 titles = ", ".join(preset.title for preset in presets())
                 raise InputError(f"{folder}: no file is known by its header; the presets there: {titles}")
             return _suggestion(space, recognised, unknown, named)
         finally:
             space.connection.close()
-
-
-def _recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple[str, ...]]]]:
-    """Return the presets that fit, in an order in which one finds what it looks up, and unknown files with headings."""
-    found: dict[str, Recognised] = {}
-    unknown = []
-    for path in sorted(space.folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        fits: list[tuple[int, Preset, OpenFile]] = []
-        headings: tuple[str, ...] = ()
-        for preset in presets():
-            problems: list[Problem] = []
-            opened = open_files(space, f"{preset.name}_{path.stem}", preset.reader(_escaped(path.name)), problems)
-            for file in opened:
-                headings = max(headings, file.head.headings, key=len)
-                if (likeness := preset.likeness(file.head)) > 0:
-                    fits.append((likeness, preset, file))
-        if fits:
-            _, preset, file = max(fits, key=lambda fit: fit[0])
-            found.setdefault(preset.name, Recognised(preset)).files.append(file)
-        else:
-            unknown.append((path.name, headings))
-    return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
-
-
-def _escaped(name: str) -> str:
-    """Return a pattern that fits one name."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
 
 
 def _suggestion(
@@ -173,8 +137,17 @@ def _bodies(recognised: Sequence[Recognised]) -> Iterator[str]:
         yield f"# {preset.title}: made from {BASES[preset.basis]}."
         yield from (f"# - {fact}" for fact in preset.facts)
         yield from (f"# It cannot say: {what}" for what in preset.cannot_know)
-        names = ", ".join(json.dumps(_escaped(file.name), ensure_ascii=False) for file in each.files)
-        yield preset.body.replace("files = []", f"files = [{names}]")
+        names = ", ".join(json.dumps(escaped(file.name), ensure_ascii=False) for file in each.files)
+        yield preset.body.replace("files = []", f"files = [{names}]{_titled(each)}", 1)
+
+
+def _titled(each: Recognised) -> str:
+    """Return the key that looks for the header of files which have more or fewer rows above it than usual."""
+    usual = each.preset.rows_above
+    if all(file.head.above in (0, usual) for file in each.files) or not each.preset.fingerprint:
+        return ""
+    names = [list(names) for names in each.preset.fingerprint]
+    return f"\nheader_with = {json.dumps(names, ensure_ascii=False)}"
 
 
 def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[str]:

@@ -29,6 +29,15 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _alternatives(value: Any) -> Any:
+    return [_listed(each) for each in value] if isinstance(value, list) else value
+
+
+def _written(value: Any) -> Any:
+    """Return the forms of a date; `iso` is what is read without a form."""
+    return [] if value == "iso" else _listed(value)
+
+
 def _named(value: Any) -> Any:
     return {"column": value} if isinstance(value, (str, list)) else value
 
@@ -100,7 +109,7 @@ class Value(_Strict):
     otherwise: str | None = None
     only_when: Condition | None = None
 
-    date: Names = ()
+    date: Annotated[tuple[str, ...], BeforeValidator(_written)] = ()
     zone: str | None = None
     year_from: Cell | None = None
     epoch: Literal["seconds", "milliseconds"] | None = None
@@ -129,10 +138,11 @@ class SourceFiles(_Strict):
     files: Names = ()
     database: str | None = None
     table: str | None = None
-    format: Literal["csv", "list", "sheet", "jsonl", "parquet"] = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    format: Literal["csv", "list", "sheet", "jsonl", "parquet"] | None = None
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
     encoding: str | None = None
     header: tuple[int, ...] = Field((1,), min_length=1)
+    header_with: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_alternatives)] = ()
     ids_row: int | None = None
     footer: tuple[str, ...] = ()
     sheet: str | None = None
@@ -141,6 +151,8 @@ class SourceFiles(_Strict):
     def _files_or_table(self) -> SourceFiles:
         if bool(self.files) == bool(self.database):
             raise ValueError("either files or database is expected")
+        if self.header_with and self.format in ("jsonl", "parquet"):
+            raise ValueError("header_with is for files with rows above their records")
         if bool(self.database) != bool(self.table):
             raise ValueError("database and table belong together")
         return self

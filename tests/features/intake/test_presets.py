@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support import preset_samples as samples
 from support.exports import REAL_EXPORTS, Exports, left_out
+from support.presets import imported
 
 from features.errors import InputError
-from features.intake.import_report import ImportReport
 from features.intake.presets import presets
 from features.intake.suggesting import suggest
 
@@ -21,23 +21,6 @@ DATEV_ANSWERS = {"datev_revenue_accounts": "[8000, 8499]", "datev_tax_rate": "0.
 def exports(tmp_path: Path) -> Exports:
     (tmp_path / "exports").mkdir()
     return Exports(tmp_path / "exports")
-
-
-def imported(exports: Exports, answers: dict[str, str], partial: bool = True) -> ImportReport:
-    """Suggest a mapping, answer what it asks and import."""
-    made = suggest(exports.folder, ".")
-    assert set(made.open_questions) <= set(answers), "a question that nobody expects"
-    exports.mapping = exports.folder.parent / "mapping.toml"
-    exports.out = exports.folder.parent / "book"
-    return exports.book(answered(made.text.replace('folder = "."', 'folder = "exports"'), answers), partial=partial)
-
-
-def answered(text: str, answers: dict[str, str]) -> str:
-    lines = text.splitlines()
-    for name, answer in answers.items():
-        place = next(place for place, line in enumerate(lines) if line.startswith(f"{name} = "))
-        lines[place] = f"{name} = {answer}"
-    return "\n".join(lines) + "\n"
 
 
 def test_every_preset_can_be_read_and_says_what_it_rests_on() -> None:
