@@ -13,7 +13,7 @@ import duckdb
 
 from features.errors import Problem
 from features.intake.files.reading import OpenFile, Workspace
-from features.intake.language.mapping_model import IDENTITIES, Part, columns_of
+from features.intake.language.mapping_model import BESIDES, Part, columns_of
 from features.intake.language.typed_sql import TYPES, quoted
 from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
@@ -124,7 +124,7 @@ def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
     cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
     for rule in stored.part.leave_out:
         cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}")
-    if stored.table not in ("accounts", IDENTITIES) and "account_id" in stored.columns:
+    if stored.table not in ("accounts", *BESIDES) and "account_id" in stored.columns:
         cases.append(f"WHEN {values.text(stored.part.columns['account_id'])} IS NULL THEN {quoted(NO_ACCOUNT)}")
     return f"CASE {' '.join(cases)} ELSE NULL END" if cases else NOTHING
 

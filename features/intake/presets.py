@@ -35,24 +35,28 @@ class Question(BaseModel):
     name : str
         The key under `[answers]`.
     ask : str
-    kind : {"value", "zone", "date", "column"}
-        What the files are asked for: nothing, whether they name a zone, how dates are written, which columns there are.
+    kind : {"value", "zone", "date", "decimal", "column"}
+        What the files are asked for: nothing, whether they name a zone, how dates are written, which sign stands before
+        decimals, which columns there are.
     examples : tuple of str
         Columns of which rows are shown; `a|b` is the first that is there.
     near : tuple of str
         Parts of the names of columns that may be meant.
     default : Any
         The usual answer.
+    default_with : str or None
+        The table that another file must fill for the usual answer to hold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     ask: str
-    kind: Literal["value", "zone", "date", "column"] = "value"
+    kind: Literal["value", "zone", "date", "decimal", "column"] = "value"
     examples: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     default: Any = None
+    default_with: str | None = None
 
 
 class Preset(BaseModel):

@@ -17,13 +17,21 @@ from features.errors import InputError
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
-from features.intake.language.typed_sql import quoted
+from features.intake.language.mapping_model import Value
+from features.intake.language.typed_sql import number_sql, quoted, typed_sql
 from features.intake.presets import BASES, Question, presets
 from features.intake.recognising import Recognised, escaped, recognise
+from features.schema import Kind
 from features.validation.quoting import shortened
 
 #: Forms of dates that exports have; those that read every value are suggested.
-DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%Y%m%d")
+DATE_FORMS = (
+    "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d",
+    "%d/%b/%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y. %m. %d.",
+)  # fmt: skip
+TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
+#: What is read without a form, and how many values are looked at.
+ISO, LOOKED_AT = "iso", 20_000
 #: A year of two digits that is read as one of four lies outside these.
 YEARS = "1950 AND 2100"
 EXAMPLES, MOST_COLUMNS = 3, 40
@@ -93,8 +101,11 @@ def _suggestion(
         "[answers]",
     ]
     asked: dict[str, str] = {}
+    filled = {table for each in recognised for table in each.preset.fills}
     for each in recognised:
         for question in each.preset.questions:
+            if question.default_with is not None and question.default_with not in filled:
+                question = question.model_copy(update={"default": None})
             if question.name not in asked:
                 asked[question.name], told = _asked(space, question, each.files)
                 lines += told
@@ -144,6 +155,8 @@ def _bodies(recognised: Sequence[Recognised]) -> Iterator[str]:
 def _titled(each: Recognised) -> str:
     """Return the key that looks for the header of files which have more or fewer rows above it than usual."""
     usual = each.preset.rows_above
+    if "\nheader_with" in each.preset.body:
+        return ""
     if all(file.head.above in (0, usual) for file in each.files) or not each.preset.fingerprint:
         return ""
     names = [list(names) for names in each.preset.fingerprint]
@@ -164,8 +177,10 @@ def _asked(space: Workspace, question: Question, files: Sequence[OpenFile]) -> t
         answer, hints = "file", [f"the file says {', '.join(zones)}"]
     elif question.kind == "date":
         forms = _forms(space, question, files)
-        answer = forms[0] if len(forms) == 1 else None
+        answer = forms[0] if len(forms) == 1 else None if forms else question.default
         hints = [f"every value can be read as {' and as '.join(forms)}" if forms else "no usual form fits every value"]
+    elif question.kind == "decimal":
+        answer = _decimal(space, question, files)
     elif question.kind == "column":
         hints = [
             f"columns that may be meant: {', '.join(columns)}" for columns in [_columns(question, files)] if columns
@@ -219,15 +234,48 @@ def _examples(space: Workspace, question: Question, files: Sequence[OpenFile]) -
     ]
 
 
+def _values(question: Question, file: OpenFile) -> str | None:
+    """Return the SQL of values of the first column that the question names; None where the file has none of them."""
+    for name in _places(question, file).values():
+        return f"(SELECT DISTINCT trim({name}) AS v FROM {file.relation} WHERE trim({name}) <> '' LIMIT {LOOKED_AT})"
+    return None
+
+
 def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
-    """Return the forms that read every value of the first column that the question names."""
-    fits = list(DATE_FORMS)
+    """Return the forms that read every value of the first column that the question names; of no value, ISO's."""
+    fits = [ISO, *(form + time for form in DATE_FORMS for time in TIMES)]
+    some = False
     for file in files:
-        for name in list(_places(question, file).values())[:1]:
-            tests = ", ".join(
-                f"bool_and(coalesce(year(TRY_STRPTIME({name}, {quoted(form)})) BETWEEN {YEARS}, false))"
-                for form in fits
-            )
-            row = space.connection.execute(f"SELECT {tests} FROM {file.relation} WHERE {name} IS NOT NULL").fetchone()
-            fits = [form for form, is_read in zip(fits, row or (), strict=False) if is_read]
-    return fits
+        values = _values(question, file)
+        if values is None:
+            continue
+        reads = [_iso() if form == ISO else f"TRY_STRPTIME(v, {quoted(form)})" for form in fits]
+        tests = ", ".join(f"bool_and(coalesce(year({read}) BETWEEN {YEARS}, false))" for read in reads)
+        row = space.connection.execute(f"SELECT count(*), {tests} FROM {values}").fetchone() or (0,)
+        if row[0]:
+            some, fits = True, [form for form, is_read in zip(fits, row[1:], strict=True) if is_read]
+    return fits if some else [ISO]
+
+
+def _iso() -> str:
+    """Return the SQL of a time as it is read without a form."""
+    return typed_sql(Kind.INSTANT, "v", Value.model_validate({"column": "v"}))
+
+
+def _decimal(space: Workspace, question: Question, files: Sequence[OpenFile]) -> str | None:
+    """Return the sign before decimals that reads every value; None where both do, and differently."""
+    fits: list[str] = [".", ","]
+    differs = False
+    for file in files:
+        values = _values(question, file)
+        if values is not None:
+            reads = {sign: number_sql("v", sign) for sign in (".", ",")}
+            tests = ", ".join(f"bool_and({reads[sign]} IS NOT NULL)" for sign in fits)
+            row = space.connection.execute(
+                f"SELECT coalesce(bool_or({reads['.']} <> {reads[',']}), false), {tests} FROM {values}"
+            ).fetchone() or (False, *(True for _ in fits))
+            differs = differs or row[0]
+            fits = [sign for sign, is_read in zip(fits, row[1:], strict=True) if is_read is not False]
+    if len(fits) == 2:
+        return None if differs else "."
+    return fits[0] if fits else None

@@ -58,6 +58,8 @@ class Head:
         """Return the place of the n-th column with one of these names; case and outer blanks do not count."""
         for name in names:
             wanted = name.strip().lower()
+            if not wanted:
+                continue
             places = [place for place, heading in enumerate(self.headings) if heading.strip().lower() == wanted]
             if len(places) >= nth:
                 return places[nth - 1]
