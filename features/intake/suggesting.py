@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Suggestion:
     notes: tuple[str, ...]
 
 
-def suggest(folder: Path, named: str) -> Suggestion:
+def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) -> Suggestion:
     """Suggest a mapping for the exports in a folder.
 
     Parameters
@@ -68,6 +68,8 @@ def suggest(folder: Path, named: str) -> Suggestion:
     folder : Path
     named : str
         How the mapping names the folder.
+    answers : mapping of str to Any, optional
+        Answers by the name of the question, in place of what the files suggest.
 
     Raises
     ------
@@ -83,13 +85,17 @@ def suggest(folder: Path, named: str) -> Suggestion:
             if not recognised:
                 titles = ", ".join(preset.title for preset in presets())
                 raise InputError(f"{folder}: no file is known by its header; the presets there: {titles}")
-            return _suggestion(space, recognised, unknown, named)
+            return _suggestion(space, recognised, unknown, named, answers or {})
         finally:
             space.connection.close()
 
 
 def _suggestion(
-    space: Workspace, recognised: Sequence[Recognised], unknown: Sequence[tuple[str, tuple[str, ...]]], named: str
+    space: Workspace,
+    recognised: Sequence[Recognised],
+    unknown: Sequence[tuple[str, tuple[str, ...]]],
+    named: str,
+    answers: Mapping[str, Any],
 ) -> Suggestion:
     lines = ['# Suggested by `churn-risk import --suggest`. Answer what is still "?", then:']
     lines += [
@@ -100,14 +106,14 @@ def _suggestion(
         "",
         "[answers]",
     ]
-    asked: dict[str, str] = {}
+    asked: dict[str, Any] = {}
     filled = {table for each in recognised for table in each.preset.fills}
     for each in recognised:
         for question in each.preset.questions:
             if question.default_with is not None and question.default_with not in filled:
                 question = question.model_copy(update={"default": None})
             if question.name not in asked:
-                asked[question.name], told = _asked(space, question, each.files)
+                asked[question.name], told = _asked(space, question, each.files, answers)
                 lines += told
     lines += ["", *_whole_book(recognised), *_bodies(recognised), *_unknown_files(unknown)]
     notes = [
@@ -169,7 +175,9 @@ def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[s
         yield f"# Not known, and left out: {name}" + (f" with {shown}" if shown else "")
 
 
-def _asked(space: Workspace, question: Question, files: Sequence[OpenFile]) -> tuple[str, list[str]]:
+def _asked(
+    space: Workspace, question: Question, files: Sequence[OpenFile], answers: Mapping[str, Any]
+) -> tuple[Any, list[str]]:
     """Return the answer, "?" where a person must give it, and the lines of the question."""
     answer, hints = question.default, []
     if question.kind == "zone" and all(file.head.zones for file in files):
@@ -187,7 +195,7 @@ def _asked(space: Workspace, question: Question, files: Sequence[OpenFile]) -> t
         ]
     lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
     lines += [f"#   {example}" for example in _examples(space, question, files)]
-    text = OPEN if answer is None else answer
+    text = answers.get(question.name, OPEN if answer is None else answer)
     return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
 
 
