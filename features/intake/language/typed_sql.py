@@ -103,9 +103,11 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
     where = zone if zone not in (None, "day") else "UTC"
     moved = f"CAST(timezone({quoted(str(where))}, {_aware(text)}) AS DATE)"
     compact = f"TRY_STRPTIME({text}, '%Y%m%d')"
+    # Ten signs are a day and nothing else: most columns hold no others, and no pattern need be tried.
+    quick = f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
     return (
-        f"CASE WHEN regexp_matches({text}, {quoted(OFFSET)}) THEN {moved} "
-        f"ELSE CAST(COALESCE({_wall(text)}, {compact}) AS DATE) END"
+        f"COALESCE({quick}, CASE WHEN regexp_matches({text}, {quoted(OFFSET)}) THEN {moved} "
+        f"ELSE CAST(COALESCE({_wall(text)}, {compact}) AS DATE) END)"
     )
 
 
