@@ -61,7 +61,9 @@ def test_a_variant_gives_the_same_table(tmp_path: Path, name: str) -> None:
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if name == "datev" else ","))
     plain = taken(tmp_path / "plain", text.encode(), table)
     assert len(plain) >= 2
-    for number, (variant, make) in enumerate(VARIANTS.items()):
+    # Each costs an import: the second sample, whose cells hold line breaks, goes through the half of them.
+    variants = list(VARIANTS.items())[:: 1 if name == "datev" else 2]
+    for number, (variant, make) in enumerate(variants):
         assert taken(tmp_path / str(number), make(rows, header), table) == plain, variant
 
 
