@@ -14,6 +14,7 @@ import typer
 from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table
 
 if TYPE_CHECKING:
+    from features.simulation import World
     from features.tables import Tables
 
 WINDOW_MONTHS = 36
@@ -37,13 +38,22 @@ def simulate(
     file_format: Annotated[Literal["parquet", "csv"], typer.Option("--format", help="File format.")] = "parquet",
     months: Annotated[int, typer.Option(min=1, help="Length of the recorded history.")] = WINDOW_MONTHS,
     null_world: Annotated[bool, typer.Option(help="A world in which nothing but chance drives churn.")] = False,
+    systems: Annotated[
+        str | None,
+        typer.Option(
+            "--as", help="In the shapes of datev,hubspot,qualtrics,zendesk, instead of tables.", metavar="NAMES"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a seeded, realistic book of accounts, with its true hazards beside the tables."""
+    """Write a seeded, realistic book of accounts with its true hazards, or the exports of such a book."""
     from features.simulation import World
     from features.simulation import simulate as simulate_world
 
     world = World(accounts=accounts, seed=seed, months=months, null=null_world)
+    if systems is not None:
+        _simulate_as(world, out, [name.strip().lower() for name in systems.split(",") if name.strip()], as_json)
+        return
     with progress_bar(as_json) as step:
         summary = simulate_world(world, out, file_format, lambda count: step("simulating accounts", count, accounts))
     rows = dict(summary.rows)
@@ -53,6 +63,19 @@ def simulate(
     table(
         f"{accounts} accounts to {world.ends_on} in {out}", ["table", "rows"], [[k, f"{v:,}"] for k, v in rows.items()]
     )
+
+
+def _simulate_as(world: World, out: Path, systems: list[str], as_json: bool) -> None:
+    from features.simulation.as_exports import simulate_as
+
+    made = simulate_as(world, out, systems)
+    if as_json:
+        names = [path.name for path in made.files]
+        emit({"out": str(out), "files": names, "expected": str(made.expected), "null_signals": list(made.null_signals)})
+        return
+    table(f"{world.accounts} accounts to {world.ends_on} in {out}", ["file"], [[path.name] for path in made.files])
+    say(f"what an import must give is in {made.expected}, with answers.toml for --suggest --answers")
+    say(f"{len(made.null_signals)} signals cannot be known of these systems: {made.expected / 'null_signals.json'}")
 
 
 def validate(source: SourceArgument, as_json: JsonOption = False) -> None:

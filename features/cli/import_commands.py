@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,11 +32,18 @@ def import_(
     partial: Annotated[
         bool, typer.Option("--partial", help="Write tables that make no whole book, without accounts or invoices.")
     ] = False,
+    answers: Annotated[
+        Path | None, typer.Option(help="With --suggest: answers to its questions, a TOML file.", metavar="FILE.toml")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write the report as a page, too.", metavar="FILE.html")
+    ] = None,
     change_share: Annotated[float, typer.Option(min=0, help="Warn of a month that changed by more.")] = 0.05,
     as_json: JsonOption = False,
 ) -> None:
     """Make a book of exports as a mapping says, or suggest the mapping."""
     from features.errors import InputError
+    from features.intake.import_page import write_page
     from features.intake.importing import import_book
 
     if listed:
@@ -45,10 +52,12 @@ def import_(
     if source is None or out is None:
         raise InputError("import needs a mapping file and --out BOOK, or a folder, --suggest and --out MAPPING.toml")
     if suggested:
-        _suggest(source, out, as_json)
+        _suggest(source, out, _answers(answers), as_json)
         return
     with progress_bar(as_json) as step:
         made = import_book(source, out, folder, partial, change_share, step)
+    if report_file is not None:
+        write_page(report_file, made.report, source.name)
     for warning in made.report.warnings:
         say(f"warning: {warning}")
     if as_json:
@@ -67,14 +76,28 @@ def _list_presets(as_json: bool) -> None:
     table("Presets", ["kind of file", "fills", "made from"], rows)
 
 
-def _suggest(folder: Path, out: Path, as_json: bool) -> None:
+def _answers(path: Path | None) -> dict[str, Any]:
+    """Read answers: plain values by the name of the question."""
+    import tomllib
+
+    from features.errors import InputError
+
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"--answers {path}: cannot be read: {error}") from error
+
+
+def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) -> None:
     """Write a suggested mapping; one that is there stays, since somebody may have answered in it."""
     from features.errors import InputError
     from features.intake.suggesting import suggest
 
     if out.exists():
         raise InputError(f"{out} is there already; remove it or name another file")
-    made = suggest(folder, os.path.relpath(folder.resolve(), out.parent.resolve()))
+    made = suggest(folder, os.path.relpath(folder.resolve(), out.parent.resolve()), answers)
     out.parent.mkdir(parents=True, exist_ok=True)
     with written_at_once(out) as scratch:
         scratch.write_text(made.text, encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import duckdb
@@ -53,6 +53,10 @@ class Pair:
     def is_confirmed(self) -> bool:
         """Whether a person has said yes."""
         return FLAG_TEXTS.get(self.confirmed.strip().lower(), False) or self.confirmed.strip().lower() in ("x", "ja")
+
+    def confirmed_as(self, word: str) -> Pair:
+        """Return the pair with what a person says of it."""
+        return replace(self, confirmed=word)
 
 
 COLUMNS = tuple(each.name for each in fields(Pair))

@@ -100,7 +100,7 @@ def collect_report(
         revenue_by_year=_revenue(connection) if "invoices" in tables else {},
         gross=_gross(parts),
         one_system_only=_lonely(connection, mapping, parts, tables),
-        unknown=tuple(_unknown(mapping, parts, tables)),
+        unknown=tuple(_unknown(connection, mapping, tables)),
         proposals=len(proposals),
         warnings=tuple(warnings),
     )
@@ -135,7 +135,7 @@ def _files(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> list[File
 
 
 def _places(connection: duckdb.DuckDBPyConnection, part: StoredPart, file: int, reason: str) -> tuple[str, ...]:
-    key = "id" if part.table == IDENTITIES else TABLES[part.table].key[0]
+    key = TABLES[part.table].key[0] if part.table in TABLES else next(iter(part.columns))
     shown = f'"{key}"' if key in part.columns else "NULL"
     rows = connection.execute(
         f"SELECT {ROW}, {shown} FROM {part.stored} WHERE {FILE} = ? AND {REASON} = ? ORDER BY 1 LIMIT {EXAMPLES}",
@@ -195,10 +195,18 @@ def _lonely(
     return found
 
 
-def _unknown(mapping: Mapping, parts: Sequence[StoredPart], tables: Sequence[str]) -> list[str]:
+def _filled(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    """Return the columns of a table that was made in which something stands; of one without rows all that it has."""
+    names = [row[0] for row in connection.execute(f"DESCRIBE book_{table}").fetchall()]
+    counts = ", ".join(f'count("{name}")' for name in names)
+    rows, *filled = connection.execute(f"SELECT count(*), {counts} FROM book_{table}").fetchone() or (0,)
+    return {name for name, count in zip(names, filled, strict=True) if count or not rows}
+
+
+def _unknown(connection: duckdb.DuckDBPyConnection, mapping: Mapping, tables: Sequence[str]) -> list[str]:
     told = [f"{table}: not there, so not known" for table in ("churns", *OPTIONAL_HISTORY) if table not in tables]
     for table in tables:
-        filled = {name for part in parts if part.table == table for name in part.columns}
+        filled = _filled(connection, table)
         missing = [
             column.name
             for column in TABLES[table].columns

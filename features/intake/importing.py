@@ -16,6 +16,7 @@ import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
 from features.intake.crosswalk import Pair, link_table, propose, read_links, write_crosswalk
+from features.intake.derived import convert_currencies, make_loops
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
@@ -102,7 +103,12 @@ def _import(
     link_table(space.connection, links)
     proposed = _proposals(space, mapping, parts, links, path)
     joining.link_accounts()
+    if problems := convert_currencies(space.connection, mapping, parts):
+        raise InvalidTables(problems)
     names = joining.make_tables()
+    if mapping.derived.loops is not None and "surveys" in names:
+        make_loops(space.connection, mapping.derived.loops, parts)
+        names = [*names, "loops"]
     made = space.scratch / "book"
     made.mkdir()
     for place, name in enumerate(names):
@@ -129,7 +135,7 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
         numbers[table] = numbers.get(table, -1) + 1
         stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier)
         earlier.setdefault(table, []).append(stored.stored)
-        problems += [problem for problem in wrong if problem not in problems]
+        problems += [problem for problem in dict.fromkeys(wrong) if problem not in problems]
         parts.append(stored)
     return parts
 

@@ -127,7 +127,8 @@ class Joining:
         for name in names:
             for part in self.of(name):
                 self._one_record_each(part)
-        if self.of("accounts") or (self.of("invoices") and self.mapping.book.accounts_of_invoices):
+        sources = self.mapping.book.customers_by if self.mapping.book.accounts_of_invoices else ()
+        if self.of("accounts") or any(self.of(table) for table in sources):
             self._make_accounts()
             (some,) = self.connection.execute("SELECT count(*) FROM book_accounts").fetchone() or (0,)
             for part in self.parts:
@@ -177,13 +178,7 @@ class Joining:
             for name in columns
             if name != "account_id"
         )
-        invoices = self._united("invoices", dict(self.of("invoices")[0].columns)) if self.of("invoices") else ""
-        billed = "SELECT NULL::VARCHAR AS account_id, NULL::DATE AS first WHERE false"
-        if invoices:
-            billed = (
-                "SELECT account_id, coalesce(min(invoiced_on) FILTER (amount > 0), min(invoiced_on)) AS first "
-                f"FROM ({invoices}) GROUP BY account_id"
-            )
+        billed = self._first_days()
         side = "FULL" if self.mapping.book.accounts_of_invoices else "LEFT"
         others = "".join(f', a."{name}"' for name in columns if name not in ("account_id", "customer_since"))
         self.connection.execute(
@@ -193,6 +188,19 @@ class Joining:
             f"FROM a {side} JOIN b ON a.account_id = b.account_id "
             "WHERE coalesce(a.customer_since, b.first) IS NOT NULL"
         )
+
+    def _first_days(self) -> str:
+        """Return the SQL of the accounts that invoices or contracts name, with the first day of each."""
+        firsts = {
+            "invoices": "coalesce(min(invoiced_on) FILTER (amount > 0), min(invoiced_on))",
+            "contracts": "min(starts_on)",
+        }  # fmt: skip
+        selects = ["SELECT NULL::VARCHAR AS account_id, NULL::DATE AS first WHERE false"]
+        for table in self.mapping.book.customers_by:
+            if self.of(table):
+                rows = self._united(table, dict(self.of(table)[0].columns))
+                selects.append(f"SELECT account_id, {firsts[table]} FROM ({rows}) GROUP BY account_id")
+        return f"SELECT account_id, min(first) AS first FROM ({' UNION ALL '.join(selects)}) GROUP BY account_id"
 
     def _leave_out_strangers(self, part: StoredPart) -> None:
         self.connection.execute(

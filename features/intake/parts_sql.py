@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import duckdb
+
 from features.errors import Problem
 from features.intake.files.reading import OpenFile, Workspace
-from features.intake.language.mapping_model import IDENTITIES, Part, columns_of
+from features.intake.language.mapping_model import BESIDES, Part, columns_of
 from features.intake.language.typed_sql import TYPES, quoted
 from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
@@ -74,7 +76,11 @@ def run_part(
     selects = [_select(stored, place, file, problems, earlier) for place, file in enumerate(files)]
     if not selects or problems:
         return stored, problems
-    space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+    try:
+        space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+    except duckdb.Error as error:
+        names = ", ".join(file.name for file in files)
+        return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
     for file in files:
         problems += _cut_off(space, stored, file)
     if part.many == "sum" and len(files) > 1:
@@ -103,7 +109,7 @@ def _select(
     if part.many == "sum" and len(stored.files) > 1:
         chosen["_content"] = f"hash({', '.join(f'c{i}' for i in range(len(file.head.headings)))})"
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
-    rows = f"(SELECT *, row_number() OVER () + {len(file.head.cells)} AS row FROM {file.relation})"
+    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
 
 
@@ -118,7 +124,7 @@ def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
     cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
     for rule in stored.part.leave_out:
         cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}")
-    if stored.table not in ("accounts", IDENTITIES) and "account_id" in stored.columns:
+    if stored.table not in ("accounts", *BESIDES) and "account_id" in stored.columns:
         cases.append(f"WHEN {values.text(stored.part.columns['account_id'])} IS NULL THEN {quoted(NO_ACCOUNT)}")
     return f"CASE {' '.join(cases)} ELSE NULL END" if cases else NOTHING
 

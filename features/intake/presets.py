@@ -7,16 +7,18 @@ text that goes into a suggested mapping, with `files = []` for the files that we
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.intake.files.heads import Head
 from features.intake.language.mapping_model import SourceFiles
 
 CUT = "#: mapping\n"
+#: Kinds of files without anything above their records.
+UNTITLED = ("jsonl", "ndjson", "json", "parquet")
 #: What a preset rests on, as the user is told.
 BASES = {
     "files": "files of this kind that were seen",
@@ -33,24 +35,28 @@ class Question(BaseModel):
     name : str
         The key under `[answers]`.
     ask : str
-    kind : {"value", "zone", "date", "column"}
-        What the files are asked for: nothing, whether they name a zone, how dates are written, which columns there are.
+    kind : {"value", "zone", "date", "decimal", "column"}
+        What the files are asked for: nothing, whether they name a zone, how dates are written, which sign stands before
+        decimals, which columns there are.
     examples : tuple of str
         Columns of which rows are shown; `a|b` is the first that is there.
     near : tuple of str
         Parts of the names of columns that may be meant.
     default : Any
         The usual answer.
+    default_with : str or None
+        The table that another file must fill for the usual answer to hold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     ask: str
-    kind: Literal["value", "zone", "date", "column"] = "value"
+    kind: Literal["value", "zone", "date", "decimal", "column"] = "value"
     examples: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     default: Any = None
+    default_with: str | None = None
 
 
 class Preset(BaseModel):
@@ -85,14 +91,32 @@ class Preset(BaseModel):
     def reader(self, file: str) -> SourceFiles:
         """Return how a file of this kind is read."""
         told = tomllib.loads(self.body)["sources"][self.source_name]
-        return SourceFiles.model_validate({**told, "files": [file]})
+        search = {} if told.get("format") in UNTITLED or not self.fingerprint else {"header_with": self.fingerprint}
+        if file.lower().endswith(UNTITLED):
+            search = {}
+        return SourceFiles.model_validate({**told, **search, "files": [file]})
 
-    def likeness(self, head: Head) -> int:
-        """Return how many columns of the fingerprint a header has, all of them or none: 0."""
-        marks = [head.position(names) is not None for names in self.fingerprint] + [
-            mark in head.ids for mark in self.ids
-        ]
-        return len(marks) if marks and all(marks) else 0
+    @property
+    def rows_above(self) -> int:
+        """How many records files of this kind have before their rows."""
+        told = tomllib.loads(self.body)["sources"][self.source_name]
+        return max(*told.get("header", [1]), told.get("ids_row", 1))
+
+    def likeness(self, records: Sequence[Sequence[str]], listed: Sequence[Sequence[str]]) -> int:
+        """Return how many marks of the preset a file has: all of them in one of its first records each, or none: 0.
+
+        Parameters
+        ----------
+        records, listed : sequence of sequence of str
+            The first records of the file, and those of its lines that begin with a bar.
+        """
+        is_list = tomllib.loads(self.body)["sources"][self.source_name].get("format") == "list"
+        rows = [{cell.strip().lower() for cell in record} for record in (listed if is_list else records)]
+        named = [{name.strip().lower() for name in names} for names in self.fingerprint]
+        marked = [f'"importid":"{mark.lower()}"' for mark in self.ids]
+        has_names = any(all(names & row for names in named) for row in rows)
+        has_ids = any(all(any(mark in cell for cell in row) for mark in marked) for row in rows)
+        return len(named) + len(marked) if has_names and has_ids else 0
 
 
 @cache

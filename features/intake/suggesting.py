@@ -8,32 +8,33 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import InputError, Problem
-from features.intake.files.reading import OpenFile, Workspace, open_files
+from features.errors import InputError
+from features.intake.files.reading import OpenFile, Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
-from features.intake.language.typed_sql import quoted
-from features.intake.presets import BASES, Preset, Question, presets
+from features.intake.language.mapping_model import Value
+from features.intake.language.typed_sql import number_sql, quoted, typed_sql
+from features.intake.presets import BASES, Question, presets
+from features.intake.recognising import Recognised, escaped, recognise
+from features.schema import Kind
 from features.validation.quoting import shortened
 
 #: Forms of dates that exports have; those that read every value are suggested.
-DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%Y%m%d")
+DATE_FORMS = (
+    "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d",
+    "%d/%b/%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y. %m. %d.",
+)  # fmt: skip
+TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
+#: What is read without a form, and how many values are looked at.
+ISO, LOOKED_AT = "iso", 20_000
 #: A year of two digits that is read as one of four lies outside these.
 YEARS = "1950 AND 2100"
 EXAMPLES, MOST_COLUMNS = 3, 40
-
-
-@dataclass
-class Recognised:
-    """A preset and the files that it fits."""
-
-    preset: Preset
-    files: list[OpenFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Suggestion:
     notes: tuple[str, ...]
 
 
-def suggest(folder: Path, named: str) -> Suggestion:
+def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) -> Suggestion:
     """Suggest a mapping for the exports in a folder.
 
     Parameters
@@ -67,6 +68,8 @@ def suggest(folder: Path, named: str) -> Suggestion:
     folder : Path
     named : str
         How the mapping names the folder.
+    answers : mapping of str to Any, optional
+        Answers by the name of the question, in place of what the files suggest.
 
     Raises
     ------
@@ -78,46 +81,21 @@ def suggest(folder: Path, named: str) -> Suggestion:
     with tempfile.TemporaryDirectory() as scratch:
         space = Workspace(connection_in(Path(scratch)), Path(scratch), folder)
         try:
-            recognised, unknown = _recognise(space)
+            recognised, unknown = recognise(space)
             if not recognised:
                 titles = ", ".join(preset.title for preset in presets())
                 raise InputError(f"{folder}: no file is known by its header; the presets there: {titles}")
-            return _suggestion(space, recognised, unknown, named)
+            return _suggestion(space, recognised, unknown, named, answers or {})
         finally:
             space.connection.close()
 
 
-def _recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple[str, ...]]]]:
-    """Return the presets that fit, in an order in which one finds what it looks up, and unknown files with headings."""
-    found: dict[str, Recognised] = {}
-    unknown = []
-    for path in sorted(space.folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        fits: list[tuple[int, Preset, OpenFile]] = []
-        headings: tuple[str, ...] = ()
-        for preset in presets():
-            problems: list[Problem] = []
-            opened = open_files(space, f"{preset.name}_{path.stem}", preset.reader(_escaped(path.name)), problems)
-            for file in opened:
-                headings = max(headings, file.head.headings, key=len)
-                if (likeness := preset.likeness(file.head)) > 0:
-                    fits.append((likeness, preset, file))
-        if fits:
-            _, preset, file = max(fits, key=lambda fit: fit[0])
-            found.setdefault(preset.name, Recognised(preset)).files.append(file)
-        else:
-            unknown.append((path.name, headings))
-    return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
-
-
-def _escaped(name: str) -> str:
-    """Return a pattern that fits one name."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
-
-
 def _suggestion(
-    space: Workspace, recognised: Sequence[Recognised], unknown: Sequence[tuple[str, tuple[str, ...]]], named: str
+    space: Workspace,
+    recognised: Sequence[Recognised],
+    unknown: Sequence[tuple[str, tuple[str, ...]]],
+    named: str,
+    answers: Mapping[str, Any],
 ) -> Suggestion:
     lines = ['# Suggested by `churn-risk import --suggest`. Answer what is still "?", then:']
     lines += [
@@ -128,11 +106,14 @@ def _suggestion(
         "",
         "[answers]",
     ]
-    asked: dict[str, str] = {}
+    asked: dict[str, Any] = {}
+    filled = {table for each in recognised for table in each.preset.fills}
     for each in recognised:
         for question in each.preset.questions:
+            if question.default_with is not None and question.default_with not in filled:
+                question = question.model_copy(update={"default": None})
             if question.name not in asked:
-                asked[question.name], told = _asked(space, question, each.files)
+                asked[question.name], told = _asked(space, question, each.files, answers)
                 lines += told
     lines += ["", *_whole_book(recognised), *_bodies(recognised), *_unknown_files(unknown)]
     notes = [
@@ -173,8 +154,19 @@ def _bodies(recognised: Sequence[Recognised]) -> Iterator[str]:
         yield f"# {preset.title}: made from {BASES[preset.basis]}."
         yield from (f"# - {fact}" for fact in preset.facts)
         yield from (f"# It cannot say: {what}" for what in preset.cannot_know)
-        names = ", ".join(json.dumps(_escaped(file.name), ensure_ascii=False) for file in each.files)
-        yield preset.body.replace("files = []", f"files = [{names}]")
+        names = ", ".join(json.dumps(escaped(file.name), ensure_ascii=False) for file in each.files)
+        yield preset.body.replace("files = []", f"files = [{names}]{_titled(each)}", 1)
+
+
+def _titled(each: Recognised) -> str:
+    """Return the key that looks for the header of files which have more or fewer rows above it than usual."""
+    usual = each.preset.rows_above
+    if "\nheader_with" in each.preset.body:
+        return ""
+    if all(file.head.above in (0, usual) for file in each.files) or not each.preset.fingerprint:
+        return ""
+    names = [list(names) for names in each.preset.fingerprint]
+    return f"\nheader_with = {json.dumps(names, ensure_ascii=False)}"
 
 
 def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
@@ -183,7 +175,9 @@ def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[s
         yield f"# Not known, and left out: {name}" + (f" with {shown}" if shown else "")
 
 
-def _asked(space: Workspace, question: Question, files: Sequence[OpenFile]) -> tuple[str, list[str]]:
+def _asked(
+    space: Workspace, question: Question, files: Sequence[OpenFile], answers: Mapping[str, Any]
+) -> tuple[Any, list[str]]:
     """Return the answer, "?" where a person must give it, and the lines of the question."""
     answer, hints = question.default, []
     if question.kind == "zone" and all(file.head.zones for file in files):
@@ -191,15 +185,17 @@ def _asked(space: Workspace, question: Question, files: Sequence[OpenFile]) -> t
         answer, hints = "file", [f"the file says {', '.join(zones)}"]
     elif question.kind == "date":
         forms = _forms(space, question, files)
-        answer = forms[0] if len(forms) == 1 else None
+        answer = forms[0] if len(forms) == 1 else None if forms else question.default
         hints = [f"every value can be read as {' and as '.join(forms)}" if forms else "no usual form fits every value"]
+    elif question.kind == "decimal":
+        answer = _decimal(space, question, files)
     elif question.kind == "column":
         hints = [
             f"columns that may be meant: {', '.join(columns)}" for columns in [_columns(question, files)] if columns
         ]
     lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
     lines += [f"#   {example}" for example in _examples(space, question, files)]
-    text = OPEN if answer is None else answer
+    text = answers.get(question.name, OPEN if answer is None else answer)
     return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
 
 
@@ -246,15 +242,48 @@ def _examples(space: Workspace, question: Question, files: Sequence[OpenFile]) -
     ]
 
 
+def _values(question: Question, file: OpenFile) -> str | None:
+    """Return the SQL of values of the first column that the question names; None where the file has none of them."""
+    for name in _places(question, file).values():
+        return f"(SELECT DISTINCT trim({name}) AS v FROM {file.relation} WHERE trim({name}) <> '' LIMIT {LOOKED_AT})"
+    return None
+
+
 def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
-    """Return the forms that read every value of the first column that the question names."""
-    fits = list(DATE_FORMS)
+    """Return the forms that read every value of the first column that the question names; of no value, ISO's."""
+    fits = [ISO, *(form + time for form in DATE_FORMS for time in TIMES)]
+    some = False
     for file in files:
-        for name in list(_places(question, file).values())[:1]:
-            tests = ", ".join(
-                f"bool_and(coalesce(year(TRY_STRPTIME({name}, {quoted(form)})) BETWEEN {YEARS}, false))"
-                for form in fits
-            )
-            row = space.connection.execute(f"SELECT {tests} FROM {file.relation} WHERE {name} IS NOT NULL").fetchone()
-            fits = [form for form, is_read in zip(fits, row or (), strict=False) if is_read]
-    return fits
+        values = _values(question, file)
+        if values is None:
+            continue
+        reads = [_iso() if form == ISO else f"TRY_STRPTIME(v, {quoted(form)})" for form in fits]
+        tests = ", ".join(f"bool_and(coalesce(year({read}) BETWEEN {YEARS}, false))" for read in reads)
+        row = space.connection.execute(f"SELECT count(*), {tests} FROM {values}").fetchone() or (0,)
+        if row[0]:
+            some, fits = True, [form for form, is_read in zip(fits, row[1:], strict=True) if is_read]
+    return fits if some else [ISO]
+
+
+def _iso() -> str:
+    """Return the SQL of a time as it is read without a form."""
+    return typed_sql(Kind.INSTANT, "v", Value.model_validate({"column": "v"}))
+
+
+def _decimal(space: Workspace, question: Question, files: Sequence[OpenFile]) -> str | None:
+    """Return the sign before decimals that reads every value; None where both do, and differently."""
+    fits: list[str] = [".", ","]
+    differs = False
+    for file in files:
+        values = _values(question, file)
+        if values is not None:
+            reads = {sign: number_sql("v", sign) for sign in (".", ",")}
+            tests = ", ".join(f"bool_and({reads[sign]} IS NOT NULL)" for sign in fits)
+            row = space.connection.execute(
+                f"SELECT coalesce(bool_or({reads['.']} <> {reads[',']}), false), {tests} FROM {values}"
+            ).fetchone() or (False, *(True for _ in fits))
+            differs = differs or row[0]
+            fits = [sign for sign, is_read in zip(fits, row[1:], strict=True) if is_read is not False]
+    if len(fits) == 2:
+        return None if differs else "."
+    return fits[0] if fits else None

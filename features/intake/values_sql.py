@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from features.errors import Problem
 from features.intake.files.heads import Head
 from features.intake.language.mapping_model import Condition, Value
-from features.intake.language.typed_sql import number_sql, quoted, typed_sql
+from features.intake.language.typed_sql import TYPES, number_sql, quoted, typed_sql
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import meant, near
@@ -75,6 +75,9 @@ class FileValues:
         sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
         if kind is Kind.NUMBER:
             sql = self._signed(sql, read)
+        if value.add_days or value.add_months:
+            later = f"{sql} + INTERVAL ({value.add_months}) MONTH + INTERVAL ({value.add_days}) DAY"
+            sql = f"CAST({later} AS {TYPES[kind]})" if kind.is_time else sql
         return self._step(sql), text
 
     def text(self, value: Value) -> str:
@@ -130,6 +133,11 @@ class FileValues:
         return f"(SELECT min(account_id) FROM ({records}) AS looked WHERE looked.id = {key})"
 
     def _column(self, value: Value) -> str:
+        if value.place is not None:
+            if value.place <= len(self.head.headings):
+                return f"c{value.place - 1}"
+            self.problems.append(Problem(self.file, f"column {value.place}", "there are not so many columns"))
+            return NOTHING
         if value.id is not None:
             place = self.head.ids.get(value.id)
             wanted, there = value.id, tuple(self.head.ids)
@@ -178,6 +186,8 @@ class FileValues:
             text = f"nullif({text}, '')"
         if value.only_when is not None:
             text = f"CASE WHEN {self.condition(value.only_when)} THEN {text} END"
+        if value.fill_down:
+            text = f"last_value({self._step(text)} IGNORE NULLS) OVER (ORDER BY row ROWS UNBOUNDED PRECEDING)"
         return self._step(text)
 
     def _zone(self, value: Value) -> str | None:

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -18,17 +20,21 @@ from urllib.request import Request, urlopen
 
 import pandas as pd
 
+from features.book_facts import FILE, FINGERPRINTS
 from features.console import say
 from features.simulation import World
 from features.tables import HISTORY
+from serving.cli.demo_exports import book_of_exports
 from serving.errors import DemoFailed
 from serving.run.listening import demand_free_port
 
 START_SECONDS = 120
+#: Who is silent for so long has left, where nothing else says it.
+SILENCE_DAYS = 180
 LANGUAGES = ("de", "en")
 
 
-def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:
+def run_demo(home: Path, accounts: int, seed: int, port: int, from_exports: bool = False) -> dict[str, Any]:
     """Simulate, train, score, serve, call and report under `home`; return the paths of all results by name.
 
     Parameters
@@ -41,6 +47,9 @@ def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:
         Seed of the simulated book.
     port : int
         Port of the service on 127.0.0.1.
+    from_exports : bool
+        Whether the book is written as other systems export theirs, and imported. These know no departures: churn is
+        silence.
 
     Raises
     ------
@@ -56,9 +65,14 @@ def run_demo(home: Path, accounts: int, seed: int, port: int) -> dict[str, Any]:
     environment = {**os.environ, "CHURN_RISK_HOME": str(home.absolute()), "CHURN_RISK_STORE_URL": store}
     for name in ("MLFLOW_TRACKING_URI", "CHURN_RISK_BUNDLE"):
         environment.pop(name, None)
-    _run(environment, "simulate", "--accounts", str(accounts), "--seed", str(seed), "--out", str(book))
+    rule: tuple[str, ...] = ()
+    if from_exports:
+        book_of_exports(home, accounts, seed, partial(_run, environment))
+        rule = ("--silence-days", str(SILENCE_DAYS), "--accept-short-silence")
+    else:
+        _run(environment, "simulate", "--accounts", str(accounts), "--seed", str(seed), "--out", str(book))
     _run(environment, "validate", str(book))
-    _run(environment, "train", str(book))
+    _run(environment, "train", str(book), *rule)
     scores = home / "scores.parquet"
     _run(environment, "score", str(book), "--as-of", as_of.isoformat(), "--out", str(scores))
     _run(environment, "score", str(book), "--as-of", as_of.isoformat())
@@ -139,6 +153,9 @@ def raw_history(book: Path, account_id: str) -> dict[str, Any]:
         path = book / f"{name}.parquet"
         if path.is_file():
             history[name] = _rows(path, account_id)
+    if (book / FILE).is_file():
+        known = tomllib.loads((book / FILE).read_text(encoding="utf-8"))
+        history["known"] = {name: facts for name, facts in known.items() if name != FINGERPRINTS}
     return history
 
 

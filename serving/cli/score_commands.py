@@ -242,6 +242,9 @@ def demo(
     accounts: Annotated[int, typer.Option(min=300, help="Size of the simulated book.")] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the book.")] = 0,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the service.")] = 3000,
+    from_exports: Annotated[
+        bool, typer.Option("--from-exports", help="Write the book as other systems export theirs, and import it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a book, train, score, serve, call the service from another process, write reports."""
@@ -251,7 +254,7 @@ def demo(
 
     home = Environment().home
     make_home(home)
-    places = run_demo(home / "demo", accounts, seed, port)
+    places = run_demo(home / "demo", accounts, seed, port, from_exports)
     if as_json:
         emit(places)
 

@@ -31,6 +31,12 @@ def test_raw_history_is_what_a_request_has(book_folder: Path) -> None:
             assert [known(row) for row in ours] == [known(row) for row in theirs]
 
 
+def test_raw_history_has_what_the_book_says_of_its_sources(book_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "accounts.parquet").write_bytes((book_folder / "accounts.parquet").read_bytes())
+    (tmp_path / "book.toml").write_text('[surveys]\ninvitations = false\n\n[fingerprints]\nmapping = "x"\n')
+    assert raw_history(tmp_path, "A000003")["known"] == {"surveys": {"invitations": False}}
+
+
 def known(row: Json) -> Json:
     """Return what is not null, dates and instants to the day: the demo sends midnights, which are cut."""
     return {key: value[:10] if isinstance(value, str) else value for key, value in row.items() if value is not None}

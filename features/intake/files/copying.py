@@ -34,8 +34,25 @@ def copied_text(path: Path, encoding: str, target: Path) -> Path:
     return target
 
 
-def copied_sheet(path: Path, sheet: str | None, target: Path) -> Path:
-    """Copy one sheet of an .xlsx file; by default the first.
+def has_one_line_end(path: Path) -> bool:
+    """Return whether the records at the start of a file end alike, with a line feed: DuckDB stumbles over others."""
+    with path.open("rb") as file:
+        outside = b"".join(file.read(BLOCK).split(b'"')[::2])
+    pairs = outside.count(b"\r\n")
+    return pairs in (0, outside.count(b"\n")) and outside.count(b"\r") in (pairs, pairs + outside.endswith(b"\r"))
+
+
+def copied_records(path: Path, delimiter: str, target: Path) -> Path:
+    """Copy a CSV file of UTF-8 record by record, so that all of them end alike."""
+    with path.open(encoding="utf-8-sig", newline="") as source, target.open("w", encoding="utf-8", newline="") as copy:
+        # An empty record would be quoted: DuckDB takes that for a cell.
+        rows = (row for row in csv.reader(source, delimiter=delimiter) if row)
+        csv.writer(copy, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return target
+
+
+def copied_sheet(path: Path, sheet: str | None, target: Path, most: int | None = None) -> Path:
+    """Copy one sheet of an .xlsx file, by default the first; `most` rows of it.
 
     Raises
     ------
@@ -55,7 +72,7 @@ def copied_sheet(path: Path, sheet: str | None, target: Path) -> Path:
         with target.open("w", encoding="utf-8", newline="") as copy:
             writer = csv.writer(copy, lineterminator="\n")
             width = rows.max_column or 0
-            for row in rows.iter_rows():
+            for row in rows.iter_rows(max_row=most):
                 cells = [_cell(cell) for cell in row]
                 writer.writerow(cells + [""] * (width - len(cells)))
     finally:

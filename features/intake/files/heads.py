@@ -10,6 +10,7 @@ import codecs
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,10 @@ from features.intake.language.mapping_model import Cell, SourceFiles
 BLOCK = 1 << 20
 #: What a text that is no UTF-8 is taken for: the code page of Windows in Western Europe.
 OTHERWISE = "cp1252"
+#: What may stand between cells, the likeliest first.
+DELIMITERS = (",", ";", "\t", "|")
+#: Records among which a header is looked for.
+TITLES = 30
 
 
 @dataclass(frozen=True)
@@ -35,18 +40,26 @@ class Head:
     zones : dict of int to str
         The zone that a further header row names for a column.
     cells : tuple of tuple of str
-        The records above the rows.
+        The records above the rows; those of titles, which the mapping does not count, are not among them.
+    delimiter : str
+        What stands between cells.
+    above : int
+        Records of the file before its rows.
     """
 
     headings: tuple[str, ...]
     ids: dict[str, int]
     zones: dict[int, str]
     cells: tuple[tuple[str, ...], ...]
+    delimiter: str = ","
+    above: int = 0
 
     def position(self, names: Sequence[str], nth: int = 1) -> int | None:
         """Return the place of the n-th column with one of these names; case and outer blanks do not count."""
         for name in names:
             wanted = name.strip().lower()
+            if not wanted:
+                continue
             places = [place for place, heading in enumerate(self.headings) if heading.strip().lower() == wanted]
             if len(places) >= nth:
                 return places[nth - 1]
@@ -89,17 +102,56 @@ def read_head(path: Path, source: SourceFiles) -> Head:
         When the file ends before its header, or a row of ids is none.
     """
     needed = max(*source.header, source.ids_row or 1)
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, delimiter=source.delimiter)
-        try:
-            cells = tuple(tuple(record) for record in islice(reader, needed))
-        except csv.Error as error:
-            raise ValueError(f"its header cannot be read: {error}") from error
+    many = needed + TITLES if source.header_with else needed + 1
+    delimiter, records = first_records(path, source.delimiter, many)
+    shift = _titles(records, source)
+    cells = records[shift : shift + needed] if shift >= 0 else [()] * -shift + records[: shift + needed]
     if len(cells) < needed:
         raise ValueError(f"it ends before row {needed}, where its header is expected")
-    headings = cells[source.header[0] - 1]
+    headings = tuple(heading.strip() for heading in cells[source.header[0] - 1])
     ids, zones = _ids(cells[source.ids_row - 1]) if source.ids_row else ({}, {})
-    return Head(headings, ids, zones, cells)
+    return Head(headings, ids, zones, tuple(cells), delimiter, shift + needed)
+
+
+def first_records(path: Path, delimiter: str | None, many: int) -> tuple[str, list[tuple[str, ...]]]:
+    """Return the delimiter and the first records of a UTF-8 file.
+
+    Parameters
+    ----------
+    delimiter : str or None
+        What stands between cells; None: the sign that cuts a record into the most cells.
+    many : int
+
+    Raises
+    ------
+    ValueError
+        When a quote is opened and not closed.
+    """
+    read: dict[str, list[tuple[str, ...]]] = {}
+    told = ""
+    for sign in (delimiter,) if delimiter else DELIMITERS:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            try:
+                read[sign] = [tuple(record) for record in islice(csv.reader(file, delimiter=sign), many)]
+            except csv.Error as error:
+                told = str(error)
+    if not read:
+        raise ValueError(f"its header cannot be read: {told}")
+    best = max(read, key=lambda each: max((len(record) for record in read[each]), default=0))
+    return best, read[best]
+
+
+def _titles(records: Sequence[Sequence[str]], source: SourceFiles) -> int:
+    """Return how many records stand above those that the mapping counts; below 0 where some of them are missing."""
+    told = 1 if records and len(records[0]) in (1, 2) and records[0][0].lower().startswith("sep=") else 0
+    if not source.header_with:
+        return told
+    for place, record in enumerate(records):
+        headings = {heading.strip().lower() for heading in record}
+        if all(any(name.strip().lower() in headings for name in names) for names in source.header_with):
+            return place + 1 - source.header[0]
+    wanted = ", ".join(" or ".join(names) for names in source.header_with)
+    raise ValueError(f"none of its first {len(records)} rows is a header with {wanted}")
 
 
 def _ids(row: Sequence[str]) -> tuple[dict[str, int], dict[int, str]]:
@@ -114,9 +166,15 @@ def _ids(row: Sequence[str]) -> tuple[dict[str, int], dict[int, str]]:
 
 
 def _objects(row: Sequence[str]) -> Iterator[dict[str, object]]:
-    for cell in row:
-        try:
-            told = json.loads(cell)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"the row of ids holds {cell[:40]!r}, which is none") from error
-        yield told if isinstance(told, dict) else {}
+    """Yield what each cell says; a column that somebody has added by hand says nothing."""
+    told = [_object(cell) for cell in row]
+    if not any(told):
+        raise ValueError(f"the row of ids holds {', '.join(row)[:40]!r}, which are none")
+    yield from told
+
+
+def _object(cell: str) -> dict[str, object]:
+    with suppress(json.JSONDecodeError):
+        told = json.loads(cell)
+        return told if isinstance(told, dict) else {}
+    return {}

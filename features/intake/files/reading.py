@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -16,7 +16,14 @@ from pathlib import Path
 import duckdb
 
 from features.errors import Problem
-from features.intake.files.copying import copied_sheet, copied_table, copied_text, duckdb_relation
+from features.intake.files.copying import (
+    copied_records,
+    copied_sheet,
+    copied_table,
+    copied_text,
+    duckdb_relation,
+    has_one_line_end,
+)
 from features.intake.files.heads import Head, encoding_of, named_only, read_head
 from features.intake.language.mapping_model import SourceFiles
 from features.intake.language.typed_sql import quoted
@@ -24,6 +31,10 @@ from features.validation.names import near
 
 #: No text of an export holds it: with it as delimiter a line is one cell.
 NEVER = "\x1f"
+#: How files are read whose mapping does not say it.
+FORMATS = {
+    ".xlsx": "sheet", ".xlsm": "sheet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet",
+}  # fmt: skip
 #: Lines among which the heading of a list stands.
 TITLES = 200
 
@@ -108,25 +119,29 @@ def _unpacked(space: Workspace, name: str) -> Path:
 
 
 def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFile:
-    if source.format == "parquet":
+    form = source.format or FORMATS.get(path.suffix.lower(), "csv")
+    if form == "parquet":
         return _typed_file(space, path, f"read_parquet({quoted(str(path))})")
-    if source.format == "jsonl":
+    if form == "jsonl":
         return _json_lines(space, path)
-    if source.format == "sheet":
+    if form == "sheet":
         text = copied_sheet(path, source.sheet, space.scratch / f"{key}.csv")
         source = source.model_copy(update={"delimiter": ","})
     else:
         encoding = source.encoding or encoding_of(path)
         text = path if encoding.lower() in ("utf-8", "utf8") else copied_text(path, encoding, space.scratch / key)
-    if source.format == "list":
+    if form == "list":
         return _list(path, text, source)
     head = read_head(text, source)
+    if not has_one_line_end(text):
+        text = copied_records(text, head.delimiter, space.scratch / f"{key}.records")
+        head = read_head(text, source)
     rejects = f"rejected_{re.sub(r'[^a-z0-9]', '_', key.lower())}"
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(head.headings)))
     relation = (
-        f"read_csv({quoted(str(text))}, auto_detect=false, header=false, skip={len(head.cells)}, "
+        f"read_csv({quoted(str(text))}, auto_detect=false, header=false, skip={head.above}, "
         f"columns={{{columns}}}, "
-        f"delim={quoted(source.delimiter)}, quote='\"', escape='\"', nullstr='', store_rejects=true, "
+        f"delim={quoted(head.delimiter)}, quote='\"', escape='\"', nullstr='', store_rejects=true, "
         f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', max_line_size=16777216)"
     )
     return OpenFile(path.name, path, head, relation, rejects, source.footer)
@@ -136,9 +151,13 @@ def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
     """Read a list with `|` between columns: cut where the heading has its bars, since a text may hold one too."""
     with text.open(encoding="utf-8-sig", newline="") as file:
         lines = [line.rstrip("\r\n") for line in islice(file, TITLES)]
-    numbers = [place for place, line in enumerate(lines) if line.startswith("|") and re.search(r"\w", line)]
+    numbers = [
+        place
+        for place, line in enumerate(lines)
+        if line.startswith("|") and re.search(r"\w", line) and _names_all(line.split("|"), source.header_with)
+    ]
     if not numbers:
-        raise ValueError("no line begins with '|': it is no list")
+        raise ValueError("no line begins with '|' and holds the headings: it is no list")
     heading = lines[numbers[0]]
     bars = [place for place, sign in enumerate(heading) if sign == "|"]
     spans = list(pairwise(bars))
@@ -156,9 +175,14 @@ def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
     return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),)), relation)
 
 
+def _names_all(cells: Sequence[str], wanted: Sequence[Sequence[str]]) -> bool:
+    headings = {cell.strip().lower() for cell in cells}
+    return all(any(name.strip().lower() in headings for name in names) for names in wanted)
+
+
 def _json_lines(space: Workspace, path: Path) -> OpenFile:
     """Read a JSON object a line; a column `a.b` is a field in a field."""
-    objects = f"read_json_objects({quoted(str(path))}, format='newline_delimited')"
+    objects = f"read_json_objects({quoted(str(path))}, format='auto')"
     found = space.connection.execute(
         f"SELECT DISTINCT k, '$.\"' || k || '\"' FROM (SELECT unnest(json_keys(json)) AS k "
         f"FROM (SELECT json FROM {objects} LIMIT 10000)) ORDER BY 1"

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from features.book_facts import book_known
 from features.errors import InvalidTables, Problem
-from features.intake.language.mapping_model import IDENTITIES, Mapping, Part, Value, columns_of
+from features.intake.language.mapping_model import IDENTITIES, RATES, TASKS, Mapping, Part, Value, columns_of
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import near
@@ -117,8 +117,19 @@ def _unsound(mapping: Mapping) -> Iterator[tuple[Place, str]]:
                 yield (*place, "columns", column), f"{table} has no such column{_perhaps(column, kinds)}"
             elif kinds[column] is Kind.INSTANT:
                 yield from (((*place, "columns", column), rule) for rule in _zone_problems(value))
+    yield from _undeclared(mapping)
     for problem in book_known(mapping.known)[1]:
         yield ("known", *problem.column.split(".")), problem.rule
+
+
+def _undeclared(mapping: Mapping) -> Iterator[tuple[Place, str]]:
+    """Yield what one section needs of another."""
+    if not (mapping.tables or mapping.identities):
+        yield ("tables",), "at least one table is expected"
+    if mapping.rates and mapping.book.currency is None:
+        yield ("book",), "rates need the currency of the book: currency = 'EUR'"
+    if mapping.derived.loops is not None and ("surveys" not in mapping.tables or "loops" in mapping.tables):
+        yield ("derived", "loops"), "loops are made of surveys, where no source has loops"
 
 
 def parts_of(mapping: Mapping) -> Iterator[tuple[str, Place, Part]]:
@@ -126,7 +137,8 @@ def parts_of(mapping: Mapping) -> Iterator[tuple[str, Place, Part]]:
     for table, parts in mapping.tables.items():
         if table in TABLES:
             yield from ((table, ("tables", table, place), part) for place, part in enumerate(parts))
-    yield from ((IDENTITIES, (IDENTITIES, place), part) for place, part in enumerate(mapping.identities))
+    for name, others in ((IDENTITIES, mapping.identities), (RATES, mapping.rates), (TASKS, mapping.tasks)):
+        yield from ((name, (name, place), part) for place, part in enumerate(others))
 
 
 def _zone_problems(value: Value) -> Iterator[str]:

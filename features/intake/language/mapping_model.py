@@ -15,18 +15,36 @@ from features.schema import Kind
 from features.tables import TABLES
 
 #: The keys of a value of which it has exactly one: where it comes from.
-ORIGINS = ("column", "id", "constant", "cell", "let", "first_of", "join", "row", "lookup")
+ORIGINS = ("column", "id", "constant", "cell", "let", "first_of", "join", "row", "lookup", "place")
 #: Accounts of a system, by which pairs are proposed: not a table of the contract.
 IDENTITIES = "identities"
 IDENTITY_COLUMNS: MappingOf[str, Kind] = dict.fromkeys(
     ("id", "name", "town", "vat", "email", "number", "absorbed", "survivor"), Kind.TEXT
 )
+#: What rates of currencies and the tasks after an answer are made of; neither is a table of the contract.
+RATES, TASKS = "rates", "tasks"
+RATE_COLUMNS: MappingOf[str, Kind] = {"currency": Kind.TEXT, "valid_on": Kind.DATE, "rate": Kind.NUMBER}
+TASK_COLUMNS: MappingOf[str, Kind] = {
+    "account_id": Kind.TEXT, "survey_id": Kind.TEXT, "opened_at": Kind.INSTANT, "closed_at": Kind.INSTANT,
+}  # fmt: skip
+BESIDES: MappingOf[str, MappingOf[str, Kind]] = {
+    IDENTITIES: IDENTITY_COLUMNS, RATES: RATE_COLUMNS, TASKS: TASK_COLUMNS,
+}  # fmt: skip
 #: Beside the columns of the contract, a part may fill the currency, so that two of them are noticed.
 CURRENCY = "currency"
 
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _alternatives(value: Any) -> Any:
+    return [_listed(each) for each in value] if isinstance(value, list) else value
+
+
+def _written(value: Any) -> Any:
+    """Return the forms of a date; `iso` is what is read without a form."""
+    return [] if value == "iso" else _listed(value)
 
 
 def _named(value: Any) -> Any:
@@ -84,6 +102,7 @@ class Value(_Strict):
     join: tuple[AnyValue, ...] | None = None
     row: Literal[True] | None = None
     lookup: str | None = None
+    place: int | None = Field(None, ge=1)
 
     key: AnyValue | None = None
     nth: int = Field(1, ge=1)
@@ -99,11 +118,14 @@ class Value(_Strict):
     map: dict[str, str] = {}
     otherwise: str | None = None
     only_when: Condition | None = None
+    fill_down: bool = False
 
-    date: Names = ()
+    date: Annotated[tuple[str, ...], BeforeValidator(_written)] = ()
     zone: str | None = None
     year_from: Cell | None = None
     epoch: Literal["seconds", "milliseconds"] | None = None
+    add_days: int = 0
+    add_months: int = 0
 
     decimal: Literal[".", ","] = "."
     divide_by: float = 1
@@ -129,10 +151,11 @@ class SourceFiles(_Strict):
     files: Names = ()
     database: str | None = None
     table: str | None = None
-    format: Literal["csv", "list", "sheet", "jsonl", "parquet"] = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    format: Literal["csv", "list", "sheet", "jsonl", "parquet"] | None = None
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
     encoding: str | None = None
     header: tuple[int, ...] = Field((1,), min_length=1)
+    header_with: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_alternatives)] = ()
     ids_row: int | None = None
     footer: tuple[str, ...] = ()
     sheet: str | None = None
@@ -141,6 +164,8 @@ class SourceFiles(_Strict):
     def _files_or_table(self) -> SourceFiles:
         if bool(self.files) == bool(self.database):
             raise ValueError("either files or database is expected")
+        if self.header_with and self.format in ("jsonl", "parquet"):
+            raise ValueError("header_with is for files with rows above their records")
         if bool(self.database) != bool(self.table):
             raise ValueError("database and table belong together")
         return self
@@ -184,11 +209,30 @@ class BookPlan(_Strict):
         The file of pairs, beside the mapping.
     accounts_of_invoices : bool
         Whether an account that only invoices name is one.
+    customers_by : tuple of {"invoices", "contracts"}
+        Whose first day makes a customer where no source says since when: a positive invoice, a contract's start.
+    currency : str or None
+        The one to which amounts are converted by `[[rates]]`.
     """
 
     master: str | None = None
     crosswalk: str = "crosswalk.csv"
     accounts_of_invoices: bool = True
+    customers_by: tuple[Literal["invoices", "contracts"], ...] = ("invoices",)
+    currency: str | None = None
+
+
+class DerivedLoops(_Strict):
+    """Loops that no source has: each answer below a score opens one, the first task after it in time closes it."""
+
+    score_below: int = Field(7, ge=1, le=10)
+    within_days: int = Field(30, ge=1)
+
+
+class Derived(_Strict):
+    """Tables that are made of others by a rule that the mapping declares."""
+
+    loops: DerivedLoops | None = None
 
 
 class Mapping(_Strict):
@@ -199,14 +243,17 @@ class Mapping(_Strict):
     answers: dict[str, Any] = {}
     book: BookPlan = BookPlan()
     sources: dict[str, SourceFiles]
-    tables: dict[str, tuple[Part, ...]]
+    tables: dict[str, tuple[Part, ...]] = {}
     identities: tuple[Part, ...] = ()
+    rates: tuple[Part, ...] = ()
+    tasks: tuple[Part, ...] = ()
+    derived: Derived = Derived()
     known: dict[str, dict[str, Any]] = {}
 
 
 def columns_of(table: str) -> MappingOf[str, Kind]:
     """Return the columns that a part of a table may fill, with what each holds."""
-    if table == IDENTITIES:
-        return IDENTITY_COLUMNS
+    if table in BESIDES:
+        return BESIDES[table]
     kinds = {column.name: column.kind for column in TABLES[table].columns}
     return kinds | ({CURRENCY: Kind.TEXT} if any(kind is Kind.NUMBER for kind in kinds.values()) else {})

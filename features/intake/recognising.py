@@ -1,0 +1,89 @@
+"""Files are known by their headers: each file of a folder beside the preset that fits it best.
+
+In: a folder of exports. Out: a `Recognised` for each preset with its files, and the names and headings of files that no
+preset fits. The start of a file is read once, whatever the number of presets; only the file that fits is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+
+from features.errors import Problem
+from features.intake.files.copying import copied_sheet, copied_text
+from features.intake.files.heads import encoding_of, first_records
+from features.intake.files.reading import FORMATS, TITLES, OpenFile, Workspace, open_files
+from features.intake.language.mapping_model import SourceFiles
+from features.intake.presets import Preset, presets
+
+#: Records of a file among which a header may stand.
+START = 30
+
+Records = Sequence[Sequence[str]]
+
+
+@dataclass
+class Recognised:
+    """A preset and the files that it fits."""
+
+    preset: Preset
+    files: list[OpenFile] = field(default_factory=list)
+
+
+def recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple[str, ...]]]]:
+    """Return the presets that fit, in an order in which one finds what it looks up, and unknown files with headings."""
+    found: dict[str, Recognised] = {}
+    unknown = []
+    for number, path in enumerate(sorted(space.folder.iterdir())):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        records, listed = _start(space, path, number)
+        fits = sorted(presets(), key=lambda preset: -preset.likeness(records, listed))
+        for preset in fits:
+            if preset.likeness(records, listed) and (file := _opened(space, preset, path, number)) is not None:
+                found.setdefault(preset.name, Recognised(preset)).files.append(file)
+                break
+        else:
+            unknown.append((path.name, max(map(tuple, records), key=len, default=())))
+    return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
+
+
+def escaped(name: str) -> str:
+    """Return a pattern that fits one name."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+
+
+def _opened(space: Workspace, preset: Preset, path: Path, number: int) -> OpenFile | None:
+    """Return the file as a preset reads it; None where it does not."""
+    problems: list[Problem] = []
+    opened = open_files(space, f"{preset.name}_{number}", preset.reader(escaped(path.name)), problems)
+    with suppress(duckdb.Error):
+        for file in opened:
+            space.connection.execute(f"SELECT * FROM {file.relation} LIMIT 1000").fetchall()
+            return file
+    return None
+
+
+def _start(space: Workspace, path: Path, number: int) -> tuple[Records, Records]:
+    """Return the first records of a file, and those of a list with bars; both empty where it cannot be read."""
+    form = FORMATS.get(path.suffix.lower(), "csv")
+    with suppress(ValueError, OSError, duckdb.Error):
+        if form in ("jsonl", "parquet"):
+            opened = open_files(
+                space, f"start_{number}", SourceFiles.model_validate({"files": [escaped(path.name)]}), []
+            )
+            return [file.head.headings for file in opened], []
+        target = space.scratch / f"start_{number}.csv"
+        if form == "sheet":
+            return first_records(copied_sheet(path, None, target, START), None, START)[1], []
+        encoding = encoding_of(path)
+        text = path if encoding == "utf-8" else copied_text(path, encoding, target)
+        with text.open(encoding="utf-8-sig", newline="") as file:
+            lines = [line for line in islice(file, TITLES) if line.startswith("|")]
+        return first_records(text, None, START)[1], [line.split("|") for line in lines]
+    return [], []
