@@ -101,7 +101,7 @@ def backtest(
     from training.card.printing import show_backtest
     from training.judge.backtest import backtest as run_backtest
     from training.settings import Environment
-    from training.slices.drawing import drawn, with_share
+    from training.slices.drawn_accounts import drawn, with_share
     from training.slices.preparing import prepare
 
     tables, environment = read_book(source), Environment()

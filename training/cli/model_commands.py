@@ -88,7 +88,7 @@ def train(
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
     from training.settings import Environment
-    from training.slices.drawing import drawn, with_share
+    from training.slices.drawn_accounts import drawn, with_share
     from training.slices.preparing import demand_settled_end, prepare
 
     options = TuningOptions(trials, tune_minutes, study, workers, objectives)

@@ -11,7 +11,7 @@ from support.handmade import tables_of
 
 from features.tables import Tables
 from training.settings import TrainingSettings
-from training.slices.drawing import drawn, with_share
+from training.slices.drawn_accounts import drawn, with_share
 from training.slices.preparing import dates_of
 
 SETTINGS = TrainingSettings(share=0.3)
