@@ -1,0 +1,144 @@
+"""Figures of a book: one long relation, one row per figure, as-of date and group.
+
+In: a book, dates, figures, a split. Out: `measure(...)`, a frame with the columns of `COLUMNS`. The rows of each kind
+are added up once for all figures that stand on them. A figure that is not known has no value but a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from features.figures.figure import Figure, Rows, all_figures
+from features.figures.known import Unknown
+from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
+from features.tables import Tables
+
+COLUMNS = ("figure", "as_of", "split", "group", "value", "low", "high", "n", "reason")
+DECIMALS = 12
+
+
+def record_splits() -> tuple[str, ...]:
+    """Return the splits that only some figures have."""
+    return tuple(dict.fromkeys(name for figure in all_figures() for name in figure.rows.splits))
+
+
+def measure(
+    tables: Tables,
+    dates: Sequence[date],
+    figures: Sequence[Figure] | None = None,
+    split: str | None = None,
+    months: int = YEAR_MONTHS,
+    lang: str = "en",
+) -> pd.DataFrame:
+    """Return the figures of a book.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    dates : list of date
+        As-of dates.
+    figures : list of Figure, optional
+        All by default.
+    split : str, optional
+        One of `ACCOUNT_SPLITS` or `record_splits()`. The whole book is always there, with a null split.
+    months : int
+        Length of the period of retention.
+    lang : 'en' or 'de'
+        Language of the reasons.
+
+    Returns
+    -------
+    DataFrame
+        figure, as_of (date), split (null for the whole), group (null: not known), value, low, high, n (NaN where not
+        known), reason (null where there is a value).
+    """
+    wanted = list(all_figures() if figures is None else figures)
+    programme, unknown = Programme(tables, dates, months), Unknown(tables, months, lang)
+    by_rows: dict[str, list[Figure]] = {}
+    for figure in wanted:
+        by_rows.setdefault(figure.rows.name, []).append(figure)
+    found = {
+        figure.name: frame
+        for members in by_rows.values()
+        for figure, frame in zip(members, _of_rows(programme, unknown, members, split), strict=True)
+    }
+    frame = pd.concat([found[figure.name] for figure in wanted], ignore_index=True)[list(COLUMNS)]
+    for name in ("split", "group", "reason"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
+
+
+def _of_rows(programme: Programme, unknown: Unknown, figures: list[Figure], split: str | None) -> list[pd.DataFrame]:
+    rows = figures[0].rows
+    built = rows.build(programme)
+    columns = sorted({name for figure in figures for name in figure.sums})
+    sums = _whole(programme, built, columns)
+    if split is not None and (split in ACCOUNT_SPLITS or split in rows.splits):
+        sums = pd.concat([sums, _groups(programme, built, columns, split, rows)], ignore_index=True)
+    frames = []
+    for figure in figures:
+        frame = _finished(figure, sums, unknown)
+        if split is not None and split not in ACCOUNT_SPLITS and split not in rows.splits:
+            none = frame.assign(split=split, value=np.nan, low=np.nan, high=np.nan, n=np.nan)
+            frame = pd.concat([frame, none.assign(reason=unknown.say("no_split", split=split))], ignore_index=True)
+        frames.append(frame)
+    return frames
+
+
+def _whole(programme: Programme, rows: ir.Table, columns: list[str]) -> pd.DataFrame:
+    """Return the sums of the book at each date; 0 where there is no row."""
+    frame = _summed(rows, ["as_of"], columns)
+    every = pd.DataFrame({"as_of": programme.dates})
+    filled = every.merge(frame, on="as_of", how="left").fillna(dict.fromkeys(columns, 0.0))
+    return filled.assign(split=None, group=None)
+
+
+def _groups(programme: Programme, rows: ir.Table, columns: list[str], split: str, kind: Rows) -> pd.DataFrame:
+    """Return the sums of each group: of every group of accounts at the date, or of those that the rows hold."""
+    if split in kind.splits:
+        named = rows.mutate(group=rows[split].cast("string"))
+        return _summed(named, ["as_of", "group"], columns).assign(split=split)
+    groups = programme.attributes.select("account_id", "as_of", group=split)
+    frame = _summed(rows.inner_join(groups, ["account_id", "as_of"]), ["as_of", "group"], columns)
+    if split != "account":
+        every = groups.select("as_of", "group").distinct().execute()
+        every["as_of"] = pd.to_datetime(every["as_of"]).dt.date
+        every["group"] = every["group"].astype(object).where(every["group"].notna(), None)
+        frame = every.merge(frame, on=["as_of", "group"], how="left").fillna(dict.fromkeys(columns, 0.0))
+    return frame.assign(split=split)
+
+
+def _summed(rows: ir.Table, keys: list[str], columns: list[str]) -> pd.DataFrame:
+    sums = {name: rows[name].cast("float64").sum().fill_null(0.0) for name in columns}
+    frame = rows.group_by(keys).aggregate(**sums).order_by(keys).to_pandas()
+    frame["as_of"] = pd.to_datetime(frame["as_of"]).dt.date
+    if "group" in keys:
+        frame["group"] = frame["group"].astype(object).where(frame["group"].notna(), None)
+    return frame
+
+
+def _finished(figure: Figure, sums: pd.DataFrame, unknown: Unknown) -> pd.DataFrame:
+    """Return value, interval and reason of one figure for the groups whose sums are given."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = figure.finish({name: sums[name].to_numpy(float) for name in figure.sums})
+    nothing = np.full(len(sums), np.nan)
+    parts = {"value": values.value, "low": values.low, "high": values.high, "n": values.n}
+    frame = sums[["as_of", "split", "group"]].assign(
+        figure=figure.name,
+        **{name: nothing if part is None else np.asarray(part, dtype=float) for name, part in parts.items()},
+    )
+    reasons = [
+        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n)
+        for as_of, value, n in zip(frame["as_of"], frame["value"], frame["n"], strict=True)
+    ]
+    has_reason = np.array([reason is not None for reason in reasons], dtype=bool)
+    frame.loc[has_reason, ["value", "low", "high"]] = np.nan
+    not_known = np.array([unknown.reason(figure, as_of) is not None for as_of in frame["as_of"]], dtype=bool)
+    frame.loc[not_known, "n"] = np.nan
+    return frame.assign(reason=pd.Series(reasons, dtype=object, index=frame.index))
