@@ -6,7 +6,7 @@ are added up once for all figures that stand on them. A figure that is not known
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import ibis.expr.types as ir
@@ -16,6 +16,7 @@ import pandas as pd
 from features.figures.figure import Figure, Rows, all_figures
 from features.figures.known import Unknown
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
+from features.sources import stored
 from features.tables import Tables
 
 COLUMNS = ("figure", "as_of", "split", "group", "value", "low", "high", "n", "reason")
@@ -31,7 +32,7 @@ def measure(
     tables: Tables,
     dates: Sequence[date],
     figures: Sequence[Figure] | None = None,
-    split: str | None = None,
+    splits: Sequence[str] = (),
     months: int = YEAR_MONTHS,
     lang: str = "en",
 ) -> pd.DataFrame:
@@ -45,8 +46,8 @@ def measure(
         As-of dates.
     figures : list of Figure, optional
         All by default.
-    split : str, optional
-        One of `ACCOUNT_SPLITS` or `record_splits()`. The whole book is always there, with a null split.
+    splits : list of str
+        Some of `ACCOUNT_SPLITS` or `record_splits()`. The whole book is always there, with a null split.
     months : int
         Length of the period of retention.
     lang : 'en' or 'de'
@@ -66,7 +67,7 @@ def measure(
     found = {
         figure.name: frame
         for members in by_rows.values()
-        for figure, frame in zip(members, _of_rows(programme, unknown, members, split), strict=True)
+        for figure, frame in zip(members, _of_rows(programme, unknown, members, splits), strict=True)
     }
     frame = pd.concat([found[figure.name] for figure in wanted], ignore_index=True)[list(COLUMNS)]
     for name in ("split", "group", "reason"):
@@ -74,21 +75,25 @@ def measure(
     return frame
 
 
-def _of_rows(programme: Programme, unknown: Unknown, figures: list[Figure], split: str | None) -> list[pd.DataFrame]:
+def _of_rows(
+    programme: Programme, unknown: Unknown, figures: list[Figure], splits: Sequence[str]
+) -> list[pd.DataFrame]:
     rows = figures[0].rows
-    built = rows.build(programme)
+    # Stored once: the whole and every split add up the same rows.
+    built = stored(programme.connection, "figures_rows", rows.build(programme))
     columns = sorted({name for figure in figures for name in figure.sums})
-    sums = _whole(programme, built, columns)
-    if split is not None and (split in ACCOUNT_SPLITS or split in rows.splits):
-        sums = pd.concat([sums, _groups(programme, built, columns, split, rows)], ignore_index=True)
-    frames = []
-    for figure in figures:
-        frame = _finished(figure, sums, unknown)
-        if split is not None and split not in ACCOUNT_SPLITS and split not in rows.splits:
-            none = frame.assign(split=split, value=np.nan, low=np.nan, high=np.nan, n=np.nan)
-            frame = pd.concat([frame, none.assign(reason=unknown.say("no_split", split=split))], ignore_index=True)
-        frames.append(frame)
-    return frames
+    grouped = [split for split in splits if split in ACCOUNT_SPLITS or split in rows.splits]
+    frames = [_whole(programme, built, columns)]
+    frames += [_groups(programme, built, columns, split, rows) for split in grouped]
+    sums = pd.concat([frame.astype({"split": object, "group": object}) for frame in frames], ignore_index=True)
+    return [_with_unsplit(_finished(figure, sums, unknown), set(splits) - set(grouped), unknown) for figure in figures]
+
+
+def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
+    """Return a figure's rows with one per date for each split that it does not have, which says so."""
+    whole = found[found["split"].isna()].assign(value=np.nan, low=np.nan, high=np.nan, n=np.nan)
+    none = [whole.assign(split=split, reason=unknown.say("no_split", split=split)) for split in sorted(splits)]
+    return pd.concat([found, *none], ignore_index=True)
 
 
 def _whole(programme: Programme, rows: ir.Table, columns: list[str]) -> pd.DataFrame:

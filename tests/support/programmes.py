@@ -36,7 +36,7 @@ def rows_of(columns: str, *rows: Sequence[object]) -> pd.DataFrame:
 def at(book: Tables, day: date, *names: str, split: str | None = None) -> pd.DataFrame:
     """Return some figures at one date; all whose names begin as given."""
     chosen = [figure for figure in all_figures() if figure.name.startswith(names)]
-    return measure(book, [day], chosen, split)
+    return measure(book, [day], chosen, [split] if split else [])
 
 
 def values(book: Tables, day: date, *names: str) -> dict[str, float]:
