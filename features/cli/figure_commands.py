@@ -86,6 +86,7 @@ def _as_json(found: pd.DataFrame, wanted: list[Figure], lang: str, currency: str
 
 def _show(found: pd.DataFrame, wanted: list[Figure], lang: Literal["de", "en"], title: str) -> None:
     declared = {item.name: item for item in wanted}
+    rows: list[Any] = list(found.itertuples())
     lines = [
         [
             declared[row.figure].de if lang == "de" else declared[row.figure].en,
@@ -98,7 +99,7 @@ def _show(found: pd.DataFrame, wanted: list[Figure], lang: Literal["de", "en"], 
             "" if row.n != row.n else _number(row.n, 0, lang),
             row.reason or "",
         ]
-        for row in found.itertuples()
+        for row in rows
     ]  # fmt: skip
     table(title, HEADS[lang], lines)
 

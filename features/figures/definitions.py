@@ -10,9 +10,9 @@ from features.figures.programme import ACCOUNT_SPLITS
 HEAD = """# The programme's figures
 
 Written by `python -m features.figures.definitions > docs/figures.md` from the declarations in
-`features/figures/families/`; a test fails when it is stale. `churn-risk figures SOURCE --as-of DATE` computes them, `--every month` as a
-series, `--by SPLIT` for groups, `--json`, `--out FILE.csv` or `FILE.parquet` as one relation: figure, as_of, split, group,
-value, low, high, n, reason.
+`features/figures/families/`; a test fails when it is stale. `churn-risk figures SOURCE --as-of DATE` computes them,
+`--every month` as a series, `--by SPLIT` for groups, `--json`, `--out FILE.csv` or `FILE.parquet` as one relation:
+figure, as_of, split, group, value, low, high, n, reason.
 
 - Nothing later than the date is seen. The period of retention is the twelve months before it, or `--months N`; its
   beginning is seen as it was known then. Figures are of customers at the date, those of retention of customers

@@ -1,4 +1,4 @@
-"""What every figure must keep: groups that add up, nothing seen ahead, plain pandas agrees, a definition with its source."""
+"""What every figure must keep: groups add up, nothing is seen ahead, plain pandas agrees, there is a definition."""
 
 from __future__ import annotations
 
