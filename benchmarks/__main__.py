@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.bands_before_after import bands_before_after
+from benchmarks.coverage import coverage
 from benchmarks.endpoint import endpoint
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "validate": validate,
     "train": train,
     "scale": scale,
+    "coverage": coverage,
 }
 
 

@@ -6,6 +6,7 @@ ChurnRiskError
 ├── InputError                 what the user gave cannot be used          (exit code 2, HTTP 4xx)
 │   ├── InvalidTables          the input tables break the contract; carries every problem
 │   │   └── UnsettledEnd       it is not told where the data end, so nothing is learnt from them
+│   ├── UnusableFigures        figures are asked for that the book or the code does not have
 │   ├── UnusableSource         SOURCE cannot be opened at all
 │   ├── ShortSilence           the rule of silence makes churn of most customers' usual gaps
 │   └── AccountUnknown         the score store holds no such account
@@ -29,6 +30,14 @@ class ChurnRiskError(Exception):
 
 class InputError(ChurnRiskError):
     """The user's input cannot be used; the message says what to change."""
+
+
+class UnusableFigures(InputError):
+    """Figures are asked for that the book or the code does not have; `problems` lists every reason."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("the figures cannot be computed:\n" + "\n".join(f"  - {line}" for line in self.problems))
 
 
 class UnusableSource(InputError):

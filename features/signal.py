@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Literal
 
 import ibis.expr.types as ir
@@ -177,13 +178,21 @@ def _window_of(name: str) -> int | None:
     return int(window.group(1)) if window else None
 
 
+def modules_of(package: str) -> list[ModuleType]:
+    """Return the modules of a package by name: what is found by folder is found here."""
+    path = importlib.import_module(package).__path__
+    return [
+        importlib.import_module(f"{package}.{name}")
+        for name in sorted(item.name for item in pkgutil.iter_modules(path))
+    ]
+
+
 @cache
 def all_signals() -> tuple[Signal, ...]:
     """Return every signal of `features/signals/`, ordered by file and name: the column order of every matrix."""
-    package = importlib.import_module("features.signals")
     signals: list[Signal] = []
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
-        members = vars(importlib.import_module(f"features.signals.{module.name}")).values()
+    for module in modules_of("features.signals"):
+        members = vars(module).values()
         signals += sorted((member for member in members if isinstance(member, Signal)), key=lambda signal: signal.name)
     names = [signal.name for signal in signals]
     if len(set(names)) != len(names):

@@ -15,7 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from features.cli import book_commands as features_commands
-from features.cli import import_commands
+from features.cli import figure_commands, import_commands
 from features.console import emit, say
 from features.errors import ChurnRiskError, InputError, InvalidTables
 from features.library_log import heard
@@ -27,7 +27,7 @@ from training.cli import card_commands, judging_commands, registry_commands
 from training.cli import model_commands as training_commands
 
 #: Commands that keep nothing under `CHURN_RISK_HOME`.
-HOMELESS = ("simulate", "import", "validate", "features", "openapi")
+HOMELESS = ("simulate", "import", "validate", "features", "figures", "openapi")
 #: Libraries that a serving installation does not have.
 TRAINING_ONLY = ("empulse", "matplotlib", "mlflow", "optuna", "shap")
 
@@ -44,6 +44,7 @@ def build() -> typer.Typer:
     joined = (
         features_commands,
         import_commands,
+        figure_commands,
         training_commands,
         judging_commands,
         registry_commands,

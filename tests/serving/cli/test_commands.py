@@ -16,6 +16,7 @@ COMMANDS = (
     "import",
     "validate",
     "features",
+    "figures",
     "train",
     "backtest",
     "card",

@@ -1,0 +1,52 @@
+"""The page of definitions, docs/figures.md, written from the declarations: `python -m features.figures.definitions`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from features.figures.figure import Figure, all_figures
+from features.figures.programme import ACCOUNT_SPLITS
+
+HEAD = """# The programme's figures
+
+Written by `python -m features.figures.definitions > docs/figures.md` from the declarations in
+`features/figures/families/`; a test fails when it is stale. `churn-risk figures SOURCE --as-of DATE` computes them,
+`--every month` as a series, `--by SPLIT` for groups, `--json`, `--out FILE.csv` or `FILE.parquet` as one relation:
+figure, as_of, split, group, value, low, high, n, reason.
+
+- Nothing later than the date is seen. The period of retention is the twelve months before it, or `--months N`; its
+  beginning is seen as it was known then. Figures are of customers at the date, those of retention of customers
+  at either end.
+- What is not known has no value but a reason: a table is missing, or not recorded for the whole period, or there is
+  nothing to compare. It is never 0. The group of accounts whose attribute is not known is null and a line of its
+  own, so the groups of a sum add up to the whole.
+- Splits: {splits}. `account` is the drill-down. `size` (recognised revenue) and `tenure` are those of the beginning of
+  the period, of who was a customer then. Some figures have splits of their own, named with them.
+- Intervals hold 95 %. Rates have Wilson's, the NPS has Tango's score interval for a difference of paired proportions,
+  which it is; 6 promoters, 3 passives and 3 detractors give 25, by the usual formula -21.9 to 71.9, by Tango -23.3 to
+  62.7. `python -m benchmarks coverage` shows how often they hold the truth. Sums of money of a book are no estimates
+  and have none.
+- Shares are fractions, NPS goes from -100 to 100, money is in the book's currency.
+"""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    parts = [HEAD.format(splits=", ".join(f"`{name}`" for name in ACCOUNT_SPLITS))]
+    for family, figures in groupby(all_figures(), lambda figure: figure.family):
+        parts.append(f"## {family.replace('_', ' ').capitalize()}\n")
+        parts += [_entry(figure) for figure in figures]
+    return "\n".join(parts)
+
+
+def _entry(figure: Figure) -> str:
+    splits = f" Own splits: {', '.join(figure.rows.splits)}." if figure.rows.splits else ""
+    sums = " Groups add up." if figure.adds_up else ""
+    return (
+        f"**`{figure.name}`** {figure.en} / {figure.de} ({figure.unit}). {figure.definition_en}\n"
+        f"*{figure.definition_de}* Source: {figure.source}. Needs {', '.join(figure.needs)}.{sums}{splits}\n"
+    )
+
+
+if __name__ == "__main__":
+    print(page(), end="")

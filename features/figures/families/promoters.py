@@ -1,0 +1,221 @@
+"""Net promoter score, and what it is worth: the revenue of promoters, passives, detractors and the unheard.
+
+A contact's latest answer of the last 365 days counts; answers without a contact (anonymous ones) count each. Promoters
+score 9 or 10, passives 7 or 8, detractors 0 to 6.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+
+from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words, divided
+from features.figures.intervals import difference, nps_interval
+from features.figures.programme import Programme
+
+REICHHELD = "Reichheld, The One Number You Need to Grow (2003); interval: Tango (1998)"
+MONETISED = "churn-risk: the score weighted by revenue"
+DAYS, HALF = 365, 182.5
+PROMOTER, PASSIVE, GOOD_SCORE = 9, 7, 50
+LEAST_TRANSACTIONAL = 3
+#: Answers that anonymous ones may hide among.
+LEAST_ANONYMOUS = 5
+ANSWER_SUMS = ("promoter", "detractor", "answer", "nameless")
+
+
+def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
+    """Return the latest answer of each contact in a window, and those without a contact, with their class."""
+    view = programme.customers
+    rows = view["surveys"].filter(
+        lambda t: (
+            t.score.notnull() & (t.kind == kind) & (t.answered_age_days > newest) & (t.answered_age_days <= oldest)
+        )
+    )
+    # The id settles a tie, so that no engine's order of rows counts.
+    place = ibis.row_number().over(
+        group_by=[*view.keys, rows.contact_id.fill_null(rows.survey_id)],
+        order_by=[rows.answered_age_days, rows.survey_id.desc()],
+    )
+    latest = rows.mutate(place=place).filter(lambda t: t.place == 0)
+    return latest.mutate(
+        promoter=(latest.score >= PROMOTER).cast("float64"),
+        detractor=(latest.score < PASSIVE).cast("float64"),
+        passive=((latest.score >= PASSIVE) & (latest.score < PROMOTER)).cast("float64"),
+        nameless=latest.anonymous.fill_null(False).cast("float64"),
+        answer=1.0,
+    )
+
+
+def _answered(kind: str) -> Rows:
+    def build(programme: Programme) -> ir.Table:
+        rows = answers(programme, kind)
+        return rows.select("account_id", "as_of", "promoter", "detractor", "nameless", "answer", "channel")
+
+    return Rows(f"promoters.{kind}", build, ("channel",))
+
+
+def _two_halves(programme: Programme) -> ir.Table:
+    now, before = answers(programme, "relationship", 0, HALF), answers(programme, "relationship", HALF, DAYS)
+    keys, names = ("account_id", "as_of"), ("promoter", "detractor", "answer", "nameless")
+    parts = [
+        rows.select(
+            *keys,
+            **{f"{name}_now": rows[name] if is_now else ibis.literal(0.0) for name in names},
+            **{f"{name}_before": ibis.literal(0.0) if is_now else rows[name] for name in names},
+        )
+        for rows, is_now in ((now, True), (before, False))
+    ]
+    return parts[0].union(parts[1])
+
+
+def _money(programme: Programme) -> ir.Table:
+    """Return each customer's revenue split over its answers, and by the other rules."""
+    rows = answers(programme, "relationship")
+    counts = rows.group_by(["account_id", "as_of"]).aggregate(
+        answered=rows.count(), promoters=rows.promoter.sum(), passives=rows.passive.sum(),
+        detractors=rows.detractor.sum(), mean=rows.score.mean(), worst=rows.score.min(),
+    )  # fmt: skip
+    standing = programme.standing.filter(programme.standing.as_of.isin(programme.dates))
+    joined = standing.filter(standing.is_customer).left_join(counts, ["account_id", "as_of"])
+    revenue, heard = joined.invoiced, joined.answered.notnull()
+
+    def share(name: str) -> ir.Value:
+        return ibis.ifelse(heard, revenue * joined[name] / joined.answered, 0.0)
+
+    def net(score: ir.Value) -> ir.Value:
+        sign = ibis.cases((score >= PROMOTER, 1.0), (score < PASSIVE, -1.0), else_=0.0)
+        return ibis.ifelse(heard, revenue * sign, 0.0)
+
+    return joined.select(
+        "account_id", "as_of", counted=1.0, revenue=revenue, heard=ibis.ifelse(heard, revenue, 0.0),
+        unheard=ibis.ifelse(heard, 0.0, revenue), of_promoters=share("promoters"), of_passives=share("passives"),
+        of_detractors=share("detractors"), minus=-share("detractors"), by_mean=net(joined["mean"]),
+        by_worst=net(joined.worst),
+        each=ibis.ifelse(heard, revenue * (joined.promoters - joined.detractors), 0.0),
+        each_heard=ibis.ifelse(heard, revenue * joined.answered, 0.0),
+    )  # fmt: skip
+
+
+def _contradicted(programme: Programme) -> ir.Table:
+    """Return each customer whose scores after transactions are good and whose relationship is poor."""
+    keys = ["account_id", "as_of"]
+
+    def of(kind: str) -> ir.Table:
+        rows = answers(programme, kind)
+        return rows.group_by(keys).aggregate(
+            n=rows.count(), score=100 * (rows.promoter.sum() - rows.detractor.sum()) / rows.count()
+        )
+
+    after, whole = of("transactional"), of("relationship").rename(whole_n="n", whole_score="score")
+    both = after.inner_join(whole, keys)
+    standing = programme.standing.select(*keys, "invoiced")
+    both = both.inner_join(standing, keys)
+    is_good = (both.n >= LEAST_TRANSACTIONAL) & (both.score >= GOOD_SCORE) & (both.whole_score <= 0)
+    flag = is_good.cast("float64")
+    return both.select(*keys, contradicted=flag, at_stake=flag * both.invoiced, counted=1.0)
+
+
+def _nps(sums: Sums) -> Values:
+    low, high = nps_interval(sums["promoter"], sums["detractor"], sums["answer"])
+    score = divided(sums["promoter"] - sums["detractor"], sums["answer"])
+    hidden = (sums["nameless"] > 0) & (sums["answer"] < LEAST_ANONYMOUS)
+    return Values(*(np.where(hidden, np.nan, part) for part in (100 * score, sums["answer"], 100 * low, 100 * high)))
+
+
+def _change(sums: Sums) -> Values:
+    scores, bounds = [], []
+    for time in ("now", "before"):
+        promoter, detractor, answer = (sums[f"{name}_{time}"] for name in ("promoter", "detractor", "answer"))
+        hidden = (sums[f"nameless_{time}"] > 0) & (answer < LEAST_ANONYMOUS)
+        scores.append(np.where(hidden, np.nan, divided(promoter - detractor, answer)))
+        bounds.append(nps_interval(promoter, detractor, answer))
+    low, high = difference(scores[0], bounds[0], scores[1], bounds[1])
+    hidden = np.isnan(scores[0] - scores[1])
+    n = sums["answer_now"] + sums["answer_before"]
+    parts = (100 * (scores[0] - scores[1]), n, 100 * low, 100 * high)
+    return Values(*(np.where(hidden, np.nan, part) for part in parts))
+
+
+def _kind(kind: str, en: str, de: str) -> Figure:
+    return Basis(_answered(kind), ("surveys",), {"surveys": 12}).figure(
+        f"nps_{kind}", "NPS points", ANSWER_SUMS, _nps, Words(
+            f"NPS, {en}", f"NPS, {de}",
+            f"Share of promoters (9, 10) - share of detractors (0 to 6) among {en} answers of customers in 365 days; "
+            f"of each contact the latest. With anonymous answers from {LEAST_ANONYMOUS} on.",
+            f"Anteil der Promotoren (9, 10) - Anteil der Kritiker (0 bis 6) unter den Antworten von Kunden in 365 "
+            f"Tagen ({de}); von jeder Person die letzte. Mit anonymen ab {LEAST_ANONYMOUS}.", REICHHELD))  # fmt: skip
+
+
+MONEY = Basis(Rows("promoters.money", _money), ("accounts", "invoices", "surveys"), {"invoices": 12, "surveys": 12})
+FLAG = Basis(Rows("promoters.contradicted", _contradicted), ("surveys",), {"surveys": 12})
+HALVES = Basis(Rows("promoters.halves", _two_halves), ("surveys",), {"surveys": 12})
+YEAR_EN = "Revenue recognised in twelve months, of customers"
+YEAR_DE = "In zwölf Monaten realisierter Umsatz von Kunden"
+SPLIT_EN = "an account's revenue is split over its answers to relationship surveys"
+SPLIT_DE = "der Umsatz eines Kunden verteilt sich auf seine Antworten in Beziehungsbefragungen"
+
+
+def _revenue(name: str, column: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
+    return MONEY.total(
+        name, "currency", column, Words(en, de, f"{YEAR_EN}: {what_en}", f"{YEAR_DE}: {what_de}", MONETISED)
+    )
+
+
+def _monetised(name: str, above: tuple[str, ...], below: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
+    def finish(sums: Sums) -> Values:
+        net = np.sum([sums[column] for column in above], axis=0)
+        return Values(100 * divided(net, sums[below]), sums["counted"])
+
+    return MONEY.figure(
+        name, "NPS points", (*above, below, "counted"), finish, Words(en, de, what_en, what_de, MONETISED)
+    )
+
+
+FIGURES: tuple[Figure, ...] = (
+    _kind("relationship", "relationship", "Beziehung"),
+    _kind("transactional", "transactional", "nach einem Vorgang"),
+    HALVES.figure(
+        "nps_relationship_change", "NPS points",
+        tuple(f"{name}_{time}" for time in ("now", "before") for name in ANSWER_SUMS),
+        _change, Words(
+            "Change of the NPS, relationship", "Änderung des NPS, Beziehung",
+            "NPS of the last half year - NPS of the half year before, relationship answers. The change is significant "
+            "where its interval (Newcombe, of both Tango intervals) leaves out 0.",
+            "NPS des letzten halben Jahres - NPS des halben Jahres davor, Beziehungsbefragungen. Die Änderung ist "
+            "signifikant, wo ihr Intervall (Newcombe, aus beiden von Tango) 0 nicht enthält.",
+            "Newcombe (1998), Tango (1998)"),
+    ),
+    _revenue("revenue_customers", "revenue", "Revenue of customers", "Umsatz der Kunden", "all.", "alle."),
+    _revenue("revenue_promoters", "of_promoters", "Revenue of promoters", "Umsatz der Promotoren",
+             f"the part of promoters; {SPLIT_EN}.", f"der Teil der Promotoren; {SPLIT_DE}."),
+    _revenue("revenue_passives", "of_passives", "Revenue of passives", "Umsatz der Passiven",
+             f"the part of passives; {SPLIT_EN}.", f"der Teil der Passiven; {SPLIT_DE}."),
+    _revenue("revenue_detractors", "of_detractors", "Revenue of detractors", "Umsatz der Kritiker",
+             f"the part of detractors; {SPLIT_EN}.", f"der Teil der Kritiker; {SPLIT_DE}."),
+    _revenue("revenue_unheard", "unheard", "Revenue of the unheard", "Umsatz der Ungehörten",
+             "of accounts without an answer to a relationship survey in 365 days.",
+             "von Kunden ohne Antwort auf eine Beziehungsbefragung in 365 Tagen."),
+    _monetised("monetised_nps", ("of_promoters", "minus"), "heard", "Monetised NPS", "NPS in Geld",
+               f"(revenue of promoters - of detractors) / revenue of those heard; {SPLIT_EN}.",
+               f"(Umsatz der Promotoren - der Kritiker) / Umsatz der Gehörten; {SPLIT_DE}."),
+    _monetised("monetised_nps_each_answer", ("each",), "each_heard", "Monetised NPS, each answer in full",
+               "NPS in Geld, jede Antwort voll", "Each answer counts the whole revenue of its account.",
+               "Jede Antwort zählt den ganzen Umsatz ihres Kunden."),
+    _monetised("monetised_nps_mean_score", ("by_mean",), "heard", "Monetised NPS, by mean score",
+               "NPS in Geld, nach Mittelwert", "An account has the class of its mean score (from 9, from 7, below).",
+               "Ein Kunde hat die Klasse seiner mittleren Bewertung (ab 9, ab 7, darunter)."),
+    _monetised("monetised_nps_worst_answer", ("by_worst",), "heard", "Monetised NPS, by worst answer",
+               "NPS in Geld, nach schlechtester Antwort", "An account has the class of its worst answer.",
+               "Ein Kunde hat die Klasse seiner schlechtesten Antwort."),
+    FLAG.total("accounts_contradicting", "accounts", "contradicted", Words(
+        "Good after transactions, poor relationship", "Nach Vorgängen gut, Beziehung schlecht",
+        f"Customers with a transactional NPS of {GOOD_SCORE} or more (from {LEAST_TRANSACTIONAL} answers on) and a "
+        "relationship NPS of 0 or less, in 365 days: they may leave without a warning.",
+        f"Kunden mit einem NPS nach Vorgängen von mindestens {GOOD_SCORE} (ab {LEAST_TRANSACTIONAL} Antworten) und "
+        "einem NPS der Beziehung von höchstens 0, in 365 Tagen: Sie können ohne Warnung gehen.")),
+    FLAG.total("revenue_contradicting", "currency", "at_stake", Words(
+        "Revenue of contradicting accounts", "Umsatz der Kunden mit Widerspruch",
+        "Twelve months' recognised revenue of the accounts that contradict themselves.",
+        "Realisierter Umsatz von zwölf Monaten der Kunden mit widersprechenden Bewertungen.")),
+)  # fmt: skip

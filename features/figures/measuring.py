@@ -1,0 +1,153 @@
+"""Figures of a book: one long relation, one row per figure, as-of date and group.
+
+In: a book, dates, figures, a split. Out: `measure(...)`, a frame with the columns of `COLUMNS`. The rows of each kind
+are added up once for all figures that stand on them. A figure that is not known has no value but a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.figures.figure import Figure, Rows, all_figures
+from features.figures.known import Unknown
+from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
+from features.sources import stored
+from features.tables import Tables
+
+COLUMNS = ("figure", "as_of", "split", "group", "value", "low", "high", "n", "reason")
+#: The temporary table that holds the rows of the figures at hand.
+ROWS = "figures_rows"
+
+
+def record_splits() -> tuple[str, ...]:
+    """Return the splits that only some figures have."""
+    return tuple(dict.fromkeys(name for figure in all_figures() for name in figure.rows.splits))
+
+
+def measure(
+    tables: Tables,
+    dates: Sequence[date],
+    figures: Sequence[Figure] | None = None,
+    splits: Sequence[str] = (),
+    months: int = YEAR_MONTHS,
+    lang: str = "en",
+) -> pd.DataFrame:
+    """Return the figures of a book.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    dates : list of date
+        As-of dates.
+    figures : list of Figure, optional
+        All by default.
+    splits : list of str
+        Some of `ACCOUNT_SPLITS` or `record_splits()`. The whole book is always there, with a null split.
+    months : int
+        Length of the period of retention.
+    lang : 'en' or 'de'
+        Language of the reasons.
+
+    Returns
+    -------
+    DataFrame
+        figure, as_of (date), split (null for the whole), group (null: not known), value, low, high, n (NaN where not
+        known), reason (null where there is a value).
+    """
+    wanted = list(all_figures() if figures is None else figures)
+    programme, unknown = Programme(tables, dates, months), Unknown(tables, months, lang)
+    by_rows: dict[str, list[Figure]] = {}
+    for figure in wanted:
+        by_rows.setdefault(figure.rows.name, []).append(figure)
+    found = {
+        figure.name: frame
+        for members in by_rows.values()
+        for figure, frame in zip(members, _of_rows(programme, unknown, members, splits), strict=True)
+    }
+    frame = pd.concat([found[figure.name] for figure in wanted], ignore_index=True)[list(COLUMNS)]
+    for name in ("split", "group", "reason"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
+
+
+def _of_rows(
+    programme: Programme, unknown: Unknown, figures: list[Figure], splits: Sequence[str]
+) -> list[pd.DataFrame]:
+    rows = figures[0].rows
+    # Stored once: the whole and every split add up the same rows.
+    stored(programme.connection, ROWS, rows.build(programme))
+    columns = sorted({name for figure in figures for name in figure.sums})
+    grouped = [split for split in splits if split in ACCOUNT_SPLITS or split in rows.splits]
+    frames = [_whole(programme, columns)]
+    frames += [_groups(programme, columns, split, rows) for split in grouped]
+    sums = pd.concat([frame.astype({"split": object, "group": object}) for frame in frames], ignore_index=True)
+    return [_with_unsplit(_finished(figure, sums, unknown), set(splits) - set(grouped), unknown) for figure in figures]
+
+
+def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
+    """Return a figure's rows with one per date for each split that it does not have, which says so."""
+    whole = found[found["split"].isna()].assign(value=np.nan, low=np.nan, high=np.nan, n=np.nan)
+    none = [whole.assign(split=split, reason=unknown.say("no_split", split=split)) for split in sorted(splits)]
+    return pd.concat([found, *none], ignore_index=True)
+
+
+def _whole(programme: Programme, columns: list[str]) -> pd.DataFrame:
+    """Return the sums of the book at each date; 0 where there is no row."""
+    frame = _summed(programme, columns, "NULL", ROWS)
+    every = pd.DataFrame({"as_of": programme.dates})
+    filled = every.merge(frame.drop(columns="group"), on="as_of", how="left").fillna(dict.fromkeys(columns, 0.0))
+    return filled.assign(split=None, group=None)
+
+
+def _groups(programme: Programme, columns: list[str], split: str, kind: Rows) -> pd.DataFrame:
+    """Return the sums of each group: of every group of accounts at the date, or of those that the rows hold."""
+    if split in kind.splits:
+        return _summed(programme, columns, f"{ROWS}.{split}", ROWS).assign(split=split)
+    accounts = programme.attributes.get_name()
+    frame = _summed(programme, columns, f"{accounts}.{split}", f"{ROWS} JOIN {accounts} USING (account_id, as_of)")
+    if split != "account":
+        every = _read(programme, f'SELECT DISTINCT as_of, {split} AS "group" FROM {accounts} ORDER BY ALL')
+        frame = every.merge(frame, on=["as_of", "group"], how="left").fillna(dict.fromkeys(columns, 0.0))
+    return frame.assign(split=split)
+
+
+def _summed(programme: Programme, columns: list[str], group: str, rows: str) -> pd.DataFrame:
+    """Return the sums of some columns by date and group.
+
+    Written as SQL: Ibis takes longer to compile a sum than DuckDB to add it up, and there is one per split.
+    """
+    sums = ", ".join(f"coalesce(sum({ROWS}.{name}::DOUBLE), 0) AS {name}" for name in columns)
+    return _read(programme, f'SELECT as_of, {group}::VARCHAR AS "group", {sums} FROM {rows} GROUP BY ALL ORDER BY ALL')
+
+
+def _read(programme: Programme, query: str) -> pd.DataFrame:
+    frame = programme.connection.con.execute(query).df()
+    frame["as_of"] = pd.to_datetime(frame["as_of"]).dt.date
+    frame["group"] = frame["group"].astype(object).where(frame["group"].notna(), None)
+    return frame
+
+
+def _finished(figure: Figure, sums: pd.DataFrame, unknown: Unknown) -> pd.DataFrame:
+    """Return value, interval and reason of one figure for the groups whose sums are given."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = figure.finish({name: sums[name].to_numpy(float) for name in figure.sums})
+    nothing = np.full(len(sums), np.nan)
+    parts = {"value": values.value, "low": values.low, "high": values.high, "n": values.n}
+    frame = sums[["as_of", "split", "group"]].assign(
+        figure=figure.name,
+        **{name: nothing if part is None else np.asarray(part, dtype=float) for name, part in parts.items()},
+    )
+    reasons = [
+        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n)
+        for as_of, value, n in zip(frame["as_of"], frame["value"], frame["n"], strict=True)
+    ]
+    has_reason = np.array([reason is not None for reason in reasons], dtype=bool)
+    frame.loc[has_reason, ["value", "low", "high"]] = np.nan
+    not_known = np.array([unknown.reason(figure, as_of) is not None for as_of in frame["as_of"]], dtype=bool)
+    frame.loc[not_known, "n"] = np.nan
+    return frame.assign(reason=pd.Series(reasons, dtype=object, index=frame.index))

@@ -1,0 +1,110 @@
+"""NPS, monetised NPS and earned growth against books worked by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import pytest
+from support.programmes import at, book_of, rows_of, values
+
+DAY = date(2025, 1, 1)
+ANSWER = "survey_id account_id contact_id kind sent_at answered_at score anonymous"
+
+
+def answers(
+    account: str, *scores: int, kind: str = "relationship", anonymous: bool = False
+) -> list[tuple[object, ...]]:
+    key = f"{account}-{kind}"
+    return [
+        (f"{key}{i}", account, f"{key}c{i}", kind, "2024-10-01", "2024-10-02", score, anonymous)
+        for i, score in enumerate(scores)
+    ]
+
+
+@pytest.fixture(scope="module")
+def found() -> pd.DataFrame:
+    """X pays 90,000 and answers 9, 9, 3; Y pays 10,000 and answers 9; Z pays 500 and says nothing."""
+    old = ("old", "X", "X-relationshipc0", "relationship", "2024-09-01", "2024-09-02", 0, None)
+    before = ("before", "W", "w", "relationship", "2023-06-01", "2023-06-02", 5, None)
+    surveys = [
+        *answers("X", 9, 9, 3), old, before, *answers("Y", 9), *answers("N", *[9] * 6, *[7] * 3, *[0] * 3),
+        *answers("S", 9, 9, anonymous=True), *answers("T", 2), *answers("T", 9, 10, 9, kind="transactional"),
+    ]  # fmt: skip
+    paid = {"X": 90_000, "Y": 10_000, "Z": 500, "W": 1}
+    book = book_of(
+        {
+            "accounts": rows_of(
+                "account_id customer_since segment",
+                *((name, "2022-01-01", "all" if name in "XY" else name) for name in "XYZWNST"),
+            ),
+            "invoices": rows_of(
+                "invoice_id account_id invoiced_on amount",
+                ("old", "W", "2022-01-01", 1),
+                *((f"i{name}", name, "2024-06-01", amount) for name, amount in paid.items()),
+            ),
+            "surveys": rows_of(ANSWER, *surveys),
+        }
+    )
+    return at(book, DAY, "nps", "monetised", "revenue_", "accounts_contra", split="segment")
+
+
+def group(found: pd.DataFrame, figure: str, name: str) -> pd.Series:
+    chosen = found[(found["figure"] == figure) & (found["group"] == name)]
+    return chosen.iloc[0]
+
+
+def test_rules_for_accounts_with_several_answers_differ_as_named(found: pd.DataFrame) -> None:
+    rules = {
+        "monetised_nps": 40, "monetised_nps_each_answer": 100 / 2.8, "monetised_nps_mean_score": 10,
+        "monetised_nps_worst_answer": -80,
+    }  # fmt: skip
+    assert {name: group(found, name, "all")["value"] for name in rules} == pytest.approx(rules)
+
+
+def test_revenue_of_the_classes_and_the_unheard_sums_to_the_book(found: pd.DataFrame) -> None:
+    whole = found[found["split"].isna()].set_index("figure")["value"]
+    parts = {"promoters": 70_000, "passives": 0, "detractors": 30_000, "unheard": 501}
+    assert {name: whole[f"revenue_{name}"] for name in parts} == pytest.approx(parts)
+    assert whole["revenue_customers"] == pytest.approx(sum(parts.values()))
+
+
+def test_nps_of_few_answers_has_an_interval_that_holds(found: pd.DataFrame) -> None:
+    twelve = group(found, "nps_relationship", "N")
+    assert twelve["value"] == 25 and twelve["n"] == 12
+    assert (twelve["low"], twelve["high"]) == pytest.approx((-23.3, 62.7), abs=0.05)
+
+
+def test_anonymous_answers_are_shown_from_five_on(found: pd.DataFrame) -> None:
+    hidden = group(found, "nps_relationship", "S")
+    assert pd.isna(hidden["value"]) and hidden["reason"]
+    assert found[(found["figure"] == "nps_relationship") & found["split"].isna()]["n"].item() == 19
+
+
+def test_good_transactions_and_a_poor_relationship_are_flagged(found: pd.DataFrame) -> None:
+    assert group(found, "accounts_contradicting", "T")["value"] == 1
+    assert group(found, "accounts_contradicting", "N")["value"] == 0
+    assert group(found, "nps_transactional", "T")["value"] == 100
+
+
+def test_earned_growth_is_a_range_of_what_is_proven_and_what_may_be() -> None:
+    """Of 100 stay 85; of new 45 are 25 referred: earned growth 10 %, a third of the growth of 30 %."""
+    contracts = [
+        ("old", "A", "2023-06-01", "2024-06-01", 100), ("less", "A", "2024-06-01", "2025-06-01", 85),
+        ("new", "B", "2024-05-01", "2025-05-01", 45),
+    ]  # fmt: skip
+    book = book_of(
+        {
+            "accounts": rows_of("account_id customer_since", ("A", "2022-01-01"), ("B", "2024-05-01")),
+            "contracts": rows_of("contract_id account_id starts_on ends_on annual_value", *contracts),
+            "referrals": rows_of(
+                "referral_id account_id referred_at won_at revenue",
+                ("r0", "A", "2023-01-01", None, None), ("r1", "A", "2024-02-01", "2024-05-01", 25),
+            ),
+        }
+    )  # fmt: skip
+    found = values(book, DAY, "earned_growth_contracted", "earned_growth_ratio_contracted")
+    expected = {"earned_growth_contracted": 0.1, "earned_growth_ratio_contracted": 1 / 3}
+    assert found == pytest.approx(expected)
+    row = at(book, DAY, "earned_growth_contracted").iloc[0]
+    assert (row["low"], row["high"]) == pytest.approx((0.1, 0.3))
