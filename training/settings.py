@@ -205,7 +205,7 @@ class TrainingSettings:
     every: int = 1
     #: Learn only from as-of dates in this many days up to the latest; None: from all.
     window_days: int | None = None
-    #: Learn from this share of the accounts, above 0: less than 1 in a very large book (`training.slices.drawn_accounts`).
+    #: Learn from this share of the accounts; below 1 in a very large book (see `training.slices.drawn_accounts`).
     share: float = 1.0
     #: The weighting scheme, if it is fixed; None: rolling origins choose it.
     weighting: str | None = None

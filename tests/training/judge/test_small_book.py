@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from support.handmade import dataset
 
 import training.judge.small_book as module
 from training.judge.origins import Origin
-from training.judge.small_book import ENOUGH, Need, SmallBook, small_book
+from training.judge.small_book import ENOUGH, LOST_WITHOUT, Need, SmallBook, small_book
 from training.models.folds import FORWARD
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
@@ -68,3 +69,8 @@ def test_the_advice_says_what_is_wanting_and_no_more(low: float, meaning: str) -
     advice = SmallBook(40, (Need("x", 10, 40), Need("y", 150, 40)), Interval(0.02, low, 0.05), ("surveys",)).advice()
     assert [line for line in advice if line.startswith(("x", "y"))] == ["y: 150 are needed, 40 are there"]
     assert any(meaning in line for line in advice) and advice[-1].endswith("surveys")
+
+
+def test_the_order_of_absent_tables_is_the_measured_one() -> None:
+    measured = json.loads(RESULTS.read_text(encoding="utf-8"))["figures"]["roc_auc_lost_without"]
+    assert {name: round(lost["mean"], 3) for name, lost in measured.items()} == LOST_WITHOUT
