@@ -1,9 +1,9 @@
 """How often the intervals of the figures hold the truth: `python -m benchmarks coverage`.
 
-Exact: every outcome of n answers is enumerated with its probability. The grid of mixes is the one kept of three that were
-looked at (the means of the others differ by .001): for the NPS all shares of promoters and detractors in steps of 5 % from
-5 % on, with at least 5 % passives; for rates all shares in steps of 5 % from 5 to 95 %. The usual interval (Wald) stands
-beside each.
+Exact: every outcome of n answers is enumerated with its probability. The grid of mixes is the one kept of three that
+were looked at (the means of the others differ by .001): for the NPS all shares of promoters and detractors in steps of
+5 % from 5 % on, with at least 5 % passives; for rates all shares in steps of 5 % from 5 to 95 %. The usual interval
+(Wald) stands beside each.
 """
 
 from __future__ import annotations
