@@ -37,7 +37,7 @@ LOST_WITHOUT: dict[str, float] = {
     "actions": 0.002,
     "referrals": 0.001,
     "loops": 0.0,
-    "contacts": -0.0,  # fmt: skip
+    "contacts": -0.0,
 }
 
 
