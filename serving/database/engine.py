@@ -39,7 +39,7 @@ TRANSACTION_STATE = "25"
 READ_ONLY_STATE = "25006"
 #: SQLite's names of errors that last as long as the connection: opened while the file was read-only, or it was damaged.
 LASTING = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")
-#: Seconds between two tries to empty SQLite's log.
+#: Seconds between two tries to empty SQLite's log, or to begin it.
 MOMENT = 0.05
 
 
@@ -168,6 +168,19 @@ def _make_folder(folder: Path) -> None:
         raise StoreUnavailable(f"the folder {folder} of the database cannot be made: {error.strerror}") from error
 
 
+def _to_write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a database to write-ahead mode; SQLite does not wait by itself while another process does the same."""
+    until = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:  # its kinds stand above
+                raise
+            sleep(MOMENT)
+
+
 def _sqlite(url: sa.URL) -> Engine:
     options: dict[str, Any] = {}
     path = sqlite_path(url)
@@ -183,7 +196,7 @@ def _sqlite(url: sa.URL) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _write_ahead(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _to_write_ahead(connection)
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")  # SQLite overwrites deleted rows, as privacy requests demand.
 

@@ -158,7 +158,7 @@ def test_model(service: Service, bundle: Bundle) -> None:
     [
         ("GET", "/nope", 404, ()),
         ("OPTIONS", "/nope", 404, ()),
-        ("GET", "/", 404, ()),
+        ("GET", "/nowhere", 404, ()),
         ("GET", "/schema.json", 404, ()),
         ("GET", "/docs.json", 404, ()),
         ("GET", "/static_content/swagger-ui.css", 404, ()),

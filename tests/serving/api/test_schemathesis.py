@@ -33,8 +33,9 @@ from training.bundle.bundle import Bundle
 SECRET = "a master secret of more than 32 characters"
 OFTEN = "1000000/minute"
 #: What a schema cannot say, and 422 does: dates that lie in the future, rows that contradict each other, who is no
-#: customer, a cursor that was never given, an Idempotency-Key that was sent with another body.
-SEMANTIC = ("predict", "createJob", "createLink", "listAccounts", "listJobs")
+#: customer, a cursor that was never given, an Idempotency-Key that was sent with another body, a step that names
+#: neither what is to be done nor which one is done, a reason of characters that nobody sees.
+SEMANTIC = ("predict", "createJob", "createLink", "listAccounts", "listJobs", "giveFeedback", "addStep")
 ACCEPTED = ["2xx", "401", "403", "404", "409", "422"]
 
 
