@@ -1,15 +1,20 @@
-"""The page of definitions, docs/figures.md, written from the declarations: `python -m features.figures.definitions`."""
+"""The page of definitions, docs/figures.md, written from the declarations.
+
+python -m features.figures.definitions docs/figures.md
+"""
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
+from pathlib import Path
 
 from features.figures.figure import Figure, all_figures
 from features.figures.programme import ACCOUNT_SPLITS
 
 HEAD = """# The programme's figures
 
-Written by `python -m features.figures.definitions > docs/figures.md` from the declarations in
+Written by `python -m features.figures.definitions docs/figures.md` from the declarations in
 `features/figures/families/`; a test fails when it is stale. `churn-risk figures SOURCE --as-of DATE` computes them,
 `--every month` as a series, `--by SPLIT` for groups, `--json`, `--out FILE.csv` or `FILE.parquet` as one relation:
 figure, as_of, split, group, value, low, high, n, reason.
@@ -49,4 +54,4 @@ def _entry(figure: Figure) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

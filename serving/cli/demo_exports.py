@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.console import say, written_at_once
+from features.csv_files import write_csv
 
 SYSTEMS = "datev,hubspot,qualtrics,zendesk"
 
@@ -47,4 +48,4 @@ def _confirm(crosswalk: Path) -> None:
     pairs = pd.read_csv(crosswalk, dtype=str, keep_default_na=False)
     say(f"\n# {len(pairs)} pairs of accounts in {crosswalk}: yes to all of them, for here they are right")
     with written_at_once(crosswalk) as scratch:
-        pairs.assign(confirmed="yes").to_csv(scratch, index=False)
+        write_csv(pairs.assign(confirmed="yes"), scratch)

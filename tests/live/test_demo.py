@@ -76,6 +76,7 @@ def steps(
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CHURN_RISK_HOME", variables["CHURN_RISK_HOME"])
             patch.setattr("training.making.pipeline.train", lambda *_: trained)
+            patch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
             ended = run_command(patch, capfd, *arguments)
         assert ended.code == 0, ended.err
 

@@ -153,4 +153,4 @@ def test_every_figure_has_a_definition_and_a_source_and_the_page_has_them() -> N
         assert all(text.strip() for text in texts), figure.name
         assert figure.needs and set(figure.needs) <= set(TABLES)
     written = (Path(__file__).parents[3] / "docs/figures.md").read_text(encoding="utf-8")
-    assert written == page(), "stale: python -m features.figures.definitions > docs/figures.md"
+    assert written == page(), "stale: python -m features.figures.definitions docs/figures.md"

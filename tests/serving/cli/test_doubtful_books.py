@@ -46,6 +46,7 @@ def test_until_settles_it(
     churn_risk: Command, home: Path, straggling: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.making.pipeline.train", lambda *_: trained)
+    monkeypatch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
     done = churn_risk("train", straggling, "--until", "2026-01-01", "--json")
     assert done.code == 0 and versions(home) == ["1", "2"]
     assert any("LATE" in warning for warning in done.result["warnings"])

@@ -31,7 +31,13 @@ DANGEROUS = (
 HARMLESS = ("", "A1", "x\r=1", 'x\r"=1', "Müller & Söhne", "a=b", "1-2", "'=1", "ä", "5", "(=1)", "漢字", '"=1"')
 #: Modules that write CSV: the one for people, the simulator's, whose books programs read, and the importer's copies of
 #: sheets, which DuckDB reads and which are gone afterwards.
-WRITERS = {"features/csv_files.py", "features/simulation/writing.py", "features/intake/files/copying.py"}
+#: `export_files` writes simulated exports in the bytes of other systems, for the import to read.
+WRITERS = {
+    "features/csv_files.py",
+    "features/simulation/writing.py",
+    "features/simulation/export_files.py",
+    "features/intake/files/copying.py",
+}
 
 
 @pytest.mark.parametrize("text", DANGEROUS)

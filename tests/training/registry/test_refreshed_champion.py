@@ -56,6 +56,7 @@ def decides(monkeypatch: pytest.MonkeyPatch, trained: Trained) -> Any:
             return at_gate(replace(trained, verdict=replace(trained.verdict, grade="A")), decision)
 
         monkeypatch.setattr("training.making.pipeline.train", train)
+        monkeypatch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
         monkeypatch.setattr("training.slices.preparing.prepare", lambda tables, settings: trained.prepared)
         return asked
 

@@ -113,6 +113,7 @@ def test_train_says_so_loudly_and_registers_a_candidate(
 ) -> None:  # fmt: skip
     poor = replace(trained, verdict=replace(trained.verdict, grade="D"))
     monkeypatch.setattr("training.making.pipeline.train", lambda *_: poor)
+    monkeypatch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
     delete_version(registry)
     done = churn_risk("train", book_folder)
     assert done.code == 0 and done.err.count("THE CHAMPION, version 1, HAS VANISHED") == 2, "before and after the work"

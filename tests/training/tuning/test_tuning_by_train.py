@@ -71,6 +71,7 @@ def test_train_uses_what_was_adopted_and_says_so(
 
     monkeypatch.setattr("training.tuning.workers.tune", tuned)
     monkeypatch.setattr("training.making.pipeline.train", train)
+    monkeypatch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
     monkeypatch.setattr("training.slices.preparing.prepare", MagicMock())
     monkeypatch.setattr("training.registry.tracking.register", register)
     monkeypatch.setattr("training.cli.model_commands._champion", lambda environment: (None, None))
