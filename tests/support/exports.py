@@ -15,7 +15,10 @@ from features.intake.importing import import_book
 
 REAL_DATA = os.environ.get("CHURN_RISK_REAL_DATA")
 #: The public exports lie beside the public data sets.
-REAL_EXPORTS = Path(REAL_DATA).parent / "exports" if REAL_DATA else None
+REAL_EXPORTS = Path(REAL_DATA).parent / "exports" if REAL_DATA else Path()
+needs_real_exports = pytest.mark.skipif(
+    not (REAL_DATA and REAL_EXPORTS.is_dir()), reason="CHURN_RISK_REAL_DATA has no folder exports beside it"
+)
 INVOICES = "invoice_id,account_id,invoiced_on,amount\nI1,A1,2025-01-02,100\nI2,A2,2025-02-03,50.50\n"
 #: A mapping of `invoices.csv` as it is, to which a test adds what it is about.
 PLAIN = """format = 1
@@ -71,3 +74,12 @@ def left_out(report: ImportReport, table: str) -> dict[str, int]:
         for left in file.left_out if file.table == table else ():
             reasons[left.reason] = reasons.get(left.reason, 0) + left.rows
     return reasons
+
+
+def real_exports(scratch: Path, *names: str) -> Exports:
+    """Return a folder with copies of some of the public exports."""
+    folder = scratch / names[0] / "exports"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes((REAL_EXPORTS / name).read_bytes())
+    return Exports(folder)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import more_preset_samples as samples
-from support.exports import REAL_EXPORTS, Exports, left_out
+from support.exports import Exports, left_out, needs_real_exports, real_exports
 from support.presets import imported
 
 from features.intake.suggesting import suggest
@@ -129,19 +130,11 @@ def test_companies_are_customers_since_a_declared_day(exports: Exports) -> None:
     assert suggest(exports.folder, ".").open_questions == ()
 
 
-@pytest.mark.skipif(
-    not (REAL_EXPORTS and REAL_EXPORTS.is_dir()), reason="CHURN_RISK_REAL_DATA has no folder exports beside it"
-)
+@needs_real_exports
 def test_public_exports_that_gave_no_record_say_why(tmp_path: Path) -> None:
     """Counted in the files by hand: 24 companies, of 22 contacts one names its company, no deal has a stage."""
 
-    def of(*names: str) -> Exports:
-        folder = tmp_path / names[0] / "exports"
-        folder.mkdir(parents=True)
-        for name in names:
-            (folder / name).write_bytes((Path(str(REAL_EXPORTS)) / name).read_bytes())
-        return Exports(folder)
-
+    of = partial(real_exports, tmp_path)
     companies = of("hubspot_company_warehouse.csv")
     imported(companies, {"hubspot_customer_since": '"property_createdate"'})
     counted = companies.rows("accounts", "count(*), min(customer_since), max(customer_since)")

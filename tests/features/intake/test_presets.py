@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support import preset_samples as samples
-from support.exports import REAL_EXPORTS, Exports, left_out
+from support.exports import Exports, left_out, needs_real_exports, real_exports
 from support.presets import imported
 
 from features.errors import InputError
@@ -175,17 +176,9 @@ def test_a_file_of_another_kind_is_named(exports: Exports) -> None:
     assert made.unknown == ("notes.csv",) and "# Not known, and left out: notes.csv with what, ever" in made.text
 
 
-@pytest.mark.skipif(
-    not (REAL_EXPORTS and REAL_EXPORTS.is_dir()), reason="CHURN_RISK_REAL_DATA has no folder exports beside it"
-)
+@needs_real_exports
 def test_public_exports_give_the_figures_worked_out_by_hand(tmp_path: Path) -> None:
-    def of(*names: str) -> Exports:
-        folder = tmp_path / names[0] / "exports"
-        folder.mkdir(parents=True)
-        for name in names:
-            (folder / name).write_bytes((Path(str(REAL_EXPORTS)) / name).read_bytes())
-        return Exports(folder)
-
+    of = partial(real_exports, tmp_path)
     datev = of("datev_buchungsstapel.csv", "datev_buchungsstapel_v13_first14columns.csv", "datev_stammdaten.csv")
     report = imported(datev, {"datev_revenue_accounts": "[8000, 8999]", "datev_tax_rate": "0.0"}, partial=False)
     assert report.revenue_by_year == {"2018": "5950.00", "2024": "60424.88"}
