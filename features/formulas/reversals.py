@@ -66,6 +66,12 @@ def stands(rows: ir.Table) -> ir.BooleanValue:
     return (rows.amount > 0) & rows.reversed_age_days.isnull()
 
 
+def payments(invoices: ir.Table) -> ir.Table:
+    """Return the positive invoices that nothing reverses, by all that the book holds."""
+    rows = with_reversals(invoices)
+    return rows.filter((rows.amount > 0) & rows[REVERSED_ON].isnull())
+
+
 def _near(earlier: ir.Value, later: ir.Value) -> ir.BooleanValue:
     seconds = later.cast("timestamp").epoch_seconds() - earlier.cast("timestamp").epoch_seconds()
     return (seconds <= WITHIN_DAYS * DAY_SECONDS).fill_null(False)

@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.errors import Problem
+from features.formulas.reversals import payments
 from features.recording import EVENTS
 from features.tables import TABLES, Tables
 from features.validation.quoting import EXAMPLES
@@ -47,7 +48,7 @@ def _departures(tables: Tables) -> ir.Table:
 
 def _invoiced_on(tables: Tables) -> Iterator[Problem]:
     """Yield accounts whose invoices go on after a departure as they did before it."""
-    paid = tables["invoices"].filter(lambda t: t.amount > 0).select("account_id", "invoiced_on", "amount")
+    paid = payments(tables["invoices"]).select("account_id", "invoiced_on", "amount")
     rows = _departures(tables).inner_join(paid, "account_id")
     final = rows.churned_on + ibis.interval(days=RETURN_DAYS)
     earlier, later = rows.invoiced_on < rows.churned_on, rows.invoiced_on > rows.churned_on
@@ -87,7 +88,7 @@ def _left_twice(tables: Tables) -> Iterator[Problem]:
     departures = _departures(tables)
     order = ibis.window(group_by="account_id", order_by="churned_on")
     pairs = departures.mutate(previous=departures.churned_on.lag().over(order)).filter(lambda t: t.previous.notnull())
-    paid = tables["invoices"].filter(lambda t: t.amount > 0).select("account_id", day="invoiced_on")
+    paid = payments(tables["invoices"]).select("account_id", day="invoiced_on")
     starts = tables["contracts"].select("account_id", day="starts_on")
     since = tables["accounts"].select("account_id", day="customer_since")
     again = pairs
@@ -106,7 +107,7 @@ def _gone(tables: Tables) -> ir.Table:
     """Return the last departure of each account that has not come back since."""
     last = tables["churns"].group_by("account_id").aggregate(left_on=lambda t: t.churned_on.max())
     signs = (
-        (tables["invoices"].filter(lambda t: t.amount > 0).select("account_id", day="invoiced_on"), RETURN_DAYS),
+        (payments(tables["invoices"]).select("account_id", day="invoiced_on"), RETURN_DAYS),
         (tables["contracts"].select("account_id", day="starts_on"), 0),
         (tables["accounts"].select("account_id", day="customer_since"), 0),
     )

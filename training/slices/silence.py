@@ -18,6 +18,7 @@ import pandas as pd
 
 from features.as_of import ACTIVE_DAYS, ACTIVE_INVOICES, customers
 from features.errors import ShortSilence
+from features.formulas.reversals import REVERSED_ON, with_reversals
 from features.tables import Tables
 from training.settings import ChurnRule
 from training.slices.labels import labels
@@ -125,8 +126,13 @@ def rhythm(tables: Tables, rule: ChurnRule, at: date) -> Rhythm:
 
 
 def _payers(tables: Tables, at: date) -> ir.Table:
-    """Return the usual gap and the days since the last payment of each account with two days of positive invoices."""
-    invoices = tables["invoices"].filter(lambda t: (t.amount > 0) & (t.invoiced_on < ibis.date(at.isoformat())))
+    """Return the usual gap and the days since the last payment of each account with two days of positive invoices.
+
+    An invoice that is known to be reversed by then is none.
+    """
+    known, rows = ibis.date(at.isoformat()), with_reversals(tables["invoices"])
+    stands = rows[REVERSED_ON].isnull() | (rows[REVERSED_ON] >= known)
+    invoices = rows.filter((rows.amount > 0) & (rows.invoiced_on < known) & stands)
     days = invoices.select("account_id", day=_day_number(invoices.invoiced_on)).distinct()
     order = ibis.window(group_by="account_id", order_by="day")
     gaps = days.mutate(gap=days.day - days.day.lag().over(order))

@@ -31,6 +31,12 @@ def test_invoices_once_a_year_go_on_too(tmp_path: Path) -> None:
     assert "2 invoices since" in tables.warnings[0]
 
 
+def test_invoices_that_are_reversed_do_not_go_on(tmp_path: Path) -> None:
+    """Billing that nobody stopped, and that is credited each month, is no sign of a customer."""
+    credits = [f"c-{row.removesuffix('100')}-100" for row in billed("a1", MONTHS) if row[3:13] > "2023-12-15"]
+    assert small_book(tmp_path, churns=["a1,2023-12-15"], invoices=[*monthly(), *credits]).warnings == ()
+
+
 def test_a_final_invoice_is_usual(tmp_path: Path) -> None:
     rows = [*left("a1", "2024-01-01"), *billed("a1", ["2024-02-28"])]
     assert small_book(tmp_path, churns=["a1,2024-01-10"], invoices=rows).warnings == ()

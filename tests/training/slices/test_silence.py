@@ -45,6 +45,15 @@ def test_a_silence_that_fits_says_nothing(tmp_path: Path) -> None:
     found.demand_fitting()
 
 
+def test_reversed_invoices_are_no_rhythm(tmp_path: Path) -> None:
+    """One who is billed each month by mistake and credited two months of three pays each quarter."""
+    mistaken = [day for day in MONTHS if day not in QUARTERS]
+    rows = [*billed("q1", MONTHS), *(f"c{row.removesuffix('100')}-100" for row in billed("q1", mistaken))]
+    tables = small_book(tmp_path, accounts=["q1,2021-01-01"], invoices=rows)
+    found = rhythm(tables, ChurnRule(silence_days=60), AT)
+    assert (found.customers, found.slower, found.fitting_days) == (1, 1, 91)
+
+
 def test_some_slower_payers_are_said_and_not_refused(tmp_path: Path) -> None:
     found = payers(tmp_path, 60, m1=MONTHS, m2=MONTHS, q1=QUARTERS)
     assert len(found.warnings()) == 1
