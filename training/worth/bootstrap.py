@@ -49,9 +49,21 @@ def plain(figures: Any) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in asdict(figures).items()}
 
 
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """The figure `ours` minus `theirs`; many differences may share a part, which `drawn` computes once."""
+
+    ours: Figure
+    theirs: Figure
+
+    def __call__(self, weight: np.ndarray) -> np.ndarray:
+        """Return the difference under row weights of shape (..., n), shape (...)."""
+        return self.ours(weight) - self.theirs(weight)
+
+
 def difference(ours: Figure, theirs: Figure) -> Figure:
     """Return the figure `ours` minus `theirs`."""
-    return lambda weight: ours(weight) - theirs(weight)
+    return Difference(ours, theirs)
 
 
 def one_by_one(figure: Callable[[np.ndarray], float]) -> Figure:
@@ -105,10 +117,24 @@ def drawn(accounts: np.ndarray, figures: Mapping[Name, Figure], bootstraps: int,
     draws: dict[Name, list[np.ndarray]] = {name: [np.empty(0)] for name in figures}
     weights = resamples(accounts, bootstraps, seed)
     while part := list(islice(weights, max(1, MOST_WEIGHTS // max(len(accounts), 1)))):
-        stacked = np.stack(part)
+        computed = _once(np.stack(part))
         for name, figure in figures.items():
-            draws[name].append(np.broadcast_to(figure(stacked), len(part)))
+            draws[name].append(np.broadcast_to(computed(figure), len(part)))
     return {name: np.concatenate(parts) for name, parts in draws.items()}
+
+
+def _once(weight: np.ndarray) -> Callable[[Figure], np.ndarray]:
+    """Return a function that computes figures under one array of weights, each part of their differences once."""
+    known: dict[Figure, np.ndarray] = {}
+
+    def computed(figure: Figure) -> np.ndarray:
+        if isinstance(figure, Difference):
+            return computed(figure.ours) - computed(figure.theirs)
+        if figure not in known:
+            known[figure] = figure(weight)
+        return known[figure]
+
+    return computed
 
 
 def resamples(accounts: np.ndarray, bootstraps: int, seed: int) -> Iterator[np.ndarray]:

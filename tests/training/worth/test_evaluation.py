@@ -14,7 +14,7 @@ from support.handmade import dataset
 from features.errors import NotEnoughData
 from training.contacting import Economics
 from training.slices.dataset import Dataset
-from training.worth.bootstrap import intervals
+from training.worth.bootstrap import difference, drawn, interval_of, intervals, whole
 from training.worth.evaluation import (
     auc_figure,
     calibration_error,
@@ -241,6 +241,24 @@ def test_paired_differences_are_drawn_together() -> None:
     figures = {"difference": lambda weight: ours(weight) - theirs(weight)}
     found = intervals(data.accounts, figures, 20, seed=2)["difference"]
     assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_what_many_differences_share_is_computed_once() -> None:
+    data, score = panel()
+    base, calls = auc_figure(data, score), []
+
+    def counted(weight: np.ndarray) -> np.ndarray:
+        calls.append(weight.shape)
+        return base(weight)
+
+    others = {power: auc_figure(data, np.sin(power * score)) for power in range(5)}
+    gaps = {f"gap {power}": difference(counted, other) for power, other in others.items()}
+    found = intervals(data.accounts, gaps, 20, seed=3)
+    draws = drawn(data.accounts, {"base": base, **others}, 20, seed=3)
+    assert [shape for shape in calls if shape == (20, 80)] == [(20, 80)]
+    for power in others:
+        value = whole(base, 80) - whole(others[power], 80)
+        assert found[f"gap {power}"] == interval_of(value, draws["base"] - draws[power])
 
 
 def test_intervals_are_seeded() -> None:
