@@ -12,7 +12,8 @@ the pace of the whole year (a fifth to a third of the weighted variance, against
 
 The reference is the pace, revenue_365d / days covered x horizon, in three cases: the months a year before are not
 recorded, the account was no customer then, or it had no revenue then. With less than 90 days covered there is no
-reference. Growth of one account does not offset the shrinking of another; that would be net retention.
+reference, and none for an account that is billed too seldom for the window, or once so far: a yearly invoice that is
+not due is no shrinking. Growth of one account does not offset the shrinking of another; that would be net retention.
 
 The trees minimise squared error weighted by revenue. So they predict means, and means add up to money.
 """
@@ -41,6 +42,8 @@ YEAR = 365
 #: Fewest days of invoices that give a pace.
 LEAST_COVERED = 90
 LEAST_ACCOUNTS = 50
+#: Longest usual gap between invoices, as a share of the window, of an account whose window tells what it buys.
+LONGEST_GAP = 0.75
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def shrinkage(tables: Tables, data: Dataset, rule: ChurnRule, invoices_since: da
     recorded = (data.matrix.keys["as_of"] - pd.Timestamp(invoices_since)).dt.days.to_numpy()
     covered = np.minimum(data.matrix.facts["customer_days"].to_numpy(float), recorded)
     reference = _reference(data.revenue, covered, sums(rule.lead_days - YEAR), rule)
-    kept = np.flatnonzero((data.revenue > 0) & (reference > 0))
+    # A comparison with null is false: who was billed once has no gap yet.
+    often = data.matrix.signals["invoice_gap_p50_days"].to_numpy(float) <= LONGEST_GAP * rule.horizon_days
+    kept = np.flatnonzero((data.revenue > 0) & (reference > 0) & often)
     share = np.clip(1 - sums(rule.lead_days)[kept] / reference[kept], 0, 1)
     return Shrinkage(data.take(kept), share)
 

@@ -47,11 +47,17 @@ def book(invoiced: Mapping[str, Rows]) -> Tables:
 
 
 def share_of(
-    rows: Rows, rule: ChurnRule = RULE, revenue: float = 1200.0, customer_days: int = 800, since: date = SINCE
+    rows: Rows,
+    rule: ChurnRule = RULE,
+    revenue: float = 1200.0,
+    customer_days: int = 800,
+    since: date = SINCE,
+    gap_days: float = 30.0,
 ) -> float | None:
     """Return the share that one account lost, None where it can't be told."""
     data = dataset([0], revenue=[revenue], accounts=["a"], as_of=[AS_OF])
     data.matrix.facts["customer_days"] = float(customer_days)
+    data.matrix.signals["invoice_gap_p50_days"] = gap_days
     found = shrinkage(book({"a": rows}), data, rule, since)
     return float(found.share[0]) if len(found) else None
 
@@ -103,6 +109,13 @@ def test_a_window_that_outlasts_the_year_is_judged_by_pace() -> None:
 
 def test_a_year_recorded_but_empty_in_those_months_is_judged_by_pace() -> None:
     assert share_of([(-100, 365.0), (20, 30.0)], revenue=365.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("gap_days", [46.0, 365.0, float("nan")])
+def test_a_window_shorter_than_the_rhythm_tells_nothing(gap_days: float) -> None:
+    """Billed yearly and not due, or billed once so far: nothing is invoiced, and nothing has shrunk."""
+    assert share_of([(-100, 1200.0)], gap_days=gap_days) is None
+    assert share_of([(-100, 1200.0)], gap_days=45.0) == 1.0
 
 
 def test_expected_contraction_is_what_stays_times_what_it_cuts() -> None:
