@@ -136,7 +136,9 @@ def _text(raw: ir.Value) -> ir.StringValue:
 
 def _written(text: ir.StringValue) -> ir.StringValue:
     """Return a text as it is, null where it holds nothing but blanks."""
-    return ibis.ifelse(text.strip() == "", ibis.null("string"), text)
+    # Only what begins with a blank is looked at whole: no blank is as great as "!".
+    nothing = ibis.ifelse(text.strip() == "", ibis.null("string"), text)
+    return ibis.ifelse(text < "!", nothing, text)
 
 
 def _choice(text: ir.StringValue) -> ir.StringValue:
@@ -150,7 +152,8 @@ def _flag(text: ir.StringValue) -> ir.BooleanValue:
 
 
 def _number(column: Column, raw: ir.Value, text: ir.StringValue) -> ir.NumericValue:
-    value = _of_form(NUMBER_TEXT, raw, text).try_cast("float64")
+    exact = raw.type().is_float64() or raw.type().is_integer()
+    value = raw.cast("float64") if exact else _of_form(NUMBER_TEXT, raw, text).try_cast("float64")
     if column.kind is Kind.NUMBER:
         return value
     whole = value.try_cast("int64")
@@ -166,10 +169,12 @@ def _of_form(form: str, raw: ir.Value, text: ir.StringValue) -> ir.StringValue:
 
 def _time(column: Column, raw: ir.Value, text: ir.StringValue, there: ir.BooleanValue) -> dict[str, ir.Value]:
     """Convert aware values to UTC and read naive ones as UTC; a time out of range or an open end becomes null."""
-    temporal = raw.type().is_date() or raw.type().is_timestamp()
-    written = _of_form(TIME_TEXT, raw, text)
-    aware = (raw if temporal else written.try_cast("timestamp('UTC')")).cast("timestamp('UTC')")
-    naive = aware.cast("timestamp")
+    whole_days = raw.type().is_date()
+    if whole_days:
+        naive = raw.cast("timestamp")
+    else:
+        written = raw if raw.type().is_timestamp() else _of_form(TIME_TEXT, raw, text).try_cast("timestamp('UTC')")
+        naive = written.cast("timestamp('UTC')").cast("timestamp")
     low, high = ibis.timestamp(f"{FIRST_YEAR}-01-01"), ibis.timestamp(f"{LAST_YEAR + 1}-01-01")
     instant = ibis.ifelse((naive >= low) & (naive < high), naive, ibis.null("timestamp"))
     bad = there & instant.isnull()
@@ -178,5 +183,5 @@ def _time(column: Column, raw: ir.Value, text: ir.StringValue, there: ir.Boolean
         instant, bad = ibis.ifelse(endless, ibis.null("timestamp"), instant), bad & ~endless
     if column.kind is Kind.INSTANT:
         return {column.name: instant, f"{column.name}__bad": bad}
-    cut = (instant != instant.truncate("D")).fill_null(False)
+    cut = ibis.literal(False) if whole_days else (instant != instant.truncate("D")).fill_null(False)
     return {column.name: instant.cast("date"), f"{column.name}__bad": bad, f"{column.name}__cut": cut}

@@ -15,7 +15,7 @@ import duckdb
 from features.intake.crosswalk import Pair
 from features.intake.language.mapping_model import IDENTITIES, Mapping
 from features.intake.parts_sql import FILE, FOOTER, REASON, ROW, StoredPart
-from features.intake.remembered import months_of
+from features.intake.remembered import Months
 from features.schema import Kind
 from features.tables import OPTIONAL_HISTORY, TABLES
 from features.validation.quoting import EXAMPLES
@@ -86,12 +86,12 @@ def collect_report(
     connection: duckdb.DuckDBPyConnection,
     mapping: Mapping,
     parts: Sequence[StoredPart],
-    tables: Sequence[str],
+    months: Months,
     warnings: Sequence[str],
     proposals: Sequence[Pair],
 ) -> ImportReport:
-    """Collect the report of an import whose tables are made."""
-    months = {table: months_of(connection, table) for table in tables}
+    """Collect the report of an import whose tables are made; `months` are those of `remembered`, a table each."""
+    tables = list(months)
     counted = {table: _one(connection, f"SELECT count(*) FROM book_{table}") for table in tables}
     return ImportReport(
         files=tuple(report for part in parts for report in _files(connection, part)),
@@ -146,8 +146,9 @@ def _places(connection: duckdb.DuckDBPyConnection, part: StoredPart, file: int, 
 
 def _revenue(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     rows = connection.execute(
-        "SELECT strftime(invoiced_on, '%Y'), CAST(sum(CAST(amount AS DECIMAL(24, 6))) AS DECIMAL(24, 2))::VARCHAR "
-        "FROM book_invoices WHERE invoiced_on IS NOT NULL GROUP BY 1 ORDER BY 1"
+        "SELECT strftime(year, '%Y'), CAST(revenue AS DECIMAL(24, 2))::VARCHAR FROM (SELECT date_trunc('year', "
+        "invoiced_on) AS year, sum(CAST(amount AS DECIMAL(24, 6))) AS revenue FROM book_invoices "
+        "WHERE invoiced_on IS NOT NULL GROUP BY 1) ORDER BY 1"
     ).fetchall()
     return dict(rows)
 
@@ -172,13 +173,14 @@ def _lonely(
 ) -> dict[str, tuple[str, ...]]:
     """Return accounts that only invoices name, and of each other system those without a pair, by number."""
     found: dict[str, tuple[str, ...]] = {}
-    if "accounts" in tables and "invoices" in tables:
+    if any(part.table == "accounts" for part in parts) and {"accounts", "invoices"} <= set(tables):
         rows = connection.execute(
-            "SELECT account_id || ' (' || CAST(sum(CAST(amount AS DECIMAL(24, 6))) AS DECIMAL(24, 2)) || ')' FROM "
-            "book_invoices JOIN book_accounts USING (account_id) WHERE _billed_only GROUP BY account_id "
-            f"ORDER BY sum(amount) DESC, account_id LIMIT {MOST_ACCOUNTS}"
+            "SELECT account_id || ' (' || CAST(revenue AS DECIMAL(24, 2)) || ')' FROM (SELECT account_id, "
+            "sum(CAST(amount AS DECIMAL(24, 6))) AS revenue FROM book_invoices JOIN book_accounts USING (account_id) "
+            f"WHERE _billed_only GROUP BY account_id ORDER BY revenue DESC, account_id LIMIT {MOST_ACCOUNTS}) "
+            "ORDER BY revenue DESC, account_id"
         ).fetchall()
-        if rows and any(part.table == "accounts" for part in parts):
+        if rows:
             found["accounts that only invoices name"] = tuple(row[0] for row in rows)
     if mapping.book.master is None:
         return found

@@ -117,7 +117,7 @@ def _import(
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     warnings = (*memory.warnings(share), *_validated(made, partial))
-    report = collect_report(space.connection, mapping, parts, names, warnings, proposed)
+    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed)
     _move(made, out)
     return Imported(out, report)
 

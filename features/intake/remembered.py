@@ -98,9 +98,10 @@ def months_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, tu
     columns = {row[0] for row in connection.execute(f"DESCRIBE book_{table}").fetchall()}
     if not {time, *(("amount",) if table == "invoices" else ())} <= columns:
         return {}
+    # Words of each month, not of each row.
     rows = connection.execute(
-        f"SELECT strftime({time}, '%Y-%m'), count(*), {cents} FROM book_{table} "
-        f"WHERE {time} IS NOT NULL GROUP BY 1 ORDER BY 1"
+        f"SELECT strftime(month, '%Y-%m'), rows, cents FROM (SELECT date_trunc('month', {time}) AS month, "
+        f"count(*) AS rows, {cents} AS cents FROM book_{table} WHERE {time} IS NOT NULL GROUP BY 1) ORDER BY 1"
     ).fetchall()
     return {month: (count, cents) for month, count, cents in rows}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from features.errors import Problem
 from features.intake.files.heads import Head
 from features.intake.language.mapping_model import Condition, Value
-from features.intake.language.typed_sql import TYPES, number_sql, quoted, typed_sql
+from features.intake.language.typed_sql import TYPES, number_sql, quoted, trimmed, typed_sql
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import meant, near
@@ -82,7 +82,7 @@ class FileValues:
 
     def text(self, value: Value) -> str:
         """Return the SQL of the text of a value; null where it is empty or a word for nothing."""
-        return self._cut(self._step(f"nullif(trim({self._origin(value)}), '')"), value)
+        return self._cut(self._step(trimmed(self._step(self._origin(value)))), value)
 
     def condition(self, condition: Condition) -> str:
         """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
