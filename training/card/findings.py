@@ -90,7 +90,7 @@ def _suspects(suspects: list[Mapping[str, Any]]) -> tuple[Table, ...]:
             percent(suspect.get("caught"), 0),
             number(suspect.get("accounts"), ",d"),
             ", ".join(suspect.get("tables") or ()),
-            "the last before they leave" if suspect.get("last_date") else "all",
+            _looked_at(suspect),
         )
         for suspect in suspects
     ]
@@ -99,6 +99,12 @@ def _suspects(suspects: list[Mapping[str, Any]]) -> tuple[Table, ...]:
         "Tables", "As-of dates",
     )  # fmt: skip
     return (make_table("suspects", "Suspects", headings, rows, words=(2, 6, 7), unknown="not recorded"),)
+
+
+def _looked_at(suspect: Mapping[str, Any]) -> str:
+    # Bundles of before the rows were named say only whether they were the last ones.
+    rows = suspect.get("rows", "last" if suspect.get("last_date") else "all")
+    return {"last": "the last before they leave", "accounts": "one row an account"}.get(rows, "all")
 
 
 def other_findings(manifest: Manifest) -> list[Section]:

@@ -163,6 +163,23 @@ def test_a_category_written_afterwards_is_suspect() -> None:
     assert (found.where, found.caught, found.churn_rate) == ("'former' or 'lost'", 1.0, 1.0)
 
 
+def test_a_state_of_today_that_stands_at_every_date_is_suspect() -> None:
+    """Each leaves at one of 24 dates, so at any date few of the former leave within the horizon."""
+    accounts, leaving, months = 400, 240, 24
+    days = [date(2022 + month // 12, 1 + month % 12, 1) for month in range(months)]
+    rows = [(of, month) for of in range(accounts) for month in range(months) if of >= leaving or month <= of % months]
+    churned = [of < leaving and month == of % months for of, month in rows]
+    data = dataset(churned, accounts=[f"a{of}" for of, _ in rows], as_of=[days[month] for _, month in rows])
+    segments = np.array([("Large", "Small")[of % 2] for of, _ in rows], object)
+    assert not found_in(with_signals(data, account_segment=segments))
+    segments[[of < leaving for of, _ in rows]] = "Former"
+    (suspect,) = suspects(with_signals(data, account_segment=segments), RULE)
+    assert (suspect.signal, suspect.where, suspect.rows) == ("account_segment", "'Former'", "accounts")
+    assert (suspect.accounts, suspect.churn_rate, suspect.caught) == (240, 1.0, 1.0)
+    assert "who leaves one day" in suspect.message()
+    assert "of the 240 accounts where it is 'Former', 100 % left, 100 % of all that did" in suspect.message()
+
+
 def test_a_text_of_its_own_for_every_account_is_not_suspect() -> None:
     """By its own outcome every category tells all; a model can't learn from it, and takes it as null."""
     names = [f"segment {number}" for number in range(600)]
@@ -266,7 +283,7 @@ def test_what_is_dated_back_by_a_month_is_suspect_at_the_last_date() -> None:
     data = dated_back("contacts_left_365d")
     (found,) = suspects(data, RULE)
     # Ten leave in each of the six months; of the last month no later date tells that they have left.
-    assert (found.last_date, found.where, found.caught) == (True, "1", 1.0)
+    assert (found.rows, found.where, found.caught) == ("last", "1", 1.0)
     assert found.roc_auc > 0.98
     assert "at the last as-of date before they leave" in found.message()
     assert not found_in(data.take(~last_dates(data))), "at the dates before, nothing tells"
@@ -282,7 +299,7 @@ def test_a_leak_on_all_rows_is_said_of_all_rows() -> None:
     data = monthly()
     for rule in (RULE, SILENCE):
         (found,) = suspects(with_signals(data, loops_open=data.churned.astype(float)), rule)
-        assert not found.last_date
+        assert found.rows == "all"
 
 
 # The whole model ------------------------------------------------------------------------------------------------------
