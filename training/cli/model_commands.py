@@ -132,7 +132,8 @@ def _show(registered: Registered, trained: Trained, manifest: Manifest, tuning: 
     share = trained.settings.share
     drawn = "" if share >= 1 else f"; of a book this large {share:.1%} of the accounts were drawn, by their ids"
     say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}{drawn}")
-    say(f"version {registered.version}, grade {trained.verdict.grade}, kept in {registered.tracking_uri}")
+    say(f"version {registered.version}, kept in {registered.tracking_uri}")
+    say(f"grade {trained.verdict.grade}: {trained.verdict.grade_why}")
     say(_standing(registered, trained))
 
 
@@ -146,6 +147,7 @@ def _as_dict(registered: Registered, trained: Trained, manifest: Manifest, tunin
         "vanished_champion": registered.vanished,
         "gate": asdict(registered.gate),
         "grade": verdict["grade"],
+        "grade_why": trained.verdict.grade_why,
         "metrics": verdict["metrics"]["model"],
         "verdict": verdict,
         "findings": manifest.findings,

@@ -60,6 +60,21 @@ class Verdict:
             "intervals": {name: interval.as_dict() for name, interval in self.intervals.items()},
         }
 
+    @property
+    def grade_why(self) -> str:
+        """What the grade was decided by, in words."""
+        best = _best_rule(self.metrics)
+        if best is None:
+            return "no naive rule was judged"
+        lead = self.intervals[f"roc_auc - {best}"]
+        takes = ", ".join(f"{name} takes more than {bound:g}" for name, bound in GRADES.items())
+        capped = "; at most C, being worse than the champion" if _worse_than_champion(self.intervals) else ""
+        return (
+            f"ROC AUC {self.metrics[MODEL].roc_auc:.3f}; the best naive rule, {best}, has "
+            f"{self.metrics[best].roc_auc:.3f}; the lead is {lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f}), "
+            f"of whose lower end {takes}{capped}"
+        )
+
     def behind(self) -> list[str]:
         """Return `MEASURE - RIVAL` for each measure in which a rival is better beyond chance."""
         return [name for name, interval in self.intervals.items() if " - " in name and interval.below]
@@ -138,16 +153,28 @@ def figure_of(
     return captured_figure(test, probability * test.revenue, int(measure.removeprefix("captured_")) / 100)
 
 
+#: How far ahead of the best naive rule the lower end of the interval lies, for each grade.
+GRADES = {"A": 0.05, "B": 0.02, "C": 0.0}
+
+
 def grade(metrics: Mapping[str, Metrics], intervals: Mapping[str, Interval]) -> str | None:
     """Return the grade; None when no naive rule was judged."""
-    rules = [rival.name for rival in CHEAP if rival.naive and rival.name in metrics]
-    if not rules:
+    best = _best_rule(metrics)
+    if best is None:
         return None
-    best = max(rules, key=lambda name: metrics[name].roc_auc)
     low = intervals[f"roc_auc - {best}"].low
-    reigning = [intervals[f"{measure} - {REIGNING}"] for measure in DECIDING if f"{measure} - {REIGNING}" in intervals]
-    if low > 0.02 and any(interval.below for interval in reigning):
+    if low > GRADES["B"] and _worse_than_champion(intervals):
         return "C"
-    if low > 0.05 and intervals[f"captured_10 - {best}"].value >= 0:
+    if low > GRADES["A"] and intervals[f"captured_10 - {best}"].value >= 0:
         return "A"
-    return "B" if low > 0.02 else "C" if low > 0 else "D"
+    return "B" if low > GRADES["B"] else "C" if low > GRADES["C"] else "D"
+
+
+def _best_rule(metrics: Mapping[str, Metrics]) -> str | None:
+    rules = [rival.name for rival in CHEAP if rival.naive and rival.name in metrics]
+    return max(rules, key=lambda name: metrics[name].roc_auc) if rules else None
+
+
+def _worse_than_champion(intervals: Mapping[str, Interval]) -> bool:
+    named = [f"{measure} - {REIGNING}" for measure in DECIDING]
+    return any(intervals[name].below for name in named if name in intervals)

@@ -206,13 +206,14 @@ def _examine(making: Making, verdict: Verdict, probability: np.ndarray, progress
     settings, test = making.settings, making.origin.test
     progress("looking for leaks", 0, 1)
     leaking = suspects(making.prepared.data, settings.rule)
-    warning = model_warning(verdict.metrics[MODEL].roc_auc)
+    trusted = reliability(test, probability, settings)
+    told = (model_warning(verdict.metrics[MODEL].roc_auc), trusted.warning())
     progress("hazard and contraction", 0, 1)
     return Findings(
-        reliability=reliability(test, probability, settings),
+        reliability=trusted,
         apart=judge_apart(making.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
         outlook=look_ahead(making),
         ablation=ablate(making.origin, making.then, settings, progress),
         suspects=leaking,
-        warnings=(*(suspect.message() for suspect in leaking), *([warning] if warning else [])),
+        warnings=(*(suspect.message() for suspect in leaking), *(warning for warning in told if warning)),
     )

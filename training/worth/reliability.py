@@ -84,6 +84,19 @@ class Reliability:
             "bands": [{**plain(band), "ratio": band.ratio.as_dict()} for band in self.bands],
         }
 
+    def warning(self) -> str | None:
+        """Return a warning where the predicted loss is too low or too high beyond chance, else None."""
+        (whole,) = (band for band in self.bands if band.name == "all")
+        if not (whole.ratio.high < 1 or whole.ratio.low > 1):
+            return None
+        low = whole.ratio.high < 1
+        return (
+            f"the predicted loss was {whole.ratio.value:.2f} times ({whole.ratio.low:.2f} to {whole.ratio.high:.2f}) "
+            f"what was lost, with {whole.predicted_rate:.1%} predicted to churn and {whole.churn_rate:.1%} that did: "
+            f"probabilities and money at risk may be too {'low' if low else 'high'}; the order of accounts is not "
+            "affected"
+        )
+
 
 def reliability(data: Dataset, probability: np.ndarray, settings: TrainingSettings) -> Reliability:
     """Compare probabilities, shape (n,), with outcomes."""

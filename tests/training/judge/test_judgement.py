@@ -192,3 +192,5 @@ def test_grades_by_hand(low: float, captured: float, grade: str, monkeypatch: py
     verdict = judge_all(dataset([1, 1, 0, 0]), probabilities, TrainingSettings())
     assert verdict.grade == grade
     assert verdict.as_dict()["grade"] == grade
+    assert f"revenue alone, has 0.750; the lead is {low + 0.1:+.3f} ({low:+.3f} to" in verdict.grade_why
+    assert "A takes more than 0.05, B takes more than 0.02, C takes more than 0" in verdict.grade_why

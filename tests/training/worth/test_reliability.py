@@ -67,6 +67,16 @@ def test_bands_by_hand() -> None:
     assert found.as_dict()["bands"][1]["ratio"]["value"] is None
 
 
+@pytest.mark.parametrize(("predicted", "word"), [(0.1, "too low"), (0.3, None), (0.6, "too high")])
+def test_a_level_that_is_off_beyond_chance_is_said(predicted: float, word: str | None) -> None:
+    churned = np.arange(600) % 10 < 3
+    warning = reliability(dataset(churned, np.full(600, 5.0)), np.full(600, predicted), SETTINGS).warning()
+    if word is None:
+        assert warning is None
+    else:
+        assert warning is not None and word in warning and f"{predicted:.1%} predicted to churn and 30.0%" in warning
+
+
 def test_bands_are_cut_at_each_date() -> None:
     from datetime import date
 
