@@ -43,6 +43,10 @@ def problems_of_names(names: Sequence[str], split: str | None) -> list[str]:
     return wrong
 
 
+#: So many days without a record are usual at the end of any book.
+QUIET_DAYS = 7
+
+
 def problems_of_date(tables: Tables, as_of: date) -> list[str]:
     """Return what is wrong with an as-of date: it lies before the book's records or after their end."""
     book = recording(tables).book
@@ -50,8 +54,12 @@ def problems_of_date(tables: Tables, as_of: date) -> list[str]:
         return ["the book holds no record of anything that happened"]
     if as_of <= book.first:
         return [f"--as-of {as_of}: lies before the records, which begin {book.first}"]
-    if as_of > book.last + timedelta(days=1):
-        return [f"--as-of {as_of}: lies after the data, which end {book.last}"]
+    # A weekend or a quiet week before the turn of a year is no end of the data.
+    latest = book.last + timedelta(days=max(QUIET_DAYS, book.longest_gap))
+    if as_of > latest:
+        return [
+            f"--as-of {as_of}: lies after the data, which end {book.last}; {latest} is the latest that can be asked"
+        ]
     return []
 
 

@@ -21,6 +21,8 @@ from features.validation.quoting import problem
 
 #: Departures are known ahead by a term of notice. Beyond this they are a slip, or no departures.
 LONGEST_NOTICE_DAYS = 366
+#: Tables of what lasts, each row from a day on: a long time without a new row is no end.
+STATES_OF = ("contacts", "memberships")
 #: Answers that show a scale, and the highest score of the scales that are not 0 to 10.
 LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
 #: Columns that name a state beside `closed_at`, and words for one that has ended.
@@ -33,13 +35,16 @@ def doubts_of_end(tables: Tables, recorded: Recording) -> tuple[list[Problem], l
     book = recorded.book
     if book is None:
         return [], []
-    doubts = [*_stragglers(tables, recorded, book), *_early_ends(tables, recorded, book)]
+    early = dict(_early_ends(tables, recorded, book))
+    # That nobody came or went for long is usual of people and programmes, and no end of what is known of them.
+    quiet = [found for name, found in early.items() if name in STATES_OF]
+    doubts = [*_stragglers(tables, recorded, book), *(found for name, found in early.items() if name not in STATES_OF)]
     ahead, far = _departures_ahead(tables, book.last if book.days >= LEAST_DAYS else recorded.today)
     breaks = [
         Problem("*", "", f"nothing is recorded between {last} and {first}: not known, not nothing")
         for last, first in recorded.breaks
     ]
-    return [*doubts, *far], [*ahead, *breaks]
+    return [*doubts, *far], [*ahead, *breaks, *quiet]
 
 
 def _stragglers(tables: Tables, recorded: Recording, book: Span) -> Iterator[Problem]:
@@ -51,17 +56,21 @@ def _stragglers(tables: Tables, recorded: Recording, book: Span) -> Iterator[Pro
         yield from _rows_problem(tables, table, table.time, late, text)
 
 
-def _early_ends(tables: Tables, recorded: Recording, book: Span) -> Iterator[Problem]:
+def _early_ends(tables: Tables, recorded: Recording, book: Span) -> Iterator[tuple[str, Problem]]:
     for name, span in recorded.tables.items():
         if name == "contracts" or tables.known[name].until or not span.is_quiet_at(book.last):
             continue
         days = (book.last - span.last).days
-        text = (
-            f"the table ends on {span.last}, {days} days before the others (its longest gap before is "
-            f"{span.longest_gap} days): what came after is not known, not nothing; "
-            f"book.toml can say so: [{name}] until = {span.last}"
-        )
-        yield Problem(name, TABLES[name].time, text)
+        gap = f"{days} days before the others (its longest gap before is {span.longest_gap} days)"
+        known = f"[{name}] until = {span.last}"
+        if name in STATES_OF:
+            text = f"nobody is new since {span.last}, {gap}: fine if so; if the export is that old, say it: {known}"
+        else:
+            text = (
+                f"the table ends on {span.last}, {gap}: what came after is not known, not nothing; "
+                f"book.toml can say so: {known}"
+            )
+        yield name, Problem(name, TABLES[name].time, text)
 
 
 def _departures_ahead(tables: Tables, last: date) -> tuple[list[Problem], list[Problem]]:

@@ -70,6 +70,15 @@ def test_a_table_that_ends_long_before_the_others_is_named(tmp_path: Path) -> No
     assert "[surveys] until = 2024-08-01" in doubt.rule
 
 
+def test_that_nobody_new_came_is_told_and_leaves_no_doubt(tmp_path: Path) -> None:
+    """Contacts that all stay are no stream of events that has stopped."""
+    tables = small_book(tmp_path, contacts=[f"c{day},a1,{day}," for day in MONTHS[:20]])
+    assert tables.doubts == ()
+    (told,) = tables.warnings
+    assert told.startswith("contacts.valid_from: nobody is new since 2024-08-01, 487 days before the others")
+    assert told.endswith("[contacts] until = 2024-08-01")
+
+
 def test_book_toml_settles_the_end_of_a_table(tmp_path: Path) -> None:
     tables = small_book(tmp_path, "[surveys]\nuntil = 2024-08-31\n", surveys=asked(MONTHS[:20]))
     assert tables.doubts == () and tables.warnings == ()

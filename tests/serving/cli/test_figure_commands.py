@@ -52,5 +52,7 @@ def test_everything_wrong_is_said_at_once(churn_risk: Command, folder: Path, tmp
     for said in ("'grr_invoice'", "is it grr_invoiced", "'colour'", "segment, industry", "figures.xlsx",
                  "2026-05-01: lies after the data, which end 2025-03-01"):  # fmt: skip
         assert said in done.err
+    # A book of monthly invoices may be asked a month after its last one.
+    assert "2025-04-01 is the latest that can be asked" in done.err
     early = churn_risk("figures", str(folder), "--as-of", "2022-05-01")
     assert early.code == 2 and "lies before the records, which begin 2023-01-01" in early.err
