@@ -16,6 +16,7 @@ from benchmarks.missing_tables import missing_tables
 from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
+from benchmarks.silence_books import silence_books
 from benchmarks.telco import telco
 from benchmarks.train import train
 from benchmarks.validate import validate
@@ -23,6 +24,7 @@ from benchmarks.worlds import null_worlds, worlds
 
 BENCHMARKS = {
     "online-retail": online_retail,
+    "silence-books": silence_books,
     "bands": bands_before_after,
     "telco": telco,
     "fit-ratio": fit_ratio,
