@@ -245,7 +245,7 @@ def test_a_purge_that_was_killed_is_ended_by_the_next(
             put(store, *scores(2))
         clock.now = AT + 2 * ONE_DAY
         swept = iter([0, 1])
-        monkeypatch.setattr("serving.store.score_retention.sweep", lambda _: next(swept) and 1 / 0)
+        monkeypatch.setattr("serving.store.score_retention.sweep", lambda *_: next(swept) and 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.purge()
         monkeypatch.undo()
