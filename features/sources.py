@@ -20,7 +20,8 @@ from ibis.backends.duckdb import Backend
 
 from features.book_facts import FILE, read_book_facts
 from features.errors import InputError, Problem, UnusableSource
-from features.machine.memory import memory_limit, spill_folder
+from features.machine.memory import memory_limit
+from features.machine.spilling import spill_folder
 from features.tables import TABLES, BookKnown
 
 DUCKDB = "duckdb:///"

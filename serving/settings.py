@@ -84,6 +84,8 @@ class ServiceSettings(Environment):
         Maximum time that a receiver may take.
     webhook_retention_days : int
         Days for which events are kept; events with pending deliveries are kept longer.
+    webhook_most_events : int
+        Events that an endpoint gets of a run by another model than the one before; of more it gets their sum.
     webhook_moved_share, webhook_moved_accounts : float
         A move of an account's revenue at risk is an event when it reaches this share of the previous amount and also
         this multiple of the average account's revenue at risk. With a quarter and three averages (1 % of a book of 300
@@ -133,6 +135,7 @@ class ServiceSettings(Environment):
     webhook_private: bool = False
     webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
     webhook_retention_days: Annotated[int, Field(gt=0)] = 30
+    webhook_most_events: Annotated[int, Field(ge=1)] = 1000
     webhook_moved_share: Annotated[float, Field(ge=0)] = 0.25
     webhook_moved_accounts: Annotated[float, Field(ge=0)] = 3.0
     hubspot_secret: SecretStr | None = None

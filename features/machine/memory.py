@@ -1,21 +1,17 @@
-"""How much memory DuckDB may take, where it puts what does not fit, and what is missing when neither does.
+"""How much memory DuckDB may take, and what is missing when memory or disk do not do.
 
 In: `CHURN_RISK_MEMORY`, by default half of the machine's memory (of its control group's, where that has less). Out:
-bytes, a folder, one line for a user. DuckDB's limit is that of one connection; what Python holds comes on top.
+bytes, one line for a user. DuckDB's limit is that of one connection; what Python holds comes on top.
 """
 
 from __future__ import annotations
 
-import atexit
 import errno
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from uuid import uuid4
 
 MEMORY = "CHURN_RISK_MEMORY"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -58,22 +54,6 @@ def machine_memory() -> int:
     return min(memory, int(group)) if group.isdigit() else memory
 
 
-def spill_folder() -> Path:
-    """Return a folder for one connection, not made yet: DuckDB makes it when memory does not do, and removes it.
-
-    It lies in the folder for temporary files (`TMPDIR`), where only this user can read.
-    """
-    return _own_folder(os.getpid()) / uuid4().hex
-
-
-@cache
-def _own_folder(process: int) -> Path:
-    folder = tempfile.mkdtemp(prefix="churn-risk-spill-")
-    # A forked child has a folder of its own and leaves its parent's alone.
-    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == process else None)
-    return Path(folder)
-
-
 def told_shortage(error: BaseException) -> str | None:
     """Return one line that says what is missing where an error is a lack of memory or disk, else None.
 
@@ -85,7 +65,10 @@ def told_shortage(error: BaseException) -> str | None:
     if disk_is_full or (kind == "IOException" and "No space left" in first) or "max_temp_directory_size" in str(error):
         where = getattr(error, "filename", None) or tempfile.gettempdir()
         return f"the disk is full: make room in {where}, or name a larger place for temporary files by TMPDIR"
-    if kind == "OutOfMemoryException" or isinstance(error, MemoryError):
+    if isinstance(error, MemoryError):  # Python's, NumPy's or LightGBM's: DuckDB's limit has no say in it.
+        machine = f"{machine_memory() / 2**30:.1f}GiB"
+        return f"memory does not do ({machine} in all): free some, or learn from fewer rows by CHURN_RISK_MOST_ROWS"
+    if kind == "OutOfMemoryException":
         limit = memory_limit()
         more = f"{MEMORY}={2 * limit // 2**20}MiB"
         return f"{limit / 2**30:.2f}GiB of memory do not do: allow more by {MEMORY}, such as {more}"

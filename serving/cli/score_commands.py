@@ -7,24 +7,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from features.cli.book_commands import read_book
-from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table, written_at_once
+from features.console import (
+    DATE_OPTION,
+    JsonOption,
+    SourceArgument,
+    Step,
+    emit,
+    progress_bar,
+    say,
+    table,
+    written_at_once,
+)
 from features.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.freshness import Freshness
     from features.tables import Tables
-    from serving.scoring.scoring import Scored
+    from serving.cli.score_targets import Target
+    from serving.scoring.book_scoring import BookScoring, ScoredBook
     from serving.settings import ServiceSettings
+    from training.bundle.bundle import Bundle
 
 TOP = 10
 
@@ -41,11 +51,15 @@ def score(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score and explain every customer with the champion; into the score store, or a file."""
+    """Score and explain every customer with the champion; into the score store, or a file.
+
+    A run that was killed is gone on with when the same command is given again.
+    """
     from features.freshness import freshness, stale_warnings
+    from serving.cli.score_targets import into_file, into_store, where
     from serving.clock import utc_now
-    from serving.scoring.score_files import check_name, write_scores
-    from serving.scoring.scoring import score_book
+    from serving.scoring.book_scoring import BookScoring
+    from serving.scoring.score_files import check_name
     from serving.settings import ServiceSettings
     from serving.words.caution_words import told
     from training.registry.tracking import fetch
@@ -61,74 +75,79 @@ def score(
     warnings = stale_warnings(ages, as_of)
     if "churns" in tables.missing and not bundle.rule.by_silence:
         warnings.append("there is no churns table, so accounts that have left count as customers")
-    age_facts = {name: age.as_dict() for name, age in ages.items()}
-    with progress_bar(as_json) as step:
-        step("scoring", 0, 2)
-        scored = score_book(tables, as_of, bundle)
-        step("writing", 1, 2)
-        where = _store(scored, tables, as_of, settings, ages) if out is None else str(out)
-        if out is not None:
-            write_scores(scored, out, raw_csv)
-    warnings += [told(caution, "en") for caution in scored.cautions()]
+    with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle) as scoring:
+        made_of = scoring.fingerprint(_code())
+        target = (
+            into_store(settings, tables, as_of, bundle, ages, made_of)
+            if out is None
+            else into_file(out, made_of, raw_csv)
+        )
+        with target as opened:
+            book = _score_into(opened, scoring, tables, bundle, step)
+    warnings += [told(caution, "en") for caution in book.cautions()]
     for warning in warnings:
         say(f"warning: {warning}")
     if as_json:
         warnings = [*tables.warnings, *warnings]
-        emit(_summary(scored, as_of) | {"out": where, "freshness": age_facts, "warnings": warnings})
+        age_facts = {name: age.as_dict() for name, age in ages.items()}
+        emit(_summary(book, as_of) | {"out": where(settings, out), "freshness": age_facts, "warnings": warnings})
     else:
-        _show(scored, as_of, where)
+        _show(book, as_of, where(settings, out))
         say("last records: " + ", ".join(f"{name} {age.last} ({age.age_days} days)" for name, age in ages.items()))
 
 
-def _store(
-    scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings, ages: Mapping[str, Freshness]
-) -> str:
-    """Store scores and evidence, and how old the tables were beside the facts of the model; return the address."""
-    from serving.scoring.cautions import stale
-    from serving.scoring.evidence_pieces import PiecewiseEvidence
-    from serving.scoring.model_facts import model_facts
-    from serving.store import ScoreStore
-    from serving.webhooks.outbox import Outbox
-    from training.database_address import shown
+def _score_into(target: Target, scoring: BookScoring, tables: Tables, bundle: Bundle, step: Step) -> ScoredBook:
+    """Score what is not there yet, publish all, and return what is said of the whole."""
+    from serving.scoring.book_scoring import ScoredBook, kept_of
 
-    kept = timedelta(hours=settings.replaced_hours)
-    store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
-    evidence = PiecewiseEvidence(tables, scored.matrix.keys["account_id"].to_list(), as_of, scored.outlooks())
-    facts = model_facts(scored.bundle) | {
-        "cautions": [caution.as_dict() for caution in (*scored.cautions(), *stale(ages))],
-        "freshness": {name: age.as_dict() for name, age in ages.items()},
-    }
-    store.write(scored.rows(), evidence, facts, as_of, scored.scored_at)
-    store.close()
-    return shown(store.url)
+    pieces = [target.finished()] if target.done else []
+    if target.done:
+        say(f"going on after the {target.done:,} of {len(scoring):,} accounts that an earlier run has scored")
+    step("scoring", target.done, len(scoring))
+    for scored in scoring.chunks(target.done, target.scored_at):
+        target.add(scored)
+        pieces.append(kept_of(scored))
+        step("scoring", target.done, len(scoring))
+    book = ScoredBook.of(tables, bundle, pieces)
+    target.publish(book)
+    return book
 
 
-def _summary(scored: Scored, as_of: date) -> dict[str, Any]:
+def _code() -> str:
+    """Return a checksum of the code: what one version began is not gone on with by another."""
+    import features
+    import serving
+    import training
+    from features.batch.part_files import code_of
+
+    return code_of(features, training, serving)
+
+
+def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:
     from serving.words.caution_words import warnings_of
 
-    frame, leaving, loss = scored.frame, float(scored.frame["revenue_at_risk"].sum()), scored.loss()
-    shrinking = None if scored.outlook is None else scored.outlook.contraction
+    frame, leaving, loss = book.frame, float(book.frame["revenue_at_risk"].sum()), book.loss()
     return {
         "as_of": as_of.isoformat(),
-        "model_version": scored.bundle.version,
+        "model_version": book.bundle.version,
         "accounts": len(frame),
         "bands": {name: int((frame["band"] == name).sum()) for name in ("at_risk", "safe", "unknown")},
         "threats": int(frame["threat"].sum()),
-        "grade": scored.bundle.manifest.verdict["grade"],
+        "grade": book.bundle.manifest.verdict["grade"],
         "revenue_365d": float(frame["revenue_365d"].sum()),
         "revenue_at_risk": leaving,
         "expected_loss_leaving": leaving,
         "expected_loss_interval": [loss.low, loss.high],
-        "expected_loss_shrinking": None if shrinking is None else float(shrinking.sum()),
-        "missing_tables": list(scored.missing[0]) if len(frame) else [],
-        "warnings": warnings_of(scored.cautions(), "en"),
+        "expected_loss_shrinking": book.shrinking(),
+        "missing_tables": list(book.missing),
+        "warnings": warnings_of(book.cautions(), "en"),
     }
 
 
-def _show(scored: Scored, as_of: date, where: str) -> None:
+def _show(book: ScoredBook, as_of: date, where: str) -> None:
     from serving.words.grades import grade_sentence
 
-    summary, unit = _summary(scored, as_of), scored.currency or ""
+    summary, unit = _summary(book, as_of), book.currency or ""
     rows = [
         [
             row["account_id"],
@@ -137,7 +156,7 @@ def _show(scored: Scored, as_of: date, where: str) -> None:
             row["best_action"] or "",
             row["band"] + (", threat" if row["threat"] else ""),
         ]
-        for row in _in_order(scored.frame).head(TOP).to_dict("records")
+        for row in _in_order(book.frame).head(TOP).to_dict("records")
     ]
     header = ["account", "risk", "revenue", "revenue at risk", "profit of contacting", "best action", "band"]
     table(f"To do first: threats, then others at risk, by expected profit of contacting {unit}".rstrip(), header, rows)

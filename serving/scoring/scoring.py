@@ -28,7 +28,6 @@ from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
 from training.worth.economics import best_actions
-from training.worth.level import Loss, predicted_loss
 
 #: Rows whose reasons are held as plain lists at a time.
 AT_ONCE = 2_000
@@ -93,11 +92,6 @@ class Scored:
                 **record, **shared, reasons=reasons.of(i % AT_ONCE), missing_tables=self.missing[i], collect=collect
             )
 
-    def loss(self) -> Loss:
-        """Return the revenue expected to leave with the accounts, and the interval that holds four times in five."""
-        revenue = np.asarray(self.figures["revenue_365d"])
-        return predicted_loss(np.asarray(self.figures["churn_probability"]), revenue, self.bundle.level)
-
     def cautions(self) -> list[Caution]:
         """Return what to know beside the scores."""
         return cautions(self.bundle, self.figures["value"].tolist(), [self.currency])
@@ -156,14 +150,22 @@ def _rounded(numbers: pd.DataFrame) -> np.ndarray:
 
 
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
-    """Score, explain and look ahead for every customer of a book as it was known at one as-of date."""
+    """Score, explain and look ahead for every customer of a book as it was known at one as-of date, all at once.
+
+    What holds some thousands of them at a time is `serving.scoring.book_scoring`.
+    """
     connection = tables["accounts"].get_backend()
     found = customers(tables, [as_of], bundle.rule.by_silence)
     spine = connection.create_table("spine", found, temp=True, overwrite=True)
-    matrix = compute(tables, spine, bundle.manifest.recorded_since)
+    return score_part(tables, compute(tables, spine, bundle.manifest.recorded_since), bundle)
+
+
+def score_part(tables: Tables, matrix: Matrix, bundle: Bundle, scored_at: datetime | None = None) -> Scored:
+    """Score, explain and look ahead for some customers of a book; `scored_at` is now if it is not given."""
     missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
     scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency)
-    return replace(scored, outlook=foresee(bundle, matrix, scored.explained.probability))
+    outlook = foresee(bundle, matrix, scored.explained.probability)
+    return replace(scored, outlook=outlook, scored_at=scored_at or scored.scored_at)
 
 
 def score_matrix(

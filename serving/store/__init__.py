@@ -4,12 +4,14 @@ The store writes a scoring run in pieces that no reader sees. One last transacti
 once or not at all.
 """
 
+from serving.store.open_run import OpenRun
 from serving.store.pages import Listed, Page
 from serving.store.runs import PublicationHook, PublishedRun
 from serving.store.store import ScoreStore, Stored
 
 __all__ = [
     "Listed",
+    "OpenRun",
     "Page",
     "PublicationHook",
     "PublishedRun",

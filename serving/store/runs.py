@@ -2,6 +2,9 @@
 
 The input is rows of `scores`. The output is a `PublishedRun`, which the publishing transaction passes to the hooks.
 Among runs of the same as-of date and version, the last published one counts, independent of the clocks.
+
+A run with a fingerprint can be gone on with after its writer died: its scores so far are the first of the whole, and
+their number stands beside them, written in the same transactions.
 """
 
 from __future__ import annotations
@@ -60,15 +63,33 @@ PublicationHook = Callable[[Connection, PublishedRun], None]
 
 @dataclass(frozen=True)
 class RunWriter:
-    """A run during its writing; `writer` is the name of its process's hold."""
+    """A run during its writing.
+
+    Attributes
+    ----------
+    writer : str
+        The name of its process's hold.
+    scored_at : datetime
+    begun_with : int
+        Scores that a writer before this one has written.
+    """
 
     engine: Engine
     run_id: int
     writer: str
+    scored_at: datetime
+    begun_with: int = 0
 
     @classmethod
     def begin(
-        cls, engine: Engine, writer: str, model: Mapping[str, Any], as_of: date, scored_at: datetime, now: datetime
+        cls,
+        engine: Engine,
+        writer: str,
+        model: Mapping[str, Any],
+        as_of: date,
+        scored_at: datetime,
+        now: datetime,
+        fingerprint: str | None = None,
     ) -> RunWriter:
         """Begin a new run, which no reader sees yet, and return its writer.
 
@@ -82,6 +103,8 @@ class RunWriter:
             The run's as-of date and time of scoring.
         now : datetime
             When the run begins.
+        fingerprint : str, optional
+            What the run is made of, where the same can be made again.
         """
         row = {
             "as_of": as_of,
@@ -91,26 +114,66 @@ class RunWriter:
             "model": dict(model),
             "writer": writer,
             "begun_at": now,
+            "fingerprint": fingerprint,
         }
         with writing(engine) as connection:
             inserted = connection.execute(sa.insert(RUNS).returning(RUNS.c.run_id), row)
-            return cls(engine, inserted.scalar_one(), writer)
+            return cls(engine, inserted.scalar_one(), writer, scored_at)
+
+    @classmethod
+    def resume(cls, engine: Engine, writer: str, fingerprint: str, now: datetime) -> RunWriter | None:
+        """Take over the unfinished run with this fingerprint whose writer is dead, the one that got furthest.
+
+        Returns None where there is none, or another process took it first.
+        """
+        columns = (RUNS.c.run_id, RUNS.c.writer, RUNS.c.scored_at, RUNS.c.accounts)
+        unfinished = RUNS.c.published_at.is_(None) & (RUNS.c.fingerprint == fingerprint)
+        with reading(engine) as connection:
+            rows = connection.execute(sa.select(*columns).where(unfinished).order_by(RUNS.c.accounts.desc())).all()
+            dead = [row for row in rows if row.writer and not is_held(connection, row.writer)]
+        for row in dead:
+            own = _unpublished(row.run_id) & (RUNS.c.writer == row.writer)
+            with writing(engine) as connection:
+                taken = connection.execute(sa.update(RUNS).where(own).values(writer=writer, begun_at=now))
+            if taken.rowcount:
+                return cls(engine, row.run_id, writer, row.scored_at, row.accounts)
+        return None
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Add scores; raises RunLost."""
         with writing(self.engine) as connection:
             self._demand(connection)
             connection.execute(sa.insert(SCORES), rows)
+            own = sa.update(RUNS).where(RUNS.c.run_id == self.run_id)
+            connection.execute(own.values(accounts=RUNS.c.accounts + len(rows)))
 
-    def publish(self, accounts: int, hooks: Iterable[PublicationHook], now: datetime) -> PublishedRun:
-        """Publish the run, mark the run that it replaces and call the hooks, in one transaction; raises RunLost."""
+    def publish(
+        self,
+        accounts: int,
+        hooks: Iterable[PublicationHook],
+        now: datetime,
+        model: Mapping[str, Any] | None = None,
+    ) -> PublishedRun:
+        """Publish the run, mark the run that it replaces and call the hooks, in one transaction; raises RunLost.
+
+        Parameters
+        ----------
+        accounts : int
+            Number of its scores.
+        hooks : iterable of callables
+            See `ScoreStore`.
+        now : datetime
+        model : mapping, optional
+            The model's facts in the place of those that the run began with: some are known at its end only.
+        """
+        facts = {} if model is None else {"model": dict(model)}
         with writing(self.engine) as connection:
             serialised(connection)
             self._demand(connection)
             follows = connection.execute(newest_run()).first()
             replaced = self._replace(connection, now)
             shown = sa.update(RUNS).where(RUNS.c.run_id == self.run_id)
-            connection.execute(shown.values(published_at=now, accounts=accounts))
+            connection.execute(shown.values(published_at=now, accounts=accounts, fingerprint=None, **facts))
             newest = connection.execute(newest_run()).one()
             own = connection.execute(sa.select(RUNS).where(RUNS.c.run_id == self.run_id)).one()
             published = PublishedRun(
@@ -160,10 +223,16 @@ def _unpublished(run_id: int) -> sa.ColumnElement[bool]:
     return (RUNS.c.run_id == run_id) & RUNS.c.published_at.is_(None)
 
 
-def sweep(engine: Engine) -> int:
-    """Remove every unpublished run whose writer is dead; return how many."""
+def sweep(engine: Engine, resumable_since: datetime | None = None) -> int:
+    """Remove every unpublished run whose writer is dead; return how many.
+
+    Those with a fingerprint that were begun, or gone on with, at `resumable_since` or later stay.
+    """
+    left: sa.ColumnElement[bool] = RUNS.c.published_at.is_(None)
+    if resumable_since is not None:
+        left &= RUNS.c.fingerprint.is_(None) | (RUNS.c.begun_at < resumable_since)
     with reading(engine) as connection:
-        rows = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(RUNS.c.published_at.is_(None))).all()
+        rows = connection.execute(sa.select(RUNS.c.run_id, RUNS.c.writer).where(left)).all()
         dead = [row.run_id for row in rows if not (row.writer and is_held(connection, row.writer))]
     return sum(remove(engine, run_id) for run_id in dead)
 
@@ -174,7 +243,7 @@ def remove(engine: Engine, run_id: int) -> bool:
     The first transaction takes the run from its writer, in case that is alive after all: so a partly removed run is
     never published.
     """
-    disown = sa.update(RUNS).where(_unpublished(run_id)).values(writer="")
+    disown = sa.update(RUNS).where(_unpublished(run_id)).values(writer="", fingerprint=None)
     piece = (
         sa.select(SCORES.c.account_id)
         .where(SCORES.c.run_id == run_id)

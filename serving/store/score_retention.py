@@ -30,7 +30,12 @@ class Purged:
     abandoned: int
 
 
-def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | None = None) -> Purged:
+def purge(
+    engine: Engine,
+    replaced_before: datetime,
+    scored_before: datetime | None = None,
+    resumable_since: datetime | None = None,
+) -> Purged:
     """Remove runs that are no longer needed; the newest run always stays.
 
     Parameters
@@ -39,8 +44,10 @@ def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | N
         The purge removes runs that were replaced before this instant.
     scored_before : datetime or None
         It also removes runs that were scored before this instant; None: it keeps the history.
+    resumable_since : datetime or None
+        It keeps unfinished runs that can be gone on with and were begun at this instant or later; None: it keeps none.
     """
-    abandoned = sweep(engine)
+    abandoned = sweep(engine, resumable_since)
     with writing(engine) as connection:
         serialised(connection)
         replaced = _hide(connection, RUNS.c.replaced_at < replaced_before)
@@ -49,7 +56,7 @@ def purge(engine: Engine, replaced_before: datetime, scored_before: datetime | N
             newest = connection.execute(newest_run()).first()
             not_newest = RUNS.c.run_id != newest.run_id if newest else sa.true()
             old = _hide(connection, (RUNS.c.scored_at < scored_before) & not_newest)
-    sweep(engine)
+    sweep(engine, resumable_since)
     return Purged(old, replaced, abandoned)
 
 

@@ -31,7 +31,9 @@ _KINDS: Mapping[Any, Any] = {
 }
 
 #: `published_at`: null during writing and removal, when no reader sees the run. `replaced_at`: when a rerun of the same
-#: as-of date and version replaced it. `writer`: the hold of its writer (see `serving.database.holds`).
+#: as-of date and version replaced it. `writer`: the hold of its writer (see `serving.database.holds`). `accounts`: the
+#: scores written so far, until the run is published. `fingerprint`: what an unfinished run is made of, if another
+#: writer can go on with it; null in all others.
 RUNS = sa.Table(
     "score_runs",
     metadata,
@@ -45,6 +47,7 @@ RUNS = sa.Table(
     sa.Column("replaced_at", Instant),
     sa.Column("writer", sa.String(64), nullable=False),
     sa.Column("begun_at", Instant, nullable=False),
+    sa.Column("fingerprint", sa.String(64)),
     sa.Index("score_runs_by_time", "as_of", "scored_at"),
     sqlite_autoincrement=True,
 )

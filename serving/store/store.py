@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -18,14 +17,16 @@ from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
 from serving.scoring.scores import PastScore, Score
+from serving.store.open_run import OpenRun
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
-from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, record_of, score_of
+from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, score_of
 from serving.words.formats import Lang
 
-CHUNK = 500
 DAY = timedelta(days=1)
+#: How long an unfinished run is kept for the command that goes on with it.
+RESUMABLE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -101,22 +102,43 @@ class ScoreStore:
         model : mapping
             Facts about the model, as `Stored.model` has them.
         """
+        with self.writing_run(model, as_of, scored_at) as run:
+            run.add(scores, evidence)
+            run.publish()
+            return run.done
+
+    @contextmanager
+    def writing_run(
+        self, model: Mapping[str, Any], as_of: date, scored_at: datetime, fingerprint: str | None = None
+    ) -> Iterator[OpenRun]:
+        """Open a scoring run for a block that adds scores to it and publishes it. Purges earlier runs first.
+
+        Parameters
+        ----------
+        model, as_of, scored_at
+            As `write` has them.
+        fingerprint : str, optional
+            What the run is made of. With it, the scores that were added stay if the block fails or the process dies,
+            and the next run with the same fingerprint goes on with them. Without it, nothing stays.
+
+        Raises
+        ------
+        RunLost
+            When the process loses its hold on the run.
+        """
         self.purge()
         name = uuid4().hex
         with holding(self._engine, name):
-            run = RunWriter.begin(self._engine, name, model, as_of, scored_at, self._now())
+            run = None if fingerprint is None else RunWriter.resume(self._engine, name, fingerprint, self._now())
+            if run is None:
+                run = RunWriter.begin(self._engine, name, model, as_of, scored_at, self._now(), fingerprint)
             try:
-                count = 0
-                rows = (record_of(run.run_id, score, evidence.get(score.account_id, {})) for score in scores)
-                for chunk in _chunks(rows):
-                    run.add(chunk)
-                    count += len(chunk)
-                run.publish(count, self._on_publish, self._now())
+                yield OpenRun(run, self._on_publish, self._now)
             except BaseException:
-                with suppress(ChurnRiskError):  # If the removal fails, the next writer removes the run.
-                    run.drop()
+                if fingerprint is None:
+                    with suppress(ChurnRiskError):  # If the removal fails, the next writer removes the run.
+                        run.drop()
                 raise
-        return count
 
     def demand_seen(self, account_id: str, account_manager: str) -> None:
         """Raise AccountUnknown unless an account's latest score is one of an account manager's accounts.
@@ -177,9 +199,13 @@ class ScoreStore:
             return read_page(connection, Filters(band, account_manager, threat), limit, after, since, lang)
 
     def purge(self, keep: timedelta | None = None) -> Purged:
-        """Remove runs that dead writers left, runs replaced long enough ago, and runs scored longer ago than `keep`."""
+        """Remove runs that dead writers left, runs replaced long enough ago, and runs scored longer ago than `keep`.
+
+        An unfinished run that can be gone on with stays for `RESUMABLE`.
+        """
         now = self._now()
-        return purge(self._engine, now - self._keep_replaced, None if keep is None else now - keep)
+        scored_before = None if keep is None else now - keep
+        return purge(self._engine, now - self._keep_replaced, scored_before, now - RESUMABLE)
 
     @property
     def engine(self) -> Engine:
@@ -200,8 +226,3 @@ def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:
     columns = (SCORES.c[field.name] for field in fields(PastScore))
     oldest_first = (RUNS.c.as_of, RUNS.c.scored_at, RUNS.c.run_id)
     return sa.select(*columns).join(RUNS).where(mine).order_by(*oldest_first)
-
-
-def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk

@@ -16,6 +16,8 @@ from serving.scoring.scores import Band
 EventType = Literal["account.became_threat", "account.band_changed", "account.revenue_at_risk_moved"]
 #: The weightiest first: an endpoint gets at most one event per account and run.
 TYPES: tuple[EventType, ...] = get_args(EventType)
+#: In the place of thousands that another model makes at once; who gets any type gets it.
+SUMMED = "accounts.changed"
 #: Only `webhooks test` sends it.
 PING = "webhook.ping"
 

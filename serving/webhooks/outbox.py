@@ -2,12 +2,16 @@
 
 One query compares the new scores with the latest scores so far. The first run of a store makes no event, since nothing
 has changed. A run that is not the newest makes none either, nor does a rerun with the same figures.
+
+Another model may change thousands of accounts at once, of which nothing is news but the model. An endpoint that would
+get more events of such a run than the settings allow gets one event instead, which counts them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,8 +20,8 @@ from sqlalchemy.engine import Connection
 
 from serving.settings import ServiceSettings
 from serving.store.runs import PublishedRun
-from serving.store.score_tables import SCORES
-from serving.webhooks.changes import EventType, Materiality, Standing, changes, weightiest
+from serving.store.score_tables import RUNS, SCORES
+from serving.webhooks.changes import SUMMED, TYPES, EventType, Materiality, Standing, changes, weightiest
 from serving.webhooks.endpoints import Endpoint, all_endpoints
 from serving.webhooks.event_tables import DELIVERIES, EVENTS
 from serving.webhooks.row_locks import keep_endpoints, lock_deliveries
@@ -57,6 +61,13 @@ class Outbox:
         if not endpoints:
             return
         changed = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        follows = connection.execute(sa.select(RUNS).where(RUNS.c.run_id == run.follows)).one()
+        if follows.model_version != run.model_version:
+            many = _many(changed, self.settings.webhook_most_events)
+            _write_sums(
+                connection, run, {"as_of": follows.as_of.isoformat(), "model_version": follows.model_version}, many
+            )
+            changed = _without(changed, {endpoint.endpoint_id for endpoint, _ in many})
         for start in range(0, len(changed), CHUNK):
             _write(connection, run, changed[start : start + CHUNK])
         _bring_forward(connection, run)
@@ -113,6 +124,47 @@ def _standing(row: sa.RowMapping, label: str) -> Standing | None:
     return Standing(**{name: row[f"{label}_{name}"] for name in COMPARED})
 
 
+def _many(changed: Sequence[Change], most: int) -> list[tuple[Endpoint, Counter[str]]]:
+    """Return the endpoints that would get more than `most` events, each with their number by type."""
+    counts: dict[str, tuple[Endpoint, Counter[str]]] = {}
+    for change in changed:
+        for kind, endpoints in change.receivers.items():
+            for endpoint in endpoints:
+                counts.setdefault(endpoint.endpoint_id, (endpoint, Counter()))[1][kind] += 1
+    return [(endpoint, count) for endpoint, count in counts.values() if count.total() > most]
+
+
+def _without(changed: Sequence[Change], endpoint_ids: set[str]) -> list[Change]:
+    """Return the changes that other endpoints get, without these receivers."""
+    left = []
+    for change in changed:
+        receivers = {
+            kind: others
+            for kind, endpoints in change.receivers.items()
+            if (others := [endpoint for endpoint in endpoints if endpoint.endpoint_id not in endpoint_ids])
+        }
+        left += [replace(change, receivers=receivers)] if receivers else []
+    return left
+
+
+def _write_sums(
+    connection: Connection, run: PublishedRun, before: Row, many: Sequence[tuple[Endpoint, Counter[str]]]
+) -> None:
+    """Write one event, which is of no account, for each endpoint of `many`."""
+    for endpoint, count in many:
+        data = {
+            "account_manager": endpoint.account_manager,
+            "as_of": run.as_of.isoformat(),
+            "model_version": run.model_version,
+            "before": before,
+            "accounts": count.total(),
+            "changes": {kind: count[kind] for kind in TYPES},
+        }
+        event = _event_of(run, SUMMED, "", data)
+        connection.execute(sa.insert(EVENTS), [event])
+        connection.execute(sa.insert(DELIVERIES), [_delivery(event, endpoint)])
+
+
 def _write(connection: Connection, run: PublishedRun, changed: Sequence[Change]) -> None:
     """Write the events and deliveries of some accounts."""
     details = _details(connection, run.run_id, [change.account_id for change in changed])
@@ -131,8 +183,7 @@ def _write(connection: Connection, run: PublishedRun, changed: Sequence[Change])
 def _details(connection: Connection, run_id: int, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
     """Return the currency and the name of some accounts, by id."""
     mine = (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(ids)
-    name = SCORES.c.evidence["account", "name"].as_string()
-    rows = connection.execute(sa.select(SCORES.c.account_id, SCORES.c.currency, name).where(mine))
+    rows = connection.execute(sa.select(SCORES.c.account_id, SCORES.c.currency, SCORES.c.name).where(mine))
     return {account_id: (currency, name) for account_id, currency, name in rows}
 
 
@@ -149,10 +200,14 @@ def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | N
         "before": change.before.as_dict() if change.before else None,
         "after": change.after.as_dict(),
     }
+    return _event_of(run, kind, change.account_id, data)
+
+
+def _event_of(run: PublishedRun, kind: str, account_id: str, data: Row) -> Row:
     return {
         "event_id": f"evt_{uuid4().hex}",
         "type": kind,
-        "account_id": change.account_id,
+        "account_id": account_id,
         "run_id": run.run_id,
         "occurred_at": run.scored_at,
         "data": data,

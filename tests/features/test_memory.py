@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from features.errors import InputError
+from features.machine import spilling
 from features.machine.memory import machine_memory, memory_limit, told_shortage
 from features.sources import connect
 
@@ -44,12 +50,45 @@ def test_what_memory_does_not_hold_goes_to_a_folder_of_ours(monkeypatch: pytest.
     assert list(Path(folder).iterdir())
 
 
+LEAVES = "from features.machine.spilling import spill_folder; spill_folder().mkdir(); print(1, flush=True); input()"
+
+
+def spilled(folder: Path) -> int:
+    """Return how many folders of connections there are."""
+    return sum(path.is_dir() for path in folder.glob("*/*"))
+
+
+def test_what_a_killed_process_spilled_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a living one spilled stays, and so does what is another's or too young to tell."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    dead, alive = (subprocess.Popen([sys.executable, "-c", LEAVES], env=environment, **pipes) for _ in range(2))  # type: ignore[call-overload]
+    with dead, alive:
+        assert dead.stdout.readline() == alive.stdout.readline() == b"1\n"
+        dead.send_signal(signal.SIGKILL)
+        assert dead.wait(60) == -signal.SIGKILL
+        (tmp_path / f"{spilling.PREFIX}young").mkdir()
+        (tmp_path / f"{spilling.PREFIX}link").symlink_to(tmp_path / "elsewhere")
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        assert spilled(tmp_path) == 2
+        spilling.remove_left_over()
+        assert spilled(tmp_path) == 1 and len(list(tmp_path.iterdir())) == 3
+        monkeypatch.setattr(spilling, "UNLOCKED_SECONDS", -1)
+        spilling.remove_left_over()
+        assert spilled(tmp_path) == 1 and len(list(tmp_path.iterdir())) == 2
+        alive.communicate(b"\n", 60)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{spilling.PREFIX}link"]
+
+
 def test_one_line_says_how_to_get_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_RISK_MEMORY", "128MiB")
     with pytest.raises(duckdb.OutOfMemoryException) as raised:
         connect().con.execute("SELECT len(list(i)) FROM range(90_000_000) AS t(i)").fetchall()
     told = told_shortage(raised.value)
     assert told == "0.12GiB of memory do not do: allow more by CHURN_RISK_MEMORY, such as CHURN_RISK_MEMORY=256MiB"
+    of_python = told_shortage(MemoryError())
+    assert of_python is not None and "learn from fewer rows by CHURN_RISK_MOST_ROWS" in of_python
+    assert "CHURN_RISK_MEMORY" not in of_python
 
 
 def test_one_line_says_where_to_make_room() -> None:

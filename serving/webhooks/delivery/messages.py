@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from serving.webhooks.changes import PING
-from serving.webhooks.delivery.slack import ping_text, slack_text
+from serving.webhooks.changes import PING, SUMMED
+from serving.webhooks.delivery.slack import ping_text, slack_text, summed_text
 from serving.webhooks.endpoints import Endpoint
 from serving.words.short_reasons import NAMES
 
@@ -50,11 +50,17 @@ class Message:
 def body_of(message: Message, endpoint: Endpoint) -> bytes:
     """Return the body of an event for an endpoint."""
     if endpoint.format == "slack":
-        lang, ping = endpoint.lang, message.type == PING
-        text = ping_text(lang) if ping else slack_text(message.type, message.data, message.reasons, lang)
-        return orjson.dumps({"text": text})
+        return orjson.dumps({"text": _text(message, endpoint)})
     data = dict(message.data)
-    if message.type != PING:
+    if message.type not in (PING, SUMMED):
         data |= dict.fromkeys(NAMES) | dict(zip(NAMES, message.reasons, strict=False))
     at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return orjson.dumps({"type": message.type, "timestamp": at, "data": data})
+
+
+def _text(message: Message, endpoint: Endpoint) -> str:
+    if message.type == PING:
+        return ping_text(endpoint.lang)
+    if message.type == SUMMED:
+        return summed_text(message.data, endpoint.lang)
+    return slack_text(message.type, message.data, message.reasons, endpoint.lang)

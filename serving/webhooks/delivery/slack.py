@@ -42,6 +42,21 @@ def ping_text(lang: Lang) -> str:
     return _words(lang)["text"]["ping"]
 
 
+def summed_text(data: Data, lang: Lang) -> str:
+    """Return the text of an event that counts what another model has changed."""
+    words, formats = _words(lang), Formats(lang)
+    number, version = formats.number(data["accounts"]), data["model_version"]
+    title = words["title"]["summed"].format(version=version, before=data["before"]["model_version"], number=number)
+    counted = [
+        words["summed"][kind.partition(".")[2]].format(number=formats.number(count))
+        for kind, count in data["changes"].items()
+        if count
+    ]
+    return "\n".join(
+        [f"*{_escaped(title)}*", *(f"• {_escaped(line)}" for line in counted), _escaped(_foot(data, words, formats))]
+    )
+
+
 def _title(kind: str, data: Data, words: Mapping[str, str], formats: Formats) -> str:
     before, after = data["before"], data["after"]
     name = _name(data, formats.lang)

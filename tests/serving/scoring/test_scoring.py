@@ -368,7 +368,6 @@ def test_a_crash_while_writing_leaves_the_earlier_file(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(b"earlier")
-    monkeypatch.setattr("serving.scoring.score_files.CHUNK", 10)
     monkeypatch.setattr(Scored, "rows", exploding(Scored.rows))
     with pytest.raises(RuntimeError, match="disk full"):
         write_scores(scored, path)

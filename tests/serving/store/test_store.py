@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +20,15 @@ from support.served import process
 from support.stored import AT, DAY, MODEL, REASONS, SCORE, put, runs_in, scores_in
 
 from features.errors import AccountUnknown, InputError
+from features.sources import open_source
+from features.validation import validate
+from serving.cli import score_commands
 from serving.scoring.scores import PastScore, Score
+from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
-from serving.store.store import CHUNK
+from serving.store.open_run import CHUNK
+from serving.store.runs import RunWriter
+from training.bundle.bundle import load_bundle
 
 
 @pytest.fixture
@@ -233,7 +241,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from serving.cli import main as cli
-from serving.store import runs, store
+from serving.store import open_run, runs
 from training.bundle.bundle import load_bundle
 
 add, done = runs.RunWriter.add, []
@@ -246,15 +254,20 @@ def and_wait(self, rows):
         sys.stdin.readline()
 
 sys.modules["training.registry.tracking"] = SimpleNamespace(fetch=lambda environment: load_bundle(Path({bundle!r})))
-store.CHUNK, runs.RunWriter.add = 40, and_wait
+open_run.CHUNK, runs.RunWriter.add = 40, and_wait
 sys.argv = ["churn-risk", "score", {book!r}, "--as-of", {as_of!r}]
 cli.main()
 """
 
 
 @pytest.mark.server
-def test_kill_in_the_middle_of_score_leaves_the_earlier_scores(
-    bundle_folder: Path, book_folder: Path, as_of: date, tmp_path: Path, database_url: str
+def test_kill_in_the_middle_of_score_leaves_the_earlier_scores_and_the_next_goes_on(
+    bundle_folder: Path,
+    book_folder: Path,
+    as_of: date,
+    tmp_path: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The command is the real one, but for the registry: it is given the champion."""
     store = ScoreStore(database_url)
@@ -273,8 +286,33 @@ def test_kill_in_the_middle_of_score_leaves_the_earlier_scores(
     again = ScoreStore(database_url)
     assert [again.latest(account_id).score for account_id in ids] == before
     assert all(len(again.latest(account_id).history) == 1 for account_id in ids[::50])
-    put(again, replace(before[0], churn_probability=0.5))
-    assert again.latest(ids[0]).score.churn_probability == 0.5
-    assert len(scores_in(database_url)) == len(ids) + 1 and len(runs_in(database_url)) == 2
     for opened in (store, again):
         opened.close()
+    _goes_on(bundle_folder, book_folder, as_of, database_url, monkeypatch)
+
+
+def _goes_on(
+    bundle_folder: Path, book_folder: Path, as_of: date, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give the same command again: what is there stays, what is not is added, and all of it is seen at once."""
+    tracking = SimpleNamespace(fetch=lambda environment: load_bundle(bundle_folder))
+    monkeypatch.setitem(sys.modules, "training.registry.tracking", tracking)
+    monkeypatch.setenv("CHURN_RISK_STORE_URL", database_url)
+    add, added = RunWriter.add, []
+    monkeypatch.setattr(RunWriter, "add", lambda self, rows: (add(self, rows), added.extend(rows)))
+    _, left = runs_in(database_url)
+    score_commands.score(str(book_folder), as_of, None, False, True)
+    _, run = runs_in(database_url)
+    assert left.run_id == run.run_id and left.scored_at == run.scored_at and left.accounts == 120 == 3 * 40
+    assert left.fingerprint is not None and run.fingerprint is None and run.published_at is not None
+    stored = [account_id for run_id, account_id in scores_in(database_url) if run_id == run.run_id]
+    assert len(stored) == run.accounts == 120 + len(added) and not set(stored[:120]) & {r["account_id"] for r in added}
+    book = validate(open_source(book_folder))
+    scores = {row.account_id: row for row in score_book(book, as_of, load_bundle(bundle_folder)).rows()}
+    assert sorted(scores) == sorted(stored)
+    with closing(ScoreStore(database_url)) as store:
+        for account_id in (stored[0], stored[119], stored[120], stored[-1]):
+            found = store.latest(account_id)
+            assert found.score == replace(scores[account_id], scored_at=run.scored_at)
+            assert found.evidence["account"]["account_id"] == account_id
+        assert store.latest(stored[0]).model.keys() >= {"cautions", "freshness", "grade"}

@@ -23,6 +23,7 @@ from serving.store import PublishedRun
 from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove, sweep
 from serving.store.score_retention import Purged
 from serving.store.score_tables import record_of
+from serving.store.store import RESUMABLE
 
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 NOTES = sa.Table("notes", sa.MetaData(), sa.Column("run_id", sa.Integer, nullable=False))
@@ -99,6 +100,26 @@ def test_what_a_dead_writer_left_is_removed(database_url: str, engine: Engine, r
         else:
             assert store.purge() == Purged(old=0, replaced=0, abandoned=1)
     assert scores_in(database_url) == ([(2, "A1")] if remover == "write" else [])
+
+
+def test_a_run_that_nobody_goes_on_with_is_removed(database_url: str, engine: Engine) -> None:
+    """One with a fingerprint stays for two days, for the same command; nobody takes it from a living writer."""
+    clock = Clock()
+    with opened(database_url, now=clock) as store:
+        with pytest.raises(KeyboardInterrupt), store.writing_run(MODEL, DAY, AT, "made of this") as run:
+            run.add(scores(3), {})
+            raise KeyboardInterrupt
+        clock.now = AT + RESUMABLE
+        assert store.purge() == Purged(0, 0, 0) and len(scores_in(database_url)) == 3
+        for other in ("made of that", "made of this"):
+            with store.writing_run(MODEL, DAY, AT + HOUR, other) as run:
+                assert (run.done, run.scored_at) == ((0, AT + HOUR) if other == "made of that" else (3, AT))
+                if other == "made of this":
+                    assert RunWriter.resume(engine, "thief", other, AT) is None
+                    assert [row["account_id"] for row in run.stored(["account_id"])] == ["A0", "A1", "A2"]
+        clock.now += RESUMABLE + timedelta(seconds=1)
+        assert store.purge() == Purged(old=0, replaced=0, abandoned=2)
+    assert runs_in(database_url) == [] and scores_in(database_url) == []
 
 
 def test_what_a_living_writer_has_written_stays(database_url: str, engine: Engine) -> None:
@@ -224,7 +245,7 @@ def test_a_purge_that_was_killed_is_ended_by_the_next(
             put(store, *scores(2))
         clock.now = AT + 2 * ONE_DAY
         swept = iter([0, 1])
-        monkeypatch.setattr("serving.store.score_retention.sweep", lambda _: next(swept) and 1 / 0)
+        monkeypatch.setattr("serving.store.score_retention.sweep", lambda *_: next(swept) and 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.purge()
         monkeypatch.undo()

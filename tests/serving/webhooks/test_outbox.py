@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +15,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from support.served import process
-from support.webhooks import AT, SAFE, THREAT, deliveries, own_settings, publish, rows, store_with, subscribe
+from support.webhooks import AT, DAY, SAFE, THREAT, deliveries, own_settings, publish, rows, store_with, subscribe
 
 from features.errors import AccountUnknown
 from serving.database.engine import open_database, reading
 from serving.scoring.scores import Score
 from serving.store import PublishedRun, ScoreStore
 from serving.store.score_tables import SCORES
-from serving.webhooks.changes import TYPES, Materiality, Standing, changes
+from serving.webhooks.changes import SUMMED, TYPES, Materiality, Standing, changes
 from serving.webhooks.event_tables import DELIVERIES, EVENTS
 from serving.webhooks.outbox import COMPARED, Outbox, _candidates, _standing
 
@@ -120,6 +122,36 @@ def test_each_endpoint_gets_what_it_wants_and_one_event_an_account(store: ScoreS
         moves.endpoint_id: TYPES[1],
     }
     assert others.endpoint_id not in got and len(by_id) == 2
+
+
+def test_what_another_model_changes_in_many_accounts_is_one_event(database_url: str, engine: Engine) -> None:
+    """Whoever gets few of them gets each; the same model's news are never summed."""
+    everything = subscribe(engine, f"{URL}/1")
+    moves = subscribe(engine, f"{URL}/2", events=[TYPES[1]])
+    few = subscribe(engine, f"{URL}/3", account_manager="Adam")
+    safe, threats = ([replace(score, account_id=f"A{n}") for n in range(4)] for score in (SAFE, THREAT))
+    threats[3] = replace(threats[3], threat=False)
+    evidence = {"A1": {"account": {"account_manager": "Adam"}}}
+    outbox = Outbox(own_settings(webhook_most_events=3))
+    with closing(ScoreStore(database_url, [outbox.publish])) as store:
+        for day, scores, version in ((0, safe, "1"), (1, threats, "2"), (2, safe, "2")):
+            dated = [replace(score, as_of=DAY + timedelta(days=day), model_version=version) for score in scores]
+            store.write(dated, evidence, {"version": version}, DAY + timedelta(days=day), AT + timedelta(days=day))
+    at_once = [event for event in events(engine) if event["occurred_at"] == AT + timedelta(days=1)]
+    by_id = {event["event_id"]: event for event in rows(engine, EVENTS)}
+    got = [(row["endpoint_id"], by_id[row["event_id"]]) for row in deliveries(engine)]
+    first = {endpoint: event for endpoint, event in got if event["occurred_at"] == AT + timedelta(days=1)}
+    assert len(first) == len(at_once) == 3
+    assert {first[one.endpoint_id]["type"] for one in (everything, moves)} == {SUMMED}
+    assert first[few.endpoint_id]["account_id"] == "A1" and first[few.endpoint_id]["type"] == TYPES[0]
+    shared = {
+        "account_manager": None, "as_of": "2026-01-02", "model_version": "2", "accounts": 4,
+        "before": {"as_of": "2026-01-01", "model_version": "1"},
+    }  # fmt: skip
+    assert first[everything.endpoint_id]["data"] == shared | {"changes": dict(zip(TYPES, (3, 1, 0), strict=True))}
+    assert first[moves.endpoint_id]["data"] == shared | {"changes": dict(zip(TYPES, (0, 4, 0), strict=True))}
+    later = [event["type"] for endpoint, event in got if endpoint == everything.endpoint_id][1:]
+    assert later == [TYPES[1]] * 4
 
 
 def test_nobody_listens(store: ScoreStore, engine: Engine) -> None:

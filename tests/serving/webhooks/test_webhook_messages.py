@@ -8,10 +8,12 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from support.webhooks import AT, DATA
 
-from serving.webhooks.changes import PING, TYPES
+from serving.webhooks.changes import PING, SUMMED, TYPES
 from serving.webhooks.delivery.messages import Message, body_of
+from serving.webhooks.delivery.sentences import worded
 from serving.webhooks.endpoints import Endpoint, new_endpoint
 from serving.words.formats import LANGS, NBSP, Lang
 
@@ -52,6 +54,31 @@ def test_a_ping_says_whose_it_is() -> None:
     for lang in LANGS:
         (line,) = json.loads(body_of(Message("evt_1", PING, AT, {}), to(lang, "slack")))["text"].split("\n")
         assert "churn-risk" in line
+
+
+SUM = {
+    "account_manager": None, "as_of": "2026-01-02", "model_version": "8", "accounts": 4210,
+    "before": {"as_of": "2026-01-01", "model_version": "7"}, "changes": dict(zip(TYPES, (310, 3900, 0), strict=True)),
+}  # fmt: skip
+
+
+def test_what_another_model_changes_is_counted() -> None:
+    """It is of a run and of no account: nothing is looked up for it."""
+    with sa.create_engine("sqlite://").connect() as nothing:
+        summed = worded(nothing, Message("evt_1", SUMMED, AT, SUM, run_id=7), "de")
+    assert json.loads(body_of(summed, to()))["data"] == SUM
+    texts = {lang: json.loads(body_of(summed, to(lang, "slack")))["text"].split("\n") for lang in LANGS}
+    assert texts["en"] == [
+        "*Another model (version 8, before: 7) judges 4,210 customers otherwise*",
+        "• Key accounts newly at risk: 310",
+        "• In another band: 3,900",
+        texts["en"][-1],
+    ]
+    assert texts["de"][:2] == [
+        "*Ein anderes Modell (Version 8, vorher 7) beurteilt 4.210 Kunden anders*",
+        "• Neu gefährdete Großkunden: 310",
+    ]
+    assert texts["de"][-1] == "Stand 02.01.2026"
 
 
 def test_people_read_english() -> None:

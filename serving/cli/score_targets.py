@@ -1,0 +1,150 @@
+"""Where `score` puts scores: into the store, with evidence, or into a file. Either goes on with a run that was killed.
+
+A target takes the scores chunk by chunk, in the order of the account ids, and shows them all at once when it is
+published. `done` says how many an earlier run of the same command has left, `finished` what is kept of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from features.freshness import Freshness
+from features.tables import Tables
+from serving.scoring.book_scoring import CONTRACTION, KEPT, ScoredBook, kept_of
+from serving.scoring.cautions import stale
+from serving.scoring.evidence_pieces import piece_of_evidence
+from serving.scoring.model_facts import model_facts
+from serving.scoring.score_files import ScoreFile, score_file
+from serving.scoring.scoring import Scored
+from serving.settings import ServiceSettings
+from serving.store import OpenRun, ScoreStore
+from serving.webhooks.outbox import Outbox
+from training.bundle.bundle import Bundle
+from training.database_address import shown
+
+
+class Target(Protocol):
+    """Where scores go."""
+
+    @property
+    def done(self) -> int:
+        """Return the number of scores that are there."""
+
+    @property
+    def scored_at(self) -> datetime:
+        """Return when the run was scored."""
+
+    def finished(self) -> pd.DataFrame:
+        """Return what is kept of the scores that are there, in columns as `kept_of` has them."""
+
+    def add(self, scored: Scored) -> None:
+        """Take the next chunk."""
+
+    def publish(self, book: ScoredBook) -> None:
+        """Show all scores at once."""
+
+
+@dataclass(frozen=True)
+class FileTarget:
+    """A file."""
+
+    file: ScoreFile
+
+    @property
+    def done(self) -> int:
+        """Return the number of scores that are there."""
+        return self.file.done
+
+    @property
+    def scored_at(self) -> datetime:
+        """Return when the run was scored."""
+        return self.file.scored_at
+
+    def finished(self) -> pd.DataFrame:
+        """Return what is kept of the scores that are there."""
+        return self.file.finished()
+
+    def add(self, scored: Scored) -> None:
+        """Take the next chunk."""
+        self.file.add(scored.rows(), kept_of(scored)[CONTRACTION])
+
+    def publish(self, book: ScoredBook) -> None:
+        """Show all scores at once."""
+        self.file.publish()
+
+
+@dataclass(frozen=True)
+class StoreTarget:
+    """A run of the score store, with the evidence of its accounts and the facts that stand beside it."""
+
+    run: OpenRun
+    tables: Tables
+    as_of: date
+    ages: Mapping[str, Freshness]
+
+    @property
+    def done(self) -> int:
+        """Return the number of scores that are there."""
+        return self.run.done
+
+    @property
+    def scored_at(self) -> datetime:
+        """Return when the run was scored."""
+        return self.run.scored_at
+
+    def finished(self) -> pd.DataFrame:
+        """Return what is kept of the scores that are there."""
+        columns = [name for name in KEPT if name != CONTRACTION]
+        return pd.DataFrame(self.run.stored(columns, [CONTRACTION]), columns=list(KEPT)).astype({CONTRACTION: float})
+
+    def add(self, scored: Scored) -> None:
+        """Take the next chunk, with its evidence."""
+        accounts = scored.matrix.keys["account_id"].to_list()
+        self.run.add(scored.rows(), piece_of_evidence(self.tables, accounts, self.as_of, scored.outlooks()))
+
+    def publish(self, book: ScoredBook) -> None:
+        """Show all scores at once, with how old the tables were beside the facts of the model."""
+        said = [caution.as_dict() for caution in (*book.cautions(), *stale(self.ages))]
+        self.run.publish(_facts(book.bundle, self.ages) | {"cautions": said})
+
+
+@contextmanager
+def into_file(path: Path, fingerprint: str, raw_csv: bool) -> Iterator[FileTarget]:
+    """Open a file for scores; see `score_file`."""
+    with score_file(path, fingerprint, raw_csv) as file:
+        yield FileTarget(file)
+
+
+@contextmanager
+def into_store(
+    settings: ServiceSettings,
+    tables: Tables,
+    as_of: date,
+    bundle: Bundle,
+    ages: Mapping[str, Freshness],
+    fingerprint: str,
+) -> Iterator[StoreTarget]:
+    """Open a run of the score store, whose publication writes the events of its accounts."""
+    kept = timedelta(hours=settings.replaced_hours)
+    store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
+    try:
+        with store.writing_run(_facts(bundle, ages), as_of, datetime.now(UTC), fingerprint) as run:
+            yield StoreTarget(run, tables, as_of, ages)
+    finally:
+        store.close()
+
+
+def where(settings: ServiceSettings, out: Path | None) -> str:
+    """Return what is said of the place: the file, or the store's address without its password."""
+    return shown(settings.scores_url) if out is None else str(out)
+
+
+def _facts(bundle: Bundle, ages: Mapping[str, Freshness]) -> dict[str, Any]:
+    return model_facts(bundle) | {"freshness": {name: age.as_dict() for name, age in ages.items()}}

@@ -1,0 +1,123 @@
+"""A book is scored chunk by chunk: matrix, margin, reasons and outlook of some thousand accounts at a time.
+
+In: a book, an as-of date and a bundle. Out: `Scored` chunks in the order of the account ids, and of all of them the few
+figures that are said of the whole (`ScoredBook`). Every row is scored alone, so chunks may begin anywhere: a run that
+is broken off goes on from any row, if its fingerprint is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+
+from features.as_of import customers
+from features.batch.computing import Batch
+from features.batch.matrix_file import fingerprint
+from features.tables import OPTIONAL_HISTORY, Tables
+from serving.scoring.cautions import Caution, cautions
+from serving.scoring.scoring import Scored, score_part
+from training.bundle.bundle import Bundle
+from training.worth.level import Loss, predicted_loss
+
+#: Accounts of a chunk: with reasons and evidence as Python's objects, one takes some 200 KB.
+CHUNK = 2_000
+#: Records that a part of the matrix may see: fewer than where only numbers are kept of it.
+RECORDS = 1_000_000
+CONTRACTION = "expected_contraction"
+#: What is kept of every account until the end.
+KEPT = (
+    "account_id", "churn_probability", "revenue_365d", "value", "revenue_at_risk", "expected_profit", "best_action",
+    "band", "threat", CONTRACTION,
+)  # fmt: skip
+
+
+class BookScoring:
+    """The customers of a book at one date, to be scored chunk by chunk; a context manager."""
+
+    def __init__(self, tables: Tables, as_of: date, bundle: Bundle, chunk: int = CHUNK) -> None:
+        self._tables, self._as_of, self._bundle, self._chunk = tables, as_of, bundle, chunk
+        connection = tables["accounts"].get_backend()
+        found = customers(tables, [as_of], bundle.rule.by_silence)
+        spine = connection.create_table("spine", found, temp=True, overwrite=True)
+        self._batch = Batch(tables, spine, bundle.manifest.recorded_since, RECORDS)
+
+    def __enter__(self) -> BookScoring:
+        """Return it."""
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        """Let the list of customers go."""
+        self._batch.__exit__(*reason)
+
+    def __len__(self) -> int:
+        """Return the number of customers."""
+        return len(self._batch)
+
+    def fingerprint(self, code: str) -> str:
+        """Return a checksum of all that the scores are made of: book, date, model, and the code as given."""
+        recorded = self._bundle.manifest.recorded_since
+        model = [self._bundle.version, self._bundle.manifest.model_dump_json()]
+        told = [fingerprint(self._tables, [self._as_of], recorded), *model, code]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    def chunks(self, start: int, scored_at: datetime) -> Iterator[Scored]:
+        """Yield the scores of all customers from place `start` on; of no customers one chunk without rows."""
+        if start and start >= len(self):
+            return
+        for _, matrix in self._batch.parts(start):
+            for first in range(0, max(1, len(matrix)), self._chunk):
+                rows = np.arange(first, min(first + self._chunk, len(matrix)))
+                yield score_part(self._tables, matrix.take(rows), self._bundle, scored_at)
+
+
+@dataclass(frozen=True)
+class ScoredBook:
+    """What is said of all scores of a book together.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row an account with the columns of `KEPT`; the last one is what revenue may be lost though the account stays
+        (currency a year), NaN where it is not foreseen.
+    missing : tuple of str
+        Tables that were not known.
+    """
+
+    bundle: Bundle
+    currency: str | None
+    missing: tuple[str, ...]
+    frame: pd.DataFrame
+
+    @classmethod
+    def of(cls, tables: Tables, bundle: Bundle, pieces: Sequence[pd.DataFrame]) -> ScoredBook:
+        """Return the whole of some pieces, each as `kept_of` returns it."""
+        frame = pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
+        missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY))) if len(frame) else ()
+        return cls(bundle, tables.currency, missing, frame.sort_values("account_id", ignore_index=True))
+
+    def loss(self) -> Loss:
+        """Return the revenue expected to leave with the accounts, and the interval that holds four times in five."""
+        probability, revenue = (self.frame[name].to_numpy(float) for name in ("churn_probability", "revenue_365d"))
+        return predicted_loss(probability, revenue, self.bundle.level)
+
+    def shrinking(self) -> float | None:
+        """Return the revenue expected to be lost though the accounts stay; None where it is not foreseen."""
+        if self.bundle.contraction is None or not len(self.frame):
+            return None
+        return float(self.frame[CONTRACTION].to_numpy(float).sum())
+
+    def cautions(self) -> list[Caution]:
+        """Return what to know beside the scores."""
+        return cautions(self.bundle, self.frame["value"].tolist(), [self.currency])
+
+
+def kept_of(scored: Scored) -> pd.DataFrame:
+    """Return the figures of a chunk that stay until the end: the columns of `KEPT`."""
+    lost = None if scored.outlook is None else scored.outlook.contraction
+    contraction = np.full(len(scored), np.nan) if lost is None else lost
+    return scored.frame.assign(**{CONTRACTION: contraction})[list(KEPT)]
