@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from features.freshness import Freshness
     from features.tables import Tables
+    from serving.scoring.book_figures import BookFigures
     from serving.scoring.scoring import Scored
     from serving.settings import ServiceSettings
 
@@ -39,11 +40,15 @@ def score(
     raw_csv: Annotated[
         bool, typer.Option("--raw-csv", help="CSV for a program: a text like a formula gets no apostrophe.")
     ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Store the programme's figures of the book with the run.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Score and explain every customer with the champion; into the score store, or a file."""
     from features.freshness import freshness, stale_warnings
     from serving.clock import utc_now
+    from serving.scoring.book_figures import book_figures
     from serving.scoring.score_files import check_name, write_scores
     from serving.scoring.scoring import score_book
     from serving.settings import ServiceSettings
@@ -63,10 +68,12 @@ def score(
         warnings.append("there is no churns table, so accounts that have left count as customers")
     age_facts = {name: age.as_dict() for name, age in ages.items()}
     with progress_bar(as_json) as step:
-        step("scoring", 0, 2)
+        step("scoring", 0, 3)
         scored = score_book(tables, as_of, bundle)
-        step("writing", 1, 2)
-        where = _store(scored, tables, as_of, settings, ages) if out is None else str(out)
+        step("computing figures", 1, 3)
+        of_book = book_figures(tables, as_of) if figures and out is None else None
+        step("writing", 2, 3)
+        where = _store(scored, tables, as_of, settings, ages, of_book) if out is None else str(out)
         if out is not None:
             write_scores(scored, out, raw_csv)
     warnings += [told(caution, "en") for caution in scored.cautions()]
@@ -81,7 +88,12 @@ def score(
 
 
 def _store(
-    scored: Scored, tables: Tables, as_of: date, settings: ServiceSettings, ages: Mapping[str, Freshness]
+    scored: Scored,
+    tables: Tables,
+    as_of: date,
+    settings: ServiceSettings,
+    ages: Mapping[str, Freshness],
+    figures: BookFigures | None,
 ) -> str:
     """Store scores and evidence, and how old the tables were beside the facts of the model; return the address."""
     from serving.scoring.cautions import stale
@@ -98,7 +110,7 @@ def _store(
         "cautions": [caution.as_dict() for caution in (*scored.cautions(), *stale(ages))],
         "freshness": {name: age.as_dict() for name, age in ages.items()},
     }
-    store.write(scored.rows(), evidence, facts, as_of, scored.scored_at)
+    store.write(scored.rows(), evidence, facts, as_of, scored.scored_at, figures)
     store.close()
     return shown(store.url)
 
