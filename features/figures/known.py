@@ -34,6 +34,7 @@ REASONS = {
         "en": "not stored with this scoring run",
         "de": "mit diesem Bewertungslauf nicht gespeichert",
     },
+    "no_run": {"en": "no scores are stored yet", "de": "noch sind keine Bewertungen gespeichert"},
     "no_accounts": {"en": "you see no account of this run", "de": "Sie sehen keinen Kunden dieses Laufs"},
     "no_split": {"en": "has no split by {split}", "de": "lässt sich nicht nach {split} gliedern"},
 }
