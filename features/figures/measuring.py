@@ -154,7 +154,9 @@ def _of_rows(
 def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
     """Return a figure's rows with one per date for each split that it does not have, which says so."""
     whole = found[found["split"].isna()].assign(value=np.nan, low=np.nan, high=np.nan, n=np.nan)
-    none = [whole.assign(split=split, reason=because("no_split", split=split)) for split in sorted(splits)]
+    none = [
+        whole.assign(split=split, reason=[because("no_split", split=split)] * len(whole)) for split in sorted(splits)
+    ]
     return pd.concat([found, *none], ignore_index=True)
 
 

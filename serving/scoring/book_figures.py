@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.figures.asking import series
 from features.figures.known import Because, because
-from features.figures.measuring import WithAccounts, measure_with_accounts
+from features.figures.measuring import COLUMNS, WithAccounts, measure_with_accounts
 from features.tables import Tables
 
 Record = dict[str, Any]
@@ -79,22 +79,23 @@ def book_figures(tables: Tables, as_of: date) -> BookFigures:
 
 def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> Iterator[Part]:
     """Yield the parts; accounts without a manager stand in the whole book only."""
-    frame, places = found.values, {day: place for place, day in enumerate(dates)}
+    places = {day: place for place, day in enumerate(dates)}
     days = [day.isoformat() for day in dates]
     figures: dict[str | None, dict[str, Record]] = {None: {}}
-    groups = frame["group"].where(frame["split"].notna(), None)
-    known = frame["split"].isna() | frame["group"].notna()
-    for group, row in zip(groups[known], frame[known].itertuples(), strict=True):
-        of_group = figures.setdefault(group, {})
-        if row.figure not in of_group:
-            of_group[row.figure] = _empty(len(dates))
-        place, lists = places[row.as_of], of_group[row.figure]
-        for name in NUMBERS:
-            number = getattr(row, name)
-            lists[name][place] = None if number != number else number
-        lists["reason"][place] = None if row.reason is None else _kept(row.reason)
+    for name, as_of, split, group, *numbers, reason in _rows(found):
+        if split is not None and group is None:
+            continue
+        lists = figures.setdefault(group, {}).setdefault(name, _empty(len(dates)))
+        for column, number in zip(NUMBERS, numbers, strict=True):
+            lists[column][places[as_of]] = None if number != number else number
+        lists["reason"][places[as_of]] = None if reason is None else _kept(reason)
     for group in sorted(figures, key=lambda name: (name is not None, name or "")):
         yield Part(group, {"currency": currency, "dates": days, "figures": figures[group]})
+
+
+def _rows(found: WithAccounts) -> Iterator[tuple[Any, ...]]:
+    """Yield the values' rows in the order of `features.figures.measuring.COLUMNS`."""
+    yield from zip(*(found.values[name].tolist() for name in COLUMNS), strict=True)
 
 
 def _empty(dates: int) -> Record:

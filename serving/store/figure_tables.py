@@ -118,7 +118,7 @@ def read_behind(connection: Connection, run_id: int, figure: str, account_manage
     rows = connection.execute(largest).mappings().all()
     count, total = connection.execute(sa.select(sa.func.count(), sa.func.sum(value)).where(which)).one()
     listed = sum(row["value"] for row in rows)
-    return Behind(tuple(rows), count - len(rows), (total or 0.0) - listed if count > len(rows) else 0.0)
+    return Behind(tuple(map(dict, rows)), count - len(rows), (total or 0.0) - listed if count > len(rows) else 0.0)
 
 
 def forget_figures(connection: Connection, account_id: str) -> Mapping[str, int]:

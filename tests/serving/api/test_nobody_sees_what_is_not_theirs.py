@@ -69,6 +69,7 @@ RULES = {
     ("GET", "/swagger.json"): Rule(None),
     ("GET", "/"): Rule(None, status=303, page=True),
     ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
+    ("GET", "/figures"): Rule(None, status=303, page=True),
     ("POST", "/accounts/{account_id:path}"): Rule(None, status=401, page=True),
     ("GET", "/login"): Rule(None),
     ("POST", "/login"): Rule(None, status=403),
