@@ -155,7 +155,10 @@ def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown
     """Return a figure's rows with one per date for each split that it does not have, which says so."""
     whole = found[found["split"].isna()].assign(value=np.nan, low=np.nan, high=np.nan, n=np.nan)
     none = [
-        whole.assign(split=split, reason=[because("no_split", split=split)] * len(whole)) for split in sorted(splits)
+        whole.assign(
+            split=split, reason=pd.Series([because("no_split", split=split)] * len(whole), whole.index, object)
+        )
+        for split in sorted(splits)
     ]
     return pd.concat([found, *none], ignore_index=True)
 
