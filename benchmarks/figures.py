@@ -1,10 +1,9 @@
 """What the programme's figures cost: all of them by segment at one date, beside DuckDB's SQL written by hand.
 
-A book of 36 months is simulated once a size. `command` is `churn-risk figures`, which reads and checks the book as well;
-`measure` is the computing of the figures alone, as the process itself counts it; `by_hand` is `figures.sql` over the same
-files. Each is a process of its own with one thread; figures are processor seconds and peak memory of the operating
-system, start of Python included but for `measure`. Every figure that the SQL has is compared with ours, and which it
-lacks is recorded.
+A book of 36 months is simulated once a size. `command` is `churn-risk figures`, which reads and checks the book as
+well. `measure` is the computing of the figures alone, as its process counts it. `by_hand` is `figures.sql` over the
+same files. Each is a process of its own, and seconds and peaks are those of the operating system, start of Python
+included but for `measure`. Every figure that the SQL has is compared with ours, and what it lacks is recorded.
 
     CHURN_RISK_FIGURES_ACCOUNTS=10000 python -m benchmarks figures
 """
@@ -23,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.record import record
-from benchmarks.scale import MEASURE, OURS
+from benchmarks.scale import OURS
 from features.console import say
 from features.simulation import World, simulate
 
@@ -31,6 +30,15 @@ ACCOUNTS = (10_000, 100_000)
 DAY = "2026-01-01"
 SQL = Path(__file__).parent / "figures.sql"
 COMMAND = ["-W", "ignore", "-m", "serving.cli.main", "figures"]
+#: Starts the command from a small process: a child's peak counts what its parent held when it was started.
+MEASURE = """
+import json, resource, subprocess, sys
+printed = open(sys.argv.pop(1), "w")
+code = subprocess.call(sys.argv[1:], stdout=printed)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "peak_gib": used.ru_maxrss / 2**20}))
+sys.exit(code)
+"""
 ALONE = """
 import sys, time
 from datetime import date
@@ -45,7 +53,7 @@ print(time.process_time() - begun)
 BY_HAND = """
 import json, sys, duckdb
 book, day, sql, out = sys.argv[1:]
-con = duckdb.connect(config={"threads": 1})
+con = duckdb.connect()
 con.execute("SET enable_progress_bar = false")
 for name in ("accounts", "invoices", "churns", "surveys", "loops", "contacts", "contracts", "referrals"):
     con.execute(f"CREATE VIEW {name} AS SELECT * FROM '{book}/{name}.parquet'")
@@ -94,7 +102,9 @@ def _one_size(accounts: int) -> dict[str, Any]:
 
 def _compared(ours: pd.DataFrame, hand: list[list[Any]]) -> dict[str, Any]:
     """Return which figures the SQL has and lacks; raises AssertionError where one is another."""
-    values = {(row.figure, row.group): row.value for row in ours.itertuples() if row.split is None or row.group}
+    known = ours[ours["split"].isna() | ours["group"].notna()]
+    groups = known["group"].astype(object).where(known["group"].notna(), None)
+    values = dict(zip(zip(known["figure"], groups, strict=True), known["value"], strict=True))
     named = {name for name, _, _ in hand}
     for name, group, value in hand:
         mine = values[name, group]
@@ -109,11 +119,10 @@ def _compared(ours: pd.DataFrame, hand: list[list[Any]]) -> dict[str, Any]:
 
 
 def _measured(arguments: list[str]) -> tuple[dict[str, float], str]:
-    """Run Python with one thread; return its processor time and peak memory, and the last line that it printed."""
+    """Run Python; return its processor time and peak memory, and the last line that it printed."""
     environment = {**os.environ, "PYTHONPATH": str(OURS), "OMP_NUM_THREADS": "1"}
-    script = MEASURE.replace("stdout=sys.stderr", "stdout=open(sys.argv.pop(1), 'w')")
     with tempfile.NamedTemporaryFile("r") as out:
-        command = [sys.executable, "-c", script, out.name, sys.executable, *arguments]
+        command = [sys.executable, "-c", MEASURE, out.name, sys.executable, *arguments]
         done = subprocess.run(command, cwd=OURS, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         printed = out.read().strip().rpartition("\n")[2]
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
