@@ -7,6 +7,7 @@ import sys
 from benchmarks.bands_before_after import bands_before_after
 from benchmarks.coverage import coverage
 from benchmarks.endpoint import endpoint
+from benchmarks.figures import figures
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
 from benchmarks.kinds.curve import curve
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "train": train,
     "scale": scale,
     "coverage": coverage,
+    "figures": figures,
 }
 
 

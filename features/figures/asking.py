@@ -33,11 +33,7 @@ def series(tables: Tables, as_of: date) -> list[date]:
 
 def problems_of_names(names: Sequence[str], split: str | None) -> list[str]:
     """Return what is wrong with the names of figures and split, without looking at a book."""
-    wrong = [
-        f"--figure {name!r}: there is no such figure{_meant(name, figure_names())}"
-        for name in names
-        if name not in figure_names()
-    ]
+    wrong = [f"--figure {name!r}: {no_such_figure(name)}" for name in names if name not in figure_names()]
     if split is not None and split not in splits():
         wrong.append(f"--by {split!r}: there is no such split; there are {', '.join(splits())}")
     return wrong
@@ -66,6 +62,11 @@ def problems_of_date(tables: Tables, as_of: date) -> list[str]:
 def chosen(names: Sequence[str]) -> list[Figure]:
     """Return the figures of these names, in their own order; all without a name."""
     return [figure for figure in all_figures() if not names or figure.name in names]
+
+
+def no_such_figure(name: str) -> str:
+    """Return what to say of a name that no figure has, with those that come near."""
+    return f"there is no such figure{_meant(name, figure_names())}"
 
 
 def _meant(name: str, names: Sequence[str]) -> str:

@@ -1,10 +1,12 @@
 """Why a figure is not known at a date: a table is missing or not recorded for the period, or too few are counted.
 
-In: a book. Out: `Unknown.reason`, a sentence or None. What is told by the records is told by those before the date.
+In: a book. Out: `Unknown.reason`, a `Because` or None, which `Because.told` puts in words. What is told by the records
+is told by those before the date.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -27,8 +29,32 @@ REASONS = {
     },
     "few": {"en": "fewer than {least} counted", "de": "weniger als {least} gezählt"},
     "nothing": {"en": "nothing to compare with", "de": "nichts, womit zu vergleichen wäre"},
+    "nobody": {"en": "no account at this date", "de": "kein Kunde zu diesem Stichtag"},
+    "not_stored": {
+        "en": "not stored with this scoring run",
+        "de": "mit diesem Bewertungslauf nicht gespeichert",
+    },
+    "no_run": {"en": "no scores are stored yet", "de": "noch sind keine Bewertungen gespeichert"},
+    "no_accounts": {"en": "you see no account of this run", "de": "Sie sehen keinen Kunden dieses Laufs"},
     "no_split": {"en": "has no split by {split}", "de": "lässt sich nicht nach {split} gliedern"},
 }
+
+
+@dataclass(frozen=True)
+class Because:
+    """Why a figure is not known, to be told in either language: a code of `REASONS`, and what its sentence names."""
+
+    code: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def told(self, lang: str) -> str:
+        """Return the reason in words."""
+        return REASONS[self.code][lang].format(**dict(self.facts))
+
+
+def because(code: str, **facts: object) -> Because:
+    """Return a reason with what its sentence names."""
+    return Because(code, tuple((name, str(fact)) for name, fact in facts.items()))
 
 
 class Unknown:
@@ -40,49 +66,44 @@ class Unknown:
         The book.
     months : int
         Length of the period of retention, for which the figures' `months_back` of 12 and 24 stand.
-    lang : 'en' or 'de'
     """
 
-    def __init__(self, tables: Tables, months: int = YEAR_MONTHS, lang: str = "en") -> None:
-        self.tables, self.months, self.lang = tables, months, lang
-        self._kept: dict[tuple[str, date], str | None] = {}
+    def __init__(self, tables: Tables, months: int = YEAR_MONTHS) -> None:
+        self.tables, self.months = tables, months
+        self._kept: dict[tuple[str, date], Because | None] = {}
 
     @cached_property
     def _days(self) -> dict[str, Days]:
         return days_of(self.tables, HISTORY)
 
-    def say(self, code: str, **facts: object) -> str:
-        """Return a reason in words."""
-        return REASONS[code][self.lang].format(**facts)
-
-    def reason(self, figure: Figure, as_of: date) -> str | None:
+    def reason(self, figure: Figure, as_of: date) -> Because | None:
         """Return why a figure is known for no group at a date."""
         key = (figure.name, as_of)
         if key not in self._kept:
             self._kept[key] = self._reason(figure, as_of)
         return self._kept[key]
 
-    def of_group(self, figure: Figure, value: float, n: float) -> str | None:
+    def of_group(self, figure: Figure, value: float, n: float) -> Because | None:
         """Return why a figure is not known for one group."""
         if n < figure.least:
-            return self.say("few", least=figure.least)
-        return self.say("nothing") if value != value else None
+            return because("few", least=figure.least)
+        return because("nothing") if value != value else None
 
-    def _reason(self, figure: Figure, as_of: date) -> str | None:
+    def _reason(self, figure: Figure, as_of: date) -> Because | None:
         for table in figure.needs:
             if table in self.tables.missing:
-                return self.say("missing", table=table)
+                return because("missing", table=table)
         for table in figure.needs:
             known = self.tables.known[table]
             if "invitations" in figure.relies_on and not known.invitations:
-                return self.say("invitations", table=table)
+                return because("invitations", table=table)
             if known.until is not None and as_of > known.until + timedelta(days=1 + END_SLACK_DAYS):
-                return self.say("ended", table=table, until=known.until)
+                return because("ended", table=table, until=known.until)
         for table, months in figure.months_back.items():
             first = months_before(as_of, months - YEAR_MONTHS + self.months if figure.over_period else months)
             since = self._since(table, as_of)
             if since is not None and first < since:
-                return self.say("cut", table=table, first=first, since=since)
+                return because("cut", table=table, first=first, since=since)
         return None
 
     def _since(self, table: str, as_of: date) -> date | None:

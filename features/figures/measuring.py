@@ -2,18 +2,20 @@
 
 In: a book, dates, figures, a split. Out: `measure(...)`, a frame with the columns of `COLUMNS`. The rows of each kind
 are added up once for all figures that stand on them. A figure that is not known has no value but a reason.
+`measure_with_accounts` also gives what each account adds to the figures that are sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from features.figures.figure import Figure, Rows, all_figures
-from features.figures.known import Unknown
+from features.figures.known import Unknown, because
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
 from features.sources import stored
 from features.tables import Tables
@@ -60,19 +62,79 @@ def measure(
         known), reason (null where there is a value).
     """
     wanted = list(all_figures() if figures is None else figures)
-    programme, unknown = Programme(tables, dates, months), Unknown(tables, months, lang)
+    programme, unknown = Programme(tables, dates, months), Unknown(tables, months)
+    found = _joined(wanted, (frames for _, frames in _measured(programme, unknown, wanted, splits)))
+    found["reason"] = [reason.told(lang) if reason else None for reason in found["reason"]]
+    return found
+
+
+@dataclass(frozen=True)
+class WithAccounts:
+    """Figures of a book with the accounts behind them.
+
+    Attributes
+    ----------
+    values : DataFrame
+        As `measure` returns it, but a reason is a `Because`, which can be told in either language.
+    accounts : DataFrame
+        account_id, figure, value: what each account adds to each figure that is a sum, at one date, where it is
+        anything; of the accounts of a figure the values sum to the figure.
+    """
+
+    values: pd.DataFrame
+    accounts: pd.DataFrame
+
+
+def measure_with_accounts(tables: Tables, dates: Sequence[date], day: date, splits: Sequence[str] = ()) -> WithAccounts:
+    """Return all figures of a book at some dates, and the accounts behind them at one of these; see `measure`."""
+    wanted = list(all_figures())
+    programme, unknown = Programme(tables, dates), Unknown(tables)
+    found: list[list[pd.DataFrame]] = []
+    behind: list[pd.DataFrame] = []
+    for members, frames in _measured(programme, unknown, wanted, splits):
+        found.append(frames)
+        sums = [figure for figure in members if figure.adds_up and unknown.reason(figure, day) is None]
+        behind += _behind(programme, sums, day)
+    accounts = pd.concat(behind or [pd.DataFrame(columns=["account_id", "figure", "value"])], ignore_index=True)
+    return WithAccounts(_joined(wanted, found), accounts)
+
+
+def _measured(
+    programme: Programme, unknown: Unknown, wanted: Sequence[Figure], splits: Sequence[str]
+) -> Iterator[tuple[list[Figure], list[pd.DataFrame]]]:
+    """Yield the figures on each kind of rows with a frame each, while the table `ROWS` holds these rows."""
     by_rows: dict[str, list[Figure]] = {}
     for figure in wanted:
         by_rows.setdefault(figure.rows.name, []).append(figure)
-    found = {
-        figure.name: frame
-        for members in by_rows.values()
-        for figure, frame in zip(members, _of_rows(programme, unknown, members, splits), strict=True)
-    }
-    frame = pd.concat([found[figure.name] for figure in wanted], ignore_index=True)[list(COLUMNS)]
+    for members in by_rows.values():
+        yield members, _of_rows(programme, unknown, members, splits)
+
+
+def _joined(wanted: Sequence[Figure], found: Iterable[list[pd.DataFrame]]) -> pd.DataFrame:
+    """Return the frames of figures as one, in the order of what is wanted."""
+    by_name = {frame["figure"].iloc[0]: frame for frames in found for frame in frames}
+    frame = pd.concat([by_name[figure.name] for figure in wanted], ignore_index=True)[list(COLUMNS)]
     for name in ("split", "group", "reason"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
     return frame
+
+
+def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.DataFrame]:
+    """Return what each account adds to figures on the rows in `ROWS`; nothing where that is 0."""
+    if not figures:
+        return []
+    columns = sorted({name for figure in figures for name in figure.sums})
+    sums = ", ".join(f"coalesce(sum({name}::DOUBLE), 0) AS {name}" for name in columns)
+    query = f"SELECT account_id, {sums} FROM {ROWS} WHERE as_of = $day GROUP BY ALL ORDER BY ALL"
+    frame = programme.connection.con.execute(query, {"day": day}).df()
+    parts = []
+    for figure in figures:
+        value = figure.finish({name: frame[name].to_numpy(float) for name in figure.sums}).value
+        adds = value != 0
+        parts.append(
+            pd.DataFrame({"account_id": frame["account_id"][adds], "figure": figure.name, "value": value[adds]})
+        )
+    return parts
 
 
 def _of_rows(
@@ -92,7 +154,12 @@ def _of_rows(
 def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
     """Return a figure's rows with one per date for each split that it does not have, which says so."""
     whole = found[found["split"].isna()].assign(value=np.nan, low=np.nan, high=np.nan, n=np.nan)
-    none = [whole.assign(split=split, reason=unknown.say("no_split", split=split)) for split in sorted(splits)]
+    none = [
+        whole.assign(
+            split=split, reason=pd.Series([because("no_split", split=split)] * len(whole), whole.index, object)
+        )
+        for split in sorted(splits)
+    ]
     return pd.concat([found, *none], ignore_index=True)
 
 

@@ -16,6 +16,7 @@ from serving.api.edge.problems import problem
 from serving.api.routes import account_routes as accounts
 from serving.api.routes import acting_routes as acting
 from serving.api.routes import document_routes as document
+from serving.api.routes import figure_routes as figures
 from serving.api.routes import job_routes as jobs
 from serving.api.routes import link_routes as links
 from serving.api.routes import model_routes as model
@@ -31,7 +32,7 @@ def create_app() -> FastAPI:
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
     for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
-    for routes in (predictions, jobs, accounts, acting, links, model, operations, document):
+    for routes in (predictions, jobs, accounts, acting, figures, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)
     app.router.routes.extend(PAGES)
     app.router.routes.append(Route("/{path:path}", Unrouted(list(app.router.routes))))

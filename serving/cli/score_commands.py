@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from features.tables import Tables
     from serving.cli.score_targets import Target
+    from serving.scoring.book_figures import BookFigures
     from serving.scoring.book_scoring import BookScoring, ScoredBook
     from serving.settings import ServiceSettings
     from training.bundle.bundle import Bundle
@@ -49,6 +51,9 @@ def score(
     raw_csv: Annotated[
         bool, typer.Option("--raw-csv", help="CSV for a program: a text like a formula gets no apostrophe.")
     ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Store the programme's figures of the book with the run.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Score and explain every customer with the champion; into the score store, or a file.
@@ -58,6 +63,7 @@ def score(
     from features.freshness import freshness, stale_warnings
     from serving.cli.score_targets import into_file, into_store, where
     from serving.clock import utc_now
+    from serving.scoring.book_figures import book_figures
     from serving.scoring.book_scoring import BookScoring
     from serving.scoring.score_files import check_name
     from serving.settings import ServiceSettings
@@ -83,7 +89,8 @@ def score(
             else into_file(out, made_of, raw_csv)
         )
         with target as opened:
-            book = _score_into(opened, scoring, tables, bundle, step)
+            of_book = (lambda: book_figures(tables, as_of)) if figures and out is None else None
+            book = _score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
     for warning in warnings:
         say(f"warning: {warning}")
@@ -96,7 +103,14 @@ def score(
         say("last records: " + ", ".join(f"{name} {age.last} ({age.age_days} days)" for name, age in ages.items()))
 
 
-def _score_into(target: Target, scoring: BookScoring, tables: Tables, bundle: Bundle, step: Step) -> ScoredBook:
+def _score_into(
+    target: Target,
+    scoring: BookScoring,
+    tables: Tables,
+    bundle: Bundle,
+    step: Step,
+    figures: Callable[[], BookFigures] | None,
+) -> ScoredBook:
     """Score what is not there yet, publish all, and return what is said of the whole."""
     from serving.scoring.book_scoring import ScoredBook, kept_of
 
@@ -109,6 +123,9 @@ def _score_into(target: Target, scoring: BookScoring, tables: Tables, bundle: Bu
         pieces.append(kept_of(scored))
         step("scoring", target.done, len(scoring))
     book = ScoredBook.of(tables, bundle, pieces)
+    if figures is not None:
+        step("computing figures", 0, 1)
+        target.add_figures(figures())
     target.publish(book)
     return book
 

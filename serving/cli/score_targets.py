@@ -17,6 +17,7 @@ import pandas as pd
 
 from features.freshness import Freshness
 from features.tables import Tables
+from serving.scoring.book_figures import BookFigures
 from serving.scoring.book_scoring import CONTRACTION, KEPT, ScoredBook, kept_of
 from serving.scoring.cautions import stale
 from serving.scoring.evidence_pieces import piece_of_evidence
@@ -47,6 +48,9 @@ class Target(Protocol):
     def add(self, scored: Scored) -> None:
         """Take the next chunk."""
 
+    def add_figures(self, figures: BookFigures) -> None:
+        """Take the programme's figures of the book."""
+
     def publish(self, book: ScoredBook) -> None:
         """Show all scores at once."""
 
@@ -74,6 +78,9 @@ class FileTarget:
     def add(self, scored: Scored) -> None:
         """Take the next chunk."""
         self.file.add(scored.rows(), kept_of(scored)[CONTRACTION])
+
+    def add_figures(self, figures: BookFigures) -> None:
+        """Leave them out: a file holds scores only."""
 
     def publish(self, book: ScoredBook) -> None:
         """Show all scores at once."""
@@ -108,6 +115,10 @@ class StoreTarget:
         """Take the next chunk, with its evidence."""
         accounts = scored.matrix.keys["account_id"].to_list()
         self.run.add(scored.rows(), piece_of_evidence(self.tables, accounts, self.as_of, scored.outlooks()))
+
+    def add_figures(self, figures: BookFigures) -> None:
+        """Store the programme's figures with the run."""
+        self.run.add_figures(figures)
 
     def publish(self, book: ScoredBook) -> None:
         """Show all scores at once, with how old the tables were beside the facts of the model."""

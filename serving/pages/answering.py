@@ -99,6 +99,7 @@ def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Resp
         "token": visit.form_token,
         "signed_in": visit.session is not None,
         "home": f"/?lang={visit.lang}",
+        "figures": f"/figures?lang={visit.lang}",
         "other_lang": visit.address("en" if visit.lang == "de" else "de"),
         "reader": visit.principal.account_manager if visit.principal else None,
     }

@@ -20,6 +20,7 @@ from serving.acting.acts import forget_acting
 from serving.database.engine import BUSY_SECONDS, empty_log, writing
 from serving.jobs.job_erasure import forget_contact_in_jobs, forget_in_jobs
 from serving.repeats.idempotency import forget_answers, forget_contact_in_answers
+from serving.store.figure_tables import forget_figures
 from serving.store.runs import serialised
 from serving.store.score_retention import forget_contact_in_evidence, forget_scores
 from serving.webhooks.event_retention import erase_contact, erase_events
@@ -38,7 +39,14 @@ def forget_contact_in_events(connection: Connection, contact_id: str) -> Mapping
     return {"events": erase_contact(connection, contact_id)}
 
 
-ERASERS: tuple[Eraser, ...] = (forget_scores, forget_in_jobs, forget_answers, forget_events, forget_acting)
+ERASERS: tuple[Eraser, ...] = (
+    forget_scores,
+    forget_figures,
+    forget_in_jobs,
+    forget_answers,
+    forget_events,
+    forget_acting,
+)
 CONTACT_ERASERS: tuple[Eraser, ...] = (
     forget_contact_in_evidence,
     forget_contact_in_jobs,

@@ -10,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.database.engine import reading
+from serving.scoring.book_figures import BookFigures
 from serving.scoring.scores import Score
+from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, pieces
 from serving.store.runs import PublicationHook, PublishedRun, RunWriter
 from serving.store.score_tables import SCORES, record_of
 
@@ -39,6 +41,13 @@ class OpenRun:
         for chunk in _chunks(rows):
             self._run.add(chunk)
             self.done += len(chunk)
+
+    def add_figures(self, figures: BookFigures) -> None:
+        """Store the programme's figures, in the place of those that an earlier writer of the run has left."""
+        for table in (FIGURES, FIGURE_ACCOUNTS):
+            self._run.clear(table)
+        for table, rows in pieces(self._run.run_id, figures):
+            self._run.add(rows, table)
 
     def publish(self, model: Mapping[str, Any] | None = None) -> PublishedRun:
         """Let readers see the run, all at once; see `RunWriter.publish`."""

@@ -1,7 +1,8 @@
 """Write a scoring run: begin it, add to it in short transactions, publish it in one; or remove what is left of it.
 
-The input is rows of `scores`. The output is a `PublishedRun`, which the publishing transaction passes to the hooks.
-Among runs of the same as-of date and version, the last published one counts, independent of the clocks.
+The input is rows of `scores`, and of the figures that belong to the run. The output is a `PublishedRun`, which the
+publishing transaction passes to the hooks. Among runs of the same as-of date and version, the last published one
+counts, independent of the clocks.
 
 A run with a fingerprint can be gone on with after its writer died: its scores so far are the first of the whole, and
 their number stands beside them, written in the same transactions.
@@ -20,6 +21,7 @@ from sqlalchemy.engine import Connection, Engine
 from serving.database.engine import reading, writing
 from serving.database.holds import is_held
 from serving.errors import RunLost
+from serving.store.figure_tables import OF_A_RUN
 from serving.store.score_tables import CURRENT, RUNS, SCORES, newest_run
 
 #: Rows removed in one transaction.
@@ -139,13 +141,20 @@ class RunWriter:
                 return cls(engine, row.run_id, writer, row.scored_at, row.accounts)
         return None
 
-    def add(self, rows: list[dict[str, Any]]) -> None:
-        """Add scores; raises RunLost."""
+    def add(self, rows: list[dict[str, Any]], table: sa.Table = SCORES) -> None:
+        """Add scores, or rows of another table of a run; raises RunLost."""
         with writing(self.engine) as connection:
             self._demand(connection)
-            connection.execute(sa.insert(SCORES), rows)
-            own = sa.update(RUNS).where(RUNS.c.run_id == self.run_id)
-            connection.execute(own.values(accounts=RUNS.c.accounts + len(rows)))
+            connection.execute(sa.insert(table), rows)
+            if table is SCORES:
+                own = sa.update(RUNS).where(RUNS.c.run_id == self.run_id)
+                connection.execute(own.values(accounts=RUNS.c.accounts + len(rows)))
+
+    def clear(self, table: sa.Table) -> None:
+        """Remove the run's rows in a table, which a writer before this one has left; raises RunLost."""
+        with writing(self.engine) as connection:
+            self._demand(connection)
+            connection.execute(sa.delete(table).where(table.c.run_id == self.run_id))
 
     def publish(
         self,
@@ -244,19 +253,21 @@ def remove(engine: Engine, run_id: int) -> bool:
     never published.
     """
     disown = sa.update(RUNS).where(_unpublished(run_id)).values(writer="", fingerprint=None)
-    piece = (
-        sa.select(SCORES.c.account_id)
-        .where(SCORES.c.run_id == run_id)
-        .order_by(SCORES.c.account_id)
-        .limit(REMOVED_AT_ONCE)
-    )
-    delete_piece = sa.delete(SCORES).where(SCORES.c.run_id == run_id, SCORES.c.account_id.in_(piece))
-    removed = False
-    while not removed:
+    pieces = [_delete_piece(table, run_id) for table in (SCORES, *OF_A_RUN)]
+    while pieces:
         with writing(engine) as connection:
             if not connection.execute(disown).rowcount:
                 return False
-            removed = connection.execute(delete_piece).rowcount < REMOVED_AT_ONCE
-            if removed:
+            # What is left of the run leaves with it in one transaction, as far as it is one piece.
+            while pieces and connection.execute(pieces[0]).rowcount < REMOVED_AT_ONCE:
+                del pieces[0]
+            if not pieces:
                 connection.execute(sa.delete(RUNS).where(RUNS.c.run_id == run_id))
     return True
+
+
+def _delete_piece(table: sa.Table, run_id: int) -> sa.Delete:
+    """Return the statement that removes some of a run's rows in a table."""
+    own = list(table.primary_key.columns)[-1]
+    piece = sa.select(own).where(table.c.run_id == run_id).order_by(own).limit(REMOVED_AT_ONCE)
+    return sa.delete(table).where(table.c.run_id == run_id, own.in_(piece))

@@ -16,7 +16,9 @@ from features.errors import AccountUnknown, ChurnRiskError
 from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
+from serving.scoring.book_figures import BookFigures
 from serving.scoring.scores import PastScore, Score
+from serving.store.figure_tables import Behind, StoredFigures, read_behind, read_figures
 from serving.store.open_run import OpenRun
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
@@ -90,6 +92,7 @@ class ScoreStore:
         model: Mapping[str, Any],
         as_of: date,
         scored_at: datetime,
+        figures: BookFigures | None = None,
     ) -> int:
         """Store one scoring run, which replaces that of the same as-of date and version; return the row count.
 
@@ -101,9 +104,13 @@ class ScoreStore:
             Each account's evidence, by account id; see `serving.scoring.evidence`.
         model : mapping
             Facts about the model, as `Stored.model` has them.
+        figures : BookFigures, optional
+            The programme's figures of the book.
         """
         with self.writing_run(model, as_of, scored_at) as run:
             run.add(scores, evidence)
+            if figures is not None:
+                run.add_figures(figures)
             run.publish()
             return run.done
 
@@ -197,6 +204,16 @@ class ScoreStore:
         with reading(self._engine) as connection:
             since = self._now() - self._keep_replaced
             return read_page(connection, Filters(band, account_manager, threat), limit, after, since, lang)
+
+    def figures(self, account_manager: str | None = None) -> StoredFigures | None:
+        """Return the newest run's figures, of the whole book or of a manager's accounts; None without a run."""
+        with reading(self._engine) as connection:
+            return read_figures(connection, account_manager)
+
+    def behind(self, run_id: int, figure: str, account_manager: str | None, limit: int) -> Behind:
+        """Return the accounts behind a figure that is a sum; see `read_behind`."""
+        with reading(self._engine) as connection:
+            return read_behind(connection, run_id, figure, account_manager, limit)
 
     def purge(self, keep: timedelta | None = None) -> Purged:
         """Remove runs that dead writers left, runs replaced long enough ago, and runs scored longer ago than `keep`.

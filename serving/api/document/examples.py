@@ -109,6 +109,9 @@ FIELDS: Mapping[str, Any] = {
     "StepRequest.step_id": None,
     "ReasonOut.value": 121.0,
     "SignalOut.name": "answer_age_days",
+    "FigureOut.name": "grr_invoiced",
+    "OneFigureOut.name": "revenue_lost_invoiced",
+    "BehindOut.value": -41800.0,
 }
 BY_FORMAT: Mapping[str, str] = {
     "date": "2026-01-31",

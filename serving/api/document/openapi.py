@@ -33,6 +33,7 @@ TAGS = {
     "Jobs": "Scores for more accounts than one call takes",
     "Accounts": "Stored scores and reports",
     "Acting": "What account managers plan, do and say of accounts",
+    "Figures": "What the programme is worth: retention in money, NPS, loops, referrals",
     "Links": "Signed links to reports, for pages of a CRM",
     "Model": "What is served",
     "Operations": "For whoever runs the service",

@@ -56,6 +56,8 @@ RULES = {
     ("POST", "/v1/accounts/{account_id:path}/steps"): Rule(
         "feedback", {"what": "Call", "owner": "Anna", "due_on": "2026-01-31"}
     ),
+    ("GET", "/v1/figures"): Rule("read"),
+    ("GET", "/v1/figures/{name}"): Rule("read"),
     ("POST", "/v1/links"): Rule("read", {"account_id": "anna/1"}),
     ("GET", "/v1/reports/{token}"): Rule(None, link=True),
     ("GET", "/v1/model"): Rule("read"),
@@ -67,6 +69,7 @@ RULES = {
     ("GET", "/swagger.json"): Rule(None),
     ("GET", "/"): Rule(None, status=303, page=True),
     ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
+    ("GET", "/figures"): Rule(None, status=303, page=True),
     ("POST", "/accounts/{account_id:path}"): Rule(None, status=401, page=True),
     ("GET", "/login"): Rule(None),
     ("POST", "/login"): Rule(None, status=403),
@@ -96,7 +99,8 @@ def credentials(world: World) -> dict[str, Credential]:
 
 def path_of(template: str, job_id: str = "ghost", account_id: str = "anna/1", path: str = "nothing/here") -> str:
     """Return a route's path with its parts filled in."""
-    parts = {"job_id": job_id, "account_id": account_id, "path": path, "name": "pages.css"}
+    parts = {"job_id": job_id, "account_id": account_id, "path": path}
+    parts["name"] = "revenue_customers" if "figures" in template else "pages.css"
     return re.sub(r"{(\w+)(:path)?}", lambda part: quote(parts[part[1]], safe=""), template)
 
 

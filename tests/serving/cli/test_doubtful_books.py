@@ -99,11 +99,11 @@ def test_a_silence_shorter_than_the_rhythm_is_refused(churn_risk: Command, tmp_p
 def test_score_tells_how_old_each_table_is(
     churn_risk: Command, home: Path, book_folder: Path, as_of: date, tmp_path: Path
 ) -> None:
-    fresh = churn_risk("score", book_folder, "--as-of", as_of, "--json")
+    fresh = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json")
     (told,) = fresh.result["warnings"]
     assert told.startswith("The model has grade D: ") and fresh.err == f"warning: {told}\n"
     assert fresh.result["freshness"]["invoices"]["age_days"] < 31
-    stale = churn_risk("score", book_folder, "--as-of", "2026-10-28", "--json")
+    stale = churn_risk("score", book_folder, "--as-of", "2026-10-28", "--no-figures", "--json")
     ages = stale.result["freshness"]
     assert ages["invoices"]["last"] == "2025-12-31" or ages["invoices"]["age_days"] > 300
     assert ages["invoices"]["is_stale"] and ages["surveys"]["is_stale"] and not ages["contracts"]["is_stale"]
@@ -117,5 +117,5 @@ def test_score_tells_how_old_each_table_is(
     churn_risk("report", "A000001", "--lang", "de", "--out", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Der letzte Eintrag in invoices ist vom" in page and "Der letzte Eintrag in contracts" not in page
-    shown = churn_risk("score", book_folder, "--as-of", as_of)
+    shown = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures")
     assert "last records: invoices 2025-12-" in shown.err

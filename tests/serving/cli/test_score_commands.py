@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from support.commands import Command
 from support.outlooks import with_outlook
 from support.served import free_port
+from support.stored import opened
 
 from features.signal import signal_names
 from features.tables import Tables
@@ -25,7 +26,7 @@ from training.making.pipeline import Trained
 def test_score_into_the_store_and_report_from_it(
     churn_risk: Command, home: Path, book_folder: Path, broken: Path, as_of: date, tmp_path: Path
 ) -> None:
-    done = churn_risk("score", book_folder, "--as-of", as_of, "--json")
+    done = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json")
     assert done.code == 0 and done.err.startswith("warning: The model has grade D: ") and done.err.count("\n") == 1
     assert done.result["model_version"] == "1" and done.result["out"] == f"sqlite:///{home / 'scores.db'}"
     assert sum(done.result["bands"].values()) == done.result["accounts"] > 0
@@ -64,7 +65,7 @@ def test_what_is_not_known_yet_is_not_scored(churn_risk: Command, home: Path, bo
 def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     churn_risk: Command, book_folder: Path, as_of: date, tmp_path: Path
 ) -> None:
-    found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
+    found = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json").result
     assert set(found) == SUMMARY
     assert found["expected_loss_leaving"] == found["revenue_at_risk"] > 0
     low, high = found["expected_loss_interval"]
@@ -88,11 +89,11 @@ def test_score_says_nothing_of_shrinking_where_it_is_not_known(
 ) -> None:
     blind = replace(far_sighted, hazard=None, contraction=None)
     monkeypatch.setattr("training.registry.tracking.fetch", lambda environment: blind)
-    found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
+    found = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json").result
     assert set(found) == SUMMARY and found["expected_loss_shrinking"] is None
     assert found["expected_loss_leaving"] == found["revenue_at_risk"]
     assert "outlook" not in ScoreStore(found["out"]).latest("A000001").evidence
-    assert "shrinking" not in churn_risk("score", book_folder, "--as-of", as_of).err
+    assert "shrinking" not in churn_risk("score", book_folder, "--as-of", as_of, "--no-figures").err
 
 
 def _reports(churn_risk: Command, folder: Path) -> None:
@@ -115,7 +116,7 @@ def test_score_shows_no_password_of_the_database(
 ) -> None:
     address = sa.make_url(postgres_url).set(password="geheim-1").update_query_dict({"password": "geheim-2"})
     monkeypatch.setenv("CHURN_RISK_STORE_URL", address.render_as_string(hide_password=False))
-    told = churn_risk("score", book_folder, "--as-of", "1990-01-01")
+    told = churn_risk("score", book_folder, "--as-of", "1990-01-01", "--no-figures")
     done = churn_risk("score", book_folder, "--as-of", "1990-01-01", "--json")
     assert told.code == done.code == 0
     assert "geheim" not in told.out + told.err + done.out + done.err
@@ -135,6 +136,10 @@ def test_score_into_a_file_leaves_the_store_alone(
 def test_a_book_without_customers_yet_is_no_failure(churn_risk: Command, home: Path, book_folder: Path) -> None:
     done = churn_risk("score", book_folder, "--as-of", "1990-01-01", "--json")
     assert done.code == 0 and done.result["accounts"] == 0 and done.result["revenue_at_risk"] == 0
+    with opened(done.result["out"]) as store:
+        figures = store.figures()
+    assert figures is not None and figures.record is not None and figures.record["dates"] == ["1990-01-01"]
+    assert figures.record["figures"]["nps_relationship"]["value"] == [None]
 
 
 @pytest.mark.parametrize("name", ["scores.txt", "scores", "scores.xlsx"])
@@ -221,6 +226,6 @@ def test_the_grade_stands_beside_the_scores(
     churn_risk: Command, home: Path, book_folder: Path, bundle: Bundle, as_of: date
 ) -> None:
     grade = bundle.manifest.verdict["grade"]
-    assert churn_risk("score", book_folder, "--as-of", as_of, "--json").result["grade"] == grade
-    said = churn_risk("score", book_folder, "--as-of", as_of).err
+    assert churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json").result["grade"] == grade
+    said = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures").err
     assert f"Model grade {grade}: it is " in said or f"Model grade {grade}: it tells " in said

@@ -77,6 +77,7 @@ def test_forget(run: Run, database_url: str) -> None:
         assert done.code == 0 and done.result["account_id"] == "A1"
         assert done.result["removed"] == {
             "scores": 3,
+            "figures": 0,
             "job_accounts": 0,
             "repeated_answers": 0,
             "events": 0,

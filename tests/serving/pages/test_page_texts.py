@@ -14,7 +14,7 @@ from serving.words.wording import screen_texts
 
 PAGES = Path(__file__).parents[3] / "serving" / "pages"
 #: Sections whose texts are named by a code, not by a template.
-BY_CODE = {"sorts", "threats", "actions", "trouble", "kinds", "verdicts", "said"}
+BY_CODE = {"sorts", "threats", "actions", "trouble", "kinds", "verdicts", "said", "families"}
 
 
 def flat(texts: Any) -> dict[str, str]:

@@ -1,0 +1,157 @@
+"""The programme's figures as GET /v1/figures returns them, and what of the newest run a caller may see of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.figures.figure import Unit
+from serving.access.principal import Principal
+from serving.api.answers.responses import REQUEST_ID
+from serving.api.answers.shown import WARNINGS, WarningOut
+from serving.store import Behind, ScoreStore, StoredFigures
+from serving.words.caution_words import kept_cautions, warnings_of
+from serving.words.figure_words import FigureInWords, figures_in_words
+from serving.words.formats import Lang
+
+VALUE: Any = Field(description="The value in its unit; null when it is not known")
+LOW: Any = Field(description="Lower end of the 95 % interval; null where the figure has none")
+HIGH: Any = Field(description="Upper end of the interval")
+COUNTED: Any = Field(description="What was counted: accounts, answers, records")
+REASON: Any = Field(description="Why there is no value, as a sentence; null where there is one")
+
+
+class FigurePoint(BaseModel):
+    """A figure at one date of its series."""
+
+    model_config = ConfigDict(from_attributes=True)
+    as_of: date = Field(description="What was known before this day was used")
+    value: float | None = VALUE
+    low: float | None = LOW
+    high: float | None = HIGH
+    n: float | None = COUNTED
+    reason: str | None = REASON
+
+
+class FigureOut(BaseModel):
+    """One figure of the programme with its definition and its series."""
+
+    name: str = Field(description="Name of the figure, as docs/figures.md and the command `figures` have it")
+    family: str = Field(description="What it belongs to: retention, promoters, heard, ...")
+    label: str = Field(description="What it is called in the language")
+    unit: Unit = Field(description="share: a fraction; currency: in `currency`; NPS points: -100 to 100")
+    definition: str = Field(description="What exactly it is")
+    source: str = Field(description="Who defines it so")
+    needs: list[str] = Field(description="Tables without which it is not known")
+    adds_up: bool = Field(description="Whether it is a sum over accounts, so that there are accounts behind it")
+    value: float | None = VALUE
+    low: float | None = LOW
+    high: float | None = HIGH
+    n: float | None = COUNTED
+    reason: str | None = REASON
+    series: list[FigurePoint] = Field(description="The figure a month apart, oldest first, the last of `as_of`")
+
+    @classmethod
+    def fields_of(cls, found: FigureInWords) -> dict[str, Any]:
+        """Return the fields by name."""
+        figure, now = found.figure, found.now
+        series = [FigurePoint.model_validate(point) for point in found.points if point.as_of is not None]
+        return {
+            "name": figure.name, "family": figure.family, "label": found.label, "unit": figure.unit,
+            "definition": found.definition, "source": figure.source, "needs": list(figure.needs),
+            "adds_up": figure.adds_up, "value": now.value, "low": now.low, "high": now.high, "n": now.n,
+            "reason": now.reason, "series": series,
+        }  # fmt: skip
+
+
+class OfRun(BaseModel):
+    """Whose figures, and of which run."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    request_id: str = REQUEST_ID
+    as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
+    model_version: str | None = Field(description="Version of the model that scored; null while no scores are stored")
+    whole_book: bool = Field(description="Whether they are of the whole book, not of one manager's accounts")
+    currency: str | None = Field(description="Currency of all sums, where it is known")
+    warnings: list[WarningOut] = WARNINGS
+
+    @classmethod
+    def fields_of_run(cls, stored: StoredFigures | None, whole_book: bool, request_id: str, lang: Lang) -> Any:
+        """Return the fields by name."""
+        run = {} if stored is None else stored.run
+        record = None if stored is None else stored.record
+        cautions = warnings_of(kept_cautions(run["model"]), lang) if run else []
+        return {
+            "request_id": request_id, "as_of": run.get("as_of"), "model_version": run.get("model_version"),
+            "whole_book": whole_book, "currency": None if record is None else record["currency"],
+            "warnings": [WarningOut.model_validate(caution) for caution in cautions],
+        }  # fmt: skip
+
+
+class FiguresOut(OfRun):
+    """Every figure of the newest run."""
+
+    figures: list[FigureOut] = Field(description="Every figure that this version knows, by family")
+
+
+class BehindOut(BaseModel):
+    """What one account adds to a figure."""
+
+    model_config = ConfigDict(from_attributes=True)
+    account_id: str = Field(description="The account's id as in the accounts table")
+    name: str | None = Field(description="The account's name, where it is known")
+    account_manager: str | None = Field(description="Whose account it was when it was scored")
+    value: float = Field(description="What it adds to the figure, in the figure's unit")
+
+
+class OneFigureOut(OfRun, FigureOut):
+    """One figure with the accounts behind it; with `others_value` they sum to the figure."""
+
+    accounts: list[BehindOut] | None = Field(
+        description="Accounts that add to it, the largest first; null for a figure that is no sum or not known"
+    )
+    others: int | None = Field(description="Number of accounts that add to it and are not listed")
+    others_value: float | None = Field(description="What these add together")
+
+
+def figures_for(store: ScoreStore, principal: Principal, asked: str | None) -> StoredFigures | None:
+    """Return the newest run's figures that a caller may see: of the whole book, or of one manager's accounts.
+
+    Who sees one manager's accounts gets the figures of these, and of nobody's where another manager is asked for, as if
+    that manager had no accounts.
+    """
+    manager = asked if principal.account_manager is None else principal.account_manager
+    found = store.figures(manager)
+    if found is not None and asked is not None and not principal.sees(asked):
+        return replace(found, record=None)
+    return found
+
+
+def in_words(stored: StoredFigures | None, lang: Lang) -> tuple[FigureInWords, ...]:
+    """Return every figure of what a caller may see."""
+    if stored is None:
+        return figures_in_words(None, None, lang, "no_run")
+    absent = "no_accounts" if stored.stored else "not_stored"
+    return figures_in_words(stored.record, stored.run["as_of"], lang, absent)
+
+
+def figures_out(stored: StoredFigures | None, whole: bool, request_id: str, lang: Lang) -> FiguresOut:
+    """Return the answer with every figure."""
+    figures = [FigureOut(**FigureOut.fields_of(found)) for found in in_words(stored, lang)]
+    return FiguresOut(**OfRun.fields_of_run(stored, whole, request_id, lang), figures=figures)
+
+
+def one_figure_out(
+    stored: StoredFigures | None, whole: bool, name: str, behind: Behind | None, request_id: str, lang: Lang
+) -> OneFigureOut:
+    """Return the answer with one figure, of which `behind` has the accounts."""
+    (found,) = (found for found in in_words(stored, lang) if found.figure.name == name)
+    accounts: dict[str, Any] = {"accounts": None, "others": None, "others_value": None}
+    if behind is not None:
+        listed = [BehindOut.model_validate(dict(row)) for row in behind.accounts]
+        accounts = {"accounts": listed, "others": behind.others, "others_value": behind.others_value}
+    run = OfRun.fields_of_run(stored, whole, request_id, lang)
+    return OneFigureOut(**run, **FigureOut.fields_of(found), **accounts)

@@ -1,0 +1,111 @@
+"""The programme's figures of a scored book as a run keeps them: of the whole book, and of each account manager's part.
+
+In: a book and the run's as-of date. Out: `BookFigures`. Each part is a record that holds nothing of another manager's
+accounts, so that whoever sees one manager's accounts is given one record and can infer nothing of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from features.figures.asking import series
+from features.figures.known import Because, because
+from features.figures.measuring import COLUMNS, WithAccounts, measure_with_accounts
+from features.tables import Tables
+
+Record = dict[str, Any]
+#: As-of dates of a stored series: the run's own and the same day of the eleven months before.
+SERIES_MONTHS = 12
+#: Why a manager's part has no figure at a date at which none of the manager's accounts was known.
+NOBODY = because("nobody")
+NUMBERS = ("value", "low", "high", "n")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Figures of some accounts.
+
+    Attributes
+    ----------
+    account_manager : str or None
+        Whose accounts; None: the whole book.
+    record : dict
+        currency, dates (ISO, rising) and `figures`: by name the lists value, low, high, n and reason, an entry a date;
+        a reason is a code with its facts, see `told`.
+    """
+
+    account_manager: str | None
+    record: Record
+
+
+@dataclass(frozen=True)
+class BookFigures:
+    """The figures of a book at a scoring run's as-of date and some months before.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        The whole book first, then each account manager's by name.
+    accounts : DataFrame
+        account_id, figure, value, account_manager, name: what each account adds to the figures that are sums, at the
+        as-of date, by rising account_id.
+    """
+
+    parts: tuple[Part, ...]
+    accounts: pd.DataFrame
+
+    def by_account(self) -> Iterator[Record]:
+        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account."""
+        for account_id, rows in self.accounts.groupby("account_id", sort=True):
+            first = rows.iloc[0]
+            figures = dict(zip(rows["figure"], rows["value"].tolist(), strict=True))
+            of_account = {name: None if pd.isna(first[name]) else first[name] for name in ("name", "account_manager")}
+            yield {"account_id": account_id, **of_account, "figures": figures}
+
+
+def book_figures(tables: Tables, as_of: date) -> BookFigures:
+    """Return the figures of a book at a date, with a series of months."""
+    dates = series(tables, as_of)[-SERIES_MONTHS:]
+    found = measure_with_accounts(tables, dates, as_of, ["account_manager"])
+    accounts = tables["accounts"].select("account_id", "account_manager", "name").to_pandas()
+    behind = found.accounts.merge(accounts, on="account_id").sort_values("account_id", kind="stable")
+    return BookFigures(tuple(_parts(found, dates, tables.currency)), behind)
+
+
+def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> Iterator[Part]:
+    """Yield the parts; accounts without a manager stand in the whole book only."""
+    places = {day: place for place, day in enumerate(dates)}
+    days = [day.isoformat() for day in dates]
+    figures: dict[str | None, dict[str, Record]] = {None: {}}
+    for name, as_of, split, group, *numbers, reason in _rows(found):
+        if split is not None and group is None:
+            continue
+        lists = figures.setdefault(group, {}).setdefault(name, _empty(len(dates)))
+        for column, number in zip(NUMBERS, numbers, strict=True):
+            lists[column][places[as_of]] = None if number != number else number
+        lists["reason"][places[as_of]] = None if reason is None else _kept(reason)
+    for group in sorted(figures, key=lambda name: (name is not None, name or "")):
+        yield Part(group, {"currency": currency, "dates": days, "figures": figures[group]})
+
+
+def _rows(found: WithAccounts) -> Iterator[tuple[Any, ...]]:
+    """Yield the values' rows in the order of `features.figures.measuring.COLUMNS`."""
+    yield from zip(*(found.values[name].tolist() for name in COLUMNS), strict=True)
+
+
+def _empty(dates: int) -> Record:
+    return {**{name: [None] * dates for name in NUMBERS}, "reason": [_kept(NOBODY)] * dates}
+
+
+def _kept(reason: Because) -> list[Any]:
+    return [reason.code, dict(reason.facts)]
+
+
+def told(kept: Sequence[Any] | None, lang: str) -> str | None:
+    """Return a kept reason in words."""
+    return None if kept is None else because(kept[0], **kept[1]).told(lang)

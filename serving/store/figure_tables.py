@@ -1,0 +1,127 @@
+"""The programme's figures in the store: a record for the whole book and one a manager, and what each account adds.
+
+They belong to a scoring run: they appear with it and go with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.database.metadata import AnyText, metadata
+from serving.scoring.book_figures import BookFigures
+from serving.store.score_tables import RUNS, newest_run
+
+#: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
+FIGURES = sa.Table(
+    "score_figures",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("score_runs.run_id", name="score_figures_run"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("account_manager", AnyText),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+#: `figures`: by name what the account adds to each figure that is a sum, where it is not 0.
+FIGURE_ACCOUNTS = sa.Table(
+    "score_figure_accounts",
+    metadata,
+    sa.Column(
+        "run_id", sa.Integer, sa.ForeignKey("score_runs.run_id", name="score_figure_accounts_run"), primary_key=True
+    ),
+    sa.Column("account_id", AnyText, primary_key=True),
+    sa.Column("account_manager", AnyText),
+    sa.Column("name", AnyText),
+    sa.Column("figures", sa.JSON, nullable=False),
+    sa.Index("score_figure_accounts_by_account", "account_id"),
+)
+#: Tables that hold rows of a run, beside its scores.
+OF_A_RUN = (FIGURES, FIGURE_ACCOUNTS)
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class StoredFigures:
+    """The figures of the newest run for who asks.
+
+    Attributes
+    ----------
+    run : mapping
+        run_id, as_of, model_version, scored_at, and `model`, the facts about its model.
+    whole_book : bool
+        Whether the record is of the whole book, not of one manager's accounts.
+    stored : bool
+        Whether the run has figures at all; runs from before them, and runs without, have none.
+    record : dict or None
+        See `serving.scoring.book_figures.Part`; None where the run has no figures of these accounts.
+    """
+
+    run: Mapping[str, Any]
+    whole_book: bool
+    stored: bool
+    record: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The accounts behind a figure, the largest first; `others` and `others_value` are of those not listed."""
+
+    accounts: tuple[Mapping[str, Any], ...]
+    others: int
+    others_value: float
+
+
+def pieces(run_id: int, figures: BookFigures) -> Iterator[tuple[sa.Table, list[dict[str, Any]]]]:
+    """Yield the rows of a run's figures in pieces, each with its table."""
+    for place, part in enumerate(figures.parts):
+        row = {"place": place, "account_manager": part.account_manager, "record": part.record}
+        yield FIGURES, [{"run_id": run_id, **row}]
+    rows = ({"run_id": run_id, **row} for row in figures.by_account())
+    while piece := list(islice(rows, CHUNK)):
+        yield FIGURE_ACCOUNTS, piece
+
+
+def read_figures(connection: Connection, account_manager: str | None) -> StoredFigures | None:
+    """Return the newest run's figures of the whole book (None) or of a manager's accounts; None without a run."""
+    run = connection.execute(newest_run()).mappings().first()
+    if run is None:
+        return None
+    model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
+    mine = FIGURES.c.run_id == run["run_id"]
+    stored = connection.execute(sa.select(FIGURES.c.place).where(mine).limit(1)).first() is not None
+    whose = FIGURES.c.place == 0 if account_manager is None else FIGURES.c.account_manager == account_manager
+    record = connection.execute(sa.select(FIGURES.c.record).where(mine, whose)).scalar_one_or_none()
+    return StoredFigures({**run, "model": model}, account_manager is None, stored, record)
+
+
+def read_behind(connection: Connection, run_id: int, figure: str, account_manager: str | None, limit: int) -> Behind:
+    """Return the accounts behind a figure that is a sum, of the whole book or of a manager's accounts.
+
+    Parameters
+    ----------
+    figure : str
+        Its name, one of `features.figures.figure.figure_names()`.
+    limit : int
+        Most accounts that are listed, by falling absolute value.
+    """
+    value = FIGURE_ACCOUNTS.c.figures[figure].as_float()
+    which = (FIGURE_ACCOUNTS.c.run_id == run_id) & value.is_not(None)
+    if account_manager is not None:
+        which &= FIGURE_ACCOUNTS.c.account_manager == account_manager
+    columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
+    largest = sa.select(*columns, value.label("value")).where(which)
+    largest = largest.order_by(sa.func.abs(value).desc(), FIGURE_ACCOUNTS.c.account_id).limit(limit)
+    rows = connection.execute(largest).mappings().all()
+    count, total = connection.execute(sa.select(sa.func.count(), sa.func.sum(value)).where(which)).one()
+    listed = sum(row["value"] for row in rows)
+    return Behind(tuple(map(dict, rows)), count - len(rows), (total or 0.0) - listed if count > len(rows) else 0.0)
+
+
+def forget_figures(connection: Connection, account_id: str) -> Mapping[str, int]:
+    """Remove what an account adds to figures from every run; sums of the book and of managers keep it."""
+    gone = connection.execute(sa.delete(FIGURE_ACCOUNTS).where(FIGURE_ACCOUNTS.c.account_id == account_id))
+    return {"figures": gone.rowcount}

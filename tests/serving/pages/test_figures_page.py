@@ -1,0 +1,84 @@
+"""The page of the programme's figures: every figure with its definition, a table at every chart, and one's own only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.figures import ANA, BO, put_figures
+from support.pages import Element, Site, tree
+from support.stored import SCORE, opened, put
+
+from features.figures.figure import all_figures
+from serving.pages.figures_shown import LINES, SUMS
+from serving.words.formats import LANGS, Formats, Lang
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    path: Path = tmp_path_factory.mktemp("figures") / "scores.db"
+    with opened(f"sqlite:///{path}") as store:
+        put_figures(store)
+        made = Site(store, rate_limit="100000/minute")
+        yield made
+        made.app.state.runtime.access.close()
+
+
+def page_of(site: Site, lang: Lang, manager: str | None = None) -> Element:
+    answer = site.browser(site.key("read", account_manager=manager)).get(f"/figures?lang={lang}")
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+    return tree(answer)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_figure_opens_its_definition_and_every_chart_has_its_table(site: Site, lang: Lang) -> None:
+    page = page_of(site, lang)
+    folds = {fold.attributes["id"]: fold.text for fold in page.all("details")}
+    assert set(folds) == {figure.name for figure in all_figures()}
+    for figure in all_figures():
+        label, definition = (figure.de, figure.definition_de) if lang == "de" else (figure.en, figure.definition_en)
+        for told in (label, definition, figure.source, figure.name):
+            assert " ".join(told.split()) in folds[figure.name]
+    charts = page.all("section", class_="sheet-part")
+    lines = [name for names in LINES.values() for name in names if name != "loops_closed_48h"]
+    sums = [key for family, key, _ in SUMS if family != "feedback_loops"]
+    assert [chart.one("h3").attributes["id"] for chart in charts if chart.all("svg", class_="months")] == [
+        f"chart-{name}" for name in lines
+    ]
+    assert len(charts) == len(lines) + len(sums)
+    for chart in charts:
+        table = chart.one("table")
+        drawn = chart.all("circle") if chart.all("svg", class_="months") else chart.all("svg", class_="bar")
+        known = [row for row in table.one("tbody").all("tr") if not row.all("td", class_="reason")]
+        assert drawn and len(drawn) == len(known)
+        assert chart.all("svg")[0].attributes.get("aria-label") or chart.all("svg")[0].attributes["aria-hidden"]
+    missing = {"de": "Nicht bekannt: Tabelle loops fehlt", "en": "Not known: table loops is missing"}[lang]
+    assert sum(missing in cell.text for cell in page.all("td", class_="reason")) == sum(
+        "loops" in figure.needs for figure in all_figures()
+    )
+
+
+def test_a_manager_s_page_shows_the_manager_s_accounts_only(site: Site) -> None:
+    money = Formats("en", "EUR").money
+    everybody, ana, nobody = (page_of(site, "en", who).text for who in (None, ANA, "Nobody"))
+    assert money(7860.0) in everybody and "Figures of the whole book." in everybody
+    assert money(850.0) in ana and f"Figures of the accounts of {ANA} only." in ana
+    for text in (ana, nobody):
+        assert money(7860.0) not in text and money(7000.0) not in text and BO not in text
+    assert "you see no account of this run" in nobody and "details" not in nobody
+
+
+def test_the_page_is_linked_and_says_what_is_not_there(site: Site, tmp_path: Path) -> None:
+    browser = site.browser(site.key("read"))
+    links = [each.attributes["href"] for each in tree(browser.get("/?lang=de")).one("header", class_="mast").all("a")]
+    assert "/figures?lang=de" in links
+    odd = browser.get("/figures?lang=fr")
+    assert odd.status_code == 422 and "fr" in tree(odd).one("p", class_="problem").text
+    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
+        bare = Site(store)
+        for told in ("no scores are stored yet", "not stored with this scoring run"):
+            assert told in page_of(bare, "en").text
+            put(store, SCORE)
+        bare.app.state.runtime.access.close()

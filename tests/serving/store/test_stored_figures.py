@@ -1,0 +1,101 @@
+"""The programme's figures of a scoring run: kept with it, by manager without a trace of others, gone with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from support.books import CENTRE, Frames, random_book
+from support.programmes import book_of
+from support.stored import AT, MODEL, SCORE, Clock, opened, put
+
+from features.figures.asking import chosen
+from features.figures.figure import all_figures
+from features.figures.measuring import measure
+from serving.database.engine import reading, writing
+from serving.scoring.book_figures import SERIES_MONTHS, BookFigures, book_figures, told
+from serving.store import ScoreStore
+from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, forget_figures
+
+#: Figures of several families, cheap to compute again.
+SOME = ("revenue_customers", "revenue_unheard", "monetised_nps", "customers_lost", "logo_churn", "loops_opened")
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    return random_book(accounts=60, seed=3)
+
+
+@pytest.fixture(scope="module")
+def figures(frames: Frames) -> BookFigures:
+    return book_figures(book_of(frames), CENTRE)
+
+
+@pytest.fixture
+def store(database_url: str, figures: BookFigures) -> Iterator[ScoreStore]:
+    """Return a store whose only run has the figures, on a clock that the tests move."""
+    with opened(database_url, now=Clock()) as made:
+        made.write([SCORE], {}, MODEL, SCORE.as_of, SCORE.scored_at, figures)
+        yield made
+
+
+def test_what_is_stored_sums_and_says_why_it_is_not_known(figures: BookFigures, frames: Frames) -> None:
+    whole, *managers = figures.parts
+    assert whole.account_manager is None and len(whole.record["dates"]) == SERIES_MONTHS
+    assert set(whole.record["figures"]) == {figure.name for figure in all_figures()}
+    known = frames["accounts"]["account_manager"].dropna().unique()
+    assert [part.account_manager for part in managers] == sorted(known) and len(known) > 1
+    for part in figures.parts:
+        for lists in part.record["figures"].values():
+            assert [value is None for value in lists["value"]] == [reason is not None for reason in lists["reason"]]
+            assert all(told(reason, lang) for reason in lists["reason"] if reason for lang in ("de", "en"))
+    behind = figures.accounts.groupby("figure")["value"].sum()
+    for figure in [figure for figure in all_figures() if figure.adds_up]:
+        value = whole.record["figures"][figure.name]["value"][-1]
+        assert behind.get(figure.name, 0.0) == pytest.approx(value or 0.0, rel=1e-9, abs=1e-6), figure.name
+
+
+def test_a_manager_s_record_is_that_of_a_book_of_the_manager_s_accounts(figures: BookFigures, frames: Frames) -> None:
+    """What other accounts do moves nothing in it, so nothing of them can be inferred."""
+    part = figures.parts[1]
+    accounts = frames["accounts"]
+    mine = accounts[accounts["account_manager"] == part.account_manager]["account_id"]
+    own = {name: rows[rows["account_id"].isin(mine)] for name, rows in frames.items()}
+    found = measure(book_of(own), [CENTRE], chosen(SOME)).set_index("figure")
+    for name in SOME:
+        lists = part.record["figures"][name]
+        assert lists["value"][-1] == pytest.approx(found["value"][name], rel=1e-12), name
+        assert lists["n"][-1] == found["n"][name], name
+    assert set(figures.accounts[figures.accounts["account_manager"] == part.account_manager]["account_id"]) <= set(mine)
+
+
+def test_a_run_s_figures_are_read_by_whom_they_are_for(store: ScoreStore, figures: BookFigures) -> None:
+    whole, part = figures.parts[0], figures.parts[1]
+    all_of_it, mine, nobody = (store.figures(who) for who in (None, part.account_manager, "nobody"))
+    assert all_of_it is not None and all_of_it.record == whole.record and all_of_it.whole_book
+    assert mine is not None and mine.record == part.record and not mine.whole_book
+    assert nobody is not None and nobody.record is None and nobody.stored
+    run_id = int(all_of_it.run["run_id"])
+    for who, record in ((None, whole.record), (part.account_manager, part.record)):
+        behind = store.behind(run_id, "revenue_customers", who, 3)
+        values = [row["value"] for row in behind.accounts]
+        assert values == sorted(values, key=abs, reverse=True) and len(values) == 3 and behind.others > 0
+        assert sum(values) + behind.others_value == pytest.approx(record["figures"]["revenue_customers"]["value"][-1])
+        assert who is None or {row["account_manager"] for row in behind.accounts} == {who}
+    assert store.behind(run_id, "revenue_customers", "nobody", 3).accounts == ()
+
+
+def test_figures_go_with_their_run_and_accounts_are_forgotten(store: ScoreStore, figures: BookFigures) -> None:
+    counted = (sa.select(sa.func.count()).select_from(table) for table in (FIGURES, FIGURE_ACCOUNTS))
+    gone = str(figures.accounts["account_id"].iloc[0])
+    with writing(store.engine) as connection:
+        assert forget_figures(connection, gone) == {"figures": 1} and forget_figures(connection, gone) == {"figures": 0}
+    put(store, SCORE)  # The same date and version without figures, in the place of the first run.
+    replaced = store.figures()
+    assert replaced is not None and not replaced.stored and replaced.record is None
+    store._now.now = AT + timedelta(days=2)  # type: ignore[attr-defined]
+    assert store.purge().replaced == 1
+    with reading(store.engine) as connection:
+        assert [connection.execute(query).scalar_one() for query in counted] == [0, 0]
