@@ -95,6 +95,7 @@ def _store(
     store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
     evidence = PiecewiseEvidence(tables, scored.matrix.keys["account_id"].to_list(), as_of, scored.outlooks())
     facts = model_facts(scored.bundle) | {
+        "level": scored.bundle.level.as_dict(),
         "cautions": [caution.as_dict() for caution in (*scored.cautions(), *stale(ages))],
         "freshness": {name: age.as_dict() for name, age in ages.items()},
     }

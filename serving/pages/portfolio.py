@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import sqrt
 from typing import Any
 from urllib.parse import quote
 
@@ -23,8 +22,8 @@ from serving.words.grades import grade_sentence
 from serving.words.short_reasons import main_reason
 from serving.words.wording import page_texts, screen_texts
 
-#: Hours after which feedback should have been answered; standard deviations to either end of a range of 80 %.
-LATE_HOURS, RANGE_80 = 48.0, 1.2816
+#: Hours after which feedback should have been answered.
+LATE_HOURS = 48.0
 #: Days to the end of a contract from which on the list names it.
 SOON_DAYS = 180
 
@@ -116,15 +115,19 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
 
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five."""
-    sums, spread = found.sums, RANGE_80 * sqrt(max(found.sums.loss_variance, 0.0))
-    low, high = (formats.money(max(sums.expected_loss + sign * spread, 0.0)) for sign in (-1, 1))
+    sums, lost = found.sums, ""
+    if sums.loss is not None:
+        lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:
         moved, since = "–", words["first_run"]
     else:
         moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
     return (
-        (words["revenue_at_risk"], formats.money(sums.revenue_at_risk), words["revenue_at_risk_note"]),
-        (words["expected_loss"], formats.money(sums.expected_loss), words["range"].format(low=low, high=high)),
+        (
+            words["revenue_at_risk"],
+            formats.money(sums.revenue_at_risk),
+            " ".join(filter(None, (words["revenue_at_risk_note"], lost))),
+        ),
         (words["change"], moved, since),
     )
 
