@@ -19,6 +19,7 @@ from serving.api.routes import document_routes as document
 from serving.api.routes import job_routes as jobs
 from serving.api.routes import link_routes as links
 from serving.api.routes import model_routes as model
+from serving.api.routes import movement_routes as movements
 from serving.api.routes import operation_routes as operations
 from serving.api.routes import prediction_routes as predictions
 from serving.pages.page_routes import ROUTES as PAGES
@@ -31,7 +32,7 @@ def create_app() -> FastAPI:
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
     for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
-    for routes in (predictions, jobs, accounts, acting, links, model, operations, document):
+    for routes in (predictions, jobs, accounts, movements, acting, links, model, operations, document):
         app.router.routes.extend(routes.router.routes)
     app.router.routes.extend(PAGES)
     app.router.routes.append(Route("/{path:path}", Unrouted(list(app.router.routes))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from http import HTTPStatus
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +15,7 @@ from serving.api.answers.stored import report_page, stored_for
 from serving.api.edge.noted import note_read
 from serving.pages.acting_section import acting_section
 from serving.pages.answering import account_address, answer
+from serving.pages.moved_section import moved_section
 from serving.pages.portfolio import renewal
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.reports.report import account_report
@@ -52,9 +54,12 @@ def framed(
 ) -> Response:
     """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
     report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
-    account_id = stored.score.account_id
+    account_id, moved = stored.score.account_id, moved_section(visit, stored)
+    if moved.problem and status == HTTPStatus.OK:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
     shown = {
         "report": report,
+        "moved": moved,
         "frame": frame_of(stored, visit.lang),
         "acting": acting_section(visit, stored, form, problems),
         "other_lang": account_address(account_id, "en" if visit.lang == "de" else "de"),

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from serving.acting.acts import has_open_step, last_verdict, next_steps
 from serving.pages.wanted import Wanted
-from serving.scoring.expected_loss import Loss, expected_loss
+from serving.scoring.expected_loss import LossInterval, expected_loss
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
 
 ROWS = 25
@@ -38,7 +38,7 @@ class Sums:
     accounts : int
     revenue_at_risk : float
         The sum of the rows'.
-    loss : Loss or None
+    loss : LossInterval or None
         The interval of it, as `score --json` states it; None in runs from before it was kept what it needs.
     change : float or None
         Of the revenue at risk since the run before, over the accounts that have a score in both; None without one.
@@ -47,7 +47,7 @@ class Sums:
 
     accounts: int
     revenue_at_risk: float
-    loss: Loss | None
+    loss: LossInterval | None
     change: float | None
     currency: str | None
 

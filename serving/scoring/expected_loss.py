@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from training.worth.level import Level, Loss, level_from, predicted_loss
+from training.worth import level as measured
 
 #: Answers that are kept; each is known by its accounts' figures, 160 KB for 10,000 accounts.
 KEPT = 32
 Row = tuple[str, float, float]
+#: A predicted loss with its interval; in currency.
+LossInterval = measured.Loss
 
 
-def expected_loss(rows: Iterable[Row], model: Mapping[str, Any]) -> Loss | None:
+def expected_loss(rows: Iterable[Row], model: Mapping[str, Any]) -> LossInterval | None:
     """Return the loss and the interval that holds it four times in five; None where the model's level is not known.
 
     Parameters
@@ -32,9 +34,9 @@ def expected_loss(rows: Iterable[Row], model: Mapping[str, Any]) -> Loss | None:
         return None
     by_account = sorted(rows)  # The order of a scoring run: the draws go account by account.
     figures = np.array([(share, revenue) for _, share, revenue in by_account], dtype=float).reshape(-1, 2)
-    return _loss(figures[:, 0].tobytes(), figures[:, 1].tobytes(), level_from(model["level"]))
+    return _loss(figures[:, 0].tobytes(), figures[:, 1].tobytes(), measured.level_from(model["level"]))
 
 
 @lru_cache(KEPT)
-def _loss(probability: bytes, revenue: bytes, level: Level) -> Loss:
-    return predicted_loss(np.frombuffer(probability), np.frombuffer(revenue), level)
+def _loss(probability: bytes, revenue: bytes, level: measured.Level) -> LossInterval:
+    return measured.predicted_loss(np.frombuffer(probability), np.frombuffer(revenue), level)
