@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,13 +17,14 @@ import typer
 
 from features.cli.book_commands import read_book
 from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, say, table, written_at_once
-from features.errors import InputError
+from features.errors import ChurnRiskError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from features.freshness import Freshness
     from features.tables import Tables
+    from serving.scoring.movement import BundleOf
     from serving.scoring.scoring import Scored
     from serving.settings import ServiceSettings
 
@@ -99,9 +101,26 @@ def _store(
         "cautions": [caution.as_dict() for caution in (*scored.cautions(), *stale(ages))],
         "freshness": {name: age.as_dict() for name, age in ages.items()},
     }
-    store.write(scored.rows(), evidence, facts, as_of, scored.scored_at)
+    store.write(scored.rows(), evidence, facts, as_of, scored.scored_at, _bundle_of(settings, scored))
     store.close()
     return shown(store.url)
+
+
+def _bundle_of(settings: ServiceSettings, scored: Scored) -> BundleOf:
+    """Return what gives the bundle of a version to compare with, or None where the registry does not have it."""
+    from training.registry.tracking import fetch
+
+    @cache
+    def bundle_of(version: str) -> Any:
+        if version == scored.bundle.version:
+            return scored.bundle
+        try:
+            return fetch(settings, version)
+        except ChurnRiskError as error:
+            say(f"what another model moved since the run before is not told apart: {error}")
+            return None
+
+    return bundle_of
 
 
 def _summary(scored: Scored, as_of: date) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from serving.acting.acts import has_open_step, last_verdict, next_steps
 from serving.pages.wanted import Wanted
 from serving.scoring.expected_loss import LossInterval, expected_loss
+from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
 
 ROWS = 25
@@ -75,6 +76,9 @@ class Found:
         The open step of each row's account that is due first.
     unplanned, disagreed : int
         How many of the reader's accounts are threats without a next step, and how many scores somebody called wrong.
+    moved : mapping of part to float
+        What moved the revenue at risk since the run before, over all accounts of the reader or of the chosen manager;
+        empty under any other filter, and where it is not kept.
     page, pages : int
     """
 
@@ -88,6 +92,7 @@ class Found:
     steps: Mapping[str, Mapping[str, Any]]
     unplanned: int
     disagreed: int
+    moved: Mapping[Part, float]
     page: int
     pages: int
 
@@ -126,7 +131,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
     """
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, 1, 1)
+        return Found(None, None, (), Sums(0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
@@ -156,6 +161,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
         steps=next_steps(connection, account_ids),
         unplanned=unplanned,
         disagreed=disagreed,
+        moved=_moved(connection, run.run_id, earlier, mine, wanted),
         page=page,
         pages=pages,
     )
@@ -230,6 +236,14 @@ def _sums(
     figures = sa.select(SCORES.c.account_id, SCORES.c.churn_probability, SCORES.c.revenue_365d).where(which)
     loss = expected_loss(map(tuple, connection.execute(figures)), model)
     return Sums(accounts, at_risk or 0.0, loss, change if compared else None, currency)
+
+
+def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:
+    if earlier is None or wanted.narrows:
+        return {}
+    if mine is not None and wanted.manager not in ("", mine):
+        return {}
+    return read_moves(connection, run_id, earlier.run_id, mine or wanted.manager or None)
 
 
 def _past(connection: Connection, account_ids: Sequence[str]) -> Mapping[str, Sequence[Any]]:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from serving.database.engine import reading, writing
 from serving.database.holds import is_held
 from serving.errors import RunLost
-from serving.store.score_tables import CURRENT, RUNS, SCORES, newest_run
+from serving.store.score_tables import CURRENT, MOVES, RUNS, SCORES, newest_run
 
 #: Rows removed in one transaction.
 REMOVED_AT_ONCE = 1000
@@ -189,5 +189,6 @@ def remove(engine: Engine, run_id: int) -> bool:
                 return False
             removed = connection.execute(delete_piece).rowcount < REMOVED_AT_ONCE
             if removed:
+                connection.execute(sa.delete(MOVES).where(MOVES.c.run_id == run_id))
                 connection.execute(sa.delete(RUNS).where(RUNS.c.run_id == run_id))
     return True

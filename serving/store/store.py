@@ -17,7 +17,9 @@ from features.errors import AccountUnknown, ChurnRiskError
 from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
+from serving.scoring.movement import BundleOf
 from serving.scoring.scores import PastScore, Score
+from serving.store.book_movement import BookMovement
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
@@ -89,6 +91,7 @@ class ScoreStore:
         model: Mapping[str, Any],
         as_of: date,
         scored_at: datetime,
+        bundle_of: BundleOf | None = None,
     ) -> int:
         """Store one scoring run, which replaces that of the same as-of date and version; return the row count.
 
@@ -100,18 +103,22 @@ class ScoreStore:
             Each account's evidence, by account id; see `serving.scoring.evidence`.
         model : mapping
             Facts about the model, as `Stored.model` has them.
+        bundle_of : callable, optional
+            Gives the bundle of a version or None, to tell what moved the book since the run before. Without it, what
+            another model moved is not told apart.
         """
         self.purge()
         name = uuid4().hex
         with holding(self._engine, name):
             run = RunWriter.begin(self._engine, name, model, as_of, scored_at, self._now())
             try:
-                count = 0
-                rows = (record_of(run.run_id, score, evidence.get(score.account_id, {})) for score in scores)
-                for chunk in _chunks(rows):
-                    run.add(chunk)
+                count, moved = 0, BookMovement(self._engine, as_of, bundle_of or _no_bundle)
+                for chunk in _chunks(iter(scores)):
+                    rows = [record_of(run.run_id, score, evidence.get(score.account_id, {})) for score in chunk]
+                    run.add(rows)
+                    moved.add(chunk, [row["account_manager"] for row in rows])
                     count += len(chunk)
-                run.publish(count, self._on_publish, self._now())
+                run.publish(count, (moved.keep, *self._on_publish), self._now())
             except BaseException:
                 with suppress(ChurnRiskError):  # If the removal fails, the next writer removes the run.
                     run.drop()
@@ -202,6 +209,10 @@ def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(*columns).join(RUNS).where(mine).order_by(*oldest_first)
 
 
-def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while chunk := list(islice(rows, CHUNK)):
+def _chunks(scores: Iterator[Score]) -> Iterator[list[Score]]:
+    while chunk := list(islice(scores, CHUNK)):
         yield chunk
+
+
+def _no_bundle(version: str) -> None:
+    return None

@@ -106,7 +106,7 @@ def _rows(moved: Movement, speakers: Speakers, lang: Lang) -> tuple[MovedRow, ..
         for (code, label, _, then, now), point in zip(parts, points, strict=True)
     ]
     ends = (formats.probability(score.churn_probability) for score in (moved.before, moved.after))
-    return (*rows, MovedRow("total", words["total"], formats.points(moved.change), *ends))
+    return (*rows, MovedRow("total", words["total"], formats.points(round(moved.change, DIGITS)), *ends))
 
 
 def _change(moved: Movement, lang: Lang) -> str:
@@ -114,7 +114,7 @@ def _change(moved: Movement, lang: Lang) -> str:
     which = "same" if abs(moved.change) < UNCHANGED else "up" if moved.change > 0 else "down"
     before, after = moved.before, moved.after
     return words[f"lead_{which}"].format(
-        points=formats.points(moved.change).lstrip("+−"),
+        points=formats.points(round(moved.change, DIGITS)).lstrip("+−"),
         before=formats.probability(before.churn_probability),
         after=formats.probability(after.churn_probability),
         day_before=formats.day(before.as_of),

@@ -18,7 +18,7 @@ def rounded_parts(parts: Sequence[float], total: float, digits: int) -> list[flo
         return []
     scaled = [part * 10**digits for part in parts]
     units = [floor(each) for each in scaled]
-    left = round(total * 10**digits) - sum(units)
+    left = round(round(total, digits) * 10**digits) - sum(units)
     by_remainder = sorted(range(len(parts)), key=lambda place: units[place] - scaled[place])
     for number in range(abs(left)):
         units[by_remainder[number % len(parts)]] += 1 if left > 0 else -1

@@ -27,7 +27,7 @@ LONGEST_WHICH = 80
     "/v1/accounts/{account_id:path}/movement",
     responses=ACCOUNT_ERRORS,
     operation_id="getMovement",
-    summary="Why an account's score moved between two dates: how much the account, by theme, and how much the model",
+    summary="Why an account's score moved between two dates",
 )
 def movement(
     request: Request,

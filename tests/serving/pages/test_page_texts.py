@@ -14,7 +14,9 @@ from serving.words.wording import screen_texts
 
 PAGES = Path(__file__).parents[3] / "serving" / "pages"
 #: Say for pages and API alike why a score moved, and why that cannot be told.
-MOVED = (PAGES.parent / "words" / "movement_words.py", PAGES.parent / "scoring" / "movement.py")
+MOVED = tuple(
+    PAGES.parent / name for name in ("words/movement_words.py", "scoring/movement.py", "store/book_movement.py")
+)
 #: Sections whose texts are named by a code, not by a template.
 BY_CODE = {"sorts", "threats", "actions", "trouble", "kinds", "verdicts", "said"}
 
