@@ -18,6 +18,7 @@ from serving.pages.answering import account_address, answer
 from serving.pages.moved_section import moved_section
 from serving.pages.portfolio import renewal
 from serving.pages.visiting import Visit, demand, visit_of
+from serving.pages.what_if_section import WhatIfSection, what_if_section
 from serving.reports.report import account_report
 from serving.scoring.scores import PastScore, Score
 from serving.store import Stored
@@ -42,7 +43,8 @@ async def account_page(request: Request) -> Response:
     note_read(request, visit.served, visit.reader.id, "report", [account_id])
     if request.query_params.get("view") == "print":
         return await run_in_threadpool(report_page, stored, visit.lang)
-    return await run_in_threadpool(framed, visit, stored)
+    asked = await what_if_section(visit, stored)
+    return await run_in_threadpool(framed, visit, stored, asked.status if asked else 200, what_if=asked)
 
 
 def framed(
@@ -51,6 +53,7 @@ def framed(
     status: int = 200,
     form: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
+    what_if: WhatIfSection | None = None,
 ) -> Response:
     """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
     report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
@@ -60,6 +63,7 @@ def framed(
     shown = {
         "report": report,
         "moved": moved,
+        "what_if": what_if,
         "frame": frame_of(stored, visit.lang),
         "acting": acting_section(visit, stored, form, problems),
         "other_lang": account_address(account_id, "en" if visit.lang == "de" else "de"),

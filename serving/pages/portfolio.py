@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from serving.pages.portfolio_query import Found
-from serving.pages.sparks import Sparkline, sparkline
 from serving.pages.wanted import BANDS, SORTS, Wanted
+from serving.reports.sparks import Sparkline, sparkline
 from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told

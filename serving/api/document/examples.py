@@ -117,6 +117,8 @@ FIELDS: Mapping[str, Any] = {
     "MovementOut.whole_only": None,
     "ThemeMoved.code": "nps",
     "ThemeMoved.label": "Satisfaction (NPS)",
+    "WhatIfOut.change": -0.08,
+    "EditOut.change": -0.05,
     "SignalOut.name": "answer_age_days",
 }
 BY_FORMAT: Mapping[str, str] = {

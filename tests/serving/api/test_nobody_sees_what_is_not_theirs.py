@@ -57,6 +57,9 @@ RULES = {
     ("POST", "/v1/accounts/{account_id:path}/steps"): Rule(
         "feedback", {"what": "Call", "owner": "Anna", "due_on": "2026-01-31"}
     ),
+    ("POST", "/v1/accounts/{account_id:path}/what-if"): Rule(
+        "read", {"edits": [{"kind": "action_done", "action": "call"}]}, 409
+    ),
     ("POST", "/v1/links"): Rule("read", {"account_id": "anna/1"}),
     ("GET", "/v1/reports/{token}"): Rule(None, link=True),
     ("GET", "/v1/model"): Rule("read"),
