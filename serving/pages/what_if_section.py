@@ -18,7 +18,6 @@ from serving.predict.edits import MOST_EDITS, Edit
 from serving.scoring.scores import Score
 from serving.store import Stored
 from serving.words.formats import Formats
-from serving.words.glossary import glossary
 from serving.words.wording import screen_texts
 
 #: Days for which the records behind the last score are those of today; after that, what could be done is asked for the
@@ -91,8 +90,7 @@ def _offered(stored: Stored, visit: Visit) -> dict[str, tuple[str, Edit]]:
     found: dict[str, tuple[str, Edit]] = {}
     for table, kind, own in (("open_loops", "loop_closed", "loop_id"), ("open_tickets", "ticket_closed", "ticket_id")):
         for row in (evidence.get(table) or {"rows": ()})["rows"][:MOST_OFFERED]:
-            what = row.get("topic") or glossary().say("ticket_kind", row.get("kind") or "", visit.lang)
-            label = words[kind].format(day=formats.day(row["opened_at"]), what=what or row[own])
+            label = words[kind].format(day=formats.day(row["opened_at"]), what=row[own])
             found[f"{kind}:{row[own]}"] = label, Edit.model_validate({"kind": kind, own: row[own]})
     if evidence.get("contacts") is not None:
         found["contact_named"] = words["contact_named"], Edit(kind="contact_named")
@@ -122,4 +120,4 @@ def _line(label: str, score: Score, before: Score, visit: Visit) -> Answered:
     change = score.churn_probability - before.churn_probability
     points = "–" if score is before else formats.points(change)
     kind = "same" if abs(change) < 0.0005 else "up" if change > 0 else "down"
-    return Answered(label, formats.probability(score.churn_probability), points, kind)
+    return Answered(label, formats.percent(score.churn_probability, 1), points, kind)

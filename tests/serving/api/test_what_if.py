@@ -232,7 +232,7 @@ def test_the_page_tells_the_route_s_figures(
     answer = ask(client, waiting, {"edits": edits, "as_of": str(as_of), "records": waiting}).json()
     shares = [answer["before"], *answer["each"], answer["after"]]
     rows = [[each.text for each in row.all("td")] for row in found.one("tbody").all("tr")]
-    assert [row[0] for row in rows] == [" ".join(formats.probability(s["churn_probability"]).split()) for s in shares]
+    assert [row[0] for row in rows] == [" ".join(formats.percent(s["churn_probability"], 1).split()) for s in shares]
     changes = [formats.points(each["change"]) for each in (*answer["each"], answer)]
     assert [row[1] for row in rows] == ["–", *changes]
     assert answer["note"] == found.one("p", class_="note").text or lang == "de"
