@@ -98,6 +98,9 @@ class ServiceSettings(Environment):
         Days for which that is kept.
     watch_seconds : float
         Seconds after which a worker checks again whether the champion has changed.
+    source : str or None
+        The book as the commands read it, for what a page or route needs all records of an account for; None: callers
+        send them along.
     timezone : str
         The zone of the pages: what "today" is there, and the day on which something was said or done.
     glossary : Path or None
@@ -143,6 +146,7 @@ class ServiceSettings(Environment):
     audit: bool = True
     audit_days: Annotated[int, Field(gt=0)] = 365
     watch_seconds: Annotated[float, Field(gt=0)] = 1.0
+    source: str | None = None
     timezone: str = "Europe/Berlin"
     glossary: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -20,8 +20,10 @@ from serving.api.routes import figure_routes as figures
 from serving.api.routes import job_routes as jobs
 from serving.api.routes import link_routes as links
 from serving.api.routes import model_routes as model
+from serving.api.routes import movement_routes as movements
 from serving.api.routes import operation_routes as operations
 from serving.api.routes import prediction_routes as predictions
+from serving.api.routes import what_if_routes as what_ifs
 from serving.pages.page_routes import ROUTES as PAGES
 
 
@@ -32,7 +34,10 @@ def create_app() -> FastAPI:
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
     for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
-    for routes in (predictions, jobs, accounts, acting, figures, links, model, operations, document):
+    subjects = (
+        predictions, jobs, accounts, movements, what_ifs, acting, figures, links, model, operations, document,
+    )  # fmt: skip
+    for routes in subjects:
         app.router.routes.extend(routes.router.routes)
     app.router.routes.extend(PAGES)
     app.router.routes.append(Route("/{path:path}", Unrouted(list(app.router.routes))))

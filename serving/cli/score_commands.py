@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +18,6 @@ from features.console import (
     DATE_OPTION,
     JsonOption,
     SourceArgument,
-    Step,
     emit,
     progress_bar,
     say,
@@ -31,12 +29,8 @@ from features.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.tables import Tables
-    from serving.cli.score_targets import Target
-    from serving.scoring.book_figures import BookFigures
-    from serving.scoring.book_scoring import BookScoring, ScoredBook
+    from serving.scoring.book_scoring import ScoredBook
     from serving.settings import ServiceSettings
-    from training.bundle.bundle import Bundle
 
 TOP = 10
 
@@ -61,7 +55,7 @@ def score(
     A run that was killed is gone on with when the same command is given again.
     """
     from features.freshness import freshness, stale_warnings
-    from serving.cli.score_targets import into_file, into_store, where
+    from serving.cli.score_targets import bundles, code, into_file, into_store, score_into, where
     from serving.clock import utc_now
     from serving.scoring.book_figures import book_figures
     from serving.scoring.book_scoring import BookScoring
@@ -82,15 +76,15 @@ def score(
     if "churns" in tables.missing and not bundle.rule.by_silence:
         warnings.append("there is no churns table, so accounts that have left count as customers")
     with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle) as scoring:
-        made_of = scoring.fingerprint(_code())
+        made_of = scoring.fingerprint(code())
         target = (
-            into_store(settings, tables, as_of, bundle, ages, made_of)
+            into_store(settings, tables, as_of, bundle, ages, made_of, bundles(settings, bundle))
             if out is None
             else into_file(out, made_of, raw_csv)
         )
         with target as opened:
             of_book = (lambda: book_figures(tables, as_of)) if figures and out is None else None
-            book = _score_into(opened, scoring, tables, bundle, step, of_book)
+            book = score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
     for warning in warnings:
         say(f"warning: {warning}")
@@ -101,43 +95,6 @@ def score(
     else:
         _show(book, as_of, where(settings, out))
         say("last records: " + ", ".join(f"{name} {age.last} ({age.age_days} days)" for name, age in ages.items()))
-
-
-def _score_into(
-    target: Target,
-    scoring: BookScoring,
-    tables: Tables,
-    bundle: Bundle,
-    step: Step,
-    figures: Callable[[], BookFigures] | None,
-) -> ScoredBook:
-    """Score what is not there yet, publish all, and return what is said of the whole."""
-    from serving.scoring.book_scoring import ScoredBook, kept_of
-
-    pieces = [target.finished()] if target.done else []
-    if target.done:
-        say(f"going on after the {target.done:,} of {len(scoring):,} accounts that an earlier run has scored")
-    step("scoring", target.done, len(scoring))
-    for scored in scoring.chunks(target.done, target.scored_at):
-        target.add(scored)
-        pieces.append(kept_of(scored))
-        step("scoring", target.done, len(scoring))
-    book = ScoredBook.of(tables, bundle, pieces)
-    if figures is not None:
-        step("computing figures", 0, 1)
-        target.add_figures(figures())
-    target.publish(book)
-    return book
-
-
-def _code() -> str:
-    """Return a checksum of the code: what one version began is not gone on with by another."""
-    import features
-    import serving
-    import training
-    from features.batch.part_files import code_of
-
-    return code_of(features, training, serving)
 
 
 def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:

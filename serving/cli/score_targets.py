@@ -6,22 +6,26 @@ published. `done` says how many an earlier run of the same command has left, `fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
+from features.console import Step, say
+from features.errors import ChurnRiskError
 from features.freshness import Freshness
 from features.tables import Tables
 from serving.scoring.book_figures import BookFigures
-from serving.scoring.book_scoring import CONTRACTION, KEPT, ScoredBook, kept_of
+from serving.scoring.book_scoring import CONTRACTION, KEPT, BookScoring, ScoredBook, kept_of
 from serving.scoring.cautions import stale
 from serving.scoring.evidence_pieces import piece_of_evidence
 from serving.scoring.model_facts import model_facts
+from serving.scoring.movement import BundleOf
 from serving.scoring.score_files import ScoreFile, score_file
 from serving.scoring.scoring import Scored
 from serving.settings import ServiceSettings
@@ -141,12 +145,13 @@ def into_store(
     bundle: Bundle,
     ages: Mapping[str, Freshness],
     fingerprint: str,
+    bundle_of: BundleOf,
 ) -> Iterator[StoreTarget]:
     """Open a run of the score store, whose publication writes the events of its accounts."""
     kept = timedelta(hours=settings.replaced_hours)
     store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
     try:
-        with store.writing_run(_facts(bundle, ages), as_of, datetime.now(UTC), fingerprint) as run:
+        with store.writing_run(_facts(bundle, ages), as_of, datetime.now(UTC), fingerprint, bundle_of) as run:
             yield StoreTarget(run, tables, as_of, ages)
     finally:
         store.close()
@@ -158,4 +163,57 @@ def where(settings: ServiceSettings, out: Path | None) -> str:
 
 
 def _facts(bundle: Bundle, ages: Mapping[str, Freshness]) -> dict[str, Any]:
-    return model_facts(bundle) | {"freshness": {name: age.as_dict() for name, age in ages.items()}}
+    fresh = {name: age.as_dict() for name, age in ages.items()}
+    return model_facts(bundle) | {"level": bundle.level.as_dict(), "freshness": fresh}
+
+
+def score_into(
+    target: Target,
+    scoring: BookScoring,
+    tables: Tables,
+    bundle: Bundle,
+    step: Step,
+    figures: Callable[[], BookFigures] | None,
+) -> ScoredBook:
+    """Score what is not there yet, publish all, and return what is said of the whole."""
+    pieces = [target.finished()] if target.done else []
+    if target.done:
+        say(f"going on after the {target.done:,} of {len(scoring):,} accounts that an earlier run has scored")
+    step("scoring", target.done, len(scoring))
+    for scored in scoring.chunks(target.done, target.scored_at):
+        target.add(scored)
+        pieces.append(kept_of(scored))
+        step("scoring", target.done, len(scoring))
+    book = ScoredBook.of(tables, bundle, pieces)
+    if figures is not None:
+        step("computing figures", 0, 1)
+        target.add_figures(figures())
+    target.publish(book)
+    return book
+
+
+def bundles(settings: ServiceSettings, own: Bundle) -> BundleOf:
+    """Return what gives the bundle of a version to compare with, or None where the registry does not have it."""
+    from training.registry.tracking import fetch
+
+    @cache
+    def bundle_of(version: str) -> Bundle | None:
+        if version == own.version:
+            return own
+        try:
+            return fetch(settings, version)
+        except ChurnRiskError as error:
+            say(f"what another model moved since the run before is not told apart: {error}")
+            return None
+
+    return bundle_of
+
+
+def code() -> str:
+    """Return a checksum of the code: what one version began is not gone on with by another."""
+    import features
+    import serving
+    import training
+    from features.batch.part_files import code_of
+
+    return code_of(features, training, serving)

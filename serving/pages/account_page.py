@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from http import HTTPStatus
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -14,8 +15,10 @@ from serving.api.answers.stored import report_page, stored_for
 from serving.api.edge.noted import note_read
 from serving.pages.acting_section import acting_section
 from serving.pages.answering import account_address, answer
+from serving.pages.moved_section import moved_section
 from serving.pages.portfolio import renewal
 from serving.pages.visiting import Visit, demand, visit_of
+from serving.pages.what_if_section import WhatIfSection, what_if_section
 from serving.reports.report import account_report
 from serving.scoring.scores import PastScore, Score
 from serving.store import Stored
@@ -40,7 +43,8 @@ async def account_page(request: Request) -> Response:
     note_read(request, visit.served, visit.reader.id, "report", [account_id])
     if request.query_params.get("view") == "print":
         return await run_in_threadpool(report_page, stored, visit.lang)
-    return await run_in_threadpool(framed, visit, stored)
+    asked = await what_if_section(visit, stored)
+    return await run_in_threadpool(framed, visit, stored, asked.status if asked else 200, what_if=asked)
 
 
 def framed(
@@ -49,12 +53,17 @@ def framed(
     status: int = 200,
     form: Mapping[str, str] | None = None,
     problems: Sequence[str] = (),
+    what_if: WhatIfSection | None = None,
 ) -> Response:
     """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
     report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
-    account_id = stored.score.account_id
+    account_id, moved = stored.score.account_id, moved_section(visit, stored)
+    if moved.problem and status == HTTPStatus.OK:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
     shown = {
         "report": report,
+        "moved": moved,
+        "what_if": what_if,
         "frame": frame_of(stored, visit.lang),
         "acting": acting_section(visit, stored, form, problems),
         "other_lang": account_address(account_id, "en" if visit.lang == "de" else "de"),

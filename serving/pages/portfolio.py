@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import sqrt
 from typing import Any
 from urllib.parse import quote
 
 from serving.pages.portfolio_query import Found
-from serving.pages.sparks import Sparkline, sparkline
 from serving.pages.wanted import BANDS, SORTS, Wanted
+from serving.reports.sparks import Sparkline, sparkline
+from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told
 from serving.words.formats import Formats, Lang
 from serving.words.grades import grade_sentence
+from serving.words.movement_words import theme_label
 from serving.words.short_reasons import main_reason
+from serving.words.summing import rounded_parts
 from serving.words.wording import page_texts, screen_texts
 
-#: Hours after which feedback should have been answered; standard deviations to either end of a range of 80 %.
-LATE_HOURS, RANGE_80 = 48.0, 1.2816
+#: Hours after which feedback should have been answered.
+LATE_HOURS = 48.0
 #: Days to the end of a contract from which on the list names it.
 SOON_DAYS = 180
+#: Most parts of a change that are shown by name.
+MOST_PARTS = 7
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The page: `figures` are label, value and note of each sum; `links` lead to page before, page after and bands."""
+    """The page: `figures` are label, value and note of each sum; `moved` is what moved the first, its sum last."""
 
     as_of: str
     model: str
     cautions: tuple[str, ...]
     figures: tuple[tuple[str, str, str], ...]
+    moved: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     bands: tuple[tuple[str, str, str, bool], ...]
     sorts: tuple[Choice, ...]
@@ -101,6 +106,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
         cautions=tuple(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
         figures=_figures(found, formats, words["sums"]) if found.run else (),
+        moved=moved_lines(found.moved, formats),
         lines=tuple(_line(row, found.past.get(row["account_id"], ()), found, lang, today) for row in found.rows),
         bands=_bands(found, wanted, lang),
         sorts=_choices(SORTS, words["sorts"], wanted.sort),
@@ -116,17 +122,37 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
 
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five."""
-    sums, spread = found.sums, RANGE_80 * sqrt(max(found.sums.loss_variance, 0.0))
-    low, high = (formats.money(max(sums.expected_loss + sign * spread, 0.0)) for sign in (-1, 1))
+    sums, lost = found.sums, ""
+    if sums.loss is not None:
+        lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:
         moved, since = "–", words["first_run"]
     else:
         moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
     return (
-        (words["revenue_at_risk"], formats.money(sums.revenue_at_risk), words["revenue_at_risk_note"]),
-        (words["expected_loss"], formats.money(sums.expected_loss), words["range"].format(low=low, high=high)),
+        (
+            words["revenue_at_risk"],
+            formats.money(sums.revenue_at_risk),
+            " ".join(filter(None, (words["revenue_at_risk_note"], lost))),
+        ),
         (words["change"], moved, since),
     )
+
+
+def moved_lines(moved: Mapping[Part, float], formats: Formats) -> tuple[tuple[str, str], ...]:
+    """Return what moved the revenue at risk as label and amount, the largest first, the sum last; they add up."""
+    words = screen_texts(formats.lang)["moved_book"]
+    by_size = sorted(((part, amount) for part, amount in moved.items() if amount), key=lambda item: -abs(item[1]))
+    if not by_size:
+        return ()
+    total, shown = sum(moved.values()), by_size[:MOST_PARTS]
+    labels = [theme_label(code, formats.lang) if kind == "theme" else words[kind] for (kind, code), _ in shown]
+    amounts = [amount for _, amount in shown]
+    if len(by_size) > len(shown):
+        labels.append(words["others"])
+        amounts.append(sum(amount for _, amount in by_size[MOST_PARTS:]))
+    told = (formats.money(amount, signed=True) for amount in rounded_parts(amounts, total, 0))
+    return (*zip(labels, told, strict=True), (words["total"], formats.money(round(total), signed=True)))
 
 
 def _bands(found: Found, wanted: Wanted, lang: Lang) -> tuple[tuple[str, str, str, bool], ...]:

@@ -18,6 +18,8 @@ from sqlalchemy.engine import Connection
 
 from serving.acting.acts import has_open_step, last_verdict, next_steps
 from serving.pages.wanted import Wanted
+from serving.scoring.expected_loss import LossInterval, expected_loss
+from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
 
 ROWS = 25
@@ -37,8 +39,8 @@ class Sums:
     accounts : int
     revenue_at_risk : float
         The sum of the rows'.
-    expected_loss, loss_variance : float
-        The sum of probability x value, and of its variance when accounts leave independently of each other.
+    loss : LossInterval or None
+        The interval of it, as `score --json` states it; None in runs from before it was kept what it needs.
     change : float or None
         Of the revenue at risk since the run before, over the accounts that have a score in both; None without one.
     currency : str or None
@@ -46,8 +48,7 @@ class Sums:
 
     accounts: int
     revenue_at_risk: float
-    expected_loss: float
-    loss_variance: float
+    loss: LossInterval | None
     change: float | None
     currency: str | None
 
@@ -75,6 +76,9 @@ class Found:
         The open step of each row's account that is due first.
     unplanned, disagreed : int
         How many of the reader's accounts are threats without a next step, and how many scores somebody called wrong.
+    moved : mapping of part to float
+        What moved the revenue at risk since the run before, over all accounts of the reader or of the chosen manager;
+        empty under any other filter, and where it is not kept.
     page, pages : int
     """
 
@@ -88,6 +92,7 @@ class Found:
     steps: Mapping[str, Mapping[str, Any]]
     unplanned: int
     disagreed: int
+    moved: Mapping[Part, float]
     page: int
     pages: int
 
@@ -126,7 +131,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
     """
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0.0, 0.0, 0.0, None, None), {}, (), {}, {}, 0, 0, 1, 1)
+        return Found(None, None, (), Sums(0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
@@ -135,7 +140,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
     waiting = Waiting.at(run.as_of)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
-    sums = _sums(connection, joined, which, earlier is not None)
+    sums = _sums(connection, joined, which, run.model, earlier is not None)
     pages = max(1, -(-sums.accounts // ROWS))
     page = min(wanted.page, pages)
     ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
@@ -156,6 +161,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
         steps=next_steps(connection, account_ids),
         unplanned=unplanned,
         disagreed=disagreed,
+        moved=_moved(connection, run.run_id, earlier, mine, wanted),
         page=page,
         pages=pages,
     )
@@ -217,21 +223,27 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 
 
-def _sums(connection: Connection, joined: Any, which: sa.ColumnElement[bool], compared: bool) -> Sums:
-    share, value = SCORES.c.churn_probability, SCORES.c.value
-    # A product of two doubles, written out: an account's value may be large, and PostgreSQL has no float power here.
+def _sums(
+    connection: Connection, joined: Any, which: sa.ColumnElement[bool], model: Mapping[str, Any], compared: bool
+) -> Sums:
     sums = (
         sa.func.count(),
         sa.func.sum(SCORES.c.revenue_at_risk),
-        sa.func.sum(share * value),
-        sa.func.sum(share * (1.0 - share) * value * value),
         sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk),
         sa.func.max(SCORES.c.currency),
     )
-    accounts, at_risk, loss, variance, change, currency = connection.execute(
-        sa.select(*sums).select_from(joined).where(which)
-    ).one()
-    return Sums(accounts, at_risk or 0.0, loss or 0.0, variance or 0.0, change if compared else None, currency)
+    accounts, at_risk, change, currency = connection.execute(sa.select(*sums).select_from(joined).where(which)).one()
+    figures = sa.select(SCORES.c.account_id, SCORES.c.churn_probability, SCORES.c.revenue_365d).where(which)
+    loss = expected_loss(map(tuple, connection.execute(figures)), model)
+    return Sums(accounts, at_risk or 0.0, loss, change if compared else None, currency)
+
+
+def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:
+    if earlier is None or wanted.narrows:
+        return {}
+    if mine is not None and wanted.manager not in ("", mine):
+        return {}
+    return read_moves(connection, run_id, earlier.run_id, mine or wanted.manager or None)
 
 
 def _past(connection: Connection, account_ids: Sequence[str]) -> Mapping[str, Sequence[Any]]:

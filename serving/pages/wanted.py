@@ -45,6 +45,11 @@ class Wanted:
     sort: str = SORTS[0]
     page: int = 1
 
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves accounts out beside those of other managers."""
+        return bool(self.band or self.threat or self.q or self.todo)
+
     def query(self, lang: Lang, **changes: Any) -> str:
         """Return the query of the address that shows this with some changes; another filter begins at page 1."""
         wanted = replace(self, **{"page": 1, **changes})

@@ -33,10 +33,17 @@ OWN_KEYS = {
 
 @dataclass(frozen=True)
 class Call:
-    """What one caller asked: histories, and the date that was named."""
+    """What one caller asked: histories, and the date that was named.
+
+    Attributes
+    ----------
+    latest : date or None
+        The last date that may be named; None: today (UTC). What would be known tomorrow is asked for of tomorrow.
+    """
 
     histories: Sequence[Any]
     as_of: date | None = None
+    latest: date | None = None
 
 
 class Predictor:
@@ -127,7 +134,7 @@ def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
 
 def _refused(call: Call, today: date) -> Refusal | None:
     faults = list(contradictions(call.histories))
-    if call.as_of is not None and call.as_of > today:
+    if call.as_of is not None and call.as_of > (call.latest or today):
         faults.insert(0, Fault(None, ("as_of",), f"later than today, {today} (UTC)"))
     return Refusal("as_of lies in the future, or the accounts contradict themselves", faults) if faults else None
 

@@ -21,10 +21,13 @@ from serving import metrics
 from serving.loops import Loop
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Predictor
-from training.bundle.bundle import load_bundle
+from training.bundle.bundle import Bundle, load_bundle
+from training.bundle.kept_versions import kept_bundle
 from training.bundle.publishing import Pointer, bundle_in, demand_as_published, holds_a_bundle, read_pointer
 
 WATCH_SECONDS, RETRY_SECONDS = 1.0, 30.0
+#: Earlier models that stay loaded, to compare scores with.
+FORMER = 3
 #: Base and contributions add up to the probability that closely (see the contract).
 EXACT = 1e-9
 #: One account as a request has it, a customer by every rule of churn: no real one, and long ago.
@@ -70,6 +73,7 @@ class ServedModel:
         self._retry_seconds, self._clock = retry_seconds, clock
         self._refused: tuple[object, float] | None = None
         self._looking = Lock()
+        self._former: dict[str, Bundle] = {}
         self._loop = Loop("bundle-watcher", self._watch, watch_seconds, log, "looking for a change of the model failed")
         metrics.serves(predictor.bundle.version)
 
@@ -77,6 +81,18 @@ class ServedModel:
     def predictor(self) -> Predictor:
         """What answers now; read it once a request."""
         return self._predictor
+
+    def bundle_of(self, version: str) -> Bundle | None:
+        """Return the bundle of the served version, or of an earlier one that the folder keeps; else None."""
+        served = self._predictor.bundle
+        if served.version == version:
+            return served
+        if self._root is None:
+            return None
+        former = self._former.get(version) or kept_bundle(self._root, version)
+        if former is not None and version not in self._former:
+            self._former = dict([*self._former.items(), (version, former)][-FORMER:])
+        return former
 
     def start(self) -> None:
         """Watch the folder in a thread, until `stop`."""

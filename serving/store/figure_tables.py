@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from serving.database.metadata import AnyText, metadata
 from serving.scoring.book_figures import BookFigures
-from serving.store.score_tables import RUNS, newest_run
+from serving.store.score_tables import MOVES, RUNS, newest_run
 
 #: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
 FIGURES = sa.Table(
@@ -40,7 +40,7 @@ FIGURE_ACCOUNTS = sa.Table(
     sa.Index("score_figure_accounts_by_account", "account_id"),
 )
 #: Tables that hold rows of a run, beside its scores.
-OF_A_RUN = (FIGURES, FIGURE_ACCOUNTS)
+OF_A_RUN = (FIGURES, FIGURE_ACCOUNTS, MOVES)
 CHUNK = 500
 
 

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from serving.database.engine import reading
 from serving.scoring.book_figures import BookFigures
-from serving.scoring.scores import Score
+from serving.scoring.scores import FIELDS, Score
+from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, pieces
 from serving.store.runs import PublicationHook, PublishedRun, RunWriter
-from serving.store.score_tables import SCORES, record_of
+from serving.store.score_tables import SCORES, record_of, score_of
 
 #: Scores of a transaction: SQLite's only write lock is held while they are written.
 CHUNK = 500
@@ -31,15 +32,20 @@ class OpenRun:
         When the run was scored; an earlier writer's time where there was one.
     """
 
-    def __init__(self, run: RunWriter, hooks: Sequence[PublicationHook], now: Callable[[], datetime]) -> None:
-        self._run, self._hooks, self._now = run, hooks, now
+    def __init__(
+        self, run: RunWriter, moved: BookMovement, hooks: Sequence[PublicationHook], now: Callable[[], datetime]
+    ) -> None:
+        self._run, self._moved, self._hooks, self._now = run, moved, hooks, now
         self.done, self.scored_at = run.begun_with, run.scored_at
+        for scores, managers in self._begun():
+            moved.add(scores, managers)
 
     def add(self, scores: Iterable[Score], evidence: Mapping[str, dict[str, Any]]) -> None:
         """Store the next scores with their evidence, by account id; raises RunLost, InputError."""
-        rows = (record_of(self._run.run_id, score, evidence.get(score.account_id, {})) for score in scores)
-        for chunk in _chunks(rows):
-            self._run.add(chunk)
+        for chunk in _chunks(iter(scores)):
+            rows = [record_of(self._run.run_id, score, evidence.get(score.account_id, {})) for score in chunk]
+            self._run.add(rows)
+            self._moved.add(chunk, [row["account_manager"] for row in rows])
             self.done += len(chunk)
 
     def add_figures(self, figures: BookFigures) -> None:
@@ -51,7 +57,7 @@ class OpenRun:
 
     def publish(self, model: Mapping[str, Any] | None = None) -> PublishedRun:
         """Let readers see the run, all at once; see `RunWriter.publish`."""
-        return self._run.publish(self.done, self._hooks, self._now(), model)
+        return self._run.publish(self.done, (self._moved.keep, *self._hooks), self._now(), model)
 
     def stored(self, columns: Sequence[str], outlook: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Return columns of the scores that are stored, and figures of their outlook, null where there are none."""
@@ -60,7 +66,21 @@ class OpenRun:
         with reading(self._run.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def _begun(self) -> Iterator[tuple[list[Score], list[str | None]]]:
+        """Yield the scores that an earlier writer of the run has left, with their account managers, in pieces."""
+        columns = [SCORES.c[name] for name in (*FIELDS, "account_manager")]
+        mine = sa.select(*columns).where(SCORES.c.run_id == self._run.run_id).order_by(SCORES.c.account_id)
+        last = None
+        while self.done:
+            piece = mine.limit(CHUNK) if last is None else mine.where(SCORES.c.account_id > last).limit(CHUNK)
+            with reading(self._run.engine) as connection:
+                rows = [dict(row) for row in connection.execute(piece).mappings()]
+            if not rows:
+                return
+            yield [score_of(row) for row in rows], [row["account_manager"] for row in rows]
+            last = rows[-1]["account_id"]
 
-def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while chunk := list(islice(rows, CHUNK)):
+
+def _chunks(scores: Iterator[Score]) -> Iterator[list[Score]]:
+    while chunk := list(islice(scores, CHUNK)):
         yield chunk

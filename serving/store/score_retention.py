@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from serving.database.engine import writing
 from serving.privacy import without_contact
 from serving.store.runs import serialised, sweep
-from serving.store.score_tables import RUNS, SCORES, newest_run
+from serving.store.score_tables import MOVES, RUNS, SCORES, newest_run
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ def purge(
 
 
 def forget_scores(connection: Connection, account_id: str) -> Mapping[str, int]:
-    """Remove an account's scores and their evidence from every run."""
+    """Remove an account's scores and their evidence from every run, and the sums that it is part of."""
     mine = SCORES.c.account_id == account_id
+    connection.execute(sa.delete(MOVES).where(MOVES.c.run_id.in_(sa.select(SCORES.c.run_id).where(mine))))
     counted = RUNS.c.published_at.is_not(None) & RUNS.c.run_id.in_(sa.select(SCORES.c.run_id).where(mine))
     connection.execute(sa.update(RUNS).where(counted).values(accounts=RUNS.c.accounts - 1))
     gone = connection.execute(sa.delete(SCORES).where(mine))

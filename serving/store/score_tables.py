@@ -69,6 +69,20 @@ SCORES = sa.Table(
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
 )
+#: What moved the revenue at risk since the run before, summed by account manager (`serving.store.book_movement`).
+MOVES = sa.Table(
+    "score_moves",
+    metadata,
+    sa.Column("move_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("score_runs.run_id", name="score_moves_run"), nullable=False),
+    sa.Column("before_run_id", sa.Integer, nullable=False),
+    sa.Column("account_manager", AnyText),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("amount", sa.Double, nullable=False),
+    sa.Index("score_moves_by_run", "run_id"),
+    sqlite_autoincrement=True,
+)
 #: The runs that provide the history and the latest scores.
 CURRENT = RUNS.c.published_at.is_not(None) & RUNS.c.replaced_at.is_(None)
 NEWEST_FIRST = (RUNS.c.as_of.desc(), RUNS.c.scored_at.desc(), RUNS.c.run_id.desc())

@@ -17,7 +17,9 @@ from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
 from serving.scoring.book_figures import BookFigures
+from serving.scoring.movement import BundleOf
 from serving.scoring.scores import PastScore, Score
+from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import Behind, StoredFigures, read_behind, read_figures
 from serving.store.open_run import OpenRun
 from serving.store.pages import Filters, Page, read_page
@@ -93,6 +95,7 @@ class ScoreStore:
         as_of: date,
         scored_at: datetime,
         figures: BookFigures | None = None,
+        bundle_of: BundleOf | None = None,
     ) -> int:
         """Store one scoring run, which replaces that of the same as-of date and version; return the row count.
 
@@ -106,8 +109,11 @@ class ScoreStore:
             Facts about the model, as `Stored.model` has them.
         figures : BookFigures, optional
             The programme's figures of the book.
+        bundle_of : callable, optional
+            Gives the bundle of a version or None, to tell what moved the book since the run before. Without it, what
+            another model moved is not told apart.
         """
-        with self.writing_run(model, as_of, scored_at) as run:
+        with self.writing_run(model, as_of, scored_at, bundle_of=bundle_of) as run:
             run.add(scores, evidence)
             if figures is not None:
                 run.add_figures(figures)
@@ -116,13 +122,18 @@ class ScoreStore:
 
     @contextmanager
     def writing_run(
-        self, model: Mapping[str, Any], as_of: date, scored_at: datetime, fingerprint: str | None = None
+        self,
+        model: Mapping[str, Any],
+        as_of: date,
+        scored_at: datetime,
+        fingerprint: str | None = None,
+        bundle_of: BundleOf | None = None,
     ) -> Iterator[OpenRun]:
         """Open a scoring run for a block that adds scores to it and publishes it. Purges earlier runs first.
 
         Parameters
         ----------
-        model, as_of, scored_at
+        model, as_of, scored_at, bundle_of
             As `write` has them.
         fingerprint : str, optional
             What the run is made of. With it, the scores that were added stay if the block fails or the process dies,
@@ -140,7 +151,8 @@ class ScoreStore:
             if run is None:
                 run = RunWriter.begin(self._engine, name, model, as_of, scored_at, self._now(), fingerprint)
             try:
-                yield OpenRun(run, self._on_publish, self._now)
+                moved = BookMovement(self._engine, as_of, bundle_of or _no_bundle)
+                yield OpenRun(run, moved, self._on_publish, self._now)
             except BaseException:
                 if fingerprint is None:
                     with suppress(ChurnRiskError):  # If the removal fails, the next writer removes the run.
@@ -243,3 +255,7 @@ def _history(mine: sa.ColumnElement[bool]) -> sa.Select[Any]:
     columns = (SCORES.c[field.name] for field in fields(PastScore))
     oldest_first = (RUNS.c.as_of, RUNS.c.scored_at, RUNS.c.run_id)
     return sa.select(*columns).join(RUNS).where(mine).order_by(*oldest_first)
+
+
+def _no_bundle(version: str) -> None:
+    return None

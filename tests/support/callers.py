@@ -22,7 +22,7 @@ from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from support.gates import AUDIENCE, SECRET, Clock, Issuer
 from support.served import Client, Json, client_of
-from support.stored import SCORE, put
+from support.stored import DAY, SCORE, put
 from training.bundle.bundle import Bundle
 
 ANNA, BERND = "Anna Berg", "Bernd Cohn"
@@ -55,7 +55,8 @@ class World:
             name: {"account": {"account_id": name, "name": f"Name of {name}", "account_manager": manager}}
             for name, manager in ACCOUNTS.items()
         }
-        put(self.store, *(replace(SCORE, account_id=name) for name in ACCOUNTS), evidence=facts)
+        for day in (DAY - timedelta(days=90), DAY):
+            put(self.store, *(replace(SCORE, account_id=name, as_of=day) for name in ACCOUNTS), evidence=facts)
         self.keys = KeyStore(self.store.engine, self.clock.now)
         self.settings = ServiceSettings(
             secret=SECRET, rate_limit="100000/minute", oidc_issuer=issuer.address, oidc_audience=AUDIENCE,

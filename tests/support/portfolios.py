@@ -24,13 +24,17 @@ ACCOUNTS: dict[str, tuple[str | None, Any, float, float, float, str | None, str]
 
 
 def score_of(account_id: str, before: bool = False) -> Score:
-    """Return an account's score now, or 90 days before."""
+    """Return an account's score now, or 90 days before; its reasons add up, and its satisfaction alone moved it."""
     _, band, now, past, value, action, _ = ACCOUNTS[account_id]
     share = past if before else now
+    nps, *others = SCORE.reasons
+    rest = share - SCORE.base_probability - sum(reason.contribution for reason in others)
+    reasons = (replace(nps, value=3.0 + 4 * before, contribution=rest), *others)
     return replace(
         SCORE, account_id=account_id, as_of=DAY - timedelta(days=90) if before else DAY, churn_probability=share,
         value=value, revenue_365d=value / 2, revenue_at_risk=round(share * value / 2, 2), best_action=action, band=band,
         threat=band == "at_risk" and value >= 90_000, expected_profit=value / 100 if action else -15.0,
+        reasons=reasons,
     )  # fmt: skip
 
 

@@ -28,7 +28,8 @@ SCORE = Score(
     band="at_risk", threat=True,
     base_probability=0.175, reasons=REASONS, missing_tables=("loops",), collect=(),
 )  # fmt: skip
-MODEL = {"version": "1", "grade": "B", "rule": {"horizon_days": 180}, "metrics": {"roc_auc": None}}
+MODEL = {"version": "1", "grade": "B", "rule": {"horizon_days": 180}, "metrics": {"roc_auc": None},
+         "level": {"spread": 0.4, "periods": 6.0, "dates": 3}}  # fmt: skip
 
 
 class Clock:

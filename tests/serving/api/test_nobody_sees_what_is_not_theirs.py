@@ -51,6 +51,7 @@ RULES = {
     ("GET", "/v1/accounts"): Rule("read"),
     ("GET", "/v1/accounts/{account_id:path}/risk"): Rule("read"),
     ("GET", "/v1/accounts/{account_id:path}/report"): Rule("read"),
+    ("GET", "/v1/accounts/{account_id:path}/movement"): Rule("read"),
     ("POST", "/v1/accounts/{account_id:path}/feedback"): Rule("feedback", {"verdict": "agree"}),
     ("GET", "/v1/accounts/{account_id:path}/steps"): Rule("read"),
     ("POST", "/v1/accounts/{account_id:path}/steps"): Rule(
@@ -58,6 +59,9 @@ RULES = {
     ),
     ("GET", "/v1/figures"): Rule("read"),
     ("GET", "/v1/figures/{name}"): Rule("read"),
+    ("POST", "/v1/accounts/{account_id:path}/what-if"): Rule(
+        "read", {"edits": [{"kind": "action_done", "action": "call"}]}, 409
+    ),
     ("POST", "/v1/links"): Rule("read", {"account_id": "anna/1"}),
     ("GET", "/v1/reports/{token}"): Rule(None, link=True),
     ("GET", "/v1/model"): Rule("read"),
@@ -238,7 +242,7 @@ def test_anothers_cursor_leads_nowhere(world: World, anna: str, bernd: str, ever
 def test_what_is_anothers_is_unknown(world: World, anna: str, everybody: str, account_id: str) -> None:
     """To the word: nobody can tell an account that is another's from one that is not there."""
     for token, status in ((anna, 404), (everybody, 200)):
-        for name in ("risk", "report"):
+        for name in ("risk", "report", "movement"):
             theirs = world.ask(token, "GET", f"/v1/accounts/{quote(account_id, safe='')}/{name}")
             assert theirs.status_code == status
             if status == 404:

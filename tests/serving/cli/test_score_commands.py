@@ -17,6 +17,9 @@ from support.stored import opened
 
 from features.signal import signal_names
 from features.tables import Tables
+from serving.database.engine import reading
+from serving.pages.portfolio_query import read_portfolio
+from serving.pages.wanted import Wanted
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle, load_bundle
 from training.bundle.publishing import bundle_in
@@ -34,6 +37,9 @@ def test_score_into_the_store_and_report_from_it(
     stored = store.latest("A000001")
     assert stored.score.as_of == as_of and stored.evidence["account"]["account_id"] == "A000001"
     assert stored.model["version"] == "1"
+    with reading(store.engine) as connection:  # The portfolio states the same loss as the command.
+        loss = read_portfolio(connection, None, Wanted()).sums.loss
+    assert loss is not None and [loss.low, loss.high] == done.result["expected_loss_interval"]
     assert churn_risk("score", broken, "--as-of", as_of).code == 2
     assert store.latest("A000001") == stored
     _reports(churn_risk, tmp_path / "reports")

@@ -164,7 +164,7 @@ def test_another_site_another_s_account_and_a_reader_store_nothing(own_site: Sit
 
 def test_what_waits_for_a_decision_stands_on_top(own_site: Site, eva: Browser) -> None:
     def order(query: str = "") -> list[str]:
-        table = tree(eva.get(f"/?lang=en{query}")).one("tbody")
+        table = tree(eva.get(f"/?lang=en{query}")).one("table", class_="accounts").one("tbody")
         return [row.one("th").one("span").text.split(" ")[0] for row in table.all("tr")]
 
     page = tree(eva.get("/?lang=en"))

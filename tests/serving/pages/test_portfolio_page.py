@@ -6,13 +6,21 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import numpy as np
 import pytest
 from support.pages import Browser, Element, Site, tree
 from support.portfolios import ACCOUNTS, EVA, EVIL, JAN
 from support.served import Client
+from support.stored import MODEL
 
+from serving.database.engine import reading
+from serving.pages.portfolio_query import read_portfolio
+from serving.pages.wanted import Wanted
+from serving.scoring.expected_loss import expected_loss
+from serving.store import ScoreStore
 from serving.words.formats import LANGS, Formats, Lang
 from serving.words.wording import page_texts, screen_texts
+from training.worth.level import level_from, predicted_loss
 
 #: What a call is worth first, then what else is at risk, then the unknown, then the rest.
 USUAL = ["J1", "E/2", "E1", "E4", "E3", "N1"]
@@ -60,13 +68,31 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
             # In this book the weightiest reason raises the estimate of all.
             assert row.one("td", class_="reason").text == " ".join(stored["reason_1"].split())
     total = sum(row["revenue_at_risk"] for row in listed.values())
-    loss = sum(row["churn_probability"] * row["value"] for row in listed.values())
     before = sum(round(each[3] * each[4] / 2, 2) for each in ACCOUNTS.values())
     sums = [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")]
     assert sums == [
-        " ".join(text.split())
-        for text in (formats.money(total), formats.money(loss), formats.money(total - before, signed=True))
+        " ".join(text.split()) for text in (formats.money(total), formats.money(total - before, signed=True))
     ]
+
+
+def test_the_range_is_that_of_the_accounts_shown(
+    everybody: Browser, store: ScoreStore, api: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loss(**filters: str) -> Any:
+        with reading(store.engine) as connection:
+            return read_portfolio(connection, None, Wanted(**filters)).sums.loss
+
+    listed = api("/v1/accounts?limit=200")["accounts"]
+    for filters in ({}, {"manager": EVA}, {"band": "at_risk"}):
+        of = [row for row in listed if filters.items() <= ({"manager": row["account_manager"]} | row).items()]
+        of.sort(key=lambda row: row["account_id"])
+        share, revenue = (np.array([row[name] for row in of]) for name in ("churn_probability", "revenue_365d"))
+        expected = predicted_loss(share, revenue, level_from(MODEL["level"]))
+        assert loss(**filters) == expected and expected.expected == pytest.approx(sum(r["revenue_at_risk"] for r in of))
+    formats, note = Formats("en", "EUR"), tree(everybody.get("/?lang=en")).one("dl", class_="sums").all("div")[0].text
+    assert f"between {formats.money(loss().low)} and {formats.money(loss().high)}" in note
+    monkeypatch.setattr("serving.pages.portfolio_query.expected_loss", lambda rows, model: expected_loss(rows, {}))
+    assert "between" not in tree(everybody.get("/?lang=en")).one("dl", class_="sums").text
 
 
 def test_changes_and_lines_are_those_of_the_history(everybody: Browser, api: Callable[[str], Any]) -> None:

@@ -1,0 +1,128 @@
+"""What the served model says of an account if something is done: both sides scored at the day after, no cause claimed.
+
+The history comes along or is read from `CHURN_RISK_SOURCE`; the store's evidence is cut short and is no history. It
+goes the way of a request: the same signals, the same model, in one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from features.errors import AccountUnknown, InputError
+from serving.api.edge.problems import FieldError, RequestProblem, unavailable
+from serving.api.edge.runtime import Runtime
+from serving.errors import Overloaded, Refusal
+from serving.faults import Fault, pointer
+from serving.predict.account_records import history_in
+from serving.predict.edits import Edit, edited
+from serving.predict.predictor import Call
+from serving.scoring.scores import Score
+
+RETRY_SECONDS = 1
+log = logging.getLogger("churn_risk.api")
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Scores of the day after the edits.
+
+    Attributes
+    ----------
+    edits : sequence of Edit
+    edited_on, as_of : date
+        The day of the edits, and the next day.
+    before, after : Score
+        Without the edits, and with all of them.
+    alone : sequence of Score
+        With each edit alone.
+    """
+
+    edits: Sequence[Edit]
+    edited_on: date
+    as_of: date
+    before: Score
+    after: Score
+    alone: Sequence[Score]
+
+
+async def history_of(served: Runtime, account_id: str) -> Any:
+    """Return an account's records from the source of the settings.
+
+    Raises
+    ------
+    RequestProblem
+        409 without a source, without the account in it, or where its records cannot be used.
+    """
+    source = served.settings.source
+    if source is None:
+        detail = "the records of the account are needed: send them as `records`, or set CHURN_RISK_SOURCE"
+        raise RequestProblem(detail, [FieldError(pointer="/records", detail=detail)], 409, "no-records")
+    try:
+        async with served.files:
+            return await run_in_threadpool(history_in, source, account_id)
+    except AccountUnknown:
+        detail = "the source that the service reads has no such account"
+        raise RequestProblem(detail, [FieldError(pointer="/records", detail=detail)], 409, "no-records") from None
+    except InputError as error:
+        log.error("the source of the records cannot be used: %s", error)  # Where it lies is nothing for callers.
+        detail = "the records that the service reads cannot be used; its log says why. Send them as `records`"
+        raise RequestProblem(
+            detail, [FieldError(pointer="/records", detail=detail)], 409, "records-unusable"
+        ) from error
+
+
+async def what_if(served: Runtime, history: Any, edits: Sequence[Edit], day: date) -> WhatIf:
+    """Return what the served model says of the day after edits.
+
+    Raises
+    ------
+    RequestProblem
+        422 when an edit contradicts the records, these contradict themselves, or the account is no customer at that
+        day; 503 when too many predictions wait.
+    """
+    whole, faults = edited(history, edits, day)
+    if faults:
+        raise _contradicted(faults)
+    histories = [history, whole]
+    if len(edits) > 1:
+        histories += [edited(history, [edit], day)[0] for edit in edits]
+    before, after, *alone = await _scored(served, histories, day + timedelta(days=1))
+    return WhatIf(edits, day, day + timedelta(days=1), before, after, alone or [after])
+
+
+async def _scored(served: Runtime, histories: Sequence[Any], as_of: date) -> list[Score]:
+    """Score histories of one account, each a call of its own: within a call an account stands once."""
+    predictor, seconds = served.predictor, served.settings.answer_seconds
+    found: dict[int, Score] = {}
+
+    def keeping(number: int) -> Any:
+        def keep(_: Any, scores: list[Score]) -> bytes:
+            found[number] = scores[0]
+            return b""
+
+        return keep
+
+    calls = [
+        served.batcher.predict(predictor, Call([history], as_of, latest=as_of), keeping(number), seconds)
+        for number, history in enumerate(histories)
+    ]
+    try:
+        await asyncio.gather(*calls)
+    except Refusal as error:
+        told = [FieldError(pointer=pointer(("records", *fault.place)), detail=fault.detail) for fault in error.faults]
+        raise RequestProblem(str(error), told, 422, "refused") from error
+    except Overloaded as error:
+        raise unavailable(str(error), "overloaded", RETRY_SECONDS) from error
+    return [found[number] for number in range(len(histories))]
+
+
+def _contradicted(faults: Sequence[Fault]) -> RequestProblem:
+    told = [FieldError(pointer=fault.pointer(), detail=fault.detail) for fault in faults]
+    return RequestProblem("an edit contradicts the records", told, 422, "contradiction")

@@ -1,0 +1,123 @@
+"""What the model would say if something were done, as a record that a template only has to print.
+
+The form asks by its address, since nothing is stored. It is there where the service can read all records of an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from serving.api.answers.what_if import WhatIf, history_of, what_if
+from serving.api.edge.problems import RequestProblem
+from serving.clock import utc_now
+from serving.pages.portfolio import Choice
+from serving.pages.visiting import Visit
+from serving.predict.edits import MOST_EDITS, Edit
+from serving.scoring.scores import Score
+from serving.store import Stored
+from serving.words.formats import Formats
+from serving.words.wording import screen_texts
+
+#: Days for which the records behind the last score are those of today; after that, what could be done is asked for the
+#: day of the score, since a silence of months that nobody recorded would speak of the export, not of the account.
+FRESH_DAYS = 31
+#: Most loops and most tickets that can be chosen, the oldest ones.
+MOST_OFFERED = 5
+CALL = "call"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One line of the answer: what is done, the estimate and its change in points."""
+
+    label: str
+    estimate: str
+    change: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class WhatIfSection:
+    """The section: `choices` are empty where the service has no records; then `lead` says how to get them."""
+
+    lead: str
+    choices: tuple[Choice, ...]
+    caption: str
+    lines: tuple[Answered, ...]
+    problem: str
+    status: int
+
+
+async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
+    """Return the section of an account with what the address asks; None for one of which too little is known."""
+    words, formats = screen_texts(visit.lang), Formats(visit.lang)
+    if stored.score.band == "unknown":
+        return None
+    if visit.served.settings.source is None:
+        return WhatIfSection(words["what_if"]["no_source"], (), "", (), "", 200)
+    day, asked = edit_day(stored.score.as_of), visit.request.query_params.getlist("edit")
+    offered = _offered(stored, visit)
+    choices = tuple(Choice(value, label, value in asked) for value, (label, _) in offered.items())
+    lead = words["what_if"]["lead"].format(day=formats.day(day))
+    chosen = [value for value in offered if value in asked][:MOST_EDITS]
+    made_up = [value for value in asked if value not in offered]
+    if made_up:
+        problem = words["trouble"]["no_edit"].format(value=made_up[0])
+        return WhatIfSection(lead, choices, "", (), problem, 422)
+    if not chosen:
+        return WhatIfSection(lead, choices, "", (), "", 200)
+    try:
+        history = await history_of(visit.served, stored.score.account_id)
+        found = await what_if(visit.served, history, [offered[value][1] for value in chosen], day)
+    except RequestProblem as error:
+        problem = words["trouble"][error.code.replace("-", "_")]
+        return WhatIfSection(lead, choices, "", (), problem, error.status)
+    caption = words["what_if"]["caption"].format(day=formats.day(found.as_of))
+    return WhatIfSection(lead, choices, caption, _lines(found, [offered[value][0] for value in chosen], visit), "", 200)
+
+
+def edit_day(as_of: date) -> date:
+    """Return the day on which something would be done: today (UTC), or the last score's where that is long ago."""
+    today = utc_now().date()
+    return today if today - as_of <= timedelta(days=FRESH_DAYS) else as_of
+
+
+def _offered(stored: Stored, visit: Visit) -> dict[str, tuple[str, Edit]]:
+    """Return what can be chosen: the value in the address, its label and the edit, by what the evidence knows of."""
+    words, formats, evidence = screen_texts(visit.lang)["what_if"], Formats(visit.lang), stored.evidence
+    found: dict[str, tuple[str, Edit]] = {}
+    for table, kind, own in (("open_loops", "loop_closed", "loop_id"), ("open_tickets", "ticket_closed", "ticket_id")):
+        for row in (evidence.get(table) or {"rows": ()})["rows"][:MOST_OFFERED]:
+            label = words[kind].format(day=formats.day(row["opened_at"]), what=row[own])
+            found[f"{kind}:{row[own]}"] = label, Edit.model_validate({"kind": kind, own: row[own]})
+    if evidence.get("contacts") is not None:
+        found["contact_named"] = words["contact_named"], Edit(kind="contact_named")
+        decides = Edit(kind="contact_named", decision_maker=True)
+        found["decision_maker_named"] = words["decision_maker_named"], decides
+    if evidence.get("surveys") is not None:
+        found["invitation_sent"] = words["invitation_sent"], Edit(kind="invitation_sent")
+    if evidence.get("actions") is not None:
+        call = screen_texts(visit.lang)["actions"][CALL]
+        found["action_done"] = words["action_done"].format(what=call), Edit(kind="action_done", action=CALL)
+    return found
+
+
+def _lines(found: WhatIf, labels: Sequence[str], visit: Visit) -> tuple[Answered, ...]:
+    words, formats = screen_texts(visit.lang)["what_if"], Formats(visit.lang)
+    lines = [_line(words["without"].format(day=formats.day(found.as_of)), found.before, found.before, visit)]
+    lines += [_line(label, score, found.before, visit) for label, score in zip(labels, found.alone, strict=True)]
+    if len(labels) > 1:
+        lines.append(_line(words["all"], found.after, found.before, visit))
+    return tuple(lines)
+
+
+def _line(label: str, score: Score, before: Score, visit: Visit) -> Answered:
+    formats = Formats(visit.lang)
+    if "unknown" in (score.band, before.band):
+        return Answered(label, screen_texts(visit.lang)["portfolio"]["no_estimate"], "–", "same")
+    change = score.churn_probability - before.churn_probability
+    points = "–" if score is before else formats.points(change)
+    kind = "same" if abs(change) < 0.0005 else "up" if change > 0 else "down"
+    return Answered(label, formats.percent(score.churn_probability, 1), points, kind)
