@@ -9,13 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.database.engine import reading
+from serving.database.engine import reading, written_json
 from serving.scoring.scores import Score
 from serving.store.runs import PublicationHook, PublishedRun, RunWriter
 from serving.store.score_tables import SCORES, record_of
 
 #: Scores of a transaction: SQLite's only write lock is held while they are written.
 CHUNK = 500
+#: Columns of a score that hold JSON.
+IN_JSON = tuple(column.name for column in SCORES.columns if isinstance(column.type, sa.JSON))
 
 
 class OpenRun:
@@ -35,7 +37,9 @@ class OpenRun:
 
     def add(self, scores: Iterable[Score], evidence: Mapping[str, dict[str, Any]]) -> None:
         """Store the next scores with their evidence, by account id; raises RunLost, InputError."""
-        rows = (record_of(self._run.run_id, score, evidence.get(score.account_id, {})) for score in scores)
+        records = (record_of(self._run.run_id, score, evidence.get(score.account_id, {})) for score in scores)
+        # Written here: most of the time of an insert goes into it, and nobody else could write meanwhile.
+        rows = (record | {name: written_json(record[name]) for name in IN_JSON} for record in records)
         for chunk in _chunks(rows):
             self._run.add(chunk)
             self.done += len(chunk)
