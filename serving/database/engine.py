@@ -6,6 +6,7 @@ throughout, and a writer's changes appear all at once or not at all.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -43,6 +44,21 @@ LASTING = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_CORRUPT
 MOMENT = 0.05
 
 
+class WrittenJson(str):
+    """A value of a JSON column as text already: a large one is written before a transaction takes the write lock."""
+
+    __slots__ = ()
+
+
+def written_json(value: Any) -> WrittenJson:
+    """Return a value as a JSON column holds it."""
+    return WrittenJson(json.dumps(value))
+
+
+def _as_json(value: Any) -> str:
+    return str(value) if isinstance(value, WrittenJson) else json.dumps(value)
+
+
 def open_database(url: str) -> Engine:
     """Return an engine on the database at a SQLAlchemy address, brought up to the newest migration.
 
@@ -66,7 +82,11 @@ def connect(url: str) -> Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     patience = {name: value for name, value in PATIENCE.items() if name not in parsed.query}
-    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "hide_parameters": True}
+    options: dict[str, Any] = {
+        "isolation_level": "REPEATABLE READ",
+        "hide_parameters": True,
+        "json_serializer": _as_json,
+    }
     return _dropping_stuck(sa.create_engine(parsed, connect_args=patience, pool_pre_ping=True, **options))
 
 
@@ -189,7 +209,7 @@ def _sqlite(url: sa.URL) -> Engine:
     else:  # A memory database disappears with its connection, so all threads share one connection in turn.
         options = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True, **options)
+    engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True, json_serializer=_as_json, **options)
     if path is not None:
         follow(_dropping_stuck(engine), path)
 

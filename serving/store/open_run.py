@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.database.engine import reading
+from serving.database.engine import reading, written_json
 from serving.scoring.book_figures import BookFigures
 from serving.scoring.scores import FIELDS, Score
 from serving.store.book_movement import BookMovement
@@ -19,6 +19,8 @@ from serving.store.score_tables import SCORES, record_of, score_of
 
 #: Scores of a transaction: SQLite's only write lock is held while they are written.
 CHUNK = 500
+#: Columns of a score that hold JSON.
+IN_JSON = tuple(column.name for column in SCORES.columns if isinstance(column.type, sa.JSON))
 
 
 class OpenRun:
@@ -43,9 +45,10 @@ class OpenRun:
     def add(self, scores: Iterable[Score], evidence: Mapping[str, dict[str, Any]]) -> None:
         """Store the next scores with their evidence, by account id; raises RunLost, InputError."""
         for chunk in _chunks(iter(scores)):
-            rows = [record_of(self._run.run_id, score, evidence.get(score.account_id, {})) for score in chunk]
-            self._run.add(rows)
-            self._moved.add(chunk, [row["account_manager"] for row in rows])
+            records = [record_of(self._run.run_id, score, evidence.get(score.account_id, {})) for score in chunk]
+            # Written here: most of the time of an insert goes into it, and nobody else could write meanwhile.
+            self._run.add([record | {name: written_json(record[name]) for name in IN_JSON} for record in records])
+            self._moved.add(chunk, [record["account_manager"] for record in records])
             self.done += len(chunk)
 
     def add_figures(self, figures: BookFigures) -> None:
