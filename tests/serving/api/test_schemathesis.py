@@ -34,8 +34,19 @@ SECRET = "a master secret of more than 32 characters"
 OFTEN = "1000000/minute"
 #: What a schema cannot say, and 422 does: dates that lie in the future, rows that contradict each other, who is no
 #: customer, a cursor that was never given, an Idempotency-Key that was sent with another body, a step that names
-#: neither what is to be done nor which one is done, a reason of characters that nobody sees.
-SEMANTIC = ("predict", "createJob", "createLink", "listAccounts", "listJobs", "giveFeedback", "addStep")
+#: neither what is to be done nor which one is done, a reason of characters that nobody sees, a score of no date, an
+#: edit that contradicts the records.
+SEMANTIC = (
+    "predict",
+    "createJob",
+    "createLink",
+    "listAccounts",
+    "listJobs",
+    "giveFeedback",
+    "addStep",
+    "getMovement",
+    "askWhatIf",
+)
 ACCEPTED = ["2xx", "401", "403", "404", "409", "422"]
 
 
