@@ -86,8 +86,8 @@ class Programme:
         """Return how each account stands at as-of dates and beginnings of periods.
 
         Columns: account_id, as_of, is_customer, invoiced (recognised revenue of twelve months), contracted (annual
-        value of running contracts), both 0 for who is no customer; has_bought (whether it ever had a contract or an
-        invoice that stands), since_days.
+        value of running contracts), both 0 for who is no customer; had_invoiced and had_contracted (whether it ever
+        had an invoice that stands, a contract), since_days.
         """
         days = sorted({*self.dates, *self.openings.values()})
         dates = self._table("figures_days", {"as_of": days})
@@ -115,7 +115,8 @@ class Programme:
                 is_customer=is_customer,
                 invoiced=ibis.ifelse(is_customer, rows.revenue.fill_null(0.0), 0.0),
                 contracted=ibis.ifelse(is_customer, rows.signed.fill_null(0.0), 0.0),
-                has_bought=(rows.contracts.fill_null(0) + rows.invoices.fill_null(0)) > 0,
+                had_invoiced=rows.invoices.fill_null(0) > 0,
+                had_contracted=rows.contracts.fill_null(0) > 0,
             ),
         )
 

@@ -150,6 +150,11 @@ class Gate:
         key = self._ring.usable(principal.id.removeprefix("key:"))
         return None if key is None else key.expires_at
 
+    def called(self, principal_id: str) -> str:
+        """Return what people call a principal: its key's account manager or label, else its name in records."""
+        key = self._ring.keys.get(principal_id.removeprefix("key:"))
+        return (key and (key.account_manager or key.name)) or principal_id
+
     def note_use(self, principal: Principal) -> None:
         """Record the use of a principal's key, once a day and outside the request."""
         key = self._ring.usable(principal.id.removeprefix("key:"))

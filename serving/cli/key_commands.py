@@ -39,7 +39,27 @@ def create(
     """Make an API key; it is shown this once."""
     ends = None if expires is None else datetime.combine(expires, time(), UTC)
     with _keys() as keys:
+        _warn_of_stranger(account_manager)
         _tell(*keys.create(scope, account_manager, ends, name), keys, as_json)
+
+
+def _warn_of_stranger(account_manager: str | None) -> None:
+    """Say that no account of the newest scores has this account manager: the key would show nothing."""
+    if account_manager is None:
+        return
+    from difflib import get_close_matches
+
+    from serving.store import ScoreStore
+    from training.settings import Environment
+
+    store = ScoreStore(Environment().scores_url)
+    known = store.account_managers()
+    store.close()
+    if not known or account_manager in known:
+        return
+    near = get_close_matches(account_manager, known, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    say(f"warning: no account of the newest scores has the account manager {account_manager!r}{meant}")
 
 
 def list_keys(as_json: JsonOption = False) -> None:

@@ -105,7 +105,7 @@ def _step(step: Mapping[str, Any], visit: Visit, words: Mapping[str, Any]) -> St
 def _said(entry: Mapping[str, Any], visit: Visit, words: Mapping[str, Any]) -> SaidLine:
     formats = Formats(visit.lang)
     note = words["feedback"]["note"].format(
-        by=entry["created_by"],
+        by=visit.served.access.called(entry["created_by"]),
         day=formats.day(entry["created_at"].astimezone(_zone(visit)).date()),
         probability=formats.probability(entry["churn_probability"]),
     )

@@ -25,7 +25,7 @@ from serving.store.open_run import OpenRun
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
-from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, score_of
+from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, newest_run, score_of
 from serving.words.formats import Lang
 
 DAY = timedelta(days=1)
@@ -216,6 +216,14 @@ class ScoreStore:
         with reading(self._engine) as connection:
             since = self._now() - self._keep_replaced
             return read_page(connection, Filters(band, account_manager, threat), limit, after, since, lang)
+
+    def account_managers(self) -> list[str]:
+        """Return the account managers of the newest run, in their order; none without a run."""
+        with reading(self._engine) as connection:
+            run = connection.execute(newest_run()).first()
+            mine = SCORES.c.run_id == (None if run is None else run.run_id)
+            names = sa.select(SCORES.c.account_manager).where(mine, SCORES.c.account_manager.is_not(None)).distinct()
+            return sorted(connection.execute(names).scalars())
 
     def figures(self, account_manager: str | None = None) -> StoredFigures | None:
         """Return the newest run's figures, of the whole book or of a manager's accounts; None without a run."""

@@ -28,7 +28,9 @@ def movements(basis: str) -> Rows:
     def build(programme: Programme) -> ir.Table:
         ends = programme.both_ends
         was, now = ends[f"was_{basis}"].fill_null(0.0), ends[basis]
-        rows = ends.select("account_id", "as_of", was=was, now=now, old=ends.was_has_bought.fill_null(False))
+        # Back is who had paid before, or signed: a first invoice of a contract that was signed earlier is new revenue.
+        old = ends[f"was_had_{basis}"].fill_null(False)
+        rows = ends.select("account_id", "as_of", was=was, now=now, old=old)
         change, begun = rows.now - rows.was, (rows.was <= 0) & (rows.now > 0)
         stays = (rows.was > 0) & (rows.now > 0)
         classes = {

@@ -74,6 +74,26 @@ def test_the_waterfall_sums_from_opening_to_closing(found: dict[str, float]) -> 
     assert customers == [4, 2, 1, 1, 6]
 
 
+def test_a_first_invoice_of_an_earlier_contract_is_new_and_not_won_back() -> None:
+    """N signs before the period and is invoiced in it for the first time; R was invoiced long ago, and again."""
+    months = [f"{year}-{month:02d}-01" for year in (2023, 2024) for month in range(1, 13)]
+    invoices = [(f"X{day}", "X", day, 10) for day in months]
+    invoices += [("N1", "N", "2024-02-01", 100), ("R1", "R", "2021-02-01", 50), ("R2", "R", "2024-03-01", 50)]
+    since = [("X", "2022-01-01"), ("N", "2023-12-01"), ("R", "2021-01-01")]
+    signed = ("C", "N", "2023-12-15", "2024-12-15", 100)
+    book = book_of(
+        {
+            "accounts": rows_of("account_id customer_since", *since),
+            "contracts": rows_of("contract_id account_id starts_on ends_on annual_value", signed),
+            "invoices": rows_of("invoice_id account_id invoiced_on amount", *invoices),
+        }
+    )
+    found = values(book, DAY, "revenue")
+    assert found["revenue_reactivated_invoiced"] == pytest.approx(50)
+    assert found["revenue_new_invoiced"] > 0
+    assert found["revenue_new_contracted"] == 0 and found["revenue_opening_contracted"] == 100
+
+
 def test_what_has_no_segment_has_a_line_of_its_own() -> None:
     found = at(hundred(), DAY, "grr_contracted", "revenue_opening_contracted", split="segment")
     groups = found[found["split"] == "segment"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.served import Done, run_command
+from support.stored import SCORE, opened, put
 
 from serving.access.keys import KeyStore, matching
 from serving.database.engine import open_database
@@ -38,6 +39,15 @@ def test_a_new_key_is_alone_on_standard_output(run: Command, store: KeyStore) ->
     assert matching({made.id: made}, token, store.now()) == made
     assert (made.id, made.scopes, made.name) == (found[1], {"read", "score"}, "CRM")
     assert "read, score" in done.err and "Anna Berg" in done.err and "shown this once" in done.err
+
+
+def test_a_key_of_an_account_manager_whom_no_score_names_is_warned_of(run: Command, environment: Environment) -> None:
+    assert "warning" not in run("create", "--scope", "read", "--account-manager", "Eva Krüger").err, "no scores yet"
+    with opened(environment.scores_url) as scores:
+        put(scores, SCORE, evidence={"A1": {"account": {"account_manager": "Eva Krüger"}}})
+    assert "warning" not in run("create", "--scope", "read", "--account-manager", "Eva Krüger").err
+    told = run("create", "--scope", "read", "--account-manager", "Eva Krueger")
+    assert told.code == 0 and "has the account manager 'Eva Krueger'; did you mean 'Eva Krüger'?" in told.err
 
 
 def test_a_new_key_as_json(run: Command, store: KeyStore) -> None:

@@ -96,6 +96,8 @@ def test_a_form_that_is_sent_twice_is_stored_once(own_site: Site, eva: Browser) 
         assert [eva.send(PAGE, form).status_code for _ in range(3)] == [200, 200, 200]
     steps, said = stored(own_site)
     assert (len(steps), len(said)) == (1, 1)
+    page = tree(eva.get(PAGE)).text
+    assert "key:" not in page and "Eva, " in page, "who said it has a name"
     assert (said[0]["verdict"], said[0]["churn_probability"], said[0]["model_version"]) == ("wrong", 0.42, "1")
 
 

@@ -94,7 +94,7 @@ def test_people_read_english() -> None:
 
 def test_people_read_german() -> None:
     assert slack(lang="de") == [
-        "*Großkunde in Gefahr: Müller*",
+        "*Wichtiger Kunde in Gefahr: Müller*",
         f"Abwanderungsrisiko 34{NBSP}% (vorher 10{NBSP}%), gefährdeter Umsatz 12.346{NBSP}€ (vorher 4.000{NBSP}€)",
         "• Eins",
         "• Zwei",
