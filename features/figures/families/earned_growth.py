@@ -44,7 +44,8 @@ def _rate(sums: Sums) -> Values:
 
 def _ratio(sums: Sums) -> Values:
     proven, most, growth = _earned(sums)
-    proven, most = divided(proven, growth), divided(most, growth)
+    # A share of growth lies from 0 to 1: where earned growth is below 0, no part of the growth is earned.
+    proven, most = (divided(np.maximum(part, 0.0), growth) for part in (proven, most))
     return Values(proven, sums["counted"], proven, most)
 
 
@@ -61,8 +62,11 @@ def _figures(basis: str, needs: tuple[str, ...], back: dict[str, int], en: str, 
             "unbekannter Herkunft verdient ist.", REICHHELD)),
         rows.figure(f"earned_growth_ratio_{basis}", "share", SUMS, _ratio, Words(
             f"Earned share of growth ({en})", f"Verdienter Anteil am Wachstum ({de})",
-            "Earned growth / all growth; null where the value did not grow.",
-            "Verdientes Wachstum / gesamtes Wachstum; leer, wo der Wert nicht gewachsen ist.", REICHHELD)),
+            "Earned growth / all growth, 0 where what is proven to be earned is not above 0; null where the value did "
+            "not grow. The value is the least that is proven, the range ends where all of unknown origin is earned.",
+            "Verdientes Wachstum / gesamtes Wachstum, 0, wo nachweislich nichts verdient ist; leer, wo der Wert nicht "
+            "gewachsen ist. Der Wert ist das Mindeste, die Spanne endet, wo alles unbekannter Herkunft verdient ist.",
+            REICHHELD)),
     ]  # fmt: skip
 
 

@@ -215,7 +215,7 @@ FIGURES: tuple[Figure, ...] = (
         f"Kunden mit einem NPS nach Vorgängen von mindestens {GOOD_SCORE} (ab {LEAST_TRANSACTIONAL} Antworten) und "
         "einem NPS der Beziehung von höchstens 0, in 365 Tagen: Sie können ohne Warnung gehen.")),
     FLAG.total("revenue_contradicting", "currency", "at_stake", Words(
-        "Revenue of contradicting accounts", "Umsatz der Kunden mit Widerspruch",
+        "Revenue of contradicting accounts", "Umsatz der Kunden, die Tickets gut und die Beziehung schlecht bewerten",
         "Twelve months' recognised revenue of the accounts that contradict themselves.",
         "Realisierter Umsatz von zwölf Monaten der Kunden mit widersprechenden Bewertungen.")),
 )  # fmt: skip

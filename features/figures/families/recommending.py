@@ -83,7 +83,7 @@ FIGURES: tuple[Figure, ...] = (
         "Mean hours from referral to contact, of the contacted referrals of 365 days.",
         "Mittlere Stunden von der Empfehlung zum Kontakt, der kontaktierten Empfehlungen von 365 Tagen.")),
     ASK.total("promoters_to_ask", "accounts", "to_ask", _words(
-        "Promoters to ask", "Zu bittende Promotoren",
+        "Promoters to ask", "Promotoren, die man um Empfehlung bitten kann",
         "Customers whose relationship answers of 365 days are all 9 or 10 and who have not referred in this time.",
         "Kunden, deren Beziehungsantworten von 365 Tagen alle 9 oder 10 sind und die in dieser Zeit nicht empfahlen.")),
 )  # fmt: skip

@@ -162,7 +162,7 @@ def _money(basis: str, needs: tuple[str, ...], back: dict[str, int], en: str, de
     )  # fmt: skip
     point = rows.figure(
         f"one_point_more_{basis}", "currency", ("closing", "paying", "squared"), _one_point,
-        words("One point of retention", "Ein Punkt Bindung",
+        words("Worth of one more point of retention", "Wert eines Prozentpunkts mehr Bindung",
               "One per cent of the value: what keeping one account more in a hundred is worth. The interval says how "
               "much it depends on which accounts these are (normal, drawn by chance).",
               "Ein Prozent des Werts: was es bringt, einen von hundert Kunden mehr zu halten. Das Intervall sagt, wie "
@@ -183,7 +183,7 @@ FIGURES: tuple[Figure, ...] = (
     *_money("invoiced", ("accounts", "invoices"), {"invoices": 24}, "invoices", "Rechnungen"),
     *_money("contracted", ("accounts", "contracts"), {"contracts": 12}, "contracts", "Verträge"),
     _due_rate(
-        "grr_renewals_due", ("kept",), "Retention of what was due", "Bindung des Fälligen",
+        "grr_renewals_due", ("kept",), "Retention of what was due", "Bindung des zur Verlängerung Fälligen",
         "Of the annual value of contracts that were to end in the period, as signed at its beginning: what the account "
         "still has of it at the end.",
         "Vom Jahreswert der Verträge, die im Zeitraum enden sollten, wie zu Beginn unterschrieben: was der Kunde am "
@@ -191,7 +191,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _due_rate(
         "nrr_renewals_due", ("kept", "expansion"), "Retention of what was due, with all expansion",
-        "Bindung des Fälligen mit aller Ausweitung",
+        "Bindung des Fälligen, alle Ausweitung eingerechnet",
         "As before, with the expansion of all accounts in the period, due or not; it may mislead where few were due.",
         "Wie zuvor, mit der Ausweitung aller Kunden im Zeitraum, fällig oder nicht; irreführend, wo wenig fällig war.",
     ),
