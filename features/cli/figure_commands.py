@@ -22,6 +22,12 @@ HEADS = {
     "de": ["Kennzahl", "Stichtag", "Gruppe", "Wert", "Intervall", "n", "nicht bekannt, weil"],
 }
 NOT_KNOWN = {"en": "(not known)", "de": "(nicht bekannt)"}
+WHOLE = {"en": "all", "de": "gesamt"}
+TITLE = {
+    "en": "{source}: money in {currency}; retention over {months} months; definitions in docs/figures.md or --json",
+    "de": "{source}: Geld in {currency}; Bindung über {months} Monate; Definitionen in docs/figures.md oder --json",
+}
+UNNAMED = {"en": "the book's currency", "de": "der Währung der Daten"}
 
 
 def figures(
@@ -59,7 +65,8 @@ def figures(
     elif out is not None:
         say(f"{len(found):,} rows, {len(wanted)} figures in {out}")
     else:
-        _show(found, wanted, lang, str(source))
+        of_what = {"source": source, "currency": tables.currency or UNNAMED[lang], "months": months}
+        _show(found, wanted, lang, TITLE[lang].format(**of_what))
 
 
 def _write(found: pd.DataFrame, out: Path) -> None:
@@ -91,7 +98,7 @@ def _show(found: pd.DataFrame, wanted: list[Figure], lang: Literal["de", "en"], 
         [
             declared[row.figure].de if lang == "de" else declared[row.figure].en,
             str(row.as_of),
-            "" if row.split is None else row.group if row.group is not None else NOT_KNOWN[lang],
+            WHOLE[lang] if row.split is None else row.group if row.group is not None else NOT_KNOWN[lang],
             _said(row.value, declared[row.figure].unit, lang),
             "" if row.low != row.low else " - ".join(
                 _said(bound, declared[row.figure].unit, lang) for bound in (row.low, row.high)

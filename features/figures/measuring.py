@@ -64,8 +64,8 @@ def measure(
     wanted = list(all_figures() if figures is None else figures)
     programme, unknown = Programme(tables, dates, months), Unknown(tables, months)
     found = _joined(wanted, (frames for _, frames in _measured(programme, unknown, wanted, splits)))
-    found["reason"] = [reason.told(lang) if reason else None for reason in found["reason"]]
-    return found
+    told = [reason.told(lang) if reason else None for reason in found["reason"]]
+    return found.assign(reason=pd.Series(told, found.index, object))
 
 
 @dataclass(frozen=True)

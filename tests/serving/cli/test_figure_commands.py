@@ -41,6 +41,8 @@ def test_figures_as_a_series_in_json_and_safe_csv(churn_risk: Command, folder: P
     written = pd.read_csv(out)
     assert len(written) == len(told["values"]) and set(written["group"].dropna()) == {"'=cmd"}
     shown = churn_risk(*asked, "--lang", "de")
+    assert "Bindung über 12 Monate; Definitionen in docs/figures.md" in " ".join(shown.err.split())
+    assert "gesamt" in shown.err
     assert shown.code == 0 and "Bruttobindung" in shown.err and "100,0 %" in shown.err and "1.800" in shown.err
 
 
