@@ -29,6 +29,8 @@ from serving.words.wording import page_texts, screen_texts
 LATE_HOURS = 48.0
 #: Days to the end of a contract from which on the list names it.
 SOON_DAYS = 180
+#: Estimates that are older than a month are said to be.
+AGED_DAYS = 31
 #: Most parts of a change that are shown by name.
 MOST_PARTS = 7
 
@@ -104,7 +106,10 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
     return Portfolio(
         as_of=words["portfolio"]["as_of"].format(day=formats.long_day(found.run.as_of)) if found.run else "",
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
-        cautions=tuple(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
+        cautions=(
+            *_aged(found, words["portfolio"], today),
+            *(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
+        ),
         figures=_figures(found, formats, words["sums"]) if found.run else (),
         moved=moved_lines(found.moved, formats),
         lines=tuple(_line(row, found.past.get(row["account_id"], ()), found, lang, today) for row in found.rows),
@@ -118,6 +123,12 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",
         after=wanted.query(lang, page=found.page + 1) if found.page < found.pages else "",
     )
+
+
+def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...]:
+    """Return the sentence that the estimates are old, where they are: all days on the page count from their date."""
+    days = (today - found.run.as_of).days if found.run else 0
+    return (words["aged"].format(days=days),) if days > AGED_DAYS else ()
 
 
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
