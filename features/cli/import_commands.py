@@ -67,7 +67,7 @@ def import_(
 
 
 def _list_presets(as_json: bool) -> None:
-    from features.intake.presets import BASES, presets
+    from features.intake.asking.presets import BASES, presets
 
     if as_json:
         emit({"presets": [preset.model_dump(include={"name", "title", "basis", "source"}) for preset in presets()]})
@@ -93,7 +93,7 @@ def _answers(path: Path | None) -> dict[str, Any]:
 def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) -> None:
     """Write a suggested mapping; one that is there stays, since somebody may have answered in it."""
     from features.errors import InputError
-    from features.intake.suggesting import suggest
+    from features.intake.asking.suggesting import suggest
 
     if out.exists():
         raise InputError(f"{out} is there already; remove it or name another file")

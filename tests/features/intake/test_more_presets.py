@@ -12,7 +12,7 @@ from support import more_preset_samples as samples
 from support.exports import Exports, left_out, needs_real_exports, real_exports
 from support.presets import imported
 
-from features.intake.suggesting import suggest
+from features.intake.asking.suggesting import suggest
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from support.exports import Exports, left_out, needs_real_exports, real_exports
 from support.presets import imported
 
 from features.errors import InputError
-from features.intake.presets import presets
-from features.intake.suggesting import suggest
+from features.intake.asking.presets import presets
+from features.intake.asking.suggesting import suggest
 
 DATEV_ANSWERS = {"datev_revenue_accounts": "[8000, 8499]", "datev_tax_rate": "0.19"}
 

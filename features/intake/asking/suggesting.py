@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import InputError
+from features.intake.asking.presets import BASES, Question, presets
+from features.intake.asking.recognising import Recognised, escaped, recognise
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
 from features.intake.language.mapping_model import Value
 from features.intake.language.typed_sql import number_sql, quoted, typed_sql
-from features.intake.presets import BASES, Question, presets
-from features.intake.recognising import Recognised, escaped, recognise
 from features.schema import Kind
 from features.validation.quoting import shortened
 
