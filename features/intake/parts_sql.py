@@ -123,7 +123,8 @@ def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
     """Return the SQL of the reason for which a row is left out: the first that holds."""
     cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
     for rule in stored.part.leave_out:
-        cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}")
+        value = f" || coalesce(': ' || {values.text(rule.when)}, '')" if rule.name_value else ""
+        cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}{value}")
     if stored.table not in ("accounts", *BESIDES) and "account_id" in stored.columns:
         cases.append(f"WHEN {values.text(stored.part.columns['account_id'])} IS NULL THEN {quoted(NO_ACCOUNT)}")
     return f"CASE {' '.join(cases)} ELSE NULL END" if cases else NOTHING

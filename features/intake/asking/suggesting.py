@@ -14,27 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import InputError
+from features.intake.asking.answers import asked_of, places
 from features.intake.asking.presets import BASES, Question, presets
 from features.intake.asking.recognising import Recognised, escaped, recognise
-from features.intake.files.reading import OpenFile, Workspace
+from features.intake.files.reading import Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
-from features.intake.language.mapping_model import Value
-from features.intake.language.typed_sql import number_sql, quoted, typed_sql
-from features.schema import Kind
-from features.validation.quoting import shortened
 
-#: Forms of dates that exports have; those that read every value are suggested.
-DATE_FORMS = (
-    "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d",
-    "%d/%b/%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y. %m. %d.",
-)  # fmt: skip
-TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
-#: What is read without a form, and how many values are looked at.
-ISO, LOOKED_AT = "iso", 20_000
-#: A year of two digits that is read as one of four lies outside these.
-YEARS = "1950 AND 2100"
-EXAMPLES, MOST_COLUMNS = 3, 40
+MOST_COLUMNS = 40
 
 
 @dataclass(frozen=True)
@@ -106,16 +93,8 @@ def _suggestion(
         "",
         "[answers]",
     ]
-    asked: dict[str, Any] = {}
-    filled = {table for each in recognised for table in each.preset.fills}
-    for each in recognised:
-        for question in each.preset.questions:
-            if question.default_with is not None and question.default_with not in filled:
-                question = question.model_copy(update={"default": None})
-            if question.name not in asked:
-                asked[question.name], told = _asked(space, question, each.files, answers)
-                lines += told
-    lines += ["", *_whole_book(recognised), *_bodies(recognised), *_unknown_files(unknown)]
+    asked, told, bodies = _questions(space, recognised, answers)
+    lines += [*told, "", *_whole_book(recognised), *_bodies(recognised, bodies), *_unknown_files(unknown)]
     notes = [
         f"{each.preset.title} rests on {BASES[each.preset.basis]}"
         for each in recognised
@@ -129,6 +108,46 @@ def _suggestion(
         tuple(name for name, answer in asked.items() if answer == OPEN),
         tuple(notes),
     )
+
+
+def _questions(
+    space: Workspace, recognised: Sequence[Recognised], answers: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+    """Return the answers by name, the lines of the questions, and the text that each preset adds to the mapping.
+
+    A question that two presets share is asked once, unless their files answer it differently: then each has its own.
+    """
+    asked: dict[str, Any] = {}
+    lines: list[str] = []
+    bodies = {each.preset.name: each.preset.body for each in recognised}
+    filled = {table for each in recognised for table in each.preset.fills}
+    seen = {
+        (each.preset.name, question.name)
+        for each in recognised
+        for question in each.preset.questions
+        if any(places(space, question, file) for file in each.files)
+    }
+    for each in recognised:
+        for question in each.preset.questions:
+            shared = any(name == question.name and other != each.preset.name for other, name in seen)
+            if shared and (each.preset.name, question.name) not in seen:
+                continue
+            if question.default_with is not None and question.default_with not in filled:
+                question = question.model_copy(update={"default": None})
+            answer, told = asked_of(space, question, each.files, answers)
+            if asked.get(question.name, answer) != answer and question.kind in ("date", "decimal", "zone"):
+                own = question.model_copy(update={"name": _own_name(question, each)})
+                bodies[each.preset.name] = bodies[each.preset.name].replace(f'"${question.name}"', f'"${own.name}"')
+                question, (answer, told) = own, asked_of(space, own, each.files, answers)
+            if question.name not in asked:
+                asked[question.name] = answer
+                lines += told
+    return asked, lines, bodies
+
+
+def _own_name(question: Question, each: Recognised) -> str:
+    """Return the name of a shared question for one preset: salesforce_dates -> salesforce_accounts_dates."""
+    return each.preset.source_name + question.name.removeprefix(each.preset.system)
 
 
 def _whole_book(recognised: Sequence[Recognised]) -> list[str]:
@@ -148,14 +167,14 @@ def _whole_book(recognised: Sequence[Recognised]) -> list[str]:
     return lines
 
 
-def _bodies(recognised: Sequence[Recognised]) -> Iterator[str]:
+def _bodies(recognised: Sequence[Recognised], bodies: Mapping[str, str]) -> Iterator[str]:
     for each in recognised:
         preset = each.preset
         yield f"# {preset.title}: made from {BASES[preset.basis]}."
         yield from (f"# - {fact}" for fact in preset.facts)
         yield from (f"# It cannot say: {what}" for what in preset.cannot_know)
         names = ", ".join(json.dumps(escaped(file.name), ensure_ascii=False) for file in each.files)
-        yield preset.body.replace("files = []", f"files = [{names}]{_titled(each)}", 1)
+        yield bodies[preset.name].replace("files = []", f"files = [{names}]{_titled(each)}", 1)
 
 
 def _titled(each: Recognised) -> str:
@@ -173,117 +192,3 @@ def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[s
     for name, headings in unknown:
         shown = ", ".join(headings[:MOST_COLUMNS]).replace("\n", " ")
         yield f"# Not known, and left out: {name}" + (f" with {shown}" if shown else "")
-
-
-def _asked(
-    space: Workspace, question: Question, files: Sequence[OpenFile], answers: Mapping[str, Any]
-) -> tuple[Any, list[str]]:
-    """Return the answer, "?" where a person must give it, and the lines of the question."""
-    answer, hints = question.default, []
-    if question.kind == "zone" and all(file.head.zones for file in files):
-        zones = sorted({zone for file in files for zone in file.head.zones.values()})
-        answer, hints = "file", [f"the file says {', '.join(zones)}"]
-    elif question.kind == "date":
-        forms = _forms(space, question, files)
-        answer = forms[0] if len(forms) == 1 else None if forms else question.default
-        hints = [f"every value can be read as {' and as '.join(forms)}" if forms else "no usual form fits every value"]
-    elif question.kind == "decimal":
-        answer = _decimal(space, question, files)
-    elif question.kind == "column":
-        hints = [
-            f"columns that may be meant: {', '.join(columns)}" for columns in [_columns(question, files)] if columns
-        ]
-    lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
-    lines += [f"#   {example}" for example in _examples(space, question, files)]
-    text = answers.get(question.name, OPEN if answer is None else answer)
-    return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
-
-
-def _columns(question: Question, files: Sequence[OpenFile]) -> list[str]:
-    """Return the columns that may be meant: those asked for that are there, those whose names are near."""
-    headings = [heading.split("\n")[0].strip() for file in files[:1] for heading in file.head.headings]
-    words = [name.lower() for names in question.examples for name in names.split("|")]
-    titles = [
-        " ".join(row[place] for row in file.head.cells if place < len(row)).lower()
-        for file in files[:1]
-        for place in range(len(headings))
-    ]
-    near = [
-        heading for heading, title in zip(headings, titles, strict=True) if any(part in title for part in question.near)
-    ]
-    named = [heading for heading in headings if heading.lower() in words]
-    return list(dict.fromkeys([*named, *near, *([] if named or near else headings[:MOST_COLUMNS])]))
-
-
-def _places(question: Question, file: OpenFile) -> dict[str, str]:
-    """Return the columns of which rows are shown: heading -> name in the relation."""
-    found = {}
-    for names in question.examples:
-        place = file.head.position(names.split("|"))
-        if place is not None:
-            found[file.head.headings[place]] = f"c{place}"
-    return found
-
-
-def _examples(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
-    places = _places(question, files[0]) if files else {}
-    if not places:
-        return []
-    names = ", ".join(places.values())
-    some = " OR ".join(f"{name} IS NOT NULL" for name in places.values())
-    rows = space.connection.execute(f"SELECT {names} FROM {files[0].relation} WHERE {some} LIMIT {EXAMPLES}").fetchall()
-    return [
-        "; ".join(
-            f"{heading} {shortened(str(value).splitlines()[0])!r}"
-            for heading, value in zip(places, row, strict=True)
-            if value
-        )
-        for row in rows
-    ]
-
-
-def _values(question: Question, file: OpenFile) -> str | None:
-    """Return the SQL of values of the first column that the question names; None where the file has none of them."""
-    for name in _places(question, file).values():
-        return f"(SELECT DISTINCT trim({name}) AS v FROM {file.relation} WHERE trim({name}) <> '' LIMIT {LOOKED_AT})"
-    return None
-
-
-def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
-    """Return the forms that read every value of the first column that the question names; of no value, ISO's."""
-    fits = [ISO, *(form + time for form in DATE_FORMS for time in TIMES)]
-    some = False
-    for file in files:
-        values = _values(question, file)
-        if values is None:
-            continue
-        reads = [_iso() if form == ISO else f"TRY_STRPTIME(v, {quoted(form)})" for form in fits]
-        tests = ", ".join(f"bool_and(coalesce(year({read}) BETWEEN {YEARS}, false))" for read in reads)
-        row = space.connection.execute(f"SELECT count(*), {tests} FROM {values}").fetchone() or (0,)
-        if row[0]:
-            some, fits = True, [form for form, is_read in zip(fits, row[1:], strict=True) if is_read]
-    return fits if some else [ISO]
-
-
-def _iso() -> str:
-    """Return the SQL of a time as it is read without a form."""
-    return typed_sql(Kind.INSTANT, "v", Value.model_validate({"column": "v"}))
-
-
-def _decimal(space: Workspace, question: Question, files: Sequence[OpenFile]) -> str | None:
-    """Return the sign before decimals that reads every value; None where both do, and differently."""
-    fits: list[str] = [".", ","]
-    differs = False
-    for file in files:
-        values = _values(question, file)
-        if values is not None:
-            reads = {sign: number_sql("v", sign) for sign in (".", ",")}
-            tests = ", ".join(f"bool_and({reads[sign]} IS NOT NULL)" for sign in fits)
-            row = space.connection.execute(
-                f"SELECT coalesce(bool_or({reads['.']} <> {reads[',']}), false), {tests} FROM {values}"
-            ).fetchone() or (False, *(True for _ in fits))
-            differs = differs or row[0]
-            fits = [sign for sign, is_read in zip(fits, row[1:], strict=True) if is_read is not False]
-    if len(fits) == 2:
-        return None if differs else "."
-    return fits[0] if fits else None

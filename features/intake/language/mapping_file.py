@@ -57,6 +57,7 @@ def read_mapping(path: Path) -> Mapping:
     if problems:
         raise InvalidTables(problems)
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
+    answered["tables"] = _wanted(answered.get("tables", {}))
     try:
         mapping = Mapping.model_validate(answered)
     except ValidationError as error:
@@ -76,6 +77,18 @@ def _answered(value: Any, answers: dict[str, Any]) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         return answers.get(value[1:], value)
     return value
+
+
+def _wanted(tables: Any) -> Any:
+    """Return the tables without the parts whose answer is empty: a table that no part fills is not known."""
+    if not isinstance(tables, dict):
+        return tables
+    kept = {
+        name: [part for part in parts if not (isinstance(part, dict) and part.get("only_with") == "")]
+        for name, parts in tables.items()
+        if isinstance(parts, list)
+    }
+    return {name: parts for name, parts in (tables | kept).items() if parts != []}
 
 
 def _asked(value: Any) -> set[str]:

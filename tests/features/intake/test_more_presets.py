@@ -45,11 +45,12 @@ CASES: dict[str, tuple[str, dict[str, str], str, list[tuple[Any, ...]]]] = {
         "survey_id, account_id, sent_at, score", [("h1", "9002", datetime(2025, 7, 1, 8), 2)],
     ),
     "hubspot deals": (
-        samples.HUBSPOT_DEALS, {}, "contract_id, account_id, starts_on, annual_value",
+        samples.HUBSPOT_DEALS, {"hubspot_contract_months": "0"}, "contract_id, account_id, starts_on, annual_value",
         [("d1", "9002", date(2024, 2, 1), 1200.0)],
     ),
     "salesforce report in German": (
-        samples.SALESFORCE_REPORT, {}, "contract_id, account_id, starts_on, annual_value",
+        samples.SALESFORCE_REPORT, {"salesforce_contract_months": "0"},
+        "contract_id, account_id, starts_on, annual_value",
         [("006A", "Nordwind GmbH", date(2024, 2, 13), 1200.5)],
     ),
     "dynamics": (
