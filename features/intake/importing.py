@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -186,10 +186,17 @@ def _validated(made: Path, partial: bool) -> tuple[str, ...]:
     try:
         return validate(open_source(made)).warnings
     except InvalidTables as error:
-        lacking = [each for each in error.problems if not (partial and _is_absent(each))]
+        lacking = [_with_rates(each) for each in error.problems if not (partial and _is_absent(each))]
         if lacking:
             raise InvalidTables(lacking) from error
         return ()
+
+
+def _with_rates(problem: Problem) -> Problem:
+    """Return a problem; one of several currencies says what a mapping can do about them."""
+    if problem.column != "currency":
+        return problem
+    return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
 
 
 def _is_absent(problem: Problem) -> bool:

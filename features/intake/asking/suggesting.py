@@ -15,13 +15,18 @@ from typing import Any
 
 from features.errors import InputError
 from features.intake.asking.answers import asked_of, places
-from features.intake.asking.presets import BASES, Question, presets
+from features.intake.asking.presets import BASES, Question
 from features.intake.asking.recognising import Recognised, escaped, recognise
+from features.intake.asking.skeleton import skeleton
 from features.intake.files.reading import Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
 
 MOST_COLUMNS = 40
+NOTHING_KNOWN = (
+    "no file is known by its header (`churn-risk import --list` names the presets): the mapping is a skeleton to fill, "
+    "as docs/import.md says"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) 
     Raises
     ------
     InputError
-        When there is no such folder, or no file in it that a preset fits.
+        When there is no such folder, or no file in it.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder of exports")
@@ -69,9 +74,12 @@ def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) 
         space = Workspace(connection_in(Path(scratch)), Path(scratch), folder)
         try:
             recognised, unknown = recognise(space)
+            if not (recognised or unknown):
+                raise InputError(f"{folder}: there is no file in the folder")
             if not recognised:
-                titles = ", ".join(preset.title for preset in presets())
-                raise InputError(f"{folder}: no file is known by its header; the presets there: {titles}")
+                return Suggestion(
+                    skeleton(unknown, named), {}, tuple(name for name, _ in unknown), (), (NOTHING_KNOWN,)
+                )
             return _suggestion(space, recognised, unknown, named, answers or {})
         finally:
             space.connection.close()

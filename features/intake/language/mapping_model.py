@@ -185,6 +185,8 @@ class Part(_Strict):
         Whose account ids these are; None: those of the book.
     only_with : Any
         An answer; where it is empty, there is no such part.
+    told_by : dict of column to names
+        The answers that a column rests on; `read_mapping` fills it, for messages.
     many : {"one", "sum", "first", "last", "merge"}
         How several rows of one key become one record.
     order : Value or None
@@ -195,6 +197,7 @@ class Part(_Strict):
 
     source: str = Field(alias="from")
     only_with: Any = True
+    told_by: dict[str, tuple[str, ...]] = {}
     system: str | None = None
     let: dict[str, AnyValue] = {}
     columns: dict[str, AnyValue]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,6 @@ from support import preset_samples as samples
 from support.exports import Exports, left_out, needs_real_exports, real_exports
 from support.presets import imported
 
-from features.errors import InputError
 from features.intake.asking.presets import presets
 from features.intake.asking.suggesting import suggest
 
@@ -172,8 +172,20 @@ def test_salesforce_dates_are_told_by_the_file_and_footers_are_no_rows(exports: 
 
 def test_a_file_of_another_kind_is_named(exports: Exports) -> None:
     exports.put("notes.csv", "what,ever\n1,2\n")
-    with pytest.raises(InputError, match="no file is known by its header; the presets there: DATEV"):
-        suggest(exports.folder, ".")
+    made = suggest(exports.folder, ".")
+    assert made.unknown == ("notes.csv",) and '# notes.csv: "what", "ever"' in made.text
+    assert "no file is known by its header" in made.notes[0] and "docs/import.md" in made.notes[0]
+    (problem,) = exports.refused(made.text)
+    assert "at least one table is expected" in problem, "the skeleton is read as a mapping, and has no table yet"
+    exports.put("bills.csv", "no,who,day,sum\n1,A1,03.02.2025,5\n")
+    part = suggest(exports.folder, ".").text.partition("# [[tables.invoices]]\n")[2].partition("\n\n")[0]
+    filled = part.replace("# ", "").replace('from = "?"', 'from = "bills"')
+    for column, heading in {"invoice_id": "no", "account_id": "who", "invoiced_on": "day", "amount": "sum"}.items():
+        filled = re.sub(rf'^({column} = .*)"\?"', rf'\1"{heading}"', filled, flags=re.MULTILINE)
+    exports.book(f"{suggest(exports.folder, '.').text}\n[[tables.invoices]]\n{filled}\n", partial=True)
+    assert exports.rows("invoices", "account_id, invoiced_on, amount") == [("A1", date(2025, 2, 3), 5.0)]
+    (exports.folder / "bills.csv").unlink()
+    exports.mapping.unlink()
     exports.put("tickets.csv", samples.ZENDESK)
     made = suggest(exports.folder, ".")
     assert made.unknown == ("notes.csv",) and "# Not known, and left out: notes.csv with what, ever" in made.text

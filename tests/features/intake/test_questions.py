@@ -91,6 +91,50 @@ def test_a_sum_below_a_list_spoils_nothing_and_types_are_shown_with_their_sums(e
     assert left_out(report, "invoices") == reasons
 
 
+def test_bars_that_stand_elsewhere_are_refused_with_their_line(exports: Exports) -> None:
+    exports.put("items.txt", SAP)
+    text = suggest(exports.folder, ".", {"sap_tax_rate": 0.0}).text
+    exports.put("items.txt", SAP.replace("|RG |18.01.2025|", "|RG | 18.01.2025|"))
+    (problem,) = exports.refused(text)
+    assert problem == "items.txt: line 4: the bars do not stand under those of the heading in line 1 (1 rows)"
+
+
+def test_a_value_in_another_form_names_the_question_and_counts_every_row(exports: Exports) -> None:
+    days = [f"{day:02}/{month:02}/2023" for month in range(1, 5) for day in range(1, 29)]
+    bills = "".join(f"I{place},A,{day},9\n" for place, day in enumerate(days))
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount\n" + bills)
+    mapping = PLAIN.replace("\n", '\nanswers = { days = "iso" }\n', 1)
+    asked = mapping.replace('invoiced_on = "invoiced_on"', 'invoiced_on = { column = "invoiced_on", date = "$days" }')
+    (problem,) = exports.refused(asked)
+    assert "cannot be read as the mapping says (iso, to be changed at answers.days)" in problem
+    assert "64 look like '13/01/2023' (the day first), 48 like '01/01/2023' (the day or the month first)" in problem
+
+
+def test_a_key_that_is_nearly_one_and_two_currencies_say_what_to_do(exports: Exports) -> None:
+    exports.put(
+        "invoices.csv", "invoice_id,account_id,invoiced_on,amount,c\nI1,A,2023-02-02,9,EUR\nI2,A,2023-02-02,9,GBP\n"
+    )
+    (problem,) = exports.refused(PLAIN.replace('from = "bills"\n', 'from = "bills"\nleave_outs = []\n'))
+    assert "unknown key; did you mean 'leave_out'?" in problem
+    (problem,) = exports.refused(PLAIN + 'currency = "c"\n')
+    assert "[[rates]] in the mapping and [book] currency convert them" in problem
+
+
+def test_what_another_mapping_changed_is_no_change_of_the_data(exports: Exports) -> None:
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount\nI1,A,2023-02-02,9\nI2,A,2023-03-02,9\n")
+    exports.book(PLAIN)
+    halved = PLAIN.replace('amount = "amount"', 'amount = { column = "amount", divide_by = 2 }')
+    (warning,) = exports.book(halved).warnings
+    assert warning.endswith("2023-02 (revenue 9.00 to 4.50); the mapping has changed, not the files")
+
+
+def test_further_lines_of_a_record_are_no_money_that_is_lost(exports: Exports) -> None:
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount\n" + "I1,A,2023-02-02,9\n" * 2)
+    report = exports.book(PLAIN.replace('from = "bills"\n', 'from = "bills"\nmany = "first"\n'))
+    (left,) = report.files[0].left_out
+    assert (left.reason, left.rows, left.amount) == ("a further line of a record that is there once", 1, None)
+
+
 def test_an_empty_text_is_no_value_of_a_condition(exports: Exports) -> None:
     exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount\nI1,A,2023-02-02,9\n")
     for test in ("is_in", "is_not_in"):
