@@ -102,7 +102,9 @@ def _is_record(file: OpenFile, question: Question | None = None) -> str:
     tests = [f"NOT coalesce(regexp_matches(c0, {quoted(each)}), false)" for each in file.footer]
     place = file.head.position(question.rows_with.split("|")) if question is not None and question.rows_with else None
     if place is not None:
+        # A sum may stand a little to the side of the headings: its asterisks are then in the first column.
         tests.append(f"trim(c{place}) <> '' AND NOT starts_with(trim(c{place}), '*')")
+        tests.append("NOT starts_with(coalesce(trim(c0), ''), '*')")
     return " AND ".join(tests) or "true"
 
 
