@@ -39,6 +39,12 @@ def import_(
         Path | None, typer.Option("--report", help="Write the report as a page, too.", metavar="FILE.html")
     ] = None,
     change_share: Annotated[float, typer.Option(min=0, help="Warn of a month that changed by more.")] = 0.05,
+    confirm_from: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=100, help="Only write yes beside the pairs of the crosswalk of that score, names alike excepted."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a book of exports as a mapping says, or suggest the mapping."""
@@ -49,6 +55,9 @@ def import_(
     if listed:
         _list_presets(as_json)
         return
+    if source is not None and confirm_from is not None:
+        _confirm(source, confirm_from, as_json)
+        return
     if source is None or out is None:
         raise InputError("import needs a mapping file and --out BOOK, or a folder, --suggest and --out MAPPING.toml")
     if suggested:
@@ -58,16 +67,30 @@ def import_(
         made = import_book(source, out, folder, partial, change_share, step)
     if report_file is not None:
         write_page(report_file, made.report, source.name)
-    for warning in made.report.warnings:
-        say(f"warning: {warning}")
     if as_json:
         emit({"out": str(made.out), **made.report.as_dict()})
     else:
         _show(made.report, made.out)
+    # Below the long tables, where they are seen.
+    for warning in made.report.warnings:
+        say(f"warning: {warning}")
+
+
+def _confirm(mapping: Path, least: int, as_json: bool) -> None:
+    """Write yes beside the sure pairs of the crosswalk of a mapping, and nothing else."""
+    from features.intake.importing import confirm_pairs
+
+    path, confirmed, left = confirm_pairs(mapping, least)
+    if as_json:
+        emit({"crosswalk": str(path), "confirmed": confirmed, "left": left})
+        return
+    say(
+        f"{confirmed} pairs confirmed in {path}; {left} of that score are left to you: only alike, or shared by several"
+    )
 
 
 def _list_presets(as_json: bool) -> None:
-    from features.intake.presets import BASES, presets
+    from features.intake.asking.presets import BASES, presets
 
     if as_json:
         emit({"presets": [preset.model_dump(include={"name", "title", "basis", "source"}) for preset in presets()]})
@@ -93,7 +116,7 @@ def _answers(path: Path | None) -> dict[str, Any]:
 def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) -> None:
     """Write a suggested mapping; one that is there stays, since somebody may have answered in it."""
     from features.errors import InputError
-    from features.intake.suggesting import suggest
+    from features.intake.asking.suggesting import suggest
 
     if out.exists():
         raise InputError(f"{out} is there already; remove it or name another file")
@@ -149,7 +172,10 @@ def _show(report: ImportReport, out: Path) -> None:
     for text in report.unknown:
         say(f"unknown: {text}")
     if report.proposals:
-        say(f"{report.proposals} pairs of accounts wait in the crosswalk: write yes into `confirmed` and import again")
+        say(
+            f"{report.proposals} pairs of accounts wait in {report.crosswalk}: write yes into `confirmed`, or let "
+            "`--confirm-from 95` do it for those that a number, an id or the very name speaks for, and import again"
+        )
 
 
 def add_to(app: typer.Typer) -> None:

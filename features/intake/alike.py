@@ -30,9 +30,15 @@ _FORMS = re.compile(
     r"\b(gmbh|ggmbh|mbh|ag|se|kg|kgaa|ohg|ug|gbr|ev|eg|co|inc|corp|corporation|ltd|limited|llc|llp|plc|sa|sas|sarl|srl|"
     r"spa|bv|nv|ab|as|oy|aps|haftungsbeschrankt|haftungsbeschränkt)\b"
 )
+#: Long names of legal forms.
+FORM_NAMES = {"limited": "ltd", "corporation": "corp", "haftungsbeschränkt": "haftungsbeschrankt"}
 #: Names less alike than this are not proposed; town and name together may lie a little lower.
 NEAR_NAME, TOWN = 80, 8
-SAME_NUMBER, SAME_VAT, SAME_DOMAIN = 98, 100, 90
+SAME_NUMBER, SAME_VAT, SAME_NAME, SAME_DOMAIN = 98, 100, 95, 90
+#: What is said of a sign that several accounts have: it tells too little.
+SHARED, SHARED_SIGN = 60, ", which several accounts have"
+#: What may be confirmed without a look at each pair. Names that are only alike never may.
+CERTAIN = ("same VAT id", "same number", "same e-mail domain", "same name", "same name and town")
 BLOCK = 256
 
 
@@ -97,10 +103,12 @@ def alike(parties: Sequence[Party], masters: Sequence[Party]) -> Iterator[tuple[
         for place, party in enumerate(block):
             best: tuple[int, int, str] | None = None
             for score, why, key, index in indexes:
-                for other in index.get(key(party), [])[:1] if key(party) else []:
-                    best = max(best, (score, other, why)) if best else (score, other, why)
-            if best is None and likeness is not None and names[place]:
-                best = _by_name(party, masters, by_name, likeness[place])
+                sharing = index.get(key(party), []) if key(party) else []
+                for other in sharing[:1]:
+                    told = (score, other, why) if len(sharing) == 1 else (SHARED, other, why + SHARED_SIGN)
+                    best = max(best, told) if best else told
+            if (best is None or best[0] == SHARED) and likeness is not None and names[place]:
+                best = _by_name(party, masters, by_name, likeness[place]) or best
             if best is not None:
                 yield party, masters[best[1]], best[0], best[2]
 
@@ -111,17 +119,34 @@ def _by_name(
     """Return score, place and reason of the master with the likeliest name; the town decides among the like."""
     scores = likeness.astype(int)
     scores[[place for place, name in enumerate(names) if not name]] = 0
-    near = np.flatnonzero(scores >= NEAR_NAME - TOWN)
-    if party.town:
-        near_town = [
-            place for place in map(int, near) if masters[place].town.strip().lower() == party.town.strip().lower()
-        ]
-        scores[near_town] = np.minimum(scores[near_town] + TOWN, 99)
+    own = plain_name(party.name)
+    same = [place for place in map(int, np.flatnonzero(scores == 100)) if names[place] == own]
+    same = [place for place in same if _one_form(party.name, masters[place].name)]
+    here = [place for place in same if _one_town(party, masters[place])]
+    if len(here) == 1 or len(same) == 1:
+        return SAME_NAME, (here or same)[0], "same name and town" if here else "same name"
+    if same:
+        return SHARED, same[0], f"same name{SHARED_SIGN}"
+    near = [place for place in map(int, np.flatnonzero(scores >= NEAR_NAME - TOWN))]
+    near_town = [place for place in near if _one_town(party, masters[place])]
+    scores[near_town] = np.minimum(scores[near_town] + TOWN, 99)
     place = int(scores.argmax())
     if scores[place] < NEAR_NAME:
         return None
-    town = " and town" if party.town and masters[place].town.strip().lower() == party.town.strip().lower() else ""
-    return int(min(scores[place], 99)), place, f"similar name{town}"
+    town = " and town" if _one_town(party, masters[place]) else ""
+    return int(min(scores[place], SAME_NAME - 1)), place, f"similar name{town}"
+
+
+def _one_town(party: Party, master: Party) -> bool:
+    return bool(party.town) and party.town.strip().lower() == master.town.strip().lower()
+
+
+def _one_form(name: str, other: str) -> bool:
+    """Return whether two names have one legal form, or one of them has none: Example GmbH is not Example KG."""
+    forms = [
+        {FORM_NAMES.get(form, form) for form in _FORMS.findall(each.lower().replace(".", ""))} for each in (name, other)
+    ]
+    return not all(forms) or forms[0] == forms[1]
 
 
 def _index(masters: Sequence[Party], key: Callable[[Party], str]) -> dict[str, list[int]]:
@@ -138,8 +163,9 @@ def _vat(party: Party) -> str:
 
 
 def _number(party: Party) -> str:
-    """Return the number by which a party is known, without the zeros before it; a master's own id is one."""
-    return (party.number or party.id).strip().lstrip("0")
+    """Return the number by which a party is known, without the zeros before it; a master's own id may be one."""
+    number = party.number or party.id
+    return number.strip().lstrip("0") if re.search(r"\d", number) else ""
 
 
 def _domain(party: Party) -> str:

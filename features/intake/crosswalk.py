@@ -7,6 +7,7 @@ confirmed pairs, and proposals with a score, which count for nothing until a per
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -17,8 +18,9 @@ import pandas as pd
 from features.console import written_at_once
 from features.conversion import FLAG_TEXTS
 from features.csv_files import as_meant, write_csv
-from features.errors import Problem
-from features.intake.alike import Party, alike
+from features.errors import InvalidTables, Problem
+from features.intake.alike import CERTAIN, Party, alike, domain
+from features.intake.joined import ANY
 from features.intake.language.mapping_model import IDENTITIES
 from features.intake.parts_sql import REASON, StoredPart
 from features.validation.quoting import EXAMPLES
@@ -132,6 +134,44 @@ def link_table(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> 
         connection.executemany("INSERT INTO links VALUES (?, ?, ?)", rows)
 
 
+def confirm_from(path: Path, least: int) -> tuple[int, int]:
+    """Write yes beside the proposals of a crosswalk that a number, an id, a domain or the very name speaks for.
+
+    Parameters
+    ----------
+    path : Path
+    least : int
+        The score from which on a pair is confirmed, 0 to 100.
+
+    Returns
+    -------
+    int, int
+        How many pairs are confirmed now, and how many of that score are left to a person: their names are only alike,
+        several accounts share the sign, or the id stands beside several accounts.
+
+    Raises
+    ------
+    InvalidTables
+        When the crosswalk is not there, or something in it is wrong.
+    """
+    if not path.is_file():
+        raise InvalidTables([Problem(path.name, "", f"there is no {path}: import once, and it proposes pairs")])
+    pairs, problems = read_links(path)
+    if problems:
+        raise InvalidTables(problems)
+    answered = {(pair.system, pair.id) for pair in pairs if pair.is_confirmed}
+    high = [pair for pair in pairs if pair.score >= least and not pair.confirmed]
+    often = Counter((pair.system, pair.id) for pair in high)
+    sure = {
+        pair
+        for pair in high
+        if pair.why in CERTAIN and often[pair.system, pair.id] == 1 and (pair.system, pair.id) not in answered
+    }
+    if sure:
+        write_crosswalk(path, [pair.confirmed_as("yes") if pair in sure else pair for pair in pairs])
+    return len(sure), len(high) - len(sure)
+
+
 def propose(
     connection: duckdb.DuckDBPyConnection, master: str, parts: Sequence[StoredPart], pairs: Sequence[Pair]
 ) -> list[Pair]:
@@ -143,10 +183,11 @@ def propose(
         The system whose ids the book bears.
     pairs : sequence of Pair
         What stands in the crosswalk; an id with a confirmed pair is not proposed again, nor a pair that was refused.
+        One without an answer is: another import may know more of it.
     """
     parties = _parties(connection, parts, master)
     settled = {(pair.system, pair.id) for pair in pairs if pair.is_confirmed}
-    told = {(pair.system, pair.id, pair.account_id) for pair in pairs}
+    told = {(pair.system, pair.id, pair.account_id) for pair in pairs if pair.confirmed}
     proposals = []
     for system in sorted(set(parties) - {master}):
         others = [party for party in parties[system] if (system, party.id) not in settled]
@@ -159,7 +200,8 @@ def propose(
 def _parties(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart], master: str) -> dict[str, list[Party]]:
     """Return the accounts of every system, each once; of an account whose system is not said, the master's."""
     found: dict[str, dict[str, Party]] = {}
-    for part in parts:
+    # Of two descriptions of an account the one with a name is told last, and stands above the other.
+    for part in sorted(parts, key=lambda each: "name" in each.columns):
         if part.table not in (IDENTITIES, "accounts"):
             continue
         key = "id" if part.table == IDENTITIES else "account_id"
@@ -167,10 +209,12 @@ def _parties(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart],
         rows = connection.execute(
             f"SELECT {key}, {chosen} FROM {part.stored} WHERE {REASON} IS NULL AND {key} IS NOT NULL ORDER BY 1"
         ).fetchall()
-        known = found.setdefault(part.part.system or master, {})
+        system = part.part.system or master
+        known = found.setdefault(system, {})
         for row in rows:
-            known[row[0]] = Party(*row).filled(known.get(row[0]))
-    described = set(found) | {master}
+            party = _of_domain(Party(*row)) if system != master else Party(*row)
+            known[party.id] = party.filled(known.get(party.id))
+    described = set(found)
     for part in parts:
         system = part.part.system or master
         if system not in described and "account_id" in part.columns:
@@ -178,8 +222,15 @@ def _parties(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart],
             rows = connection.execute(
                 f"SELECT DISTINCT account_id FROM {part.stored} WHERE {REASON} IS NULL ORDER BY 1"
             ).fetchall()
-            found.setdefault(system, {}).update({row[0]: Party(row[0], row[0]) for row in rows})
+            only_ids = [_of_domain(Party(row[0], row[0])) for row in rows]
+            found.setdefault(system, {}).update({party.id: party for party in only_ids})
     return {system: list(known.values()) for system, known in found.items()}
+
+
+def _of_domain(party: Party) -> Party:
+    """Return the party of a whole domain for somebody who is known by an address there: a pair for all of them."""
+    host = domain(party.id) if party.id.count("@") == 1 else ""
+    return Party(ANY + host, email=ANY + host) if host else party
 
 
 def write_crosswalk(path: Path, pairs: Sequence[Pair]) -> None:

@@ -48,7 +48,9 @@ def page(report: ImportReport, mapping: str) -> str:
         (name, month, f"{count:,}") for name, by_month in report.by_month.items() for month, count in by_month.items()
     ]
     lonely = [(name, ", ".join(accounts)) for name, accounts in report.one_system_only.items()]
-    told = [f"{report.proposals} pairs of accounts wait in the crosswalk for somebody's yes"] * bool(report.proposals)
+    told = [f"{report.proposals} pairs of accounts wait in {report.crosswalk} for somebody's yes"] * bool(
+        report.proposals
+    )
     parts = [
         _list("Warnings", report.warnings),
         _table("Revenue by year, to be held against the ledger", ("year", "revenue"), report.revenue_by_year.items()),

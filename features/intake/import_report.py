@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from features.intake.crosswalk import Pair
-from features.intake.language.mapping_model import IDENTITIES, Mapping
+from features.intake.crosswalk_report import accounts_of_one_system
+from features.intake.joined import LINE
+from features.intake.language.mapping_model import Mapping
 from features.intake.parts_sql import FILE, FOOTER, REASON, ROW, StoredPart
 from features.intake.remembered import Months
 from features.schema import Kind
 from features.tables import OPTIONAL_HISTORY, TABLES
 from features.validation.quoting import EXAMPLES
-
-#: Accounts named in a list.
-MOST_ACCOUNTS = 10
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class ImportReport:
         What the book cannot say.
     proposals : int
         Pairs that wait in the crosswalk for somebody's yes.
+    crosswalk : str
+        The path of the crosswalk.
     warnings : tuple of str
     """
 
@@ -75,6 +77,7 @@ class ImportReport:
     one_system_only: dict[str, tuple[str, ...]]
     unknown: tuple[str, ...]
     proposals: int
+    crosswalk: str
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,6 +92,7 @@ def collect_report(
     months: Months,
     warnings: Sequence[str],
     proposals: Sequence[Pair],
+    crosswalk: Path,
 ) -> ImportReport:
     """Collect the report of an import whose tables are made; `months` are those of `remembered`, a table each."""
     tables = list(months)
@@ -99,9 +103,10 @@ def collect_report(
         by_month={table: {month: rows for month, (rows, _) in found.items()} for table, found in months.items()},
         revenue_by_year=_revenue(connection) if "invoices" in tables else {},
         gross=_gross(parts),
-        one_system_only=_lonely(connection, mapping, parts, tables),
+        one_system_only=accounts_of_one_system(connection, mapping, parts, tables),
         unknown=tuple(_unknown(connection, mapping, tables)),
         proposals=len(proposals),
+        crosswalk=str(crosswalk),
         warnings=tuple(warnings),
     )
 
@@ -122,7 +127,7 @@ def _files(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> list[File
     for place, file in enumerate(part.files):
         own = [row[1:] for row in rows if row[0] == place]
         left = [
-            LeftOut(reason, count, total, _places(connection, part, place, reason))
+            LeftOut(reason, count, None if reason == LINE else total, _places(connection, part, place, reason))
             for reason, count, total in own
             if reason is not None
         ]
@@ -166,35 +171,6 @@ def _gross(parts: Sequence[StoredPart]) -> tuple[str, ...]:
                     f"{part.table}.{name} of {part.part.source}: made net, being gross, by the rate of each row"
                 )
     return tuple(told)
-
-
-def _lonely(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, parts: Sequence[StoredPart], tables: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
-    """Return accounts that only invoices name, and of each other system those without a pair, by number."""
-    found: dict[str, tuple[str, ...]] = {}
-    if any(part.table == "accounts" for part in parts) and {"accounts", "invoices"} <= set(tables):
-        rows = connection.execute(
-            "SELECT account_id || ' (' || CAST(revenue AS DECIMAL(24, 2)) || ')' FROM (SELECT account_id, "
-            "sum(CAST(amount AS DECIMAL(24, 6))) AS revenue FROM book_invoices JOIN book_accounts USING (account_id) "
-            f"WHERE _billed_only GROUP BY account_id ORDER BY revenue DESC, account_id LIMIT {MOST_ACCOUNTS}) "
-            "ORDER BY revenue DESC, account_id"
-        ).fetchall()
-        if rows:
-            found["accounts that only invoices name"] = tuple(row[0] for row in rows)
-    if mapping.book.master is None:
-        return found
-    for part in parts:
-        system = part.part.system
-        if part.table == IDENTITIES and system not in (None, mapping.book.master):
-            rows = connection.execute(
-                f"SELECT id FROM {part.stored} WHERE {REASON} IS NULL AND id NOT IN (SELECT id FROM links WHERE "
-                f"system = ?) ORDER BY 1 LIMIT {MOST_ACCOUNTS}",
-                [system],
-            ).fetchall()
-            if rows:
-                found[f"{system} without a confirmed pair"] = tuple(row[0] for row in rows)
-    return found
 
 
 def _filled(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:

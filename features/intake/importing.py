@@ -9,13 +9,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
-from features.intake.crosswalk import Pair, link_table, propose, read_links, write_crosswalk
+from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
+from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
 from features.intake.derived import convert_currencies, make_loops
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
@@ -91,10 +92,23 @@ def import_book(
             space.connection.close()
 
 
+def confirm_pairs(path: Path, least: int) -> tuple[Path, int, int]:
+    """Confirm the sure pairs in the crosswalk of a mapping; return its path, how many, and how many are left to people.
+
+    Raises
+    ------
+    InvalidTables
+        When mapping or crosswalk cannot be read.
+    """
+    crosswalk = path.parent / read_mapping(path).book.crosswalk
+    return crosswalk, *confirm_from(crosswalk, least)
+
+
 def _import(
     space: Workspace, mapping: Mapping, path: Path, out: Path, partial: bool, share: float, step: Step
 ) -> Imported:
-    links, problems = read_links(path.parent / mapping.book.crosswalk)
+    crosswalk = path.parent / mapping.book.crosswalk
+    links, problems = read_links(crosswalk)
     parts = _run(space, mapping, problems, step)
     if problems:
         raise InvalidTables(problems)
@@ -106,6 +120,8 @@ def _import(
     if problems := convert_currencies(space.connection, mapping, parts):
         raise InvalidTables(problems)
     names = joining.make_tables()
+    if not partial and (problems := lost_tables(space.connection, parts, crosswalk, names)):
+        raise InvalidTables(problems)
     if mapping.derived.loops is not None and "surveys" in names:
         make_loops(space.connection, mapping.derived.loops, parts)
         names = [*names, "loops"]
@@ -116,8 +132,9 @@ def _import(
         _write(space.connection, name, made / f"{name}.parquet")
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
-    warnings = (*memory.warnings(share), *_validated(made, partial))
-    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed)
+    lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
+    warnings = (*lost, *memory.warnings(share), *_validated(made, partial))
+    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk)
     _move(made, out)
     return Imported(out, report)
 
@@ -149,7 +166,9 @@ def _proposals(
         return []
     proposals = propose(space.connection, master, parts, pairs)
     if proposals or not pairs:
-        write_crosswalk(path.parent / mapping.book.crosswalk, [*pairs, *proposals])
+        again = {(pair.system, pair.id, pair.account_id) for pair in proposals}
+        kept = [pair for pair in pairs if pair.confirmed or (pair.system, pair.id, pair.account_id) not in again]
+        write_crosswalk(path.parent / mapping.book.crosswalk, [*kept, *proposals])
     return proposals
 
 
@@ -167,10 +186,17 @@ def _validated(made: Path, partial: bool) -> tuple[str, ...]:
     try:
         return validate(open_source(made)).warnings
     except InvalidTables as error:
-        lacking = [each for each in error.problems if not (partial and _is_absent(each))]
+        lacking = [_with_rates(each) for each in error.problems if not (partial and _is_absent(each))]
         if lacking:
             raise InvalidTables(lacking) from error
         return ()
+
+
+def _with_rates(problem: Problem) -> Problem:
+    """Return a problem; one of several currencies says what a mapping can do about them."""
+    if problem.column != "currency":
+        return problem
+    return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
 
 
 def _is_absent(problem: Problem) -> bool:

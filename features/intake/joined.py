@@ -21,8 +21,16 @@ UNLINKED = "its account has no confirmed pair in the crosswalk"
 NO_CUSTOMER = "its account is no customer: no invoice, and no day since when it is one"
 AGAIN = "the same record again"
 VERSION = "another version of the record"
+LINE = "a further line of a record that is there once"
+#: Before a domain: the id that stands for every address there.
+ANY = "*@"
 #: How often a merge of a merge is followed.
 MERGES = 20
+
+
+def any_address(column: str) -> str:
+    """Return the SQL of the id that stands for every address of the domain of an address."""
+    return f"({quoted(ANY)} || lower(trim(split_part({column}, '@', -1))))"
 
 
 def ids_in(column: str) -> str:
@@ -112,18 +120,24 @@ class Joining:
             system = part.part.system
             if master is None or system in (None, master) or "account_id" not in part.columns:
                 continue
-            pairs = f"FROM links WHERE links.system = {quoted(str(system))} AND links.id = {part.stored}.account_id"
+            pairs = f"FROM links WHERE links.system = {quoted(str(system))} AND links.id = "
+            account, whole = f"{part.stored}.account_id", any_address(f"{part.stored}.account_id")
+            # An address stands above its domain, which is paired once for everybody there.
             self.connection.execute(
-                f"UPDATE {part.stored} SET {REASON} = {quoted(UNLINKED)} WHERE {REASON} IS NULL AND NOT EXISTS "
-                f"(SELECT 1 {pairs})"
+                f"UPDATE {part.stored} SET account_id = {whole} WHERE {REASON} IS NULL AND contains(account_id, '@') "
+                f"AND NOT EXISTS (SELECT 1 {pairs}{account}) AND EXISTS (SELECT 1 {pairs}{whole})"
             )
             self.connection.execute(
-                f"UPDATE {part.stored} SET account_id = links.account_id {pairs} AND {REASON} IS NULL"
+                f"UPDATE {part.stored} SET {REASON} = {quoted(UNLINKED)} WHERE {REASON} IS NULL AND NOT EXISTS "
+                f"(SELECT 1 {pairs}{account})"
+            )
+            self.connection.execute(
+                f"UPDATE {part.stored} SET account_id = links.account_id {pairs}{account} AND {REASON} IS NULL"
             )
 
     def make_tables(self) -> list[str]:
         """Make `book_NAME` of every table that parts fill, accounts by invoices too; return their names."""
-        names = [name for name in TABLES if name != "accounts" and self.of(name)]
+        names = [name for name in TABLES if name != "accounts" and self.of(name) and not self.is_lost(name)]
         for name in names:
             for part in self.of(name):
                 self._one_record_each(part)
@@ -135,11 +149,24 @@ class Joining:
                 # Without a single customer, the other tables are no book: they stay as they are.
                 if part.table == "accounts" or (some and part.table in names):
                     self._leave_out_strangers(part)
+            names = [name for name in names if not self.is_lost(name)]
             names = ["accounts", *names] if some else names
         for name in names:
             if name != "accounts":
                 self._make(name)
         return names
+
+    def is_lost(self, table: str) -> bool:
+        """Return whether the crosswalk has cost a table all its rows: none of them means "none", no table "unknown"."""
+        found = [
+            self.connection.execute(
+                f"SELECT count(*) FILTER ({REASON} IS NULL), count(*) FILTER ({REASON} = {quoted(UNLINKED)}) "
+                f"FROM {part.stored}"
+            ).fetchone()
+            or (0, 0)
+            for part in self.of(table)
+        ]
+        return not sum(kept for kept, _ in found) and sum(lost for _, lost in found) > 0
 
     def _key(self, part: StoredPart) -> str:
         return ", ".join(name for name in TABLES[part.table].key if name in part.columns) or ROW
@@ -159,7 +186,7 @@ class Joining:
                 return
         else:
             turned = " DESC" if many == "last" else ""
-            by, reason = self._key(part), VERSION
+            by, reason = self._key(part), VERSION if part.part.order is not None else LINE
             keys = (f"TRY_CAST({ORDER} AS DOUBLE)", ORDER, FILE, ROW)
             order = ", ".join(f"{each}{turned} NULLS LAST" for each in keys)
         self.connection.execute(

@@ -19,7 +19,7 @@ from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.forms import told_apart
-from features.validation.quoting import EXAMPLES, shortened
+from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
 
 #: Columns beside those of the table.
 FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_absorbed"
@@ -123,7 +123,8 @@ def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
     """Return the SQL of the reason for which a row is left out: the first that holds."""
     cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
     for rule in stored.part.leave_out:
-        cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}")
+        value = f" || coalesce(': ' || {values.text(rule.when)}, '')" if rule.name_value else ""
+        cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}{value}")
     if stored.table not in ("accounts", *BESIDES) and "account_id" in stored.columns:
         cases.append(f"WHEN {values.text(stored.part.columns['account_id'])} IS NULL THEN {quoted(NO_ACCOUNT)}")
     return f"CASE {' '.join(cases)} ELSE NULL END" if cases else NOTHING
@@ -176,16 +177,28 @@ def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
         if not count:
             continue
         texts = space.connection.execute(
-            f'SELECT "{name}{UNREAD}" AS text, count(*) {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20'
+            f'SELECT "{name}{UNREAD}" AS text, count(*) {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES}'
         ).fetchall()
         places = space.connection.execute(
             f'SELECT {FILE}, {ROW}, "{name}{UNREAD}" {where} ORDER BY 1, 2 LIMIT {EXAMPLES}'
         ).fetchall()
         forms = told_apart(kind, texts)
-        rule = f"cannot be read as the mapping says{'; ' + forms if forms else ''}"
+        told = _told(stored.part, name, kind)
+        rule = f"cannot be read as the mapping says{told}{'; ' + forms if forms else ''}"
         ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
         problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
     return problems
+
+
+def _told(part: Part, name: str, kind: Kind) -> str:
+    """Return where the mapping says how a column is read, and what it says; the columns of a `let` say it there."""
+    value = part.columns[name]
+    answers = " and ".join(f"answers.{each}" for each in part.told_by.get(name, ()))
+    form = " or ".join(value.date) if value.date else "iso" if kind.is_time else f"decimal {value.decimal!r}"
+    if value.let is not None or value.first_of is not None or value.epoch is not None:
+        form = ""
+    told = ", ".join(each for each in (form, f"to be changed at {answers}" if answers else "") if each)
+    return f" ({told})" if told else ""
 
 
 def _leave_out_overlap(space: Workspace, stored: StoredPart) -> None:

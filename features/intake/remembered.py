@@ -39,6 +39,8 @@ class Remembered:
     months, before : mapping of table to mapping of month to (records, cents)
         Cents of invoices, 0 elsewhere; `before` is empty at the first import.
     sizes, sizes_before : mapping of file name to bytes
+    change : str
+        What else than the data may have changed a month: the mapping, or what a person confirmed.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Remembered:
     before: Months
     sizes: MappingOf[str, int]
     sizes_before: MappingOf[str, int]
+    change: str = ""
 
     def warnings(self, share: float) -> tuple[str, ...]:
         """Return what has changed since the last import: months by more than a share, files that became smaller."""
@@ -69,7 +72,8 @@ class Remembered:
                 many = f"{len(changed)} month{'s' * (len(changed) > 1)} changed by more than {share:.0%}"
                 more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
                 told.append(
-                    f"{table}: {many} since the last import: {shown}{more}; what was known then can no longer be told"
+                    f"{table}: {many} since the last import: {shown}{more}; "
+                    + (self.change or "what was known then can no longer be told")
                 )
         return told
 
@@ -134,7 +138,19 @@ def remember(
         ]
     sizes = {name: file.stat().st_size for name, file in files.items()}
     sizes_before = {name: facts.get("bytes", 0) for name, facts in before.get("files", {}).items()}
-    return Remembered("\n".join(text) + "\n", months, before.get("months", {}), sizes, sizes_before)
+    digests = {name: facts.get("sha256") for name, facts in before.get("files", {}).items()}
+    same_files = all(digests.get(name) == _digest(file) for name, file in files.items()) and set(digests) == set(files)
+    change = _change(before.get("mapping") not in (None, _digest(path)), same_files)
+    return Remembered("\n".join(text) + "\n", months, before.get("months", {}), sizes, sizes_before, change)
+
+
+def _change(new_mapping: bool, same_files: bool) -> str:
+    """Return what else than the data has changed; nothing where it is the data."""
+    if new_mapping and same_files:
+        return "the mapping has changed, not the files"
+    if new_mapping:
+        return "the mapping has changed as well as the files, so it may be either"
+    return "neither the mapping nor the files have changed, but what the crosswalk confirms" if same_files else ""
 
 
 def _before(out: Path) -> dict[str, Any]:

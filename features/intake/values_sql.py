@@ -70,6 +70,8 @@ class FileValues:
     def typed(self, value: Value, kind: Kind) -> tuple[str, str]:
         """Return the SQL of the typed value and of the text it is read from."""
         read = self._inner(value)
+        if value.first_of is not None and any(each.add_months or each.add_days for each in value.first_of):
+            return self._first_typed([self.typed(each, kind) for each in value.first_of])
         text = self.text(value)
         year = self._year(read)
         sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
@@ -79,6 +81,11 @@ class FileValues:
             later = f"{sql} + INTERVAL ({value.add_months}) MONTH + INTERVAL ({value.add_days}) DAY"
             sql = f"CAST({later} AS {TYPES[kind]})" if kind.is_time else sql
         return self._step(sql), text
+
+    def _first_typed(self, choices: list[tuple[str, str]]) -> tuple[str, str]:
+        """Return the first value whose text is there, each read in its own way, and that text."""
+        cases = " ".join(f"WHEN {text} IS NOT NULL THEN {sql}" for sql, text in choices)
+        return self._step(f"CASE {cases} END"), self._step(f"coalesce({', '.join(text for _, text in choices)})")
 
     def text(self, value: Value) -> str:
         """Return the SQL of the text of a value; null where it is empty or a word for nothing."""

@@ -47,6 +47,7 @@ ANSWERS = {
     "datev_tax_rate": str(TAX_RATE),
     "hubspot_customer_since": '"property_customer_since"',
     "hubspot_contract_end": '"property_contract_end"',
+    "hubspot_contract_months": "0",
     "qualtrics_account": '"ExternalReference"',
     "qualtrics_score": '"Q1"',
     "qualtrics_system": '"datev"',

@@ -28,7 +28,15 @@ from features.sources import Source, unreadable
 from features.tables import TABLES, TableKnown, Tables
 from features.validation.contradictions import contradictions
 from features.validation.currencies import currency_of
-from features.validation.doubts import doubts_of_end, lone_beginnings, misnamed, stateless, strange_scales
+from features.validation.doubts import (
+    doubts_of_end,
+    endless_contracts,
+    lone_beginnings,
+    misnamed,
+    stateless,
+    strange_scales,
+    told_departures,
+)
 from features.validation.names import meant, near, near_file
 from features.validation.quoting import EXAMPLES, broken_rule, problem
 from features.validation.row_rules import Level, Rule, rules
@@ -94,6 +102,7 @@ def _judged(source: Source, tables: Tables, ahead: list[Problem], today: date) -
     doubts, told = doubts_of_end(tables, recorded)
     warned = [
         *ahead, *doubts, *told, *lone_beginnings(tables, recorded), *contradictions(tables), *strange_scales(tables),
+        *told_departures(tables), *endless_contracts(tables),
         *stateless(source.frames), *misnamed(source.frames, source.seen),
     ]  # fmt: skip
     warnings = (*tables.warnings, *map(str, warned))

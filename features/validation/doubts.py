@@ -29,6 +29,11 @@ LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
 STATES = ("status", "state")
 ENDED = ("closed", "resolved", "solved", "done", "completed", "geschlossen", "erledigt", "gelöst", "abgeschlossen")
 
+#: Words of a state in which somebody has left: no trait of an account, but what is to be foreseen.
+FORMER = (
+    r"\b(former|ex|churned|inactive|lost|cancell?ed|terminated|gek(ü|ue)ndigt\w*|ehemalig\w*|inaktiv\w*|verloren\w*)\b"
+)
+
 
 def doubts_of_end(tables: Tables, recorded: Recording) -> tuple[list[Problem], list[Problem]]:
     """Return what leaves the end of the data in doubt, and what is only told of it."""
@@ -111,6 +116,31 @@ def strange_scales(tables: Tables) -> Iterator[Problem]:
                 f"if that is another scale, convert it, since every score up to 6 counts as a detractor"
             )
             yield Problem("surveys", "score", text)
+
+
+def told_departures(tables: Tables) -> Iterator[Problem]:
+    """Yield the traits of accounts that tell who has left: whoever writes that does so when somebody leaves."""
+    for column in ("segment", "industry"):
+        values = tables["accounts"][column]
+        left = values.fill_null("").lower().re_search(FORMER)
+        text = "says that somebody has left: a model would read the departure from it; leave the column out"
+        yield from _rows_problem(tables, TABLES["accounts"], column, left, text)
+
+
+def endless_contracts(tables: Tables) -> Iterator[Problem]:
+    """Yield the accounts with contracts that began one after the other and never end: renewals, counted together."""
+    endless = tables["contracts"].filter(lambda t: t.ends_on.isnull())
+    several = endless.group_by("account_id").aggregate(rows=lambda t: t.count(), days=lambda t: t.starts_on.nunique())
+    several = several.filter(several.days > 1)
+    found = several.aggregate(accounts=several.count(), one=several.account_id.min()).execute().iloc[0]
+    if found["accounts"]:
+        (rows,) = several.filter(several.account_id == found["one"]).rows.execute()
+        text = (
+            f"{found['accounts']} account{'s' * bool(found['accounts'] > 1)} with 2 or more contracts running at once, "
+            f"none with an end, as account {found['one']} with {rows}: if each renews the one before, contract value "
+            "counts several times; ends_on must say when each ends"
+        )
+        yield Problem("contracts", "ends_on", text)
 
 
 def stateless(frames: Mapping[str, ir.Table]) -> Iterator[Problem]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from features.intake.asking.suggesting import suggest
 from features.intake.import_report import ImportReport
-from features.intake.suggesting import suggest
 from support.exports import Exports
 
 

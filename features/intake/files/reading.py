@@ -37,6 +37,8 @@ FORMATS = {
 }  # fmt: skip
 #: Lines among which the heading of a list stands.
 TITLES = 200
+#: Lines that a message names.
+MOST_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
         encoding = source.encoding or encoding_of(path)
         text = path if encoding.lower() in ("utf-8", "utf8") else copied_text(path, encoding, space.scratch / key)
     if form == "list":
-        return _list(path, text, source)
+        return _list(space, path, text, source)
     head = read_head(text, source)
     if not has_one_line_end(text):
         text = copied_records(text, head.delimiter, space.scratch / f"{key}.records")
@@ -147,7 +149,7 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
     return OpenFile(path.name, path, head, relation, rejects, source.footer)
 
 
-def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
+def _list(space: Workspace, path: Path, text: Path, source: SourceFiles) -> OpenFile:
     """Read a list with `|` between columns: cut where the heading has its bars, since a text may hold one too."""
     with text.open(encoding="utf-8-sig", newline="") as file:
         lines = [line.rstrip("\r\n") for line in islice(file, TITLES)]
@@ -161,6 +163,7 @@ def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
     heading = lines[numbers[0]]
     bars = [place for place, sign in enumerate(heading) if sign == "|"]
     spans = list(pairwise(bars))
+    _check_bars(space, text, bars, numbers[0] + 1)
     plain = re.sub(r"\s+", " ", heading)
     headings = tuple(heading[start + 1 : end].strip() for start, end in spans)
     cut = ", ".join(
@@ -173,6 +176,25 @@ def _list(path: Path, text: Path, source: SourceFiles) -> OpenFile:
         f"AND regexp_replace(line, '\\s+', ' ', 'g') <> {quoted(plain)})"
     )
     return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),)), relation)
+
+
+def _check_bars(space: Workspace, text: Path, bars: Sequence[int], heading: int) -> None:
+    """Raise for rows whose bars do not stand under those of the heading: their cells would be cut in the middle.
+
+    Sums, whose first cell holds asterisks, may leave cells out.
+    """
+    astray = " OR ".join(f"line[{place + 1}] IS DISTINCT FROM '|'" for place in bars)
+    found = space.connection.execute(
+        f"SELECT n, count(*) OVER () FROM (SELECT row_number() OVER () AS n, line FROM read_csv({quoted(str(text))}, "
+        f"auto_detect=false, header=false, columns={{'line': 'VARCHAR'}}, delim={quoted(NEVER)}, quote='', escape='', "
+        f"strict_mode=false)) WHERE n > {heading} AND starts_with(line, '|') AND NOT starts_with(line, '|-') "
+        f"AND NOT regexp_matches(line, '^\\|[ |]*\\*') AND ({astray}) ORDER BY n LIMIT {MOST_LINES}"
+    ).fetchall()
+    if found:
+        lines = ", ".join(str(line) for line, _ in found)
+        raise ValueError(
+            f"line {lines}: the bars do not stand under those of the heading in line {heading} ({found[0][1]} rows)"
+        )
 
 
 def _names_all(cells: Sequence[str], wanted: Sequence[Sequence[str]]) -> bool:

@@ -17,7 +17,18 @@ from pydantic import ValidationError
 
 from features.book_facts import book_known
 from features.errors import InvalidTables, Problem
-from features.intake.language.mapping_model import IDENTITIES, RATES, TASKS, Mapping, Part, Value, columns_of
+from features.intake.language.mapping_model import (
+    IDENTITIES,
+    RATES,
+    TASKS,
+    BookPlan,
+    LeaveOut,
+    Mapping,
+    Part,
+    SourceFiles,
+    Value,
+    columns_of,
+)
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import near
@@ -28,6 +39,11 @@ OTHER_ZONES = ("file", "day")
 _SECTION = re.compile(r"^\s*(\[{1,2})\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*([\w."'-]+)\s*=""")
 Place = tuple[str | int, ...]
+#: What a mapping may say anywhere, for what was perhaps meant.
+KEYS = frozenset(
+    field.alias or name for model in (Mapping, BookPlan, SourceFiles, Part, LeaveOut, Value)
+    for name, field in model.model_fields.items() if name != "told_by"
+)  # fmt: skip
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -56,7 +72,9 @@ def read_mapping(path: Path) -> Mapping:
     ]
     if problems:
         raise InvalidTables(problems)
+    _name_answers(raw)
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
+    answered["tables"] = _wanted(answered.get("tables", {}))
     try:
         mapping = Mapping.model_validate(answered)
     except ValidationError as error:
@@ -78,6 +96,27 @@ def _answered(value: Any, answers: dict[str, Any]) -> Any:
     return value
 
 
+def _name_answers(raw: dict[str, Any]) -> None:
+    """Put beside the columns of each part the answers that they rest on, before those take their place."""
+    tables = raw.get("tables", {})
+    for parts in tables.values() if isinstance(tables, dict) else ():
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict) and isinstance(part.get("columns"), dict) and "told_by" not in part:
+                part["told_by"] = {name: sorted(_asked(value)) for name, value in part["columns"].items()}
+
+
+def _wanted(tables: Any) -> Any:
+    """Return the tables without the parts whose answer is empty: a table that no part fills is not known."""
+    if not isinstance(tables, dict):
+        return tables
+    kept = {
+        name: [part for part in parts if not (isinstance(part, dict) and part.get("only_with") == "")]
+        for name, parts in tables.items()
+        if isinstance(parts, list)
+    }
+    return {name: parts for name, parts in (tables | kept).items() if parts != []}
+
+
 def _asked(value: Any) -> set[str]:
     """Return the names of the answers that a value asks for."""
     if isinstance(value, dict):
@@ -92,7 +131,7 @@ def _refused(name: str, error: ValidationError, lines: dict[Place, int]) -> Iter
         place = tuple(item for item in wrong["loc"] if not str(item).startswith(("function-", "constrained-", "Value")))
         rule = wrong["msg"].removeprefix("Value error, ")
         if wrong["type"] == "extra_forbidden":
-            rule = f"unknown key{_perhaps(str(place[-1]), Value.model_fields)}"
+            rule = f"unknown key{_perhaps(str(place[-1]), KEYS)}"
         value = wrong["input"]
         shown = f", found {value!r}" if isinstance(value, (str, int, float, bool)) and "found" not in rule else ""
         yield _with_line(Problem(name, _dotted(place), f"{rule}{shown}"), lines)

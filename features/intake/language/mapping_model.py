@@ -79,15 +79,18 @@ class Condition(_Strict):
     @model_validator(mode="after")
     def _one_test(self) -> Condition:
         tests = ("is_in", "is_not_in", "is_empty", "matches", "below")
+        if any(not text.strip() for text in (*(self.is_in or ()), *(self.is_not_in or ()))):
+            raise ValueError("an empty text is no value: use is_empty = true or false")
         if sum(getattr(self, name) is not None for name in tests) != 1:
             raise ValueError(f"exactly one of {', '.join(tests)} is expected")
         return self
 
 
 class LeaveOut(Condition):
-    """A condition under which a row is left out, and the reason that the report gives."""
+    """A condition under which a row is left out, and the reason that the report gives, with the value or without."""
 
     reason: str
+    name_value: bool = False
 
 
 class Value(_Strict):
@@ -180,6 +183,10 @@ class Part(_Strict):
         Its name under `[sources]`.
     system : str or None
         Whose account ids these are; None: those of the book.
+    only_with : Any
+        An answer; where it is empty, there is no such part.
+    told_by : dict of column to names
+        The answers that a column rests on; `read_mapping` fills it, for messages.
     many : {"one", "sum", "first", "last", "merge"}
         How several rows of one key become one record.
     order : Value or None
@@ -189,6 +196,8 @@ class Part(_Strict):
     """
 
     source: str = Field(alias="from")
+    only_with: Any = True
+    told_by: dict[str, tuple[str, ...]] = {}
     system: str | None = None
     let: dict[str, AnyValue] = {}
     columns: dict[str, AnyValue]

@@ -11,7 +11,7 @@ from support.exports import INVOICES, PLAIN, Exports, left_out
 
 from features.book_facts import read_book_facts
 from features.intake.alike import Party, alike
-from features.intake.crosswalk import Pair, read_links, write_crosswalk
+from features.intake.crosswalk import Pair, confirm_from, read_links, write_crosswalk
 
 MAPPING = (
     PLAIN.replace("\n", '\n[book]\nmaster = "ledger"\n', 1).replace(
@@ -68,7 +68,8 @@ def confirm(exports: Exports, number: str, word: str) -> None:
 def test_pairs_are_proposed_and_only_confirmed_ones_count(exports: Exports) -> None:
     report = exports.book(MAPPING)
     assert left_out(report, "tickets") == {"its account has no confirmed pair in the crosswalk": 2}
-    assert report.proposals == 2 and report.one_system_only["desk without a confirmed pair"] == ("71", "72")
+    assert report.proposals == 2
+    assert report.one_system_only == {"2 accounts of desk have no confirmed pair": ("71", "72")}
     pairs = {row["id"]: (row["account_id"], row["why"], row["confirmed"]) for row in crosswalk(exports)}
     assert pairs["71"] == ("A1", "same e-mail domain", "")
     assert pairs["72"] == ("A2", "similar name", ""), "the Bahn is like the Bank: a person must refuse it"
@@ -78,6 +79,46 @@ def test_pairs_are_proposed_and_only_confirmed_ones_count(exports: Exports) -> N
     assert exports.rows("tickets", "ticket_id, account_id") == [("T1", "A1")]
     assert report.proposals == 0, "what was refused is not proposed again"
     assert {row["id"]: row["confirmed"] for row in crosswalk(exports)} == {"71": "yes", "72": "no"}
+
+
+def test_a_table_that_the_crosswalk_costs_all_its_rows_is_not_known_and_said_loudly(exports: Exports) -> None:
+    report = exports.book(MAPPING)
+    (warning,) = [each for each in report.warnings if "confirmed pair" in each]
+    assert warning == (
+        "tickets: 2 of 2 rows of desk are left out: their 2 accounts (2 accounts of the book, with 150.50 of revenue, "
+        f"have none in desk) have no confirmed pair in {exports.folder / 'crosswalk.csv'}; tickets is not written, "
+        "being not known"
+    )
+    assert "tickets" not in report.records and not (exports.out / "tickets.parquet").exists()
+    assert "tickets: not there, so not known" in report.unknown
+    exports.out = exports.folder / "second"
+    (problem,) = exports.refused(MAPPING.replace('master = "ledger"', 'master = "desk"'))
+    assert "invoices.account_id: none of the accounts of its rows has a confirmed pair in" in problem
+
+
+def test_sure_pairs_are_confirmed_at_once_and_names_that_are_only_alike_never(exports: Exports) -> None:
+    """Two people of one domain are one pair; Bank and Bahn, and a name that two accounts have, wait for a person."""
+    masters = "A3,Nord GmbH,,\nA4,Nord GmbH,,\nA5,Süd GmbH,Ulm,\n"
+    path = exports.folder / "masters.csv"
+    path.write_text(path.read_text(encoding="utf-8") + masters, encoding="utf-8")
+    rows = "id,org,name,mail,at\n" + "".join(
+        f"T{place},{org},{name},,2025-07-01 10:00\n"
+        for place, (org, name) in enumerate(
+            [("a@mueller.example", ""), ("B@mueller.example", ""), ("72", "Deutsche Bahn AG"), ("73", "NORD"),
+             ("74", "SÜD"), ("75", "Süd KG")]
+        )
+    )  # fmt: skip
+    exports.put("desk.csv", rows).book(MAPPING)
+    why = {row["id"]: row["why"] for row in crosswalk(exports)}
+    assert why == {
+        "*@mueller.example": "same e-mail domain", "72": "similar name", "74": "same name", "75": "similar name",
+        "73": "same name, which several accounts have",
+    }  # fmt: skip
+    path = exports.folder / "crosswalk.csv"
+    assert confirm_from(path, 91) == (1, 2) and confirm_from(path, 50) == (1, 3)
+    assert {row["id"] for row in crosswalk(exports) if row["confirmed"]} == {"*@mueller.example", "74"}
+    exports.book(MAPPING)
+    assert exports.rows("tickets", "account_id") == [("A1",), ("A1",)], "A5 was never billed"
 
 
 def test_a_word_that_is_neither_yes_nor_no_is_a_problem(exports: Exports) -> None:
@@ -109,7 +150,7 @@ def test_what_speaks_for_a_pair() -> None:
         "x1": ("0012", 98, "same number"),
         "x2": ("0012", 100, "same VAT id"),
         "x3": ("0012", 90, "same e-mail domain"),
-        "x5": ("14", 99, "similar name"),
+        "x5": ("14", 95, "same name"),
     }
 
 

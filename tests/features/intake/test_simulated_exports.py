@@ -13,9 +13,9 @@ import pytest
 from features.as_of import customers
 from features.batch.computing import compute
 from features.errors import InputError
+from features.intake.asking.suggesting import suggest
 from features.intake.crosswalk import read_links, write_crosswalk
 from features.intake.importing import import_book
-from features.intake.suggesting import suggest
 from features.matrix import Matrix, first_records
 from features.simulation import World
 from features.simulation.as_exports import SimulatedExports, simulate_as

@@ -46,6 +46,14 @@ class Question(BaseModel):
         The usual answer.
     default_with : str or None
         The table that another file must fill for the usual answer to hold.
+    default_without : Any
+        The answer where no column may be meant; where one may, a person decides.
+    holds : {"date"} or None
+        What stands in the columns that may be meant.
+    rows_with : str or None
+        The column, `a|b`, that is filled in records; where it is empty or holds asterisks, the row is a sum.
+    tally : bool
+        Whether all values of the columns are shown with their rows, and with the sum of the amounts beside them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +65,10 @@ class Question(BaseModel):
     near: tuple[str, ...] = ()
     default: Any = None
     default_with: str | None = None
+    default_without: Any = None
+    holds: Literal["date"] | None = None
+    rows_with: str | None = None
+    tally: bool = False
 
 
 class Preset(BaseModel):

@@ -15,11 +15,11 @@ from pathlib import Path
 import duckdb
 
 from features.errors import Problem
+from features.intake.asking.presets import Preset, presets
 from features.intake.files.copying import copied_sheet, copied_text
 from features.intake.files.heads import encoding_of, first_records
 from features.intake.files.reading import FORMATS, TITLES, OpenFile, Workspace, open_files
 from features.intake.language.mapping_model import SourceFiles
-from features.intake.presets import Preset, presets
 
 #: Records of a file among which a header may stand.
 START = 30

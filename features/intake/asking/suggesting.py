@@ -1,0 +1,202 @@
+"""A mapping is suggested: the files of a folder are known by their headers, and what only a person knows is asked.
+
+In: a folder of exports. Out: the text of a mapping file: the questions first, each with what the files suggest and up
+to three rows as examples, then what each preset does. A question whose answer the files give is answered.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.errors import InputError
+from features.intake.asking.answers import asked_of, places
+from features.intake.asking.presets import BASES, Question
+from features.intake.asking.recognising import Recognised, escaped, recognise
+from features.intake.asking.skeleton import skeleton
+from features.intake.files.reading import Workspace
+from features.intake.files.workspace import connection_in
+from features.intake.language.mapping_file import OPEN
+
+MOST_COLUMNS = 40
+NOTHING_KNOWN = (
+    "no file is known by its header (`churn-risk import --list` names the presets): the mapping is a skeleton to fill, "
+    "as docs/import.md says"
+)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A suggested mapping.
+
+    Attributes
+    ----------
+    text : str
+        The mapping file.
+    files : dict of preset to names of files
+    unknown : tuple of str
+        Files that no preset fits.
+    open_questions : tuple of str
+    notes : tuple of str
+        Presets that rest on no file, and what the book will not know.
+    """
+
+    text: str
+    files: dict[str, tuple[str, ...]]
+    unknown: tuple[str, ...]
+    open_questions: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) -> Suggestion:
+    """Suggest a mapping for the exports in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    named : str
+        How the mapping names the folder.
+    answers : mapping of str to Any, optional
+        Answers by the name of the question, in place of what the files suggest.
+
+    Raises
+    ------
+    InputError
+        When there is no such folder, or no file in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder of exports")
+    with tempfile.TemporaryDirectory() as scratch:
+        space = Workspace(connection_in(Path(scratch)), Path(scratch), folder)
+        try:
+            recognised, unknown = recognise(space)
+            if not (recognised or unknown):
+                raise InputError(f"{folder}: there is no file in the folder")
+            if not recognised:
+                return Suggestion(
+                    skeleton(unknown, named), {}, tuple(name for name, _ in unknown), (), (NOTHING_KNOWN,)
+                )
+            return _suggestion(space, recognised, unknown, named, answers or {})
+        finally:
+            space.connection.close()
+
+
+def _suggestion(
+    space: Workspace,
+    recognised: Sequence[Recognised],
+    unknown: Sequence[tuple[str, tuple[str, ...]]],
+    named: str,
+    answers: Mapping[str, Any],
+) -> Suggestion:
+    lines = ['# Suggested by `churn-risk import --suggest`. Answer what is still "?", then:']
+    lines += [
+        "# churn-risk import THIS-FILE --out BOOK",
+        "",
+        "format = 1",
+        f"folder = {json.dumps(named)}",
+        "",
+        "[answers]",
+    ]
+    asked, told, bodies = _questions(space, recognised, answers)
+    lines += [*told, "", *_whole_book(recognised), *_bodies(recognised, bodies), *_unknown_files(unknown)]
+    notes = [
+        f"{each.preset.title} rests on {BASES[each.preset.basis]}"
+        for each in recognised
+        if each.preset.basis != "files"
+    ]
+    notes += [f"{each.preset.title} cannot say: {what}" for each in recognised for what in each.preset.cannot_know]
+    return Suggestion(
+        "\n".join(lines) + "\n",
+        {each.preset.name: tuple(file.name for file in each.files) for each in recognised},
+        tuple(name for name, _ in unknown),
+        tuple(name for name, answer in asked.items() if answer == OPEN),
+        tuple(notes),
+    )
+
+
+def _questions(
+    space: Workspace, recognised: Sequence[Recognised], answers: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+    """Return the answers by name, the lines of the questions, and the text that each preset adds to the mapping.
+
+    A question that two presets share is asked once, unless their files answer it differently: then each has its own.
+    """
+    asked: dict[str, Any] = {}
+    lines: list[str] = []
+    bodies = {each.preset.name: each.preset.body for each in recognised}
+    filled = {table for each in recognised for table in each.preset.fills}
+    seen = {
+        (each.preset.name, question.name)
+        for each in recognised
+        for question in each.preset.questions
+        if any(places(space, question, file) for file in each.files)
+    }
+    for each in recognised:
+        for question in each.preset.questions:
+            shared = any(name == question.name and other != each.preset.name for other, name in seen)
+            if shared and (each.preset.name, question.name) not in seen:
+                continue
+            if question.default_with is not None and question.default_with not in filled:
+                question = question.model_copy(update={"default": None})
+            answer, told = asked_of(space, question, each.files, answers)
+            if asked.get(question.name, answer) != answer and question.kind in ("date", "decimal", "zone"):
+                own = question.model_copy(update={"name": _own_name(question, each)})
+                bodies[each.preset.name] = bodies[each.preset.name].replace(f'"${question.name}"', f'"${own.name}"')
+                question, (answer, told) = own, asked_of(space, own, each.files, answers)
+            if question.name not in asked:
+                asked[question.name] = answer
+                lines += told
+    return asked, lines, bodies
+
+
+def _own_name(question: Question, each: Recognised) -> str:
+    """Return the name of a shared question for one preset: salesforce_dates -> salesforce_accounts_dates."""
+    return each.preset.source_name + question.name.removeprefix(each.preset.system)
+
+
+def _whole_book(recognised: Sequence[Recognised]) -> list[str]:
+    """Return the sections of the whole book: whose ids it bears, and what its sources cannot say."""
+    systems = [each.preset.system for each in recognised if "invoices" in each.preset.fills]
+    lines = (
+        ["[book]", f"master = {json.dumps(systems[0])}  # the book bears the account ids of this system", ""]
+        if systems
+        else []
+    )
+    known: dict[str, dict[str, Any]] = {}
+    for each in recognised:
+        for table, facts in each.preset.known.items():
+            known.setdefault(table, {}).update(facts)
+    for table, facts in known.items():
+        lines += [f"[known.{table}]", *(f"{name} = {json.dumps(value)}" for name, value in facts.items()), ""]
+    return lines
+
+
+def _bodies(recognised: Sequence[Recognised], bodies: Mapping[str, str]) -> Iterator[str]:
+    for each in recognised:
+        preset = each.preset
+        yield f"# {preset.title}: made from {BASES[preset.basis]}."
+        yield from (f"# - {fact}" for fact in preset.facts)
+        yield from (f"# It cannot say: {what}" for what in preset.cannot_know)
+        names = ", ".join(json.dumps(escaped(file.name), ensure_ascii=False) for file in each.files)
+        yield bodies[preset.name].replace("files = []", f"files = [{names}]{_titled(each)}", 1)
+
+
+def _titled(each: Recognised) -> str:
+    """Return the key that looks for the header of files which have more or fewer rows above it than usual."""
+    usual = each.preset.rows_above
+    if "\nheader_with" in each.preset.body:
+        return ""
+    if all(file.head.above in (0, usual) for file in each.files) or not each.preset.fingerprint:
+        return ""
+    names = [list(names) for names in each.preset.fingerprint]
+    return f"\nheader_with = {json.dumps(names, ensure_ascii=False)}"
+
+
+def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+    for name, headings in unknown:
+        shown = ", ".join(headings[:MOST_COLUMNS]).replace("\n", " ")
+        yield f"# Not known, and left out: {name}" + (f" with {shown}" if shown else "")
