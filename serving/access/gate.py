@@ -150,6 +150,10 @@ class Gate:
         key = self._ring.usable(principal.id.removeprefix("key:"))
         return None if key is None else key.expires_at
 
+    def demand_reachable(self) -> None:
+        """Raise StoreUnavailable if reading the keys failed a moment ago, so that requests are refused still."""
+        self._ring.demand_reachable()
+
     def called(self, principal_id: str) -> str:
         """Return what people call a principal: its key's account manager or label, else its name in records."""
         key = self._ring.keys.get(principal_id.removeprefix("key:"))

@@ -61,6 +61,7 @@ def ready(request: Request, served: Annotated[Runtime, Depends(runtime)]) -> Rea
     """Answer once a model is loaded and the database can be read and written (tried every five seconds); else 503."""
     with reading(served.store.engine) as connection:
         connection.execute(newest_run()).first()
+    served.access.demand_reachable()
     try:
         served.writes.demand()
     except StoreUnavailable as error:
