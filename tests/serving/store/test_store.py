@@ -299,9 +299,9 @@ def _goes_on(
     monkeypatch.setitem(sys.modules, "training.registry.tracking", tracking)
     monkeypatch.setenv("CHURN_RISK_STORE_URL", database_url)
     add, added = RunWriter.add, []
-    monkeypatch.setattr(RunWriter, "add", lambda self, rows: (add(self, rows), added.extend(rows)))
+    monkeypatch.setattr(RunWriter, "add", lambda self, rows, *into: (add(self, rows, *into), added.extend(rows)))
     _, left = runs_in(database_url)
-    score_commands.score(str(book_folder), as_of, None, False, True)
+    score_commands.score(str(book_folder), as_of, None, False, False, True)
     _, run = runs_in(database_url)
     assert left.run_id == run.run_id and left.scored_at == run.scored_at and left.accounts == 120 == 3 * 40
     assert left.fingerprint is not None and run.fingerprint is None and run.published_at is not None

@@ -196,7 +196,7 @@ def test_what_is_dated_back_is_named(
     bench: Bench, honest: Frames, plant: Plant, table: str, telling: set[str], last_date: bool
 ) -> None:
     found = suspects(dataset_of(bench, plant(honest)), RULE)
-    assert telling <= {one.signal for one in found if one.last_date is last_date}
+    assert telling <= {one.signal for one in found if (one.rows == "last") is last_date}
     assert all(table in one.tables and table in one.message() for one in found), "nothing else is suspected"
 
 
@@ -234,7 +234,7 @@ def test_monthly_surveys_of_every_customer_are_not_suspect(bench: Bench, surveye
 @pytest.mark.parametrize(("notice_days", "last_date"), [(200, False), (120, True)])
 def test_surveys_stopped_by_notice_are_named(bench: Bench, surveyed: Frames, notice_days: int, last_date: bool) -> None:
     found = suspects(dataset_of(bench, stopped(surveyed, notice_days)), RULE)
-    assert "nps_answer_age_months" in {one.signal for one in found if one.last_date is last_date}
+    assert "nps_answer_age_months" in {one.signal for one in found if (one.rows == "last") is last_date}
     assert all("surveys" in one.tables for one in found)
     assert "given notice" in found[0].message() and "--lead-days" in found[0].message()
 
