@@ -25,7 +25,7 @@ from serving.predict.history import (
 )
 from serving.predict.predictor import records_of
 
-ACCOUNT = {"account": {"account_id": "A", "customer_since": "2020-01-01"}, "invoices": []}
+ACCOUNT: dict[str, Any] = {"account": {"account_id": "A", "customer_since": "2020-01-01"}, "invoices": []}
 SURVEY = {"survey_id": "s", "kind": "relationship", "sent_at": "2024-01-01T10:00:00"}
 PERSON = {"name": "Jana Weber", "email": "jana@example.com", "phone": "+49 30 23125 001"}
 CONTACT = {"contact_id": "c", "valid_from": "2020-01-01"}
@@ -143,3 +143,13 @@ def test_choices_and_empty_texts() -> None:
     assert values(history, "surveys", "kind") == ["relationship"]
     assert values(history, "surveys", "score") == [None]
     assert all(table in COLUMNS for table in TABLES)
+
+
+@pytest.mark.parametrize("account_id", ["", "  ", "\t", "A\x00", "\x1bA", "A\nB"])
+def test_an_id_is_not_blank_and_holds_no_control_character(account_id: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(account={**ACCOUNT["account"], "account_id": account_id}, contacts=[CONTACT | {"contact_id": account_id}])
+    for fault in caught.value.errors():
+        assert "is expected" in sentence(fault) and "[" not in sentence(fault)
+    assert len(caught.value.errors()) == 2
+    assert read(account={**ACCOUNT["account"], "account_id": " Ä 1 "}).account.account_id == " Ä 1 "
