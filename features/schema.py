@@ -72,6 +72,11 @@ class Column:
     personal: bool = False
     hidden_by: str | None = None
 
+    @property
+    def zero_is_nothing(self) -> bool:
+        """Whether 0 says that nothing is there: so of an amount; an answer's score may be 0."""
+        return self.kind is Kind.NUMBER
+
 
 @dataclass(frozen=True)
 class Table:
@@ -110,9 +115,23 @@ class Table:
         raise KeyError(f"{self.name} has no column {name!r}")
 
     @property
+    def dated(self) -> tuple[tuple[Column, str], ...]:
+        """Columns whose values need a time that may be absent, with that time's column; `undated` says why."""
+        return tuple(
+            (column, at)
+            for column in self.columns
+            if (at := column.known_at) is not None and at != column.name and self.column(at).optional
+        )
+
+    @property
     def schema(self) -> ibis.Schema:
         """Column names and Ibis types, in the declared order."""
         return ibis.schema({column.name: str(column.kind) for column in self.columns})
+
+
+def undated(at: str) -> str:
+    """Return what is wrong with a value whose time is absent: nobody knows since when it is known."""
+    return f"a value without {at}, so it is not known when it came"
 
 
 def text(

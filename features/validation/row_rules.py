@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 
 from features.conversion import EXPECTED
 from features.recording import EVENTS
-from features.schema import Column, Kind, Table
+from features.schema import Column, Kind, Table, undated
 from features.tables import TableKnown
 
 
@@ -64,9 +64,10 @@ def rules(table: Table, rows: ir.Table, known: TableKnown, today: date) -> Itera
     """
     for column in table.columns:
         yield from _column_rules(column, rows)
-        if not (column.known_at == "answered_at" and known.answered_at_is_sent_at):
-            yield from _undated(table, column, rows)
         yield from _ahead(table, column, rows, today)
+    for column, at in table.dated:
+        if not (at == "answered_at" and known.answered_at_is_sent_at):
+            yield _undated(table, column, at, rows)
     for later, earlier in table.order:
         both = rows[later].cast("string") + f", {earlier} " + rows[earlier].cast("string")
         yield Rule(later, f"before {earlier}", rows[later] < rows[earlier], both)
@@ -90,19 +91,16 @@ def _column_rules(column: Column, rows: ir.Table) -> Iterator[Rule]:
         yield Rule(column.name, text, ((value < column.low) | (value > column.high)) & ~boundless, value)
 
 
-def _undated(table: Table, column: Column, rows: ir.Table) -> Iterator[Rule]:
-    """Yield the rule that a value has its time: without it nobody knows since when it is known."""
-    at = column.known_at
-    if at is None or at == column.name or not table.column(at).optional:
-        return
+def _undated(table: Table, column: Column, at: str, rows: ir.Table) -> Rule:
+    """Return the rule that a value has its time."""
     value = rows[column.name]
     there = value.notnull() & rows[at].isnull() & ~unread(table.column(at), rows)
-    if column.kind is Kind.NUMBER:
+    if column.zero_is_nothing:
         there &= value != 0
-    text = f"a value without {at}, so it is not known when it came"
+    text = undated(at)
     if (table.name, at) == ("surveys", "answered_at"):
         text += '; where the only time is that of sending, book.toml says so: [surveys] answered_at = "sent_at"'
-    yield Rule(column.name, text, there, value)
+    return Rule(column.name, text, there, value)
 
 
 def _ahead(table: Table, column: Column, rows: ir.Table, today: date) -> Iterator[Rule]:

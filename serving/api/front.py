@@ -6,7 +6,7 @@ Without it, BentoML would answer /schema.json, /docs.json and unknown routes its
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Front:
@@ -25,4 +25,29 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an HTTP request to our app and anything else to BentoML."""
-        await (self._ours if scope["type"] == "http" else self._bentoml)(scope, receive, send)
+        if scope["type"] == "http":
+            await self._answered(scope, receive, send)
+        else:
+            await self._bentoml(scope, receive, send)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have our app answer, and begin an answer where it ends without one, as it does for a caller who is gone.
+
+        BentoML's TimeoutMiddleware (1.4), which is around us, waits until an answer begins, not until its app ends: the
+        task of a caller who hung up, or sent a broken chunk, within the body would stay, and keep the worker from
+        stopping. uvicorn throws away what is sent to a caller who is gone.
+        """
+        begun = False
+
+        async def beginning(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._ours(scope, receive, beginning)
+        finally:
+            if not begun:
+                headers = [(b"content-length", b"0"), (b"connection", b"close")]
+                await send({"type": "http.response.start", "status": 400, "headers": headers})
+                await send({"type": "http.response.body", "body": b""})

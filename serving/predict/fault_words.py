@@ -32,6 +32,14 @@ EXPECTED: Mapping[str, str] = {
     "less_than_equal": "{le} or less",
     "string_pattern_mismatch": "a text of the form {pattern}",
 }
+#: Patterns of parameters and fields in words.
+VISIBLE, NOT_BLANK = r"^[\x21-\x7e]+$", r"[^ \t\n\r\v\f]"
+AN_ID = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+IN_WORDS: Mapping[str, str] = {
+    VISIBLE: "a text of visible ASCII characters, without blanks,",
+    NOT_BLANK: "a text that is not blank",
+    AN_ID: "an id that is not blank and holds no control character",
+}
 
 
 def sentence(fault: Mapping[str, Any]) -> str:
@@ -52,6 +60,8 @@ def sentence(fault: Mapping[str, Any]) -> str:
     value = quoted(fault.get("input"))
     if kind not in EXPECTED:
         return f"{value} is not as the document of the API has it"
+    if kind == "string_pattern_mismatch" and limits["pattern"] in IN_WORDS:
+        return f"{IN_WORDS[limits['pattern']]} is expected, not {value}"
     if kind == "literal_error":
         limits = {"expected": str(limits["expected"]).replace("'", "")}
     return f"{EXPECTED[kind].format_map(limits)} is expected, not {value}"

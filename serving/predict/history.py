@@ -6,8 +6,9 @@ that a request takes the texts that a cell of a file may hold. The types here ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
+from itertools import islice
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,19 +20,26 @@ from pydantic import (
     StrictBool,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     create_model,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails
 
 from features.conversion import BLANKS
+from features.schema import undated
 from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
-from serving.predict.values import day, reader_of, text
+from serving.predict.fault_words import AN_ID, NOT_BLANK
+from serving.predict.values import day, quoted, reader_of, text
 
 MAX_ACCOUNTS = 100
 #: Rows up to which a request's faults are all listed; of a longer one, those of the first bad row of each table.
 MOST_ROWS_IN_FULL = 1000
+#: What a request can say of answers without a time.
+ONE_TIME = '; where the only time is that of sending, say so: "known": {"surveys": {"answered_at": "sent_at"}}'
 #: Nested tables of a request, in contract order.
 NESTED = tuple(name for name in TABLES if name != "accounts")
 #: The personal columns of each table that has some.
@@ -62,6 +70,12 @@ def _shown(column: Column, optional: bool) -> Any:
     }[column.kind]
 
 
+def _there(column: Column, shown: Any) -> Any:
+    """Return the type of a text that must be there: files take blanks for nothing, and ids are shown and sent on."""
+    pattern = AN_ID if column.name.endswith("_id") else NOT_BLANK
+    return Annotated[shown, Field(pattern=pattern), WithJsonSchema(TypeAdapter(shown).json_schema())]
+
+
 def _not_before(later: str, earlier: str) -> Any:
     def check(cls: type[BaseModel], value: Any, info: Any) -> Any:
         first = info.data.get(earlier)
@@ -82,7 +96,7 @@ def record_model(table: Table) -> type[BaseModel]:
         # What must be there as a text, and the owner's id in a nested row, need no reader of ours, which is slower.
         plain = column.kind is Kind.TEXT and not column.choices and not column.optional
         reader = PlainValidator(reader_of(column, optional), json_schema_input_type=shown)
-        kind = shown if plain else Annotated[Any, reader]
+        kind = (shown if optional else _there(column, shown)) if plain else Annotated[Any, reader]
         fields[column.name] = (kind, None) if optional else (kind, ...)
     fields["currency"] = (Annotated[Any, PlainValidator(_currency, json_schema_input_type=str | None)], None)
     checks: dict[str, Callable[..., Any]] = {
@@ -119,13 +133,45 @@ _FACTS: dict[str, Any] = {name: ((SurveyFacts if name == "surveys" else SourceFa
 KnownFacts = create_model("KnownFacts", __config__=ConfigDict(extra="forbid", frozen=True), **_FACTS)
 
 
+def _undated_faults(name: str, rows: Sequence[Any]) -> Iterator[InitErrorDetails]:
+    """Yield each value of a table that lacks the time since when it is known, as files are refused for it."""
+    for place, row in enumerate(rows):
+        for column, at in TABLES[name].dated:
+            value = getattr(row, column.name)
+            if value is None or getattr(row, at) is not None or (column.zero_is_nothing and value == 0):
+                continue
+            shown = "the text" if column.kind is Kind.TEXT else quoted(value)
+            fault = ValueError(f"{shown} is {undated(at)}{ONE_TIME if name == 'surveys' else ''}")
+            yield {"type": "value_error", "loc": (place, column.name), "input": value, "ctx": {"error": fault}}
+
+
+def _with_times(name: str, every_fault: bool) -> Any:
+    def check(cls: type[BaseModel], rows: Any, info: ValidationInfo) -> Any:
+        if "known" not in info.data or (name == "surveys" and _answered_when_sent(info.data["known"])):
+            return rows
+        faults = _undated_faults(name, rows or ())
+        told = list(faults if every_fault else islice(faults, 1))
+        if told:
+            raise ValidationError.from_exception_data(name, told)
+        return rows
+
+    return field_validator(name)(check)
+
+
+def _answered_when_sent(known: Any) -> bool:
+    """Whether a request says that the source of its surveys has one time only."""
+    return known is not None and known.surveys is not None and known.surveys.answered_at is not None
+
+
 def _history_model(every_fault: bool) -> type[BaseModel]:
     fields: dict[str, Any] = {"account": (RECORDS["accounts"], ...), "known": (KnownFacts | None, None)}
     for name in NESTED:
         rows: Any = list[RECORDS[name]]  # type: ignore[valid-type]
         rows = rows if every_fault else Annotated[rows, Field(fail_fast=True)]
         fields[name] = (rows, ...) if TABLES[name].required else (rows | None, None)
-    return create_model("AccountHistory", __config__=ConfigDict(extra="ignore", frozen=True), **fields)
+    checks = {f"check_times_of_{name}": _with_times(name, every_fault) for name in NESTED if TABLES[name].dated}
+    config = ConfigDict(extra="ignore", frozen=True)
+    return create_model("AccountHistory", __config__=config, __validators__=checks, **fields)
 
 
 #: One account; of each table's faults, all or the first bad row's only.

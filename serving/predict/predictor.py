@@ -134,9 +134,11 @@ def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
 
 def _refused(call: Call, today: date) -> Refusal | None:
     faults = list(contradictions(call.histories))
+    wrong = ["the accounts contradict themselves"] if faults else []
     if call.as_of is not None and call.as_of > (call.latest or today):
         faults.insert(0, Fault(None, ("as_of",), f"later than today, {today} (UTC)"))
-    return Refusal("as_of lies in the future, or the accounts contradict themselves", faults) if faults else None
+        wrong.insert(0, "as_of lies in the future")
+    return Refusal(", and ".join(wrong), faults) if faults else None
 
 
 def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | Refusal:

@@ -1,10 +1,13 @@
-"""Limits of a worker's connections: how many, how long until a request's headers are there, how long unread.
+"""Limits of a worker's connections: how many, how long until a request's headers are there, unread, and at the stop.
 
 uvicorn closes a connection that is idle between two requests, but waits for ever for the headers of the first one, and
 for a caller who reads nothing of the answer. A few hundred such connections from one machine would use up the
 worker's file descriptors. `Limited` is uvicorn's protocol with clocks for both and a cap. uvicorn takes a protocol as
 `Config(http=...)`; BentoML (1.4) passes none on, so that `install` puts ours in the place of uvicorn's "auto".
 `tests/live/test_live_service.py` holds that a service that BentoML started keeps the limits.
+
+A worker that is told to stop ends the requests that it has. BentoML would let it wait for them a day, while its own
+process goes on listening and callers hang; so the first connection sets the limit of that on the server's config.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
 import uvicorn.config
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -38,6 +42,7 @@ class ConnectionLimits:
     connections: int = 1000
     header_seconds: float = 10.0
     unread_seconds: float = 60.0
+    stop_seconds: float = 60.0
 
 
 #: A worker sets them once, before its first connection.
@@ -49,6 +54,12 @@ class Limited(Protocol):
 
     _headers_due: asyncio.TimerHandle | None = None
     _reading_due: asyncio.TimerHandle | None = None
+
+    def __init__(self, config: uvicorn.Config, *args: Any, **options: Any) -> None:
+        if config.timeout_graceful_shutdown is None:
+            # asyncio takes fractions of a second too, though uvicorn's type does not say so.
+            config.timeout_graceful_shutdown = LIMITS.stop_seconds  # type: ignore[assignment]
+        super().__init__(config, *args, **options)
 
     def connection_made(self, transport: Any) -> None:
         """Begin, or close the connection at once when there are too many."""
@@ -121,6 +132,7 @@ def install() -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{Limited.__name__}"
 
 
-def limit(connections: int, header_seconds: float, unread_seconds: float) -> None:
+def limit(connections: int, header_seconds: float, unread_seconds: float, stop_seconds: float) -> None:
     """Set the limits of this worker."""
-    LIMITS.connections, LIMITS.header_seconds, LIMITS.unread_seconds = connections, header_seconds, unread_seconds
+    LIMITS.connections, LIMITS.header_seconds = connections, header_seconds
+    LIMITS.unread_seconds, LIMITS.stop_seconds = unread_seconds, stop_seconds

@@ -48,7 +48,9 @@ class ChurnRisk:
     def __init__(self) -> None:
         settings = ServiceSettings()
         in_worker(settings)
-        connections.limit(settings.connections, settings.header_seconds, settings.unread_seconds)
+        # Who is heard when the worker is told to stop still gets his answer.
+        stop_seconds = settings.body_seconds + settings.answer_seconds
+        connections.limit(settings.connections, settings.header_seconds, settings.unread_seconds, stop_seconds)
         self._running = Running(settings, settings.bundle or carried_bundle())
         self._running.start()
         app.state.runtime = self._running.runtime

@@ -24,6 +24,7 @@ from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, runtime
 from serving.database.engine import writing
 from serving.errors import InProgress, KeyReused, StoreUnavailable, TakenOver
+from serving.predict.fault_words import VISIBLE
 from serving.repeats.idempotency import Answer, Asked, Claimed, begin, finish, give_up
 
 HEADER = "Idempotency-Key"
@@ -41,9 +42,7 @@ TEXT = (
 log = logging.getLogger("churn_risk.api")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Named = Callable[[Request], Coroutine[Any, Any, Collection[str]]]
-Key = Annotated[
-    str | None, Header(alias=HEADER, description=TEXT, min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
-]
+Key = Annotated[str | None, Header(alias=HEADER, description=TEXT, min_length=1, max_length=255, pattern=VISIBLE)]
 
 
 class Replayed(Exception):

@@ -10,13 +10,22 @@ import pytest
 from pydantic import ValidationError
 
 from features.requests.stamped import COLUMNS
+from features.schema import undated
 from features.tables import TABLES, BookKnown, TableKnown
 from serving.api.answers.job_submission import read_submission
 from serving.jobs.job_tables import unpacked
-from serving.predict.history import PERSONAL, AccountHistory, known_facts, without_personal
+from serving.predict.fault_words import sentence
+from serving.predict.history import (
+    MOST_ROWS_IN_FULL,
+    PERSONAL,
+    AccountHistory,
+    PredictionRequest,
+    known_facts,
+    without_personal,
+)
 from serving.predict.predictor import records_of
 
-ACCOUNT = {"account": {"account_id": "A", "customer_since": "2020-01-01"}, "invoices": []}
+ACCOUNT: dict[str, Any] = {"account": {"account_id": "A", "customer_since": "2020-01-01"}, "invoices": []}
 SURVEY = {"survey_id": "s", "kind": "relationship", "sent_at": "2024-01-01T10:00:00"}
 PERSON = {"name": "Jana Weber", "email": "jana@example.com", "phone": "+49 30 23125 001"}
 CONTACT = {"contact_id": "c", "valid_from": "2020-01-01"}
@@ -64,7 +73,32 @@ def test_an_answer_of_a_source_with_one_time_is_answered_when_sent() -> None:
     told = read(surveys=surveys, known={"surveys": {"answered_at": "sent_at"}})
     sent = datetime(2024, 1, 1, 10)
     assert values(told, "surveys", "answered_at") == [sent, None, sent]
-    assert values(read(surveys=surveys), "surveys", "answered_at") == [None] * 3
+
+
+def test_a_value_without_its_time_is_refused_as_in_a_file() -> None:
+    """Taken as unanswered it would change the probability, and nobody would know why."""
+    referral = {"referral_id": "r", "referred_at": "2024-01-01"}
+    surveys = [SURVEY, SURVEY | {"survey_id": "t", "score": 0, "comment": "good"}]
+    referrals = [referral | {"revenue": 0, "won_at": None}, referral | {"referral_id": "q", "revenue": 70, "reward": 5}]
+    with pytest.raises(ValidationError) as caught:
+        read(surveys=surveys, referrals=referrals)
+    found = {fault["loc"]: sentence(fault) for fault in caught.value.errors()}
+    assert list(found) == [
+        ("surveys", 1, "score"), ("surveys", 1, "comment"), ("referrals", 1, "revenue"), ("referrals", 1, "reward"),
+    ]  # fmt: skip
+    told = [text for text in found.values() if "a value without" in text]
+    assert found[("surveys", 1, "score")].startswith(f"0 is {undated('answered_at')}; where the only time is that of")
+    assert found[("referrals", 1, "reward")] == f"5.0 is {undated('won_at')}" and len(told) == 4
+    assert "good" not in found[("surveys", 1, "comment")]
+    read(surveys=surveys, known={"surveys": {"answered_at": "sent_at"}})
+
+
+def test_the_same_is_refused_within_a_large_request() -> None:
+    """Of many rows the first fault of a table is told."""
+    surveys = [SURVEY | {"survey_id": str(n), "score": 9} for n in range(MOST_ROWS_IN_FULL + 1)]
+    with pytest.raises(ValidationError) as caught:
+        PredictionRequest.model_validate({"accounts": [{**ACCOUNT, "surveys": surveys}]})
+    assert [fault["loc"] for fault in caught.value.errors()] == [("accounts", 0, "surveys", 0, "score")]
 
 
 @pytest.mark.parametrize("end", ["9999-12-31", "2150-01-01", "2199-12-31", "9999-12-31T23:59:59Z", "", None])
@@ -109,3 +143,13 @@ def test_choices_and_empty_texts() -> None:
     assert values(history, "surveys", "kind") == ["relationship"]
     assert values(history, "surveys", "score") == [None]
     assert all(table in COLUMNS for table in TABLES)
+
+
+@pytest.mark.parametrize("account_id", ["", "  ", "\t", "A\x00", "\x1bA", "A\nB"])
+def test_an_id_is_not_blank_and_holds_no_control_character(account_id: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(account={**ACCOUNT["account"], "account_id": account_id}, contacts=[CONTACT | {"contact_id": account_id}])
+    for fault in caught.value.errors():
+        assert "is expected" in sentence(fault) and "[" not in sentence(fault)
+    assert len(caught.value.errors()) == 2
+    assert read(account={**ACCOUNT["account"], "account_id": " Ä 1 "}).account.account_id == " Ä 1 "

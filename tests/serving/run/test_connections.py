@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,9 @@ import httpx
 import pytest
 import uvicorn
 import uvicorn.config
+from bentoml._internal.server.http.traffic import TimeoutMiddleware
 
+from serving.api.front import Front
 from serving.run import connections
 from serving.run.connections import LIMITS, Limited
 
@@ -33,18 +36,31 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+@contextmanager
+def serving(served: Any) -> Iterator[uvicorn.Server]:
+    config = uvicorn.Config(served, port=0, http=Limited, log_level="critical", lifespan="off", timeout_keep_alive=60)
+    made = uvicorn.Server(config)
+    thread = Thread(target=made.run, daemon=True)
+    thread.start()
+    wait_for(lambda: made.started)
+    try:
+        yield made
+        told = made.should_exit
+    except BaseException:
+        told = False
+        raise
+    finally:
+        made.should_exit, made.force_exit = True, not told
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[uvicorn.Server]:
     for name, value in {"connections": 5, "header_seconds": 0.3, "unread_seconds": 0.3}.items():
         monkeypatch.setattr(LIMITS, name, value)
-    config = uvicorn.Config(app, port=0, http=Limited, log_level="critical", lifespan="off", timeout_keep_alive=60)
-    made = uvicorn.Server(config)
-    thread = Thread(target=made.run)
-    thread.start()
-    wait_for(lambda: made.started)
-    yield made
-    made.should_exit = made.force_exit = True
-    thread.join(PATIENCE)
+    with serving(app) as made:
+        yield made
 
 
 def wait_for(done: Any) -> None:
@@ -156,6 +172,47 @@ def test_there_are_only_so_many(server: uvicorn.Server) -> None:
         assert answer.json()["type"] == "urn:churn-risk:problem:overloaded"
     wait_for(lambda: not server.server_state.connections)
     assert httpx.get(f"http://{host}:{port}/", timeout=PATIENCE).status_code == 200
+
+
+#: What is no HTTP, or stops being it; nothing of it can do harm.
+MALFORMED = {
+    "chunk": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    "negative length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
+    "tls": b"\x16\x03\x01\x00\n\n\n\r\n\r\n",
+    "large header": b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+}
+
+
+def test_a_server_forgets_malformed_requests_and_stops() -> None:
+    """BentoML's own middleware, around ours, waits for an answer to begin; ours has nobody to answer."""
+
+    async def ours(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            pass
+
+    with serving(TimeoutMiddleware(Front(app, ours), timeout=4 * PATIENCE)) as server:
+        for sent in MALFORMED.values():
+            with connected(server, sent) as connection:
+                assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+        wait_for(lambda: not server.server_state.tasks and not server.server_state.connections)
+        server.should_exit = True
+
+
+def test_a_server_that_is_told_to_stop_waits_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended_early = []
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await asyncio.sleep(10 * PATIENCE)
+        except asyncio.CancelledError:
+            ended_early.append(True)
+            raise
+
+    monkeypatch.setattr(LIMITS, "stop_seconds", 0.2)
+    with serving(endless) as server, connected(server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
+        wait_for(lambda: server.server_state.tasks)
+        server.should_exit = True
+        wait_for(lambda: ended_early)
 
 
 def test_it_stands_in_the_place_of_uvicorns_own(monkeypatch: pytest.MonkeyPatch) -> None:
