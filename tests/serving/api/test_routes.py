@@ -19,7 +19,8 @@ from support.stored import as_json
 from features.signal import signal_names
 from features.tables import Tables
 from serving.api.edge.problems import path_of
-from serving.cli.score_commands import _store
+from serving.cli.score_targets import into_store, score_into
+from serving.scoring.book_scoring import BookScoring
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_book
 from serving.settings import ServiceSettings
@@ -42,9 +43,11 @@ def batch(book: Tables, bundle: Bundle, as_of: date, tmp_path_factory: pytest.Te
         patch.delenv("CHURN_RISK_STORE_URL", raising=False)
         settings = ServiceSettings(home=tmp_path_factory.mktemp("routes"))
     for day in (as_of - timedelta(days=31), as_of):
-        scored = score_book(book, day, bundle)
-        _store(scored, book, day, settings, {})
-    return settings.scores_url, list(scored.rows())
+        made = into_store(settings, book, day, bundle, {}, day.isoformat(), lambda version: bundle)
+        with BookScoring(book, day, bundle) as scoring, made as target:
+            score_into(target, scoring, book, bundle, lambda *_: None, None)
+    rows = score_book(book, as_of, bundle).rows()
+    return settings.scores_url, [replace(score, scored_at=target.scored_at) for score in rows]
 
 
 @pytest.fixture(scope="module")
