@@ -27,7 +27,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails
 
 from features.conversion import BLANKS
 from features.schema import undated
@@ -133,7 +132,7 @@ _FACTS: dict[str, Any] = {name: ((SurveyFacts if name == "surveys" else SourceFa
 KnownFacts = create_model("KnownFacts", __config__=ConfigDict(extra="forbid", frozen=True), **_FACTS)
 
 
-def _undated_faults(name: str, rows: Sequence[Any]) -> Iterator[InitErrorDetails]:
+def _undated_faults(name: str, rows: Sequence[Any]) -> Iterator[Any]:
     """Yield each value of a table that lacks the time since when it is known, as files are refused for it."""
     for place, row in enumerate(rows):
         for column, at in TABLES[name].dated:

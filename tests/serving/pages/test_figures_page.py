@@ -11,7 +11,7 @@ from support.pages import Element, Site, tree
 from support.stored import SCORE, opened, put
 
 from features.figures.figure import all_figures
-from serving.pages.figures_shown import LINES, SUMS
+from serving.pages.figures_page import LINES, SUMS
 from serving.words.formats import LANGS, Formats, Lang
 
 
