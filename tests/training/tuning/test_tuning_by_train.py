@@ -63,7 +63,7 @@ def test_train_uses_what_was_adopted_and_says_so(
     def train(tables: object, prepared: object, settings: TrainingSettings, *others: object, **more: object) -> Any:
         used.append(settings)
         verdict = {"grade": "A", "metrics": {"model": {}}}
-        return SimpleNamespace(verdict=SimpleNamespace(as_dict=lambda: verdict, grade="A"))
+        return SimpleNamespace(verdict=SimpleNamespace(as_dict=lambda: verdict, grade="A", grade_why="by far"))
 
     def register(*given: object, tuning: Tuning | None, **more: object) -> Any:
         used.append(tuning)
