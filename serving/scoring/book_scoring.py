@@ -97,6 +97,9 @@ class ScoredBook:
     def of(cls, tables: Tables, bundle: Bundle, pieces: Sequence[pd.DataFrame]) -> ScoredBook:
         """Return the whole of some pieces, each as `kept_of` returns it."""
         frame = pd.concat(pieces, ignore_index=True) if len(pieces) > 1 else pieces[0]
+        # A piece in which no account has an action joins the others as NaN.
+        action = frame["best_action"].astype(object)
+        frame = frame.assign(best_action=action.where(action.notna(), None))
         missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY))) if len(frame) else ()
         return cls(bundle, tables.currency, missing, frame.sort_values("account_id", ignore_index=True))
 

@@ -2,12 +2,12 @@
 
 In: the slices learnt from, the judged rows and the model's probabilities there. Out: a `SmallBook`, or None for a book
 that is not small. Whether more accounts would help is asked of the book itself: two models are each fitted on half of
-its accounts and judged on the same rows as the model of all.
+its accounts, by the recipe that the whole book chose, and judged on the same rows as the model of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 
 from training.judge.origins import Origin, has_both_outcomes
 from training.models.choice import FEW_LEAVERS
-from training.models.fitting import Progress, fit_model, silent
-from training.settings import TrainingSettings
+from training.models.fitting import Progress, silent
+from training.models.folds import learnable_part
+from training.models.margin import Recipe, fit_margin
 from training.slices.dataset import Dataset
 from training.slices.preparing import LEAST_ACCOUNTS
 from training.worth.bootstrap import Figure, Interval, difference, intervals
@@ -108,7 +109,8 @@ def small_book(
     probability: np.ndarray,
     known: Interval,
     absent: Collection[str],
-    settings: TrainingSettings,
+    recipe: Recipe,
+    weights: Mapping[str, float],
     progress: Progress = silent,
 ) -> SmallBook | None:
     """Say what a book lacks; None when it is not small.
@@ -123,6 +125,9 @@ def small_book(
         The model's ROC AUC there.
     absent : collection of str
         Optional tables that the book lacks.
+    recipe : Recipe
+    weights : mapping of expert to float
+        As the model was fitted.
     """
     left = _left(origin.learnt)
     if left >= ENOUGH:
@@ -136,7 +141,7 @@ def small_book(
         wanted = ceil(judged * ((known.high - known.low) / 2 / CLOSELY) ** 2)
         needs.append(Need(f"a ROC AUC known to {CLOSELY:.2f} either way, among the accounts judged", wanted, judged))
     by_worth = sorted(absent, key=lambda name: (-LOST_WITHOUT.get(name, 0.0), name))
-    return SmallBook(left, tuple(needs), _doubling(origin, probability, settings, progress), tuple(by_worth))
+    return SmallBook(left, tuple(needs), _doubling(origin, probability, recipe, weights, progress), tuple(by_worth))
 
 
 def _left(data: Dataset) -> int:
@@ -144,8 +149,9 @@ def _left(data: Dataset) -> int:
 
 
 def _doubling(
-    origin: Origin, probability: np.ndarray, settings: TrainingSettings, progress: Progress
+    origin: Origin, probability: np.ndarray, recipe: Recipe, weights: Mapping[str, float], progress: Progress
 ) -> Interval | None:
+    settings = recipe.settings
     accounts = np.random.default_rng(settings.seed).permutation(np.unique(origin.learnt.accounts))
     halves = [
         Origin(origin.learnt.take(np.isin(origin.learnt.accounts, part)), origin.test, origin.how)
@@ -156,7 +162,8 @@ def _doubling(
     figures: list[Figure] = []
     for number, half in enumerate(halves):
         progress("asking what half of the book would know", number, len(halves))
-        figures.append(auc_figure(half.test, fit_model(half.learnt, settings).probability(half.test.matrix)))
+        margin = fit_margin(learnable_part(half.learnt, settings), recipe, weights)
+        figures.append(auc_figure(half.test, margin(half.test.matrix)))
     halved: Figure = lambda weight: (figures[0](weight) + figures[1](weight)) / 2  # noqa: E731
     gain = difference(auc_figure(origin.test, probability), halved)
     return intervals(origin.test.accounts, {"gain": gain}, settings.bootstraps, settings.seed)["gain"]

@@ -25,6 +25,7 @@ from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all
 from training.models.calibration import Platt
 from training.models.choice import Choice
 from training.models.fitting import Fitted, Progress, fit_model, silent
+from training.models.margin import Recipe
 from training.models.trees import Trees
 from training.refresh.renewing import Renewal, Renewing, renew
 from training.rivals import CHEAP
@@ -184,13 +185,15 @@ def train(
 
 
 def advised(trained: Trained, progress: Progress = silent) -> Trained:
-    """Return a run with what its book lacks, where that is small; it takes as long as another fit."""
+    """Return a run with what its book lacks, where that is small."""
+    choice, margin = trained.fitted.choice, trained.fitted.margin
     found = small_book(
         latest_origin(trained.data, trained.settings),
         trained.judged.probabilities[MODEL],
         trained.verdict.intervals["roc_auc"],
         set(trained.missing_tables) & set(OPTIONAL_HISTORY),
-        trained.settings,
+        Recipe(trained.settings, choice.rounds, choice.weighting, margin.linear.penalty),
+        margin.weights,
         progress,
     )
     return replace(trained, findings=replace(trained.findings, small_book=found))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ import training.judge.small_book as module
 from training.judge.origins import Origin
 from training.judge.small_book import ENOUGH, LOST_WITHOUT, Need, SmallBook, small_book
 from training.models.folds import FORWARD
+from training.models.margin import Recipe
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Interval, whole
 from training.worth.evaluation import auc_figure
 
-SETTINGS = TrainingSettings(bootstraps=50)
+RECIPE = Recipe(TrainingSettings(bootstraps=50), 20, "none", 0.01)
+WEIGHTS = {"trees": 0.6, "linear": 0.4}
 KNOWN = Interval(0.7, 0.6, 0.8)
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "missing_tables.json"
 
@@ -32,7 +34,7 @@ def book(accounts: int, left: int) -> Dataset:
 
 def test_a_book_that_is_not_small_is_told_nothing() -> None:
     data = book(ENOUGH * 2, ENOUGH)
-    assert small_book(Origin(data, data, FORWARD), np.zeros(len(data)), KNOWN, (), SETTINGS) is None
+    assert small_book(Origin(data, data, FORWARD), np.zeros(len(data)), KNOWN, (), RECIPE, WEIGHTS) is None
 
 
 def test_twice_the_accounts_are_judged_by_two_halves_of_the_book(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,14 +43,15 @@ def test_twice_the_accounts_are_judged_by_two_halves_of_the_book(monkeypatch: py
     rng = np.random.default_rng(1)
     scores, halves = [rng.random(30), rng.random(30)], []
 
-    def fit(data: Dataset, settings: TrainingSettings) -> Any:
+    def fit(data: Dataset, recipe: Recipe, weights: Mapping[str, float]) -> Any:
+        assert (recipe, weights) == (RECIPE, WEIGHTS), "as the model of all was fitted"
         halves.append(set(data.accounts))
         score = scores[len(halves) - 1]
-        return SimpleNamespace(probability=lambda matrix: score[: len(matrix)])
+        return lambda matrix: score[: len(matrix)]
 
-    monkeypatch.setattr(module, "fit_model", fit)
+    monkeypatch.setattr(module, "fit_margin", fit)
     ours = rng.random(30)
-    found = small_book(Origin(learnt, test, FORWARD), ours, KNOWN, ("tickets", "surveys"), SETTINGS)
+    found = small_book(Origin(learnt, test, FORWARD), ours, KNOWN, ("tickets", "surveys"), RECIPE, WEIGHTS)
     assert found is not None and found.doubling is not None
     assert halves[0].isdisjoint(halves[1]) and halves[0] | halves[1] == set(learnt.accounts)
     auc = [whole(auc_figure(test, score), 30) for score in (ours, *scores)]
@@ -60,7 +63,7 @@ def test_twice_the_accounts_are_judged_by_two_halves_of_the_book(monkeypatch: py
 
 def test_a_half_that_knows_too_few_who_left_is_not_asked() -> None:
     learnt, test = book(60, 15), book(30, 12)
-    found = small_book(Origin(learnt, test, FORWARD), np.zeros(30), KNOWN, (), SETTINGS)
+    found = small_book(Origin(learnt, test, FORWARD), np.zeros(30), KNOWN, (), RECIPE, WEIGHTS)
     assert found is not None and found.doubling is None
 
 
