@@ -145,11 +145,12 @@ def test_choices_and_empty_texts() -> None:
     assert all(table in COLUMNS for table in TABLES)
 
 
-@pytest.mark.parametrize("account_id", ["", "  ", "\t", "A\x00", "\x1bA", "A\nB"])
-def test_an_id_is_not_blank_and_holds_no_control_character(account_id: str) -> None:
+@pytest.mark.parametrize("account_id", ["", "  ", "\t", "\n", "A\x00"])
+def test_an_id_is_not_blank_and_holds_no_nul(account_id: str) -> None:
     with pytest.raises(ValidationError) as caught:
         read(account={**ACCOUNT["account"], "account_id": account_id}, contacts=[CONTACT | {"contact_id": account_id}])
     for fault in caught.value.errors():
         assert "is expected" in sentence(fault) and "[" not in sentence(fault)
     assert len(caught.value.errors()) == 2
-    assert read(account={**ACCOUNT["account"], "account_id": " Ä 1 "}).account.account_id == " Ä 1 "
+    for odd in (" Ä 1 ", "A\nB", "\x1bA"):  # As files may have them.
+        assert read(account={**ACCOUNT["account"], "account_id": odd}).account.account_id == odd
