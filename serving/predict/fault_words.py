@@ -34,11 +34,9 @@ EXPECTED: Mapping[str, str] = {
 }
 #: Patterns of parameters and fields in words.
 VISIBLE, NOT_BLANK = r"^[\x21-\x7e]+$", r"[^ \t\n\r\v\f]"
-AN_ID = r"^[^\x00]*[^\x00 \t\n\r\v\f][^\x00]*$"
 IN_WORDS: Mapping[str, str] = {
     VISIBLE: "a text of visible ASCII characters, without blanks,",
     NOT_BLANK: "a text that is not blank",
-    AN_ID: "an id that is not blank and holds no NUL",
 }
 
 

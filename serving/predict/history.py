@@ -31,7 +31,7 @@ from pydantic import (
 from features.conversion import BLANKS
 from features.schema import undated
 from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
-from serving.predict.fault_words import AN_ID, NOT_BLANK
+from serving.predict.fault_words import NOT_BLANK
 from serving.predict.values import day, quoted, reader_of, text
 
 MAX_ACCOUNTS = 100
@@ -69,10 +69,9 @@ def _shown(column: Column, optional: bool) -> Any:
     }[column.kind]
 
 
-def _there(column: Column, shown: Any) -> Any:
-    """Return the type of a text that must be there: files take blanks for nothing, and ids are shown and sent on."""
-    pattern = AN_ID if column.name.endswith("_id") else NOT_BLANK
-    return Annotated[shown, Field(pattern=pattern), WithJsonSchema(TypeAdapter(shown).json_schema())]
+def _there(shown: Any) -> Any:
+    """Return the type of a text that must be there: blanks are nothing, as in files."""
+    return Annotated[shown, Field(pattern=NOT_BLANK), WithJsonSchema(TypeAdapter(shown).json_schema())]
 
 
 def _not_before(later: str, earlier: str) -> Any:
@@ -95,7 +94,7 @@ def record_model(table: Table) -> type[BaseModel]:
         # What must be there as a text, and the owner's id in a nested row, need no reader of ours, which is slower.
         plain = column.kind is Kind.TEXT and not column.choices and not column.optional
         reader = PlainValidator(reader_of(column, optional), json_schema_input_type=shown)
-        kind = (shown if optional else _there(column, shown)) if plain else Annotated[Any, reader]
+        kind = (shown if optional else _there(shown)) if plain else Annotated[Any, reader]
         fields[column.name] = (kind, None) if optional else (kind, ...)
     fields["currency"] = (Annotated[Any, PlainValidator(_currency, json_schema_input_type=str | None)], None)
     checks: dict[str, Callable[..., Any]] = {

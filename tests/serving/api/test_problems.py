@@ -335,8 +335,13 @@ def test_a_bad_request_leaves_nothing_behind(client: Client) -> None:
     assert before | {"scored_at": 0} == after | {"scored_at": 0}
 
 
-@pytest.mark.parametrize("text", ["\x00", "A\x00B", " ", "ä€😀", "a" * 5000, "'; DROP TABLE accounts; --", "</script>"])
+@pytest.mark.parametrize("text", ["\x00", "A\x00B", "ä€😀", "a" * 5000, "'; DROP TABLE accounts; --", "</script>"])
 def test_odd_texts_are_texts(client: Client, text: str) -> None:
     account = ACCOUNT | {"account_id": text[:256], "name": text, "segment": text, "country": text}
     answer = client.post(GOOD | {"accounts": [HISTORY | {"account": account}]})
     assert answer.json()["predictions"][0]["account_id"] == text[:256]
+
+
+def test_an_id_of_blanks_is_none_as_in_a_file(client: Client) -> None:
+    answer = client.post(GOOD | {"accounts": [HISTORY | {"account": ACCOUNT | {"account_id": " "}}]})
+    assert_problem(answer, 422, "/accounts/0/account/account_id")

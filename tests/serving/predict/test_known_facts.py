@@ -145,8 +145,8 @@ def test_choices_and_empty_texts() -> None:
     assert all(table in COLUMNS for table in TABLES)
 
 
-@pytest.mark.parametrize("account_id", ["", "  ", "\t", "\n", "A\x00"])
-def test_an_id_is_not_blank_and_holds_no_nul(account_id: str) -> None:
+@pytest.mark.parametrize("account_id", ["", "  ", "\t", "\n"])
+def test_an_id_is_not_blank(account_id: str) -> None:
     with pytest.raises(ValidationError) as caught:
         read(account={**ACCOUNT["account"], "account_id": account_id}, contacts=[CONTACT | {"contact_id": account_id}])
     for fault in caught.value.errors():
