@@ -64,8 +64,13 @@ class Matrix:
         return np.maximum(np.maximum(revenue, signed), 0.0)
 
     def take(self, rows: np.ndarray) -> Matrix:
-        """Return the rows of a boolean mask of shape (rows,), or of an index array of shape (taken,)."""
+        """Return the rows of a boolean mask of shape (rows,), or of an index array of shape (taken,).
+
+        All rows in their order are this matrix itself: nothing changes a matrix, and a large one is not held twice.
+        """
         pick = np.flatnonzero(rows) if rows.dtype == bool else rows
+        if len(pick) == len(self) and (pick == np.arange(len(self))).all():
+            return self
         frames = (self.keys, self.signals, self.facts)
         return Matrix(*(frame.iloc[pick].reset_index(drop=True) for frame in frames))
 

@@ -126,8 +126,8 @@ def fit_linear(matrix: Matrix, churned: np.ndarray, weight: np.ndarray, penalty:
     penalty : float
         One of `PENALTIES`; see `choose_penalty`.
     """
-    columns = Columns.of(matrix)
-    problem = _Problem(columns(matrix), churned.astype(float), weight, columns.directions)
+    columns, standard = Columns.learnt(matrix)
+    problem = _Problem(standard, churned.astype(float), weight, columns.directions)
     ((coefficients, intercept),) = problem.path([penalty])
     return Linear(columns, tuple(coefficients.tolist()), intercept, penalty)
 
@@ -140,8 +140,8 @@ def choose_penalty(matrix: Matrix, churned: np.ndarray, weight: np.ndarray, acco
     accounts : array of shape (n,)
         The account of each row: none is on both sides of a fold. The others are as for `fit_linear`.
     """
-    columns = Columns.of(matrix)
-    problem = _Problem(columns(matrix), churned.astype(float), weight, columns.directions)
+    columns, standard = Columns.learnt(matrix)
+    problem = _Problem(standard, churned.astype(float), weight, columns.directions)
     return PENALTIES[_chosen(problem, accounts, seed)]
 
 

@@ -5,6 +5,7 @@ In: a matrix. Out: a float array of shape (rows, columns), each column of mean 0
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -17,6 +18,8 @@ from features.signal import all_signals
 CLIPPED = 3.0
 #: A level of a text, or a null, that fewer rows or more than all but so few have, gets no column.
 LEAST_SHARE = 0.01
+#: So many rows become columns at a time: each step between makes a copy of them.
+BLOCK = 16_384
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,17 @@ class Columns:
     @classmethod
     def of(cls, matrix: Matrix) -> Columns:
         """Learn scales and shares from the rows of a matrix."""
+        return cls.learnt(matrix)[0]
+
+    @classmethod
+    def learnt(cls, matrix: Matrix) -> tuple[Columns, np.ndarray]:
+        """Learn scales and shares from the rows of a matrix, and return its columns too, shape (rows, columns)."""
+        columns = cls._scaled(matrix)
+        standard = columns(matrix)
+        return replace(columns, means=tuple(standard.mean(axis=0).tolist())), standard
+
+    @classmethod
+    def _scaled(cls, matrix: Matrix) -> Columns:
         scales, nulls, levels = {}, {}, {}
         for signal in all_signals():
             column = matrix.signals[signal.name]
@@ -66,8 +80,7 @@ class Columns:
                 scales[signal.name] = Scale(float(known.mean()), float(known.std()))
             if _frequent(share := 1 - len(known) / max(len(logs), 1)):
                 nulls[signal.name] = share
-        columns = cls(scales, nulls, levels)
-        return replace(columns, means=tuple(columns(matrix).mean(axis=0).tolist()))
+        return cls(scales, nulls, levels)
 
     @property
     def owners(self) -> list[str]:
@@ -84,6 +97,9 @@ class Columns:
 
     def __call__(self, matrix: Matrix) -> np.ndarray:
         """Return the columns of a matrix, shape (rows, columns); a null counts as the mean."""
+        return by_blocks(self._block, matrix)
+
+    def _block(self, matrix: Matrix) -> np.ndarray:
         at, numbers = self._plan, numbers_of(matrix)
         logs = signed_log(numbers[:, at.scaled])
         standard = np.clip((logs - at.mean) / at.deviation, -CLIPPED, CLIPPED)
@@ -133,6 +149,23 @@ def _number_places() -> np.ndarray:
 def numbers_of(matrix: Matrix) -> np.ndarray:
     """Return the signals that are numbers, shape (rows, numbers), in the order of `number_names`."""
     return np.asarray(matrix.signals.iloc[:, _number_places()].to_numpy(float))
+
+
+def by_blocks(columns_of: Callable[[Matrix], np.ndarray], matrix: Matrix) -> np.ndarray:
+    """Return what a function of each row by itself makes of a matrix, shape (rows, columns), a block at a time.
+
+    The whole is held once; what the function holds on the way, for one block only.
+    """
+    if len(matrix) <= BLOCK:
+        return columns_of(matrix)
+    first = columns_of(matrix.take(np.arange(BLOCK)))
+    # In the blocks' own order of memory: sums over columns then round as those of an undivided matrix do.
+    made = np.empty((len(matrix), first.shape[1]), order="F" if first.flags.f_contiguous else "C")
+    made[:BLOCK] = first
+    for start in range(BLOCK, len(matrix), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(matrix)))
+        made[start : start + len(rows)] = columns_of(matrix.take(rows))
+    return made
 
 
 def signed_log(value: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from features.matrix import Matrix
 from features.signal import all_signals
+from training.experts.standard_columns import by_blocks, signed_log
 from training.rivals.rival import Rival, Score, constant
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
@@ -36,7 +37,10 @@ def _logistic(data: Dataset, settings: TrainingSettings) -> Score:
         return constant(data)
     prepare = _Prepared.of(data.matrix)
     columns = prepare.columns(data.matrix)
-    model = Pipeline([("scale", StandardScaler()), ("fit", _regression(_penalty(columns, data, settings.seed)))])
+    # In place: each array of columns is made for one call only.
+    model = Pipeline(
+        [("scale", StandardScaler(copy=False)), ("fit", _regression(_penalty(columns, data, settings.seed)))]
+    )
     model.fit(columns, data.churned)
     return lambda matrix: model.predict_proba(prepare.columns(matrix))[:, 1]
 
@@ -89,15 +93,17 @@ class _Prepared:
         return cls(medians, nullable, levels)
 
     def columns(self, matrix: Matrix) -> np.ndarray:
+        return by_blocks(self._block, matrix)
+
+    def _block(self, matrix: Matrix) -> np.ndarray:
         filled = matrix.signals[list(self.medians)].fillna(self.medians).to_numpy(float)
-        logs = np.sign(filled) * np.log1p(np.abs(filled))
         nulls = matrix.signals[list(self.nullable)].isna().to_numpy(float)
         text = [
             (matrix.signals[name] == level).to_numpy(float)[:, None]
             for name, levels in self.levels.items()
             for level in levels
         ]
-        return np.hstack([logs, nulls, *text])
+        return np.hstack([signed_log(filled), nulls, *text])
 
 
 LOGISTIC = Rival("logistic regression", _logistic)

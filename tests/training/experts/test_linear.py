@@ -8,6 +8,7 @@ from support.handmade import dataset
 
 from features.matrix import Matrix
 from features.signal import all_signals
+from training.experts import standard_columns
 from training.experts.linear import PENALTIES, choose_penalty, fit_linear
 from training.experts.standard_columns import CLIPPED, Columns
 
@@ -82,3 +83,12 @@ def test_terms_and_background_are_the_margin() -> None:
     terms, background = linear.explain(matrix)
     assert terms.sum(axis=1) + background == pytest.approx(linear.margin(matrix), abs=1e-12)
     assert terms.mean(axis=0) == pytest.approx(np.zeros(terms.shape[1]), abs=1e-12)
+
+
+def test_a_large_matrix_becomes_the_same_columns_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = drawn(1000)
+    whole = Columns.learnt(matrix)
+    monkeypatch.setattr(standard_columns, "BLOCK", 300)
+    columns, standard = Columns.learnt(matrix)
+    assert columns == whole[0]
+    assert (standard == whole[1]).all() and standard.flags.f_contiguous == whole[1].flags.f_contiguous
