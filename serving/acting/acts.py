@@ -75,6 +75,21 @@ def add_step(
     return _stored(connection, STEPS, row, once)
 
 
+def same_open_step(account_id: str, step: NewStep) -> sa.ColumnElement[bool]:
+    """Return as SQL whether an account has just this step, and it is not done."""
+    mine = [STEPS.c[name] == value for name, value in asdict(step).items()]
+    return sa.exists().where(STEPS.c.account_id == account_id, STEPS.c.done_at.is_(None), *mine)
+
+
+def same_last_feedback(score: Score, feedback: NewFeedback, by: str) -> sa.ColumnElement[bool]:
+    """Return as SQL whether this is what somebody said last of an account, of the same score."""
+    theirs = (FEEDBACK.c.account_id == score.account_id) & (FEEDBACK.c.created_by == by)
+    last = sa.select(sa.func.max(FEEDBACK.c.feedback_id)).where(theirs).scalar_subquery()
+    same = asdict(feedback) | {"as_of": score.as_of, "model_version": score.model_version}
+    equal = [FEEDBACK.c[name].is_not_distinct_from(value) for name, value in same.items()]
+    return sa.exists().where(FEEDBACK.c.feedback_id == last, *equal)
+
+
 def finish_step(
     connection: Connection, account_id: str, step_id: int, by: str, at: datetime
 ) -> Mapping[str, Any] | None:

@@ -29,12 +29,14 @@ class Wrong:
     quoted: Mapping[str, Any] = field(default_factory=dict)
 
 
-def step_of(sent: Mapping[str, str | None]) -> tuple[NewStep | None, tuple[Wrong, ...]]:
-    """Return the step that was sent, or every fault of it."""
+def step_of(sent: Mapping[str, str | None], not_before: date | None = None) -> tuple[NewStep | None, tuple[Wrong, ...]]:
+    """Return the step that was sent, or every fault of it; one that is due before `not_before` is a fault."""
     what, owner, kind = (_clean(sent.get(name)) for name in ("what", "owner", "kind"))
     due_on, faults = _date(_clean(sent.get("due_on"))), [*_missing(what, owner), *_long(what=what, owner=owner)]
     if due_on is None:
         faults.append(Wrong("due_on", "no_due", {"value": _clean(sent.get("due_on"))[:QUOTED]}))
+    elif not_before is not None and due_on < not_before:
+        faults.append(Wrong("due_on", "due_in_the_past", {"value": due_on.isoformat()}))
     if kind not in KINDS:
         faults.append(Wrong("kind", "no_kind", {"value": kind[:QUOTED], "known": ", ".join(KINDS)}))
     if faults or due_on is None:

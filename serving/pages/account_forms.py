@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from fastapi import Request
+from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from serving.acting.acts import add_feedback, add_step, finish_step, once_of
+from serving.acting.acts import add_feedback, add_step, finish_step, once_of, same_last_feedback, same_open_step
 from serving.acting.said import Wrong, feedback_of, step_of
 from serving.api.answers.stored import stored_for
 from serving.database.engine import writing
@@ -64,16 +66,18 @@ def _store(visit: Visit, stored: Stored, form: Mapping[str, str]) -> tuple[Wrong
     engine, once = visit.served.store.engine, once_of(by, account_id, form.get("once", "")[:LONGEST_ONCE])
     which = form.get("form")
     if which == "step":
-        step, faults = step_of(form)
+        step, faults = step_of(form, visit.today)
         if step is not None:
             with writing(engine) as connection:
-                add_step(connection, account_id, step, by, at, once)
+                if not _there(connection, same_open_step(account_id, step)):
+                    add_step(connection, account_id, step, by, at, once)
         return faults
     if which == "feedback":
         feedback, faults = feedback_of(form)
         if feedback is not None:
             with writing(engine) as connection:
-                add_feedback(connection, stored.score, feedback, by, at, once)
+                if not _there(connection, same_last_feedback(stored.score, feedback, by)):
+                    add_feedback(connection, stored.score, feedback, by, at, once)
         return faults
     if which == "done":
         number = form.get("step_id", "")
@@ -82,6 +86,11 @@ def _store(visit: Visit, stored: Stored, form: Mapping[str, str]) -> tuple[Wrong
             found = finish_step(connection, account_id, int(number), by, at) if known else None
         return () if found is not None else (Wrong("step_id", "no_step"),)
     return (Wrong("form", "no_form"),)
+
+
+def _there(connection: Connection, which: sa.ColumnElement[bool]) -> bool:
+    """Return whether the same is stored: the browser keeps what was typed, and sends it anew from the page before."""
+    return bool(connection.execute(sa.select(which)).scalar_one())
 
 
 def _again(visit: Visit, stored: Stored, form: Mapping[str, str], status: int, *faults: Wrong) -> Response:

@@ -45,10 +45,14 @@ class SaidLine:
 
 @dataclass(frozen=True)
 class ActingSection:
-    """The section: `may` says whether the reader may store anything, `typed` has the fields as they were sent."""
+    """The section: `may` says whether the reader may store anything, `typed` has the fields as they were sent.
+
+    `today` is the first day that a step may be due on, in ISO form.
+    """
 
     address: str
     may: bool
+    today: str
     once: str
     steps: tuple[StepLine, ...]
     said: tuple[SaidLine, ...]
@@ -81,6 +85,7 @@ def acting_section(
     return ActingSection(
         address=account_address(account_id, visit.lang),
         may=visit.reader.may("feedback"),
+        today=visit.today.isoformat(),
         once=sent.get("once") or new_token(),
         steps=tuple(_step(step, visit, words) for step in steps),
         said=tuple(_said(entry, visit, words) for entry in said),

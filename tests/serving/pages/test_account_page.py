@@ -15,10 +15,10 @@ from support.stored import opened, put
 
 from serving.access.page_sessions import LASTS
 from serving.acting.acting_tables import FEEDBACK, STEPS
-from serving.database.engine import reading
+from serving.database.engine import reading, writing
 from serving.words.formats import LANGS, Lang
 
-STEP = {"form": "step", "kind": "call", "what": "Ask <b>why</b>", "owner": "Eva", "due_on": "2026-02-01"}
+STEP = {"form": "step", "kind": "call", "what": "Ask <b>why</b>", "owner": "Eva", "due_on": "2099-02-01"}
 TYPED = {name: STEP[name] for name in ("what", "owner", "due_on")}
 PAGE = "/accounts/E1"
 
@@ -76,11 +76,17 @@ def test_a_step_is_stored_with_who_and_when_and_stands_in_the_portfolio(own_site
     assert "The step is stored." in tree(answer).text
     ((step,), _) = stored(own_site)
     assert (step["account_id"], step["what"], step["owner"], step["due_on"]) == (
-        "E1", "Ask <b>why</b>", "Eva", date(2026, 2, 1),
+        "E1", "Ask <b>why</b>", "Eva", date(2099, 2, 1),
     )  # fmt: skip
     assert step["created_by"].startswith("key:") and step["created_at"] == own_site.clock.now()
-    row = next(row for row in tree(eva.get("/?lang=de")).all("tr") if "E1" in row.text)
-    assert row.one("td", class_="step").text == "Ask <b>why</b> Überfällig: Eva, bis 01.02.2026"
+    for due_on, told in (
+        (date(2099, 2, 1), "Eva, bis 01.02.2099"),
+        (date(2026, 2, 1), "Überfällig: Eva, bis 01.02.2026"),
+    ):
+        with writing(own_site.store.engine) as connection:
+            connection.execute(STEPS.update().values(due_on=due_on))
+        row = next(row for row in tree(eva.get("/?lang=de")).all("tr") if "E1" in row.text)
+        assert row.one("td", class_="step").text == f"Ask <b>why</b> {told}"
     assert "<b>why" not in eva.get("/").text + answer.text
     done = form_of(answer, "done")
     assert "marked as done" in tree(eva.send(f"{PAGE}?lang=en", done)).text
@@ -94,8 +100,15 @@ def test_a_form_that_is_sent_twice_is_stored_once(own_site: Site, eva: Browser) 
     for kind, typed in (("step", STEP), ("feedback", {"verdict": "wrong", "text": "They renewed"})):
         form = form_of(eva.get(PAGE), kind) | typed
         assert [eva.send(PAGE, form).status_code for _ in range(3)] == [200, 200, 200]
+    for kind, typed in (("step", STEP), ("feedback", {"verdict": "wrong", "text": "They renewed"})):
+        anew = form_of(eva.get(PAGE), kind) | typed
+        assert eva.send(PAGE, anew).status_code == 200, "from a page that was opened anew, as going back does"
     steps, said = stored(own_site)
     assert (len(steps), len(said)) == (1, 1)
+    send(eva, "step", **TYPED | {"owner": "Jan"})
+    send(eva, "feedback", verdict="agree", text="")
+    send(eva, "feedback", verdict="wrong", text="They renewed")
+    assert [len(rows) for rows in stored(own_site)] == [2, 3], "what is not the same, or not said last, is new"
     page = tree(eva.get(PAGE)).text
     assert "key:" not in page and "Eva, " in page, "who said it has a name"
     assert (said[0]["verdict"], said[0]["churn_probability"], said[0]["model_version"]) == ("wrong", 0.42, "1")
@@ -108,6 +121,7 @@ def test_a_form_that_is_sent_twice_is_stored_once(own_site: Site, eva: Browser) 
         ("step", {"what": "", "owner": "", "due_on": "31.1.2026", "kind": "fax"},
          ["Dem Schritt fehlt", "niemand zuständig", "„31.1.2026“ ist kein Datum", "Die Art „fax“"]),
         ("step", {"what": "x" * 501}, ["länger als 500 Zeichen"]),
+        ("step", {"due_on": "2026-01-31"}, ["2026-01-31 ist schon vorbei"]),
         ("feedback", {"verdict": "wrong", "text": ""}, ["warum die Schätzung falsch ist"]),
         ("feedback", {"verdict": "note", "text": "\n"}, ["Die Notiz ist leer"]),
         ("feedback", {"verdict": "maybe", "text": "hm"}, ["„maybe“ steht nicht zur Wahl"]),
