@@ -60,6 +60,10 @@ GONE = (
     "`churn-risk promote VERSION --override --reason TEXT`, or `churn-risk rollback`"
 )
 
+FiguresOption = Annotated[
+    bool, typer.Option("--figures/--no-figures", help="Keep the programme's figures of the book with the run.")
+]
+
 
 def train(
     context: typer.Context,
@@ -77,6 +81,7 @@ def train(
     workers: WorkersOption = 1,
     objectives: ObjectivesOption = Objectives.PROFIT,
     refresh: RefreshOption = False,
+    figures: FiguresOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Train on a book, judge beside its rivals and the champion, track in MLflow, register a version.
@@ -84,6 +89,7 @@ def train(
     With --trials or --tune-minutes better settings are searched for first; they are used if they beat the defaults.
     With --refresh the champion's settings are used, and the version takes its place if it is not worse.
     """
+    from features.figures.records import figures_record
     from training.making.pipeline import advised
     from training.making.pipeline import train as train_model
     from training.registry.tracking import register
@@ -103,7 +109,7 @@ def train(
     if refresh and champion is not None:
         stop_without_newer(tables, champion, settings, told, as_json)
     settings = settings if refresh and champion is not None else with_share(tables, settings, environment.most_rows)
-    tables = drawn(tables, settings)
+    book, tables = tables, drawn(tables, settings)
     with progress_bar(as_json) as step, printed_by_libraries():
         step("computing signals", 0, 1)
         prepared = prepare(tables, settings)
@@ -111,9 +117,11 @@ def train(
         settings = settings if tuning is None else tuning.settings
         trained = advised(train_model(tables, prepared, settings, step, champion, refresh), step)
         trained = trained if gate is None else replace(trained, gate=gate)
+        step("the programme's figures", 0, 1)
+        kept = figures_record(book, prepared.end) if figures else None
         step("registering", 0, 1)
         against = None if champion is None else champion.version
-        registered, manifest = register(trained, environment, source, against=against, tuning=tuning)
+        registered, manifest = register(trained, environment, source, against=against, tuning=tuning, figures=kept)
     if as_json:
         emit(_as_dict(registered, trained, manifest, tuning) | {"warnings": told})
     else:

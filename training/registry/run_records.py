@@ -44,6 +44,7 @@ REQUIRED = (
 ROOT = Path(__file__).parents[2]
 PYFUNC = ROOT / "training" / "bundle" / "pyfunc.py"
 JUDGED = "judged.parquet"
+FIGURES = "figures.json"
 #: Most characters of a version's description that a database keeps.
 LONGEST_DESCRIPTION = 5000
 #: A trial's state -> the status of its run in MLflow.
@@ -102,6 +103,15 @@ def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
         mlflow.log_metrics({f"{prefix}{key}": value for key, value in metrics.as_dict().items() if value is not None})
     mlflow.log_dict(trained.verdict.as_dict(), "verdict.json")
     mlflow.log_dict({"signals": [_described(signal) for signal in all_signals()]}, "signals.json")
+
+
+def log_figures(figures: dict[str, Any] | None) -> None:
+    """Log the figures of the book, a record of `features.figures.records`, if there is one; those known as metrics."""
+    if figures is None:
+        return
+    mlflow.log_dict(figures, FIGURES)
+    known = {name: figure["value"] for name, figure in figures["figures"].items() if figure["value"] is not None}
+    mlflow.log_metrics({f"figures/{name}": value for name, value in known.items()})
 
 
 def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest) -> None:

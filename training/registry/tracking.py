@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
@@ -43,6 +44,7 @@ from training.registry.run_records import (
     OURS,
     code_version,
     log_card,
+    log_figures,
     log_files,
     log_model,
     log_run,
@@ -93,6 +95,7 @@ def register(
     *,
     against: str | None = None,
     tuning: Tuning | None = None,
+    figures: dict[str, Any] | None = None,
 ) -> tuple[Registered, Manifest]:
     """Log a run with all its records, register the version, and make it champion if the gate allows it.
 
@@ -111,6 +114,8 @@ def register(
         Version number of the champion that the gate compared it with; by default the present champion.
     tuning : Tuning, optional
         The tuning that chose the settings; its trials become runs nested in this one.
+    figures : dict, optional
+        The programme's figures of the book, a record of `features.figures.records`.
 
     Returns
     -------
@@ -126,6 +131,7 @@ def register(
         name = run_name(source, trained)
         with mlflow.start_run(experiment_id=_experiment(client, environment), run_name=name, tags=OURS) as active:
             log_run(trained, manifest, source)
+            log_figures(figures)
             log_files(plots, write_judged(trained.judged, Path(scratch)))
             model = log_model(trained, folder, seal)
             if tuning is not None:

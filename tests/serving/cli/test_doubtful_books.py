@@ -47,7 +47,7 @@ def test_until_settles_it(
 ) -> None:
     monkeypatch.setattr("training.making.pipeline.train", lambda *_: trained)
     monkeypatch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
-    done = churn_risk("train", straggling, "--until", "2026-01-01", "--json")
+    done = churn_risk("train", straggling, "--until", "2026-01-01", "--no-figures", "--json")
     assert done.code == 0 and versions(home) == ["1", "2"]
     assert any("LATE" in warning for warning in done.result["warnings"])
 

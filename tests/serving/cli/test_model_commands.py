@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.commands import Command, versions
@@ -12,6 +14,7 @@ from support.served import changed_book, free_port
 
 from training.bundle.bundle import Bundle
 from training.making.pipeline import Trained
+from training.registry.connecting import connected
 from training.settings import Environment
 
 
@@ -38,7 +41,7 @@ def test_from_the_first_model_to_the_second(
     assert first.result["model_version"] == "1" and first.result["champion"] is True
     assert first.result["metrics"] == first.result["verdict"]["metrics"]["model"]
     assert first.result["grade"] in "ABCD" and first.result["metrics"]["roc_auc"] > 0
-    second = churn_risk("train", book_folder)
+    second = churn_risk("train", book_folder, "--no-figures")
     assert second.code == 0 and second.out == ""
     assert (
         "version 2" in second.err
@@ -46,7 +49,25 @@ def test_from_the_first_model_to_the_second(
         and "`churn-risk promote` moves it by hand" in second.err
     )
     assert "ROC AUC" in second.err and "lost revenue captured, top 10 %" in second.err
+    assert_keeps_figures(environment, first.result["run_id"], churn_risk, book_folder)
     assert versions(environment.home) == ["1", "2"] and not list(Path.cwd().iterdir())
+
+
+def assert_keeps_figures(environment: Environment, run_id: str, churn_risk: Command, book_folder: Path) -> None:
+    """Demand that a run keeps just what `churn-risk figures` says of the book at the end of its data."""
+    with connected(environment, reading=True) as client:
+        with TemporaryDirectory() as scratch:
+            kept = json.loads(Path(client.download_artifacts(run_id, "figures.json", scratch)).read_text())
+        metrics = client.get_run(run_id).data.metrics
+    shown = churn_risk("figures", book_folder, "--as-of", kept["as_of"], "--json").result["values"]
+    assert {one["figure"]: one["value"] for one in shown} == {
+        name: figure["value"] for name, figure in kept["figures"].items()
+    }
+    known = {name: figure["value"] for name, figure in kept["figures"].items() if figure["value"] is not None}
+    assert len(known) > 40 and known == {
+        name.removeprefix("figures/"): value for name, value in metrics.items() if name.startswith("figures/")
+    }
+    assert all(figure["reason"] for name, figure in kept["figures"].items() if name not in known)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_nothing_foreign_reaches_the_user(tmp_path: Path) -> None:
     home, book, until = tmp_path / "home", tmp_path / "book", "2025-07-05"
     simulate(World(accounts=200, seed=5, months=20), book, "csv")
     commands = [
-        ["train", str(book), "--until", until, "--json"],
+        ["train", str(book), "--until", until, "--json", "--no-figures"],
         ["evaluate", str(book), "--as-of", until, "--json"],
         ["backtest", str(book), "--origins", "2", "--json"],
     ]

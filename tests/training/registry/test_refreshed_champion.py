@@ -67,7 +67,7 @@ def test_a_refresh_is_promoted_by_itself_and_recorded_as_such(
     registry: Registry, newer_book: Path, churn_risk: Command, decides: Any, quick_settings: TrainingSettings
 ) -> None:
     asked = decides("refresh")
-    done = churn_risk("train", newer_book, "--refresh", "--json")
+    done = churn_risk("train", newer_book, "--refresh", "--no-figures", "--json")
     assert done.code == 0, done.err
     assert done.result["champion"] is True and done.result["model_version"] == "2"
     assert done.result["gate"] == {"decision": "refresh", "why": "as the test says"}
@@ -87,7 +87,7 @@ def test_options_that_are_given_stand_above_the_champion_s_recipe(
     asked = decides("undecided")
     registered = Registered("2", "run", Gate("undecided", "as the test says"), "nowhere", how)
     monkeypatch.setattr("training.registry.tracking.register", lambda *_, **__: (registered, MagicMock(slices=[])))
-    done = churn_risk("train", newer_book, "--refresh", "--seed", 9, "--horizon-days", 90, "--json")
+    done = churn_risk("train", newer_book, "--refresh", "--no-figures", "--seed", 9, "--horizon-days", 90, "--json")
     assert done.code == code, done.err
     assert (asked[0].seed, asked[0].rule.horizon_days, asked[0].fit) == (9, 90, quick_settings.fit)
 
@@ -96,7 +96,7 @@ def test_a_held_one_stays_a_candidate_that_a_person_may_promote(
     registry: Registry, newer_book: Path, churn_risk: Command, decides: Any
 ) -> None:
     decides("held")
-    done = churn_risk("train", newer_book, "--refresh", "--json")
+    done = churn_risk("train", newer_book, "--refresh", "--no-figures", "--json")
     assert done.code == 3 and done.result["champion"] is False and done.result["gate"]["decision"] == "held"
     version = done.result["model_version"]
     assert registry.champion == "1" and look_up(registry.environment, version).gate == "held"
@@ -110,16 +110,16 @@ def test_without_newer_data_nothing_is_trained(
     registry: Registry, book_folder: Path, churn_risk: Command, decides: Any
 ) -> None:
     asked = decides("refresh")
-    done = churn_risk("train", book_folder, "--refresh", "--json")
+    done = churn_risk("train", book_folder, "--refresh", "--no-figures", "--json")
     assert done.code == 3 and not asked and done.result["model_version"] is None
     assert done.result["gate"]["decision"] == "held" and "nothing is newer" in done.result["gate"]["why"]
-    said = churn_risk("train", book_folder, "--refresh")
+    said = churn_risk("train", book_folder, "--refresh", "--no-figures")
     assert said.code == 3 and "held: nothing is newer: the data end on 2026-01-01" in said.err and said.out == ""
     assert len(registry.moves) == 1
 
 
 def test_a_search_is_no_refresh(book_folder: Path, churn_risk: Command) -> None:
-    done = churn_risk("train", book_folder, "--refresh", "--trials", 3)
+    done = churn_risk("train", book_folder, "--refresh", "--no-figures", "--trials", 3)
     assert done.code == 2 and "makes the champion's recipe again" in " ".join(done.err.split())
 
 

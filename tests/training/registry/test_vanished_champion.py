@@ -115,10 +115,10 @@ def test_train_says_so_loudly_and_registers_a_candidate(
     monkeypatch.setattr("training.making.pipeline.train", lambda *_: poor)
     monkeypatch.setattr("training.making.pipeline.advised", lambda trained, _: trained)
     delete_version(registry)
-    done = churn_risk("train", book_folder)
+    done = churn_risk("train", book_folder, "--no-figures")
     assert done.code == 0 and done.err.count("THE CHAMPION, version 1, HAS VANISHED") == 2, "before and after the work"
     assert "version 2 is a candidate only" in done.err and "champion (first)" not in done.err
-    done = churn_risk("train", book_folder, "--json")
+    done = churn_risk("train", book_folder, "--no-figures", "--json")
     assert done.code == 0 and done.result["champion"] is False and done.result["vanished_champion"] == "1"
     assert done.result["gate"]["decision"] == VANISHED and "version 1, has vanished" in done.result["gate"]["why"]
     assert registry.champion is None and load_bundle(bundle_in(watched)).version == "1"

@@ -76,7 +76,7 @@ def test_train_uses_what_was_adopted_and_says_so(
     monkeypatch.setattr("training.registry.tracking.register", register)
     monkeypatch.setattr("training.cli.model_commands._champion", lambda environment: (None, None))
     options = ("--trials", 7, "--tune-minutes", 2.5, "--study", "spring", "--workers", 3, "--objectives", "both")
-    done = run_command(monkeypatch, capfd, "train", book_folder, "--seed", 5, *options, "--json")
+    done = run_command(monkeypatch, capfd, "train", book_folder, "--no-figures", "--seed", 5, *options, "--json")
     assert done.code == 0, done.err
     assert done.result["tuning"]["adopted"] is adopted and done.result["tuning"]["why"] == found.why
     assert used == [found.tuned if adopted else SETTINGS, found]
@@ -91,5 +91,5 @@ def test_train_uses_what_was_adopted_and_says_so(
 def test_how_to_tune_without_how_long_is_bad_usage(
     monkeypatch: Any, capfd: Any, book_folder: Path, options: tuple[Any, ...]
 ) -> None:
-    done = run_command(monkeypatch, capfd, "train", book_folder, *options)
+    done = run_command(monkeypatch, capfd, "train", book_folder, "--no-figures", *options)
     assert done.code == 2 and "Usage" in done.err and done.out == ""
