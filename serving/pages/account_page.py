@@ -16,9 +16,9 @@ from serving.api.edge.noted import note_read
 from serving.pages.acting_section import acting_section
 from serving.pages.answering import account_address, answer
 from serving.pages.moved_section import moved_section
-from serving.pages.portfolio import renewal
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.pages.what_if_section import WhatIfSection, what_if_section
+from serving.portfolio.portfolio_lines import renewal
 from serving.reports.report import account_report
 from serving.scoring.scores import PastScore, Score
 from serving.store import Stored

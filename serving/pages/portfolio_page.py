@@ -12,9 +12,9 @@ from serving.api.edge.noted import note_read
 from serving.database.engine import reading
 from serving.pages.answering import answer
 from serving.pages.portfolio import Portfolio, portfolio
-from serving.pages.portfolio_query import read_portfolio
 from serving.pages.visiting import Visit, demand, visit_of
-from serving.pages.wanted import Wanted, wanted_of
+from serving.portfolio.portfolio_query import read_portfolio
+from serving.portfolio.wanted import Wanted, wanted_of
 from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 

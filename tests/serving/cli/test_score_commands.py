@@ -18,8 +18,8 @@ from support.stored import opened
 from features.signal import signal_names
 from features.tables import Tables
 from serving.database.engine import reading
-from serving.pages.portfolio_query import read_portfolio
-from serving.pages.wanted import Wanted
+from serving.portfolio.portfolio_query import read_portfolio
+from serving.portfolio.wanted import Wanted
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle, load_bundle
 from training.bundle.publishing import bundle_in

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acts import has_open_step, last_verdict, next_steps
-from serving.pages.wanted import Wanted
+from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import LossInterval, expected_loss
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
