@@ -44,6 +44,7 @@ class Portfolio:
     urgent_address: str
     before: str
     after: str
+    pdf: str
 
 
 def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: date) -> Portfolio:
@@ -74,6 +75,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         counted=_counted(found, formats, words["portfolio"]),
         before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",
         after=wanted.query(lang, page=found.page + 1) if found.page < found.pages else "",
+        pdf=f"/report.pdf{wanted.query(lang)}",
     )
 
 

@@ -111,8 +111,8 @@ def _reports(churn_risk: Command, folder: Path) -> None:
         assert f'<html lang="{lang}"' in out.read_text(encoding="utf-8")
     unknown = churn_risk("report", "nobody", "--out", folder / "nobody.html")
     assert unknown.code == 2 and "there is no score of account 'nobody'" in unknown.err
-    refused = churn_risk("report", "A000001", "--out", folder / "report.pdf")
-    assert refused.code == 2 and "written as .html" in refused.err
+    refused = churn_risk("report", "A000001", "--out", folder / "report.docx")
+    assert refused.code == 2 and "written as .html or .pdf" in refused.err
     assert sorted(path.name for path in folder.iterdir()) == ["de", "en"]
 
 
