@@ -15,6 +15,7 @@ from benchmarks.kinds.judged import kinds
 from benchmarks.load import load
 from benchmarks.missing_tables import missing_tables
 from benchmarks.online_retail import online_retail
+from benchmarks.pages import pages
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
 from benchmarks.silence_books import silence_books
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "scale": scale,
     "coverage": coverage,
     "figures": figures,
+    "pages": pages,
 }
 
 

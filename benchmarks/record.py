@@ -19,7 +19,17 @@ from training.settings import FitSettings
 RESULTS = Path(__file__).parent / "results"
 #: Pieces of runs that may be broken off; not committed.
 PIECES = RESULTS / ".pieces"
-PACKAGES = ("lightgbm", "scikit-learn", "duckdb", "ibis-framework", "bentoml", "mlflow", "numpy", "pandas")
+PACKAGES = (
+    "lightgbm",
+    "scikit-learn",
+    "duckdb",
+    "ibis-framework",
+    "bentoml",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "weasyprint",
+)
 
 
 def record(name: str, figures: dict[str, Any]) -> None:

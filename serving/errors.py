@@ -34,6 +34,8 @@ ChurnRiskError
 ├── DemoFailed              a step of the demonstration failed
 ├── NotDelivered            a receiver did not take a webhook
 ├── MissingWords            a signal, theme or advice has no words in a language
+├── PdfUnavailable          this machine lacks what a PDF is made with; the message says what, and how to get it
+├── PdfFailed               a document could not be laid out as a PDF
 ├── AddressRefused          the service may not connect to a receiver's address
 └── PortTaken               another process listens on the port
 """
@@ -184,6 +186,14 @@ class NotDelivered(ChurnRiskError):
 
 class MissingWords(ChurnRiskError):
     """A signal, theme or advice has no words in a language."""
+
+
+class PdfUnavailable(ChurnRiskError):
+    """This machine lacks a library or a font that a PDF is made with; the message says which, and how to get it."""
+
+
+class PdfFailed(ChurnRiskError):
+    """A document could not be laid out as a PDF; nothing of it is written."""
 
 
 class AddressRefused(ChurnRiskError):

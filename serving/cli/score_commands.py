@@ -1,4 +1,4 @@
-"""The commands of the serving layer: `score`, `report`, `serve`, `demo`.
+"""The commands of the serving layer: `score`, `serve`, `demo`.
 
 A command imports what it needs when it runs, so that `--help` answers at once.
 """
@@ -9,7 +9,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,6 @@ from features.console import (
     progress_bar,
     say,
     table,
-    written_at_once,
 )
 from features.errors import InputError
 
@@ -168,30 +167,6 @@ def _show_losses(summary: dict[str, Any], unit: str) -> None:
         )
 
 
-def report(
-    account_id: Annotated[str, typer.Argument(help="The account.")],
-    out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.html")],
-    lang: Annotated[Literal["de", "en"], typer.Option(help="Language.")] = "en",
-    as_json: JsonOption = False,
-) -> None:
-    """Write one account's explanation report from the score store."""
-    from serving.reports.report import account_report
-    from serving.reports.report_html import render_account
-    from serving.settings import ServiceSettings
-    from serving.store import ScoreStore
-
-    if out.suffix != ".html":
-        raise InputError(f"--out {out}: a report is written as .html")
-    stored = ScoreStore(ServiceSettings().scores_url).latest(account_id)
-    record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang)
-    with written_at_once(out) as scratch:
-        scratch.write_text(render_account(record), encoding="utf-8")
-    if as_json:
-        emit({"account_id": account_id, "as_of": stored.score.as_of.isoformat(), "lang": lang, "out": str(out)})
-    else:
-        say(f"report of {account_id} at {stored.score.as_of} in {out}")
-
-
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; loopback only without keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 3000,
@@ -254,5 +229,5 @@ def demo(
 
 def add_to(app: typer.Typer) -> None:
     """Add this layer's commands to the root command."""
-    for command in (score, report, serve, demo):
+    for command in (score, serve, demo):
         app.command()(command)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from serving.api.answers.stored import report_page, stored_for
+from serving.api.answers.stored import report_document, report_name, report_page, stored_for
 from serving.api.edge.noted import note_read
+from serving.api.edge.papers import pdf_answer
 from serving.pages.acting_section import acting_section
 from serving.pages.answering import account_address, answer
 from serving.pages.moved_section import moved_section
-from serving.pages.portfolio import renewal
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.pages.what_if_section import WhatIfSection, what_if_section
+from serving.portfolio.portfolio_lines import renewal
 from serving.reports.report import account_report
 from serving.scoring.scores import PastScore, Score
 from serving.store import Stored
@@ -28,10 +30,11 @@ from serving.words.wording import page_texts, screen_texts
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands above the report: facts in a line, and the address of the report alone, for printing."""
+    """What stands above the report: facts in a line, and the addresses of the report alone, as a page and as a PDF."""
 
     facts: tuple[str, ...]
     printing: str
+    pdf: str
 
 
 async def account_page(request: Request) -> Response:
@@ -40,8 +43,14 @@ async def account_page(request: Request) -> Response:
     demand(visit.reader, "read")
     account_id = request.path_params["account_id"]
     stored = await run_in_threadpool(stored_for, visit.served.store, visit.reader, account_id)
+    view = request.query_params.get("view")
+    if view == "pdf":
+        document = partial(report_document, stored, visit.lang, True)
+        answered = await pdf_answer(visit.served, report_name(stored, visit.lang), document)
+        note_read(request, visit.served, visit.reader.id, "report", [account_id])
+        return answered
     note_read(request, visit.served, visit.reader.id, "report", [account_id])
-    if request.query_params.get("view") == "print":
+    if view == "print":
         return await run_in_threadpool(report_page, stored, visit.lang)
     asked = await what_if_section(visit, stored)
     return await run_in_threadpool(framed, visit, stored, asked.status if asked else 200, what_if=asked)
@@ -83,8 +92,8 @@ def frame_of(stored: Stored, lang: Lang) -> Frame:
         words["renewal"].format(day=formats.day(ends)) if ends else "",
         words["model"].format(version=score.model_version, grade=grade) if grade else "",
     )
-    printing = f"{account_address(score.account_id, lang)}&view=print"
-    return Frame(tuple(fact for fact in facts if fact), printing)
+    address = account_address(score.account_id, lang)
+    return Frame(tuple(fact for fact in facts if fact), f"{address}&view=print", f"{address}&view=pdf")
 
 
 def band_since(score: Score, history: Sequence[PastScore]) -> date:

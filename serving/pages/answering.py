@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from features.errors import AccountUnknown
 from serving.api.edge.demands import STATUSES
 from serving.api.edge.problems import RequestProblem, path_of
-from serving.errors import AccessRefused, StoreUnavailable, TooOften, Unauthenticated
+from serving.errors import AccessRefused, PdfUnavailable, StoreUnavailable, TooOften, Unauthenticated
 from serving.pages.page_html import HEADERS, page
 from serving.pages.visiting import Visit, language
 from serving.words.wording import screen_texts
@@ -52,6 +53,9 @@ def told(endpoint: Endpoint) -> Endpoint:
         except StoreUnavailable as error:
             log.error("no score store while answering a page", exc_info=error)
             return trouble(request, 503, "store_away", STORE_AWAY_SECONDS)
+        except PdfUnavailable as error:
+            log.error("no PDF for a page: %s", error)
+            return trouble(request, HTTPStatus.CONFLICT, "no_pdf")
         except RequestProblem as error:
             return trouble(request, error.status, "not_ready", STORE_AWAY_SECONDS)
 

@@ -10,7 +10,7 @@ from serving.pages.account_page import account_page
 from serving.pages.answering import PageRoute, trouble
 from serving.pages.figures_page import figures_page
 from serving.pages.page_html import asset
-from serving.pages.portfolio_page import portfolio_page
+from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
 from serving.pages.sign_in import sign_in, sign_in_page, sign_out
 
 
@@ -21,6 +21,7 @@ async def asset_file(request: Request) -> Response:
 
 ROUTES = (
     PageRoute("/", portfolio_page),
+    PageRoute("/report.pdf", portfolio_pdf),
     PageRoute("/figures", figures_page),
     PageRoute("/login", sign_in_page),
     PageRoute("/login", sign_in, ["POST"]),

@@ -1,20 +1,24 @@
-"""GET /: the portfolio of who is signed in."""
+"""GET / and /report.pdf: the portfolio of who is signed in, as a page and as a file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from serving.api.edge.noted import note_read
+from serving.api.edge.papers import pdf_answer
 from serving.database.engine import reading
-from serving.pages.answering import answer
+from serving.pages.answering import answer, trouble
 from serving.pages.portfolio import Portfolio, portfolio
-from serving.pages.portfolio_query import read_portfolio
 from serving.pages.visiting import Visit, demand, visit_of
-from serving.pages.wanted import Wanted, wanted_of
+from serving.portfolio.portfolio_query import read_portfolio
+from serving.portfolio.portfolio_report import Listed, read_report, render_portfolio
+from serving.portfolio.wanted import Wanted, wanted_of
 from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 
@@ -39,6 +43,28 @@ async def portfolio_page(request: Request) -> Response:
     return answer(
         visit, "portfolio.html.j2", status, shown=shown.portfolio, wanted=shown.wanted, problems=shown.problems
     )
+
+
+async def portfolio_pdf(request: Request) -> Response:
+    """Return the report of what the portfolio shows, as a PDF; an address that asks for what there is not, its page."""
+    visit = await visit_of(request)
+    demand(visit.reader, "read")
+    wanted, problems = wanted_of(request.query_params, visit.lang)
+    if problems:
+        return await portfolio_page(request)
+    listed = await run_in_threadpool(_listed, visit, wanted)
+    if listed is None:
+        return trouble(request, HTTPStatus.NOT_FOUND, "no_scores")
+    name = f"portfolio-{listed.as_of}-{visit.lang}"
+    answered = await pdf_answer(visit.served, name, partial(render_portfolio, listed.report, True))
+    note_read(request, visit.served, visit.reader.id, "list", listed.account_ids)
+    return answered
+
+
+def _listed(visit: Visit, wanted: Wanted) -> Listed | None:
+    whose = visit.reader.account_manager or wanted.manager or None
+    with reading(visit.served.store.engine) as connection:
+        return read_report(connection, whose, wanted, visit.lang, visit.today)
 
 
 def _shown(visit: Visit) -> Shown:

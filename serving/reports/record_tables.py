@@ -15,6 +15,8 @@ from serving.words.glossary import glossary
 from serving.words.wording import page_texts
 
 Tone = Literal["", "alert", "quiet"]
+#: Words of more letters than this do not get a column of their width: ids, addresses, what has no spaces.
+LONG_WORD = 24
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Cell:
 
     text: str
     tone: Tone = ""
+
+    @property
+    def long(self) -> bool:
+        """Whether a word of it may be wider than its column, so that it must break anywhere."""
+        return any(len(word) > LONG_WORD for word in self.text.split())
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ ReasonsQuery = Annotated[
     Reasons, Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay")
 ]
 
+FormatQuery = Annotated[Literal["html", "pdf"], Query(description="Format")]
+
 
 class ModelBrief(BaseModel):
     """The model that scored, and what its grade means."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fastapi.responses import HTMLResponse
 
 from serving.access.principal import Principal
+from serving.api.edge.papers import headers_of
 from serving.reports.report import account_report
 from serving.reports.report_html import render_account
 from serving.store import ScoreStore, Stored
 from serving.store.store import unknown
-
-#: A report carries no script and loads nothing; `report_page` adds who may show it in a frame.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-#: An origin that no page has.
-NOBODY = "'none'"
+from serving.words.formats import Lang
 
 
 def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stored:
@@ -32,13 +27,16 @@ def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stor
     return stored
 
 
-def report_page(stored: Stored, lang: Literal["de", "en"], ancestors: str = "") -> HTMLResponse:
+def report_page(stored: Stored, lang: Lang, ancestors: str = "") -> HTMLResponse:
     """Return the report as a page that only `ancestors` (origins, separated by spaces) may show in a frame."""
-    record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang)
-    headers = {
-        "Content-Security-Policy": f"{POLICY}; frame-ancestors " + (ancestors or NOBODY),
-        "Cache-Control": "private, no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HTMLResponse(render_account(record), headers=headers)
+    return HTMLResponse(report_document(stored, lang), headers=headers_of(ancestors))
+
+
+def report_document(stored: Stored, lang: Lang, paper: bool = False) -> str:
+    """Return the report as HTML, for a screen or for paper."""
+    return render_account(account_report(stored.score, stored.history, stored.evidence, stored.model, lang), paper)
+
+
+def report_name(stored: Stored, lang: Lang) -> str:
+    """Return what the file of a report is called, before what is not safe in it is left out."""
+    return f"report-{stored.score.account_id}-{stored.score.as_of}-{lang}"

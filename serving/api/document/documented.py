@@ -57,5 +57,15 @@ def errors(*statuses: int) -> Responses:
     return {status: {"description": TEXTS[status], "model": ProblemDetail} for status in statuses}
 
 
+#: A report, as a page or as a PDF.
+REPORT: Responses = {
+    200: {
+        "description": "The report in the format that was asked for",
+        "content": {
+            "text/html": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
 BODY_ERRORS = errors(400, 415, 422)
 ACCOUNT_ERRORS = errors(404, 422)

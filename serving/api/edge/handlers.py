@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import AccountUnknown
 from serving.api.edge.observed import route_of
 from serving.api.edge.problems import FieldError, RequestProblem, pointer, problem
-from serving.errors import Refusal, StoreUnavailable
+from serving.errors import PdfUnavailable, Refusal, StoreUnavailable
 from serving.predict.fault_words import sentence
 
 #: Seconds until the next request is useful when the database does not answer.
@@ -49,6 +49,7 @@ def install(app: FastAPI) -> None:
         AccountUnknown: _unknown,
         HTTPException: _http,
         StoreUnavailable: _store_away,
+        PdfUnavailable: _no_pdf,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -117,6 +118,11 @@ def store_away(request: Request, error: StoreUnavailable) -> Response:
     log.error("no score store while answering %s %s", request.method, route_of(request.scope), exc_info=error)
     headers = {"Retry-After": str(STORE_AWAY_SECONDS)}
     return problem(request, 503, "store-away", "the score store does not answer; ask again", headers=headers)
+
+
+async def _no_pdf(request: Request, error: PdfUnavailable) -> Response:
+    log.error("no PDF for %s %s: %s", request.method, route_of(request.scope), error)
+    return problem(request, 409, "no-pdf", str(error))
 
 
 class Unexpected:

@@ -37,6 +37,9 @@ class Runtime:
     #: Limits how many files of results are written at a time: each takes seconds, and other requests need the threads.
     files: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
+    #: Lets one PDF be laid out at a time: each keeps a processor busy for a second or more.
+    papers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
     @property
     def predictor(self) -> Predictor:
         """The current predictor; a request reads this once, because it may change a moment later."""

@@ -7,20 +7,24 @@ exist.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from features.tables import LONGEST_ID
 from serving.access.principal import Principal
 from serving.api.answers.account_rows import AccountsOut
 from serving.api.answers.responses import RiskOut
-from serving.api.answers.shown import LangQuery, ReasonsQuery
-from serving.api.answers.stored import report_page, stored_for
-from serving.api.document.documented import ACCOUNT_ERRORS, errors
+from serving.api.answers.shown import FormatQuery, LangQuery, ReasonsQuery
+from serving.api.answers.stored import report_document, report_name, report_page, stored_for
+from serving.api.document.documented import ACCOUNT_ERRORS, REPORT, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
+from serving.api.edge.papers import pdf_answer
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
@@ -87,23 +91,28 @@ def risk(
 
 @router.get(
     "/v1/accounts/{account_id:path}/report",
-    responses=ACCOUNT_ERRORS,
+    responses={**REPORT, **ACCOUNT_ERRORS, **errors(409)},
     response_class=HTMLResponse,
     operation_id="getReport",
     summary="The explanation report of an account's latest stored score",
 )
-def report(
+async def report(
     request: Request,
     account_id: AccountId,
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
     lang: Annotated[Literal["de", "en"], Query(description="Language")] = "en",
-    format: Annotated[Literal["html"], Query(description="Format")] = "html",
-) -> HTMLResponse:
-    """Return the report."""
-    stored = stored_for(served.store, principal, account_id)
+    format: FormatQuery = "html",
+) -> Response:
+    """Return the report; as a PDF, it comes under a name to be saved."""
+    stored = await run_in_threadpool(stored_for, served.store, principal, account_id)
+    if format == "pdf":
+        document = partial(report_document, stored, lang, True)
+        answer = await pdf_answer(served, report_name(stored, lang), document)
+    else:
+        answer = await run_in_threadpool(report_page, stored, lang)
     note_read(request, served, principal.id, "report", [account_id])
-    return report_page(stored, lang)
+    return answer
 
 
 def _page(

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from features.errors import AccountUnknown
 from features.tables import LONGEST_ID
 from serving.access.links import REFUSED, Link
 from serving.access.principal import Principal
-from serving.api.answers.stored import report_page, stored_for
-from serving.api.document.documented import BODY_ERRORS, errors
+from serving.api.answers.shown import FormatQuery
+from serving.api.answers.stored import report_document, report_name, report_page, stored_for
+from serving.api.document.documented import BODY_ERRORS, REPORT, errors
 from serving.api.edge.demands import caller, demand, refused
 from serving.api.edge.noted import note_read
+from serving.api.edge.papers import pdf_answer
 from serving.api.edge.problems import RequestProblem
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import AccessRefused, LinkRefused
+from serving.store import Stored
 
 DAY_SECONDS = 86_400
 
@@ -90,22 +96,35 @@ async def followed(
 
 @router.get(
     "/v1/reports/{token}",
-    responses=errors(403, 410, 429),
+    responses={**REPORT, **errors(403, 409, 410, 422, 429)},
     response_class=HTMLResponse,
     operation_id="getLinkedReport",
     summary="The report that a link shows",
 )
-def linked_report(
-    request: Request, link: Annotated[Link, Depends(followed)], served: Annotated[Runtime, Depends(runtime)]
-) -> HTMLResponse:
+async def linked_report(
+    request: Request,
+    link: Annotated[Link, Depends(followed)],
+    served: Annotated[Runtime, Depends(runtime)],
+    format: FormatQuery = "html",
+) -> Response:
     """Return the report of the account and in the language that the link was made for."""
+    stored, ancestors = await run_in_threadpool(_linked, served, link), served.settings.frame_ancestors
+    if format == "pdf":
+        document = partial(report_document, stored, link.lang, True)
+        answer = await pdf_answer(served, report_name(stored, link.lang), document, ancestors)
+    else:
+        answer = await run_in_threadpool(report_page, stored, link.lang, ancestors)
+    note_read(request, served, f"link:{link.maker}", "report", [link.account_id])
+    return answer
+
+
+def _linked(served: Runtime, link: Link) -> Stored:
+    """Return the score that a link shows, if its maker may still see it."""
     signer = served.access.signer
     try:
         stored = served.store.latest(link.account_id)
-        shown = signer is not None and signer.shows(link, stored.account_manager)
     except AccountUnknown:
-        shown = False
-    if not shown:
+        raise refused(LinkRefused(REFUSED)) from None
+    if signer is None or not signer.shows(link, stored.account_manager):
         raise refused(LinkRefused(REFUSED))
-    note_read(request, served, f"link:{link.maker}", "report", [link.account_id])
-    return report_page(stored, link.lang, served.settings.frame_ancestors)
+    return stored

@@ -18,8 +18,8 @@ from support.stored import opened
 from features.signal import signal_names
 from features.tables import Tables
 from serving.database.engine import reading
-from serving.pages.portfolio_query import read_portfolio
-from serving.pages.wanted import Wanted
+from serving.portfolio.portfolio_query import read_portfolio
+from serving.portfolio.wanted import Wanted
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle, load_bundle
 from training.bundle.publishing import bundle_in
@@ -111,8 +111,8 @@ def _reports(churn_risk: Command, folder: Path) -> None:
         assert f'<html lang="{lang}"' in out.read_text(encoding="utf-8")
     unknown = churn_risk("report", "nobody", "--out", folder / "nobody.html")
     assert unknown.code == 2 and "there is no score of account 'nobody'" in unknown.err
-    refused = churn_risk("report", "A000001", "--out", folder / "report.pdf")
-    assert refused.code == 2 and "written as .html" in refused.err
+    refused = churn_risk("report", "A000001", "--out", folder / "report.docx")
+    assert refused.code == 2 and "written as .html or .pdf" in refused.err
     assert sorted(path.name for path in folder.iterdir()) == ["de", "en"]
 
 

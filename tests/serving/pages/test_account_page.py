@@ -64,11 +64,12 @@ def test_the_report_stands_in_a_frame(eva: Browser, lang: Lang) -> None:
     page = tree(eva.get(f"{PAGE}?lang={lang}"))
     assert page.one("h1").text == ACCOUNTS["E1"][-1] and page.one("p", class_="number").text.startswith("42")
     way = page.one("div", class_="way")
-    assert [each.attributes["href"] for each in way.all("a")] == [f"/?lang={lang}", f"{PAGE}?lang={lang}&view=print"]
+    alone = f"{PAGE}?lang={lang}&view="
+    assert [each.attributes["href"] for each in way.all("a")] == [f"/?lang={lang}", f"{alone}print", f"{alone}pdf"]
     facts = {"de": ("Gefährdet seit 03.10.2025", "05.02.2027"), "en": ("At risk since 3 Oct 2025", "5 Feb 2027")}
     assert all(fact in way.text for fact in facts[lang])
-    alone = eva.get(f"{PAGE}?lang={lang}&view=print")
-    assert alone.status_code == 200 and "<form" not in alone.text and ACCOUNTS["E1"][-1] in alone.text
+    printed = eva.get(f"{alone}print")
+    assert printed.status_code == 200 and "<form" not in printed.text and ACCOUNTS["E1"][-1] in printed.text
 
 
 def test_a_step_is_stored_with_who_and_when_and_stands_in_the_portfolio(own_site: Site, eva: Browser) -> None:

@@ -14,8 +14,8 @@ from support.served import Client
 from support.stored import MODEL
 
 from serving.database.engine import reading
-from serving.pages.portfolio_query import read_portfolio
-from serving.pages.wanted import Wanted
+from serving.portfolio.portfolio_query import read_portfolio
+from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import expected_loss
 from serving.store import ScoreStore
 from serving.words.formats import LANGS, Formats, Lang
@@ -91,7 +91,7 @@ def test_the_range_is_that_of_the_accounts_shown(
         assert loss(**filters) == expected and expected.expected == pytest.approx(sum(r["revenue_at_risk"] for r in of))
     formats, note = Formats("en", "EUR"), tree(everybody.get("/?lang=en")).one("dl", class_="sums").all("div")[0].text
     assert f"between {formats.money(loss().low)} and {formats.money(loss().high)}" in note
-    monkeypatch.setattr("serving.pages.portfolio_query.expected_loss", lambda rows, model: expected_loss(rows, {}))
+    monkeypatch.setattr("serving.portfolio.portfolio_query.expected_loss", lambda rows, model: expected_loss(rows, {}))
     assert "between" not in tree(everybody.get("/?lang=en")).one("dl", class_="sums").text
 
 
@@ -163,7 +163,7 @@ def test_a_filter_that_finds_nothing_says_so(everybody: Browser) -> None:
 
 
 def test_pages_hold_every_account_once(everybody: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.pages.portfolio_query.ROWS", 2)
+    monkeypatch.setattr("serving.portfolio.portfolio_query.ROWS", 2)
     found, address = [], "/?sort=probability&threat=no&lang=de"
     while address:
         page = tree(everybody.get(address))
@@ -208,7 +208,7 @@ def test_a_name_that_is_markup_stays_text(everybody: Browser) -> None:
 
 
 def test_without_scores_the_page_says_how_to_get_some(site: Site, everybody: Browser, monkeypatch: Any) -> None:
-    monkeypatch.setattr("serving.pages.portfolio_query.newest_run", lambda: _nothing())
+    monkeypatch.setattr("serving.portfolio.portfolio_query.newest_run", lambda: _nothing())
     page = tree(everybody.get("/"))
     assert "churn-risk score SOURCE" in page.text and not page.all("table")
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acts import has_open_step, last_verdict, next_steps
-from serving.pages.wanted import Wanted
+from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import LossInterval, expected_loss
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
@@ -120,7 +120,7 @@ class Waiting:
         return self.unplanned | self.disagreed
 
 
-def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> Found:
+def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, rows_a_page: int = ROWS) -> Found:
     """Return a page of the newest run; a page after the last is the last.
 
     Parameters
@@ -128,6 +128,8 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
     mine : str or None
         The account manager whose accounts alone the reader sees; None: all.
     wanted : Wanted
+    rows_a_page : int
+        Most accounts of a page.
     """
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
@@ -141,10 +143,10 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted) -> 
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
     sums = _sums(connection, joined, which, run.model, earlier is not None)
-    pages = max(1, -(-sums.accounts // ROWS))
+    pages = max(1, -(-sums.accounts // rows_a_page))
     page = min(wanted.page, pages)
     ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
-    rows = _all(connection, ordered.limit(ROWS).offset((page - 1) * ROWS))
+    rows = _all(connection, ordered.limit(rows_a_page).offset((page - 1) * rows_a_page))
     account_ids = [row["account_id"] for row in rows]
     unplanned, disagreed = (
         connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()

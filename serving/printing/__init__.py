@@ -1,0 +1,1 @@
+"""Paper: complete HTML documents become one PDF."""
