@@ -18,6 +18,7 @@ from benchmarks.online_retail import online_retail
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
 from benchmarks.silence_books import silence_books
+from benchmarks.sources import sources
 from benchmarks.telco import telco
 from benchmarks.train import train
 from benchmarks.validate import validate
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "validate": validate,
     "train": train,
     "scale": scale,
+    "sources": sources,
     "coverage": coverage,
     "figures": figures,
 }
