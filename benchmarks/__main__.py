@@ -19,6 +19,7 @@ from benchmarks.pages import pages
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
 from benchmarks.silence_books import silence_books
+from benchmarks.sources import sources
 from benchmarks.telco import telco
 from benchmarks.train import train
 from benchmarks.validate import validate
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "validate": validate,
     "train": train,
     "scale": scale,
+    "sources": sources,
     "coverage": coverage,
     "figures": figures,
     "pages": pages,

@@ -38,8 +38,11 @@ FACTS: Mapping[str, tuple[str, ...]] = {
 def read_book_facts(folder: Path) -> tuple[BookKnown, list[Problem]]:
     """Read the `book.toml` of a folder; without one nothing is said."""
     path = folder / FILE
-    if not path.is_file():
-        return BookKnown(), []
+    return read_book_file(path) if path.is_file() else (BookKnown(), [])
+
+
+def read_book_file(path: Path) -> tuple[BookKnown, list[Problem]]:
+    """Read a file as `book.toml`, whatever its name."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

@@ -38,7 +38,11 @@ def _date(text: str) -> date:
 
 
 SourceArgument = Annotated[
-    str, typer.Argument(help="A folder of CSV and Parquet files, or duckdb:///FILE.", metavar="SOURCE")
+    str,
+    typer.Argument(
+        help="A folder of CSV and Parquet files, duckdb:///FILE, or postgresql://USER@HOST/DATABASE?schema=NAME.",
+        metavar="SOURCE",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 DATE_OPTION: dict[str, Any] = {"parser": _date, "metavar": "YYYY-MM-DD"}

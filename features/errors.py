@@ -10,6 +10,7 @@ ChurnRiskError
 │   ├── UnusableSource         SOURCE cannot be opened at all
 │   ├── ShortSilence           the rule of silence makes churn of most customers' usual gaps
 │   └── AccountUnknown         the score store holds no such account
+├── SourceGone                 a database went away while SOURCE was read
 ├── NotEnoughData              the tables are valid but too short or too one-sided to train or judge on
 ├── SignalsDiffer              a bundle's signals are not the code's; carries both lists
 ├── BundleDamaged              a bundle is incomplete or its checksum is wrong
@@ -41,7 +42,11 @@ class UnusableFigures(InputError):
 
 
 class UnusableSource(InputError):
-    """SOURCE cannot be opened: it does not exist, or it is neither a folder nor a DuckDB file."""
+    """SOURCE cannot be opened: it is not there, not allowed, or neither a folder nor a database that can be read."""
+
+
+class SourceGone(ChurnRiskError):
+    """A database went away, or gave up, while SOURCE was read from it; nothing was made of the part that came."""
 
 
 @dataclass(frozen=True)

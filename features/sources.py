@@ -1,4 +1,4 @@
-"""SOURCE -> raw tables: a folder of CSV and Parquet files, or a DuckDB file (`duckdb:///path`).
+"""SOURCE -> raw tables: a folder of CSV and Parquet files, a DuckDB file (`duckdb:///path`), or a PostgreSQL schema.
 
 In: the SOURCE that the user typed. Out: one Ibis table for each contract table that the source holds, unchanged (CSV as
 text), on one DuckDB connection. This module checks only that the source can be opened and read.
@@ -7,7 +7,10 @@ text), on one DuckDB connection. This module checks only that the source can be 
 from __future__ import annotations
 
 import csv
+import os
 import re
+import shutil
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,17 +21,19 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from features.book_facts import FILE, read_book_facts
-from features.errors import InputError, Problem, UnusableSource
+from features.book_facts import FILE, read_book_facts, read_book_file
+from features.errors import InputError, Problem, SourceGone, UnusableSource
 from features.machine.memory import memory_limit
 from features.machine.spilling import spill_folder
-from features.tables import TABLES, BookKnown
+from features.postgres.address import FORM, Address, is_postgres, read_address, shown
+from features.tables import CURRENCY, STATED, STATES, TABLES, BookKnown
 
 DUCKDB = "duckdb:///"
 DELIMITERS = ",;\t|"
 ENDINGS = (".parquet", ".csv")
 #: The schema of a DuckDB file whose tables are read.
 MAIN = "main"
+KINDS = f"a source is a folder of CSV and Parquet files, {DUCKDB}FILE or {FORM}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Source:
     ----------
     seen : tuple of str
         Names of the files or tables that are no table of the contract; of tables in another schema with its name.
+    copies : Path or None
+        The folder of what was copied of a database.
     """
 
     name: str
@@ -47,6 +54,13 @@ class Source:
     problems: tuple[Problem, ...] = ()
     known: BookKnown = field(default_factory=BookKnown)
     seen: tuple[str, ...] = ()
+    copies: Path | None = None
+
+    def close(self) -> None:
+        """Let the connection go, and with it what was copied of a database."""
+        self.connection.disconnect()
+        if self.copies is not None:
+            shutil.rmtree(self.copies, ignore_errors=True)
 
 
 def connect() -> Backend:
@@ -81,29 +95,39 @@ def stored(connection: Backend, name: str, rows: ir.Table) -> ir.Table:
     return connection.table(name)
 
 
-def open_source(source: str | Path) -> Source:
-    """Open a folder or a DuckDB file.
+def open_source(source: str | Path, account_id: str | None = None) -> Source:
+    """Open a folder, a DuckDB file or a PostgreSQL schema.
 
     Parameters
     ----------
     source : str or Path
-        A folder with `accounts.parquet` or `accounts.csv` and the other tables, or `duckdb:///file`.
+        A folder with `accounts.parquet` or `accounts.csv` and the other tables, `duckdb:///file`, or
+        `postgresql://user@host/database?schema=name`.
+    account_id : str, optional
+        The one account whose records are asked for: of a PostgreSQL schema no others are copied.
 
     Raises
     ------
     UnusableSource
-        When the folder or file does not exist, or is of another kind.
+        When the folder, file, database or schema does not exist, may not be read, or is of another kind.
+    SourceGone
+        When a server goes away while it is read.
     """
     text = str(source)
     if text.startswith(DUCKDB):
         return _open_duckdb(text)
+    if is_postgres(text):
+        try:
+            return _open_postgres(read_address(text), account_id)
+        except ValueError as error:
+            raise UnusableSource(str(error)) from error
+        except ConnectionError as error:
+            raise SourceGone(str(error)) from error
     if "://" in text:
-        raise UnusableSource(f"{text}: a source is a folder of CSV and Parquet files or {DUCKDB}FILE")
+        raise UnusableSource(f"{shown(text)}: {KINDS}")
     folder = Path(text)
     if not folder.is_dir():
-        raise UnusableSource(
-            f"{text}: there is no such folder; a source is a folder of CSV and Parquet files or {DUCKDB}FILE"
-        )
+        raise UnusableSource(f"{text}: there is no such folder; {KINDS}")
     return _open_folder(folder)
 
 
@@ -199,6 +223,45 @@ def _held(connection: Backend) -> tuple[dict[str, str], tuple[str, ...]]:
         else:
             others.append(held if schema == MAIN else f"{schema}.{held}")
     return ours, tuple(others)
+
+
+def _open_postgres(address: Address, account_id: str | None) -> Source:
+    """Copy the tables into Parquet files, which go with the connection."""
+    from features.postgres.pulling import pull
+
+    if address.book is not None and not Path(address.book).is_file():
+        raise ValueError(f"{address.shown}: there is no file {address.book}")
+    known, wrong = (BookKnown(), []) if address.book is None else read_book_file(Path(address.book))
+    connection, folder = connect(), spill_folder()
+    folder.mkdir(parents=True)
+    weakref.finalize(connection, _remove, folder, os.getpid())
+    only = None if account_id is None else ("account_id", account_id)
+    try:
+        pulled = pull(address, connection.con, {name: _looked_at(name) for name in TABLES}, folder, only)
+    except BaseException:
+        connection.disconnect()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    frames = {name: _with_names(connection.read_parquet(one.path), one.columns) for name, one in pulled.tables.items()}
+    problems = [Problem(*fault) for fault in pulled.faults]
+    return Source(address.shown, connection, frames, (*problems, *wrong), known, pulled.others, folder)
+
+
+def _looked_at(name: str) -> set[str]:
+    """Return the columns of a table that something is made of."""
+    return {CURRENCY, *(STATES if name in STATED else ()), *(column.name for column in TABLES[name].columns)}
+
+
+def _with_names(copied: ir.Table, names: tuple[str, ...]) -> ir.Table:
+    """Return a copied table with all its columns, in their order: those that nobody looks at are null."""
+    columns = {name: copied[name] if name in copied.columns else ibis.null("string") for name in names}
+    return copied.select(**columns) if columns else copied
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove what was copied; a forked child leaves its parent's alone."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def unreadable(table: str, what: str, error: Exception) -> Problem:

@@ -17,11 +17,15 @@ from features.formulas.reversals import REVERSED_ON
 from features.schema import LARGEST, LONGEST_ID, Column, Kind, Table, amount, day, flag, instant, text
 
 __all__ = [
-    "HISTORY", "LARGEST", "LONGEST_ID", "OPTIONAL_HISTORY", "TABLES", "BookKnown", "Column", "Kind", "Table",
-    "TableKnown", "Tables",
+    "CURRENCY", "HISTORY", "LARGEST", "LONGEST_ID", "OPTIONAL_HISTORY", "STATED", "STATES", "TABLES", "BookKnown",
+    "Column", "Kind", "Table", "TableKnown", "Tables",
 ]  # fmt: skip
 
 ACCOUNT_ID = text("account_id")
+#: Columns that no table declares and that are looked at all the same: in which money amounts are, and whether the
+#: records of some tables have ended.
+CURRENCY = "currency"
+STATES, STATED = ("status", "state"), ("tickets", "loops")
 
 ACCOUNTS = Table(
     name="accounts",

@@ -26,7 +26,7 @@ from training.contacting import Economics, with_catalogue
 MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
 #: Settings that hold addresses of databases.
-ADDRESSES = ("store_url", "study_url")
+ADDRESSES = ("store_url", "study_url", "source")
 
 
 class Environment(BaseSettings):
@@ -97,8 +97,11 @@ def _carries_password(name: str, address: str) -> bool:
     # Imported here, since most files hold no address and --help must answer at once.
     from sqlalchemy.exc import SQLAlchemyError
 
+    from features.postgres.address import hides_password
     from training.database_address import carries_password
 
+    if name.lower() == "source":  # a book may also be a folder or a file
+        return hides_password(address)
     try:
         return carries_password(address)
     except (SQLAlchemyError, ValueError) as error:

@@ -80,6 +80,7 @@ def _simulate_as(world: World, out: Path, systems: list[str], as_json: bool) -> 
 
 def validate(source: SourceArgument, as_json: JsonOption = False) -> None:
     """Check the tables and list every problem."""
+    from features.postgres.address import shown
     from features.recording import recording
     from features.tables import TABLES
     from features.validation.contradictions import notes as notes_of
@@ -94,7 +95,7 @@ def validate(source: SourceArgument, as_json: JsonOption = False) -> None:
         emit({"valid": True, "problems": [], "rows": counts, **told})
         return
     rows = [[name, f"{count:,}", *recorded.get(name, ["", ""])] for name, count in counts.items()]
-    table(f"{source} keeps the contract", ["table", "rows", "recorded from", "to"], rows)
+    table(f"{shown(source)} keeps the contract", ["table", "rows", "recorded from", "to"], rows)
     for note in notes:
         say(f"note: {note}")
     if missing:

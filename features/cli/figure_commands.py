@@ -47,6 +47,7 @@ def figures(
     from features.errors import UnusableFigures
     from features.figures.asking import chosen, problems_of_date, problems_of_names, series
     from features.figures.measuring import measure
+    from features.postgres.address import shown
 
     names = figure or []
     problems = problems_of_names(names, by)
@@ -65,7 +66,7 @@ def figures(
     elif out is not None:
         say(f"{len(found):,} rows, {len(wanted)} figures in {out}")
     else:
-        of_what = {"source": source, "currency": tables.currency or UNNAMED[lang], "months": months}
+        of_what = {"source": shown(source), "currency": tables.currency or UNNAMED[lang], "months": months}
         _show(found, wanted, lang, TITLE[lang].format(**of_what))
 
 

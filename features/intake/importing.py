@@ -78,6 +78,8 @@ def import_book(
     ------
     InvalidTables
         With every problem of mapping, files, values and tables; nothing has been written.
+    SourceGone
+        When the server of a database goes away; nothing has been written.
     """
     mapping = read_mapping(path)
     exports = folder or (path.parent / mapping.folder)
@@ -89,6 +91,7 @@ def import_book(
         try:
             return _import(space, mapping, path, out, partial, change_share, step or (lambda *_: None))
         finally:
+            space.databases.close()
             space.connection.close()
 
 

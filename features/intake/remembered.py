@@ -119,7 +119,7 @@ def remember(
     out: Path,
 ) -> Remembered:
     """Return the new `book.toml`, with what the one in `out` remembers."""
-    files = {file.name: file.path for part in parts for file in part.files if file.path is not None}
+    files = {file.name: file.path for part in parts for file in part.files}
     months = {table: months_of(connection, table) for table in tables}
     before = _before(out)
     text = [f"# Written by `churn-risk import {path.name}`.", ""]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 
 from features.errors import Problem
+from features.tables import CURRENCY
 
 MOST = 5
 
@@ -24,7 +25,7 @@ def currency_of(frames: Mapping[str, ir.Table]) -> tuple[str | None, list[Proble
 
 def _currencies(rows: ir.Table) -> dict[str, int]:
     """Return the rows of each currency that a table names."""
-    columns = [name for name in rows.columns if name.strip().lower() == "currency"]
+    columns = [name for name in rows.columns if name.strip().lower() == CURRENCY]
     if not columns:
         return {}
     named = rows.select(currency=rows[columns[0]].cast("string").strip()).drop_null()

@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 from features.errors import Problem
 from features.recording import EVENTS, LEAST_DAYS, Recording, Span
 from features.schema import Table
-from features.tables import TABLES, Tables
+from features.tables import STATED, STATES, TABLES, Tables
 from features.validation.names import near, near_file
 from features.validation.quoting import problem
 
@@ -25,8 +25,7 @@ LONGEST_NOTICE_DAYS = 366
 STATES_OF = ("contacts", "memberships")
 #: Answers that show a scale, and the highest score of the scales that are not 0 to 10.
 LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
-#: Columns that name a state beside `closed_at`, and words for one that has ended.
-STATES = ("status", "state")
+#: Words for a ticket or loop that has ended, in a column of `STATES` beside `closed_at`.
 ENDED = ("closed", "resolved", "solved", "done", "completed", "geschlossen", "erledigt", "gelöst", "abgeschlossen")
 
 #: Words of a state in which somebody has left: no trait of an account, but what is to be foreseen.
@@ -145,7 +144,7 @@ def endless_contracts(tables: Tables) -> Iterator[Problem]:
 
 def stateless(frames: Mapping[str, ir.Table]) -> Iterator[Problem]:
     """Yield tickets and loops that another column calls closed, but that have no `closed_at`: they count as open."""
-    for name in ("tickets", "loops"):
+    for name in STATED:
         raw = frames.get(name)
         plain = {} if raw is None else {column.strip().lower(): column for column in raw.columns}
         state = next((plain[column] for column in STATES if column in plain), None)

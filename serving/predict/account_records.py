@@ -1,8 +1,8 @@
 """One account's raw history, read from a source as a request would send it.
 
-The store's evidence is cut short, so what depends on all records of an account reads them here: a folder or DuckDB file
-of the contract's tables (`features.sources`). Values are read by the readers of requests; a table that the source lacks
-is absent, and `book.toml` says what is known of the others.
+The store's evidence is cut short, so what depends on all records of an account reads them here, from a source of the
+contract's tables (`features.sources`). Values are read by the readers of requests; a table that the source lacks is
+absent, and `book.toml` says what is known of the others.
 """
 
 from __future__ import annotations
@@ -35,17 +35,19 @@ def history_in(source: str, account_id: str) -> AccountHistory:
         When the source cannot be read, or the account's records are not as the contract has them.
     AccountUnknown
         When it has no such account.
+    SourceGone
+        When its server goes away.
     """
-    opened = open_source(source)
+    opened = open_source(source, account_id)
     try:
         if opened.problems:
             raise InputError("; ".join(str(problem) for problem in opened.problems[:TOLD]))
         rows = {name: _rows(name, frame, account_id) for name, frame in opened.frames.items()}
     finally:
-        opened.connection.disconnect()
+        opened.close()
     accounts = rows.pop("accounts", [])
     if not accounts:
-        raise AccountUnknown(f"{source} has no account {account_id!r}")
+        raise AccountUnknown(f"{opened.name} has no account {account_id!r}")
     try:
         return AccountHistory.model_validate({"account": accounts[0], **rows, "known": _known(opened)})
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""What DuckDB does not read itself, copied as CSV of UTF-8: texts in other encodings, sheets, tables of PostgreSQL.
+"""What DuckDB does not read itself, copied as CSV of UTF-8: texts in other encodings, sheets.
 
-In: a file or a table. Out: the path of the copy. A copy keeps what is written: a cell of a sheet keeps the zeros that
+In: a file. Out: the path of the copy. A copy keeps what is written: a cell of a sheet keeps the zeros that
 its format shows, and a day that a sheet holds as a number is a date.
 """
 
@@ -11,8 +11,6 @@ import re
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 BLOCK = 1 << 20
 
@@ -95,43 +93,3 @@ def _cell(cell: Any) -> str:
         zeros = re.fullmatch(r"0+", str(cell.number_format or ""))
         return str(int(value)).zfill(len(zeros[0]) if zeros else 0)
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def copied_table(url: str, table: str, target: Path) -> Path:
-    """Copy a table of PostgreSQL, `schema.table` or `table`; its instants are written in UTC.
-
-    Raises
-    ------
-    ValueError
-        When the address is none of PostgreSQL's.
-    """
-    import psycopg
-    from psycopg import sql
-
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise ValueError(f"{url.split('@')[-1]}: a database is postgresql://... or duckdb:///FILE")
-    name = sql.Identifier(*table.split("."))
-    with psycopg.connect(url) as connection, target.open("wb") as copy:
-        connection.execute("SET TIME ZONE 'UTC'")
-        with connection.cursor().copy(
-            sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(name)
-        ) as rows:
-            for block in rows:
-                copy.write(block)
-    return target
-
-
-def duckdb_relation(connection: duckdb.DuckDBPyConnection, file: str, folder: Path, table: str) -> str:
-    """Attach a DuckDB file, read only, and return its table as SQL.
-
-    Raises
-    ------
-    ValueError
-        When there is no such file.
-    """
-    path = next((each for each in (folder / file, Path(file), Path("/") / file) if each.is_file()), None)
-    if path is None:
-        raise ValueError(f"there is no file {file}")
-    attached = "db_" + re.sub(r"\W", "_", str(path))
-    connection.execute(f"ATTACH IF NOT EXISTS '{str(path).replace(chr(39), chr(39) * 2)}' AS {attached} (READ_ONLY)")
-    return f"{attached}." + ".".join(f'"{part}"' for part in table.split("."))

@@ -9,21 +9,21 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
-from features.errors import Problem
+from features.errors import Problem, SourceGone
 from features.intake.files.copying import (
     copied_records,
     copied_sheet,
-    copied_table,
     copied_text,
-    duckdb_relation,
     has_one_line_end,
 )
+from features.intake.files.database_tables import DUCKDB, Databases, duckdb_table
 from features.intake.files.heads import Head, encoding_of, named_only, read_head
 from features.intake.language.mapping_model import SourceFiles
 from features.intake.language.typed_sql import quoted
@@ -50,7 +50,7 @@ class OpenFile:
     name : str
         As the report has it.
     path : Path
-        The file that the fingerprint is of.
+        The file that the fingerprint is of; of a table its copy, or the file of the database.
     head : Head
     relation : str
         SQL that gives the columns c0, c1, ... as texts, in the order of the rows.
@@ -61,7 +61,7 @@ class OpenFile:
     """
 
     name: str
-    path: Path | None
+    path: Path
     head: Head
     relation: str
     rejects: str = ""
@@ -70,19 +70,22 @@ class OpenFile:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where an import works: a DuckDB connection, a scratch folder, the folder of the exports."""
+    """Where an import works: a DuckDB connection, a scratch folder, the folder of the exports, the servers it reads."""
 
     connection: duckdb.DuckDBPyConnection
     scratch: Path
     folder: Path
+    databases: Databases = field(default_factory=Databases)
 
 
 def open_files(space: Workspace, name: str, source: SourceFiles, problems: list[Problem]) -> list[OpenFile]:
-    """Open every file of a source; what cannot be opened becomes a problem."""
+    """Open every file of a source; what cannot be opened becomes a problem. SourceGone where a server goes away."""
     if source.database is not None:
         try:
             return [_open_table(space, source)]
-        except Exception as error:
+        except ConnectionError as error:
+            raise SourceGone(str(error)) from error
+        except (ValueError, duckdb.Error) as error:
             problems.append(Problem(name, "", f"{source.table} cannot be read: {str(error).splitlines()[0]}"))
             return []
     paths = list(_paths(space, source, name, problems))
@@ -219,17 +222,18 @@ def _json_lines(space: Workspace, path: Path) -> OpenFile:
     return OpenFile(path.name, path, named_only([name for name, _ in fields]), f"(SELECT {cut} FROM {objects})")
 
 
-def _typed_file(space: Workspace, path: Path | None, rows: str, name: str = "") -> OpenFile:
+def _typed_file(space: Workspace, path: Path, rows: str) -> OpenFile:
     names = [row[0] for row in space.connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
     cast = ", ".join(f"nullif(CAST(\"{each}\" AS VARCHAR), '') AS c{i}" for i, each in enumerate(names))
-    return OpenFile(path.name if path else name, path, named_only(names), f"(SELECT {cast} FROM {rows})")
+    return OpenFile(path.name, path, named_only(names), f"(SELECT {cast} FROM {rows})")
 
 
 def _open_table(space: Workspace, source: SourceFiles) -> OpenFile:
     database, table = str(source.database), str(source.table)
-    if database.startswith("duckdb:///"):
-        rows = duckdb_relation(space.connection, database.removeprefix("duckdb:///"), space.folder, table)
-        return _typed_file(space, None, rows, f"{database} {table}")
-    copy = copied_table(database, table, space.scratch / f"{table}.csv")
-    opened = _open(space, copy, SourceFiles.model_validate({"files": [copy.name]}), f"table_{table}")
-    return OpenFile(table, None, opened.head, opened.relation, opened.rejects)
+    if database.startswith(DUCKDB):
+        path, rows = duckdb_table(space.connection, database, space.folder, table)
+        return replace(_typed_file(space, path, rows), name=f"{database} {table}")
+    copy = space.scratch / f"{uuid4().hex}.csv"
+    names, rows = space.databases.copied(database, table, copy)
+    texts = ", ".join(f"nullif(c{place}, '') AS c{place}" for place in range(len(names)))
+    return OpenFile(table, copy, named_only(names), f"(SELECT {texts} FROM {rows})")

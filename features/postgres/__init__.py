@@ -1,0 +1,1 @@
+"""What is read of a PostgreSQL server: an address, one snapshot of a schema, tables copied out of it."""
