@@ -15,8 +15,8 @@ from serving.words.glossary import glossary
 from serving.words.wording import page_texts
 
 Tone = Literal["", "alert", "quiet"]
-#: Words of more letters than this do not get a column of their width: ids, addresses, what has no spaces.
-LONG_WORD = 24
+#: Words and texts of more letters than this do not get a column of their width: addresses, what has no spaces, letters.
+LONG_WORD, LONG_TEXT = 24, 200
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,6 @@ class Cell:
 
     text: str
     tone: Tone = ""
-
-    @property
-    def long(self) -> bool:
-        """Whether a word of it may be wider than its column, so that it must break anywhere."""
-        return any(len(word) > LONG_WORD for word in self.text.split())
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,18 @@ class DataTable:
     message: str = ""
     note: str = ""
     known: bool = True
+
+    @property
+    def long(self) -> bool:
+        """Whether a text is so long that columns must not be as wide as it asks for: on paper they are fixed then.
+
+        What lays out a PDF would measure such a text letter by letter, for minutes.
+        """
+        return any(_is_long(cell.text) for row in self.rows for cell in row)
+
+
+def _is_long(text: str) -> bool:
+    return len(text) > LONG_TEXT or any(len(word) > LONG_WORD for word in text.split())
 
 
 Row = Mapping[str, Any]

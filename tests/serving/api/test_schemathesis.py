@@ -26,6 +26,7 @@ from serving.access import rates
 from serving.access.gate import Gate
 from serving.access.keys import KeyStore
 from serving.api.document.openapi import document
+from serving.api.edge import papers
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle
@@ -72,6 +73,7 @@ class Served:
 @pytest.fixture
 def served(bundle: Bundle, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(rates, "FAILURES", OFTEN)
+    monkeypatch.setattr(papers, "pdf_of", lambda documents: b"%PDF-1.7")  # A second each, and no matter of the schema.
     logging.getLogger("churn_risk").setLevel(logging.CRITICAL)
     store = ScoreStore(f"sqlite:///{tmp_path / 'scores.db'}")
     found = scores(4)
