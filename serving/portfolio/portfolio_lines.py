@@ -6,14 +6,18 @@ the change since the run before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import quote
 
 from serving.portfolio.portfolio_query import Found
+from serving.reports.quiet import quiet
+from serving.reports.report_head import large_rather_than_likely
 from serving.reports.sparks import Sparkline, sparkline
+from serving.reports.steps_to_take import shrinking_share
+from serving.scoring.scores import Score
 from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told
@@ -182,7 +186,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         action=words["actions"].get(action, words["actions"]["other"].format(name=action)) if action else "",
         profit=words["portfolio"]["brings"].format(profit=formats.money(row["expected_profit"])) if action else "",
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
-        watch=tuple(_watch(evidence, as_of, formats, words["watch"])),
+        watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
         step=step["what"] if step else "",
         step_note=words["steps"]["of"].format(owner=step["owner"], day=formats.day(step["due_on"])) if step else "",
@@ -204,15 +208,26 @@ def _spark(past: Sequence[Any], formats: Formats, words: Mapping[str, str]) -> S
     return sparkline([each.churn_probability for each in past], words["spark"].format(points=", ".join(said)))
 
 
+def _standing(score: Score, evidence: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the band does not say: large rather than likely to leave, shrinking, without invoices of late."""
+    if large_rather_than_likely(score):
+        yield words["large"]
+    if share := shrinking_share(score, evidence):
+        yield words["shrinking"].format(share=formats.percent(share))
+    if said := quiet(score, formats):
+        yield said
+
+
 def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Mapping[str, str]) -> list[str]:
     """Return what must not wait: feedback that should have been answered, a contract that is about to end."""
     lines, loops = [], evidence.get("open_loops")
-    late = sum((loop["hours"] or 0) > LATE_HOURS for loop in loops["rows"]) if loops else 0
+    hours = [loop["hours"] or 0 for loop in loops["rows"]] if loops else []
+    late = sum(each > LATE_HOURS for each in hours)
     if loops and late:
         # The evidence keeps the oldest ones: where all of them are late, those it left out may be late too.
         more = late == len(loops["rows"]) < loops["total"]
         text = words["loop" if late == 1 and not more else "loops_more" if more else "loops"]
-        lines.append(text.format(n=formats.number(late)))
+        lines.append(text.format(n=formats.number(late), days=formats.dative(formats.days(int(max(hours) // 24)))))
     ends = renewal(evidence)
     days = (ends - as_of).days if ends else None
     if days is not None and 0 <= days <= SOON_DAYS:

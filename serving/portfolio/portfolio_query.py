@@ -120,7 +120,7 @@ class Waiting:
         return self.unplanned | self.disagreed
 
 
-def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, rows_a_page: int = ROWS) -> Found:
+def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, rows_a_page: int | None = None) -> Found:
     """Return a page of the newest run; a page after the last is the last.
 
     Parameters
@@ -128,9 +128,10 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     mine : str or None
         The account manager whose accounts alone the reader sees; None: all.
     wanted : Wanted
-    rows_a_page : int
-        Most accounts of a page.
+    rows_a_page : int, optional
+        Most accounts of a page; by default `ROWS`.
     """
+    rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
         return Found(None, None, (), Sums(0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serving.reports.quiet import quiet
 from serving.scoring.scores import Score
 from serving.words.caution_words import kept_cautions, told
 from serving.words.formats import Formats
@@ -46,6 +47,8 @@ class Headline:
         What else is to be known before the estimate is acted on.
     threat, threat_text : str
         Empty unless the account is a threat.
+    quiet : str
+        That the invoices have stopped; empty where they have not.
     gist : str
         The leading themes in a sentence, or the provisional estimate of an unknown account.
     figures : tuple of Figure
@@ -60,6 +63,7 @@ class Headline:
     cautions: tuple[str, ...]
     threat: str
     threat_text: str
+    quiet: str
     gist: str
     figures: tuple[Figure, ...]
 
@@ -98,6 +102,7 @@ def headline(
         threat=words["threat"] if score.threat else "",
         cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
         threat_text=words["threat_text"] if score.threat else "",
+        quiet=quiet(score, formats),
         gist=_gist(sentences, score, words) if known else provisional,
         figures=_figures(score, model.get("reference") or {}, formats, texts),
     )
@@ -115,9 +120,17 @@ def _meaning(score: Score, shrinking: float, formats: Formats, words: Mapping[st
     """Return in words what the band asks for; nothing is said not to pay where revenue is expected to fall away."""
     if score.band == "at_risk" and score.value <= 0:
         meaning = words["at_risk_no_value"]
+    elif large_rather_than_likely(score):
+        meaning = words["at_risk_large"]
     else:
         meaning = words[score.band if (score.band == "at_risk") == (score.expected_profit > 0) else f"{score.band}_but"]
     return f"{meaning} {words['shrinking'].format(share=formats.percent(shrinking))}" if shrinking else meaning
+
+
+def large_rather_than_likely(score: Score) -> bool:
+    """Return whether an account is at risk by what would be lost alone: it is less likely to leave than the average."""
+    pays = score.value > 0 and score.expected_profit > 0
+    return score.band == "at_risk" and pays and score.churn_probability < score.base_probability
 
 
 def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:

@@ -13,10 +13,9 @@ from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 
 PAGES = Path(__file__).parents[3] / "serving" / "pages"
-#: Say for pages and API alike why a score moved, and why that cannot be told.
-MOVED = tuple(
-    PAGES.parent / name for name in ("words/movement_words.py", "scoring/movement.py", "store/book_movement.py")
-)
+#: Say why a score moved, and why that cannot be told; what a portfolio holds; what a report on paper has beside.
+ELSEWHERE = ("words/movement_words.py", "scoring/movement.py", "store/book_movement.py", "portfolio/*.py",
+             "printing/*.py", "reports/*.py", "reports/templates/*.j2")  # fmt: skip
 #: Sections whose texts are named by a code, not by a template.
 BY_CODE = {"sorts", "threats", "actions", "trouble", "kinds", "verdicts", "said", "families"}
 
@@ -41,7 +40,8 @@ def test_both_languages_have_the_same_texts_with_the_same_figures() -> None:
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_text_is_named_somewhere_and_every_name_has_a_text(lang: Any) -> None:
     templates = "".join(path.read_text("utf-8") for path in PAGES.glob("templates/*.j2"))
-    code = "".join(path.read_text("utf-8") for path in (*PAGES.glob("*.py"), *MOVED))
+    others = [path for name in ELSEWHERE for path in PAGES.parent.glob(name)]
+    code = "".join(path.read_text("utf-8") for path in (*PAGES.glob("*.py"), *others))
     texts = flat(screen_texts(lang))
     named = set(re.findall(r"words\.(\w+\.\w+)", templates.replace(".format", "")))
     assert named <= set(texts), f"no text in {lang} for {sorted(named - set(texts))}"

@@ -1,0 +1,46 @@
+"""The sentence that invoices have stopped, and that an account is large rather than likely to leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stored import SCORE
+
+from serving.reports.quiet import GAP, RECENCY, quiet
+from serving.reports.report_head import headline
+from serving.scoring.scores import Reason, Score
+from serving.words.formats import Formats, Lang
+
+
+def quiet_score(recency: float | None, gap: float | None) -> Score:
+    found = [Reason("billing", name, value, None, 0.0, False) for name, value in ((RECENCY, recency), (GAP, gap))]
+    return replace(SCORE, reasons=(*SCORE.reasons, *found))
+
+
+@pytest.mark.parametrize(
+    ("lang", "recency", "gap", "said"),
+    [
+        ("en", 159.0, 30.0, "No invoice for 159 days; usually one comes every 30 days."),
+        ("de", 159.0, 30.0, "Seit 159 Tagen keine Rechnung; üblich ist alle 30 Tage eine."),
+        ("de", 40.0, 1.0, "Seit 40 Tagen keine Rechnung; üblich ist fast jeden Tag eine."),
+        ("en", 60.0, 30.0, ""),
+        ("en", 15.0, 1.0, ""),
+        ("en", 400.0, 365.0, ""),
+        ("en", 159.0, None, ""),
+        ("en", None, 30.0, ""),
+    ],
+)
+def test_it_is_said_where_the_account_s_own_rhythm_does_not_explain_it(
+    lang: Lang, recency: float | None, gap: float | None, said: str
+) -> None:
+    score, formats = quiet_score(recency, gap), Formats(lang, "EUR")
+    assert quiet(score, formats).replace("\u00a0", " ") == said
+    assert headline(score, (), {}, 0.0, formats).quiet == quiet(score, formats)
+
+
+@pytest.mark.parametrize(("probability", "large"), [(0.006, True), (0.9, False)])
+def test_a_large_account_is_not_called_likely_to_leave(probability: float, large: bool) -> None:
+    score = replace(SCORE, churn_probability=probability, band="at_risk", value=2e6, expected_profit=900.0)
+    meaning = headline(score, (), {}, 0.0, Formats("en", "EUR")).meaning
+    assert ("less likely to leave than most" in meaning) is large
