@@ -1,4 +1,4 @@
-"""Settings of the service: storage, access, limits and webhooks, from `CHURN_RISK_*` or churn-risk.toml.
+"""Settings of the service: storage, access, limits, webhooks and mail, from `CHURN_RISK_*` or churn-risk.toml.
 
 A secret comes from the environment or from a file that the environment names, never from the text of the settings file.
 """
@@ -105,6 +105,20 @@ class ServiceSettings(Environment):
         The zone of the pages: what "today" is there, and the day on which something was said or done.
     glossary : Path or None
         A glossary file with what readers call the values of the book (`serving.glossary_file`); None: ours alone.
+    managers : Path or None
+        A file with the account managers' addresses, languages and holidays, for `digest`; `serving.digest` reads it.
+    digest_accounts : int
+        Accounts that a manager can call in a week, where the file says nothing else.
+    digest_points : float
+        Points of probability by which an account must have moved for a digest to say so.
+    mail_host, mail_port : str, int or None
+        The mail server that digests go through, and its port: None is 587 with STARTTLS, 465 with TLS, 25 with neither.
+    mail_security : str
+        "starttls", "tls" from the first byte, or "none", which takes no password unless the server is this machine.
+    mail_user, mail_password, mail_password_file : str, SecretStr, Path or None
+        How to sign in at it; without a user nobody does.
+    mail_from : str or None
+        The address that digests come from.
     log_level, log_format : str
         The lowest level of our own log lines, and their form: one JSON object per line, or text.
     """
@@ -149,6 +163,16 @@ class ServiceSettings(Environment):
     source: str | None = None
     timezone: str = "Europe/Berlin"
     glossary: Path | None = None
+    managers: Path | None = None
+    digest_accounts: Annotated[int, Field(ge=1, le=100)] = 10
+    digest_points: Annotated[float, Field(gt=0, le=100)] = 5.0
+    mail_host: str | None = None
+    mail_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    mail_user: str | None = None
+    mail_password: SecretStr | None = None
+    mail_password_file: Path | None = None
+    mail_from: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 
@@ -227,6 +251,10 @@ class ServiceSettings(Environment):
         if not secret:
             raise InputError("HubSpot's signature needs the app's client secret: set CHURN_RISK_HUBSPOT_SECRET")
         return secret
+
+    def mail_secret(self) -> str:
+        """Return the mail server's password, empty when none is set; raises InputError when its file is unreadable."""
+        return _text(self.mail_password, self.mail_password_file, "CHURN_RISK_MAIL_PASSWORD_FILE").strip()
 
 
 def _text(secret: SecretStr | None, file: Path | None, variable: str) -> str:

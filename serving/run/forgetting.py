@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 from serving.access.reads import pseudonymise_reads
 from serving.acting.acts import forget_acting
 from serving.database.engine import BUSY_SECONDS, empty_log, writing
+from serving.digest.digest_ledger import forget_in_digests
 from serving.jobs.job_erasure import forget_contact_in_jobs, forget_in_jobs
 from serving.repeats.idempotency import forget_answers, forget_contact_in_answers
 from serving.store.figure_tables import forget_figures
@@ -46,6 +47,7 @@ ERASERS: tuple[Eraser, ...] = (
     forget_answers,
     forget_events,
     forget_acting,
+    forget_in_digests,
 )
 CONTACT_ERASERS: tuple[Eraser, ...] = (
     forget_contact_in_evidence,

@@ -31,10 +31,10 @@ def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str
         Sentences, the weightiest reason first.
     """
     words, formats = _words(lang), Formats(lang, data["currency"])
-    title = _escaped(_title(kind, data, words["title"], formats))
+    title = escaped(_title(kind, data, words["title"], formats))
     listed = [f"• {reason}" for reason in reasons]
     lines = [_figures(data, words["text"], formats), *listed, _foot(data, words, formats)]
-    return "\n".join([f"*{title}*", *map(_escaped, lines)])
+    return "\n".join([f"*{title}*", *map(escaped, lines)])
 
 
 def ping_text(lang: Lang) -> str:
@@ -53,7 +53,7 @@ def summed_text(data: Data, lang: Lang) -> str:
         if count
     ]
     return "\n".join(
-        [f"*{_escaped(title)}*", *(f"• {_escaped(line)}" for line in counted), _escaped(_foot(data, words, formats))]
+        [f"*{escaped(title)}*", *(f"• {escaped(line)}" for line in counted), escaped(_foot(data, words, formats))]
     )
 
 
@@ -101,7 +101,8 @@ def _name(data: Data, lang: Lang) -> str:
     return data["account_name"] or _words(lang)["text"]["no_name"].format(id=data["account_id"])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text as one line of Slack's, in which nothing is a link or a mention."""
     one_line = text.replace("\r", " ").replace("\n", " ")
     return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

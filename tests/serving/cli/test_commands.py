@@ -23,6 +23,7 @@ COMMANDS = (
     "evaluate",
     "score",
     "report",
+    "digest",
     "serve",
     "demo",
     "promote",
