@@ -15,6 +15,7 @@ import limits
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from features.errors import InputError
+from serving.alert_kinds import ALERT_KINDS, kinds_in
 from serving.glossary_file import read_entries
 from serving.networks import is_secure
 from training.settings import Environment
@@ -90,6 +91,10 @@ class ServiceSettings(Environment):
         A move of an account's revenue at risk is an event when it reaches this share of the previous amount and also
         this multiple of the average account's revenue at risk. With a quarter and three averages (1 % of a book of 300
         accounts), 300 simulated accounts caused one event a week; with a quarter and a third of an average, 24.
+    alerts : str
+        Kinds of alerts, separated by commas (`serving.webhooks.alerts`); empty: none.
+    alert_unanswered_days, alert_contract_days : int
+        Days after which an invitation of a decision maker counts as unanswered, and before which a contract is due.
     hubspot_secret, hubspot_secret_file : SecretStr, Path or None
         The client secret of a HubSpot app, for endpoints with HubSpot's signature, or a file with it.
     audit : bool
@@ -155,6 +160,9 @@ class ServiceSettings(Environment):
     webhook_most_events: Annotated[int, Field(ge=1)] = 1000
     webhook_moved_share: Annotated[float, Field(ge=0)] = 0.25
     webhook_moved_accounts: Annotated[float, Field(ge=0)] = 3.0
+    alerts: str = ",".join(ALERT_KINDS)
+    alert_unanswered_days: Annotated[int, Field(ge=1, le=365)] = 14
+    alert_contract_days: Annotated[int, Field(ge=1, le=730)] = 90
     hubspot_secret: SecretStr | None = None
     hubspot_secret_file: Path | None = None
     audit: bool = True
@@ -215,6 +223,11 @@ class ServiceSettings(Environment):
         if path is not None:
             read_entries(path)  # A wrong glossary is told at the start, not by the first report.
         return path
+
+    @field_validator("alerts")
+    @classmethod
+    def _kinds(cls, text: str) -> str:
+        return ",".join(kinds_in(text))
 
     @field_validator("timezone")
     @classmethod

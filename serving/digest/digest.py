@@ -20,6 +20,7 @@ from serving.digest.digest_findings import WEEK, Findings
 from serving.digest.standing_changes import Change
 from serving.pages.portfolio import Line, Portfolio, portfolio
 from serving.pages.wanted import Wanted
+from serving.webhooks.delivery.slack import alert_words
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts, screen_texts
 
@@ -63,7 +64,7 @@ class Digest:
     calls : tuple of Line
         The accounts to call, as lines of the portfolio; their `address` is absolute, or empty.
     sections : tuple of Section
-        What changed, what left the list, what is due, what was said and done.
+        What must not wait, what changed, what left the list, what is due, what was said and done.
     address : str
         Of the portfolio.
     foot : tuple of str
@@ -142,6 +143,7 @@ def _subject(findings: Findings, filters: Filters, formats: Formats, words: Mapp
     late = sum(step["due_on"] < filters.day for step in findings.steps)
     numbers = {
         "calls": len(findings.found.rows),
+        "alerts": len(findings.alerts),
         "changes": len(findings.changes) + len(findings.gone),
         "late": late,
         "due": len(findings.steps) - late,
@@ -188,6 +190,16 @@ def _sections(findings: Findings, filters: Filters, formats: Formats, base: str)
     changes = [
         entry(each.account_id, each.name, *_changed(each, formats, words["changes"])) for each in findings.changes
     ]
+    alerts = [
+        entry(
+            row["account_id"],
+            row["name"],
+            "",
+            alert_words(alert.kind, len(alert.records), alert.since.isoformat(), lang),
+        )
+        for row, alert in findings.alerts
+    ]
+    yield _section("alerts", words["alerts"]["heading"], alerts, formats)
     yield _section("changes", words["changes"]["heading"].format(day=since), changes, formats)
     gone = [entry(each.account_id, each.name, "", words["gone"][each.why]) for each in findings.gone]
     yield _section("gone", words["gone"]["heading"], gone, formats)

@@ -22,6 +22,8 @@ from serving.digest.standing_changes import Change, Left, changed, left
 from serving.pages.portfolio_query import Found, read_portfolio
 from serving.pages.wanted import Wanted
 from serving.store.score_tables import RUNS, SCORES, newest_run
+from serving.webhooks.alert_cases import read_evidence
+from serving.webhooks.alerts import Alert, AlertRules, alerts_of
 
 #: Days ahead in which a step counts as due, and back to which what was said is new without an earlier digest.
 WEEK = timedelta(days=7)
@@ -45,6 +47,8 @@ class Findings:
     changes : sequence of Change
     gone : sequence of Left
         Accounts that the last digest named as ones to call and this one does not, with why.
+    alerts : sequence of (mapping, Alert)
+        What of the accounts' records must not wait, each with its account, the largest revenue at risk first.
     steps : sequence of mapping
         Open steps that are due within a week or overdue, each with its account's `name`.
     said_since : datetime
@@ -60,6 +64,7 @@ class Findings:
     before: Before
     changes: Sequence[Change]
     gone: Sequence[Left]
+    alerts: Sequence[tuple[Row, Alert]]
     steps: Sequence[Row]
     said_since: datetime
     said: Sequence[Row]
@@ -69,7 +74,7 @@ class Findings:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (self.found.rows or self.changes or self.gone or self.steps or self.said or self.done)
+        return not (self.found.rows or self.changes or self.gone or self.alerts or self.steps or self.said or self.done)
 
 
 @dataclass(frozen=True)
@@ -91,17 +96,22 @@ def managers_of(connection: Connection) -> tuple[list[str], int]:
     return sorted(counts), nobody
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What decides what is told: most accounts to call, points from which on a move is told, and rules of alerts."""
+
+    capacity: int
+    points: float
+    rules: AlertRules
+
+
 def read_findings(
-    connection: Connection, manager: str, capacity: int, points: float, base: Baseline | None, now: datetime, day: date
+    connection: Connection, manager: str, bounds: Bounds, base: Baseline | None, now: datetime, day: date
 ) -> Findings | None:
     """Return what there is to tell an account manager; None without a scoring run.
 
     Parameters
     ----------
-    capacity : int
-        Most accounts to call.
-    points : float
-        Points of probability from which on a move is told.
     base : Baseline or None
         The digest to compare with; None: the run before.
     day : date
@@ -114,7 +124,7 @@ def read_findings(
     columns = (SCORES.c[name] for name in (*STANDING, "name", "revenue_at_risk"))
     scores = {row["account_id"]: row for row in _all(connection, sa.select(*columns).where(seen))}
     handled = _handled(connection, seen, run.as_of)
-    found = _to_call(connection, manager, capacity, handled)
+    found = _to_call(connection, manager, bounds.capacity, handled)
     listed = {row["account_id"] for row in found.rows}
     now_standing = [_standing(row, row["account_id"] in listed) for row in scores.values()]
     before = (
@@ -126,8 +136,9 @@ def read_findings(
         found=found,
         more=sum(each.band == "at_risk" and not each.listed for each in now_standing),
         before=before,
-        changes=changed(scores, before.standings, now_standing, points) if before.as_of else (),
+        changes=changed(scores, before.standings, now_standing, bounds.points) if before.as_of else (),
         gone=left(base, scores, now_standing, handled) if base else (),
+        alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules),
         steps=_acts(connection, STEPS, seen, due, STEPS.c.due_on, STEPS.c.step_id),
         said_since=since,
         said=_acts(connection, FEEDBACK, seen, FEEDBACK.c.created_at > since, FEEDBACK.c.feedback_id),
@@ -167,6 +178,21 @@ def _run_before(connection: Connection, seen: sa.ColumnElement[bool], as_of: dat
     mine = past.c.account_id.in_(sa.select(SCORES.c.account_id).where(seen))
     rows = _all(connection, sa.select(*(past.c[name] for name in STANDING)).where(past.c.run_id == run.run_id, mine))
     return Before(run.as_of, run.model_version, {row["account_id"]: _standing(row, False) for row in rows})
+
+
+def _alerts(
+    connection: Connection, seen: sa.ColumnElement[bool], before: date | None, as_of: date, rules: AlertRules
+) -> list[tuple[Row, Alert]]:
+    """Return the alerts of the manager's accounts; hours that are running out are over before a digest is read."""
+    if before is None:
+        return []
+    found = [
+        (row, alert)
+        for row in read_evidence(connection, seen)
+        for alert in alerts_of(row, before, as_of, rules)
+        if alert.kind != "loop_due"
+    ]
+    return sorted(found, key=lambda each: (-each[0]["revenue_at_risk"], each[0]["account_id"]))
 
 
 def _acts(

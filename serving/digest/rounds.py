@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from features.errors import InputError
 from serving.database.engine import reading, writing
 from serving.digest.digest import Digest, Filters, digest_of
-from serving.digest.digest_findings import Findings, managers_of, read_findings
+from serving.digest.digest_findings import Bounds, Findings, managers_of, read_findings
 from serving.digest.digest_html import html_of
 from serving.digest.digest_ledger import Baseline, Entry, Kept, baseline, begin, drop_old_standings, period_of, settle
 from serving.digest.digest_tables import Channel
@@ -27,6 +27,7 @@ from serving.digest.managers_file import Managers
 from serving.digest.outcomes import Outcome
 from serving.digest.slack_digest import post, slack_text_of
 from serving.settings import ServiceSettings
+from serving.webhooks.alert_cases import alert_rules
 from serving.webhooks.delivery.sending import Sender
 from serving.words.formats import Lang
 
@@ -117,7 +118,8 @@ def make_all(
                 zone=zone,
                 public_url=settings.public_url,
             )
-            findings = read_findings(connection, name, filters.capacity, filters.points, base, now, day)
+            bounds = Bounds(filters.capacity, filters.points, alert_rules(settings))
+            findings = read_findings(connection, name, bounds, base, now, day)
             if findings is None or findings.empty:
                 nothing.append(name)
                 continue

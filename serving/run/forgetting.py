@@ -24,6 +24,7 @@ from serving.repeats.idempotency import forget_answers, forget_contact_in_answer
 from serving.store.figure_tables import forget_figures
 from serving.store.runs import serialised
 from serving.store.score_retention import forget_contact_in_evidence, forget_scores
+from serving.webhooks.alert_cases import forget_alerts
 from serving.webhooks.event_retention import erase_contact, erase_events
 
 #: Called with (connection, id of an account or contact); returns the number of removed records by their kind.
@@ -48,6 +49,7 @@ ERASERS: tuple[Eraser, ...] = (
     forget_events,
     forget_acting,
     forget_in_digests,
+    forget_alerts,
 )
 CONTACT_ERASERS: tuple[Eraser, ...] = (
     forget_contact_in_evidence,

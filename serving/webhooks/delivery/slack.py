@@ -57,6 +57,19 @@ def summed_text(data: Data, lang: Lang) -> str:
     )
 
 
+def alert_text(data: Data, lang: Lang) -> str:
+    """Return the text of an alert: what it is, since when, whose account."""
+    words, formats = _words(lang), Formats(lang)
+    title = f"{_name(data, lang)}: {alert_words(data['kind'], len(data['evidence']['ids']), data['since'], lang)}"
+    return "\n".join([f"*{escaped(title)}*", escaped(_foot(data, words, formats))])
+
+
+def alert_words(kind: str, number: int, since: str, lang: Lang) -> str:
+    """Return what an alert is about, with the day of its first record (ISO text)."""
+    formats, words = Formats(lang), _words(lang)["alert"]
+    return words[f"{kind}_one" if number == 1 else kind].format(n=formats.number(number), day=formats.day(since))
+
+
 def _title(kind: str, data: Data, words: Mapping[str, str], formats: Formats) -> str:
     before, after = data["before"], data["after"]
     name = _name(data, formats.lang)

@@ -29,7 +29,7 @@ LATER = NOW + timedelta(days=7)
 
 def made(store: ScoreStore, lang: Any = "en", now: datetime = NOW, managers: Any = None, **settings: Any) -> AllMade:
     file = Managers({name: Manager(**fields) for name, fields in (managers or {}).items()})
-    return make_all(store.engine, ServiceSettings(**settings), file, None, lang, now)
+    return make_all(store.engine, ServiceSettings(**{"alerts": ""} | settings), file, None, lang, now)
 
 
 def of(all_made: AllMade, manager: str = EVA) -> Any:
@@ -205,6 +205,15 @@ def test_what_was_promised_said_and_done(store: ScoreStore) -> None:
         "2 Rückmeldungen"
     )
     assert "Als falsch gemeldet" in html_of(digest)
+
+
+def test_what_should_not_wait(kept: ScoreStore) -> None:
+    """The contract of E/2 ends in 40 days; it came within reach since the run before, with 60 days."""
+    digest = of(made(kept, alert_contract_days=60, alerts="contract_due"))
+    (alerts,) = (each for each in digest.sections if each.name == "alerts")
+    assert [(each.account_id, each.told) for each in alerts.entries] == [("E/2", "A contract ends on 10 Feb 2026")]
+    assert "1 alert," in digest.subject
+    assert not [each for each in of(made(kept, alerts="contact_left")).sections if each.name == "alerts"]
 
 
 def test_a_substitute_reads_it_in_a_language_of_her_own(kept: ScoreStore) -> None:

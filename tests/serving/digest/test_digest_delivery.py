@@ -46,7 +46,7 @@ class Office:
             "mail_security": "none",
             "mail_from": "risk@company.example",
         }
-        self.settings = ServiceSettings(**plain | {"webhook_private": True} | settings)
+        self.settings = ServiceSettings(**plain | {"webhook_private": True, "alerts": ""} | settings)
         self.managers = Managers({name: Manager(**fields) for name, fields in managers.items()})
 
     def send(self, now: datetime = NOW, again: bool = False) -> Sent:

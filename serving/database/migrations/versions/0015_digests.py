@@ -1,4 +1,4 @@
-"""What account managers were sent in which week, and how their accounts stood then."""
+"""What account managers were sent in which week, how their accounts stood then, and which alerts were told."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest_id", "account_id", name="digest_standings_key"),
     )
     op.create_index("digest_standings_by_account", "digest_standings", ["account_id"])
+    op.create_table(
+        "alert_cases",
+        sa.Column("account_id", sa.Text, nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("since", sa.Date, nullable=False),
+        sa.Column("records", sa.JSON, nullable=False),
+        sa.Column("run_id", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "kind", name="alert_cases_key"),
+    )
