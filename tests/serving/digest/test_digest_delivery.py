@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from features.errors import InputError
 from serving.database.engine import reading
 from serving.digest.digest_ledger import forget_in_digests
 from serving.digest.digest_tables import DIGESTS, STANDINGS
-from serving.digest.mail import Server
+from serving.digest.mail import Server, message_of
 from serving.digest.managers_file import Manager, Managers
 from serving.digest.rounds import PAUSES, Postman, Sent, make_all
 from serving.settings import ServiceSettings
@@ -138,6 +141,16 @@ def test_what_may_have_been_sent_is_not_sent_again(
     assert len(mailbox.messages) == 2 and len(office.send().uncertain) == 1 and len(mailbox.messages) == 2
     assert office.send(again=True).sent == [(EVA, "mail")] and len(mailbox.messages) == 3
     assert [row[2:] for row in office.ledger()] == [(1, "sending"), (2, "sending"), (3, "sent")]
+
+
+def test_no_name_can_add_a_header(store: ScoreStore) -> None:
+    made = make_all(store.engine, ServiceSettings(), Managers({}), EVA, "en", NOW).digests[0].digest
+    evil = "Eva\r\nBcc: all@x.example\r\n\r\n<b>"
+    message = message_of(replace(made, subject=evil), "a@b.example", "c@d.example", f'"{evil}", ', "id", NOW)
+    sent = message_from_bytes(message.as_bytes(), policy=default)
+    assert "Bcc" not in sent and sent["Subject"] == "Eva Bcc: all@x.example <b>"
+    assert [each.addr_spec for each in sent["To"].addresses] == ["c@d.example"]
+    assert sent.get_content_type() == "multipart/alternative"
 
 
 def test_slack_gets_the_same_once(store: ScoreStore) -> None:
