@@ -1,4 +1,4 @@
-"""Settings of the service: storage, access, limits and webhooks, from `CHURN_RISK_*` or churn-risk.toml.
+"""Settings of the service: storage, access, limits, webhooks and mail, from `CHURN_RISK_*` or churn-risk.toml.
 
 A secret comes from the environment or from a file that the environment names, never from the text of the settings file.
 """
@@ -15,6 +15,7 @@ import limits
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from features.errors import InputError
+from serving.alert_kinds import ALERT_KINDS, kinds_in
 from serving.glossary_file import read_entries
 from serving.networks import is_secure
 from training.settings import Environment
@@ -90,6 +91,10 @@ class ServiceSettings(Environment):
         A move of an account's revenue at risk is an event when it reaches this share of the previous amount and also
         this multiple of the average account's revenue at risk. With a quarter and three averages (1 % of a book of 300
         accounts), 300 simulated accounts caused one event a week; with a quarter and a third of an average, 24.
+    alerts : str
+        Kinds of alerts, separated by commas (`serving.webhooks.alerts`); empty: none.
+    alert_unanswered_days, alert_contract_days : int
+        Days after which an invitation of a decision maker counts as unanswered, and before which a contract is due.
     hubspot_secret, hubspot_secret_file : SecretStr, Path or None
         The client secret of a HubSpot app, for endpoints with HubSpot's signature, or a file with it.
     audit : bool
@@ -105,6 +110,20 @@ class ServiceSettings(Environment):
         The zone of the pages: what "today" is there, and the day on which something was said or done.
     glossary : Path or None
         A glossary file with what readers call the values of the book (`serving.glossary_file`); None: ours alone.
+    managers : Path or None
+        A file with the account managers' addresses, languages and holidays, for `digest`; `serving.digest` reads it.
+    digest_accounts : int
+        Accounts that a manager can call in a week, where the file says nothing else.
+    digest_points : float
+        Points of probability by which an account must have moved for a digest to say so.
+    mail_host, mail_port : str, int or None
+        The mail server that digests go through, and its port: None is 587 with STARTTLS, 465 with TLS, 25 with neither.
+    mail_security : str
+        "starttls", "tls" from the first byte, or "none", which takes no password unless the server is this machine.
+    mail_user, mail_password, mail_password_file : str, SecretStr, Path or None
+        How to sign in at it; without a user nobody does.
+    mail_from : str or None
+        The address that digests come from.
     log_level, log_format : str
         The lowest level of our own log lines, and their form: one JSON object per line, or text.
     """
@@ -141,6 +160,9 @@ class ServiceSettings(Environment):
     webhook_most_events: Annotated[int, Field(ge=1)] = 1000
     webhook_moved_share: Annotated[float, Field(ge=0)] = 0.25
     webhook_moved_accounts: Annotated[float, Field(ge=0)] = 3.0
+    alerts: str = ",".join(ALERT_KINDS)
+    alert_unanswered_days: Annotated[int, Field(ge=1, le=365)] = 14
+    alert_contract_days: Annotated[int, Field(ge=1, le=730)] = 90
     hubspot_secret: SecretStr | None = None
     hubspot_secret_file: Path | None = None
     audit: bool = True
@@ -149,6 +171,16 @@ class ServiceSettings(Environment):
     source: str | None = None
     timezone: str = "Europe/Berlin"
     glossary: Path | None = None
+    managers: Path | None = None
+    digest_accounts: Annotated[int, Field(ge=1, le=100)] = 10
+    digest_points: Annotated[float, Field(gt=0, le=100)] = 5.0
+    mail_host: str | None = None
+    mail_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    mail_user: str | None = None
+    mail_password: SecretStr | None = None
+    mail_password_file: Path | None = None
+    mail_from: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 
@@ -192,6 +224,11 @@ class ServiceSettings(Environment):
             read_entries(path)  # A wrong glossary is told at the start, not by the first report.
         return path
 
+    @field_validator("alerts")
+    @classmethod
+    def _kinds(cls, text: str) -> str:
+        return ",".join(kinds_in(text))
+
     @field_validator("timezone")
     @classmethod
     def _zone(cls, name: str) -> str:
@@ -227,6 +264,10 @@ class ServiceSettings(Environment):
         if not secret:
             raise InputError("HubSpot's signature needs the app's client secret: set CHURN_RISK_HUBSPOT_SECRET")
         return secret
+
+    def mail_secret(self) -> str:
+        """Return the mail server's password, empty when none is set; raises InputError when its file is unreadable."""
+        return _text(self.mail_password, self.mail_password_file, "CHURN_RISK_MAIL_PASSWORD_FILE").strip()
 
 
 def _text(secret: SecretStr | None, file: Path | None, variable: str) -> str:

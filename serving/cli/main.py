@@ -20,7 +20,14 @@ from features.console import emit, say
 from features.errors import ChurnRiskError, InputError, InvalidTables
 from features.library_log import heard
 from features.machine.memory import told_shortage
-from serving.cli import key_commands, openapi_commands, report_commands, store_commands, webhook_commands
+from serving.cli import (
+    digest_commands,
+    key_commands,
+    openapi_commands,
+    report_commands,
+    store_commands,
+    webhook_commands,
+)
 from serving.cli import score_commands as serving_commands
 from serving.run.loading import collect_seldom
 from training.cli import card_commands, judging_commands, registry_commands
@@ -51,6 +58,7 @@ def build() -> typer.Typer:
         card_commands,
         serving_commands,
         report_commands,
+        digest_commands,
         store_commands,
         key_commands,
         webhook_commands,

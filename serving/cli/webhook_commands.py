@@ -16,7 +16,7 @@ from features.console import JsonOption, emit, say, table
 from features.errors import InputError
 from serving.clock import utc_now
 from serving.errors import NotDelivered
-from serving.webhooks.changes import TYPES
+from serving.webhooks.changes import SUBSCRIBED, TYPES
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -32,7 +32,8 @@ Changed = TypeVar("Changed")
 def add(
     url: Annotated[str, typer.Argument(help="Address to send to.", metavar="URL")],
     event: Annotated[
-        list[str] | None, typer.Option(help=f"Only this type; may be given again: {', '.join(TYPES)}.", metavar="TYPE")
+        list[str] | None,
+        typer.Option(help=f"Only this type; may come again: {', '.join(SUBSCRIBED)}.", metavar="TYPE"),
     ] = None,
     account_manager: Annotated[str | None, typer.Option(help="Only accounts of this account manager.")] = None,
     style: Annotated[Literal["standard", "slack"], typer.Option("--format", help="Form of a message.")] = "standard",

@@ -33,6 +33,7 @@ from serving.database.metadata import metadata
 from serving.database.migrate import scripts
 from serving.database.sqlite_file import BESIDE
 from serving.database.transfer import copy_rows
+from serving.digest.digest_tables import DIGESTS
 from serving.errors import BackupUnusable, DatabaseTooNew, StoreUnavailable
 from serving.jobs.job_tables import JOBS
 from serving.repeats.idempotency import RECORDS
@@ -42,7 +43,7 @@ from training.bundle.durable import to_disk
 from training.private_files import make_private_file
 
 #: A table of each package that keeps some: together they put all tables on the metadata.
-KNOWN = (KEYS, READS, SESSIONS, STEPS, JOBS, RECORDS, RUNS, EVENTS)
+KNOWN = (KEYS, READS, SESSIONS, STEPS, JOBS, RECORDS, RUNS, EVENTS, DIGESTS)
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 

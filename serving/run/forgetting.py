@@ -18,11 +18,13 @@ from sqlalchemy.engine import Connection, Engine
 from serving.access.reads import pseudonymise_reads
 from serving.acting.acts import forget_acting
 from serving.database.engine import BUSY_SECONDS, empty_log, writing
+from serving.digest.digest_ledger import forget_in_digests
 from serving.jobs.job_erasure import forget_contact_in_jobs, forget_in_jobs
 from serving.repeats.idempotency import forget_answers, forget_contact_in_answers
 from serving.store.figure_tables import forget_figures
 from serving.store.runs import serialised
 from serving.store.score_retention import forget_contact_in_evidence, forget_scores
+from serving.webhooks.alert_cases import forget_alerts
 from serving.webhooks.event_retention import erase_contact, erase_events
 
 #: Called with (connection, id of an account or contact); returns the number of removed records by their kind.
@@ -46,6 +48,8 @@ ERASERS: tuple[Eraser, ...] = (
     forget_answers,
     forget_events,
     forget_acting,
+    forget_in_digests,
+    forget_alerts,
 )
 CONTACT_ERASERS: tuple[Eraser, ...] = (
     forget_contact_in_evidence,

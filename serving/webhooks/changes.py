@@ -18,6 +18,10 @@ EventType = Literal["account.became_threat", "account.band_changed", "account.re
 TYPES: tuple[EventType, ...] = get_args(EventType)
 #: In the place of thousands that another model makes at once; who gets any type gets it.
 SUMMED = "accounts.changed"
+#: Records of an account that must not wait (`serving.webhooks.alerts`); an endpoint subscribes to it by name.
+ALERT = "account.alert"
+#: What an endpoint can subscribe to.
+SUBSCRIBED: tuple[str, ...] = (*TYPES, ALERT)
 #: Only `webhooks test` sends it.
 PING = "webhook.ping"
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from features.errors import InputError
 from serving.errors import EndpointUnknown
-from serving.webhooks.changes import TYPES
+from serving.webhooks.changes import SUBSCRIBED
 from serving.webhooks.event_tables import DELIVERIES, ENDPOINTS
 from serving.webhooks.row_locks import lock_deliveries, lock_endpoint
 from serving.words.formats import Lang
@@ -111,9 +111,9 @@ def new_endpoint(
     signature : str
         One of `SIGNATURES`.
     """
-    unknown = sorted(set(events) - set(TYPES))
+    unknown = sorted(set(events) - set(SUBSCRIBED))
     if unknown:
-        raise InputError(f"--event {unknown[0]}: the types of events are {', '.join(TYPES)}")
+        raise InputError(f"--event {unknown[0]}: the types of events are {', '.join(SUBSCRIBED)}")
     if style == "slack" and signature != "standard":
         raise InputError(f"--signature {signature}: a message in Slack's format goes to Slack, which verifies nothing")
     endpoint_id = f"ep_{uuid4().hex}"

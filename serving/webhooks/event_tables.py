@@ -42,6 +42,16 @@ EVENTS = sa.Table(
     sa.Index("events_by_account", "account_id"),
     sa.Index("events_by_time", "occurred_at"),
 )
+#: What was told of an account and cause; `records` are ids.
+ALERT_CASES = sa.Table(
+    "alert_cases",
+    metadata,
+    sa.Column("account_id", AnyText, primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("since", sa.Date, nullable=False),
+    sa.Column("records", sa.JSON, nullable=False),
+    sa.Column("run_id", sa.Integer, nullable=False),
+)
 DELIVERIES = sa.Table(
     "deliveries",
     metadata,

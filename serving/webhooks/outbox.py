@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,8 +20,10 @@ from sqlalchemy.engine import Connection
 from serving.settings import ServiceSettings
 from serving.store.runs import PublishedRun
 from serving.store.score_tables import RUNS, SCORES
+from serving.webhooks.alert_cases import alert_rules, publish_alerts
 from serving.webhooks.changes import SUMMED, TYPES, EventType, Materiality, Standing, changes, weightiest
 from serving.webhooks.endpoints import Endpoint, all_endpoints
+from serving.webhooks.event_rows import delivery_row, event_row
 from serving.webhooks.event_tables import DELIVERIES, EVENTS
 from serving.webhooks.row_locks import keep_endpoints, lock_deliveries
 
@@ -70,6 +71,7 @@ class Outbox:
             changed = _without(changed, {endpoint.endpoint_id for endpoint, _ in many})
         for start in range(0, len(changed), CHUNK):
             _write(connection, run, changed[start : start + CHUNK])
+        publish_alerts(connection, run, endpoints, alert_rules(self.settings))
         _bring_forward(connection, run)
 
     def _material(self, connection: Connection, run: PublishedRun) -> Materiality:
@@ -160,9 +162,9 @@ def _write_sums(
             "accounts": count.total(),
             "changes": {kind: count[kind] for kind in TYPES},
         }
-        event = _event_of(run, SUMMED, "", data)
+        event = event_row(run, SUMMED, "", data)
         connection.execute(sa.insert(EVENTS), [event])
-        connection.execute(sa.insert(DELIVERIES), [_delivery(event, endpoint)])
+        connection.execute(sa.insert(DELIVERIES), [delivery_row(event, endpoint)])
 
 
 def _write(connection: Connection, run: PublishedRun, changed: Sequence[Change]) -> None:
@@ -175,7 +177,7 @@ def _write(connection: Connection, run: PublishedRun, changed: Sequence[Change])
         for kind, endpoints in change.receivers.items():
             event = _event(run, change, kind, currency, name)
             events.append(event)
-            deliveries += [_delivery(event, endpoint) for endpoint in endpoints]
+            deliveries += [delivery_row(event, endpoint) for endpoint in endpoints]
     connection.execute(sa.insert(EVENTS), events)
     connection.execute(sa.insert(DELIVERIES), deliveries)
 
@@ -200,29 +202,7 @@ def _event(run: PublishedRun, change: Change, kind: EventType, currency: str | N
         "before": change.before.as_dict() if change.before else None,
         "after": change.after.as_dict(),
     }
-    return _event_of(run, kind, change.account_id, data)
-
-
-def _event_of(run: PublishedRun, kind: str, account_id: str, data: Row) -> Row:
-    return {
-        "event_id": f"evt_{uuid4().hex}",
-        "type": kind,
-        "account_id": account_id,
-        "run_id": run.run_id,
-        "occurred_at": run.scored_at,
-        "data": data,
-    }
-
-
-def _delivery(event: Row, endpoint: Endpoint) -> Row:
-    return {
-        "event_id": event["event_id"],
-        "endpoint_id": endpoint.endpoint_id,
-        "account_id": event["account_id"],
-        "state": "pending" if endpoint.disabled_at is None else "disabled",
-        "attempts": 0,
-        "next_attempt_at": event["occurred_at"],
-    }
+    return event_row(run, kind, change.account_id, data)
 
 
 def _bring_forward(connection: Connection, run: PublishedRun) -> None:

@@ -29,6 +29,7 @@ from features.intake.language.mapping_model import (
     Value,
     columns_of,
 )
+from features.intake.language.toml_lines import Place, line_of, lines_of
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import near
@@ -36,9 +37,6 @@ from features.validation.names import near
 OPEN = "?"
 #: What a zone may be beside a name of the IANA data base: as the file says, or as the day stands.
 OTHER_ZONES = ("file", "day")
-_SECTION = re.compile(r"^\s*(\[{1,2})\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
-_KEY = re.compile(r"""^\s*([\w."'-]+)\s*=""")
-Place = tuple[str | int, ...]
 #: What a mapping may say anywhere, for what was perhaps meant.
 KEYS = frozenset(
     field.alias or name for model in (Mapping, BookPlan, SourceFiles, Part, LeaveOut, Value)
@@ -60,9 +58,11 @@ def read_mapping(path: Path) -> Mapping:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InvalidTables([Problem(path.name, "", f"cannot be read: {error}")]) from error
-    lines = _lines(text)
+    lines = lines_of(text)
     problems = [
-        Problem(path.name, f"answers.{name}", f"line {_line(lines, ('answers', name))}: the question has no answer yet")
+        Problem(
+            path.name, f"answers.{name}", f"line {line_of(lines, ('answers', name))}: the question has no answer yet"
+        )
         for name, answer in raw.get("answers", {}).items()
         if answer == OPEN
     ]
@@ -190,41 +190,11 @@ def _zone_problems(value: Value) -> Iterator[str]:
         yield f"unknown zone {value.zone!r}{_perhaps(value.zone, available_timezones())}"
 
 
-def _lines(text: str) -> dict[Place, int]:
-    """Return the line of every section and key; parts of one table count from 0."""
-    found: dict[Place, int] = {}
-    counts: dict[Place, int] = {}
-    section: Place = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if head := _SECTION.match(line):
-            names: Place = tuple(re.findall(r'"[^"]*"|[\w-]+', head[2]))
-            names = tuple(str(name).strip('"') for name in names)
-            if head[1] == "[[":
-                counts[names] = counts.get(names, -1) + 1
-                section = (*names, counts[names])
-            else:
-                parent = next((names[:end] for end in range(len(names), 0, -1) if names[:end] in counts), ())
-                section = (*parent, counts[parent], *names[len(parent) :]) if parent else names
-            found.setdefault(section, number)
-        elif key := _KEY.match(line):
-            names = tuple(name.strip("\"'") for name in re.findall(r'"[^"]*"|[\w-]+', key[1]))
-            found.setdefault((*section, *names), number)
-    return found
-
-
-def _line(lines: dict[Place, int], place: Sequence[str | int]) -> int | None:
-    """Return the line of a place, or of the nearest thing around it."""
-    for end in range(len(place), 0, -1):
-        if tuple(place[:end]) in lines:
-            return lines[tuple(place[:end])]
-    return None
-
-
 def _dotted(place: Sequence[str | int]) -> str:
     return ".".join(str(item) for item in place)
 
 
 def _with_line(problem: Problem, lines: dict[Place, int]) -> Problem:
     place = tuple(int(item) if item.isdigit() else item for item in problem.column.split("."))
-    line = _line(lines, place)
+    line = line_of(lines, place)
     return problem if line is None else Problem(problem.table, problem.column, f"line {line}: {problem.rule}")

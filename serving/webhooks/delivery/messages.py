@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from serving.webhooks.changes import PING, SUMMED
-from serving.webhooks.delivery.slack import ping_text, slack_text, summed_text
+from serving.webhooks.changes import ALERT, PING, SUMMED
+from serving.webhooks.delivery.slack import alert_text, ping_text, slack_text, summed_text
 from serving.webhooks.endpoints import Endpoint
 from serving.words.short_reasons import NAMES
 
@@ -52,7 +52,7 @@ def body_of(message: Message, endpoint: Endpoint) -> bytes:
     if endpoint.format == "slack":
         return orjson.dumps({"text": _text(message, endpoint)})
     data = dict(message.data)
-    if message.type not in (PING, SUMMED):
+    if message.type not in (PING, SUMMED, ALERT):
         data |= dict.fromkeys(NAMES) | dict(zip(NAMES, message.reasons, strict=False))
     at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return orjson.dumps({"type": message.type, "timestamp": at, "data": data})
@@ -63,4 +63,6 @@ def _text(message: Message, endpoint: Endpoint) -> str:
         return ping_text(endpoint.lang)
     if message.type == SUMMED:
         return summed_text(message.data, endpoint.lang)
+    if message.type == ALERT:
+        return alert_text(message.data, endpoint.lang)
     return slack_text(message.type, message.data, message.reasons, endpoint.lang)

@@ -8,6 +8,7 @@ itself.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -25,6 +26,7 @@ ANSWER_BYTES = 1024
 FIXED = {"Content-Type": "application/json", "User-Agent": "churn-risk", "Connection": "close"}
 #: Statuses besides 5xx after which the receiver may take the same delivery later.
 LATER = (408, 425, 429)
+_UNCONNECTED = (httpcore.ConnectError, httpcore.ConnectTimeout, socket.gaierror, UnicodeError)
 _NO_ANSWER = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 
@@ -44,6 +46,8 @@ class Answer:
         The beginning of the body.
     unmade : bool
         Whether nothing was sent, because the message could not be made.
+    unsent : bool
+        Whether nothing was sent, because no connection was made.
     """
 
     status: int | None
@@ -51,6 +55,7 @@ class Answer:
     retry_after: str | None = None
     text: str = ""
     unmade: bool = False
+    unsent: bool = False
 
     @property
     def taken(self) -> bool:
@@ -96,9 +101,9 @@ class Sender:
             ):
                 return Answer(response.status, None, _header(response, b"retry-after"), _beginning(response))
         except AddressRefused as error:
-            return Answer(None, str(error))
+            return Answer(None, str(error), unsent=True)
         except (*_NO_ANSWER, OSError, UnicodeError) as error:  # UnicodeError: an invalid name.
-            return Answer(None, f"{type(error).__name__}: {error}".rstrip(": "))
+            return Answer(None, f"{type(error).__name__}: {error}".rstrip(": "), unsent=isinstance(error, _UNCONNECTED))
 
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:

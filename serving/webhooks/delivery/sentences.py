@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.store.score_tables import SCORES, score_of
-from serving.webhooks.changes import SUMMED
+from serving.webhooks.changes import ALERT, SUMMED
 from serving.webhooks.delivery.messages import Message
 from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
@@ -20,7 +20,7 @@ from serving.words.short_reasons import short_reasons
 
 def worded(connection: Connection, message: Message, lang: Lang) -> Message:
     """Return an event with its reasons in a language; without reasons when it is of no score that is kept."""
-    if message.run_id is None or message.type == SUMMED:
+    if message.run_id is None or message.type in (SUMMED, ALERT):
         return message
     own = (SCORES.c.run_id == message.run_id) & (SCORES.c.account_id == message.data["account_id"])
     row = connection.execute(sa.select(SCORES).where(own)).mappings().first()

@@ -31,10 +31,10 @@ def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str
         Sentences, the weightiest reason first.
     """
     words, formats = _words(lang), Formats(lang, data["currency"])
-    title = _escaped(_title(kind, data, words["title"], formats))
+    title = escaped(_title(kind, data, words["title"], formats))
     listed = [f"• {reason}" for reason in reasons]
     lines = [_figures(data, words["text"], formats), *listed, _foot(data, words, formats)]
-    return "\n".join([f"*{title}*", *map(_escaped, lines)])
+    return "\n".join([f"*{title}*", *map(escaped, lines)])
 
 
 def ping_text(lang: Lang) -> str:
@@ -53,8 +53,21 @@ def summed_text(data: Data, lang: Lang) -> str:
         if count
     ]
     return "\n".join(
-        [f"*{_escaped(title)}*", *(f"• {_escaped(line)}" for line in counted), _escaped(_foot(data, words, formats))]
+        [f"*{escaped(title)}*", *(f"• {escaped(line)}" for line in counted), escaped(_foot(data, words, formats))]
     )
+
+
+def alert_text(data: Data, lang: Lang) -> str:
+    """Return the text of an alert: what it is, since when, whose account."""
+    words, formats = _words(lang), Formats(lang)
+    title = f"{_name(data, lang)}: {alert_words(data['kind'], len(data['evidence']['ids']), data['since'], lang)}"
+    return "\n".join([f"*{escaped(title)}*", escaped(_foot(data, words, formats))])
+
+
+def alert_words(kind: str, number: int, since: str, lang: Lang) -> str:
+    """Return what an alert is about, with the day of its first record (ISO text)."""
+    formats, words = Formats(lang), _words(lang)["alert"]
+    return words[f"{kind}_one" if number == 1 else kind].format(n=formats.number(number), day=formats.day(since))
 
 
 def _title(kind: str, data: Data, words: Mapping[str, str], formats: Formats) -> str:
@@ -101,7 +114,8 @@ def _name(data: Data, lang: Lang) -> str:
     return data["account_name"] or _words(lang)["text"]["no_name"].format(id=data["account_id"])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text as one line of Slack's, in which nothing is a link or a mention."""
     one_line = text.replace("\r", " ").replace("\n", " ")
     return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

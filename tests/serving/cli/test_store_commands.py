@@ -83,6 +83,8 @@ def test_forget(run: Run, database_url: str) -> None:
             "events": 0,
             "steps": 0,
             "feedback": 0,
+            "digest_standings": 0,
+            "alert_cases": 0,
         }
         with pytest.raises(AccountUnknown):
             store.latest("A1")
@@ -141,7 +143,7 @@ def test_every_table_with_accounts_has_an_eraser(database_url: str) -> None:
     engine.dispose()
     assert naming == {
         "scores", "job_accounts", "idempotency_accounts", "events", "deliveries", "account_reads", "account_steps",
-        "account_feedback", "score_figure_accounts",
+        "account_feedback", "score_figure_accounts", "digest_standings", "alert_cases",
     }  # fmt: skip
 
 

@@ -30,7 +30,8 @@ from serving.webhooks.event_tables import EVENTS
 from training.bundle.bundle import Bundle
 
 EVIDENCE = {"A1": {"account": {"name": "Unmistakable Ltd"}, "text": "Unmistakable " * 2000}}
-NOTHING = {"scores": 0, "figures": 0, "job_accounts": 0, "repeated_answers": 0, "events": 0, "steps": 0, "feedback": 0}
+NOTHING = {"scores": 0, "figures": 0, "job_accounts": 0, "repeated_answers": 0, "events": 0, "steps": 0, "feedback": 0,
+           "digest_standings": 0, "alert_cases": 0}  # fmt: skip
 
 
 @pytest.fixture
