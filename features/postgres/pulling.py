@@ -18,8 +18,8 @@ from features.postgres.address import Address
 from features.postgres.column_types import Column
 from features.postgres.snapshot import NULL, Relation, Snapshot, open_snapshot
 
-#: A text may be as long as this, bytes.
-LONGEST_LINE = 1 << 24
+#: Bytes that a row may have, and that are read at once: by default DuckDB would take 16 times the longest row.
+LONGEST_LINE, BUFFER = 1 << 24, 1 << 25
 #: Stands for a table of which no column is wanted, so that its rows are still counted.
 ROWS = "rows"
 
@@ -162,7 +162,7 @@ def csv_relation(copy: Path, types: Sequence[str]) -> str:
     return (
         f"read_csv({_literal(copy)}, auto_detect = false, header = false, columns = {columns}, delim = ',', "
         f"quote = '\"', escape = '\"', comment = '', new_line = '\\n', nullstr = '{NULL}', allow_quoted_nulls = false, "
-        f"max_line_size = {LONGEST_LINE})"
+        f"max_line_size = {LONGEST_LINE}, buffer_size = {BUFFER})"
     )
 
 

@@ -30,6 +30,7 @@ FILE = Path("churn-risk.toml")
             f'study_url = "postgresql://host/db?sslmode=require&password={SECRET}"',
             "the password in study_url (set CHURN_RISK_STUDY_URL)",
         ),
+        (f'source = "postgresql://me:{SECRET}@host/db"', "the password in source (set CHURN_RISK_SOURCE)"),
         (
             f'store_url = "postgresql://me:{SECRET}@host/db"\nsecret = "{SECRET}"',
             "secret (set CHURN_RISK_SECRET or CHURN_RISK_SECRET_FILE); "
@@ -58,10 +59,11 @@ def test_an_address_that_is_none_is_refused_without_its_text() -> None:
 def test_everything_else_may_stand_in_the_settings_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET)
     lines = [f'secret_file = "{tmp_path / "secret"}"', 'store_url = "postgresql://me@host/db"', 'rate_limit = "1/hour"']
+    lines.append('source = "my-book"')
     FILE.write_text("\n".join([*lines, "[economics]", "capacity = 0.2"]))
     settings = ServiceSettings()
     assert settings.secrets() == (SECRET,) and settings.scores_url == "postgresql://me@host/db"
-    assert settings.rate_limit == "1/hour" and settings.economics.capacity == 0.2
+    assert settings.source == "my-book" and settings.rate_limit == "1/hour" and settings.economics.capacity == 0.2
 
 
 def test_the_environment_may_hold_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

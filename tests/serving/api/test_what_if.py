@@ -135,8 +135,9 @@ def test_the_source_gives_what_records_sent_along_give(
         assert same[0].pop("request_id") != same[1].pop("request_id") and same[0] == same[1]
         answer = client.ask("POST", "/v1/accounts/ghost/what-if", json=body)
         assert_problem(answer, 409, "/records")
-        broken = client_of(bundle, store, ServiceSettings(source=str(tmp_path / "nowhere")))
-        assert_problem(ask(broken, waiting, body), 409, "/records")
+        for source in (str(tmp_path / "nowhere"), "postgresql://127.0.0.1:1/crm"):
+            broken = client_of(bundle, store, ServiceSettings(source=source))
+            assert_problem(ask(broken, waiting, body), 409, "/records")
 
 
 def test_without_records_it_says_how_to_get_them(client: Client, waiting: Json) -> None:
