@@ -5,6 +5,9 @@ WeasyPrint lays out that HTML by its own defaults. Both by turns in this process
 library and the fonts; what is compared is processor time. Ours may take `MOST` times as much.
 
     python -m benchmarks pages
+    CHURN_RISK_PAGES_HOME=.churn-risk/demo CHURN_RISK_PAGES_REPORTS=30 python -m benchmarks pages
+
+The latter prints what a home holds already, and fewer of them.
 """
 
 from __future__ import annotations
@@ -36,9 +39,10 @@ def pages() -> None:
     if lacking():
         say(f"pages: skipped, {lacking()}")
         return
+    reports, home = int(os.environ.get("CHURN_RISK_PAGES_REPORTS", REPORTS)), os.environ.get("CHURN_RISK_PAGES_HOME")
     with tempfile.TemporaryDirectory() as scratch:
-        store = _scored(Path(scratch))
-        ids = [row.account_id for row in store.page(None, None, None, REPORTS, None, "en").rows]
+        store = ScoreStore(f"sqlite:///{Path(home) / 'scores.db'}") if home else _scored(Path(scratch))
+        ids = [row.account_id for row in store.page(None, None, None, reports, None, "en").rows]
         _seconds(lambda: _ours(store, ids[0], 0)), _seconds(lambda: _bare(_html(store, ids[0], 0)))
         times: dict[str, list[float]] = {"ours": [], "bare": []}
         sizes = []
@@ -56,7 +60,7 @@ def pages() -> None:
         "ratio": total["ours"] / total["bare"],
         "allowed": MOST,
     }
-    record("pages", {"summary": summary, "accounts": ACCOUNTS, "as_of": AS_OF})
+    record("pages", {"summary": summary})
 
 
 def _scored(folder: Path) -> ScoreStore:
