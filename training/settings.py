@@ -47,7 +47,7 @@ class Environment(BaseSettings):
     timezone: str = "Europe/Berlin"
     bundle: Path | None = None
     #: Most rows, one a customer and as-of date, that a model learns from: of a larger book accounts are drawn.
-    most_rows: Annotated[int, Field(ge=10_000)] = 600_000
+    most_rows: Annotated[int, Field(ge=10_000)] = 400_000
     economics: Economics = Economics()
 
     @field_validator("economics", mode="before")

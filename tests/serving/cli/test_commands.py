@@ -98,6 +98,7 @@ def test_without_a_command_help_is_shown_and_nothing_done(churn_risk: Command) -
         ("simulate", "--accounts", "10"),
         ("report",),
         ("report", "A1"),
+        ("report", "--out", "x.pdf", "--with-accounts", "101"),
         ("report", "A1", "--out", "x.html", "--lang", "fr"),
         ("report", "A1", "--out", "."),
         ("serve", "--port", "0"),
