@@ -114,7 +114,7 @@ def test_changes_and_lines_are_those_of_the_history(everybody: Browser, api: Cal
 def test_what_must_not_wait_is_named(everybody: Browser) -> None:
     page = tree(everybody.get("/?lang=de"))
     watch = {account: row.one("td", class_="watch").text for account, row in zip(ids(page), rows(page), strict=True)}
-    assert watch["E1"] == "2 Feedbacks seit mehr als 48 Stunden offen, das älteste seit 20 Tagen"
+    assert watch["E1"] == "2 Feedbacks über 48 Std. offen, bis zu 20 Tagen"
     assert watch["E/2"] == "Vertrag endet in 40 Tagen, am 10.02.2026"
     assert watch["J1"] == "–"
 
