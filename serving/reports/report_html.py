@@ -43,8 +43,8 @@ def page_number(lang: Lang) -> str:
 
     Examples
     --------
-    >>> print(page_number("de"))
-    "Seite " counter(page) " von " counter(pages) ""
+    >>> page_number("de")
+    '"Seite " counter(page) " von " counter(pages) ""'
     """
     said = page_texts(lang)["page"]["number"].format(page='" counter(page) "', pages='" counter(pages) "')
     return f'"{said}"'

@@ -181,7 +181,7 @@ def test_an_unknown_account_whose_id_is_odd(client: Client) -> None:
     [
         ("lang=fr", ["/query/lang"]),
         ("lang=", ["/query/lang"]),
-        ("format=pdf", ["/query/format"]),
+        ("format=docx", ["/query/format"]),
         ("lang=DE&format=docx", ["/query/lang", "/query/format"]),
     ],
 )
