@@ -12,6 +12,15 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+#: Parameters of libpq, unless the address sets them: the client gives up a server that has vanished silently after half
+#: a minute, while Linux alone would wait for a quarter of an hour.
+PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 SCHEMES = ("postgresql", "postgres")
 SECRETS = frozenset({"password", "sslpassword", "passwd", "oauth_client_secret"})
 OURS = ("schema", "book")

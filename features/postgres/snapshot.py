@@ -20,17 +20,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from features.postgres.address import Address
+from features.postgres.address import PATIENCE, Address
 from features.postgres.column_types import Column
 
-#: Parameters of libpq, unless the address sets them: a server that vanishes silently is given up after half a minute.
-PATIENCE = {
-    "connect_timeout": "10",
-    "keepalives_idle": "15",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
 #: Settings of the transaction, as far as the server has them: how values are written, and the patience of a backup.
 SETTINGS = {
     "TimeZone": "UTC",

@@ -19,21 +19,13 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from features.postgres.address import PATIENCE
 from serving.database.migrate import migrate
 from serving.database.sqlite_file import follow, leave
 from serving.errors import StoreUnavailable
 from training.database_address import shown
 
 BUSY_SECONDS = 30
-#: Parameters of libpq, unless the address sets them: the client gives up a server that has vanished silently after half
-#: a minute, while Linux alone would wait for a quarter of an hour.
-PATIENCE = {
-    "connect_timeout": "10",
-    "keepalives_idle": "15",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
 #: Class of the SQLSTATEs of a read-only server and of a timed-out idle transaction; psycopg raises them as internal.
 TRANSACTION_STATE = "25"
 #: The SQLSTATE of a write to a server that takes none: a standby, or one that is set so.
