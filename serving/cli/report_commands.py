@@ -1,7 +1,8 @@
-"""The command `report`: one account's explanation report, or the portfolio, as HTML or PDF."""
+"""The command `report`: one account's explanation report, the portfolio, or the board's report, as HTML or PDF."""
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 #: Ends of a report's file.
 HTML, PDF = ".html", ".pdf"
+NO_SCORES = "no scores are stored yet; store some with: churn-risk score SOURCE --as-of DATE"
 
 
 def report(
     out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.html|FILE.pdf")],
     account_id: Annotated[str | None, typer.Argument(help="The account; without one, the portfolio.")] = None,
     lang: Annotated[Literal["de", "en"], typer.Option(help="Language.")] = "en",
+    board: Annotated[
+        bool, typer.Option("--board", help="The board's report: the programme's figures and the largest risks.")
+    ] = False,
     account_manager: Annotated[
-        str | None, typer.Option("--account-manager", help="Of the portfolio, only this manager's accounts.")
+        str | None, typer.Option("--account-manager", help="Of portfolio or board, only this manager's accounts.")
     ] = None,
     appended: Annotated[
         int,
@@ -33,14 +38,16 @@ def report(
     ] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one account's explanation report from the score store, or the portfolio's."""
+    """Write one account's explanation report from the score store, the portfolio's, or the board's (--board)."""
     from serving.settings import ServiceSettings
     from serving.store import ScoreStore
 
-    _check(account_id, out, account_manager, appended)
+    _check(account_id, out, account_manager, appended, board)
     settings = ServiceSettings()
     store, paper = ScoreStore(settings.scores_url), out.suffix == PDF
-    if account_id is None:
+    if board:
+        documents, facts = _board(store, account_manager, lang, paper, settings.timezone)
+    elif account_id is None:
         documents, facts = _portfolio(store, account_manager, lang, paper, appended, settings.timezone)
     else:
         document, day = _account(store, account_id, lang, paper)
@@ -50,10 +57,10 @@ def report(
     if as_json:
         emit(facts | {"lang": lang, "out": str(out)})
     else:
-        say(f"report of {account_id or 'the portfolio'} at {facts['as_of']} in {out}")
+        say(f"report of {account_id or ('the board' if board else 'the portfolio')} at {facts['as_of']} in {out}")
 
 
-def _check(account_id: str | None, out: Path, account_manager: str | None, appended: int) -> None:
+def _check(account_id: str | None, out: Path, account_manager: str | None, appended: int, board: bool) -> None:
     """Raise InputError that lists everything that does not fit."""
     whose = account_manager is not None or appended
     problems = [
@@ -62,6 +69,8 @@ def _check(account_id: str | None, out: Path, account_manager: str | None, appen
         if account_id is not None and whose
         else "",
         f"--with-accounts {appended}: only a .pdf holds several reports" if appended and out.suffix != PDF else "",
+        f"account {account_id!r}: --board is the report of all accounts" if account_id is not None and board else "",
+        f"--with-accounts {appended}: goes with the portfolio, not with --board" if appended and board else "",
     ]
     if any(problems):
         raise InputError("\n".join(filter(None, problems)))
@@ -87,22 +96,45 @@ def _portfolio(
     store: ScoreStore, manager: str | None, lang: Literal["de", "en"], paper: bool, appended: int, timezone: str
 ) -> tuple[list[str], dict[str, Any]]:
     """Return the portfolio's report and those appended, as HTML, and what is told of it."""
-    from serving.clock import utc_now
     from serving.database.engine import reading
     from serving.portfolio.portfolio_report import read_report, render_portfolio
     from serving.portfolio.wanted import Wanted
 
-    today = utc_now().astimezone(ZoneInfo(timezone)).date()
     with reading(store.engine) as connection:
-        listed = read_report(connection, manager, Wanted(), lang, today)
+        listed = read_report(connection, manager, Wanted(), lang, _today(timezone))
         if listed is not None and manager is not None and not listed.accounts:
             raise InputError(_nobody(connection, manager))
     if listed is None:
-        raise InputError("no scores are stored yet; store some with: churn-risk score SOURCE --as-of DATE")
+        raise InputError(NO_SCORES)
     documents = [render_portfolio(listed.report, paper)]
     documents += [_account(store, account_id, lang, paper)[0] for account_id in listed.account_ids[:appended]]
     facts = {"accounts": listed.accounts, "listed": len(listed.account_ids), "account_manager": manager}
     return documents, {"as_of": listed.as_of.isoformat(), **facts}
+
+
+def _board(
+    store: ScoreStore, manager: str | None, lang: Literal["de", "en"], paper: bool, timezone: str
+) -> tuple[list[str], dict[str, Any]]:
+    """Return the board's report as HTML, and what is told of it."""
+    from serving.database.engine import reading
+    from serving.programme.board_facts import read_board
+    from serving.programme.board_report import board_report, render_board
+
+    with reading(store.engine) as connection:
+        read = read_board(connection, manager)
+        if read is not None and manager is not None and not read.book.sums.accounts:
+            raise InputError(_nobody(connection, manager))
+    if read is None:
+        raise InputError(NO_SCORES)
+    made = board_report(read, manager, lang, _today(timezone))
+    facts = {"accounts": read.book.sums.accounts, "figures": read.stored.record is not None, "account_manager": manager}
+    return [render_board(made, paper)], {"as_of": made.as_of.isoformat(), **facts}
+
+
+def _today(timezone: str) -> date:
+    from serving.clock import utc_now
+
+    return utc_now().astimezone(ZoneInfo(timezone)).date()
 
 
 def _nobody(connection: Connection, manager: str) -> str:

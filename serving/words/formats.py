@@ -68,9 +68,9 @@ class Formats:
         """Return a contribution in points of probability, signed: 0.08 is +8.0."""
         return self.number(fraction * 100, 1, signed=True)
 
-    def money(self, amount: float, signed: bool = False) -> str:
-        """Return an amount without cents from 100 on, in the book's currency where it is known."""
-        cents = 0 < abs(round(amount, 2)) < 100
+    def money(self, amount: float, signed: bool = False, whole: bool = False) -> str:
+        """Return an amount in the book's currency where it is known; without cents from 100 on, or if `whole`."""
+        cents = not whole and 0 < abs(round(amount, 2)) < 100
         rounded = round(amount, 2 if cents else 0) or 0.0
         pattern = self.locale.currency_formats["standard"].pattern.split(";")[0]
         if self.currency is None:

@@ -96,6 +96,12 @@ def screen_texts(lang: Lang) -> Mapping[str, Any]:
     return _read(f"pages/{lang}.toml", lang)
 
 
+@cache
+def programme_texts(lang: Lang) -> Mapping[str, Any]:
+    """Return the texts of the board's report and of loss reviews, by section."""
+    return _read(f"programme/{lang}.toml", lang)
+
+
 def _read(path: str, lang: str) -> dict[str, Any]:
     if lang not in LANGS:
         raise ValueError(f"lang must be one of {', '.join(LANGS)}, not {lang!r}")

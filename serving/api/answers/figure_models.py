@@ -12,9 +12,10 @@ from features.figures.figure import Unit
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
 from serving.api.answers.shown import WARNINGS, WarningOut
+from serving.programme.stored_words import in_words
 from serving.store import Behind, ScoreStore, StoredFigures
 from serving.words.caution_words import kept_cautions, warnings_of
-from serving.words.figure_words import FigureInWords, figures_in_words
+from serving.words.figure_words import FigureInWords
 from serving.words.formats import Lang
 
 VALUE: Any = Field(description="The value in its unit; null when it is not known")
@@ -128,14 +129,6 @@ def figures_for(store: ScoreStore, principal: Principal, asked: str | None) -> S
     if found is not None and asked is not None and not principal.sees(asked):
         return replace(found, record=None)
     return found
-
-
-def in_words(stored: StoredFigures | None, lang: Lang) -> tuple[FigureInWords, ...]:
-    """Return every figure of what a caller may see."""
-    if stored is None:
-        return figures_in_words(None, None, lang, "no_run")
-    absent = "no_accounts" if stored.stored else "not_stored"
-    return figures_in_words(stored.record, stored.run["as_of"], lang, absent)
 
 
 def figures_out(stored: StoredFigures | None, whole: bool, request_id: str, lang: Lang) -> FiguresOut:
