@@ -62,7 +62,9 @@ class Risk:
     ----------
     lead : str
     head : Head
-        Sums with their interval, the model's grade, cautions.
+        The run's date, the model's grade, cautions.
+    figures : tuple of (label, value, note)
+        What is expected to leave with its interval, and its change since the run before.
     bands : tuple of (label, number)
     threats : tuple of Line
         The key accounts at risk with the most revenue at risk.
@@ -72,6 +74,7 @@ class Risk:
 
     lead: str
     head: Head
+    figures: tuple[tuple[str, str, str], ...]
     bands: tuple[tuple[str, str], ...]
     threats: tuple[Line, ...]
     counted: str
@@ -193,9 +196,15 @@ def _facts(whose: str | None, as_of: date, formats: Formats, texts: Mapping[str,
 
 def _risk(facts: BoardFacts, lang: Lang, today: date, texts: Mapping[str, str]) -> Risk:
     formats, bands = Formats(lang, facts.book.sums.currency), page_texts(lang)["bands"]
+    head, loss = head_of(facts.book, lang, today), facts.book.sums.loss
+    (label, value, _), *others = head.figures
+    within = loss and screen_texts(lang)["sums"]["range"].format(
+        low=formats.money(loss.low), high=formats.money(loss.high)
+    )
     return Risk(
         lead=texts["risk_lead"].format(day=formats.day(facts.stored.run["as_of"])),
-        head=head_of(facts.book, lang, today),
+        head=head,
+        figures=((label, value, f"{texts['expected']} {within or texts['no_range']}"), *others),
         bands=tuple((label, formats.number(facts.book.counts.get(band, 0))) for band, label in bands.items()),
         threats=lines_of(facts.threats, lang, today),
         counted=_counted(facts, formats, texts),
