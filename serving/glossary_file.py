@@ -19,6 +19,7 @@ from features.errors import InputError
 #: What a glossary may speak of; `serving/words/locales/glossary.toml` has an entry for each of these.
 SUBJECTS = (
     "segment", "industry", "role", "ticket_kind", "severity", "topic", "action_kind", "level", "survey_kind", "channel",
+    "churn_reason",
 )  # fmt: skip
 LANGUAGES = ("de", "en")
 #: Texts by subject, folded value and language.

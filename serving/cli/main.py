@@ -23,6 +23,7 @@ from features.machine.memory import told_shortage
 from serving.cli import (
     digest_commands,
     key_commands,
+    loss_commands,
     openapi_commands,
     report_commands,
     store_commands,
@@ -58,6 +59,7 @@ def build() -> typer.Typer:
         card_commands,
         serving_commands,
         report_commands,
+        loss_commands,
         digest_commands,
         store_commands,
         key_commands,

@@ -1,4 +1,4 @@
-"""What the board's report is made of: the newest run's figures, its risk and its largest threats, read at one moment."""
+"""What the board's report is made of: the newest run's figures, risk and largest threats, read in one transaction."""
 
 from __future__ import annotations
 

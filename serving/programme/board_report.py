@@ -1,7 +1,7 @@
 """The board's monthly report: the newest run's figures and risk go in, a complete HTML document comes out.
 
-It shows stored figures only: what the API has under a name is what stands here under it. It looks back first (what left,
-what stayed, what customers say), then ahead (renewals, revenue at risk).
+It shows stored figures only: what the API has under a name is what stands here under it. It looks back first (what
+left, what stayed, what customers say), then ahead (renewals, revenue at risk).
 """
 
 from __future__ import annotations

@@ -161,8 +161,8 @@ class Telling:
         """Return a figure at the run's own date."""
         now = found.now
         return Row(
-            name=found.figure.name, label=found.label, exact=now.value, **self._told(found, now), definition=found.definition,
-            source=found.figure.source, needs=", ".join(found.figure.needs),
+            name=found.figure.name, label=found.label, exact=now.value, **self._told(found, now),
+            definition=found.definition, source=found.figure.source, needs=", ".join(found.figure.needs),
         )  # fmt: skip
 
     def bars(self, family: str, by_name: Mapping[str, FigureInWords]) -> Iterator[BarChart]:
@@ -183,7 +183,9 @@ class Telling:
 
     def _adding_up(self, found: Sequence[tuple[FigureInWords, str]], numbers: Sequence[float]) -> list[str]:
         """Return the numbers of a sum as written; amounts as whole ones that add up to the last, where these do."""
-        written_each = [written(number, figure.figure, self.formats) for (figure, _), number in zip(found, numbers, strict=True)]
+        written_each = [
+            written(number, figure.figure, self.formats) for (figure, _), number in zip(found, numbers, strict=True)
+        ]
         *parts, whole = numbers
         sums = math.isclose(math.fsum(parts), whole, rel_tol=1e-9, abs_tol=1e-6)
         if found[0][0].figure.unit != "currency" or not sums or abs(whole) < CENTS_BELOW:

@@ -74,6 +74,7 @@ RULES = {
     ("GET", "/"): Rule(None, status=303, page=True),
     ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
     ("GET", "/figures"): Rule(None, status=303, page=True),
+    ("GET", "/figures.pdf"): Rule(None, status=303, page=True),
     ("GET", "/report.pdf"): Rule(None, status=303, page=True),
     ("POST", "/accounts/{account_id:path}"): Rule(None, status=401, page=True),
     ("GET", "/login"): Rule(None),

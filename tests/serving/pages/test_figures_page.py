@@ -11,7 +11,7 @@ from support.pages import Element, Site, tree
 from support.stored import SCORE, opened, put
 
 from features.figures.figure import all_figures
-from serving.pages.figures_page import LINES, SUMS
+from serving.programme.figure_sections import LINES, SUMS
 from serving.words.formats import LANGS, Formats, Lang
 
 
@@ -53,7 +53,7 @@ def test_every_figure_opens_its_definition_and_every_chart_has_its_table(site: S
         drawn = chart.all("circle") if chart.all("svg", class_="months") else chart.all("svg", class_="bar")
         known = [row for row in table.one("tbody").all("tr") if not row.all("td", class_="reason")]
         assert drawn and len(drawn) == len(known)
-        assert chart.all("svg")[0].attributes.get("aria-label") or chart.all("svg")[0].attributes["aria-hidden"]
+        assert chart.all("svg")[0].attributes.get("aria-labelledby") or chart.all("svg")[0].attributes["aria-hidden"]
     missing = {"de": "Nicht bekannt: Tabelle loops fehlt", "en": "Not known: table loops is missing"}[lang]
     assert sum(missing in cell.text for cell in page.all("td", class_="reason")) == sum(
         "loops" in figure.needs for figure in all_figures()

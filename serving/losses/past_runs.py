@@ -1,0 +1,127 @@
+"""What the stored runs said of accounts before they left: the last run at least so many days before each end.
+
+A run counts where its model cannot have known the end. A run of an early date may have been scored later, by a model
+that has learnt from what came after: that run is left out, and the answer says so. Replaced runs do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import ceil
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES
+
+#: Why nothing is known of an account from the runs before a day.
+Why = Literal["no_run", "learnt_later", "not_scored"]
+#: Share of the accounts that are the top of the list where the run does not say how many can be contacted.
+CAPACITY = 0.1
+PIECE = 500
+
+
+@dataclass(frozen=True)
+class Run:
+    """A published run.
+
+    Attributes
+    ----------
+    known_until : date or None
+        Its model has learnt from nothing on this day or later; None where the run does not keep it.
+    top : int
+        How many accounts are the top of its list: those that can be contacted.
+    """
+
+    run_id: int
+    as_of: date
+    model_version: str
+    scored_at: datetime
+    accounts: int
+    known_until: date | None
+    top: int
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a run said of an account.
+
+    Attributes
+    ----------
+    run : Run
+    churn_probability, revenue_at_risk : float
+    band : str
+    rank : int
+        Place by falling revenue at risk, from 1.
+    """
+
+    run: Run
+    churn_probability: float
+    revenue_at_risk: float
+    band: str
+    rank: int
+
+    @property
+    def is_top(self) -> bool:
+        """Whether the account stood at the top of the list."""
+        return self.rank <= self.run.top
+
+    @property
+    def seen(self) -> bool:
+        """Whether the account was among those at risk, or at the top of the list."""
+        return self.band == "at_risk" or self.is_top
+
+
+def read_runs(connection: Connection) -> tuple[Run, ...]:
+    """Return the current runs, the newest first."""
+    columns = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.model_version, RUNS.c.scored_at, RUNS.c.accounts, RUNS.c.model)
+    rows = connection.execute(sa.select(*columns).where(CURRENT).order_by(*NEWEST_FIRST)).mappings()
+    return tuple(_run(dict(row)) for row in rows)
+
+
+def run_before(runs: Sequence[Run], day: date) -> Run | Why:
+    """Return the newest run of a date up to `day` whose model had learnt from nothing on `day` or later, or why not.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The newest first.
+    """
+    by_then = [run for run in runs if run.as_of <= day]
+    if not by_then:
+        return "no_run"
+    fair = (run for run in by_then if run.known_until is not None and run.known_until <= day)
+    return next(fair, "learnt_later")
+
+
+def read_sights(connection: Connection, wanted: Mapping[Run, Iterable[str]]) -> dict[tuple[int, str], Sight]:
+    """Return by run and account what each run said of the accounts wanted of it, as far as it scored them."""
+    found = {}
+    for run, account_ids in wanted.items():
+        place = sa.func.row_number().over(order_by=(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id))
+        columns = (SCORES.c.account_id, SCORES.c.churn_probability, SCORES.c.revenue_at_risk, SCORES.c.band)
+        ranked = sa.select(*columns, place.label("rank")).where(SCORES.c.run_id == run.run_id).subquery()
+        for piece in _pieces(sorted(set(account_ids))):
+            for row in connection.execute(sa.select(ranked).where(ranked.c.account_id.in_(piece))).mappings():
+                found[run.run_id, row["account_id"]] = Sight(
+                    run, row["churn_probability"], row["revenue_at_risk"], row["band"], row["rank"]
+                )
+    return found
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    model = row["model"]
+    slices, rule = model.get("slices") or (), model.get("rule") or {}
+    reach = rule.get("lead_days", 0) + (rule.get("silence_days") or rule.get("horizon_days") or 0)
+    known_until = date.fromisoformat(max(slices)) + timedelta(days=reach) if slices and reach else None
+    capacity = (model.get("economics") or {}).get("capacity", CAPACITY)
+    top = max(1, ceil(capacity * row["accounts"]))
+    fields = {name: row[name] for name in ("run_id", "as_of", "model_version", "scored_at", "accounts")}
+    return Run(**fields, known_until=known_until, top=top)
+
+
+def _pieces(account_ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (account_ids[start : start + PIECE] for start in range(0, len(account_ids), PIECE))
