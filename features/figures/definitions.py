@@ -38,6 +38,15 @@ figure, as_of, split, group, value, low, high, n, reason.
   told. It costs some eight seconds of processor time, a fifth of scoring 1,100 customers and less of a larger book;
   `--no-figures` leaves it out, and the figures are then null and say so. `store forget` removes what an account adds;
   sums keep it.
+- `churn-risk report --board --lang de --out board.pdf` (or `.html`; the link on `/figures`) is the board's monthly
+  report of the stored figures ([pages.md](pages.md)). The parts of a sum are rounded so that what is shown adds up; in
+  the HTML each value carries the number that the API has.
+- `churn-risk losses SOURCE --as-of DATE` reviews each account that left in the twelve months before (`--months N`): ten
+  plain facts as of 180, 90 and 30 days before its end, and what the last stored run by then said of it. It was seen if
+  it stood at risk or at the top of the list; if runs judged it and none had seen it, it is a surprise, and these come
+  first, by revenue. A run counts only if its model had learnt from nothing on that day or later: a model of today has
+  learnt from the losses themselves. What no run can tell is not known, and says why. The cause is `reason` of the
+  table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`.
 - Shares are fractions, NPS goes from -100 to 100, money is in the book's currency.
 """
 
