@@ -140,16 +140,7 @@ def board_report(facts: BoardFacts, whose: str | None, lang: Lang, today: date) 
     """
     texts, run, record = programme_texts(lang)["board"], facts.stored.run, facts.stored.record
     formats = Formats(lang, facts.book.sums.currency if record is None else record["currency"])
-    by_name = {found.figure.name: found for found in in_words(facts.stored, lang)}
-    telling, basis = Telling(formats, screen_texts(lang)), _basis(by_name)
-    names = {"basis": basis, "other": next(other for other in BASES if other != basis)}
-    bars = {chart.key: chart for chart in telling.bars("retention", by_name)}
-    lines = (telling.line(by_name[name.format(**names)]) for name in MONTHS)
-    opening = by_name[f"revenue_opening_{basis}"]
-
-    def rows(chosen: Sequence[str]) -> tuple[Row, ...]:
-        return tuple(telling.row(by_name[name.format(**names)]) for name in chosen)
-
+    back = _LookingBack({found.figure.name: found for found in in_words(facts.stored, lang)}, formats, texts)
     return BoardReport(
         lang=lang,
         as_of=run["as_of"],
@@ -157,18 +148,15 @@ def board_report(facts: BoardFacts, whose: str | None, lang: Lang, today: date) 
         title=texts["title"].format(day=formats.long_day(run["as_of"])),
         subject=texts["subject"].format(day=formats.long_day(run["as_of"])),
         facts=_facts(whose, run["as_of"], formats, texts),
-        absent="" if record else texts["absent"].format(reason=opening.now.reason),
-        first=rows(FIRST),
-        waterfall=bars.get(f"waterfall_{basis}"),
-        not_drawn=texts["not_drawn"].format(reason=opening.now.reason or texts["unknown"]),
-        others=rows(OTHER_DEFINITIONS),
-        months=tuple(line for line in lines if line is not None),
-        parts=tuple(
-            Part(key, texts[key], rows(chosen), tuple(telling.bars(family, by_name)), texts.get(f"{key}_note", ""))
-            for key, chosen, family in PARTS
-        ),
+        absent="" if record else texts["absent"].format(reason=back.reason),
+        first=back.rows(FIRST),
+        waterfall=back.waterfall(),
+        not_drawn=texts["not_drawn"].format(reason=back.reason),
+        others=back.rows(OTHER_DEFINITIONS),
+        months=back.months(),
+        parts=back.parts(),
         risk=_risk(facts, lang, today, texts),
-        definitions=tuple((row.label, _definition(row, texts)) for row in rows(DEFINED)),
+        definitions=tuple((row.label, _definition(row, texts)) for row in back.rows(DEFINED)),
         footer=texts["footer"].format(day=formats.day(run["scored_at"].date()), version=run["model_version"]),
     )
 
@@ -179,9 +167,40 @@ def render_board(report: BoardReport, paper: bool = False) -> str:
     return rendered("board_report.html.j2", report.lang, paper, report=report, words=words, board=texts)
 
 
-def _basis(by_name: Mapping[str, FigureInWords]) -> str:
-    """Return what revenue is reckoned from: invoices, or contracts where only they tell."""
-    return next((basis for basis in BASES if by_name[f"nrr_{basis}"].now.value is not None), BASES[0])
+class _LookingBack:
+    """The stored figures in words; revenue is reckoned from invoices, or from contracts where only they tell."""
+
+    def __init__(self, by_name: Mapping[str, FigureInWords], formats: Formats, texts: Mapping[str, str]) -> None:
+        self._by_name, self._texts = by_name, texts
+        self._telling = Telling(formats, screen_texts(formats.lang))
+        basis = next((each for each in BASES if by_name[f"nrr_{each}"].now.value is not None), BASES[0])
+        self._names = {"basis": basis, "other": next(other for other in BASES if other != basis)}
+
+    @property
+    def reason(self) -> str:
+        """Why there is no revenue to show; empty where there is."""
+        return self._found("revenue_opening_{basis}").now.reason or ""
+
+    def rows(self, chosen: Sequence[str]) -> tuple[Row, ...]:
+        return tuple(self._telling.row(self._found(name)) for name in chosen)
+
+    def waterfall(self) -> BarChart | None:
+        bars = self._telling.bars("retention", self._by_name)
+        return next((chart for chart in bars if chart.key == "waterfall_{basis}".format(**self._names)), None)
+
+    def months(self) -> tuple[MonthChart, ...]:
+        lines = (self._telling.line(self._found(name)) for name in MONTHS)
+        return tuple(line for line in lines if line is not None)
+
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(
+            Part(key, self._texts[key], self.rows(chosen), tuple(self._telling.bars(family, self._by_name)),
+                 self._texts.get(f"{key}_note", ""))
+            for key, chosen, family in PARTS
+        )  # fmt: skip
+
+    def _found(self, name: str) -> FigureInWords:
+        return self._by_name[name.format(**self._names)]
 
 
 def _facts(whose: str | None, as_of: date, formats: Formats, texts: Mapping[str, str]) -> tuple[str, ...]:
