@@ -29,7 +29,7 @@ QUOTED = 60
 #: The greatest whole number of which all smaller ones are floats too.
 EXACT = 2**53
 _NUMBER, _TIME = re.compile(NUMBER_TEXT), re.compile(TIME_TEXT)
-#: The form that most instants have, which Python reads by itself.
+#: The form that most instants have, dates that a database wrote as instants too; Python reads it by itself.
 _COMMON = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z?", re.ASCII)
 _DAY = 10
 
@@ -122,6 +122,8 @@ def _day_of(column: Column, absent: Absent) -> Reader:
                 if FIRST_YEAR <= found.year <= LAST_YEAR:
                     return found
                 raise _out_of_years(A_DATE, value)
+            if _COMMON.fullmatch(value):
+                return _common(value, A_DATE).date()
             moment = _moment(value, A_DATE)
             return absent() if moment is None else moment.date()
         if value is None:
@@ -137,13 +139,7 @@ def _instant_of(column: Column, absent: Absent) -> Reader:
     def read(value: Any) -> datetime | None:
         if type(value) is str:
             if _COMMON.fullmatch(value):
-                try:
-                    found = datetime.fromisoformat(value.removesuffix("Z"))
-                except ValueError:
-                    raise _unlike(AN_INSTANT, value) from None
-                if FIRST_YEAR <= found.year <= LAST_YEAR:
-                    return found
-                raise _out_of_years(AN_INSTANT, value)
+                return _common(value, AN_INSTANT)
             moment = _moment(value, AN_INSTANT)
             return absent() if moment is None else moment
         if value is None:
@@ -153,6 +149,17 @@ def _instant_of(column: Column, absent: Absent) -> Reader:
         raise _unlike(AN_INSTANT, value)
 
     return read
+
+
+def _common(value: str, expected: str) -> datetime:
+    """Read an instant of the form `_COMMON`."""
+    try:
+        found = datetime.fromisoformat(value.removesuffix("Z"))
+    except ValueError:
+        raise _unlike(expected, value) from None
+    if FIRST_YEAR <= found.year <= LAST_YEAR:
+        return found
+    raise _out_of_years(expected, value)
 
 
 def _moment(value: str, expected: str) -> datetime | None:

@@ -120,8 +120,7 @@ class Formats:
     def _span(self, value: float, unit: str, digits: int, signed: bool) -> str:
         rounded = round(abs(value), digits)
         shown = int(rounded) if rounded == int(rounded) else rounded
-        text = format_unit(shown, f"duration-{unit}", locale=self.locale)
-        return self._sign(text.replace(" ", NBSP), round(value, digits), signed)
+        return self._sign(_unit(shown, unit, self.lang), round(value, digits), signed)
 
     @staticmethod
     def _sign(text: str, value: float, signed: bool) -> str:
@@ -133,6 +132,12 @@ class Formats:
 @cache
 def _locale(lang: Lang) -> Locale:
     return Locale.parse("de_DE" if lang == "de" else "en_GB")
+
+
+@lru_cache(maxsize=4096)
+def _unit(count: float, unit: str, lang: Lang) -> str:
+    """Return a number with its unit of time; most of a book's spans are the same few."""
+    return str(format_unit(count, f"duration-{unit}", locale=_locale(lang))).replace(" ", NBSP)
 
 
 @cache

@@ -4,8 +4,13 @@ In: a dataset and the settings. Out: a `Fitted`. `train` fits a model in this wa
 at each origin.
 
 Forward-chained folds give margins of rows that the trees did not see. Those margins choose the weighting and the number
-of rounds, and teach the weights of the experts (see `training.models.margin`). Then the experts are fitted again on
-every slice as chosen, so the choice costs no recent data.
+of rounds. Then the experts are fitted again on every slice as chosen, so the choice costs no recent data.
+
+The weights of the experts (see `training.models.margin`) are taught by accounts that the experts did not see, because
+these folds learn from nearly as many rows as the refit. A forward fold learns from few, which is to the disadvantage of
+the trees. Where churn is silence, forward folds teach them: how much all customers buy in a period is the same for
+accounts seen and unseen, so only a later period tells what an expert is worth. `python -m benchmarks kinds` and
+`worlds` show both kinds of book.
 
 The calibrator is fitted on accounts that the experts did not see, in slices that they saw. It corrects the distortions
 of the fit: the weights, and the overconfidence of trees on known rows. It is not fitted forward in time. The change of
@@ -26,6 +31,7 @@ from training.models.choice import UNWEIGHTED, Choice, choose, few_left
 from training.models.folds import BY_ACCOUNT, OutOfFold, by_account, learnable_part, margins_at, out_of_fold, splits
 from training.models.margin import (
     BUYING,
+    EXPERTS,
     LINEAR,
     TREES,
     Margin,
@@ -118,13 +124,11 @@ def fit_model(
     learnt = learnable_part(data, settings)
     penalty = penalty_of(learnt, settings, choice.weighting)
     recipe = Recipe(settings, choice.rounds, choice.weighting, penalty)
-    of_folds, valid = _margins_of_folds(data, folds, recipe)
-    weights = learn_weights(of_folds, data.churned[valid], data.accounts[valid], settings.rule.by_silence)
-    if folded == BY_ACCOUNT:
-        margin = weighted(of_folds, weights)
-    else:
-        margin, valid = _unseen_accounts(data, recipe, weights, fitted)
-    churned = data.churned[valid]
+    forward, by_silence = folded != BY_ACCOUNT, settings.rule.by_silence
+    of_experts, valid = _unseen_accounts(data, recipe, fitted) if forward else _margins_of_folds(data, folds, recipe)
+    teaching, rows = _margins_of_folds(data, folds, recipe) if forward and by_silence else (of_experts, valid)
+    weights = learn_weights(teaching, data.churned[rows], data.accounts[rows], by_silence)
+    margin, churned = weighted(of_experts, weights), data.churned[valid]
     return Fitted(
         margin=fit_margin(learnt, recipe, weights),
         calibrator=fit_platt(margin, churned),
@@ -141,27 +145,32 @@ def _margins_of_folds(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return each expert's margins of the rows that the folds judge, and the row numbers, shape (n,)."""
     of_trees, valid = margins_at(folds, recipe.weighting, recipe.rounds, recipe.settings)
-    others = []
+    parts = []
     for fold in folds:
         linear, buying = fit_others(data.take(fold.learnt), recipe)
         matrix = data.matrix.take(fold.valid)
         of_buying = {} if buying is None else {BUYING: buying.margin(matrix)}
-        others.append({LINEAR: linear.margin(matrix)} | of_buying)
-    shared = set.intersection(*map(set, others))
-    margins = {name: np.concatenate([part[name] for part in others]) for name in (LINEAR, BUYING) if name in shared}
-    return {TREES: of_trees, **margins}, valid
+        parts.append({LINEAR: linear.margin(matrix)} | of_buying)
+    return {TREES: of_trees, **_of_all(parts)}, valid
 
 
 def _unseen_accounts(
-    data: Dataset, recipe: Recipe, weights: Mapping[str, float], done: Callable[[], None]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return margins of accounts that the experts did not see, fitted as chosen, and their row numbers."""
-    margins, rows = [], []
+    data: Dataset, recipe: Recipe, done: Callable[[], None]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return each expert's margins of accounts that it did not see, fitted as chosen, and the row numbers."""
+    parts, rows = [], []
     for learn, valid in by_account(data, recipe.settings):
-        margins.append(fit_margin(data.take(learn), recipe, weights)(data.matrix.take(valid)))
+        experts = fit_margin(data.take(learn), recipe, dict.fromkeys(EXPERTS, 1.0))
+        parts.append(experts.by_expert(data.matrix.take(valid)))
         rows.append(valid)
         done()
-    return np.concatenate(margins), np.concatenate(rows)
+    return _of_all(parts), np.concatenate(rows)
+
+
+def _of_all(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the margins of all folds by expert; an expert that is missing in one of them is left out."""
+    shared = set.intersection(*map(set, parts))
+    return {name: np.concatenate([part[name] for part in parts]) for name in EXPERTS if name in shared}
 
 
 def schemes_of(settings: TrainingSettings) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from training.models.weights import SCHEMES, without_giants
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
-TREES, LINEAR, BUYING = "trees", "linear", "buying"
+EXPERTS = TREES, LINEAR, BUYING = "trees", "linear", "buying"
 #: Weights that held in trials on simulated books of several kinds and on earlier origins of Online Retail II, by
 #: whether churn is silence. `python -m benchmarks kinds` shows what they give.
 PRIOR: Mapping[bool, Mapping[str, float]] = {
@@ -155,8 +155,8 @@ def _row_weights(data: Dataset, weighting: str) -> np.ndarray:
 
 
 def weighted(margins: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
-    """Return the weighted sum of experts' log-odds, shape (rows,)."""
-    return np.asarray(sum(weights[name] * part for name, part in margins.items()))
+    """Return the weighted sum of experts' log-odds, shape (rows,); one without a weight adds nothing."""
+    return np.asarray(sum(weights.get(name, 0.0) * part for name, part in margins.items()))
 
 
 def to_plain(margin: Margin) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def name_version(client: MlflowClient, run_id: str, name: str, version: str) -> 
 
 
 def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
-    """Log parameters, tags, metrics, verdict and signals."""
+    """Log parameters, tags, verdict and signals."""
     mlflow.log_params(
         {
             **_flat(asdict(trained.settings)),
@@ -98,20 +98,29 @@ def log_run(trained: Trained, manifest: Manifest, source: str) -> None:
             "grade": trained.verdict.grade,
         }
     )
-    for name, metrics in trained.verdict.metrics.items():
-        prefix = "" if name == MODEL else f"{NO_METRIC_NAME.sub('', name)}/"
-        mlflow.log_metrics({f"{prefix}{key}": value for key, value in metrics.as_dict().items() if value is not None})
     mlflow.log_dict(trained.verdict.as_dict(), "verdict.json")
     mlflow.log_dict({"signals": [_described(signal) for signal in all_signals()]}, "signals.json")
 
 
-def log_figures(figures: dict[str, Any] | None) -> None:
-    """Log the figures of the book, a record of `features.figures.records`, if there is one; those known as metrics."""
-    if figures is None:
-        return
-    mlflow.log_dict(figures, FIGURES)
-    known = {name: figure["value"] for name, figure in figures["figures"].items() if figure["value"] is not None}
-    mlflow.log_metrics({f"figures/{name}": value for name, value in known.items()})
+def log_metrics(trained: Trained, figures: dict[str, Any] | None, model_id: str) -> None:
+    """Log what the model and its rivals reached, and the known figures of the book, for the run and its model.
+
+    They are logged after the model: `log_model` asks the server for the history of each metric that is there before.
+
+    Parameters
+    ----------
+    figures : dict or None
+        A record of `features.figures.records`; it is kept as a file too.
+    """
+    reached: dict[str, Any] = {}
+    for name, metrics in trained.verdict.metrics.items():
+        prefix = "" if name == MODEL else f"{NO_METRIC_NAME.sub('', name)}/"
+        reached |= {f"{prefix}{key}": value for key, value in metrics.as_dict().items()}
+    if figures is not None:
+        mlflow.log_dict(figures, FIGURES)
+        reached |= {f"figures/{name}": figure["value"] for name, figure in figures["figures"].items()}
+    known = {name: value for name, value in reached.items() if value is not None}
+    mlflow.log_metrics(known, model_id=model_id)
 
 
 def log_card(client: MlflowClient, run_id: str, version: str, manifest: Manifest) -> None:
@@ -190,8 +199,8 @@ def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-def log_model(trained: Trained, bundle: Path, seal: Seal) -> str:
-    """Log the bundle as a pyfunc with example, columns and answer, and return the model's address in MLflow.
+def log_model(trained: Trained, bundle: Path, seal: Seal) -> tuple[str, str]:
+    """Log the bundle as a pyfunc with example, columns and answer; return the model's address and id in MLflow.
 
     Its signature declares the answer only; `training.bundle.pyfunc` says why.
     """
@@ -212,7 +221,7 @@ def log_model(trained: Trained, bundle: Path, seal: Seal) -> str:
         model_config={TAG: str(seal)},
         pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
     )
-    return str(logged.model_uri)
+    return str(logged.model_uri), str(logged.model_id)
 
 
 def code_version() -> str:

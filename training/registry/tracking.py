@@ -44,8 +44,8 @@ from training.registry.run_records import (
     OURS,
     code_version,
     log_card,
-    log_figures,
     log_files,
+    log_metrics,
     log_model,
     log_run,
     log_tuning,
@@ -131,9 +131,9 @@ def register(
         name = run_name(source, trained)
         with mlflow.start_run(experiment_id=_experiment(client, environment), run_name=name, tags=OURS) as active:
             log_run(trained, manifest, source)
-            log_figures(figures)
             log_files(plots, write_judged(trained.judged, Path(scratch)))
-            model = log_model(trained, folder, seal)
+            model, model_id = log_model(trained, folder, seal)
+            log_metrics(trained, figures, model_id)
             if tuning is not None:
                 log_tuning(client, active, tuning)
         with redirect_stderr(StringIO()):

@@ -205,21 +205,21 @@ def test_nothing_is_started_with_a_damaged_bundle(
         open_model(root)
 
 
-def test_twenty_changes_leave_one_model_in_memory(
+def test_twelve_changes_leave_one_model_in_memory(
     model: ServedModel, root: Path, versions: dict[str, Path], body: PredictionRequest
 ) -> None:
     before: list[weakref.ReferenceType[Predictor] | weakref.ReferenceType[Bundle]] = []
     sizes = []
-    for number in range(20):
+    for number in range(12):
         model.predictor.predict(body.accounts, body.as_of)
         before += [weakref.ref(model.predictor), weakref.ref(model.predictor.bundle)]
         publish(root, versions["2" if number % 2 == 0 else "1"])
         assert model.look()
         gc.collect()
         sizes.append(resident())
-    assert [reference() for reference in before] == [None] * 40
+    assert [reference() for reference in before] == [None] * 24
     # What the allocators keep settles after a few; a model that stays would cost some megabytes each time.
-    assert sizes[-1] - sizes[9] < 10 * 2**20
+    assert sizes[-1] - sizes[5] < 6 * 2**20
 
 
 def resident() -> int:

@@ -104,6 +104,17 @@ def test_a_run_has_every_metric_of_the_model_and_its_rivals(home: Home, run: Any
         assert run.data.metrics[name] == pytest.approx(value)
     assert run.data.metrics["recency alone/roc_auc"] == home.trained.verdict.metrics["recency alone"].roc_auc
     assert len(run.data.metrics) == len(ours) * len(home.trained.verdict.metrics)
+    with connected(home.environment) as client:
+        (model,) = client.search_logged_models(
+            [run.info.experiment_id], filter_string=f"source_run_id='{run.info.run_id}'"
+        )
+    assert {metric.key: metric.value for metric in model.metrics} == run.data.metrics
+
+
+def test_no_metric_s_history_is_asked_for(home: Home, without_plots: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's `log_model` asks for each metric that its run has already; of a server that is a request each."""
+    monkeypatch.setattr(mlflow.MlflowClient, "get_metric_history", crash)
+    register(home.trained, home.environment, SOURCE)
 
 
 def test_a_run_says_what_of_and_how_good(home: Home, run: Any) -> None:
