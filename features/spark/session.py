@@ -52,9 +52,10 @@ def spark_session(memory: int, environment: Mapping[str, str] = os.environ) -> A
     ConnectionError
         When Spark cannot be started, or does not reach its master.
     """
-    sessions = _sessions()
-    active = sessions.getActiveSession()
-    session = _started(sessions, memory, environment) if active is None else active.newSession()
+    with _unwarned():
+        sessions = _sessions()
+        active = sessions.getActiveSession()
+        session = _started(sessions, memory, environment) if active is None else active.newSession()
     for name, value in MEANING.items():
         session.conf.set(name, value)
     context = session.sparkContext
@@ -70,9 +71,16 @@ def demand_spark(environment: Mapping[str, str] = os.environ) -> str:
     return str(importlib.import_module("pyspark").__version__)
 
 
-def _sessions() -> Any:
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Silence what PySpark 4.3 says of pandas 3, through which nothing goes here."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # PySpark 4.3 of pandas 3, which is not used here.
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def _sessions() -> Any:
+    with _unwarned():
         try:
             return importlib.import_module("pyspark.sql").SparkSession
         except ImportError as error:
