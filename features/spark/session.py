@@ -54,8 +54,7 @@ def spark_session(memory: int, environment: Mapping[str, str] = os.environ) -> A
     """
     with _unwarned():
         sessions = _sessions()
-        active = sessions.getActiveSession()
-        session = _started(sessions, memory, environment) if active is None else active.newSession()
+        session = (sessions.getActiveSession() or _started(sessions, memory, environment)).newSession()
     for name, value in MEANING.items():
         session.conf.set(name, value)
     context = session.sparkContext
