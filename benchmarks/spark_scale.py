@@ -74,7 +74,7 @@ def spark_scale() -> None:
         }
         for book, each in runs.items()
     }
-    record("spark-scale", {"summary": summary, "exponent": exponent, "as_of_dates": len(DATES), "runs": runs})
+    record("spark_scale", {"summary": summary, "exponent": exponent, "as_of_dates": len(DATES), "runs": runs})
 
 
 def _give_a_million(book: Path) -> None:
