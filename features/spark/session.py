@@ -9,7 +9,6 @@ What is missing is told in one line: PySpark and Java by an `ImportError`, a clu
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def demand_spark(environment: Mapping[str, str] = os.environ) -> str:
     """Return the release of PySpark; raise ImportError where it or a Java that it can run on is missing."""
     if _sessions().getActiveSession() is None:
         _demand_java(environment)
-    return str(importlib.import_module("pyspark").__version__)
+    return version("pyspark")
 
 
 @contextmanager
@@ -81,11 +81,12 @@ def _unwarned() -> Iterator[None]:
 def _sessions() -> Any:
     with _unwarned():
         try:
-            return importlib.import_module("pyspark.sql").SparkSession
+            from pyspark.sql import SparkSession
         except ImportError as error:
             raise ImportError(
                 f"Spark needs the library PySpark, which is missing ({error}): pip install 'churn-risk[spark]'"
             ) from error
+    return SparkSession
 
 
 def _started(sessions: Any, memory: int, environment: Mapping[str, str]) -> Any:
@@ -113,9 +114,9 @@ def _demand_java(environment: Mapping[str, str]) -> None:
             f"Spark needs Java {LEAST_JAVA}, and there is none{f' in JAVA_HOME={home}' if home else ''}: {get}"
         )
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(?:1\.)?(\d+)', told)
-    if version is not None and int(version[1]) < LEAST_JAVA:
-        raise ImportError(f"Spark needs Java {LEAST_JAVA} or later, and {java} is Java {version[1]}: {get}")
+    said = re.search(r'version "(?:1\.)?(\d+)', told)
+    if said is not None and int(said[1]) < LEAST_JAVA:
+        raise ImportError(f"Spark needs Java {LEAST_JAVA} or later, and {java} is Java {said[1]}: {get}")
 
 
 @contextmanager
