@@ -23,6 +23,8 @@ from typing import Any
 from features.spark.catalog_address import MASTER
 
 LEAST_JAVA = 17
+#: Below it Spark refuses to start (450 MiB) or cannot hold a plan.
+LEAST_MEMORY = 640 * 2**20
 #: Settings under which the same expression has the same result on every cluster.
 MEANING = {
     "spark.sql.session.timeZone": "UTC",
@@ -94,7 +96,9 @@ def _started(sessions: Any, memory: int, environment: Mapping[str, str]) -> Any:
     master = environment.get(MASTER, "").strip()
     if master and not MASTERS.fullmatch(master):
         raise ConnectionError(f"{MASTER}={master!r}: local[2], spark://HOST:PORT, yarn or k8s://... is expected")
-    builder = sessions.builder.appName("churn-risk").config("spark.driver.memory", f"{memory // 2**20}m")
+    builder = sessions.builder.appName("churn-risk").config(
+        "spark.driver.memory", f"{max(memory, LEAST_MEMORY) // 2**20}m"
+    )
     for name, value in OWN.items():
         builder = builder.config(name, value)
     try:
