@@ -20,6 +20,7 @@ from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
 from benchmarks.silence_books import silence_books
 from benchmarks.sources import sources
+from benchmarks.spark_scale import spark_scale
 from benchmarks.telco import telco
 from benchmarks.train import train
 from benchmarks.validate import validate
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "train": train,
     "scale": scale,
     "sources": sources,
+    "spark-scale": spark_scale,
     "coverage": coverage,
     "figures": figures,
     "pages": pages,

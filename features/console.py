@@ -40,7 +40,8 @@ def _date(text: str) -> date:
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="A folder of CSV and Parquet files, duckdb:///FILE, or postgresql://USER@HOST/DATABASE?schema=NAME.",
+        help="A folder of CSV and Parquet files, duckdb:///FILE, postgresql://USER@HOST/DATABASE?schema=NAME or "
+        "spark://CATALOG.SCHEMA.",
         metavar="SOURCE",
     ),
 ]

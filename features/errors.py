@@ -11,6 +11,8 @@ ChurnRiskError
 │   ├── ShortSilence           the rule of silence makes churn of most customers' usual gaps
 │   └── AccountUnknown         the score store holds no such account
 ├── SourceGone                 a database went away while SOURCE was read
+├── EngineMissing              an engine is asked for that is not installed
+├── EngineGone                 an engine gave up while it computed
 ├── NotEnoughData              the tables are valid but too short or too one-sided to train or judge on
 ├── SignalsDiffer              a bundle's signals are not the code's; carries both lists
 ├── BundleDamaged              a bundle is incomplete or its checksum is wrong
@@ -47,6 +49,14 @@ class UnusableSource(InputError):
 
 class SourceGone(ChurnRiskError):
     """A database went away, or gave up, while SOURCE was read from it; nothing was made of the part that came."""
+
+
+class EngineMissing(ChurnRiskError):
+    """An engine is asked for that is not installed, or what it stands on is not; the message says how to get it."""
+
+
+class EngineGone(ChurnRiskError):
+    """An engine gave up, or went away, while it computed; finished parts are kept."""
 
 
 @dataclass(frozen=True)

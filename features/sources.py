@@ -1,4 +1,4 @@
-"""SOURCE -> raw tables: a folder of CSV and Parquet files, a DuckDB file (`duckdb:///path`), or a PostgreSQL schema.
+"""SOURCE -> raw tables: a folder of CSV and Parquet files, a DuckDB file, or a schema of PostgreSQL or of Spark.
 
 In: the SOURCE that the user typed. Out: one Ibis table for each contract table that the source holds, unchanged (CSV as
 text), on one DuckDB connection. This module checks only that the source can be opened and read.
@@ -22,10 +22,14 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from features.book_facts import FILE, read_book_facts, read_book_file
-from features.errors import InputError, Problem, SourceGone, UnusableSource
+from features.errors import EngineMissing, InputError, Problem, SourceGone, UnusableSource
 from features.machine.memory import memory_limit
 from features.machine.spilling import spill_folder
-from features.postgres.address import FORM, Address, is_postgres, read_address, shown
+from features.postgres.address import FORM, is_postgres, read_address, shown
+from features.spark.catalog_address import FORM as SPARK_FORM
+from features.spark.catalog_address import Address as SparkAddress
+from features.spark.catalog_address import is_spark
+from features.spark.catalog_address import read_address as read_spark_address
 from features.tables import CURRENCY, STATED, STATES, TABLES, BookKnown
 
 DUCKDB = "duckdb:///"
@@ -33,7 +37,7 @@ DELIMITERS = ",;\t|"
 ENDINGS = (".parquet", ".csv")
 #: The schema of a DuckDB file whose tables are read.
 MAIN = "main"
-KINDS = f"a source is a folder of CSV and Parquet files, {DUCKDB}FILE or {FORM}"
+KINDS = f"a source is a folder of CSV and Parquet files, {DUCKDB}FILE, {FORM} or {SPARK_FORM}"
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,15 @@ def stored(connection: Backend, name: str, rows: ir.Table) -> ir.Table:
 
 
 def open_source(source: str | Path, account_id: str | None = None) -> Source:
-    """Open a folder, a DuckDB file or a PostgreSQL schema.
+    """Open a folder, a DuckDB file, or a schema of PostgreSQL or of Spark.
 
     Parameters
     ----------
     source : str or Path
-        A folder with `accounts.parquet` or `accounts.csv` and the other tables, `duckdb:///file`, or
-        `postgresql://user@host/database?schema=name`.
+        A folder with `accounts.parquet` or `accounts.csv` and the other tables, `duckdb:///file`,
+        `postgresql://user@host/database?schema=name` or `spark://catalog.schema`.
     account_id : str, optional
-        The one account whose records are asked for: of a PostgreSQL schema no others are copied.
+        The one account whose records are asked for: of a schema no others are copied.
 
     Raises
     ------
@@ -112,17 +116,21 @@ def open_source(source: str | Path, account_id: str | None = None) -> Source:
         When the folder, file, database or schema does not exist, may not be read, or is of another kind.
     SourceGone
         When a server goes away while it is read.
+    EngineMissing
+        When a source of Spark is asked for where Spark is not installed.
     """
     text = str(source)
     if text.startswith(DUCKDB):
         return _open_duckdb(text)
-    if is_postgres(text):
+    if is_postgres(text) or is_spark(text):
         try:
-            return _open_postgres(read_address(text), account_id)
+            return _open_copied(text, account_id)
         except ValueError as error:
             raise UnusableSource(str(error)) from error
         except ConnectionError as error:
             raise SourceGone(str(error)) from error
+        except ImportError as error:
+            raise EngineMissing(str(error)) from error
     if "://" in text:
         raise UnusableSource(f"{shown(text)}: {KINDS}")
     folder = Path(text)
@@ -225,10 +233,12 @@ def _held(connection: Backend) -> tuple[dict[str, str], tuple[str, ...]]:
     return ours, tuple(others)
 
 
-def _open_postgres(address: Address, account_id: str | None) -> Source:
-    """Copy the tables into Parquet files, which go with the connection."""
+def _open_copied(text: str, account_id: str | None) -> Source:
+    """Copy the tables of a schema into Parquet files, which go with the connection."""
     from features.postgres.pulling import pull
+    from features.spark.catalog_tables import pull as pull_of_spark
 
+    address = read_spark_address(text) if is_spark(text) else read_address(text)
     if address.book is not None and not Path(address.book).is_file():
         raise ValueError(f"{address.shown}: there is no file {address.book}")
     known, wrong = (BookKnown(), []) if address.book is None else read_book_file(Path(address.book))
@@ -237,7 +247,11 @@ def _open_postgres(address: Address, account_id: str | None) -> Source:
     weakref.finalize(connection, _remove, folder, os.getpid())
     only = None if account_id is None else ("account_id", account_id)
     try:
-        pulled = pull(address, connection.con, {name: _looked_at(name) for name in TABLES}, folder, only)
+        wanted = {name: _looked_at(name) for name in TABLES}
+        if isinstance(address, SparkAddress):
+            pulled = pull_of_spark(address, wanted, folder, only)
+        else:
+            pulled = pull(address, connection.con, wanted, folder, only)
     except BaseException:
         connection.disconnect()
         shutil.rmtree(folder, ignore_errors=True)

@@ -123,15 +123,24 @@ class Batch:
     def _part(self, rows: range) -> Matrix:
         keys = self._keys(rows)
         if len(keys):
-            self._bind(f"account_id BETWEEN {_quoted(keys[KEYS[0]].iloc[0])} AND {_quoted(keys[KEYS[0]].iloc[-1])}")
-        for cut in self._queries.cuts:
-            self._raw.execute(cut.sql)
-        self._raw.register(GATHERED, self._gathered(len(rows)))
-        finished = self._raw.sql(self._queries.row).to_arrow_table()
-        self._raw.unregister(GATHERED)
+            self._bind_part(str(keys[KEYS[0]].iloc[0]), str(keys[KEYS[0]].iloc[-1]))
+        finished = self._finished(len(rows))
         dates = keys["as_of"].to_numpy("datetime64[D]")
         unknown = unknown_without([self._tables.missing]) | unknown_by(self._tables.known, self._recorded_since, dates)
         return made_of(keys, lambda name: _values(finished[name]), unknown)
+
+    def _bind_part(self, first: str, last: str) -> None:
+        """Lead the queries to the records of the accounts from one to another, both included."""
+        self._bind(f"account_id BETWEEN {_quoted(first)} AND {_quoted(last)}")
+
+    def _finished(self, rows: int) -> pa.Table:
+        """Return the finished rows of the part that is bound, in their order; `rows` is how many they are."""
+        for cut in self._queries.cuts:
+            self._raw.execute(cut.sql)
+        self._raw.register(GATHERED, self._gathered(rows))
+        finished = self._raw.sql(self._queries.row).to_arrow_table()
+        self._raw.unregister(GATHERED)
+        return finished
 
     def _keys(self, rows: range) -> pd.DataFrame:
         """Store the rows of a part; return account_id and as_of of each."""

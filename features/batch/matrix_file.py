@@ -22,9 +22,18 @@ from features.signal import all_signals
 from features.tables import TABLES, Tables
 
 Progress = Callable[[int, int], None]
+#: The name of an engine, with its release where that is not one of the libraries, and what computes a spine on it.
+Engine = tuple[str, type[Batch]]
+DUCKDB: Engine = ("duckdb", Batch)
 
 
-def write_matrix(tables: Tables, as_of: Sequence[date], out: Path, progress: Progress | None = None) -> int:
+def write_matrix(
+    tables: Tables,
+    as_of: Sequence[date],
+    out: Path,
+    progress: Progress | None = None,
+    engine: Engine = DUCKDB,
+) -> int:
     """Write account_id, as_of and every signal of all customers at some dates; return the number of rows.
 
     Parameters
@@ -33,6 +42,8 @@ def write_matrix(tables: Tables, as_of: Sequence[date], out: Path, progress: Pro
         The Parquet file. Its rows are ordered by account_id and as_of.
     progress : callable, optional
         Called with the rows that are done and those of the whole, finished parts of an earlier run included.
+    engine : (str, type)
+        What computes it. Finished parts of another engine are not gone on from.
 
     Raises
     ------
@@ -41,9 +52,10 @@ def write_matrix(tables: Tables, as_of: Sequence[date], out: Path, progress: Pro
     """
     report = progress or (lambda done, rows: None)
     recorded_since = first_records(tables)
+    name, batch_of = engine
     with (
-        part_files(out, fingerprint(tables, as_of, recorded_since)) as parts,
-        Batch(tables, customers(tables, as_of), recorded_since) as batch,
+        part_files(out, f"{name} {fingerprint(tables, as_of, recorded_since)}") as parts,
+        batch_of(tables, customers(tables, as_of), recorded_since) as batch,
     ):
         report(parts.done, len(batch))
         for rows, matrix in batch.parts(parts.done) if parts.done < len(batch) or not parts else ():

@@ -66,7 +66,7 @@ class Queries:
     row: str
 
 
-class _NumberedAsOf(AsOf):
+class NumberedAsOf(AsOf):
     """A book as the numbered rows of a spine saw it."""
 
     keys: ClassVar[list[str]] = [ROW]
@@ -76,7 +76,7 @@ class _NumberedAsOf(AsOf):
         self.spine = spine  # with account_id and as_of, which the cut needs and nothing after it
 
 
-class _SeenAsOf(_NumberedAsOf):
+class SeenAsOf(NumberedAsOf):
     """The same, read from where it is stored."""
 
     def _cut(self, table: Table) -> ir.Table:
@@ -91,11 +91,11 @@ def queries(are_paired: bool) -> Queries:
         schemas["invoices"][REVERSED_ON] = ibis.dtype("date")
     tables = Tables({name: ibis.table(schema, name=f"{READ}{name}") for name, schema in schemas.items()}, frozenset())
     spine = ibis.table({ROW: "int32", "account_id": "string", "as_of": "date"}, name=ROWS)
-    cut = _NumberedAsOf(tables, spine)
+    cut = NumberedAsOf(tables, spine)
     seen: dict[str, object] = {f"{SEEN}{name}": dict.fromkeys(cut[name].columns, "unknown") for name in TABLES}
     aggregates, read = [], {name: {ROW} for name in seen}
     columns: dict[str, str] = {}
-    for part in parts(_SeenAsOf(tables, spine)):
+    for part in parts(SeenAsOf(tables, spine)):
         aggregate, tree = _aggregate(part, seen)
         aggregates.append(aggregate)
         columns |= dict.fromkeys(aggregate.numbers, "float64") | dict.fromkeys(aggregate.texts, "string")

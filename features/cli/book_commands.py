@@ -106,19 +106,22 @@ def features(
     source: SourceArgument,
     as_of: Annotated[list[date], typer.Option(**DATE_OPTION, help="As-of date; may be given several times.")],
     out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.parquet")],
+    engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="What computes the matrix.")] = "duckdb",
     as_json: JsonOption = False,
 ) -> None:
     """Write the feature matrix: one row a customer and as-of date. A run that was broken off goes on where it was."""
-    from features.batch.matrix_file import write_matrix
+    from features.batch.matrix_file import DUCKDB, write_matrix
+    from features.engines.spark_computing import spark_engine
     from features.errors import InputError
     from features.signal import all_signals
 
     if out.suffix != ".parquet":
         raise InputError(f"--out {out}: the matrix is written as .parquet")
+    chosen = spark_engine() if engine == "spark" else DUCKDB
     tables = read_book(source)
     signals = len(all_signals())
     with progress_bar(as_json) as step:
-        rows = write_matrix(tables, as_of, out, lambda done, rows: step("computing signals", done, rows))
+        rows = write_matrix(tables, as_of, out, lambda done, rows: step("computing signals", done, rows), chosen)
     if as_json:
         emit({"out": str(out), "rows": rows, "signals": signals, "warnings": list(tables.warnings)})
     else:

@@ -17,7 +17,8 @@ LAYERS = ("features", "training", "serving")
 SHARED = {"mlflow": "mlflow", "opentelemetry": "opentelemetry-api"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BASE = PROJECT["dependencies"]
-EXTRA = PROJECT["optional-dependencies"]["training"]
+#: What a layer may import beside, where it is installed.
+EXTRA = {"features": "spark", "training": "training"}
 
 
 def name_of(distribution: str) -> str:
@@ -41,7 +42,8 @@ def imported(layer: str) -> set[str]:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_import_is_declared(layer: str) -> None:
-    declared = {name_of(item) for item in [*BASE, *(EXTRA if layer == "training" else [])]}
+    extra = PROJECT["optional-dependencies"][EXTRA[layer]] if layer in EXTRA else []
+    declared = {name_of(item) for item in [*BASE, *extra]}
     found = imported(layer)
     assert found
     assert found <= declared, f"{layer} imports what pyproject.toml does not declare: {sorted(found - declared)}"

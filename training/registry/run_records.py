@@ -26,6 +26,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_SOURCE_NAME
 
 from features.signal import all_signals
+from features.spark.catalog_address import is_spark, read_address
 from training.bundle.bundle import Manifest
 from training.bundle.seal import TAG, Seal
 from training.card.card import card_of
@@ -62,7 +63,11 @@ def book_name(source: str) -> str:
     --------
     >>> [book_name(source) for source in ("/data/crm/", "duckdb:///data/book.duckdb", "postgresql://u:p@h/sales?x=1")]
     ['crm', 'book', 'sales']
+    >>> book_name("spark://lake.crm?book=book.toml")
+    'crm'
     """
+    if is_spark(source):
+        return read_address(source).names[-1]
     if "://" in source:
         return PurePath(urlsplit(source).path).stem or "book"
     return Path(source).resolve().name or "book"

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from features.errors import AccountUnknown, InputError, SourceGone
+from features.errors import AccountUnknown, EngineMissing, InputError, SourceGone
 from serving.api.edge.problems import FieldError, RequestProblem, unavailable
 from serving.api.edge.runtime import Runtime
 from serving.errors import Overloaded, Refusal
@@ -70,7 +70,7 @@ async def history_of(served: Runtime, account_id: str) -> Any:
     except AccountUnknown:
         detail = "the source that the service reads has no such account"
         raise RequestProblem(detail, [FieldError(pointer="/records", detail=detail)], 409, "no-records") from None
-    except (InputError, SourceGone) as error:
+    except (InputError, SourceGone, EngineMissing) as error:
         log.error("the source of the records cannot be used: %s", error)  # Where it lies is nothing for callers.
         detail = "the records that the service reads cannot be used; its log says why. Send them as `records`"
         raise RequestProblem(

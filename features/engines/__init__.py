@@ -1,0 +1,1 @@
+"""Other engines for the matrix of a book than DuckDB: Spark."""
