@@ -122,8 +122,6 @@ def _day_of(column: Column, absent: Absent) -> Reader:
                 if FIRST_YEAR <= found.year <= LAST_YEAR:
                     return found
                 raise _out_of_years(A_DATE, value)
-            if _COMMON.fullmatch(value):
-                return _common(value, A_DATE).date()
             moment = _moment(value, A_DATE)
             return absent() if moment is None else moment.date()
         if value is None:
@@ -138,8 +136,6 @@ def _day_of(column: Column, absent: Absent) -> Reader:
 def _instant_of(column: Column, absent: Absent) -> Reader:
     def read(value: Any) -> datetime | None:
         if type(value) is str:
-            if _COMMON.fullmatch(value):
-                return _common(value, AN_INSTANT)
             moment = _moment(value, AN_INSTANT)
             return absent() if moment is None else moment
         if value is None:
@@ -151,19 +147,16 @@ def _instant_of(column: Column, absent: Absent) -> Reader:
     return read
 
 
-def _common(value: str, expected: str) -> datetime:
-    """Read an instant of the form `_COMMON`."""
-    try:
-        found = datetime.fromisoformat(value.removesuffix("Z"))
-    except ValueError:
-        raise _unlike(expected, value) from None
-    if FIRST_YEAR <= found.year <= LAST_YEAR:
-        return found
-    raise _out_of_years(expected, value)
-
-
 def _moment(value: str, expected: str) -> datetime | None:
-    """Read any form of `TIME_TEXT`."""
+    """Read any form of `TIME_TEXT`; Python reads the usual one by itself."""
+    if _COMMON.fullmatch(value):
+        try:
+            usual = datetime.fromisoformat(value.removesuffix("Z"))
+        except ValueError:
+            raise _unlike(expected, value) from None
+        if FIRST_YEAR <= usual.year <= LAST_YEAR:
+            return usual
+        raise _out_of_years(expected, value)
     bare = value.strip(BLANKS)
     if not bare:
         return None
