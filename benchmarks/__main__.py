@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.bands_before_after import bands_before_after
+from benchmarks.comparing import comparing
 from benchmarks.coverage import coverage
 from benchmarks.endpoint import endpoint
 from benchmarks.figures import figures
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "scale": scale,
     "sources": sources,
     "coverage": coverage,
+    "comparing": comparing,
     "figures": figures,
     "pages": pages,
 }
