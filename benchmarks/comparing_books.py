@@ -6,6 +6,9 @@ day after it joins, its hazard is multiplied by the hazard ratio. What the paths
 depend on joining or leaving, so the chance to leave is computed with and without: `Book.truth`.
 
 In the book `apart` every account above a value joins in one month, and no other ever does.
+
+In a book of loops nobody joins. An account has one loop, the sooner the lower its score; the better its state, the more
+likely it is closed within 48 hours. When it was, the hazard is multiplied from the third day on.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ LEAVES, LEAVES_BY = 0.015, {"score": -0.45, "tickets": 0.30, "value": -0.20}
 JOINS, JOINS_BY = 0.018, {"score": 0.50, "tickets": -0.25, "value": 0.35}
 MONTH = 30.4
 WAVE_DAYS, ANSWERS, YEAR = 91, 0.8, 365
+#: Rate of a loop a month and what the score does to it; log odds of closing it fast; of the others so many are never.
+OPENS, OPENS_BY_SCORE, FAST, FAST_BY, NEVER = 0.035, -0.4, -0.4, {"score": 0.5, "value": 0.4}, 0.25
 #: The book `apart`: above which value, in standard deviations, an account joins, and in which days.
 APART_VALUE, APART_DAYS = 0.8, (730, 760)
 
@@ -73,9 +78,52 @@ class Book:
         return float((joined - (1 - outside - inside)).mean())
 
 
+@dataclass(frozen=True)
+class _State:
+    """What is drawn of every account, as if it never left; arrays of accounts, or of accounts x DAYS."""
+
+    value: np.ndarray
+    since: np.ndarray
+    surveys: pd.DataFrame
+    tickets: pd.DataFrame
+    state: dict[str, np.ndarray]
+    there: np.ndarray
+    hazard: np.ndarray
+
+
 def book(seed: int, ratio: float, apart: bool = False) -> Book:
-    """Return a book of a seed."""
+    """Return a book of a programme."""
     rng = np.random.default_rng([seed, int(apart)])
+    drawn = _state(rng)
+    joining = drawn.there * JOINS / MONTH * np.exp(sum(by * drawn.state[name] for name, by in JOINS_BY.items()))
+    joined = _first_over(np.cumsum(joining, axis=1), rng.exponential(size=ACCOUNTS))
+    if apart:
+        joining = np.zeros_like(joining)
+        joined = np.where(drawn.value > APART_VALUE, rng.integers(*APART_DAYS, ACCOUNTS), DAYS)
+    left = _left(rng, drawn.hazard, joined, ratio)
+    members = _frame(joined < left, joined_on=joined).assign(program="Partner", left_on=None)
+    return Book(_tables({**_frames(rng, drawn, left), "memberships": members}), drawn.hazard, joining, ratio)
+
+
+def loop_book(seed: int, ratio: float) -> Book:
+    """Return a book of loops."""
+    rng = np.random.default_rng([seed, 2])
+    drawn = _state(rng)
+    opening = drawn.there * OPENS / MONTH * np.exp(OPENS_BY_SCORE * drawn.state["score"])
+    opened = _first_over(np.cumsum(opening, axis=1), rng.exponential(size=ACCOUNTS))
+    accounts, at = np.arange(ACCOUNTS), np.minimum(opened, DAYS - 1)
+    odds = FAST + FAST_BY["score"] * drawn.state["score"][accounts, at] + FAST_BY["value"] * drawn.value
+    fast = rng.random(ACCOUNTS) < 1 / (1 + np.exp(-odds))
+    left = _left(rng, drawn.hazard, np.where(fast, opened + 2, DAYS), ratio)
+    hours = np.where(fast, rng.uniform(2, 47, ACCOUNTS), rng.uniform(60, 1_400, ACCOUNTS))
+    hours[~fast & (rng.random(ACCOUNTS) < NEVER)] = np.nan
+    hours[opened + hours / 24 >= left] = np.nan
+    loops = _frame(opened < left, day=opened, hours=hours).assign(level=None, survey_id=None)
+    tables = _tables({**_frames(rng, drawn, left), "loops": loops})
+    return Book(tables, drawn.hazard, np.zeros_like(drawn.hazard), ratio)
+
+
+def _state(rng: np.random.Generator) -> _State:
     value = rng.normal(size=ACCOUNTS)
     since = rng.integers(-2 * YEAR, YEAR // 2, ACCOUNTS)
     quality = rng.normal(size=ACCOUNTS)
@@ -84,21 +132,24 @@ def book(seed: int, ratio: float, apart: bool = False) -> Book:
     state = {"score": (score - 7.3) / 1.8, "tickets": (np.log1p(opened) - 1.8) / 0.7, "value": value[:, None]}
     there = np.arange(DAYS) >= since[:, None]
     hazard = there * LEAVES / MONTH * np.exp(sum(by * state[name] for name, by in LEAVES_BY.items()))
-    joining = there * JOINS / MONTH * np.exp(sum(by * state[name] for name, by in JOINS_BY.items()))
-    joined = _first_over(np.cumsum(joining, axis=1), rng.exponential(size=ACCOUNTS))
-    if apart:
-        joining = np.zeros_like(joining)
-        joined = np.where(value > APART_VALUE, rng.integers(*APART_DAYS, ACCOUNTS), DAYS)
-    works = np.where(np.arange(DAYS) > joined[:, None], ratio, 1.0)
-    left = _first_over(np.cumsum(hazard * works, axis=1), rng.exponential(size=ACCOUNTS))
-    frames = {
-        "accounts": _accounts(rng, value, since), "invoices": _invoices(rng, value, since, left),
+    return _State(value, since, surveys, tickets, state, there, hazard)
+
+
+def _left(rng: np.random.Generator, hazard: np.ndarray, after: np.ndarray, ratio: float) -> np.ndarray:
+    """Return the day on which each account leaves; its hazard is multiplied from the day after `after` on."""
+    works = np.where(np.arange(DAYS) > after[:, None], ratio, 1.0)
+    return _first_over(np.cumsum(hazard * works, axis=1), rng.exponential(size=ACCOUNTS))
+
+
+def _frames(rng: np.random.Generator, drawn: _State, left: np.ndarray) -> dict[str, pd.DataFrame]:
+    surveys, tickets = drawn.surveys, drawn.tickets
+    return {
+        "accounts": _accounts(rng, drawn.value, drawn.since),
+        "invoices": _invoices(rng, drawn.value, drawn.since, left),
         "churns": _frame(left < DAYS, churned_on=left).assign(reason=None),
-        "memberships": _frame(joined < left, joined_on=joined).assign(program="Partner", left_on=None),
-        "surveys": surveys[surveys["day"] < left[surveys["account"]]], "tickets": tickets[
-            tickets["day"] < left[tickets["account"]]],
-    }  # fmt: skip
-    return Book(_tables(frames), hazard, joining, ratio)
+        "surveys": surveys[surveys["day"] < left[surveys["account"]]],
+        "tickets": tickets[tickets["day"] < left[tickets["account"]]],
+    }
 
 
 def _surveys(rng: np.random.Generator, quality: np.ndarray, since: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
@@ -175,7 +226,7 @@ def _columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame as the contract has it: ids as texts, days as dates."""
     ids = {"account_id": [f"a{number:05d}" for number in frame["account"]]}
     rows = [f"{name}{number}" for number in range(len(frame))]
-    rest = frame.drop(columns=["account", *({"day", "answered"} & set(frame.columns))])
+    rest = frame.drop(columns=["account", *({"day", "answered", "hours"} & set(frame.columns))])
     for column in rest.columns:
         if column.endswith(("_on", "_since")) and rest[column].notna().all():
             rest[column] = [BEGIN + timedelta(days=int(day)) for day in rest[column]]
@@ -183,8 +234,11 @@ def _columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         return rest.assign(
             **ids, invoice_id=rows, invoiced_on=[BEGIN + timedelta(days=int(day)) for day in frame["day"]]
         )
-    if name in ("surveys", "tickets"):
+    if name in ("surveys", "tickets", "loops"):
         moment = pd.Timestamp(BEGIN) + pd.to_timedelta(frame["day"] + 0.4, unit="D")
+        if name == "loops":
+            closed = moment + pd.to_timedelta(frame["hours"], unit="h")
+            return rest.assign(**ids, loop_id=rows, opened_at=moment, closed_at=closed)
         if name == "tickets":
             return rest.assign(**ids, ticket_id=rows, opened_at=moment)
         on = frame["answered"].to_numpy()

@@ -124,8 +124,9 @@ def lines(compared: Compared, asked: Asked, currency: str | None, lang: Lang) ->
         return [LINES["not_compared"][lang].format(why=reason(compared, lang))]
     assert compared.churn is not None and compared.revenue is not None and compared.balance
     told = [_compared(compared, lang)]
+    left = {"alone": compared.alone, "rows": compared.treated_rows}
     if compared.alone:
-        told.append(LINES["alone"][lang].format(alone=compared.alone, rows=compared.treated_rows))
+        told.append(LINES["alone"][lang].format(**{name: _number(rows, 0, lang) for name, rows in left.items()}))
     told.append(_churn(compared, asked, lang))
     money = {"currency": currency or CURRENCY[lang]}
     told.append(LINES["revenue"][lang].format(**_parts(compared.revenue, 0, lang), **money))

@@ -1,8 +1,8 @@
 """What is compared: loops closed in time, joining a programme, referring, retention actions.
 
 A declaration says which accounts are the treated, against whom they stand, and when the outcome begins. Who starts when
-is found by `training.comparing.happenings` (something happened in a month) and `training.comparing.openings` (how a loop
-was closed).
+is found by `training.comparing.happenings` (something happened in a month) and `training.comparing.openings` (how the
+account's loop was closed).
 """
 
 from __future__ import annotations
