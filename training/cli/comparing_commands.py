@@ -6,14 +6,19 @@ A command imports what it needs when it runs, so that `--help` answers at once.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from features.cli.book_commands import read_book
-from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, put
+from features.console import DATE_OPTION, JsonOption, SourceArgument, emit, progress_bar, put, say, written_at_once
 from training.cli.model_commands import HorizonOption, SilenceOption
 
+if TYPE_CHECKING:
+    from training.comparing.matched import Compared
+
+ENDINGS = (".csv", ".parquet")
 COMPARE = "loops_fast, loops_late, loops_never, programme, referrals or actions; may be given several times."
 
 
@@ -28,6 +33,10 @@ def compare_groups(
     action: Annotated[str | None, typer.Option(help="Actions of this kind only.", metavar="KIND")] = None,
     margin_share: Annotated[
         float | None, typer.Option(help="Share of revenue that is margin: above 0, at most 1.", metavar="SHARE")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="File for the accounts behind.", metavar="FILE.csv|.parquet"),
     ] = None,
     lang: Annotated[Literal["de", "en"], typer.Option(help="Language of the text.")] = "en",
     as_json: JsonOption = False,
@@ -47,6 +56,8 @@ def compare_groups(
     problems = problems_of(tables, names, only) + problems_of_date(tables, as_of)
     if margin_share is not None and not 0 < margin_share <= 1:
         problems.append(f"--margin-share {margin_share}: must be above 0 and at most 1")
+    if out is not None and out.suffix not in ENDINGS:
+        problems.append(f"--out {str(out)!r}: accounts are written as .csv or .parquet")
     if problems:
         raise UnusableComparison(problems)
     rule = ChurnRule(horizon_days, 0, silence_days)
@@ -57,6 +68,8 @@ def compare_groups(
         for number, comparison in enumerate(wanted):
             step(comparison.names[lang], number, len(wanted))
             found.append(compare_matched(tables, asked, comparison))
+    if out is not None:
+        _write(found, out)
     if as_json:
         comparisons = [plain(compared, asked, lang) for compared in found]
         told = {"as_of": as_of.isoformat(), "currency": tables.currency, "no_experiment": NO_EXPERIMENT[lang]}
@@ -69,6 +82,24 @@ def compare_groups(
             + "\n"
         )
     put(NO_EXPERIMENT[lang])
+
+
+def _write(found: list[Compared], out: Path) -> None:
+    """Write the rows of all comparisons, one below the other; a comparison that was refused early has none."""
+    import pandas as pd
+
+    from features.csv_files import write_csv
+    from training.comparing.matched import BEHIND
+
+    behind = [item.behind.assign(comparison=item.comparison.name) for item in found if item.behind is not None]
+    rows = pd.concat(behind, ignore_index=True) if behind else pd.DataFrame(columns=["comparison", *BEHIND])
+    rows = rows[["comparison", *BEHIND]]
+    with written_at_once(out) as scratch:
+        if out.suffix == ".csv":
+            write_csv(rows.astype({"as_of": str}), scratch)
+        else:
+            rows.to_parquet(scratch, index=False)
+    say(f"{len(rows):,} rows in {out}")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -32,6 +32,8 @@ LEAST_ACCOUNTS, LEAST_OUTCOMES = 30, 5
 #: Largest share of treated without a comparable account, largest difference left, fewest effective others.
 MOST_ALONE, MOST_LEFT, LEAST_EFFECTIVE = 0.2, 0.1, 30.0
 YEAR = 365
+#: The columns of `Compared.behind`.
+BEHIND = (*KEYS, "treated", "churned", "revenue", "comparable", "weight")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Compared:
     why : Why or None
         Why the groups are not compared; the differences are then None.
     behind : DataFrame
-        account_id, as_of and treated of the rows that are compared, those left alone marked in `comparable`.
+        The rows that are compared: account_id, as_of, treated, churned, revenue billed in the window, comparable (not
+        left alone), and weight, which sums to 1 in either group.
     """
 
     comparison: Comparison
@@ -159,9 +162,11 @@ def _of_starts(tables: Tables, asked: Asked, rows: Labelled, span: tuple[date, d
 
 
 def _behind(rows: Labelled, weighed: Balanced) -> pd.DataFrame:
-    behind = rows.starts[[*KEYS, "treated"]].assign(comparable=True)
+    behind = rows.starts[[*KEYS, "treated", "churned", "revenue"]].assign(comparable=True, weight=0.0)
     behind.loc[rows.treated, "comparable"] = weighed.comparable
-    return behind
+    behind.loc[rows.treated, "weight"] = weighed.comparable / max(1, weighed.comparable.sum())
+    behind.loc[~rows.treated, "weight"] = weighed.weights
+    return behind[list(BEHIND)]
 
 
 def _too_few(rows: Labelled, found: Compared) -> Why | None:
