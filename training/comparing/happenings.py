@@ -1,9 +1,9 @@
-"""Trials in a row: at dates a month apart, customers to whom something happens in the next month, and the others.
+"""Trials in a row: at dates a fortnight apart, customers to whom something happens until the next, and the others.
 
 In: a book and a comparison by a `Happening`. Out: a frame of starts: account_id, as_of, treated.
 
 Each date is a trial of its own, as it would have been planned then: who may take part is known at the date, who is
-treated by what happens in the 31 days after it, and the outcome begins when these have passed, for both groups. So
+treated by what happens in the 14 days after it, and the outcome begins when these have passed, for both groups. So
 nobody is counted as treated for having stayed long enough (immortal time). Who is not treated now may be so later, and
 then takes part in a later trial: what is compared is doing it now with not doing it now. An account may take part in
 several trials; the interval knows which rows are of one account.

@@ -33,11 +33,11 @@ def first_start(comparison: Comparison, recorded: dict[str, date]) -> date:
 def starts_of(tables: Tables, asked: Asked, comparison: Comparison, first: date) -> pd.DataFrame:
     """Return the starts from `first` on: account_id (str), as_of (datetime64[us]), treated (bool), `loop_...`."""
     if not isinstance(comparison.by, Happening):
-        return opened(tables, asked, comparison, first)
+        return _drawn(opened(tables, asked, comparison, first))
     dates = trial_dates(asked, comparison, first)
     rows = happened(tables, asked, comparison, dates)
     # A trial without a treated row has nothing to compare its others with.
-    return rows[rows.groupby("as_of")["treated"].transform("any")].reset_index(drop=True)
+    return _drawn(rows[rows.groupby("as_of")["treated"].transform("any")].reset_index(drop=True))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Labelled:
             invoiced(tables, spine, rule.lead_days, rule.horizon_days), on=KEYS
         )  # fmt: skip
         outcome = outcome.astype({"as_of": "datetime64[us]"})
-        rows = _drawn(starts.merge(outcome, on=KEYS).sort_values(KEYS, ignore_index=True))
+        rows = starts.merge(outcome, on=KEYS).sort_values(KEYS, ignore_index=True)
         return cls(comparison, rows, rows["churned"].to_numpy(bool), rows["revenue"].to_numpy(float))
 
     @property

@@ -1,7 +1,7 @@
 """What is compared: loops closed in time, joining a programme, referring, retention actions.
 
 A declaration says which accounts are the treated, against whom they stand, and when the outcome begins. Who starts when
-is found by `training.comparing.happenings` (something happened in a month) and `training.comparing.openings` (how the
+is found by `training.comparing.happenings` (something happened) and `training.comparing.openings` (how the
 account's loop was closed).
 """
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Lang = Literal["de", "en"]
-#: Days from one trial to the next. What happens in them makes an account treated; the outcome begins after them.
-TRIAL_DAYS = 31
+#: Days from one trial to the next. What happens in them makes an account treated; the outcome begins after them. Few, as
+#: what is matched is as old as the trial: an answer that comes in between may move both the treatment and the outcome.
+TRIAL_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -116,21 +117,21 @@ COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "programme", "memberships", Happening("joined_on", "program", None), TRIAL_DAYS,
         _words("Joining a loyalty programme", "Beitritt zu einem Treueprogramm"),
-        _words("joined a programme in a month", "die in einem Monat einem Programm beitraten"),
+        _words("joined a programme in a fortnight", "die binnen zwei Wochen einem Programm beitraten"),
         _words("did not join then, and were in none before", "die es da nicht taten und vorher in keinem waren"),
         CHOSE,
     ),
     Comparison(
         "referrals", "referrals", Happening("referred_at", None, 365), TRIAL_DAYS,
         _words("Referring others", "Empfehlungen"),
-        _words("referred somebody in a month", "die in einem Monat jemanden empfahlen"),
+        _words("referred somebody in a fortnight", "die binnen zwei Wochen jemanden empfahlen"),
         _words("did not then, nor in the year before", "die es da und im Jahr davor nicht taten"),
         CHOSE,
     ),
     Comparison(
         "actions", "actions", Happening("done_at", "kind", 180), TRIAL_DAYS,
         _words("Retention actions", "Bindungsmaßnahmen"),
-        _words("got an action in a month", "für die in einem Monat etwas getan wurde"),
+        _words("got an action in a fortnight", "für die binnen zwei Wochen etwas getan wurde"),
         _words("got none then, nor in the half year before", "für die da und im Halbjahr davor nichts getan wurde"),
         SENSED,
     ),

@@ -37,15 +37,15 @@ def loops(*rows: tuple[str, str, str | None]) -> pd.DataFrame:
 
 
 def test_the_last_trial_is_as_late_as_its_outcome_is_known() -> None:
-    dates = trial_dates(Asked(END, ChurnRule(180), months=2), PROGRAMME, date(2020, 1, 1))
-    assert dates == [date(2024, 5, 4), date(2024, 6, 4)]  # 211 days before the end, and 31 before that
-    assert trial_dates(Asked(END, ChurnRule(180), months=2), PROGRAMME, date(2024, 5, 5)) == [date(2024, 6, 4)]
+    dates = trial_dates(Asked(END, ChurnRule(180), months=1), PROGRAMME, date(2020, 1, 1))
+    assert dates == [date(2024, 6, 7), date(2024, 6, 21)]  # 194 days before the end, and 14 before that
+    assert trial_dates(Asked(END, ChurnRule(180), months=1), PROGRAMME, date(2024, 6, 8)) == [date(2024, 6, 21)]
 
 
 def test_who_joins_in_the_days_after_is_treated_and_members_are_in_no_group() -> None:
     day = date(2024, 3, 1)
     joined = memberships(
-        ("a", "Gold", "2024-03-01"), ("b", "Gold", "2024-03-31"), ("c", "Gold", "2024-04-01"),
+        ("a", "Gold", "2024-03-01"), ("b", "Gold", "2024-03-14"), ("c", "Gold", "2024-03-15"),
         ("d", "Gold", "2024-02-29"), ("e", "Silver", "2024-03-05"),
     )  # fmt: skip
     tables = book(memberships=joined)
@@ -92,10 +92,10 @@ def test_loops_closed_fast_late_and_never() -> None:
 
 
 def test_who_left_before_the_outcome_begins_is_in_no_group() -> None:
-    left = {"a": "2024-03-31", "b": "2024-04-01", "c": "2024-09-27", "d": "2024-09-28", "e": "2024-02-20"}
+    left = {"a": "2024-03-14", "b": "2024-03-15", "c": "2024-09-10", "d": "2024-09-11", "e": "2024-02-20"}
     churns = pd.DataFrame({"account_id": list(left), "churned_on": pd.to_datetime(list(left.values())).date})
     billed = pd.DataFrame(
-        {"invoice_id": ["i", "j"], "account_id": "b", "invoiced_on": [date(2024, 3, 31), date(2024, 4, 1)]}
+        {"invoice_id": ["i", "j"], "account_id": "b", "invoiced_on": [date(2024, 3, 14), date(2024, 3, 15)]}
     )
     tables = book(
         churns=churns.assign(reason=None),
@@ -104,7 +104,7 @@ def test_who_left_before_the_outcome_begins_is_in_no_group() -> None:
     )
     asked = Asked(END, ChurnRule(180))
     found = Labelled.of(tables, asked, PROGRAMME, happened(tables, asked, PROGRAMME, [date(2024, 3, 1)]))
-    # The window is [1 April, 28 September): a left before it, e before the start.
+    # The window is [15 March, 11 September): a left before it, e before the start.
     assert dict(zip(found.accounts, found.churned, strict=True)) == {
         "b": True, "c": True, "d": False, "f": False, "g": False,
     }  # fmt: skip
