@@ -20,7 +20,7 @@ from training.comparing.treatments import Comparison, Happening
 from training.slices.labels import invoiced, labels, spine_of
 
 #: More rows of the others than this are drawn from, with a fixed seed: more make no narrower interval.
-MOST_OTHERS = 20_000
+MOST_OTHERS = 10_000
 
 
 def first_start(comparison: Comparison, recorded: dict[str, date]) -> date:
