@@ -6,6 +6,9 @@ It is the augmented weighting estimator of the average effect on the treated: me
 weighted mean surprise of the others, a surprise being outcome minus expectation. The variance is that of its influence
 function, added up by account, since one account may stand in several rows.
 
+The weights make as many means alike as there are columns, which the influence function does not know of; as in a
+regression, the variance is multiplied by n / (n - columns), n the accounts of the smaller group, at most by 2.
+
 A group in which nobody, or everybody, churned has no variance of its own; a rate's variance is never taken below that
 of one with one more of either outcome (Agresti & Caffo).
 
@@ -69,12 +72,27 @@ class Group:
         return rate * (1 - rate) / (worth + 2)
 
 
-def difference(treated: Group, others: Group, is_rate: bool) -> Difference:
-    """Return the difference of two groups; `is_rate` says that outcomes are 0 or 1."""
+def difference(treated: Group, others: Group, is_rate: bool, fitted: int = 0) -> Difference:
+    """Return the difference of two groups.
+
+    Parameters
+    ----------
+    is_rate : bool
+        Whether outcomes are 0 or 1.
+    fitted : int
+        How many means the weights make alike.
+    """
     value = treated.surprise - others.surprise
     mean = float(treated.weights @ treated.outcome)
-    reach = float(norm.ppf((1 + LEVEL) / 2)) * np.sqrt(_variance(treated, others, is_rate))
+    reach = float(norm.ppf((1 + LEVEL) / 2)) * np.sqrt(
+        _variance(treated, others, is_rate) * _inflation(treated, others, fitted)
+    )
     return Difference(mean, mean - value, value, value - reach, value + reach)
+
+
+def _inflation(treated: Group, others: Group, fitted: int) -> float:
+    accounts = min(len(np.unique(group.accounts)) for group in (treated, others))
+    return 1 / (1 - min(fitted / accounts, 0.5))
 
 
 def _variance(treated: Group, others: Group, is_rate: bool) -> float:

@@ -40,7 +40,10 @@ def trial_dates(asked: Asked, comparison: Comparison, first: date) -> list[date]
 
 
 def happened(tables: Tables, asked: Asked, comparison: Comparison, dates: list[date]) -> pd.DataFrame:
-    """Return the starts of a comparison: account_id (str), as_of (datetime64[us]), treated (bool)."""
+    """Return the starts of a comparison: account_id (str), as_of (datetime64[us]), treated (bool), later (bool).
+
+    `later` marks those who are not treated in the trial, but before the end of the outcome's window.
+    """
     by = comparison.by
     assert isinstance(by, Happening)
     spine = customers(tables, dates, asked.rule.by_silence).execute().astype({"as_of": "datetime64[us]"})
@@ -60,9 +63,11 @@ def happened(tables: Tables, asked: Asked, comparison: Comparison, dates: list[d
     quiet = np.isnan(since) if by.quiet_days is None else np.isnan(since) | (since > by.quiet_days)
     reach = np.timedelta64(TRIAL_DAYS, "D")
     treated = (after["at"].to_numpy() - rows["as_of"].to_numpy()) < reach
+    window = np.timedelta64(asked.rule_of(comparison).reach_days, "D")
+    later = ~treated & ((after["at"].to_numpy() - rows["as_of"].to_numpy()) < window)
     other = ((any_after["at"].to_numpy() - rows["as_of"].to_numpy()) < reach) & ~treated
     kept = quiet & ~other
-    return rows.assign(treated=treated)[kept].sort_values(KEYS, ignore_index=True)
+    return rows.assign(treated=treated, later=later)[kept].sort_values(KEYS, ignore_index=True)
 
 
 def _events(tables: Tables, table: str, by: Happening) -> pd.DataFrame:

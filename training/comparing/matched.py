@@ -31,6 +31,8 @@ from training.slices.labels import spine_of
 LEAST_ACCOUNTS, LEAST_OUTCOMES = 30, 5
 #: Largest share of treated without a comparable account, largest difference left, fewest effective others.
 MOST_ALONE, MOST_LEFT, LEAST_EFFECTIVE = 0.2, 0.1, 30.0
+#: Largest weighted share of the others that are treated themselves before the outcome's window ends.
+MOST_LATER = 1 / 3
 YEAR = 365
 #: The columns of `Compared.behind`.
 BEHIND = (*KEYS, "treated", "churned", "revenue", "comparable", "weight")
@@ -69,6 +71,8 @@ class Compared:
         Rows of the treated without a comparable one: left out of the difference.
     effective : float or None
         How many rows the weighted others are worth.
+    later : float or None
+        Weighted share of the others that are treated themselves before the outcome's window ends, 0-1.
     churn, revenue : Difference or None
         Churn in the window, 0-1; and revenue billed in it, a row of the treated, less the pace of the year before.
     unmatched : float or None
@@ -91,6 +95,7 @@ class Compared:
     others_rows: int = 0
     alone: int = 0
     effective: float | None = None
+    later: float | None = None
     churn: Difference | None = None
     revenue: Difference | None = None
     unmatched: float | None = None
@@ -140,12 +145,14 @@ def _of_starts(tables: Tables, asked: Asked, rows: Labelled, span: tuple[date, d
     expected = expected_churn(columns.every, rows.churned, on, rows.accounts)
     columns = columns.with_outlook(expected)
     weighed = balanced(columns.balanced[on], columns.balanced[~on])
+    later = float(weighed.weights @ rows.starts["later"].to_numpy(bool)[~on])
     found = replace(
         found,
         alone=int((~weighed.comparable).sum()),
         effective=weighed.effective,
+        later=later,
         balance=_balance(columns, weighed),
-        why=_not_alike(columns, weighed),
+        why=_not_alike(columns, weighed, later),
         behind=_behind(rows, weighed),
     )
     if found.why is not None:
@@ -191,7 +198,7 @@ def _balance(columns: Covariates, weighed: Balanced) -> tuple[Imbalance, ...]:
     return tuple(sorted(largest.values(), key=lambda item: -item.before))
 
 
-def _not_alike(columns: Covariates, weighed: Balanced) -> Why | None:
+def _not_alike(columns: Covariates, weighed: Balanced, later: float) -> Why | None:
     rows, alone = len(weighed.comparable), int((~weighed.comparable).sum())
     worst = [item.name for item in _balance(columns, weighed)[:3]]
     if alone > MOST_ALONE * rows:
@@ -202,6 +209,8 @@ def _not_alike(columns: Covariates, weighed: Balanced) -> Why | None:
         return Why("unbalanced", facts)
     if weighed.effective < LEAST_EFFECTIVE:
         return Why("few_effective", {"effective": weighed.effective, "least": int(LEAST_EFFECTIVE)})
+    if later > MOST_LATER:
+        return Why("crossed", {"share": 100 * later, "most": 100 * MOST_LATER})
     return None
 
 
@@ -214,6 +223,6 @@ def _measure(rows: Labelled, weighed: Balanced) -> Callable[[np.ndarray, np.ndar
             Group(outcome[part], expected[part], weights, rows.accounts[part])
             for part, weights in ((on, np.full(len(on), 1 / len(on))), (off, weighed.weights))
         ]
-        return difference(groups[0], groups[1], is_rate)
+        return difference(groups[0], groups[1], is_rate, fitted=len(weighed.before))
 
     return measured

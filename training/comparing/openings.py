@@ -35,11 +35,13 @@ def opened(tables: Tables, asked: Asked, comparison: Comparison, first: date) ->
     fast = hours <= MARK_HOURS + TOLERANCE_HOURS
     late = ~fast & (hours <= NEVER_DAYS * 24)
     classes = np.select([fast, late], ["fast", "late"], "never")
-    starts = loops.assign(treated=np.isin(classes, by.treated), loop_score=loops["score"].astype(float))
+    starts = loops.assign(treated=np.isin(classes, by.treated), later=False, loop_score=loops["score"].astype(float))
     for level in LEVELS:
         starts[f"loop_{level}"] = (loops["level"] == level).astype(float)
     kept = starts[np.isin(classes, (*by.treated, *by.others))]
-    return kept[[*KEYS, "treated", "loop_score", *(f"loop_{level}" for level in LEVELS)]].reset_index(drop=True)
+    return kept[[*KEYS, "treated", "later", "loop_score", *(f"loop_{level}" for level in LEVELS)]].reset_index(
+        drop=True
+    )
 
 
 def _first_loops(tables: Tables, asked: Asked, comparison: Comparison, first: date) -> pd.DataFrame:

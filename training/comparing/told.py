@@ -70,6 +70,12 @@ REASONS = {
         "de": "die Gruppen sind nicht vergleichbar: Keine Gewichtung gleicht sie an. Größter verbliebener Unterschied "
               "{largest} Standardabweichungen, höchstens {most} gilt als ausgeglichen: {covariates}",
     },
+    "crossed": {
+        "en": "the groups cannot be compared: {share} % of the comparable others did the same before the outcome was "
+              "known; at most {most} % is accepted",
+        "de": "die Gruppen sind nicht vergleichbar: Auf {share} % der Vergleichskunden traf dasselbe zu, ehe der Ausgang "
+              "feststand; höchstens {most} % gelten als vergleichbar",
+    },
     "few_effective": {
         "en": "the groups cannot be compared: the weights rest on so few of the others that they are worth {effective} "
               "accounts; {least} are needed",
@@ -78,6 +84,11 @@ REASONS = {
     },
 }  # fmt: skip
 LINES = {
+    "later": {
+        "en": "Of these others {share} % did the same before the days below were over; the more, the smaller any difference.",
+        "de": "Von diesen traf auf {share} % dasselbe zu, ehe die folgenden Tage um waren; je mehr, desto kleiner jede "
+              "Differenz.",
+    },
     "compared": {
         "en": "{treated} accounts that {who} ({first} to {last}), against {others} that {whom}, weighted to resemble "
               "them (worth {effective} rows of {rows}).",
@@ -127,6 +138,8 @@ def lines(compared: Compared, asked: Asked, currency: str | None, lang: Lang) ->
     left = {"alone": compared.alone, "rows": compared.treated_rows}
     if compared.alone:
         told.append(LINES["alone"][lang].format(**{name: _number(rows, 0, lang) for name, rows in left.items()}))
+    if compared.later:
+        told.append(LINES["later"][lang].format(share=_number(100 * compared.later, 1, lang)))
     told.append(_churn(compared, asked, lang))
     money = {"currency": currency or CURRENCY[lang]}
     told.append(LINES["revenue"][lang].format(**_parts(compared.revenue, 0, lang), **money))
@@ -155,7 +168,7 @@ def as_json(compared: Compared, asked: Asked, lang: Lang) -> dict[str, Any]:
         "treated": {"what": comparison.treated[lang], "accounts": compared.treated, "rows": compared.treated_rows},
         "others": {
             "what": comparison.others[lang], "accounts": compared.others, "rows": compared.others_rows,
-            "effective_rows": compared.effective,
+            "effective_rows": compared.effective, "treated_later": compared.later,
         },
         "first_start": compared.first and compared.first.isoformat(),
         "last_start": compared.last and compared.last.isoformat(),

@@ -55,6 +55,13 @@ def test_the_difference_of_two_rates_and_its_usual_interval() -> None:
     assert found.times(100).low == pytest.approx(100 * found.low)
 
 
+def test_means_made_alike_widen_the_interval() -> None:
+    plain, fitted = (difference(group(10, 50, "t"), group(40, 100, "o"), True, number) for number in (0, 10))
+    assert (fitted.high - fitted.value) / (plain.high - plain.value) == pytest.approx((50 / 40) ** 0.5)
+    many = difference(group(10, 50, "t"), group(40, 100, "o"), True, 60)
+    assert (many.high - many.value) / (plain.high - plain.value) == pytest.approx(2**0.5)
+
+
 def test_rows_of_one_account_count_once() -> None:
     """The same account in three rows tells no more than in one."""
     once = difference(group(10, 50, "t"), group(40, 100, "o"), is_rate=True)

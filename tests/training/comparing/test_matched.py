@@ -99,19 +99,29 @@ def covariates_of(names: list[str]) -> Covariates:
 
 
 @pytest.mark.parametrize(
-    ("code", "alone", "after", "worth"),
-    [(None, 2, 0.1, 30), ("alone", 3, 0.0, 40), ("unbalanced", 0, 0.11, 40), ("few_effective", 0, 0.0, 29)],
+    ("code", "alone", "after", "worth", "later"),
+    [
+        (None, 2, 0.1, 30, 0.33),
+        ("alone", 3, 0.0, 40, 0.0),
+        ("unbalanced", 0, 0.11, 40, 0.0),
+        ("few_effective", 0, 0.0, 29, 0.0),
+        ("crossed", 0, 0.0, 40, 0.34),
+    ],
 )
-def test_groups_that_are_not_alike(code: str | None, alone: int, after: float, worth: int) -> None:
+def test_groups_that_are_not_alike(code: str | None, alone: int, after: float, worth: int, later: float) -> None:
     weighed = Balanced(
         np.full(worth, 1 / worth), np.arange(10) >= alone, np.array([0.5, -0.2]), np.array([0.0, -after])
     )
-    why = _not_alike(covariates_of(["tenure_days", "nps_last"]), weighed)
+    why = _not_alike(covariates_of(["tenure_days", "nps_last"]), weighed, later)
     assert (why.code if why else None) == code
     if why is not None:
         told = reason(Compared(PROGRAMME, None, None, why=why), "en")
-        assert told is not None and {"alone": "3 of 10", "unbalanced": "0.11", "few_effective": "29"}[why.code] in told
-        assert (code == "few_effective") != ("Last score" in told)
+        assert (
+            told is not None
+            and {"alone": "3 of 10", "unbalanced": "0.11", "few_effective": "29", "crossed": "34.00 %"}[why.code]
+            in told
+        )
+        assert (code in ("few_effective", "crossed")) != ("Last score" in told)
 
 
 def example(comparison: Comparison) -> Compared:

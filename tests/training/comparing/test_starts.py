@@ -51,6 +51,9 @@ def test_who_joins_in_the_days_after_is_treated_and_members_are_in_no_group() ->
     tables = book(memberships=joined)
     found = happened(tables, Asked(END), PROGRAMME, [day]).set_index("account_id")["treated"]
     assert found.to_dict() == {"a": True, "b": True, "c": False, "e": True, "f": False, "g": False}
+    # Who joins before the window ends, 194 days after the start, has done the same later.
+    later = happened(tables, Asked(END), PROGRAMME, [day]).set_index("account_id")["later"]
+    assert later[later].index.tolist() == ["c"]
     # One programme: who joined another one then is in neither group.
     found = happened(tables, Asked(END, only={"programme": "Gold"}), PROGRAMME, [day]).set_index("account_id")
     assert found["treated"].to_dict() == {"a": True, "b": True, "c": False, "f": False, "g": False}
