@@ -47,17 +47,28 @@ def comparing_loops() -> None:
 
 def _record(name: str, effect: str, null: str, apart: str | None = None) -> None:
     worlds = [world for world in (effect, null, apart) if world is not None]
-    runs = {world: resumed("comparing", world, lambda world=world: _runs(world))["runs"] for world in worlds}
+    record_runs(
+        name, {world: resumed("comparing", world, lambda world=world: _runs(world))["runs"] for world in worlds}
+    )
+
+
+def record_runs(name: str, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Record runs by world: with an effect, without one, and not comparable where there is such a world."""
     told = {world: _summary(rows) for world, rows in runs.items()}
+    effect, null, *apart = told.values()
     met = {
-        "held": min(told[world]["held"] for world in (effect, null)) >= TARGETS["held"],
-        "found": told[effect]["excludes_0"] >= TARGETS["found"],
-        "false": told[null]["excludes_0"] <= TARGETS["false"],
+        "held": min(_of_100(world, "held") for world in (effect, null)) >= TARGETS["held"],
+        "found": _of_100(effect, "excludes_0") >= TARGETS["found"],
+        "false": _of_100(null, "excludes_0") <= TARGETS["false"],
     }
-    if apart is not None:
-        met["refused"] = told[apart]["refused"] >= TARGETS["refused"]
+    if apart:
+        met["refused"] = _of_100(apart[0], "refused") >= TARGETS["refused"]
     summary = {**told, "met": met}
-    record(name, {"accounts": ACCOUNTS, "seeds": SEEDS, "targets": TARGETS, "summary": summary, "runs": runs})
+    record(name, {"accounts": ACCOUNTS, "targets": TARGETS, "summary": summary, "runs": runs})
+
+
+def _of_100(told: dict[str, Any], count: str) -> float:
+    return 100 * told[count] / told["seeds"]
 
 
 def _runs(world: str) -> dict[str, Any]:

@@ -73,8 +73,8 @@ REASONS = {
     "crossed": {
         "en": "the groups cannot be compared: {share} % of the comparable others did the same before the outcome was "
               "known; at most {most} % is accepted",
-        "de": "die Gruppen sind nicht vergleichbar: Auf {share} % der Vergleichskunden traf dasselbe zu, ehe der Ausgang "
-              "feststand; höchstens {most} % gelten als vergleichbar",
+        "de": "die Gruppen sind nicht vergleichbar: Auf {share} % der Vergleichskunden traf dasselbe zu, ehe der "
+              "Ausgang feststand; höchstens {most} % gelten als vergleichbar",
     },
     "few_effective": {
         "en": "the groups cannot be compared: the weights rest on so few of the others that they are worth {effective} "
@@ -85,7 +85,8 @@ REASONS = {
 }  # fmt: skip
 LINES = {
     "later": {
-        "en": "Of these others {share} % did the same before the days below were over; the more, the smaller any difference.",
+        "en": "Of these others {share} % did the same before the days below were over; the more, the smaller any "
+              "difference.",
         "de": "Von diesen traf auf {share} % dasselbe zu, ehe die folgenden Tage um waren; je mehr, desto kleiner jede "
               "Differenz.",
     },
