@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.bands_before_after import bands_before_after
+from benchmarks.comparing import comparing, comparing_loops
 from benchmarks.coverage import coverage
 from benchmarks.endpoint import endpoint
 from benchmarks.figures import figures
@@ -47,6 +48,8 @@ BENCHMARKS = {
     "sources": sources,
     "spark-scale": spark_scale,
     "coverage": coverage,
+    "comparing": comparing,
+    "comparing-loops": comparing_loops,
     "figures": figures,
     "pages": pages,
 }

@@ -2,6 +2,7 @@
 
 ChurnRiskError               (features.errors)
 ├── InputError               a rule of churn, a date or a version does not fit
+│   ├── UnusableComparison   groups are to be compared that the book or the code does not have
 │   └── AlreadyLearnt        the model has learnt the outcomes that it is to be judged by
 ├── NotEnoughData            a book is too short or too one-sided
 ├── SignalsDiffer            a bundle has other signals
@@ -9,15 +10,24 @@ ChurnRiskError               (features.errors)
 ├── NoModel                  there is no version, or no champion
 └── PublishingFailed         a bundle cannot be written to the folder that services watch
 
-Other layers know all of them but AlreadyLearnt and PublishingFailed, so `features.errors` defines those.
+Other layers know all of them but UnusableComparison, AlreadyLearnt and PublishingFailed, so `features.errors` defines
+those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from features.errors import ChurnRiskError, InputError
+
+
+class UnusableComparison(InputError):
+    """Groups are to be compared that the book or the code does not have; `problems` lists every reason."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("the groups cannot be compared:\n" + "\n".join(f"  - {line}" for line in self.problems))
 
 
 class AlreadyLearnt(InputError):

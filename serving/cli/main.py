@@ -31,11 +31,11 @@ from serving.cli import (
 )
 from serving.cli import score_commands as serving_commands
 from serving.run.loading import collect_seldom
-from training.cli import card_commands, judging_commands, registry_commands
+from training.cli import card_commands, comparing_commands, judging_commands, registry_commands
 from training.cli import model_commands as training_commands
 
 #: Commands that keep nothing under `CHURN_RISK_HOME`.
-HOMELESS = ("simulate", "import", "validate", "features", "figures", "openapi")
+HOMELESS = ("simulate", "import", "validate", "features", "figures", "compare-groups", "openapi")
 #: Libraries that a serving installation does not have.
 TRAINING_ONLY = ("empulse", "matplotlib", "mlflow", "optuna", "shap")
 
@@ -55,6 +55,7 @@ def build() -> typer.Typer:
         figure_commands,
         training_commands,
         judging_commands,
+        comparing_commands,
         registry_commands,
         card_commands,
         serving_commands,

@@ -30,6 +30,7 @@ COMMANDS = (
     "promote",
     "rollback",
     "compare",
+    "compare-groups",
 )
 #: Commands that have commands of their own, and those whose result is a document.
 OTHERS = ("keys", "store", "webhooks", "openapi")

@@ -1,0 +1,1 @@
+"""Matched comparisons: accounts that something was done for, beside comparable ones."""
