@@ -60,7 +60,7 @@ def mixed_currencies(
     Rows are judged before they become records: of the lines of one document only the first tells its currency.
     """
     selects = [
-        f"SELECT {place} AS part, {FILE} AS file, {ROW} AS row, upper({CURRENCY}) AS code, {_amount(part)} AS amount "
+        f"SELECT {place} AS part, {FILE} AS file, {ROW} AS row, upper({CURRENCY}) AS code "
         f"FROM {part.stored} WHERE {REASON} IS NULL AND {CURRENCY} IS NOT NULL"
         for place, part in enumerate(parts)
         if CURRENCY in part.columns and part.table in tables
@@ -72,23 +72,17 @@ def mixed_currencies(
     if len(counted) < 2:
         return []
     others = connection.execute(
-        f"SELECT part, file, row, concat_ws(' ', amount, code) FROM {rows} WHERE code <> ? "
-        f"ORDER BY ALL LIMIT {EXAMPLES}",
+        f"SELECT part, file, row, code FROM {rows} WHERE code <> ? ORDER BY ALL LIMIT {EXAMPLES}",
         [counted[0][0]],
     ).fetchall()
     codes = ", ".join(f"{code} ({count} row{'' if count == 1 else 's'})" for code, count in counted)
     ids = tuple(f"{parts[part].table} of {parts[part].files[file].name} row {row}" for part, file, row, _ in others)
-    values = tuple(amount for *_, amount in others)
+    values = tuple(code for *_, code in others)
     return [
         Problem(
             "*", CURRENCY, f"one currency is expected, found {codes}", sum(row[1] for row in counted[1:]), ids, values
         )
     ]
-
-
-def _amount(part: StoredPart) -> str:
-    name = next((name for name, kind in part.columns.items() if kind is Kind.NUMBER), None)
-    return f'CAST("{name}" AS VARCHAR)' if name else "CAST(NULL AS VARCHAR)"
 
 
 def _converted(connection: duckdb.DuckDBPyConnection, target: str, part: StoredPart) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_abs
 #: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
 #: that it does not match.
 UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
-#: From which share of cells without a match on the pattern fits another column than this: not one in twenty matches.
+#: From which share of cells without a match on it is another column that was meant.
 NEARLY_ALL = 0.95
 #: What the texts beside a number must be.
 BESIDE_A_NUMBER = {
@@ -236,8 +236,9 @@ def _unmatched(space: Workspace, stored: StoredPart) -> list[Problem]:
         if not lost:
             continue
         told = f"{lost:,} of {cells:,} cells do not match the pattern that takes the value from them, so they give none"
-        found = Problem(stored.table, name, told + _at(stored.part, name), lost, *places)
-        (problems if lost >= NEARLY_ALL * cells else stored.doubts).append(found)
+        is_other = lost >= NEARLY_ALL * cells
+        rule = told + ("; is another column meant?" if is_other else "") + _at(stored.part, name)
+        (problems if is_other else stored.doubts).append(Problem(stored.table, name, rule, lost, *places))
     return problems
 
 
