@@ -52,6 +52,39 @@ def convert_currencies(
     ]
 
 
+def mixed_currencies(
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart], tables: Sequence[str]
+) -> list[Problem]:
+    """Return the problem that the rows of a book are in several currencies, with rows of all but the commonest.
+
+    Rows are judged before they become records: of the lines of one document only the first tells its currency.
+    """
+    selects = [
+        f"SELECT {place} AS part, {FILE} AS file, {ROW} AS row, upper({CURRENCY}) AS code "
+        f"FROM {part.stored} WHERE {REASON} IS NULL AND {CURRENCY} IS NOT NULL"
+        for place, part in enumerate(parts)
+        if CURRENCY in part.columns and part.table in tables
+    ]
+    if not selects:
+        return []
+    rows = f"({' UNION ALL '.join(selects)})"
+    counted = connection.execute(f"SELECT code, count(*) FROM {rows} GROUP BY 1 ORDER BY 2 DESC, 1").fetchall()
+    if len(counted) < 2:
+        return []
+    others = connection.execute(
+        f"SELECT part, file, row, code FROM {rows} WHERE code <> ? ORDER BY ALL LIMIT {EXAMPLES}",
+        [counted[0][0]],
+    ).fetchall()
+    codes = ", ".join(f"{code} ({count} row{'' if count == 1 else 's'})" for code, count in counted)
+    ids = tuple(f"{parts[part].table} of {parts[part].files[file].name} row {row}" for part, file, row, _ in others)
+    values = tuple(code for *_, code in others)
+    return [
+        Problem(
+            "*", CURRENCY, f"one currency is expected, found {codes}", sum(row[1] for row in counted[1:]), ids, values
+        )
+    ]
+
+
 def _converted(connection: duckdb.DuckDBPyConnection, target: str, part: StoredPart) -> Iterator[Problem]:
     day = TABLES[part.table].time
     foreign = f"{REASON} IS NULL AND {CURRENCY} IS NOT NULL AND upper({CURRENCY}) <> {quoted(target)}"

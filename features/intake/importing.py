@@ -17,13 +17,13 @@ import duckdb
 from features.errors import InputError, InvalidTables, Problem
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
-from features.intake.derived import convert_currencies, make_loops
+from features.intake.derived import convert_currencies, make_loops, mixed_currencies
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
 from features.intake.joined import Joining
 from features.intake.language.mapping_file import parts_of, read_mapping
-from features.intake.language.mapping_model import Mapping
+from features.intake.language.mapping_model import CURRENCY, Mapping
 from features.intake.language.typed_sql import quoted
 from features.intake.parts_sql import StoredPart, run_part
 from features.intake.remembered import remember
@@ -136,7 +136,9 @@ def _import(
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
-    warnings = (*lost, *memory.warnings(share), *_validated(made, partial))
+    doubts = [str(doubt) for part in parts for doubt in part.doubts]
+    checked = _validated(made, partial, mixed_currencies(space.connection, parts, names))
+    warnings = (*doubts, *lost, *memory.warnings(share), *checked)
     report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk)
     _move(made, out)
     return Imported(out, report)
@@ -184,20 +186,24 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> No
     connection.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
 
-def _validated(made: Path, partial: bool) -> tuple[str, ...]:
-    """Check the tables against the contract; return what may mislead."""
+def _validated(made: Path, partial: bool, mixed: list[Problem]) -> tuple[str, ...]:
+    """Check the tables against the contract; return what may mislead. Rows in several currencies are problems, too."""
+    warnings: tuple[str, ...] = ()
+    lacking: list[Problem] = []
     try:
-        return validate(open_source(made)).warnings
+        warnings = validate(open_source(made)).warnings
     except InvalidTables as error:
-        lacking = [_with_rates(each) for each in error.problems if not (partial and _is_absent(each))]
-        if lacking:
-            raise InvalidTables(lacking) from error
-        return ()
+        lacking = [each for each in error.problems if not (partial and _is_absent(each))]
+    if mixed:
+        lacking = [*(each for each in lacking if each.column != CURRENCY), *mixed]
+    if lacking:
+        raise InvalidTables([_with_rates(each) for each in lacking])
+    return warnings
 
 
 def _with_rates(problem: Problem) -> Problem:
     """Return a problem; one of several currencies says what a mapping can do about them."""
-    if problem.column != "currency":
+    if problem.column != CURRENCY:
         return problem
     return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
 

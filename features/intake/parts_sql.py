@@ -23,8 +23,16 @@ from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
 
 #: Columns beside those of the table.
 FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_absorbed"
-#: Ends the name of a column that holds texts which could not be read.
-UNREAD = "__unread"
+#: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
+#: that it does not match.
+UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
+#: From which share of cells without a match on it is another column that was meant.
+NEARLY_ALL = 0.95
+#: What the texts beside a number must be.
+BESIDE_A_NUMBER = {
+    "minus": "what is to be subtracted is no number as the mapping says",
+    "tax_rate": "a tax rate from 0 to below 1 is expected: 0.19 is 19 % (divide_by = 100 makes 0.19 of 19)",
+}
 FOOTER, NO_ACCOUNT, TWICE = "a line below the rows", "names no account", "exported twice"
 
 
@@ -44,6 +52,8 @@ class StoredPart:
         Those that the part fills.
     footers : list of (file, lines)
         Lines below the rows, which the reader itself has set aside.
+    doubts : list of Problem
+        What may mislead: some cells give no value, the pattern of the mapping not matching them.
     """
 
     table: str
@@ -52,6 +62,7 @@ class StoredPart:
     files: tuple[OpenFile, ...]
     columns: Mapping[str, Kind]
     footers: list[tuple[str, int]] = field(default_factory=list)
+    doubts: list[Problem] = field(default_factory=list)
 
 
 def run_part(
@@ -85,7 +96,7 @@ def run_part(
         problems += _cut_off(space, stored, file)
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
-    return stored, [*problems, *_unread(space, stored)]
+    return stored, [*problems, *_unread(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
 
 
 def _select(
@@ -104,6 +115,12 @@ def _select(
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
         if kind is not Kind.TEXT:
             chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
+        taken = values.unmatched(part.columns[name])
+        if taken is not None:
+            chosen[name + CELL], chosen[name + UNMATCHED] = taken
+        if kind is Kind.NUMBER:
+            for beside, wrong in values.no_numbers(part.columns[name]).items():
+                chosen[f"{name}__{beside}"] = wrong
     chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
     chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
     if part.many == "sum" and len(stored.files) > 1:
@@ -188,6 +205,64 @@ def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
         ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
         problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
     return problems
+
+
+def _beside(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Return a problem for each tax rate and each amount to subtract, told by rows, that cannot be one."""
+    problems: list[Problem] = []
+    for name in stored.columns:
+        for beside, rule in BESIDE_A_NUMBER.items():
+            if f"{name}__{beside}" in _stored_columns(space, stored):
+                places, count = _quoted(space, stored, f"{name}__{beside}", f"{REASON} IS NULL")
+                if count:
+                    problems.append(
+                        Problem(stored.table, f"{name}.{beside}", rule + _at(stored.part, name), count, *places)
+                    )
+    return problems
+
+
+def _unmatched(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Return a problem for each column whose pattern matches nearly no cell; where it matches some, note a doubt."""
+    problems: list[Problem] = []
+    for name in stored.columns:
+        if name + UNMATCHED not in _stored_columns(space, stored):
+            continue
+        # Without an account a row is left out: the pattern may be why.
+        kept = f"({REASON} IS NULL" + (f" OR {REASON} = {quoted(NO_ACCOUNT)})" if name == "account_id" else ")")
+        places, lost = _quoted(space, stored, name + UNMATCHED, kept)
+        (cells,) = space.connection.execute(
+            f'SELECT count("{name}{CELL}") FROM {stored.stored} WHERE {kept}'
+        ).fetchone() or (0,)
+        if not lost:
+            continue
+        told = f"{lost:,} of {cells:,} cells do not match the pattern that takes the value from them, so they give none"
+        is_other = lost >= NEARLY_ALL * cells
+        rule = told + ("; is another column meant?" if is_other else "") + _at(stored.part, name)
+        (problems if is_other else stored.doubts).append(Problem(stored.table, name, rule, lost, *places))
+    return problems
+
+
+def _stored_columns(space: Workspace, stored: StoredPart) -> set[str]:
+    return {row[0] for row in space.connection.execute(f"DESCRIBE {stored.stored}").fetchall()}
+
+
+def _quoted(
+    space: Workspace, stored: StoredPart, column: str, kept: str
+) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], int]:
+    """Return places and texts of up to five different texts in a column, and in how many rows there are some."""
+    rows = space.connection.execute(
+        f'SELECT min(({FILE}, {ROW})), "{column}", count(*) FROM {stored.stored} WHERE {kept} '
+        f'AND "{column}" IS NOT NULL GROUP BY 2 ORDER BY 3 DESC, 1'
+    ).fetchall()
+    shown = rows[:EXAMPLES]
+    ids = tuple(f"{stored.files[place[0]].name} row {place[1]}" for place, *_ in shown)
+    return (ids, tuple(shortened(text) for _, text, _ in shown)), sum(count for *_, count in rows)
+
+
+def _at(part: Part, name: str) -> str:
+    """Return the answers at which the reading of a column is to be changed."""
+    answers = " and ".join(f"answers.{each}" for each in part.told_by.get(name, ()))
+    return f" (to be changed at {answers})" if answers else ""
 
 
 def _told(part: Part, name: str, kind: Kind) -> str:

@@ -48,6 +48,7 @@ class FileValues:
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _staged: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _taken: list[tuple[str, str]] | None = None
 
     def relation(self, rows: str) -> str:
         """Return rows with every step of the values as a column: nested in each other, their SQL would explode."""
@@ -91,9 +92,35 @@ class FileValues:
         """Return the SQL of the text of a value; null where it is empty or a word for nothing."""
         return self._cut(self._step(trimmed(self._step(self._origin(value)))), value)
 
+    def unmatched(self, value: Value) -> tuple[str, str] | None:
+        """Return the SQL of the cells from which patterns take a value, and of those that give none by no match.
+
+        Both are null elsewhere; None where the value has no pattern.
+        """
+        taken: list[tuple[str, str]] = []
+        self._taken = taken
+        text, self._taken = self.text(value), None
+        if not taken:
+            return None
+        cells, lost = (_first(each) for each in zip(*taken, strict=True))
+        return self._step(cells), self._step(f"CASE WHEN {text} IS NULL THEN {lost} END")
+
+    def no_numbers(self, value: Value) -> dict[str, str]:
+        """Return the SQL of texts that are no number of their kind: of `minus`, and of a tax rate told by rows."""
+        read = self._inner(value)
+        wrong = {}
+        if read.minus is not None:
+            text = self.text(read.minus)
+            wrong["minus"] = f"CASE WHEN {number_sql(text, read.decimal)} IS NULL THEN {text} END"
+        if isinstance(read.tax_rate, Value):
+            text, rate = self.text(read.tax_rate), self._rate(read.tax_rate)
+            wrong["tax_rate"] = f"CASE WHEN NOT coalesce({rate} >= 0 AND {rate} < 1, false) THEN {text} END"
+        return wrong
+
     def condition(self, condition: Condition) -> str:
         """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
-        text = self.text(condition.when)
+        taken, self._taken = self._taken, None
+        text, self._taken = self.text(condition.when), taken
         lower = f"lower({text})"
         if condition.is_empty is not None:
             return f"({text} IS {'' if condition.is_empty else 'NOT '}NULL)"
@@ -176,7 +203,8 @@ class FileValues:
         if value.separator is not None:
             text = self._step(f"nullif(trim(split_part({text}, {quoted(value.separator)}, {value.item})), '')")
         if value.extract is not None:
-            text = self._step(f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')")
+            cell, text = text, self._step(f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')")
+            self._take(cell, text, value.only_when)
         if value.strip_zeros:
             text = self._step(f"coalesce(nullif(ltrim({text}, '0'), ''), {text})")
         if value.between is not None:
@@ -196,6 +224,13 @@ class FileValues:
         if value.fill_down:
             text = f"last_value({self._step(text)} IGNORE NULLS) OVER (ORDER BY row ROWS UNBOUNDED PRECEDING)"
         return self._step(text)
+
+    def _take(self, cell: str, text: str, only_when: Condition | None) -> None:
+        """Note the cell from which a pattern takes a text, and that it takes none."""
+        if self._taken is not None:
+            wanted = "true" if only_when is None else self.condition(only_when)
+            cell = f"CASE WHEN {wanted} THEN {cell} END"
+            self._taken.append((cell, f"CASE WHEN {text} IS NULL THEN {cell} END"))
 
     def _zone(self, value: Value) -> str | None:
         """Return the zone of a value; what the file says of its column where the mapping says "file"."""
@@ -230,8 +265,16 @@ class FileValues:
         rate = value.tax_rate
         if rate is None:
             return number
-        factor = repr(rate) if isinstance(rate, float) else f"coalesce({number_sql(self.text(rate))}, 0)"
+        factor = repr(rate) if isinstance(rate, float) else f"coalesce({self._rate(rate)}, 0)"
         return f"round({number} / (1 + {factor}), 2)"
+
+    def _rate(self, rate: Value) -> str:
+        """Return the SQL of a tax rate that a row tells."""
+        return self._step(f"({number_sql(self.text(rate), rate.decimal)} / {rate.divide_by!r})")
+
+
+def _first(texts: tuple[str, ...]) -> str:
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
 
 def _texts(texts: tuple[str, ...]) -> str:

@@ -82,7 +82,10 @@ def validate(source: Source, today: date | None = None) -> Tables:
         problems.append(Problem("accounts", "", "the table is empty"))
     currency, mixed = currency_of({name: source.frames[name] for name in converted})
     if problems + mixed:
-        raise InvalidTables(problems + mixed)
+        told = {(found.table, found.column) for found in problems}
+        # What is nearly the name of a table or column may be the next problem: it is told with the others.
+        nearly = [each for each in misnamed(source.frames, source.seen) if (each.table, each.column) not in told]
+        raise InvalidTables([*problems, *mixed, *nearly])
     frames = {
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)
         for name, table in TABLES.items()

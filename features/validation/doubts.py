@@ -16,7 +16,7 @@ from features.errors import Problem
 from features.recording import EVENTS, LEAST_DAYS, Recording, Span
 from features.schema import Table
 from features.tables import STATED, STATES, TABLES, Tables
-from features.validation.names import near, near_file
+from features.validation.names import near, near_files
 from features.validation.quoting import problem
 
 #: Departures are known ahead by a term of notice. Beyond this they are a slip, or no departures.
@@ -165,10 +165,11 @@ def stateless(frames: Mapping[str, ir.Table]) -> Iterator[Problem]:
 
 def misnamed(frames: Mapping[str, ir.Table], seen: Collection[str]) -> Iterator[Problem]:
     """Yield optional tables and columns that are absent while something of nearly their name is there, unread."""
+    files = near_files([name for name in TABLES if name not in frames], seen)
     for name, table in TABLES.items():
         raw = frames.get(name)
         if raw is None:
-            perhaps = near_file(name, seen)
+            perhaps = files.get(name)
             if perhaps is not None:
                 yield Problem(name, "", f"the table is absent, so not known; did you mean {perhaps!r}?")
             continue

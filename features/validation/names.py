@@ -32,6 +32,19 @@ def near_file(table: str, seen: Iterable[str]) -> str | None:
     return None if found is None else stems[found]
 
 
+def near_files(tables: Iterable[str], seen: Iterable[str]) -> dict[str, str]:
+    """Return the file that each table may be; a file is that of one table, the one whose name it is most like.
+
+    Examples
+    --------
+    >>> near_files(["contacts", "contracts"], ["contract.csv"])
+    {'contracts': 'contract.csv'}
+    """
+    absent, files = list(tables), list(seen)
+    found = {table: near_file(table, files) for table in absent}
+    return {table: file for table, file in found.items() if file and near(_stem(file).lower(), absent) == table}
+
+
 def _stem(name: str) -> str:
     """Return the name of a file without its ending, or of a table without its schema."""
     path = PurePath(name)

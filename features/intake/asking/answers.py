@@ -26,6 +26,8 @@ DATE_FORMS = (
     "%d/%b/%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y. %m. %d.",
 )  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
+#: What a score looks like, perhaps with words behind it.
+SCORE = r"^\s*(\d|10)([.,]0+)?(\D.*)?$"
 #: What is read without a form, and how many values are looked at.
 ISO, LOOKED_AT = "iso", 20_000
 #: A year of two digits that is read as one of four lies outside these.
@@ -44,6 +46,7 @@ def asked_of(
 ) -> tuple[Any, list[str]]:
     """Return the answer, "?" where a person must give it, and the lines of the question."""
     answer, hints = question.default, []
+    columns: dict[str, int] = {}
     if question.kind == "zone" and all(file.head.zones for file in files):
         zones = sorted({zone for file in files for zone in file.head.zones.values()})
         answer, hints = "file", [f"the file says {', '.join(zones)}"]
@@ -56,6 +59,8 @@ def asked_of(
     elif question.kind == "column":
         columns = _columns(space, question, files)
         hints = [f"columns that may be meant: {', '.join(columns)}"] if columns else []
+        if columns and not question.tally:
+            hints += _samples(space, files[0], columns)
         if columns and question.default_without is not None:
             answer = None
         elif not columns and question.default_without is not None:
@@ -63,19 +68,20 @@ def asked_of(
     if question.tally:
         hints += _tally(space, question, files)
     lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
-    lines += [f"#   {example}" for example in _examples(space, question, files)]
+    if question.kind != "column" or not set(places(space, question, files[0]) if files else ()) <= set(columns):
+        lines += [f"#   {example}" for example in _examples(space, question, files)]
     text = answers.get(question.name, OPEN if answer is None else answer)
     return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
 
 
-def _columns(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
-    """Return the columns that may be meant: those asked for that are there, those whose names are near.
+def _columns(space: Workspace, question: Question, files: Sequence[OpenFile]) -> dict[str, int]:
+    """Return the columns that may be meant with their places: those asked for that are there, those of near names.
 
-    Of a question for a day only columns that hold days; where none has such a name, all of them, unless the
-    usual answer without one is known.
+    The likelier stand first: of a score those in which numbers from 0 to 10 stand. Of a question for a day only columns
+    that hold days; where none has such a name, all of them, unless the usual answer without one is known.
     """
     if not files:
-        return []
+        return {}
     file = files[0]
     headings = [heading.split("\n")[0].strip() for heading in file.head.headings]
     words = [name.lower() for names in question.examples for name in names.split("|")]
@@ -85,13 +91,37 @@ def _columns(space: Workspace, question: Question, files: Sequence[OpenFile]) ->
     near = [headings[at] for at in sorted(fit) if any(part in titles[at] for part in question.near)]
     named = [headings[at] for at in sorted(fit) if headings[at].lower() in words]
     others = [headings[at] for at in sorted(fit)][:MOST_COLUMNS] if question.default_without is None else []
-    return list(dict.fromkeys([*named, *near, *([] if named or near else others)]))
+    places = {name: headings.index(name) for name in (*named, *near, *([] if named or near else others))}
+    if question.holds == "score":
+        scored = _filled_by(space, file, SCORE)
+        places = dict(sorted(places.items(), key=lambda item: item[1] not in scored))
+    return places
+
+
+def _samples(space: Workspace, file: OpenFile, columns: Mapping[str, int]) -> list[str]:
+    """Return a line for each column: its heading and its first different values."""
+    told = []
+    for heading, place in columns.items():
+        rows = space.connection.execute(
+            f"SELECT trim(c{place}) FROM (SELECT * FROM {file.relation} WHERE {_is_record(file)} LIMIT {FIRST_ROWS}) "
+            f"WHERE trim(c{place}) <> '' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {EXAMPLES}"
+        ).fetchall()
+        shown = ", ".join(repr(shortened(value.splitlines()[0])) for (value,) in rows)
+        told.append(f"{heading}: {shown or 'nothing stands there'}")
+    return told
 
 
 def _dated(space: Workspace, file: OpenFile) -> set[int]:
     """Return the places of the columns in which nothing but days and instants stands."""
+    return _filled_by(space, file, DAY)
+
+
+def _filled_by(space: Workspace, file: OpenFile, pattern: str) -> set[int]:
+    """Return the places of the columns whose values match a pattern, every one of them."""
     many = len(file.head.headings)
-    tests = ", ".join(f"coalesce(bool_and(regexp_matches(trim(c{at}), {quoted(DAY)})), false)" for at in range(many))
+    tests = ", ".join(
+        f"coalesce(bool_and(regexp_matches(nullif(trim(c{at}), ''), {quoted(pattern)})), false)" for at in range(many)
+    )
     rows = f"SELECT * FROM {file.relation} WHERE {_is_record(file)} LIMIT {FIRST_ROWS}"
     found = space.connection.execute(f"SELECT {tests} FROM ({rows})").fetchone() if many else None
     return {at for at, is_day in enumerate(found or ()) if is_day}
@@ -115,8 +145,7 @@ def _tally(space: Workspace, question: Question, files: Sequence[OpenFile]) -> l
         found = places(space, question, file)
         (_, *amounts) = found.values() or ("",)
         if question.kind == "column":
-            meant = _columns(space, question, files)
-            found = {name: f"c{file.head.position([name])}" for name in meant}
+            found = {name: f"c{place}" for name, place in _columns(space, question, files).items()}
             amounts = []
         for heading, column in [*found.items()][: 1 if amounts else 3]:
             rows = _counted(space, question, file, column, amounts)

@@ -48,8 +48,8 @@ class Question(BaseModel):
         The table that another file must fill for the usual answer to hold.
     default_without : Any
         The answer where no column may be meant; where one may, a person decides.
-    holds : {"date"} or None
-        What stands in the columns that may be meant.
+    holds : {"date", "score"} or None
+        What stands in the columns that may be meant: days in all of them, or numbers from 0 to 10 in the likelier ones.
     rows_with : str or None
         The column, `a|b`, that is filled in records; where it is empty or holds asterisks, the row is a sum.
     tally : bool
@@ -66,7 +66,7 @@ class Question(BaseModel):
     default: Any = None
     default_with: str | None = None
     default_without: Any = None
-    holds: Literal["date"] | None = None
+    holds: Literal["date", "score"] | None = None
     rows_with: str | None = None
     tally: bool = False
 

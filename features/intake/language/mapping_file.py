@@ -154,11 +154,24 @@ def _unsound(mapping: Mapping) -> Iterator[tuple[Place, str]]:
         for column, value in part.columns.items():
             if column not in kinds:
                 yield (*place, "columns", column), f"{table} has no such column{_perhaps(column, kinds)}"
-            elif kinds[column] is Kind.INSTANT:
+                continue
+            yield from (((*place, "columns", column), rule) for rule in _rate_problems(part, column))
+            if kinds[column] is Kind.INSTANT:
                 yield from (((*place, "columns", column), rule) for rule in _zone_problems(value))
     yield from _undeclared(mapping)
     for problem in book_known(mapping.known)[1]:
         yield ("known", *problem.column.split(".")), problem.rule
+
+
+def _rate_problems(part: Part, column: str) -> Iterator[str]:
+    """Yield what is wrong with a tax rate that the mapping names: 19 % is 0.19. Those of rows are judged with them."""
+    value, lets = part.columns[column], dict(part.let)
+    while value.let in lets and value.tax_rate is None:
+        value = lets.pop(value.let)
+    if isinstance(value.tax_rate, float) and not 0 <= value.tax_rate < 1:
+        told = " and ".join(f"answers.{each}" for each in part.told_by.get(column, ()))
+        changed = f" (to be changed at {told})" if told else ""
+        yield f"a tax rate from 0 to below 1 is expected: 0.19 is 19 %; found {value.tax_rate:g}{changed}"
 
 
 def _undeclared(mapping: Mapping) -> Iterator[tuple[Place, str]]:

@@ -79,7 +79,8 @@ def test_a_survey_without_a_zone_asks_for_it_and_names_the_score(exports: Export
     exports.put("answers.csv", samples.QUALTRICS.replace(',""timeZone"":""America/Denver""', ""))
     made = suggest(exports.folder, ".")
     assert set(made.open_questions) == {"qualtrics_zone", "qualtrics_account", "qualtrics_score"}
-    assert "columns that may be meant: Q1_NPS_GROUP, Q1" in made.text
+    assert "columns that may be meant: Q1, Q1_NPS_GROUP\n" in made.text, "numbers from 0 to 10 are the likelier"
+    assert "#   Q1: '1', '8 - Passive', '9'\n#   Q1_NPS_GROUP: 'Passive', 'Promoter'\n" in made.text
     assert "#   EndDate '2025-07-01 03:23:51'" in made.text
 
 

@@ -179,6 +179,15 @@ def test_optional_names_that_are_nearly_right_are_told(tmp_path: Path) -> None:
     )
 
 
+def test_a_misspelt_table_is_told_with_the_other_problems(tmp_path: Path) -> None:
+    folder_of(tmp_path, invoices=None, accounts=GOOD["accounts"].replace("2020", "20x0"))
+    (tmp_path / "invoice.csv").write_text(GOOD["invoices"])
+    (tmp_path / "contract.csv").write_text("x\n")
+    *others, last = problems_of(tmp_path)
+    assert {each.table for each in others} == {"accounts", "invoices"} and len(others) == 2, "each of them once"
+    assert str(last) == "contracts: the table is absent, so not known; did you mean 'contract.csv'?"
+
+
 def test_headers_of_other_names_are_no_empty_table(tmp_path: Path) -> None:
     found = problems_of(folder_of(tmp_path, accounts="Kunde,Beginn\na1,2020-01-01\n"))
     assert not any("empty" in problem.rule for problem in found)
