@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
+from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
 from features.intake.derived import convert_currencies, make_loops
@@ -136,8 +137,10 @@ def _import(
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
-    warnings = (*lost, *memory.warnings(share), *_validated(made, partial))
-    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk)
+    unread = unread_files(space, mapping, (path, crosswalk))
+    loud = [str(each) for each in unread if each.preset is not None]
+    warnings = (*loud, *lost, *memory.warnings(share), *_validated(made, partial))
+    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk, unread)
     _move(made, out)
     return Imported(out, report)
 

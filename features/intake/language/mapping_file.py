@@ -74,6 +74,7 @@ def read_mapping(path: Path) -> Mapping:
         raise InvalidTables(problems)
     _name_answers(raw)
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
+    answered["answers"] = raw.get("answers", {})
     answered["tables"] = _wanted(answered.get("tables", {}))
     try:
         mapping = Mapping.model_validate(answered)
