@@ -88,7 +88,8 @@ def _confirm(mapping: Path, least: int, as_json: bool) -> None:
         emit({"crosswalk": str(path), "confirmed": confirmed, "left": left})
         return
     say(
-        f"{confirmed} pairs confirmed in {path}; {left} of that score are left to you: only alike, or shared by several"
+        f"{confirmed} pairs confirmed in {path}; {left} of that score are left to you: only alike, shared by several, "
+        "or beside a sign of another account"
     )
 
 

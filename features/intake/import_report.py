@@ -192,7 +192,7 @@ def _assumed(mapping: Mapping) -> Iterator[str]:
                 f"{table}.{column}"
                 for table, _, part in parts_of(mapping)
                 for column, names in part.told_by.items()
-                if name in names
+                if name in names and not column.startswith(("let.", "leave_out."))
             )
             yield f'{name} = ""' + (f": no column says {', '.join(told)}" if told else "")
 
