@@ -129,7 +129,11 @@ def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) ->
     with written_at_once(out) as scratch:
         scratch.write_text(made.text, encoding="utf-8")
     if as_json:
-        told = {"unknown": list(made.unknown), "open_questions": list(made.open_questions), "notes": list(made.notes)}
+        told: dict[str, Any] = {
+            "unknown": list(made.unknown),
+            "open_questions": list(made.open_questions),
+            "notes": list(made.notes),
+        }
         told |= {"proposed": made.proposed, "assumed": made.assumed}
         emit({"out": str(out), "files": {name: list(files) for name, files in made.files.items()}, **told})
         return

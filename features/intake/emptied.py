@@ -72,7 +72,7 @@ def _looked_at(connection: duckdb.DuckDBPyConnection, part: StoredPart, rule: Le
     where = f" ({', '.join(f'answers.{each}' for each in answers)})" if answers and wanted else ""
     headings = dict.fromkeys(heading for heading, *_ in counted)
     rows = "; most often it is " if wanted else " is most often "
-    shown = ", ".join(f"{shortened(value)!r} ({count:,} rows)" for _, value, count in counted[:MOST_SHOWN])
+    shown = ", ".join(f"{shortened(value)!r} ({count:,})" for _, value, count in counted[:MOST_SHOWN])
     yield f"{' or '.join(headings)}{wanted}{where}{rows}{shown}"
 
 

@@ -48,6 +48,9 @@ class UnreadFile:
 
 def unread_files(space: Workspace, mapping: Mapping, own: Collection[Path]) -> tuple[UnreadFile, ...]:
     """Return the files beside those that are read; `own` are files of churn-risk itself, as the mapping."""
+    if not any(source.files for source in mapping.sources.values()):
+        # Where databases alone are read, the folder is whatever the mapping lies in.
+        return ()
     read = {path.resolve() for source in mapping.sources.values() for path in named_files(space, source)}
     ours = {path.resolve() for path in own}
     root = space.folder.resolve()

@@ -59,7 +59,7 @@ def test_a_filter_that_keeps_no_row_is_the_cause_and_not_the_crosswalk(exports: 
     (problem,) = exports.refused(LEDGER)
     assert problem == (
         "invoices: bookings keeps none of its 4 rows: 4 'not against revenue'; gegen is wanted from 4000 to 4999 "
-        "(answers.revenue); most often it is '8400' (2 rows), '1200' (1 rows)"
+        "(answers.revenue); most often it is '8400' (2), '1200' (1)"
     ), "what lies in the range of customers is no revenue"
     report = exports.book(LEDGER.replace("4000, 4999", "8000, 8999"))
     assert report.revenue_by_year == {"2025": "150.00"}
