@@ -89,8 +89,9 @@ class Problem:
         place = f"{self.table}.{self.column}" if self.column else self.table
         if not self.rows:
             return f"{place}: {self.rule}"
+        count = f"{self.rows} row{'' if self.rows == 1 else 's'}"
         quoted = [f"{key}: {value!r}" for key, value in zip(self.ids, self.values, strict=True)] if self.values else []
-        return f"{place}: {self.rule} ({self.rows} row{'' if self.rows == 1 else 's'}: {', '.join(quoted or self.ids)})"
+        return f"{place}: {self.rule} ({': '.join([count, *filter(None, [', '.join(quoted or self.ids)])])})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the problem as plain values, for JSON."""

@@ -71,6 +71,9 @@ def import_(
         emit({"out": str(made.out), **made.report.as_dict()})
     else:
         _show(made.report, made.out)
+    for each in made.report.unread:
+        if each.preset is None:
+            say(f"not read: {each}")
     # Below the long tables, where they are seen.
     for warning in made.report.warnings:
         say(f"warning: {warning}")
@@ -85,7 +88,8 @@ def _confirm(mapping: Path, least: int, as_json: bool) -> None:
         emit({"crosswalk": str(path), "confirmed": confirmed, "left": left})
         return
     say(
-        f"{confirmed} pairs confirmed in {path}; {left} of that score are left to you: only alike, or shared by several"
+        f"{confirmed} pairs confirmed in {path}; {left} of that score are left to you: only alike, shared by several, "
+        "or beside a sign of another account"
     )
 
 
@@ -125,7 +129,12 @@ def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) ->
     with written_at_once(out) as scratch:
         scratch.write_text(made.text, encoding="utf-8")
     if as_json:
-        told = {"unknown": list(made.unknown), "open_questions": list(made.open_questions), "notes": list(made.notes)}
+        told: dict[str, Any] = {
+            "unknown": list(made.unknown),
+            "open_questions": list(made.open_questions),
+            "notes": list(made.notes),
+        }
+        told |= {"proposed": made.proposed, "assumed": made.assumed}
         emit({"out": str(out), "files": {name: list(files) for name, files in made.files.items()}, **told})
         return
     table(
@@ -137,6 +146,10 @@ def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) ->
         say(f"not known: {name}")
     for note in made.notes:
         say(f"note: {note}")
+    for name, ask in made.assumed.items():
+        say(f'assumed: {name} = ""; {ask}')
+    for name, column in made.proposed.items():
+        say(f"to be confirmed in {out}: {name} = {column}")
     say(f"to be answered in {out}: {', '.join(made.open_questions) or 'nothing'}")
 
 
@@ -169,6 +182,8 @@ def _show(report: ImportReport, out: Path) -> None:
         say(f"net: {text}")
     for name, accounts in report.one_system_only.items():
         say(f"{name}: {', '.join(accounts)}")
+    for text in report.assumed:
+        say(f"assumed: {text}")
     for text in report.unknown:
         say(f"unknown: {text}")
     if report.proposals:

@@ -39,7 +39,12 @@ SAME_NUMBER, SAME_VAT, SAME_NAME, SAME_DOMAIN = 98, 100, 95, 90
 SHARED, SHARED_SIGN = 60, ", which several accounts have"
 #: What may be confirmed without a look at each pair. Names that are only alike never may.
 CERTAIN = ("same VAT id", "same number", "same e-mail domain", "same name", "same name and town")
+#: Between the evidences for one account, and before one for another account.
+AND, BUT = "; ", "; but "
 BLOCK = 256
+
+#: Score, place of the account among the masters, what is the same.
+Evidence = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -88,53 +93,86 @@ def domain(email: str) -> str:
 
 
 def alike(parties: Sequence[Party], masters: Sequence[Party]) -> Iterator[tuple[Party, Party, int, str]]:
-    """Yield for each party its likeliest account: (party, account, score, why); none where nothing speaks for one."""
+    """Yield for each party its likeliest account: (party, account, score, why); none where nothing speaks for one.
+
+    The score is that of the best evidence for the account; why names all of them, the best first, and what speaks as
+    surely for another account.
+    """
     keys = [
         (SAME_VAT, "same VAT id", _vat),
         (SAME_NUMBER, "same number", _number),
         (SAME_DOMAIN, "same e-mail domain", _domain),
     ]
     indexes = [(score, why, key, _index(masters, key)) for score, why, key in keys]
-    by_name = [plain_name(master.name) for master in masters]
+    names = _Names(masters)
     for start in range(0, len(parties), BLOCK):
         block = parties[start : start + BLOCK]
-        names = [plain_name(party.name) for party in block]
-        likeness = process.cdist(names, by_name, scorer=fuzz.token_sort_ratio, dtype=np.uint8) if by_name else None
-        for place, party in enumerate(block):
-            best: tuple[int, int, str] | None = None
+        for party, likeness in zip(block, names.likeness(block), strict=True):
+            evidence = []
             for score, why, key, index in indexes:
                 sharing = index.get(key(party), []) if key(party) else []
-                for other in sharing[:1]:
-                    told = (score, other, why) if len(sharing) == 1 else (SHARED, other, why + SHARED_SIGN)
-                    best = max(best, told) if best else told
-            if (best is None or best[0] == SHARED) and likeness is not None and names[place]:
-                best = _by_name(party, masters, by_name, likeness[place]) or best
-            if best is not None:
-                yield party, masters[best[1]], best[0], best[2]
+                shared = len(sharing) > 1
+                told = (SHARED, why + SHARED_SIGN) if shared else (score, why)
+                evidence += [(told[0], place, told[1]) for place in sharing[:1]]
+            evidence += names.evidence(party, likeness)
+            if evidence:
+                score, place, why = _told(evidence, masters)
+                yield party, masters[place], score, why
 
 
-def _by_name(
-    party: Party, masters: Sequence[Party], names: Sequence[str], likeness: np.ndarray
-) -> tuple[int, int, str] | None:
-    """Return score, place and reason of the master with the likeliest name; the town decides among the like."""
-    scores = likeness.astype(int)
-    scores[[place for place, name in enumerate(names) if not name]] = 0
-    own = plain_name(party.name)
-    same = [place for place in map(int, np.flatnonzero(scores == 100)) if names[place] == own]
-    same = [place for place in same if _one_form(party.name, masters[place].name)]
-    here = [place for place in same if _one_town(party, masters[place])]
-    if len(here) == 1 or len(same) == 1:
-        return SAME_NAME, (here or same)[0], "same name and town" if here else "same name"
-    if same:
-        return SHARED, same[0], f"same name{SHARED_SIGN}"
-    near = [place for place in map(int, np.flatnonzero(scores >= NEAR_NAME - TOWN))]
-    near_town = [place for place in near if _one_town(party, masters[place])]
-    scores[near_town] = np.minimum(scores[near_town] + TOWN, 99)
-    place = int(scores.argmax())
-    if scores[place] < NEAR_NAME:
-        return None
-    town = " and town" if _one_town(party, masters[place]) else ""
-    return int(min(scores[place], SAME_NAME - 1)), place, f"similar name{town}"
+def _told(evidence: Sequence[Evidence], masters: Sequence[Party]) -> Evidence:
+    """Return the likeliest account with its score, and in words all that speaks for it, and surely for another."""
+    # A name that is only alike never stands above a sign that is the same.
+    ordered = sorted(evidence, key=lambda each: (each[2] not in CERTAIN, -each[0]))
+    score, place, _ = ordered[0]
+    told = AND.join(why for _, at, why in ordered if at == place)
+    others = [f"{BUT}{why} as {masters[at].id}" for _, at, why in ordered if at != place and why in CERTAIN]
+    return score, place, told + "".join(others)
+
+
+def is_certain(why: str) -> bool:
+    """Return whether a pair may be confirmed without a look: its best evidence is sure, and none names another."""
+    return BUT not in why and why.split(AND)[0] in CERTAIN
+
+
+class _Names:
+    """The names of the masters, as those of parties are held against them."""
+
+    def __init__(self, masters: Sequence[Party]) -> None:
+        self.masters = masters
+        self.plain = [plain_name(master.name) for master in masters]
+        self.empty = [place for place, name in enumerate(self.plain) if not name]
+
+    def likeness(self, parties: Sequence[Party]) -> np.ndarray:
+        """Return how alike names are, 0 to 100: a row a party, a column a master."""
+        names = [plain_name(party.name) for party in parties]
+        found = process.cdist(names, self.plain, scorer=fuzz.token_sort_ratio, dtype=np.uint8)
+        found[:, self.empty] = 0
+        return found
+
+    def evidence(self, party: Party, likeness: np.ndarray) -> list[Evidence]:
+        """Return the master with the likeliest name; the town decides among the like."""
+        own = plain_name(party.name)
+        if not (own and self.masters):
+            return []
+        same = [place for place in map(int, np.flatnonzero(likeness == 100)) if self.plain[place] == own]
+        same = [place for place in same if _one_form(party.name, self.masters[place].name)]
+        here = [place for place in same if _one_town(party, self.masters[place])]
+        if len(here) == 1 or len(same) == 1:
+            return [(SAME_NAME, (here or same)[0], "same name and town" if here else "same name")]
+        if same:
+            return [(SHARED, same[0], f"same name{SHARED_SIGN}")]
+        return self._near(party, likeness.astype(int))
+
+    def _near(self, party: Party, scores: np.ndarray) -> list[Evidence]:
+        near = [place for place in map(int, np.flatnonzero(scores >= NEAR_NAME - TOWN))]
+        near_town = [place for place in near if _one_town(party, self.masters[place])]
+        scores[near_town] = np.minimum(scores[near_town] + TOWN, 99)
+        place = int(scores.argmax())
+        if scores[place] < NEAR_NAME:
+            return []
+        town = " and town" if place in near_town else ""
+        return [(int(min(scores[place], SAME_NAME - 1)), place, f"similar name{town}")]
 
 
 def _one_town(party: Party, master: Party) -> bool:

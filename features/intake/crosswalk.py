@@ -19,7 +19,7 @@ from features.console import written_at_once
 from features.conversion import FLAG_TEXTS
 from features.csv_files import as_meant, write_csv
 from features.errors import InvalidTables, Problem
-from features.intake.alike import CERTAIN, Party, alike, domain
+from features.intake.alike import Party, alike, domain, is_certain
 from features.intake.joined import ANY
 from features.intake.language.mapping_model import IDENTITIES
 from features.intake.parts_sql import REASON, StoredPart
@@ -37,7 +37,7 @@ class Pair:
     score : int
         How much speaks for it, 0 to 100.
     why : str
-        What is the same: number, VAT id, e-mail domain, name.
+        What is the same, the best evidence first: number, VAT id, e-mail domain, name.
     confirmed : str
         What a person wrote: yes, no, or nothing yet.
     """
@@ -165,7 +165,7 @@ def confirm_from(path: Path, least: int) -> tuple[int, int]:
     sure = {
         pair
         for pair in high
-        if pair.why in CERTAIN and often[pair.system, pair.id] == 1 and (pair.system, pair.id) not in answered
+        if is_certain(pair.why) and often[pair.system, pair.id] == 1 and (pair.system, pair.id) not in answered
     }
     if sure:
         write_crosswalk(path, [pair.confirmed_as("yes") if pair in sure else pair for pair in pairs])

@@ -15,9 +15,10 @@ from features.errors import Problem
 from features.intake.joined import UNLINKED, any_address
 from features.intake.language.mapping_model import IDENTITIES, Mapping
 from features.intake.language.typed_sql import quoted
-from features.intake.parts_sql import REASON, StoredPart
+from features.intake.parts_sql import FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
+from features.validation.quoting import EXAMPLES
 
 #: Accounts named in a list.
 MOST_ACCOUNTS = 10
@@ -30,11 +31,29 @@ def lost_tables(
 ) -> list[Problem]:
     """Return a problem for each required table that the crosswalk has cost all its rows."""
     return [
-        Problem(table, "account_id", f"none of the accounts of its rows has a confirmed pair in {path}", rows)
+        Problem(
+            table,
+            "account_id",
+            f"none of the accounts of its rows has a confirmed pair in {path}",
+            rows,
+            _some_lost(connection, parts, table),
+        )
         for table, systems in _lost(connection, parts).items()
         for rows in [sum(lost for _, lost, *_ in systems)]
         if TABLES[table].required and table not in made
     ]
+
+
+def _some_lost(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart], table: str) -> tuple[str, ...]:
+    """Return places of rows that the crosswalk has cost a table."""
+    selects = [
+        f"SELECT {number} AS part, {FILE} AS file, {ROW} AS row, account_id FROM {part.stored} "
+        f"WHERE {REASON} = {quoted(UNLINKED)}"
+        for number, part in enumerate(parts)
+        if part.table == table and "account_id" in part.columns
+    ]
+    rows = connection.execute(f"{' UNION ALL '.join(selects)} ORDER BY 1, 2, 3 LIMIT {EXAMPLES}").fetchall()
+    return tuple(f"{parts[part].files[file].name} row {row}: {account}" for part, file, row, account in rows)
 
 
 def crosswalk_warnings(

@@ -60,6 +60,8 @@ def page(report: ImportReport, mapping: str) -> str:
         _table("Tables of the book", ("table", "records", "by year"), records),
         _table("In one system only", ("what", "accounts"), lonely),
         _list("To be done", told),
+        _list("Files that are not read", [str(each) for each in report.unread]),
+        _list("Assumed, since the answer is empty", report.assumed),
         _list("What the book cannot say", report.unknown),
         _table("Records by month", ("table", "month", "records"), months),
     ]

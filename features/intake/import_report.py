@@ -6,16 +6,18 @@ with places; records by month; revenue by year to the cent; accounts of one syst
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from features.intake.asking.unread import UnreadFile
 from features.intake.crosswalk import Pair
 from features.intake.crosswalk_report import accounts_of_one_system
 from features.intake.joined import LINE
+from features.intake.language.mapping_file import parts_of
 from features.intake.language.mapping_model import Mapping
 from features.intake.parts_sql import FILE, FOOTER, REASON, ROW, StoredPart
 from features.intake.remembered import Months
@@ -67,6 +69,10 @@ class ImportReport:
     crosswalk : str
         The path of the crosswalk.
     warnings : tuple of str
+    unread : tuple of UnreadFile
+        Files of the folder that no source reads.
+    assumed : tuple of str
+        Questions whose answer is empty, with the columns that rest on it.
     """
 
     files: tuple[FileReport, ...]
@@ -79,6 +85,8 @@ class ImportReport:
     proposals: int
     crosswalk: str
     warnings: tuple[str, ...]
+    unread: tuple[UnreadFile, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for JSON."""
@@ -93,6 +101,7 @@ def collect_report(
     warnings: Sequence[str],
     proposals: Sequence[Pair],
     crosswalk: Path,
+    unread: Sequence[UnreadFile] = (),
 ) -> ImportReport:
     """Collect the report of an import whose tables are made; `months` are those of `remembered`, a table each."""
     tables = list(months)
@@ -108,6 +117,8 @@ def collect_report(
         proposals=len(proposals),
         crosswalk=str(crosswalk),
         warnings=tuple(warnings),
+        unread=tuple(unread),
+        assumed=tuple(_assumed(mapping)),
     )
 
 
@@ -171,6 +182,19 @@ def _gross(parts: Sequence[StoredPart]) -> tuple[str, ...]:
                     f"{part.table}.{name} of {part.part.source}: made net, being gross, by the rate of each row"
                 )
     return tuple(told)
+
+
+def _assumed(mapping: Mapping) -> Iterator[str]:
+    """Yield each question whose answer is empty, with the columns that rest on it."""
+    for name, answer in mapping.answers.items():
+        if answer == "":
+            told = dict.fromkeys(
+                f"{table}.{column}"
+                for table, _, part in parts_of(mapping)
+                for column, names in part.told_by.items()
+                if name in names and not column.startswith(("let.", "leave_out."))
+            )
+            yield f'{name} = ""' + (f": no column says {', '.join(told)}" if told else "")
 
 
 def _filled(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
+from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
 from features.intake.derived import convert_currencies, make_loops, mixed_currencies
+from features.intake.emptied import emptied_tables
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
 from features.intake.joined import Joining
-from features.intake.language.mapping_file import parts_of, read_mapping
-from features.intake.language.mapping_model import CURRENCY, Mapping
+from features.intake.language.mapping_file import dotted, open_mapping, parts_of, read_mapping
+from features.intake.language.mapping_model import CURRENCY, Mapping, Part
 from features.intake.language.typed_sql import quoted
 from features.intake.parts_sql import StoredPart, run_part
 from features.intake.remembered import remember
@@ -81,7 +83,7 @@ def import_book(
     SourceGone
         When the server of a database goes away; nothing has been written.
     """
-    mapping = read_mapping(path)
+    mapping, problems = open_mapping(path)
     exports = folder or (path.parent / mapping.folder)
     if not exports.is_dir():
         raise InputError(f"{exports}: there is no such folder of exports")
@@ -89,7 +91,7 @@ def import_book(
     with tempfile.TemporaryDirectory(prefix=".import-", dir=out.parent) as scratch:
         space = Workspace(connection_in(Path(scratch)), Path(scratch), exports)
         try:
-            return _import(space, mapping, path, out, partial, change_share, step or (lambda *_: None))
+            return _import(space, mapping, problems, path, out, partial, change_share, step or (lambda *_: None))
         finally:
             space.databases.close()
             space.connection.close()
@@ -108,22 +110,33 @@ def confirm_pairs(path: Path, least: int) -> tuple[Path, int, int]:
 
 
 def _import(
-    space: Workspace, mapping: Mapping, path: Path, out: Path, partial: bool, share: float, step: Step
+    space: Workspace,
+    mapping: Mapping,
+    unsound: Sequence[Problem],
+    path: Path,
+    out: Path,
+    partial: bool,
+    share: float,
+    step: Step,
 ) -> Imported:
     crosswalk = path.parent / mapping.book.crosswalk
-    links, problems = read_links(crosswalk)
+    links, torn = read_links(crosswalk)
+    problems = [*unsound, *torn]
     parts = _run(space, mapping, problems, step)
-    if problems:
-        raise InvalidTables(problems)
     joining = Joining(space.connection, mapping, parts)
+    emptied = emptied_tables(space.connection, parts)
     joining.follow_merges()
     link_table(space.connection, links)
+    if not partial:
+        problems += [problem for problem in emptied if problem.table == "invoices"]
+    if problems:
+        raise InvalidTables([*problems, *_unlinked(joining, mapping, crosswalk, problems)])
     proposed = _proposals(space, mapping, parts, links, path)
     joining.link_accounts()
     if problems := convert_currencies(space.connection, mapping, parts):
         raise InvalidTables(problems)
     names = joining.make_tables()
-    if not partial and (problems := lost_tables(space.connection, parts, crosswalk, names)):
+    if not partial and (problems := _lost(joining, crosswalk, names)):
         raise InvalidTables(problems)
     if mapping.derived.loops is not None and "surveys" in names:
         make_loops(space.connection, mapping.derived.loops, parts)
@@ -137,29 +150,66 @@ def _import(
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
     doubts = [str(doubt) for part in parts for doubt in part.doubts]
+    unread = unread_files(space, mapping, (path, crosswalk))
+    loud = [str(each) for each in unread if each.preset is not None]
     checked = _validated(made, partial, mixed_currencies(space.connection, parts, names))
-    warnings = (*doubts, *lost, *memory.warnings(share), *checked)
-    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk)
+    warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
+    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk, unread)
     _move(made, out)
     return Imported(out, report)
 
 
 def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step) -> list[StoredPart]:
-    """Run every part; what is wrong in files and values is added to the problems."""
+    """Run every part and return those that ran well; what is wrong in files and values is added to the problems."""
     opened: dict[str, list[OpenFile]] = {}
     parts, todo = [], list(parts_of(mapping))
     numbers: dict[str, int] = {}
     earlier: dict[str, list[str]] = {}
-    for place, (table, _, part) in enumerate(todo):
+    unsound, spoilt = tuple(problem.column for problem in problems), set[str]()
+    for place, (table, told, part) in enumerate(todo):
         step(f"reading {part.source}", place, len(todo))
+        if part.source not in mapping.sources:
+            continue
         if part.source not in opened:
             opened[part.source] = open_files(space, part.source, mapping.sources[part.source], problems)
         numbers[table] = numbers.get(table, -1) + 1
-        stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier)
+        told_wrong = any(each.startswith(f"{dotted(told)}.") for each in unsound)
+        is_sound = not told_wrong and not _looks_into(part, spoilt)
+        stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier, is_sound)
         earlier.setdefault(table, []).append(stored.stored)
         problems += [problem for problem in dict.fromkeys(wrong) if problem not in problems]
-        parts.append(stored)
+        if opened[part.source] and is_sound and not wrong:
+            parts.append(stored)
+        else:
+            spoilt.add(table)
     return parts
+
+
+def _looks_into(part: Part, tables: Collection[str]) -> bool:
+    """Return whether a part looks accounts up in one of some tables."""
+    told = part.model_dump_json(exclude_none=True)
+    return any(f'"lookup":"{table}"' in told for table in tables)
+
+
+def _lost(joining: Joining, crosswalk: Path, names: Sequence[str]) -> list[Problem]:
+    """Return why a required table has no rows left once all is joined: for lack of pairs, or of customers."""
+    problems = lost_tables(joining.connection, joining.parts, crosswalk, names)
+    accounts = [part for part in joining.parts if part.table == "accounts"]
+    emptied = emptied_tables(joining.connection, accounts) if "accounts" not in names else []
+    return [*emptied, *(each for each in problems if not emptied or each.table != "accounts")]
+
+
+def _unlinked(joining: Joining, mapping: Mapping, crosswalk: Path, known: Sequence[Problem]) -> list[Problem]:
+    """Return what the crosswalk lacks, as far as it can be told beside other problems."""
+    ran = [part.part for part in joining.parts]
+    failed = {table for table, _, part in parts_of(mapping) if not any(part is each for each in ran)}
+    if {"accounts", "invoices"} & failed or any(problem.table in ("invoices", crosswalk.name) for problem in known):
+        return []
+    joining.link_accounts()
+    lost = [table for table in ("accounts", "invoices") if joining.is_lost(table)]
+    # Accounts without a pair are made of invoices.
+    made = [table for table in TABLES if table not in lost or (table == "accounts" and "invoices" not in lost)]
+    return lost_tables(joining.connection, joining.parts, crosswalk, made)
 
 
 def _proposals(

@@ -72,8 +72,11 @@ def run_part(
     part: Part,
     files: Sequence[OpenFile],
     earlier: Mapping[str, Sequence[str]],
+    is_sound: bool = True,
 ) -> tuple[StoredPart, list[Problem]]:
     """Run one part over all files of its source; `earlier` has the stored tables of the parts before it.
+
+    A part that is not sound, as with a zone that nobody knows, is only asked which columns its files lack.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def run_part(
     stored = StoredPart(table, f"part_{table}_{number}", part, tuple(files), columns)
     problems: list[Problem] = []
     selects = [_select(stored, place, file, problems, earlier) for place, file in enumerate(files)]
-    if not selects or problems:
+    if not selects or problems or not is_sound:
         return stored, problems
     try:
         space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")

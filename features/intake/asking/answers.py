@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.intake.asking.presets import Question
+from features.intake.asking.proposing import proposed, samples, words_of
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_file import OPEN
 from features.intake.language.mapping_model import Value
@@ -65,6 +66,9 @@ def asked_of(
             answer = None
         elif not columns and question.default_without is not None:
             answer = question.default_without
+        if (column := proposed(question, columns)) is not None:
+            answer = column
+            hints.append(f"proposed, to be confirmed: {column} with {samples(space, files[0], column)}")
     if question.tally:
         hints += _tally(space, question, files)
     lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
@@ -88,7 +92,7 @@ def _columns(space: Workspace, question: Question, files: Sequence[OpenFile]) ->
     fit = _dated(space, file) if question.holds == "date" else set(range(len(headings)))
     titles = [" ".join(row[at] for row in file.head.cells if at < len(row)).lower() for at in range(len(headings))]
     titles = [title or heading.lower() for title, heading in zip(titles, headings, strict=True)]
-    near = [headings[at] for at in sorted(fit) if any(part in titles[at] for part in question.near)]
+    near = [headings[at] for at in sorted(fit) if any(_says(titles[at], part) for part in question.near)]
     named = [headings[at] for at in sorted(fit) if headings[at].lower() in words]
     others = [headings[at] for at in sorted(fit)][:MOST_COLUMNS] if question.default_without is None else []
     places = {name: headings.index(name) for name in (*named, *near, *([] if named or near else others))}
@@ -109,6 +113,11 @@ def _samples(space: Workspace, file: OpenFile, columns: Mapping[str, int]) -> li
         shown = ", ".join(repr(shortened(value.splitlines()[0])) for (value,) in rows)
         told.append(f"{heading}: {shown or 'nothing stands there'}")
     return told
+
+
+def _says(title: str, part: str) -> bool:
+    """Return whether a title holds a part of a name, as it stands or word by word: `a_b` holds `a b`."""
+    return part in title or words_of(part) in words_of(title)
 
 
 def _dated(space: Workspace, file: OpenFile) -> set[int]:

@@ -42,6 +42,8 @@ class Question(BaseModel):
         Columns of which rows are shown; `a|b` is the first that is there.
     near : tuple of str
         Parts of the names of columns that may be meant.
+    about : tuple of str
+        Words that begin in the name of a column which says just what is asked: the only one there is proposed.
     default : Any
         The usual answer.
     default_with : str or None
@@ -63,6 +65,7 @@ class Question(BaseModel):
     kind: Literal["value", "zone", "date", "decimal", "column"] = "value"
     examples: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     default: Any = None
     default_with: str | None = None
     default_without: Any = None

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import Problem
+from features.intake.asking.patterns import escaped
 from features.intake.asking.presets import Preset, presets
 from features.intake.files.copying import copied_sheet, copied_text
 from features.intake.files.heads import encoding_of, first_records
@@ -42,26 +43,34 @@ def recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple
     for number, path in enumerate(sorted(space.folder.iterdir())):
         if not path.is_file() or path.name.startswith("."):
             continue
-        records, listed = _start(space, path, number)
-        fits = sorted(presets(), key=lambda preset: -preset.likeness(records, listed))
-        for preset in fits:
-            if preset.likeness(records, listed) and (file := _opened(space, preset, path, number)) is not None:
-                found.setdefault(preset.name, Recognised(preset)).files.append(file)
-                break
+        preset, file, headings = known_file(space, path, str(number))
+        if preset is not None and file is not None:
+            found.setdefault(preset.name, Recognised(preset)).files.append(file)
         else:
-            unknown.append((path.name, max(map(tuple, records), key=len, default=())))
+            unknown.append((path.name, headings))
     return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
 
 
-def escaped(name: str) -> str:
-    """Return a pattern that fits one name."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, OpenFile | None, tuple[str, ...]]:
+    """Return the preset that fits a file of the space's folder best, the file as it reads it, and its headings.
+
+    Parameters
+    ----------
+    key : str
+        What tells the scratch files of this file from those of others.
+    """
+    records, listed = _start(space, path, key)
+    headings: tuple[str, ...] = max(map(tuple, records), key=len, default=())
+    for preset in sorted(presets(), key=lambda preset: -preset.likeness(records, listed)):
+        if preset.likeness(records, listed) and (file := _opened(space, preset, path, key)) is not None:
+            return preset, file, headings
+    return None, None, headings
 
 
-def _opened(space: Workspace, preset: Preset, path: Path, number: int) -> OpenFile | None:
+def _opened(space: Workspace, preset: Preset, path: Path, key: str) -> OpenFile | None:
     """Return the file as a preset reads it; None where it does not."""
     problems: list[Problem] = []
-    opened = open_files(space, f"{preset.name}_{number}", preset.reader(escaped(path.name)), problems)
+    opened = open_files(space, f"{preset.name}_{key}", preset.reader(escaped(path.name)), problems)
     with suppress(duckdb.Error):
         for file in opened:
             space.connection.execute(f"SELECT * FROM {file.relation} LIMIT 1000").fetchall()
@@ -69,16 +78,14 @@ def _opened(space: Workspace, preset: Preset, path: Path, number: int) -> OpenFi
     return None
 
 
-def _start(space: Workspace, path: Path, number: int) -> tuple[Records, Records]:
+def _start(space: Workspace, path: Path, key: str) -> tuple[Records, Records]:
     """Return the first records of a file, and those of a list with bars; both empty where it cannot be read."""
     form = FORMATS.get(path.suffix.lower(), "csv")
     with suppress(ValueError, OSError, duckdb.Error):
         if form in ("jsonl", "parquet"):
-            opened = open_files(
-                space, f"start_{number}", SourceFiles.model_validate({"files": [escaped(path.name)]}), []
-            )
+            opened = open_files(space, f"start_{key}", SourceFiles.model_validate({"files": [escaped(path.name)]}), [])
             return [file.head.headings for file in opened], []
-        target = space.scratch / f"start_{number}.csv"
+        target = space.scratch / f"start_{key}.csv"
         if form == "sheet":
             return first_records(copied_sheet(path, None, target, START), None, START)[1], []
         encoding = encoding_of(path)

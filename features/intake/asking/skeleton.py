@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from features.intake.asking.recognising import escaped
+from features.intake.asking.patterns import escaped
 from features.schema import Kind
 from features.tables import TABLES
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from features.errors import InputError
 from features.intake.asking.answers import asked_of, places
+from features.intake.asking.patterns import patterns
 from features.intake.asking.presets import BASES, Question
-from features.intake.asking.recognising import Recognised, escaped, recognise
+from features.intake.asking.proposing import samples
+from features.intake.asking.recognising import Recognised, recognise
 from features.intake.asking.skeleton import skeleton
 from features.intake.files.reading import Workspace
 from features.intake.files.workspace import connection_in
@@ -41,6 +43,10 @@ class Suggestion:
     unknown : tuple of str
         Files that no preset fits.
     open_questions : tuple of str
+    proposed : dict of question to str
+        Columns that are written in and wait for somebody's eye, with some of their values.
+    assumed : dict of question to str
+        Questions that are answered by "", with what they ask.
     notes : tuple of str
         Presets that rest on no file, and what the book will not know.
     """
@@ -50,6 +56,8 @@ class Suggestion:
     unknown: tuple[str, ...]
     open_questions: tuple[str, ...]
     notes: tuple[str, ...]
+    proposed: dict[str, str] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
 
 
 def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) -> Suggestion:
@@ -102,7 +110,13 @@ def _suggestion(
         "[answers]",
     ]
     asked, told, bodies = _questions(space, recognised, answers)
-    lines += [*told, "", *_whole_book(recognised), *_bodies(recognised, bodies), *_unknown_files(unknown)]
+    lines += [
+        *told,
+        "",
+        *_whole_book(recognised),
+        *_bodies(recognised, bodies, [name for name, _ in unknown]),
+        *_unknown_files(unknown),
+    ]
     notes = [
         f"{each.preset.title} rests on {BASES[each.preset.basis]}"
         for each in recognised
@@ -115,7 +129,26 @@ def _suggestion(
         tuple(name for name, _ in unknown),
         tuple(name for name, answer in asked.items() if answer == OPEN),
         tuple(notes),
+        _proposed(space, recognised, asked, answers),
+        {
+            question.name: question.ask
+            for each in recognised
+            for question in each.preset.questions
+            if asked.get(question.name) == "" and question.name not in answers
+        },
     )
+
+
+def _proposed(
+    space: Workspace, recognised: Sequence[Recognised], asked: Mapping[str, Any], answers: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the columns that answer questions by their name only, with some of their values."""
+    return {
+        question.name: f"{asked[question.name]} with {samples(space, each.files[0], asked[question.name])}"
+        for each in recognised
+        for question in each.preset.questions
+        if question.about and question.name not in answers and asked.get(question.name) not in (None, "", OPEN)
+    }
 
 
 def _questions(
@@ -175,13 +208,15 @@ def _whole_book(recognised: Sequence[Recognised]) -> list[str]:
     return lines
 
 
-def _bodies(recognised: Sequence[Recognised], bodies: Mapping[str, str]) -> Iterator[str]:
+def _bodies(recognised: Sequence[Recognised], bodies: Mapping[str, str], unknown: Sequence[str]) -> Iterator[str]:
     for each in recognised:
+        others = [file.name for one in recognised if one is not each for file in one.files] + [*unknown]
         preset = each.preset
         yield f"# {preset.title}: made from {BASES[preset.basis]}."
         yield from (f"# - {fact}" for fact in preset.facts)
         yield from (f"# It cannot say: {what}" for what in preset.cannot_know)
-        names = ", ".join(json.dumps(escaped(file.name), ensure_ascii=False) for file in each.files)
+        listed = patterns([file.name for file in each.files], others)
+        names = ", ".join(json.dumps(pattern, ensure_ascii=False) for pattern in listed)
         yield bodies[preset.name].replace("files = []", f"files = [{names}]{_titled(each)}", 1)
 
 

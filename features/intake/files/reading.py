@@ -37,6 +37,8 @@ FORMATS = {
 }  # fmt: skip
 #: Lines among which the heading of a list stands.
 TITLES = 200
+#: A file of an archive.
+ZIPPED = re.compile(r"(.+?\.zip)/(.+)", re.IGNORECASE)
 #: Lines that a message names.
 MOST_LINES = 5
 
@@ -98,16 +100,26 @@ def open_files(space: Workspace, name: str, source: SourceFiles, problems: list[
     return opened
 
 
+def named_files(space: Workspace, source: SourceFiles) -> set[Path]:
+    """Return the files of the folder that a source names, those of archives and of DuckDB too, without opening any."""
+    if source.database is not None:
+        name = source.database.removeprefix(DUCKDB)
+        return {space.folder / name} if source.database.startswith(DUCKDB) else set()
+    patterns = [zipped[1] if (zipped := ZIPPED.match(pattern)) else pattern for pattern in source.files]
+    return {path for pattern in patterns for path in space.folder.glob(pattern) if path.is_file()}
+
+
 def _paths(space: Workspace, source: SourceFiles, name: str, problems: list[Problem]) -> Iterator[Path]:
     """Yield the files that the patterns name, each once, in the order of their names; `a.zip/*.csv` looks into one."""
     seen: set[Path] = set()
+    own = named_files(space, source)
     for pattern in source.files:
         folder, inner = space.folder, pattern
-        if zipped := re.match(r"(.+?\.zip)/(.+)", pattern, re.IGNORECASE):
+        if zipped := ZIPPED.match(pattern):
             folder, inner = _unpacked(space, zipped[1]), zipped[2]
         found = sorted(path for path in folder.glob(inner) if path.is_file() and path not in seen)
         if not found:
-            there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+            there = [path.name for path in folder.iterdir() if path not in own] if folder.is_dir() else []
             meant = near(Path(inner).name, there)
             perhaps = f"; did you mean {meant!r}?" if meant else ""
             problems.append(Problem(name, "files", f"there is no file {pattern!r} in {space.folder}{perhaps}"))

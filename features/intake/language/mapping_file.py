@@ -45,13 +45,32 @@ KEYS = frozenset(
 
 
 def read_mapping(path: Path) -> Mapping:
-    """Read a mapping file.
+    """Read a mapping file in which everything is right.
 
     Raises
     ------
     InvalidTables
-        With every problem: what is no TOML, a key that is not known, a value of another kind, a question without an
-        answer, a table or column that the contract does not have, an instant without a zone.
+        With every problem: those of `open_mapping`, raised or returned.
+    """
+    mapping, problems = open_mapping(path)
+    if problems:
+        raise InvalidTables(problems)
+    return mapping
+
+
+def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
+    """Read a mapping file, with what is wrong in single parts of it; the others can be run to find what is wrong there.
+
+    Returns
+    -------
+    Mapping, list of Problem
+        A table, source or column that is not known, an instant without a zone.
+
+    Raises
+    ------
+    InvalidTables
+        With every problem of what is no TOML, a key that is not known, a value of another kind, a question without an
+        answer.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -74,15 +93,14 @@ def read_mapping(path: Path) -> Mapping:
         raise InvalidTables(problems)
     _name_answers(raw)
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
+    answered["answers"] = raw.get("answers", {})
     answered["tables"] = _wanted(answered.get("tables", {}))
     try:
         mapping = Mapping.model_validate(answered)
     except ValidationError as error:
         raise InvalidTables(_refused(path.name, error, lines)) from error
-    problems = [Problem(path.name, _dotted(place), rule) for place, rule in _unsound(mapping)]
-    if problems:
-        raise InvalidTables([_with_line(problem, lines) for problem in problems])
-    return mapping
+    problems = [Problem(path.name, dotted(place), rule) for place, rule in _unsound(mapping)]
+    return mapping, [_with_line(problem, lines) for problem in problems]
 
 
 def _answered(value: Any, answers: dict[str, Any]) -> Any:
@@ -102,7 +120,17 @@ def _name_answers(raw: dict[str, Any]) -> None:
     for parts in tables.values() if isinstance(tables, dict) else ():
         for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict) and isinstance(part.get("columns"), dict) and "told_by" not in part:
-                part["told_by"] = {name: sorted(_asked(value)) for name, value in part["columns"].items()}
+                part["told_by"] = {name: sorted(_asked(value)) for name, value in _named_values(part)}
+
+
+def _named_values(part: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the columns of a part, its named values and its filters, as `told_by` calls them."""
+    yield from part["columns"].items()
+    lets, rules = part.get("let"), part.get("leave_out")
+    yield from ((f"let.{name}", value) for name, value in (lets if isinstance(lets, dict) else {}).items())
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, dict):
+            yield f"leave_out.{rule.get('reason')}", rule
 
 
 def _wanted(tables: Any) -> Any:
@@ -134,7 +162,7 @@ def _refused(name: str, error: ValidationError, lines: dict[Place, int]) -> Iter
             rule = f"unknown key{_perhaps(str(place[-1]), KEYS)}"
         value = wrong["input"]
         shown = f", found {value!r}" if isinstance(value, (str, int, float, bool)) and "found" not in rule else ""
-        yield _with_line(Problem(name, _dotted(place), f"{rule}{shown}"), lines)
+        yield _with_line(Problem(name, dotted(place), f"{rule}{shown}"), lines)
 
 
 def _perhaps(name: str, known: Any) -> str:
@@ -203,7 +231,8 @@ def _zone_problems(value: Value) -> Iterator[str]:
         yield f"unknown zone {value.zone!r}{_perhaps(value.zone, available_timezones())}"
 
 
-def _dotted(place: Sequence[str | int]) -> str:
+def dotted(place: Sequence[str | int]) -> str:
+    """Return a place of the file as messages have it."""
     return ".".join(str(item) for item in place)
 
 

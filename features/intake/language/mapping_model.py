@@ -186,7 +186,7 @@ class Part(_Strict):
     only_with : Any
         An answer; where it is empty, there is no such part.
     told_by : dict of column to names
-        The answers that a column rests on; `read_mapping` fills it, for messages.
+        The answers that a column, a `let.NAME` or a `leave_out.REASON` rests on; `read_mapping` fills it, for messages.
     many : {"one", "sum", "first", "last", "merge"}
         How several rows of one key become one record.
     order : Value or None

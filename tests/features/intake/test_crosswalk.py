@@ -10,7 +10,7 @@ import pytest
 from support.exports import INVOICES, PLAIN, Exports, left_out
 
 from features.book_facts import read_book_facts
-from features.intake.alike import Party, alike
+from features.intake.alike import Party, alike, is_certain
 from features.intake.crosswalk import Pair, confirm_from, read_links, write_crosswalk
 
 MAPPING = (
@@ -144,6 +144,9 @@ def test_what_speaks_for_a_pair() -> None:
         Party("x4", "", email="z@gmail.com"),
         Party("x5", "bmw"),
         Party("x6", "Zebra Ltd"),
+        Party("x7", "ACME", email="z@acme.example"),
+        Party("x8", "Acme Gruppe", email="z@acme.example"),
+        Party("x9", "BMW", email="z@acme.example"),
     ]
     told = {party.id: (master.id, score, why) for party, master, score, why in alike(others, masters)}
     assert told == {
@@ -151,7 +154,11 @@ def test_what_speaks_for_a_pair() -> None:
         "x2": ("0012", 100, "same VAT id"),
         "x3": ("0012", 90, "same e-mail domain"),
         "x5": ("14", 95, "same name"),
+        "x7": ("0012", 95, "same name; same e-mail domain"),
+        "x8": ("0012", 90, "same e-mail domain"),
+        "x9": ("14", 95, "same name; but same e-mail domain as 0012"),
     }
+    assert [is_certain(told[each][2]) for each in ("x7", "x8", "x9")] == [True, True, False], "x9 is a person's"
 
 
 def test_the_next_import_tells_what_has_changed(exports: Exports) -> None:

@@ -111,8 +111,8 @@ def test_an_answer_of_a_detractor_and_the_task_after_it_are_a_loop(exports: Expo
 
 
 def test_loops_need_answers(exports: Exports) -> None:
-    (problem,) = exports.refused(PLAIN + TASKS)
-    assert "loops are made of surveys" in problem
+    problem, absent = exports.refused(PLAIN + TASKS)
+    assert "loops are made of surveys" in problem and "no file 'tasks.csv'" in absent, "told in one list"
 
 
 def test_without_invitations_what_needs_them_is_null_and_the_scores_are_known(exports: Exports) -> None:

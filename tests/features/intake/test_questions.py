@@ -57,7 +57,8 @@ def booked(exports: Exports, answers: dict[str, str]) -> ImportReport:
 
 def test_a_status_is_no_segment_and_dates_are_asked_of_each_file(exports: Exports) -> None:
     made = suggest(crm(exports).folder, ".")
-    assert set(made.open_questions) == set(ANSWERS), "each of them is a person's"
+    assert {*made.open_questions, *made.proposed} == set(ANSWERS), "each of them is a person's"
+    assert made.proposed == {"salesforce_customer_since": "Customer Since with '31/01/2023', '14/02/2023'"}
     assert "recommended: \"\", since 'Former Customer' in Type tells who has left" in made.text
     assert '"%d/%m/%Y"' in made.text and '_dates = "iso"' in made.text, "two files of one system, two forms"
     assert "#   columns that may be meant: Customer End Date\n" in made.text, "a day is asked of columns with days only"
