@@ -66,7 +66,7 @@ def asked_of(
             answer = None
         elif not columns and question.default_without is not None:
             answer = question.default_without
-        if (column := proposed(question, columns)) is not None:
+        if (column := proposed(question, [*columns])) is not None:
             answer = column
             hints.append(f"proposed, to be confirmed: {column} with {samples(space, files[0], column)}")
     if question.tally:
