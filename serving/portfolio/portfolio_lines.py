@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from serving.portfolio.portfolio_query import Found
 from serving.reports.quiet import quiet
-from serving.reports.report_head import large_rather_than_likely
+from serving.reports.report_head import by_size
 from serving.reports.sparks import Sparkline, sparkline
 from serving.reports.steps_to_take import shrinking_share
 from serving.scoring.scores import Score
@@ -40,7 +40,7 @@ MOST_PARTS = 7
 
 @dataclass(frozen=True)
 class Line:
-    """One account of the list, in words; what is empty is not shown."""
+    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone."""
 
     account_id: str
     address: str
@@ -49,6 +49,7 @@ class Line:
     band: str
     band_label: str
     threat: str
+    size: str
     probability: str
     change: str
     change_kind: str
@@ -170,6 +171,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     change, kind = _change(row, found.before, formats, words["portfolio"])
     evidence, as_of = row["evidence"] or {}, row["as_of"]
     score, step = score_of(row), found.steps.get(row["account_id"])
+    size = by_size(score, (found.run.model.get("reference") or {}) if found.run else {})
     return Line(
         account_id=row["account_id"],
         address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
@@ -178,6 +180,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         band=row["band"],
         band_label=labels["bands"][row["band"]],
         threat=labels["headline"]["threat"] if row["threat"] else "",
+        size=words["size"][size] if size else "",
         probability=formats.probability(row["churn_probability"]) if known else words["portfolio"]["no_estimate"],
         change=change,
         change_kind=kind,
@@ -209,9 +212,7 @@ def _spark(past: Sequence[Any], formats: Formats, words: Mapping[str, str]) -> S
 
 
 def _standing(score: Score, evidence: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> Iterator[str]:
-    """Yield what the band does not say: large rather than likely to leave, shrinking, without invoices of late."""
-    if large_rather_than_likely(score):
-        yield words["large"]
+    """Yield what the band does not say: shrinking, without invoices of late."""
     if share := shrinking_share(score, evidence):
         yield words["shrinking"].format(share=formats.percent(share))
     if said := quiet(score, formats):
