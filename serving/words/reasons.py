@@ -18,10 +18,10 @@ from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import CONTRACT_FALL, advice_key
+from serving.words.advice import CONTRACT_FALL, LOW_ANSWER, LOW_DECIDER, advice_key
 from serving.words.contract_change import value_before
 from serving.words.formats import Formats, Lang
-from serving.words.people import role_words
+from serving.words.people import low_answers, role_words
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -296,4 +296,8 @@ class Speaker:
         before, now = self._value_before, self._values.get("contract_value")
         fall = 1 - now / before if before and isinstance(now, float) else None
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
-        return advice_key(theme.code, self._values | {CONTRACT_FALL: fall}, raising)
+        told: dict[str, float | str | None] = {CONTRACT_FALL: fall}
+        if theme.code == "nps":
+            low = low_answers(self._evidence, self._values, self._score.as_of)
+            told |= dict(zip((LOW_ANSWER, LOW_DECIDER), map(float, low), strict=True))
+        return advice_key(theme.code, self._values | told, raising)
