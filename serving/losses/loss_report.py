@@ -106,8 +106,10 @@ def as_plain(review: Review) -> dict[str, Any]:
 
 
 def verdict_label(review: Review, lang: Lang) -> str:
-    """Return whether the model had seen a loss, in words."""
-    return str(programme_texts(lang)["losses"][f"is_{review.verdict}"].format(days=review.seen_days))
+    """Return whether the model had seen a loss, in words, and that what says so was scored only afterwards."""
+    texts = programme_texts(lang)["losses"]
+    said = str(texts[f"is_{review.verdict}"].format(days=review.seen_days))
+    return str(texts["seen_after"].format(label=said)) if review.judged_afterwards else said
 
 
 def _known(review: Review, days: int) -> dict[str, Any]:
