@@ -125,8 +125,7 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
     rows = [
         [
             row["account_id"],
-            f"{row['churn_probability']:.0%}",
-            *(f"{row[name]:,.0f}" for name in ("revenue_365d", "revenue_at_risk", "expected_profit")),
+            *_estimated(row),
             row["best_action"] or "",
             _band(row, book.bundle.manifest.reference.churn_rate),
         ]
@@ -141,6 +140,13 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
         say(f"not known: {', '.join(summary['missing_tables'])}")
     say(grade_sentence(summary["grade"], "en"))
     say(f"version {summary['model_version']}, written to {where}")
+
+
+def _estimated(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return risk, revenue, revenue at risk and profit; of an unknown account only its revenue."""
+    known, revenue = row["band"] != "unknown", f"{row['revenue_365d']:,.0f}"
+    at_risk, profit = (f"{row[name]:,.0f}" if known else "" for name in ("revenue_at_risk", "expected_profit"))
+    return f"{row['churn_probability']:.0%}" if known else "", revenue, at_risk, profit
 
 
 def _band(row: Mapping[str, Any], usual: float) -> str:

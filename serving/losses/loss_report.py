@@ -182,8 +182,9 @@ def _of_runs(review: Review, texts: Mapping[str, str], formats: Formats) -> list
         return texts["place_is"].format(rank=formats.number(sight.rank), of=formats.number(sight.run.accounts))
 
     def said(sight: Sight) -> tuple[str, str, str]:
-        known = sight.band != "unknown"
-        return formats.probability(sight.churn_probability) if known else UNKNOWN, place(sight), bands[sight.band]
+        if sight.band == "unknown":
+            return UNKNOWN, UNKNOWN, bands[sight.band]
+        return formats.probability(sight.churn_probability), place(sight), bands[sight.band]
 
     cells = [said(sight) if isinstance(sight, Sight) else (UNKNOWN,) * 3 for sight in sights]
     return [

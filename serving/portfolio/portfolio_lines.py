@@ -34,6 +34,8 @@ LATE_HOURS = 48.0
 SOON_DAYS = 180
 #: Estimates that are older than a month are said to be.
 AGED_DAYS = 31
+#: Stands where there is no figure.
+NONE = "–"
 #: Most parts of a change that are shown by name.
 MOST_PARTS = 7
 
@@ -120,12 +122,17 @@ def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...
 
 
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
-    """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five."""
+    """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five.
+
+    Where there is an estimate of none of the accounts, none of the sums is shown.
+    """
     sums, lost = found.sums, ""
+    if sums.accounts and not sums.estimated:
+        return tuple((words[name], NONE, words["no_estimates"]) for name in ("revenue_at_risk", "change"))
     if sums.loss is not None:
         lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:
-        moved, since = "–", words["first_run"]
+        moved, since = NONE, words["first_run"]
     else:
         moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
     return (
@@ -185,7 +192,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         change=change,
         change_kind=kind,
         spark=_spark(past, formats, words["portfolio"]),
-        revenue_at_risk=formats.money(row["revenue_at_risk"]),
+        revenue_at_risk=formats.money(row["revenue_at_risk"]) if known else NONE,
         action=words["actions"].get(action, words["actions"]["other"].format(name=action)) if action else "",
         profit=words["portfolio"]["brings"].format(profit=formats.money(row["expected_profit"])) if action else "",
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],

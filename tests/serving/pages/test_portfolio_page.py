@@ -61,7 +61,8 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
         estimate = formats.probability(stored["churn_probability"])
         shown = risk.one("span", class_="probability").text
         assert shown == (" ".join(estimate.split()) if known else screen_texts(lang)["portfolio"]["no_estimate"])
-        assert row.one("td", class_="figures").text == " ".join(formats.money(stored["revenue_at_risk"]).split())
+        money = " ".join(formats.money(stored["revenue_at_risk"]).split()) if known else "–"
+        assert row.one("td", class_="figures").text == money
         named = [actions[action] for action in (stored["best_action"],) if action]
         assert [each.text for each in row.one("td", class_="action").all("strong")] == named
         if known:
@@ -73,6 +74,13 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
     assert sums == [
         " ".join(text.split()) for text in (formats.money(total), formats.money(total - before, signed=True))
     ]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang: Lang) -> None:
+    page = tree(everybody.get(f"/?lang={lang}&band=unknown"))
+    assert rows(page) and all(row.one("td", class_="figures").text == "–" for row in rows(page))
+    assert [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")] == ["–", "–"]
 
 
 def test_the_range_is_that_of_the_accounts_shown(
