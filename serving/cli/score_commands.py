@@ -142,14 +142,14 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
     say(f"version {summary['model_version']}, written to {where}")
 
 
-def _estimated(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _estimated(row: Mapping[Any, Any]) -> tuple[str, ...]:
     """Return risk, revenue, revenue at risk and profit; of an unknown account only its revenue."""
     known, revenue = row["band"] != "unknown", f"{row['revenue_365d']:,.0f}"
     at_risk, profit = (f"{row[name]:,.0f}" if known else "" for name in ("revenue_at_risk", "expected_profit"))
     return f"{row['churn_probability']:.0%}" if known else "", revenue, at_risk, profit
 
 
-def _band(row: Mapping[str, Any], usual: float) -> str:
+def _band(row: Mapping[Any, Any], usual: float) -> str:
     """Return the band, and that an account less likely to leave than usual stands out by its size."""
     size = row["band"] == "at_risk" and row["churn_probability"] < usual and row["value"] > 0
     return row["band"] + (", threat" if row["threat"] else "") + (" (for its size, rarely lost)" if size else "")

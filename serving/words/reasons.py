@@ -263,8 +263,7 @@ class Speaker:
         return measures
 
     def _day(self, days: float) -> str:
-        as_of = datetime.combine(self._score.as_of, time())
-        return self.formats.day((as_of + timedelta(days=days)).date())
+        return self.formats.day((datetime.combine(self._score.as_of, time()) + timedelta(days=days)).date())
 
     def known(self, name: str) -> str:
         """Return what a sentence may name beside its own signal: any signal's value with its unit, or of the evidence.
@@ -280,8 +279,7 @@ class Speaker:
     def _beside(self) -> dict[str, str]:
         ends = self._values.get("contract_days_to_end")
         named = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
-        before = self._value_before
-        if before is not None:
+        if (before := self._value_before) is not None:
             named["contract_value_before"] = self.formats.money(before)
         return named | role_words(self._evidence, self._score.as_of, self.formats.lang)
 
@@ -296,8 +294,6 @@ class Speaker:
         before, now = self._value_before, self._values.get("contract_value")
         fall = 1 - now / before if before and isinstance(now, float) else None
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
-        told: dict[str, float | str | None] = {CONTRACT_FALL: fall}
-        if theme.code == "nps":
-            low = low_answers(self._evidence, self._values, self._score.as_of)
-            told |= dict(zip((LOW_ANSWER, LOW_DECIDER), map(float, low), strict=True))
+        waits = low_answers(self._evidence, self._values, self._score.as_of) if theme.code == "nps" else (False, False)
+        told = {CONTRACT_FALL: fall, LOW_ANSWER: float(waits[0]), LOW_DECIDER: float(waits[1])}
         return advice_key(theme.code, self._values | told, raising)

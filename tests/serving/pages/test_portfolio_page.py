@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +17,7 @@ from support.served import Client
 from support.stored import MODEL
 
 from serving.database.engine import reading
+from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import expected_loss
@@ -234,3 +238,25 @@ def test_only_who_sees_all_chooses_a_manager(site: Site, everybody: Browser) -> 
         JAN,
     ]
     assert not tree(site.browser(site.key("read", account_manager=EVA)).get("/")).all("select", id="manager")
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Worth contacting for its size"), ("de", "Der Größe wegen ansprechen")]
+)
+def test_at_risk_by_size_is_said_beside_a_low_figure(site: Site, store: ScoreStore, lang: Lang, said: str) -> None:
+    with reading(store.engine) as connection:
+        found = read_portfolio(connection, None, Wanted())
+    large, likely = (dict(next(row for row in found.rows if row["account_id"] == name)) for name in ("E3", "J1"))
+    large |= {"band": "at_risk", "threat": True, "expected_profit": 90.0, "base_probability": 0.05}
+    lines = lines_of(replace(found, rows=[large, likely]), lang, date(2026, 1, 15))
+    assert lines[0].size.startswith(said) and not lines[1].size
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["pages/templates/portfolio.html.j2", "reports/templates/portfolio_report.html.j2",
+     "reports/templates/board_report.html.j2", "digest/templates/digest.html.j2", "digest/templates/digest.txt.j2"],
+)  # fmt: skip
+def test_every_list_with_a_probability_says_it(template: str) -> None:
+    text = files("serving").joinpath(template).read_text(encoding="utf-8")
+    assert "line.probability" in text and "line.size" in text
