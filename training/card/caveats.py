@@ -40,7 +40,7 @@ def one_decides(manifest: Manifest) -> str | None:
     if not is_known(share) or share <= ONE_DECIDES:
         return None
     return (
-        f"Too few losses to tell whether the model finds lost revenue: one account alone held {percent(share, 0)} of "
+        f"Too few losses to tell whether the model finds lost revenue: one account held {percent(share, 0)} of "
         "it (mean of the dates), so it alone can decide what was captured and what was earned."
     )
 

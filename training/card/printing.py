@@ -63,7 +63,7 @@ def show_verdict(verdict: Verdict, title: str) -> None:
     )
     if ours.largest_loss_share > ONE_DECIDES:
         say(
-            f"too few losses to tell whether the model finds lost revenue: one account alone held "
+            f"too few losses to tell whether the model finds lost revenue: one account held "
             f"{ours.largest_loss_share:.0%} of it (mean of the dates), so it decides the rows on lost revenue"
         )
     show_differences(verdict, names[1:], [measure for measure in MEASURES if measure in verdict.intervals])
