@@ -63,8 +63,8 @@ def show_verdict(verdict: Verdict, title: str) -> None:
     )
     if ours.largest_loss_share > ONE_DECIDES:
         say(
-            f"too few losses to tell whether the model finds lost revenue: one account held "
-            f"{ours.largest_loss_share:.0%} of it (mean of the dates), so it decides the rows on lost revenue"
+            "too few losses to tell how well the model finds money: one account held "
+            f"{ours.largest_loss_share:.0%} of the lost revenue (mean of the dates)"
         )
     show_differences(verdict, names[1:], [measure for measure in MEASURES if measure in verdict.intervals])
 
