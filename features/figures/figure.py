@@ -23,6 +23,8 @@ from features.signal import Fact, modules_of
 if TYPE_CHECKING:
     from features.figures.programme import Programme
 
+#: Before the name of a column: the number of rows in which it is not 0, beside the sums of columns.
+NUMBER_OF = "number_of_"
 Unit = Literal["share", "NPS points", "currency", "currency per currency", "accounts", "contacts", "records", "hours"]
 Sums = Mapping[str, np.ndarray]
 
@@ -81,7 +83,7 @@ class Figure:
     rows : Rows
         What is added up.
     sums : tuple of str
-        The columns of the rows that `finish` reads.
+        The columns of the rows that `finish` reads; `NUMBER_OF` before one counts its rows.
     finish : callable
         Sums -> Values.
     months_back : mapping of table name to int
@@ -151,12 +153,13 @@ class Basis:
         )  # fmt: skip
 
     def total(self, name: str, unit: Unit, column: str, words: Words, counted: str = "counted") -> Figure:
-        """Return the sum of a column; groups add up to the whole."""
+        """Return the sum of a column; groups add up to the whole. Of an amount, the rows that add to it are counted."""
+        number = f"{NUMBER_OF}{column}" if unit == "currency" else counted
 
         def finish(sums: Sums) -> Values:
-            return Values(sums[column], sums[counted])
+            return Values(sums[column], sums[number])
 
-        return self.figure(name, unit, (column, counted), finish, words, adds_up=True)
+        return self.figure(name, unit, (column, number), finish, words, adds_up=True)
 
     def rate(self, name: str, hits: str, of: str, words: Words) -> Figure:
         """Return a share of things that are counted one by one, with Wilson's interval."""

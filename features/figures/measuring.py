@@ -14,7 +14,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from features.figures.figure import Figure, Rows, all_figures
+from features.figures.figure import NUMBER_OF, Figure, Rows, all_figures
 from features.figures.known import Unknown, because
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
 from features.sources import stored
@@ -124,7 +124,7 @@ def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.D
     if not figures:
         return []
     columns = sorted({name for figure in figures for name in figure.sums})
-    sums = ", ".join(f"coalesce(sum({name}::DOUBLE), 0) AS {name}" for name in columns)
+    sums = ", ".join(_sum(name) for name in columns)
     query = f"SELECT account_id, {sums} FROM {ROWS} WHERE as_of = $day GROUP BY ALL ORDER BY ALL"
     frame = programme.connection.con.execute(query, {"day": day}).df()
     parts = []
@@ -188,8 +188,15 @@ def _summed(programme: Programme, columns: list[str], group: str, rows: str) -> 
 
     Written as SQL: Ibis takes longer to compile a sum than DuckDB to add it up, and there is one per split.
     """
-    sums = ", ".join(f"coalesce(sum({ROWS}.{name}::DOUBLE), 0) AS {name}" for name in columns)
+    sums = ", ".join(_sum(name) for name in columns)
     return _read(programme, f'SELECT as_of, {group}::VARCHAR AS "group", {sums} FROM {rows} GROUP BY ALL ORDER BY ALL')
+
+
+def _sum(name: str) -> str:
+    """Return the sum of a column as SQL, or the number of rows in which it is not 0."""
+    column = f"{ROWS}.{name.removeprefix(NUMBER_OF)}::DOUBLE"
+    added = f"CASE WHEN {column} <> 0 THEN 1.0 ELSE 0.0 END" if name.startswith(NUMBER_OF) else column
+    return f"coalesce(sum({added}), 0) AS {name}"
 
 
 def _read(programme: Programme, query: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -97,6 +98,7 @@ def _as_json(found: list[Review], first: date, as_of: date, currency: str | None
 
 def _show(found: list[Review], first: date, as_of: date, lang: Literal["de", "en"]) -> None:
     from serving.losses.loss_report import loss_report
+    from serving.losses.reviews import VERDICTS
     from serving.words.wording import programme_texts
 
     texts, report = programme_texts(lang)["losses"], loss_report(found, first, as_of, None, lang)
@@ -106,7 +108,12 @@ def _show(found: list[Review], first: date, as_of: date, lang: Literal["de", "en
     header = [texts[name] for name in ("account", "ended", "revenue", "cause", "verdict")]
     rows = [[line.name, line.ended, line.revenue, line.cause, line.verdict_label] for line in report.lines[:TOP]]
     table(f"{report.facts[0]}: {texts['list']}", header, rows)
+    if len(found) > TOP:
+        unlisted = Counter(review.verdict for review in found[TOP:])
+        kinds = ", ".join(f"{texts[name]}: {unlisted[name]:,}" for name in VERDICTS if unlisted[name])
+        say(texts["not_listed"].format(n=f"{len(found) - TOP:,}", total=f"{len(found):,}", kinds=kinds))
     say("; ".join(f"{label}: {number} ({money})" for label, number, _, money in report.figures))
+    say(texts["made_of"])
     say(texts["fair"])
 
 

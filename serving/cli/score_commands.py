@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -124,10 +125,9 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
     rows = [
         [
             row["account_id"],
-            f"{row['churn_probability']:.0%}",
-            *(f"{row[name]:,.0f}" for name in ("revenue_365d", "revenue_at_risk", "expected_profit")),
+            *_estimated(row),
             row["best_action"] or "",
-            row["band"] + (", threat" if row["threat"] else ""),
+            _band(row, book.bundle.manifest.reference.churn_rate),
         ]
         for row in _in_order(book.frame).head(TOP).to_dict("records")
     ]
@@ -140,6 +140,19 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
         say(f"not known: {', '.join(summary['missing_tables'])}")
     say(grade_sentence(summary["grade"], "en"))
     say(f"version {summary['model_version']}, written to {where}")
+
+
+def _estimated(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return risk, revenue, revenue at risk and profit; of an unknown account only its revenue."""
+    known, revenue = row["band"] != "unknown", f"{row['revenue_365d']:,.0f}"
+    at_risk, profit = (f"{row[name]:,.0f}" if known else "" for name in ("revenue_at_risk", "expected_profit"))
+    return f"{row['churn_probability']:.0%}" if known else "", revenue, at_risk, profit
+
+
+def _band(row: Mapping[Any, Any], usual: float) -> str:
+    """Return the band, and that an account less likely to leave than usual stands out by its size."""
+    size = row["band"] == "at_risk" and row["churn_probability"] < usual and row["value"] > 0
+    return row["band"] + (", threat" if row["threat"] else "") + (" (for its size, rarely lost)" if size else "")
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

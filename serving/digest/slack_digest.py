@@ -39,7 +39,7 @@ def _lines(digest: Digest) -> Iterator[str]:
     if digest.no_calls:
         yield _line(digest.no_calls)
     for line, address in zip(digest.calls, digest.call_addresses, strict=True):
-        facts = (line.probability, line.revenue_at_risk, line.action, line.reason, *line.watch, *line.flags)
+        facts = (line.probability, line.revenue_at_risk, line.size, line.action, line.reason, *line.watch, *line.flags)
         yield f"• {_linked(line.name, address)}: {_line(', '.join(filter(None, facts)))}"
     if digest.more:
         yield _line(digest.more)

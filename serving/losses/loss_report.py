@@ -106,8 +106,10 @@ def as_plain(review: Review) -> dict[str, Any]:
 
 
 def verdict_label(review: Review, lang: Lang) -> str:
-    """Return whether the model had seen a loss, in words."""
-    return str(programme_texts(lang)["losses"][f"is_{review.verdict}"].format(days=review.seen_days))
+    """Return whether the model had seen a loss, in words, and that what says so was scored only afterwards."""
+    texts = programme_texts(lang)["losses"]
+    said = str(texts[f"is_{review.verdict}"].format(days=review.seen_days))
+    return str(texts["seen_after"].format(label=said)) if review.judged_afterwards else said
 
 
 def _known(review: Review, days: int) -> dict[str, Any]:
@@ -180,8 +182,9 @@ def _of_runs(review: Review, texts: Mapping[str, str], formats: Formats) -> list
         return texts["place_is"].format(rank=formats.number(sight.rank), of=formats.number(sight.run.accounts))
 
     def said(sight: Sight) -> tuple[str, str, str]:
-        known = sight.band != "unknown"
-        return formats.probability(sight.churn_probability) if known else UNKNOWN, place(sight), bands[sight.band]
+        if sight.band == "unknown":
+            return UNKNOWN, UNKNOWN, bands[sight.band]
+        return formats.probability(sight.churn_probability), place(sight), bands[sight.band]
 
     cells = [said(sight) if isinstance(sight, Sight) else (UNKNOWN,) * 3 for sight in sights]
     return [

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from sqlalchemy.engine import Connection
 
@@ -50,13 +50,19 @@ class Review:
         """Whether the model had seen it."""
         if self.seen_days is not None:
             return "seen"
-        judged = (isinstance(sight, Sight) and sight.band != "unknown" for sight in self.sights.values())
-        return "surprise" if any(judged) else "not_known"
+        return "surprise" if any(map(_judges, self.sights.values())) else "not_known"
 
     @property
     def seen_days(self) -> int | None:
         """Days before the end by which it had been seen; None where it had not."""
         return next((days for days in BEFORE if _seen(self.sights[days])), None)
+
+    @property
+    def judged_afterwards(self) -> bool:
+        """Whether every run that the verdict rests on was scored only after the end."""
+        seen = self.sights[self.seen_days] if self.seen_days is not None else None
+        judging = [seen] if isinstance(seen, Sight) else [sight for sight in self.sights.values() if _judges(sight)]
+        return bool(judging) and all(sight.run.scored_at.date() >= self.departure.ended_on for sight in judging)
 
     @property
     def cause(self) -> tuple[str, str] | None:
@@ -115,6 +121,10 @@ def _said(connection: Connection, departure: Departure) -> str | None:
 
 def _text(row: Mapping[str, Any]) -> str:
     return str(row["text"])
+
+
+def _judges(sight: Sight | Why) -> TypeGuard[Sight]:
+    return isinstance(sight, Sight) and sight.band != "unknown"
 
 
 def _seen(sight: Sight | Why) -> bool:

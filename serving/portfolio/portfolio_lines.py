@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from serving.portfolio.portfolio_query import Found
 from serving.reports.quiet import quiet
-from serving.reports.report_head import large_rather_than_likely
+from serving.reports.report_head import by_size
 from serving.reports.sparks import Sparkline, sparkline
 from serving.reports.steps_to_take import shrinking_share
 from serving.scoring.scores import Score
@@ -34,13 +34,15 @@ LATE_HOURS = 48.0
 SOON_DAYS = 180
 #: Estimates that are older than a month are said to be.
 AGED_DAYS = 31
+#: Stands where there is no figure.
+NONE = "–"
 #: Most parts of a change that are shown by name.
 MOST_PARTS = 7
 
 
 @dataclass(frozen=True)
 class Line:
-    """One account of the list, in words; what is empty is not shown."""
+    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone."""
 
     account_id: str
     address: str
@@ -49,6 +51,7 @@ class Line:
     band: str
     band_label: str
     threat: str
+    size: str
     probability: str
     change: str
     change_kind: str
@@ -119,12 +122,17 @@ def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...
 
 
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
-    """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five."""
+    """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five.
+
+    Where there is an estimate of none of the accounts, none of the sums is shown.
+    """
     sums, lost = found.sums, ""
+    if sums.accounts and not sums.estimated:
+        return tuple((words[name], NONE, words["no_estimates"]) for name in ("revenue_at_risk", "change"))
     if sums.loss is not None:
         lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:
-        moved, since = "–", words["first_run"]
+        moved, since = NONE, words["first_run"]
     else:
         moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
     return (
@@ -170,6 +178,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     change, kind = _change(row, found.before, formats, words["portfolio"])
     evidence, as_of = row["evidence"] or {}, row["as_of"]
     score, step = score_of(row), found.steps.get(row["account_id"])
+    size = by_size(score, (found.run.model.get("reference") or {}) if found.run else {})
     return Line(
         account_id=row["account_id"],
         address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
@@ -178,11 +187,12 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         band=row["band"],
         band_label=labels["bands"][row["band"]],
         threat=labels["headline"]["threat"] if row["threat"] else "",
+        size=words["size"][size] if size else "",
         probability=formats.probability(row["churn_probability"]) if known else words["portfolio"]["no_estimate"],
         change=change,
         change_kind=kind,
         spark=_spark(past, formats, words["portfolio"]),
-        revenue_at_risk=formats.money(row["revenue_at_risk"]),
+        revenue_at_risk=formats.money(row["revenue_at_risk"]) if known else NONE,
         action=words["actions"].get(action, words["actions"]["other"].format(name=action)) if action else "",
         profit=words["portfolio"]["brings"].format(profit=formats.money(row["expected_profit"])) if action else "",
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
@@ -209,9 +219,7 @@ def _spark(past: Sequence[Any], formats: Formats, words: Mapping[str, str]) -> S
 
 
 def _standing(score: Score, evidence: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> Iterator[str]:
-    """Yield what the band does not say: large rather than likely to leave, shrinking, without invoices of late."""
-    if large_rather_than_likely(score):
-        yield words["large"]
+    """Yield what the band does not say: shrinking, without invoices of late."""
     if share := shrinking_share(score, evidence):
         yield words["shrinking"].format(share=formats.percent(share))
     if said := quiet(score, formats):

@@ -37,6 +37,8 @@ class Sums:
     Attributes
     ----------
     accounts : int
+    estimated : int
+        Those of which enough is known for an estimate.
     revenue_at_risk : float
         The sum of the rows'.
     loss : LossInterval or None
@@ -47,6 +49,7 @@ class Sums:
     """
 
     accounts: int
+    estimated: int
     revenue_at_risk: float
     loss: LossInterval | None
     change: float | None
@@ -134,7 +137,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
@@ -231,16 +234,18 @@ def _sums(
 ) -> Sums:
     sums = (
         sa.func.count(),
+        sa.func.sum(sa.case((SCORES.c.band != "unknown", 1), else_=0)),
         sa.func.sum(SCORES.c.revenue_at_risk),
         sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk),
         sa.func.max(SCORES.c.currency),
     )
-    accounts, at_risk, change, currency = connection.execute(sa.select(*sums).select_from(joined).where(which)).one()
+    found = connection.execute(sa.select(*sums).select_from(joined).where(which)).one()
+    accounts, estimated, at_risk, change, currency = found
     # As the database has them: converting ten thousand texts and rows one by one would take as long as all the rest.
     account_id = sa.type_coerce(SCORES.c.account_id, sa.types.NullType())
     figures = sa.select(account_id, SCORES.c.churn_probability, SCORES.c.revenue_365d).where(which)
     loss = expected_loss(map(tuple, connection.execute(figures)), model)
-    return Sums(accounts, at_risk or 0.0, loss, change if compared else None, currency)
+    return Sums(accounts, estimated or 0, at_risk or 0.0, loss, change if compared else None, currency)
 
 
 def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:

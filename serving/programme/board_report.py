@@ -98,6 +98,8 @@ class BoardReport:
     first : tuple of Row
         What a board asks first.
     waterfall : BarChart or None
+    lost : str
+        What the lost revenue of the waterfall is made of.
     not_drawn : str
         Why there is no waterfall.
     others : tuple of Row
@@ -118,6 +120,7 @@ class BoardReport:
     absent: str
     first: tuple[Row, ...]
     waterfall: BarChart | None
+    lost: str
     not_drawn: str
     others: tuple[Row, ...]
     months: tuple[MonthChart, ...]
@@ -151,6 +154,7 @@ def board_report(facts: BoardFacts, whose: str | None, lang: Lang, today: date) 
         absent="" if record else texts["absent"].format(reason=back.reason),
         first=back.rows(FIRST),
         waterfall=back.waterfall(),
+        lost=back.lost(),
         not_drawn=texts["not_drawn"].format(reason=back.reason),
         others=back.rows(OTHER_DEFINITIONS),
         months=back.months(),
@@ -187,6 +191,10 @@ class _LookingBack:
     def waterfall(self) -> BarChart | None:
         bars = self._telling.bars("retention", self._by_name)
         return next((chart for chart in bars if chart.key == "waterfall_{basis}".format(**self._names)), None)
+
+    def lost(self) -> str:
+        """Return what the lost revenue is made of, by the basis it is reckoned from."""
+        return self._texts[{"invoiced": "lost_invoiced", "contracted": "lost_contracted"}[self._names["basis"]]]
 
     def months(self) -> tuple[MonthChart, ...]:
         lines = (self._telling.line(self._found(name)) for name in MONTHS)

@@ -133,14 +133,21 @@ def sections(figures: Iterable[FigureInWords], currency: str | None, lang: Lang)
     telling = Telling(Formats(lang, currency), screen_texts(lang))
     by_name = {found.figure.name: found for found in figures}
     families = dict.fromkeys(found.figure.family for found in by_name.values())
+    drawn = {family: tuple(telling.bars(family, by_name)) for family in families}
+    # A part is rounded so that its sum adds up: the list says the same amount as the bar.
+    said = {row.name: row.value for charts in drawn.values() for chart in charts for row in chart.rows}
     ranked = sorted(families, key=lambda family: ORDER.index(family) if family in ORDER else len(ORDER))
     return tuple(
         Section(
             key=family,
             title=telling.texts["families"][family],
-            bars=tuple(telling.bars(family, by_name)),
+            bars=drawn[family],
             lines=tuple(telling.lines(family, by_name)),
-            rows=tuple(telling.row(found) for found in by_name.values() if found.figure.family == family),
+            rows=tuple(
+                telling.row(found, said.get(found.figure.name))
+                for found in by_name.values()
+                if found.figure.family == family
+            ),
         )
         for family in ranked
     )
@@ -157,11 +164,12 @@ class Telling:
     def __init__(self, formats: Formats, texts: Mapping[str, Mapping[str, str]]) -> None:
         self.formats, self.texts = formats, texts
 
-    def row(self, found: FigureInWords) -> Row:
-        """Return a figure at the run's own date."""
+    def row(self, found: FigureInWords, said: str | None = None) -> Row:
+        """Return a figure at the run's own date; `said`: its value as it is written elsewhere on the page."""
         now = found.now
+        told = self._told(found, now) | ({} if said is None else {"value": said})
         return Row(
-            name=found.figure.name, label=found.label, exact=now.value, **self._told(found, now),
+            name=found.figure.name, label=found.label, exact=now.value, **told,
             definition=found.definition, source=found.figure.source, needs=", ".join(found.figure.needs),
         )  # fmt: skip
 

@@ -61,7 +61,7 @@ def _is_long(text: str) -> bool:
 
 
 Row = Mapping[str, Any]
-#: Most answers shown under what contacts said.
+#: Most answers shown under what contacts said: those that sentences quote, then comments and low scores, then others.
 SAID = 8
 #: One column: the key of its heading, whether it holds figures, and how a row fills it.
 Spec = tuple[str, bool, Callable[["Cells", Row], Cell]]
@@ -212,15 +212,25 @@ ANSWERS: tuple[Spec, ...] = (
 def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
     """Return every table of the evidence; what contacts said comes third, after the feedback loops.
 
-    A low score is said too, even where no comment came with it.
+    An answer without a comment is said too: sentences quote its score.
     """
     words = page_texts(formats.lang)["evidence"]
     tables = [table(key, words[key], evidence.get(key), specs, formats) for key, specs in SPECS.items()]
     surveys = evidence.get("surveys")
-    said = [row for row in (surveys or {"rows": []})["rows"] if row["comment"] or row["category"] == "detractor"]
-    said.sort(key=lambda row: str(row["answered_at"]), reverse=True)
-    comments = None if surveys is None else {"total": len(said), "rows": said[:SAID]}
+    comments = None if surveys is None else _said(surveys["rows"])
     return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])
+
+
+def _said(surveys: Sequence[Row]) -> Row:
+    """Return the answers, the latest first; where they are too many, those that say less are left out."""
+    answers = [row for row in surveys if row["comment"] or row["score"] is not None]
+    answers.sort(key=lambda row: str(row["answered_at"] or row["sent_at"]), reverse=True)
+    quoted = [*answers[:1], *[row for row in answers if row.get("decision_maker")][:1]]
+    ranked = sorted(
+        answers, key=lambda row: 0 if row in quoted else 1 if row["comment"] or row["category"] == "detractor" else 2
+    )
+    shown = ranked[:SAID]
+    return {"total": len(answers), "rows": [row for row in answers if row in shown]}
 
 
 def without_rows(tables: Sequence[DataTable], formats: Formats) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def headline(
         band_label=texts["bands"][band],
         meaning=words["no_estimate_text"]
         if band == "unknown"
-        else _meaning(score, shrinking, formats, texts["meaning"]),
+        else _meaning(score, model.get("reference") or {}, shrinking, formats, texts["meaning"]),
         grade=grade_sentence(model["grade"], formats.lang) if "grade" in model else "",
         threat=words["threat"] if score.threat else "",
         cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
@@ -116,21 +116,29 @@ def window(days: int, lead: int, formats: Formats) -> str:
     return str(words["within"].format(days=formats.number(days)))
 
 
-def _meaning(score: Score, shrinking: float, formats: Formats, words: Mapping[str, str]) -> str:
+def _meaning(
+    score: Score, reference: Mapping[str, Any], shrinking: float, formats: Formats, words: Mapping[str, str]
+) -> str:
     """Return in words what the band asks for; nothing is said not to pay where revenue is expected to fall away."""
     if score.band == "at_risk" and score.value <= 0:
         meaning = words["at_risk_no_value"]
-    elif large_rather_than_likely(score):
-        meaning = words["at_risk_large"]
+    elif size := by_size(score, reference):
+        meaning = words[size]
     else:
         meaning = words[score.band if (score.band == "at_risk") == (score.expected_profit > 0) else f"{score.band}_but"]
     return f"{meaning} {words['shrinking'].format(share=formats.percent(shrinking))}" if shrinking else meaning
 
 
-def large_rather_than_likely(score: Score) -> bool:
-    """Return whether an account is at risk by what would be lost alone: it is less likely to leave than the average."""
-    pays = score.value > 0 and score.expected_profit > 0
-    return score.band == "at_risk" and pays and score.churn_probability < score.base_probability
+def by_size(score: Score, reference: Mapping[str, Any]) -> str:
+    """Return the key of what is said of an account at risk by what would be lost alone, empty for any other.
+
+    Such an account is less likely to leave than the book on average: the model's reference rate, or the base value
+    where `reference` holds no rate.
+    """
+    usual = reference.get("churn_rate", score.base_probability)
+    if score.band != "at_risk" or score.value <= 0 or score.churn_probability >= usual:
+        return ""
+    return "at_risk_large" if score.expected_profit > 0 else "at_risk_large_but"
 
 
 def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:

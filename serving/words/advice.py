@@ -14,6 +14,10 @@ _ANY = float("inf")
 NEVER_ADVISED = frozenset({"actions"})
 #: The part by which the value of the contracts fell with the last term: told by evidence, no signal.
 CONTRACT_FALL = "contract_value_fall"
+#: A low answer that is its contact's latest and young or still open, of anybody and of who decides: told by evidence.
+LOW_ANSWER, LOW_DECIDER = "low_answer_to_settle", "low_decider_to_settle"
+#: Steps that need more than their own signal: a talk within days about a score fits only while there is one to settle.
+ONLY_WITH: Mapping[str, str] = {"talk_detractor": LOW_ANSWER, "talk_decision_maker": LOW_DECIDER}
 #: Per theme the steps in order: each fits when its signal lies within [low, high]; one without a signal always fits.
 ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
     "closing_delay": (("close_open_loops", "loops_open", 1, _ANY), ("close_faster", None, 0, 0)),
@@ -37,6 +41,9 @@ ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
         ("talk_detractor", "nps_last", 0, 6),
         ("talk_decision_maker", "nps_decision_maker_last", 0, 6),
         ("talk_detractor", "nps_detractor_share", 0.005, _ANY),
+        ("ask_since_low", "nps_last", 0, 6),
+        ("ask_since_low", "nps_decision_maker_last", 0, 6),
+        ("ask_since_low", "nps_detractor_share", 0.005, _ANY),
         ("ask_change", "nps_change_waves", -10, -0.05),
         ("ask_change", "nps_slope_365d", -_ANY, -0.05),
         ("ask_feedback", None, 0, 0),
@@ -89,7 +96,11 @@ def advice_key(code: str, values: Mapping[str, float | str | None], raising: Seq
     """
     if code in NEVER_ADVISED:
         return None
-    fitting = [(key, signal) for key, signal, low, high in ADVICE.get(code, ()) if _fits(values, signal, low, high)]
+    fitting = [
+        (key, signal)
+        for key, signal, low, high in ADVICE.get(code, ())
+        if _fits(values, signal, low, high) and _fits(values, ONLY_WITH.get(key), 1, _ANY)
+    ]
     own = [key for key, signal in fitting if signal in raising[:1]]
     return next(iter([*own, *(key for key, _ in fitting)]), None)
 

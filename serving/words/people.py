@@ -6,14 +6,17 @@ Sentences name roles only: they also go to lists, webhooks and other programs. A
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from features.signals.nps import DETRACTOR
 from features.signals.response import GRACE_DAYS, NOW_DAYS
 from serving.words.formats import Lang
 from serving.words.glossary import glossary
 
 Row = Mapping[str, Any]
+#: A low answer that is older needs no talk within days, unless its loop is still open.
+YOUNG_DAYS = 30
 
 
 def role_words(evidence: Row, as_of: date, lang: Lang) -> dict[str, str]:
@@ -29,6 +32,38 @@ def role_words(evidence: Row, as_of: date, lang: Lang) -> dict[str, str]:
 def rows_of(evidence: Row, name: str) -> list[Row]:
     """Return the rows of one list of the evidence; none where the list is not known."""
     return list((evidence.get(name) or {"rows": []})["rows"])
+
+
+def low_answers(evidence: Row, values: Row, as_of: date) -> tuple[bool, bool]:
+    """Return whether a low answer waits for a talk, of anybody and of a decision maker.
+
+    It is the latest of its contact, who is still there and known, and it is young, or a loop of a low answer is open.
+    Without evidence of surveys the signals decide: the account's last score, its age and the open loops.
+    """
+    if not evidence.get("surveys"):
+        low, decider = (_is_low(values.get(name)) for name in ("nps_last", "nps_decision_maker_last"))
+        age, loops = values.get("nps_answer_age_months"), values.get("loops_open")
+        waits = (isinstance(age, float) and age <= 1) or (isinstance(loops, float) and loops >= 1)
+        return low and waits, low and decider and waits
+    open_low = any(_is_low(row.get("score")) for row in rows_of(evidence, "open_loops"))
+    gone = {row.get("contact_id") for row in rows_of(evidence, "contacts") if row["valid_to"] is not None}
+    latest: dict[str | None, Row] = {}
+    for row in sorted(rows_of(evidence, "surveys"), key=lambda row: row["answered_at"] or ""):
+        if row.get("score") is not None and not row.get("anonymous"):
+            latest[row.get("contact_id")] = row
+    since = (as_of - timedelta(days=YOUNG_DAYS)).isoformat()
+    low_rows = [
+        row
+        for who, row in latest.items()
+        if who not in gone
+        and _is_low(row.get("score"))
+        and (open_low or (row["answered_at"] or row["sent_at"]) >= since)
+    ]
+    return bool(low_rows), any(row.get("decision_maker") for row in low_rows)
+
+
+def _is_low(score: Any) -> bool:
+    return isinstance(score, (int, float)) and score <= DETRACTOR
 
 
 def silent_contacts(surveys: Iterable[Row], as_of: date) -> dict[str, str | None]:

@@ -18,10 +18,10 @@ from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import CONTRACT_FALL, advice_key
+from serving.words.advice import CONTRACT_FALL, LOW_ANSWER, LOW_DECIDER, advice_key
 from serving.words.contract_change import value_before
 from serving.words.formats import Formats, Lang
-from serving.words.people import role_words
+from serving.words.people import low_answers, role_words
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -263,8 +263,7 @@ class Speaker:
         return measures
 
     def _day(self, days: float) -> str:
-        as_of = datetime.combine(self._score.as_of, time())
-        return self.formats.day((as_of + timedelta(days=days)).date())
+        return self.formats.day((datetime.combine(self._score.as_of, time()) + timedelta(days=days)).date())
 
     def known(self, name: str) -> str:
         """Return what a sentence may name beside its own signal: any signal's value with its unit, or of the evidence.
@@ -280,8 +279,7 @@ class Speaker:
     def _beside(self) -> dict[str, str]:
         ends = self._values.get("contract_days_to_end")
         named = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
-        before = self._value_before
-        if before is not None:
+        if (before := self._value_before) is not None:
             named["contract_value_before"] = self.formats.money(before)
         return named | role_words(self._evidence, self._score.as_of, self.formats.lang)
 
@@ -296,4 +294,6 @@ class Speaker:
         before, now = self._value_before, self._values.get("contract_value")
         fall = 1 - now / before if before and isinstance(now, float) else None
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
-        return advice_key(theme.code, self._values | {CONTRACT_FALL: fall}, raising)
+        waits = low_answers(self._evidence, self._values, self._score.as_of) if theme.code == "nps" else (False, False)
+        told = {CONTRACT_FALL: fall, LOW_ANSWER: float(waits[0]), LOW_DECIDER: float(waits[1])}
+        return advice_key(theme.code, self._values | told, raising)

@@ -40,8 +40,8 @@ def one_decides(manifest: Manifest) -> str | None:
     if not is_known(share) or share <= ONE_DECIDES:
         return None
     return (
-        f"Too few to tell: one account held {percent(share, 0)} of the lost revenue (mean of the dates), so it alone "
-        "can decide what was captured and what was earned."
+        f"Too few losses to tell how well the model finds money: one account held {percent(share, 0)} of the lost "
+        "revenue (mean of the dates), so it alone can decide what was captured and what was earned."
     )
 
 

@@ -62,7 +62,10 @@ def show_verdict(verdict: Verdict, title: str) -> None:
         f"{ours.lost_revenue_share:.1%} of the revenue lost"
     )
     if ours.largest_loss_share > ONE_DECIDES:
-        say(f"too few to tell: one account held {ours.largest_loss_share:.0%} of the lost revenue (mean of the dates)")
+        say(
+            "too few losses to tell how well the model finds money: one account held "
+            f"{ours.largest_loss_share:.0%} of the lost revenue (mean of the dates)"
+        )
     show_differences(verdict, names[1:], [measure for measure in MEASURES if measure in verdict.intervals])
 
 

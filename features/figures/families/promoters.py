@@ -88,7 +88,7 @@ def _money(programme: Programme) -> ir.Table:
         return ibis.ifelse(heard, revenue * sign, 0.0)
 
     return joined.select(
-        "account_id", "as_of", counted=1.0, revenue=revenue, heard=ibis.ifelse(heard, revenue, 0.0),
+        "account_id", "as_of", counted=heard.cast("float64"), revenue=revenue, heard=ibis.ifelse(heard, revenue, 0.0),
         unheard=ibis.ifelse(heard, 0.0, revenue), of_promoters=share("promoters"), of_passives=share("passives"),
         of_detractors=share("detractors"), minus=-share("detractors"), by_mean=net(joined["mean"]),
         by_worst=net(joined.worst),
@@ -179,7 +179,8 @@ FIGURES: tuple[Figure, ...] = (
         "nps_relationship_change", "NPS points",
         tuple(f"{name}_{time}" for time in ("now", "before") for name in ANSWER_SUMS),
         _change, Words(
-            "Change of the NPS, relationship", "Änderung des NPS, Beziehung",
+            "Change of the NPS, relationship: last half-year against the half-year before",
+            "Änderung des NPS, Beziehung: letztes Halbjahr gegen das Halbjahr davor",
             "NPS of the last half year - NPS of the half year before, relationship answers. The change is significant "
             "where its interval (Newcombe, of both Tango intervals) leaves out 0.",
             "NPS des letzten halben Jahres - NPS des halben Jahres davor, Beziehungsbefragungen. Die Änderung ist "

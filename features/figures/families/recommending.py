@@ -77,7 +77,7 @@ FIGURES: tuple[Figure, ...] = (
     MADE.ratio("referral_reward_cost", ("reward",), "revenue", _words(
         "Reward per referred revenue", "Prämie je empfohlenem Umsatz",
         "Rewards / revenue of the won referrals of 365 days.",
-        "Prämien / Umsatz der gewonnenen Empfehlungen von 365 Tagen."), unit="currency per currency"),
+        "Prämien / Umsatz der gewonnenen Empfehlungen von 365 Tagen."), "won", "currency per currency"),
     MADE.figure("referral_hand_over_hours", "hours", ("hours", "handed"), _hours, _words(
         "Hours to contact", "Stunden bis zum Kontakt",
         "Mean hours from referral to contact, of the contacted referrals of 365 days.",

@@ -158,3 +158,24 @@ def test_a_missing_table_gives_null_with_the_reason() -> None:
         "logo_churn": "table churns is missing", "logo_churn_with_new": "table churns is missing",
         "grr_contracted": "table contracts is missing",
     }  # fmt: skip
+
+
+def test_an_amount_counts_the_accounts_that_add_to_it() -> None:
+    """Four accounts have a value at the beginning; one of them grew, one declined, one left."""
+    found = at(hundred(), DAY, "revenue_").set_index("figure")["n"]
+    assert {name: found[f"revenue_{name}_contracted"] for name in ("opening", "expansion", "contraction", "lost")} == {
+        "opening": 4, "expansion": 1, "contraction": 1, "lost": 1,
+    }  # fmt: skip
+
+
+def test_renewals_of_each_reach_count_their_own_contracts() -> None:
+    terms = [("k1", "A", "2024-06-01", "2025-02-01", 30), ("k2", "A", "2024-06-01", "2025-11-01", 50)]
+    book = book_of(
+        {
+            "accounts": rows_of("account_id customer_since", ("A", "2022-01-01")),
+            "contracts": rows_of("contract_id account_id starts_on ends_on annual_value", *terms),
+        }
+    )
+    found = at(book, date(2025, 1, 1), "renewals_due_").set_index("figure")
+    assert found["value"].to_dict() == {"renewals_due_365d": 80, "renewals_due_90d": 30}
+    assert found["n"].to_dict() == {"renewals_due_365d": 2, "renewals_due_90d": 1}

@@ -225,6 +225,13 @@ def test_the_command(
     assert [row.one("span", class_="what").text for row in listed] == ["lost Ltd", "young Ltd", "back Ltd"]
     for said in ("nein: Überraschung", "Preis", "damals kein Kunde", "ja, 90 Tage vorher", "wieder Kunde"):
         assert said in page.text
+    assert [row.all("td")[-1].text for row in listed] == [
+        "nein: Überraschung, erst danach berechnet", "nicht bekannt", "ja, 90 Tage vorher, erst danach berechnet",
+    ]  # fmt: skip
+    monkeypatch.setattr("serving.cli.loss_commands.TOP", 1)
+    terminal = " ".join(run_command(monkeypatch, capfd, *asked).err.split())
+    assert "no: a surprise, scored only afterwards" in terminal
+    assert "Not listed: 2 of 3 losses (Not known: 1, Seen before: 1)." in terminal and "--json" in terminal
     wrong = run_command(monkeypatch, capfd, *asked, "--months", 60, "--out", tmp_path / "x.docx")
     assert wrong.code == 2 and "--months 60: begins 2021-01-01" in wrong.err and ".html or .pdf" in wrong.err
     assert [path.name for path in tmp_path.iterdir() if path != book] == ["losses.html"]

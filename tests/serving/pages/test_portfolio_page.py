@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +17,7 @@ from support.served import Client
 from support.stored import MODEL
 
 from serving.database.engine import reading
+from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import expected_loss
@@ -61,7 +65,8 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
         estimate = formats.probability(stored["churn_probability"])
         shown = risk.one("span", class_="probability").text
         assert shown == (" ".join(estimate.split()) if known else screen_texts(lang)["portfolio"]["no_estimate"])
-        assert row.one("td", class_="figures").text == " ".join(formats.money(stored["revenue_at_risk"]).split())
+        money = " ".join(formats.money(stored["revenue_at_risk"]).split()) if known else "–"
+        assert row.one("td", class_="figures").text == money
         named = [actions[action] for action in (stored["best_action"],) if action]
         assert [each.text for each in row.one("td", class_="action").all("strong")] == named
         if known:
@@ -73,6 +78,13 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
     assert sums == [
         " ".join(text.split()) for text in (formats.money(total), formats.money(total - before, signed=True))
     ]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang: Lang) -> None:
+    page = tree(everybody.get(f"/?lang={lang}&band=unknown"))
+    assert rows(page) and all(row.one("td", class_="figures").text == "–" for row in rows(page))
+    assert [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")] == ["–", "–"]
 
 
 def test_the_range_is_that_of_the_accounts_shown(
@@ -226,3 +238,25 @@ def test_only_who_sees_all_chooses_a_manager(site: Site, everybody: Browser) -> 
         JAN,
     ]
     assert not tree(site.browser(site.key("read", account_manager=EVA)).get("/")).all("select", id="manager")
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Worth contacting for its size"), ("de", "Der Größe wegen ansprechen")]
+)
+def test_at_risk_by_size_is_said_beside_a_low_figure(site: Site, store: ScoreStore, lang: Lang, said: str) -> None:
+    with reading(store.engine) as connection:
+        found = read_portfolio(connection, None, Wanted())
+    large, likely = (dict(next(row for row in found.rows if row["account_id"] == name)) for name in ("E3", "J1"))
+    large |= {"band": "at_risk", "threat": True, "expected_profit": 90.0, "base_probability": 0.05}
+    lines = lines_of(replace(found, rows=[large, likely]), lang, date(2026, 1, 15))
+    assert lines[0].size.startswith(said) and not lines[1].size
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["pages/templates/portfolio.html.j2", "reports/templates/portfolio_report.html.j2",
+     "reports/templates/board_report.html.j2", "digest/templates/digest.html.j2", "digest/templates/digest.txt.j2"],
+)  # fmt: skip
+def test_every_list_with_a_probability_says_it(template: str) -> None:
+    text = files("serving").joinpath(template).read_text(encoding="utf-8")
+    assert "line.probability" in text and "line.size" in text

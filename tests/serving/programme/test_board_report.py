@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from serving.database.engine import reading
 from serving.printing.paper import pdf_of
 from serving.programme.board_facts import read_board
 from serving.programme.board_report import FIRST, MONTHS, PARTS, BoardReport, board_report, render_board
-from serving.programme.figure_sections import Telling
+from serving.programme.figure_sections import Telling, sections
 from serving.scoring.book_figures import BookFigures
 from serving.store import ScoreStore
 from serving.words.figure_words import figures_in_words
@@ -257,3 +258,21 @@ def test_both_languages_have_the_same_texts() -> None:
     quoted = set(re.findall(r"[\"'](\w+)[\"']|(?:board|losses)\.(\w+)", code))
     named = by_code | {name for pair in quoted for name in pair}
     assert {name for texts in english.values() for name in texts} <= named
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_an_amount_is_rounded_in_one_way_on_a_page(lang: Lang) -> None:
+    """Two parts of 100.4 and one of 100.2 come to 301: the list says of each what the bar says."""
+    amounts = {"promoters": 100.4, "passives": 100.4, "detractors": 100.2, "unheard": 0.0, "customers": 301.0}
+    lists = {
+        f"revenue_{name}": {"value": [amount], "low": [None], "high": [None], "n": [3], "reason": [None]}
+        for name, amount in amounts.items()
+    }
+    record = {"dates": ["2026-01-01"], "figures": lists}
+    found = sections(figures_in_words(record, date(2026, 1, 1), lang), "EUR", lang)
+    (section,) = [each for each in found if each.key == "promoters"]
+    (bars,) = section.bars
+    listed = {row.name: row.value for row in section.rows}
+    drawn = {row.name: row.value for row in bars.rows}
+    assert len(drawn) == 4 and {name: listed[name] for name in drawn} == drawn
+    assert len(set(drawn.values())) == 3, "one of the parts is rounded up so that they sum to 301"

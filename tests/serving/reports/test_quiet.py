@@ -8,7 +8,7 @@ import pytest
 from support.stored import SCORE
 
 from serving.reports.quiet import GAP, RECENCY, quiet
-from serving.reports.report_head import headline
+from serving.reports.report_head import by_size, headline
 from serving.scoring.scores import Reason, Score
 from serving.words.formats import Formats, Lang
 
@@ -39,8 +39,23 @@ def test_it_is_said_where_the_account_s_own_rhythm_does_not_explain_it(
     assert headline(score, (), {}, 0.0, formats).quiet == quiet(score, formats)
 
 
+@pytest.mark.parametrize(("lang", "for_its_size"), [("en", "for its size"), ("de", "Der Größe wegen")])
 @pytest.mark.parametrize(("probability", "large"), [(0.006, True), (0.9, False)])
-def test_a_large_account_is_not_called_likely_to_leave(probability: float, large: bool) -> None:
+def test_a_large_account_is_not_called_likely_to_leave(
+    probability: float, large: bool, lang: Lang, for_its_size: str
+) -> None:
     score = replace(SCORE, churn_probability=probability, band="at_risk", value=2e6, expected_profit=900.0)
-    meaning = headline(score, (), {}, 0.0, Formats("en", "EUR")).meaning
-    assert ("less likely to leave than most" in meaning) is large
+    meaning = headline(score, (), {}, 0.0, Formats(lang, "EUR")).meaning
+    assert (for_its_size in meaning) is large
+
+
+@pytest.mark.parametrize(
+    ("probability", "profit", "said"),
+    [(0.04, 90.0, "at_risk_large"), (0.04, -5.0, "at_risk_large_but"), (0.06, 90.0, "")],
+)
+def test_the_average_of_the_book_says_what_is_rarely_lost(probability: float, profit: float, said: str) -> None:
+    score = replace(SCORE, churn_probability=probability, base_probability=0.01, band="at_risk", expected_profit=profit)
+    assert by_size(score, {"churn_rate": 0.05}) == said
+    if said:
+        meaning = headline(score, (), {"reference": {"churn_rate": 0.05}}, 0.0, Formats("en", "EUR")).meaning
+        assert "risk is high" not in meaning

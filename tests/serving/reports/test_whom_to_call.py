@@ -103,12 +103,21 @@ def test_evidence_of_an_earlier_version_names_the_role() -> None:
 
 
 @pytest.mark.parametrize(("lang", "without"), [("en", "no comment"), ("de", "ohne Kommentar")])
-def test_a_low_score_without_a_comment_is_said_too(lang: Any, without: str) -> None:
+def test_an_answer_without_a_comment_is_said_too(lang: Any, without: str) -> None:
     surveys = listing(answer("C1", "2025-11-03", 4), answer("C2", "2025-10-03", 9), answer("C3", "2025-09-03", None))
     (said,) = [
         table for table in report(lang, evidence=evidence_of(surveys=surveys)).evidence if table.key == "comments"
     ]
-    assert [[cell.text for cell in row][1:] for row in said.rows] == [["4/10", "IT", without]]
+    assert [[cell.text for cell in row][1:] for row in said.rows] == [["4/10", "IT", without], ["9/10", "IT", without]]
+
+
+def test_the_answers_that_sentences_quote_are_among_those_shown() -> None:
+    latest = [answer("C2", "2025-12-03", 10, decision_maker=False), answer("C1", "2025-12-02", 9, decision_maker=True)]
+    low = [answer("C3", f"2025-11-{day:02}", 3, decision_maker=False) for day in range(10, 20)]
+    found = report("en", evidence=evidence_of(surveys=listing(*latest, *low))).evidence
+    (said,) = [table for table in found if table.key == "comments"]
+    assert [row[1].text for row in said.rows] == ["10/10", "9/10", *["3/10"] * 6]
+    assert "12" in said.note
 
 
 def test_an_anonymous_answer_has_no_role() -> None:
