@@ -107,7 +107,7 @@ def test_tables_of_databases_are_sources(run: tuple[Callable[[str], object], str
 
 def test_what_a_database_does_not_have_is_told(schemas: Schemas, tmp_path: Path) -> None:
     schema = schemas.empty()
-    for statement in (*ROWS, "ALTER TABLE desk RENAME TO a_desk_b"):
+    for statement in (*ROWS, "ALTER TABLE desk RENAME TO desks"):
         schemas.connection.execute(statement)
     source = schemas.source(schema)
     for database, says in (
