@@ -37,7 +37,7 @@ from features.validation.doubts import (
     strange_scales,
     told_departures,
 )
-from features.validation.names import meant, near, near_file
+from features.validation.names import meant, near, near_file, of_this_place
 from features.validation.quoting import EXAMPLES, broken_rule, problem
 from features.validation.row_rules import Level, Rule, rules
 
@@ -84,7 +84,8 @@ def validate(source: Source, today: date | None = None) -> Tables:
     if problems + mixed:
         told = {(found.table, found.column) for found in problems}
         # What is nearly the name of a table or column may be the next problem: it is told with the others.
-        nearly = [each for each in misnamed(source.frames, source.seen) if (each.table, each.column) not in told]
+        near_by = misnamed(source.frames, of_this_place(source.seen))
+        nearly = [each for each in near_by if (each.table, each.column) not in told]
         raise InvalidTables([*problems, *mixed, *nearly])
     frames = {
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)

@@ -45,6 +45,17 @@ def near_files(tables: Iterable[str], seen: Iterable[str]) -> dict[str, str]:
     return {table: file for table, file in found.items() if file and near(_stem(file).lower(), absent) == table}
 
 
+def of_this_place(seen: Iterable[str]) -> list[str]:
+    """Return the files, and the tables of the schema that is read, without those of other schemas.
+
+    Examples
+    --------
+    >>> of_this_place(["contract.csv", "ticket", "staging.surveys"])
+    ['contract.csv', 'ticket']
+    """
+    return [name for name in seen if PurePath(name).suffix.lower() in ("", *ENDINGS)]
+
+
 def _stem(name: str) -> str:
     """Return the name of a file without its ending, or of a table without its schema."""
     path = PurePath(name)
