@@ -33,7 +33,7 @@ from features.validation.contradictions import contradictions, notes
 from features.validation.doubts import doubts_of_end, strange_scales
 
 #: Enough for ten million rows in all tables.
-ACCOUNTS = 65_000
+ACCOUNTS = 180_000
 REPEATS = 3
 Format = Literal["parquet", "csv"]
 OURS = Path(__file__).parent.parent

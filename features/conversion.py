@@ -33,6 +33,9 @@ TIME_TEXT = (
     r"(?:[T ]([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,9}))?)?"
     r"(?:Z| UTC|([+-])(0[0-9]|1[0-5])(?::?([0-5][0-9]))?)?)?"
 )
+#: The forms that most cells have. DuckDB reads them as they stand: no blanks to take away, no zone to be told from.
+COMMON_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+COMMON_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z?)?"
 FLAG_TEXTS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0"), False),
@@ -93,15 +96,15 @@ def _conversion(name: str, schema: ibis.Schema, answered_at_is_sent_at: bool) ->
 
 def typed(table: Table, raw: ir.Table, quoted: str | None = None) -> ir.Table:
     """Return the declared columns and their marks as a query; a column `quoted__raw` has that column's raw text."""
+    own = [column for column in table.columns if column.name in raw.columns]
+    # A cell is read once, in a query of its own: the value and its marks name what was read several times.
+    cells = raw.mutate(**{f"{column.name}__read": _read(column, raw[column.name]) for column in own})
     chosen: dict[str, ir.Value] = {}
     for column in table.columns:
-        if column.name in raw.columns:
-            chosen |= _converted(column, raw[column.name])
-        else:
-            chosen[column.name] = ibis.null(str(column.kind))
+        chosen |= _converted(column, cells) if column in own else {column.name: ibis.null(str(column.kind))}
     if quoted is not None:
-        chosen[f"{quoted}__raw"] = _text(raw[quoted])
-    return raw.mutate(**chosen).select(*chosen)
+        chosen[f"{quoted}__raw"] = _text(cells[quoted])
+    return cells.mutate(**chosen).select(*chosen)
 
 
 def _answered_when_sent(surveys: ir.Table) -> ir.Table:
@@ -113,17 +116,35 @@ def _answered_when_sent(surveys: ir.Table) -> ir.Table:
     )
 
 
-def _converted(column: Column, raw: ir.Value) -> dict[str, ir.Value]:
+def _read(column: Column, raw: ir.Value) -> ir.Value:
+    """Return what a cell says, null where it says nothing: a text, a flag, a number as a float, a moment in UTC."""
     text = _text(raw)
     if column.kind is Kind.TEXT:
-        return {column.name: _choice(text) if column.choices else _written(text)}
-    there = raw
-    if raw.type().is_string():
-        there = text = text.strip().nullif("")
+        return _choice(column, text) if column.choices else _written(text)
+    bare = _bare(raw, text)
+    if column.kind is Kind.FLAG:
+        return _flag(bare)
+    return _moment(raw, bare) if column.kind.is_time else _number(raw, bare)
+
+
+def _converted(column: Column, cells: ir.Table) -> dict[str, ir.Value]:
+    """Return a column and its marks: `__bad` where a cell says something else, `__cut` where a time of day is lost."""
+    raw, read = cells[column.name], cells[f"{column.name}__read"]
+    if column.kind is Kind.TEXT:
+        return {column.name: read}
     if column.kind.is_time:
-        return _time(column, raw, text, there.notnull())
-    value = _number(column, raw, text) if column.kind is not Kind.FLAG else _flag(text)
-    return {column.name: value, f"{column.name}__bad": there.notnull() & value.isnull()}
+        return _time(column, raw, read)
+    value = _whole(read) if column.kind is Kind.INTEGER else read
+    return {column.name: value, f"{column.name}__bad": _unread(value, raw)}
+
+
+def _bare(raw: ir.Value, text: ir.StringValue) -> ir.StringValue:
+    return text.strip().nullif("") if raw.type().is_string() else text
+
+
+def _unread(value: ir.Value, raw: ir.Value) -> ir.BooleanValue:
+    """Whether a cell that holds something has no value; a cell that has one is looked at no further."""
+    return ibis.ifelse(value.isnull(), _bare(raw, raw).notnull(), False)
 
 
 def _text(raw: ir.Value) -> ir.StringValue:
@@ -141,8 +162,8 @@ def _written(text: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(text < "!", nothing, text)
 
 
-def _choice(text: ir.StringValue) -> ir.StringValue:
-    return text.strip().lower().nullif("")
+def _choice(column: Column, text: ir.StringValue) -> ir.StringValue:
+    return ibis.ifelse(text.isin(column.choices), text, text.strip().lower().nullif(""))
 
 
 def _flag(text: ir.StringValue) -> ir.BooleanValue:
@@ -151,37 +172,51 @@ def _flag(text: ir.StringValue) -> ir.BooleanValue:
     return ibis.cases(*branches)
 
 
-def _number(column: Column, raw: ir.Value, text: ir.StringValue) -> ir.NumericValue:
-    exact = raw.type().is_float64() or raw.type().is_integer()
-    value = raw.cast("float64") if exact else _of_form(NUMBER_TEXT, raw, text).try_cast("float64")
-    if column.kind is Kind.NUMBER:
-        return value
-    whole = value.try_cast("int64")
-    return ibis.ifelse(whole.cast("float64") == value, whole, ibis.null("int64"))
-
-
-def _of_form(form: str, raw: ir.Value, text: ir.StringValue) -> ir.StringValue:
-    """Return the texts that have a form, else null; a typed column needs no look."""
+def _number(raw: ir.Value, bare: ir.StringValue) -> ir.FloatingValue:
+    if raw.type().is_float64() or raw.type().is_integer():
+        return raw.cast("float64")
     if not raw.type().is_string():
-        return text
-    return ibis.ifelse(text.re_search(f"^{form}$"), text, ibis.null("string"))
+        return bare.try_cast("float64")
+    number = _of_form(NUMBER_TEXT, bare, bare.try_cast("float64"))
+    return _of_form(COMMON_NUMBER, raw, raw.try_cast("float64"), number)
 
 
-def _time(column: Column, raw: ir.Value, text: ir.StringValue, there: ir.BooleanValue) -> dict[str, ir.Value]:
-    """Convert aware values to UTC and read naive ones as UTC; a time out of range or an open end becomes null."""
-    whole_days = raw.type().is_date()
-    if whole_days:
-        naive = raw.cast("timestamp")
-    else:
-        written = raw if raw.type().is_timestamp() else _of_form(TIME_TEXT, raw, text).try_cast("timestamp('UTC')")
-        naive = written.cast("timestamp('UTC')").cast("timestamp")
+def _whole(number: ir.FloatingValue) -> ir.IntegerValue:
+    whole = number.try_cast("int64")
+    return ibis.ifelse(whole.cast("float64") == number, whole, ibis.null("int64"))
+
+
+def _moment(raw: ir.Value, bare: ir.StringValue) -> ir.TimestampValue:
+    """Return an instant in UTC without its zone; naive ones are taken as UTC."""
+    if raw.type().is_date():
+        return raw.cast("timestamp")
+    if raw.type().is_timestamp():
+        return _in_utc(raw)
+    aware = _in_utc(bare.try_cast("timestamp('UTC')"))
+    if not raw.type().is_string():
+        return aware
+    return _of_form(COMMON_TIME, raw, raw.try_cast("timestamp"), _of_form(TIME_TEXT, bare, aware))
+
+
+def _in_utc(moment: ir.TimestampValue) -> ir.TimestampValue:
+    return moment.cast("timestamp('UTC')").cast("timestamp")
+
+
+def _of_form(form: str, text: ir.StringValue, value: ir.Value, other: ir.Value | None = None) -> ir.Value:
+    """Return a value where the text has a form, elsewhere the other value."""
+    return ibis.ifelse(text.re_search(f"^{form}$"), value, ibis.null(value.type()) if other is None else other)
+
+
+def _time(column: Column, raw: ir.Value, moment: ir.TimestampValue) -> dict[str, ir.Value]:
+    """Return a time column: a time out of range or an open end becomes null."""
     low, high = ibis.timestamp(f"{FIRST_YEAR}-01-01"), ibis.timestamp(f"{LAST_YEAR + 1}-01-01")
-    instant = ibis.ifelse((naive >= low) & (naive < high), naive, ibis.null("timestamp"))
-    bad = there & instant.isnull()
+    instant = ibis.ifelse((moment >= low) & (moment < high), moment, ibis.null("timestamp"))
+    bad = _unread(instant, raw)
     if column.open_end:
-        endless = (naive >= ibis.timestamp(f"{OPEN_FROM_YEAR}-01-01")).fill_null(False)
+        endless = (moment >= ibis.timestamp(f"{OPEN_FROM_YEAR}-01-01")).fill_null(False)
         instant, bad = ibis.ifelse(endless, ibis.null("timestamp"), instant), bad & ~endless
     if column.kind is Kind.INSTANT:
         return {column.name: instant, f"{column.name}__bad": bad}
+    whole_days = raw.type().is_date()
     cut = ibis.literal(False) if whole_days else (instant != instant.truncate("D")).fill_null(False)
     return {column.name: instant.cast("date"), f"{column.name}__bad": bad, f"{column.name}__cut": cut}

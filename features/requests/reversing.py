@@ -29,15 +29,18 @@ def with_reversed_on(records: Records) -> Records:
     rows = records.get(INVOICES, ())
     if not rows:
         return records
-    reversed_on = _reversed_on(rows) if _may_cancel(rows) else {}
+    paired = _may_cancel(rows)
+    reversed_on = _reversed_on(paired) if paired else {}
     place = _PLACES["invoice_id"]
     return {**records, INVOICES: [(*row, reversed_on.get((row[0], row[place]))) for row in rows]}
 
 
-def _may_cancel(rows: Sequence[tuple[Any, ...]]) -> bool:
+def _may_cancel(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    """Return the credit notes that are as large as an invoice of their account, and such invoices."""
     place = _PLACES["amount"]
-    credited = {-row[place] for row in rows if row[place] < 0}
-    return bool(credited) and not credited.isdisjoint([row[place] for row in rows])
+    credited = {(row[0], -row[place]) for row in rows if row[place] < 0}
+    sizes = credited and {size for row in rows if (size := (row[0], row[place])) in credited}
+    return [row for row in rows if (row[0], abs(row[place])) in sizes] if sizes else ()
 
 
 def _reversed_on(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, str], date]:

@@ -133,8 +133,9 @@ KnownFacts = create_model("KnownFacts", __config__=ConfigDict(extra="forbid", fr
 
 def _undated_faults(name: str, rows: Sequence[Any]) -> Iterator[Any]:
     """Yield each value of a table that lacks the time since when it is known, as files are refused for it."""
+    dated = TABLES[name].dated
     for place, row in enumerate(rows):
-        for column, at in TABLES[name].dated:
+        for column, at in dated:
             value = getattr(row, column.name)
             if value is None or getattr(row, at) is not None or (column.zero_is_nothing and value == 0):
                 continue
