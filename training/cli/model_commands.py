@@ -92,6 +92,7 @@ def train(
     from features.figures.records import figures_record
     from training.making.pipeline import advised
     from training.making.pipeline import train as train_model
+    from training.models.kept_trees import keeping_trees
     from training.registry.tracking import register
     from training.settings import Environment
     from training.slices.drawn_accounts import drawn, with_share
@@ -115,7 +116,10 @@ def train(
         prepared = prepare(tables, settings)
         tuning = tuned(prepared.data, settings, environment, options, step)
         settings = settings if tuning is None else tuning.settings
-        trained = advised(train_model(tables, prepared, settings, step, champion, refresh), step)
+        with keeping_trees(environment.home / "unfinished") as trees:
+            trained = advised(train_model(tables, prepared, settings, step, champion, refresh), step)
+        if trees.found:
+            say(f"Went on where a training was broken off: {trees.found} fits of trees were taken from it.")
         trained = trained if gate is None else replace(trained, gate=gate)
         step("the programme's figures", 0, 1)
         kept = figures_record(book, prepared.end) if figures else None

@@ -21,6 +21,7 @@ from features.matrix import Matrix, needing, relying_on
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
 from training.contacting import Economics
+from training.models.kept_trees import grown
 from training.models.spoken import listen_to_lightgbm
 from training.models.weights import SCHEMES, forgone_profit, without_giants
 from training.settings import FitSettings
@@ -163,13 +164,29 @@ def grow(
         Only the schemes with the profit objective read it.
     """
     listen_to_lightgbm()
+    asked = (churned, weight, dict(directions), encoder.categories, settings, seed, rounds, weighting, economics)
+    return grown(rows, asked, lambda: _grow(rows, *asked))
+
+
+def _grow(
+    rows: np.ndarray,
+    churned: np.ndarray,
+    weight: np.ndarray,
+    directions: Mapping[str, int],
+    categories: Mapping[str, tuple[str, ...]],
+    settings: FitSettings,
+    seed: int,
+    rounds: int,
+    weighting: str,
+    economics: Economics,
+) -> lightgbm.Booster:
     names = list(directions)
     train = lightgbm.Dataset(
         rows,
         churned,
         weight=None if SCHEMES[weighting].for_profit else weight,
         feature_name=names,
-        categorical_feature=[name for name in names if name in encoder.categories],
+        categorical_feature=[name for name in names if name in categories],
         free_raw_data=True,
     )
     parameters = settings.parameters(seed)
