@@ -41,6 +41,7 @@ from training.models.margin import (
     learn_weights,
     penalty_of,
     weighted,
+    with_prior,
 )
 from training.models.trees import Trees
 from training.models.weights import SCHEMES
@@ -126,8 +127,9 @@ def fit_model(
     recipe = Recipe(settings, choice.rounds, choice.weighting, penalty)
     forward, by_silence = folded != BY_ACCOUNT, settings.rule.by_silence
     of_experts, valid = _unseen_accounts(data, recipe, fitted) if forward else _margins_of_folds(data, folds, recipe)
-    teaching, rows = _margins_of_folds(data, folds, recipe) if forward and by_silence else (of_experts, valid)
+    teaching, rows = _later_folds(data, folds, recipe) if forward and by_silence else (of_experts, valid)
     weights = learn_weights(teaching, data.churned[rows], data.accounts[rows], by_silence)
+    weights = with_prior(weights, of_experts, by_silence)
     margin, churned = weighted(of_experts, weights), data.churned[valid]
     return Fitted(
         margin=fit_margin(learnt, recipe, weights),
@@ -145,13 +147,27 @@ def _margins_of_folds(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return each expert's margins of the rows that the folds judge, and the row numbers, shape (n,)."""
     of_trees, valid = margins_at(folds, recipe.weighting, recipe.rounds, recipe.settings)
-    parts = []
-    for fold in folds:
-        linear, buying = fit_others(data.take(fold.learnt), recipe)
-        matrix = data.matrix.take(fold.valid)
-        of_buying = {} if buying is None else {BUYING: buying.margin(matrix)}
-        parts.append({LINEAR: linear.margin(matrix)} | of_buying)
-    return {TREES: of_trees, **_of_all(parts)}, valid
+    return {TREES: of_trees, **_of_all([_others(data, fold, recipe) for fold in folds])}, valid
+
+
+def _later_folds(data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the same of the folds in which every expert is there that is there in any.
+
+    The earliest folds of a young book know too few customers who bought again for a buying expert. That is no reason
+    to do without it: the later folds tell what it is worth.
+    """
+    parts = [_others(data, fold, recipe) for fold in folds]
+    most = max(map(len, parts))
+    full = [number for number, part in enumerate(parts) if len(part) == most]
+    of_trees, valid = margins_at([folds[number] for number in full], recipe.weighting, recipe.rounds, recipe.settings)
+    return {TREES: of_trees, **_of_all([parts[number] for number in full])}, valid
+
+
+def _others(data: Dataset, fold: OutOfFold, recipe: Recipe) -> dict[str, np.ndarray]:
+    """Return the margins of the rows that a fold judges, of each expert but the trees that it has."""
+    linear, buying = fit_others(data.take(fold.learnt), recipe)
+    matrix = data.matrix.take(fold.valid)
+    return {LINEAR: linear.margin(matrix)} | ({} if buying is None else {BUYING: buying.margin(matrix)})
 
 
 def _unseen_accounts(

@@ -12,7 +12,7 @@ kinds, the more so the fewer accounts have left: with a handful the folds say li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -228,3 +228,22 @@ def learn_weights(
     if not weights.any():
         weights = prior
     return dict(zip(names, weights.tolist(), strict=True))
+
+
+def with_prior(weights: Mapping[str, float], there: Iterable[str], by_silence: bool) -> dict[str, float]:
+    """Return learnt weights with those of experts that are there but taught by no row: their part of the prior.
+
+    Parameters
+    ----------
+    weights : mapping of expert to float
+    there : iterable of str
+        Names of experts.
+    by_silence : bool
+        Whether churn is derived from silence.
+    """
+    prior = PRIOR[by_silence]
+    untaught = {name: prior[name] / sum(prior.values()) for name in there if name not in weights}
+    whole, left = sum(weights.values()), 1 - sum(untaught.values())
+    return {name: left * weight for name, weight in weights.items()} | {
+        name: whole * share for name, share in untaught.items()
+    }
