@@ -4,6 +4,11 @@ In: the matrix rows of one as-of date. Out: a `BuyingExpert`, whose margin is th
 of the label. Both BG/NBD and MBG/NBD are fitted, and the likelier is kept (see `training.experts.bg_nbd`). Only what
 was known at that date is used, no outcome.
 
+These models take purchases to come at random. Where they come in bursts, the models rank worse than the last purchase
+alone. So, where churn is silence, known outcomes correct the model (`teach`): its log-odds, the logarithm of the days
+since the last purchase and that of the number of purchases are weighed, drawn to the model as it is. A book too young
+for the model has the other two.
+
 The margin falls on its three figures by exact Shapley values: the mean, over all orders of the three, of what each
 changes when it goes from the background's figure to the account's. The background is one account, the median of those
 learnt from.
@@ -11,7 +16,7 @@ learnt from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import factorial
 
@@ -20,13 +25,20 @@ from scipy.special import logit
 
 from features.matrix import Matrix
 from training.experts.bg_nbd import Buying, BuyTillYouDie, fit
+from training.experts.drawn_weights import drawn_strength, drawn_weights
 from training.experts.standard_columns import number_names, numbers_of
 
 #: The signals that the expert reads: purchase days after the first, days from first to last, days since the last.
 FIGURES = ("purchase_repeat_days", "purchase_span_days", "invoice_recency_days")
+#: What the model's log-odds, the log of the days since the last purchase, and that of the purchases (which lower the
+#: margin) count, where no outcome corrects the model; a constant after them.
+AS_IT_IS = (1.0, 0.0, 0.0, 0.0)
+#: How many accounts that left the model as it is counts as much as.
+WORTH_LEAVERS = 160.0
 #: Probabilities nearer to 0 or 1 count as this: the model is never so sure as its formula.
 LEAST = 1e-4
-LEAST_ACCOUNTS = 50
+#: Fewest accounts that bought again for a model, and fewest with known outcomes to correct it.
+LEAST_ACCOUNTS, LEAST_KNOWN = 50, 20
 
 
 def _share(size: int, has: bool) -> float:
@@ -50,14 +62,19 @@ class BuyingExpert:
     ----------
     background : tuple of three float
         The figures of the account with which others are compared.
+    model : BuyTillYouDie or None
+        None where too few accounts bought again.
     lead, horizon : int
         Days from as_of to the window, and its length.
+    counts : tuple of four float
+        See `AS_IT_IS`.
     """
 
-    model: BuyTillYouDie
+    model: BuyTillYouDie | None
     background: tuple[float, float, float]
     lead: int
     horizon: int
+    counts: tuple[float, float, float, float] = AS_IT_IS
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -82,9 +99,20 @@ class BuyingExpert:
         return np.where(unknown[:, None], self.background, figures)
 
     def _of(self, figures: np.ndarray) -> np.ndarray:
-        buying = buying_of(figures)
-        probability = self.model.no_purchase(buying, self.lead, self.horizon)
+        if self.counts == AS_IT_IS:
+            return self._of_model(figures)
+        return np.asarray(self.columns(figures) @ np.array(self.counts[:-1]) + self.counts[-1])
+
+    def _of_model(self, figures: np.ndarray) -> np.ndarray:
+        if self.model is None:
+            return np.zeros(len(figures))
+        probability = self.model.no_purchase(buying_of(figures), self.lead, self.horizon)
         return np.asarray(logit(np.clip(probability, LEAST, 1 - LEAST)))
+
+    def columns(self, figures: np.ndarray) -> np.ndarray:
+        """Return what `counts` weighs, shape (rows, 3), of figures of shape (rows, 3) in the order of `FIGURES`."""
+        repeats, _, since = figures.T
+        return np.column_stack([self._of_model(figures), np.log1p(since), -np.log1p(repeats)])
 
 
 def figures_of(matrix: Matrix) -> np.ndarray:
@@ -117,3 +145,36 @@ def fit_buying(matrix: Matrix, lead: int, horizon: int) -> BuyingExpert | None:
     model = max(models, key=lambda candidate: float(candidate.log_likelihood(buying).sum()))
     repeats, span, since = np.median(figures, axis=0).tolist()
     return BuyingExpert(model, (repeats, span, since), lead, horizon)
+
+
+def teach(
+    expert: BuyingExpert | None, matrix: Matrix, churned: np.ndarray, accounts: np.ndarray, lead: int, horizon: int
+) -> BuyingExpert | None:
+    """Return the expert corrected by known outcomes; None where there is none and too few accounts to make one.
+
+    Parameters
+    ----------
+    expert : BuyingExpert or None
+        As `fit_buying` returns it.
+    matrix : Matrix
+        Rows of any dates whose outcomes are known.
+    churned : bool array of shape (rows,)
+    accounts : array of shape (rows,)
+    lead, horizon : int
+        Days, as the rule of churn has them.
+    """
+    figures = figures_of(matrix)
+    known = ~np.isnan(figures).any(axis=1)
+    figures, churned, accounts = figures[known], churned[known], accounts[known]
+    if len(np.unique(accounts)) < LEAST_KNOWN or not 0 < churned.sum() < len(churned):
+        return expert
+    if expert is None:
+        repeats, span, since = np.median(figures, axis=0).tolist()
+        expert = BuyingExpert(None, (repeats, span, since), lead, horizon)
+    columns = expert.columns(figures)
+    middle = columns.mean(axis=0)
+    drawn_to = np.array(AS_IT_IS[:-1]) * (expert.model is not None)
+    strength = drawn_strength(columns, churned, accounts, WORTH_LEAVERS)
+    counts, constant = drawn_weights(columns - middle, churned, drawn_to, strength)
+    of_model, of_since, of_repeats = counts.tolist()
+    return replace(expert, counts=(of_model, of_since, of_repeats, constant - float(middle @ counts)))

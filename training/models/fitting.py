@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from features.matrix import Matrix
+from training.experts.buying import BuyingExpert
+from training.experts.linear import Linear
 from training.models.calibration import Platt, fit_platt
 from training.models.choice import UNWEIGHTED, Choice, choose, few_left
 from training.models.folds import BY_ACCOUNT, OutOfFold, by_account, learnable_part, margins_at, out_of_fold, splits
@@ -147,26 +149,25 @@ def _margins_of_folds(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return each expert's margins of the rows that the folds judge, and the row numbers, shape (n,)."""
     of_trees, valid = margins_at(folds, recipe.weighting, recipe.rounds, recipe.settings)
-    return {TREES: of_trees, **_of_all([_others(data, fold, recipe) for fold in folds])}, valid
+    parts = [_judged_by(*fit_others(data.take(fold.learnt), recipe), data.matrix.take(fold.valid)) for fold in folds]
+    return {TREES: of_trees, **_of_all(parts)}, valid
 
 
 def _later_folds(data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the same of the folds in which every expert is there that is there in any.
+    """Return the same of the folds whose experts are like those of the refit.
 
-    The earliest folds of a young book know too few customers who bought again for a buying expert. That is no reason
-    to do without it: the later folds tell what it is worth.
+    The earliest folds of a young book know too few customers who bought again for a buying model. That is no reason to
+    do without it: the later folds tell what it is worth.
     """
-    parts = [_others(data, fold, recipe) for fold in folds]
-    most = max(map(len, parts))
-    full = [number for number, part in enumerate(parts) if len(part) == most]
-    of_trees, valid = margins_at([folds[number] for number in full], recipe.weighting, recipe.rounds, recipe.settings)
-    return {TREES: of_trees, **_of_all([parts[number] for number in full])}, valid
+    fitted = [fit_others(data.take(fold.learnt), recipe) for fold in folds]
+    whole = [number for number, (_, buying) in enumerate(fitted) if buying is not None and buying.model is not None]
+    kept = whole or range(len(folds))
+    of_trees, valid = margins_at([folds[number] for number in kept], recipe.weighting, recipe.rounds, recipe.settings)
+    parts = [_judged_by(*fitted[number], data.matrix.take(folds[number].valid)) for number in kept]
+    return {TREES: of_trees, **_of_all(parts)}, valid
 
 
-def _others(data: Dataset, fold: OutOfFold, recipe: Recipe) -> dict[str, np.ndarray]:
-    """Return the margins of the rows that a fold judges, of each expert but the trees that it has."""
-    linear, buying = fit_others(data.take(fold.learnt), recipe)
-    matrix = data.matrix.take(fold.valid)
+def _judged_by(linear: Linear, buying: BuyingExpert | None, matrix: Matrix) -> dict[str, np.ndarray]:
     return {LINEAR: linear.margin(matrix)} | ({} if buying is None else {BUYING: buying.margin(matrix)})
 
 

@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from features.matrix import Matrix
 from features.signal import signal_names
-from training.experts.buying import BuyingExpert, fit_buying
+from training.experts.buying import BuyingExpert, fit_buying, teach
+from training.experts.drawn_weights import drawn_strength, drawn_weights
 from training.experts.linear import Linear, choose_penalty, fit_linear
 from training.models.trees import Trees, fit_trees
 from training.models.weights import SCHEMES, without_giants
@@ -139,10 +138,16 @@ def fit_margin(data: Dataset, recipe: Recipe, weights: Mapping[str, float]) -> M
 
 
 def fit_others(data: Dataset, recipe: Recipe) -> tuple[Linear, BuyingExpert | None]:
-    """Fit the linear expert, and the buying expert on the latest date: its parameters come from no later one."""
+    """Fit the linear expert, and the buying expert on the latest date: its parameters come from no later one.
+
+    Where churn is silence, the outcomes of all rows correct the buying expert.
+    """
     rule = recipe.settings.rule
     linear = fit_linear(data.matrix, data.churned, _row_weights(data, recipe.weighting), recipe.penalty)
-    return linear, fit_buying(data.on(data.dates[-1:]).matrix, rule.lead_days, rule.horizon_days)
+    buying = fit_buying(data.on(data.dates[-1:]).matrix, rule.lead_days, rule.horizon_days)
+    if rule.by_silence:
+        buying = teach(buying, data.matrix, data.churned, data.accounts, rule.lead_days, rule.horizon_days)
+    return linear, buying
 
 
 def penalty_of(data: Dataset, settings: TrainingSettings, weighting: str) -> float:
@@ -204,27 +209,10 @@ def learn_weights(
     rows = rows - rows.mean(axis=0)
     prior = np.array([PRIOR[by_silence][name] for name in names])
     prior = prior / prior.sum()
-    leavers = len(np.unique(accounts[churned]))
-
-    def solved(columns: np.ndarray, drawn_to: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-            margin = columns @ parameters[:-1] + parameters[-1]
-            away = parameters[:-1] - drawn_to
-            value = np.mean(np.logaddexp(0, margin) - churned * margin) + np.sum(strength * away**2) / 2
-            error = (expit(margin) - churned) / len(churned)
-            return value, np.append(columns.T @ error + strength * away, error.sum())
-
-        bounds = [(0.0, None)] * columns.shape[1] + [(None, None)]
-        start = np.append(drawn_to, 0.0)
-        return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x[:-1])
-
     usual = rows @ prior
-    scale = float(solved(usual[:, None], np.ones(1), np.full(1, 1e-3))[0])
-    # As curved as the loss of so many leavers among as many rows a leaver as there are: the log loss of one row curves
-    # by p (1 - p) times the square of the margin.
-    rate = churned.mean()
-    strength = PRIOR_LEAVERS / max(leavers, 1) * rate * (1 - rate) * rows.var(axis=0)
-    weights = solved(rows, scale * prior, strength)
+    scale = float(drawn_weights(usual[:, None], churned, np.ones(1), np.full(1, 1e-3))[0][0])
+    strength = drawn_strength(rows, churned, accounts, PRIOR_LEAVERS)
+    weights, _ = drawn_weights(rows, churned, scale * prior, strength)
     if not weights.any():
         weights = prior
     return dict(zip(names, weights.tolist(), strict=True))

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from sklearn.metrics import roc_auc_score
 from support.handmade import dataset
 
 from features.matrix import Matrix
 from training.experts.bg_nbd import BuyTillYouDie
-from training.experts.buying import FIGURES, LEAST_ACCOUNTS, BuyingExpert, fit_buying
+from training.experts.buying import AS_IT_IS, FIGURES, LEAST_ACCOUNTS, LEAST_KNOWN, BuyingExpert, fit_buying, teach
 
 BACKGROUND = (5.0, 300.0, 40.0)
 EXPERTS = [
@@ -23,7 +25,7 @@ EXPERTS = [
 figures = st.tuples(st.integers(0, 2000), st.floats(0, 5000), st.floats(0, 5000))
 
 
-def matrix_of(*rows: tuple[float, float, float]) -> Matrix:
+def matrix_of(*rows: tuple[float, ...]) -> Matrix:
     matrix = dataset([0] * len(rows)).matrix
     matrix.signals[list(FIGURES)] = np.array(rows, float)
     return matrix
@@ -73,3 +75,58 @@ def test_too_few_who_bought_again_make_no_expert() -> None:
     assert fit_buying(matrix_of(*once, *again[:-1]), 0, 180) is None
     expert = fit_buying(matrix_of(*once, *again), 0, 180)
     assert expert is not None and expert.background == (0.0, 0.0, np.median([row[2] for row in once + again]))
+
+
+def bursts(accounts: int, seed: int = 0) -> tuple[Matrix, np.ndarray]:
+    """Return accounts that a fixed pause tells apart, whatever their rhythm was, and which of them left."""
+    chance = np.random.default_rng(seed)
+    repeats = chance.integers(1, 40, accounts).astype(float)
+    since = chance.uniform(1, 200, accounts)
+    span = repeats * chance.uniform(1, 60, accounts)
+    left = chance.random(accounts) < 1 / (1 + np.exp(3 - since / 25))
+    return matrix_of(*zip(repeats.tolist(), span.tolist(), since.tolist(), strict=True)), left
+
+
+def test_outcomes_correct_the_model_the_more_the_more_accounts_left() -> None:
+    apart = []
+    for accounts in (60, 4_000):
+        matrix, left = bursts(accounts)
+        plain = fit_buying(matrix, 0, 120)
+        assert plain is not None and plain.counts == AS_IT_IS
+        taught = teach(plain, matrix, left, np.arange(accounts), 0, 120)
+        assert taught is not None and (taught.model, taught.background) == (plain.model, plain.background)
+        assert taught.counts[1] > 0 and min(taught.counts[:3]) >= 0
+        apart.append(taught.counts[1])
+        later, left_later = bursts(2_000, seed=1)
+        assert roc_auc_score(left_later, taught.margin(later)) > roc_auc_score(left_later, plain.margin(later))
+        parts, background = taught.explain(later)
+        assert parts.sum(axis=1) + background == pytest.approx(taught.margin(later), abs=1e-9)
+        if accounts > 1_000:
+            said = 1 / (1 + np.exp(-taught.margin(later)))
+            assert said.mean() == pytest.approx(left_later.mean(), abs=0.05)
+    assert apart[1] > 5 * apart[0]
+
+
+def test_a_book_too_young_for_the_model_has_pause_and_number_of_purchases() -> None:
+    matrix, left = bursts(400)
+    expert = teach(None, matrix, left, np.arange(400), 0, 120)
+    assert expert is not None and expert.model is None
+    assert (expert.counts[0], expert.counts[1] > 0) == (0, True)
+    nobody = matrix_of((np.nan, np.nan, np.nan))
+    assert expert.margin(nobody) == pytest.approx(expert.explain(nobody)[1])
+    stored = TypeAdapter(BuyingExpert).dump_python(expert, mode="json")
+    assert TypeAdapter(BuyingExpert).validate_python(stored) == expert
+
+
+@pytest.mark.parametrize(("accounts", "leave"), [(LEAST_KNOWN - 1, None), (200, False), (200, True)])
+def test_without_enough_outcomes_nothing_is_corrected(accounts: int, leave: bool | None) -> None:
+    matrix, left = bursts(accounts)
+    left = left if leave is None else np.full(accounts, leave)
+    for expert in (None, EXPERTS[0]):
+        assert teach(expert, matrix, left, np.arange(accounts), 0, 120) is expert
+
+
+def test_what_was_stored_before_outcomes_corrected_it_is_as_it_was() -> None:
+    stored = TypeAdapter(BuyingExpert).dump_python(EXPERTS[0], mode="json")
+    del stored["counts"]
+    assert TypeAdapter(BuyingExpert).validate_python(stored) == EXPERTS[0]
