@@ -39,6 +39,8 @@ WORTH_LEAVERS = 160.0
 LEAST = 1e-4
 #: Fewest accounts that bought again for a model, and fewest with known outcomes to correct it.
 LEAST_ACCOUNTS, LEAST_KNOWN = 50, 20
+#: Fewest that bought again in a fold, which has a part of the accounts: so that folds have the experts of the refit.
+LEAST_IN_FOLD = 30
 
 
 def _share(size: int, has: bool) -> float:
@@ -126,8 +128,8 @@ def buying_of(figures: np.ndarray) -> Buying:
     return Buying(repeats, span, span + since)
 
 
-def fit_buying(matrix: Matrix, lead: int, horizon: int) -> BuyingExpert | None:
-    """Fit the buying expert to the accounts of one as-of date; None where fewer than 50 ever bought again.
+def fit_buying(matrix: Matrix, lead: int, horizon: int, least: int = LEAST_ACCOUNTS) -> BuyingExpert | None:
+    """Fit the buying expert to the accounts of one as-of date; None where fewer than `least` ever bought again.
 
     Parameters
     ----------
@@ -135,10 +137,12 @@ def fit_buying(matrix: Matrix, lead: int, horizon: int) -> BuyingExpert | None:
         The rows of one as-of date: parameters of later dates would tell the future.
     lead, horizon : int
         Days, as the rule of churn has them.
+    least : int
+        Accounts.
     """
     figures = figures_of(matrix)
     figures = figures[~np.isnan(figures).any(axis=1)]
-    if (figures[:, 0] > 0).sum() < LEAST_ACCOUNTS:
+    if (figures[:, 0] > 0).sum() < least:
         return None
     buying = buying_of(figures)
     models = [fit(buying, from_first) for from_first in (False, True)]

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from features.matrix import Matrix
-from training.experts.buying import BuyingExpert
+from training.experts.buying import LEAST_IN_FOLD, BuyingExpert
 from training.experts.linear import Linear
 from training.models.calibration import Platt, fit_platt
 from training.models.choice import UNWEIGHTED, Choice, choose, few_left
@@ -149,7 +149,10 @@ def _margins_of_folds(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return each expert's margins of the rows that the folds judge, and the row numbers, shape (n,)."""
     of_trees, valid = margins_at(folds, recipe.weighting, recipe.rounds, recipe.settings)
-    parts = [_judged_by(*fit_others(data.take(fold.learnt), recipe), data.matrix.take(fold.valid)) for fold in folds]
+    parts = [
+        _judged_by(*fit_others(data.take(fold.learnt), recipe, LEAST_IN_FOLD), data.matrix.take(fold.valid))
+        for fold in folds
+    ]
     return {TREES: of_trees, **_of_all(parts)}, valid
 
 
@@ -159,7 +162,7 @@ def _later_folds(data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe) -> t
     The earliest folds of a young book know too few customers who bought again for a buying model. That is no reason to
     do without it: the later folds tell what it is worth.
     """
-    fitted = [fit_others(data.take(fold.learnt), recipe) for fold in folds]
+    fitted = [fit_others(data.take(fold.learnt), recipe, LEAST_IN_FOLD) for fold in folds]
     whole = [number for number, (_, buying) in enumerate(fitted) if buying is not None and buying.model is not None]
     kept = whole or range(len(folds))
     of_trees, valid = margins_at([folds[number] for number in kept], recipe.weighting, recipe.rounds, recipe.settings)
@@ -177,7 +180,7 @@ def _unseen_accounts(
     """Return each expert's margins of accounts that it did not see, fitted as chosen, and the row numbers."""
     parts, rows = [], []
     for learn, valid in by_account(data, recipe.settings):
-        experts = fit_margin(data.take(learn), recipe, dict.fromkeys(EXPERTS, 1.0))
+        experts = fit_margin(data.take(learn), recipe, dict.fromkeys(EXPERTS, 1.0), LEAST_IN_FOLD)
         parts.append(experts.by_expert(data.matrix.take(valid)))
         rows.append(valid)
         done()

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 
 from features.matrix import Matrix
 from features.signal import signal_names
-from training.experts.buying import BuyingExpert, fit_buying, teach
+from training.experts.buying import LEAST_ACCOUNTS, BuyingExpert, fit_buying, teach
 from training.experts.drawn_weights import drawn_strength, drawn_weights
 from training.experts.linear import Linear, choose_penalty, fit_linear
 from training.models.trees import Trees, fit_trees
@@ -127,24 +127,24 @@ class Recipe:
     penalty: float
 
 
-def fit_margin(data: Dataset, recipe: Recipe, weights: Mapping[str, float]) -> Margin:
-    """Fit every expert that has a weight to labelled slices."""
+def fit_margin(data: Dataset, recipe: Recipe, weights: Mapping[str, float], least: int = LEAST_ACCOUNTS) -> Margin:
+    """Fit every expert that has a weight to labelled slices; `least` is that of `fit_buying`."""
     settings = recipe.settings
     trees = fit_trees(data, settings.fit, settings.seed, recipe.rounds, recipe.weighting, settings.economics)
-    linear, buying = fit_others(data, recipe)
+    linear, buying = fit_others(data, recipe, least)
     there = {TREES, LINEAR} | ({BUYING} if buying is not None and BUYING in weights else set())
     own = {name: weight for name, weight in weights.items() if name in there}
     return Margin(trees, linear, buying if BUYING in own else None, own)
 
 
-def fit_others(data: Dataset, recipe: Recipe) -> tuple[Linear, BuyingExpert | None]:
+def fit_others(data: Dataset, recipe: Recipe, least: int = LEAST_ACCOUNTS) -> tuple[Linear, BuyingExpert | None]:
     """Fit the linear expert, and the buying expert on the latest date: its parameters come from no later one.
 
     Where churn is silence, the outcomes of all rows correct the buying expert.
     """
     rule = recipe.settings.rule
     linear = fit_linear(data.matrix, data.churned, _row_weights(data, recipe.weighting), recipe.penalty)
-    buying = fit_buying(data.on(data.dates[-1:]).matrix, rule.lead_days, rule.horizon_days)
+    buying = fit_buying(data.on(data.dates[-1:]).matrix, rule.lead_days, rule.horizon_days, least)
     if rule.by_silence:
         buying = teach(buying, data.matrix, data.churned, data.accounts, rule.lead_days, rule.horizon_days)
     return linear, buying

@@ -58,8 +58,8 @@ def test_a_young_book_keeps_its_buying_expert(
     too_few = {len(learn) for learn, _ in row_splits[:young]}
     taught: list[tuple[int, set[str]]] = []
 
-    def without_buying(part: Dataset, recipe: Recipe) -> tuple[Linear, BuyingExpert | None]:
-        linear, buying = fit_others(part, recipe)
+    def without_buying(part: Dataset, recipe: Recipe, *least: int) -> tuple[Linear, BuyingExpert | None]:
+        linear, buying = fit_others(part, recipe, *least)
         return linear, None if len(part) in too_few else buying
 
     def counted(margins: Any, churned: np.ndarray, *others: Any) -> dict[str, float]:
