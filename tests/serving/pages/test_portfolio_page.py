@@ -90,13 +90,12 @@ def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_the_grade_stands_above_the_list_and_above_an_account(everybody: Browser, lang: Lang) -> None:
-    """With what it means, and before any score."""
-    grade = grade_sentence(MODEL["grade"], lang)
-    for path, score in ((f"/?lang={lang}", "probability"), (f"/accounts/E1?lang={lang}", "number")):
-        page = tree(everybody.get(path))
-        first = next(each.text for each in page.all(class_=score))
-        assert page.text.count(grade) == 1
-        assert page.text.index(grade) < page.text.index(first) or path.startswith("/accounts")
+    """With what it means; before the list's first estimate, and before the reasons of an account."""
+    grade, why = grade_sentence(MODEL["grade"], lang), page_texts(lang)["why"]["heading"]
+    page = tree(everybody.get(f"/?lang={lang}"))
+    account = tree(everybody.get(f"/accounts/E1?lang={lang}"))
+    for shown, after in ((page, page.all(class_="probability")[0].text), (account, why)):
+        assert shown.text.count(grade) == 1 and shown.text.index(grade) < shown.text.rindex(after)
 
 
 def test_the_range_is_that_of_the_accounts_shown(
