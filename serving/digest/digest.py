@@ -114,7 +114,7 @@ def digest_of(findings: Findings, filters: Filters, lang: Lang) -> Digest:
         title=words["head"]["title"].format(week=filters.day.isocalendar().week),
         deputy=deputy,
         as_of=head.as_of[:1].upper() + head.as_of[1:],
-        notes=(*head.cautions, *_other_model(findings, words["changes"])),
+        notes=(*filter(None, (head.model,)), *head.cautions, *_other_model(findings, words["changes"])),
         figures=_figures(findings, head, formats, words["figures"]),
         calls=calls,
         call_addresses=tuple(base + line.address if base else "" for line in calls),

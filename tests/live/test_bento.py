@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ import yaml
 from support.living import BENTO
 from support.locks import pins
 from support.served import ROOT, START_SECONDS, free_port, process
+
+from training.bundle.bundle import MANIFEST, load_bundle
 
 TRAINING_ONLY = ("mlflow", "shap", "optuna", "empulse", "matplotlib", "numba")
 #: What an installation for serving starts with.
@@ -85,15 +89,31 @@ def test_it_imports_without_what_only_training_needs(source: Path) -> None:
 def test_without_a_model_it_ends_at_once_and_says_why(
     bento_home: Path, bundle_folder: Path, tmp_path: Path, damage: str, says: str
 ) -> None:
-    place, log = tmp_path / "bundle", tmp_path / "log"
+    place = tmp_path / "bundle"
     place.mkdir()
     if damage == "cut":
         shutil.copytree(bundle_folder, place, dirs_exist_ok=True)
         (place / "model.txt").write_text("tree\n")
-    variables = {"BENTOML_HOME": str(bento_home), "PYTHONPATH": "", "CHURN_RISK_BUNDLE": str(place)}
-    with process([*BENTO, str(free_port())], tmp_path / "home", log, variables) as started:
+    assert says in refusal(bento_home, tmp_path, {"CHURN_RISK_BUNDLE": str(place)})
+
+
+def test_a_manifest_that_was_edited_in_the_bento_is_not_served(bento_home: Path, tmp_path: Path) -> None:
+    """It still is a sound manifest, and no file of the bundle tells: only the seal that the Bento was built with."""
+    home = Path(shutil.copytree(bento_home, tmp_path / "bentoml"))
+    (path,) = (home / "models" / "churn_risk").glob(f"*/{MANIFEST}")
+    manifest = json.loads(path.read_text())
+    manifest["calibrator"]["intercept"] -= 1
+    path.write_text(json.dumps(manifest))
+    assert load_bundle(path.parent)
+    assert f"{MANIFEST} is not the file that was written" in refusal(home, tmp_path, {})
+
+
+def refusal(bento_home: Path, folder: Path, variables: Mapping[str, str]) -> str:
+    """Serve a Bento that is refused, and return what it says."""
+    log, own = folder / "log", {"BENTOML_HOME": str(bento_home), "PYTHONPATH": ""}
+    with process([*BENTO, str(free_port())], folder / "home", log, own | dict(variables)) as started:
         assert started.wait(START_SECONDS) != 0
-    assert says in log.read_text()
+    return log.read_text()
 
 
 @pytest.mark.parametrize(

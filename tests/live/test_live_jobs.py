@@ -1,4 +1,4 @@
-"""A job of the real service: made over HTTP, stopped with the service in the middle, finished by the next one."""
+"""A job of the real service: made over HTTP, alone as the quota has it, stopped midway, finished by the next one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def running(bundle_folder: Path, url: str, log: Path) -> Iterator[httpx.Client]:
     """Serve; end the service, as an operator would, with the block."""
     port = free_port()
     command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
-    variables = {"CHURN_RISK_STORE_URL": url, "CHURN_RISK_BUNDLE": str(bundle_folder)}
+    variables = {"CHURN_RISK_STORE_URL": url, "CHURN_RISK_BUNDLE": str(bundle_folder), "CHURN_RISK_JOBS_WAITING": "1"}
     with process(command, log.with_suffix(".home"), log, variables) as started:
         wait_until_ready(f"http://127.0.0.1:{port}", started, log)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
@@ -56,6 +56,9 @@ def test_a_job_goes_on_after_a_restart(bundle_folder: Path, book_folder: Path, a
     with running(bundle_folder, url, tmp_path / "first") as client:
         made = client.post("/v1/jobs", json=body, headers={"Idempotency-Key": "one"})
         assert made.status_code == 202, made.text
+        refused = client.post("/v1/jobs", json=body)
+        assert refused.status_code == 429 and refused.json()["type"].endswith(":quota-reached"), refused.text
+        assert int(refused.headers["retry-after"]) >= 2 and len(client.get("/v1/jobs").json()["jobs"]) == 1
         address = made.headers["location"]
         half = wait_for(client, address, lambda job: job["done"] > 0)
         assert half["status"] == "running" and half["done"] < len(accounts)

@@ -90,6 +90,16 @@ def test_opens_with_a_title_and_how_to_bring_a_book(path: Path) -> None:
     assert f'SOURCE = os.environ.get("{SOURCE}", "")' in setup.source
 
 
+@each_notebook
+def test_what_is_doubtful_is_said_before_anything_is_learnt(path: Path) -> None:
+    """As `train` says it; the end of the data `prepare` demands by itself."""
+    text = ast.unparse(code(path))
+    first = text.index("prepare(tables")
+    assert -1 < text.find("in (*tables.warnings, *cautions_before(tables, settings))") < first or (
+        -1 < text.find("'; '.join(tables.warnings)") < text.find("in cautions_before(tables, settings)") < first
+    )
+
+
 #: Between two notebooks in one kernel: nothing that the first has named is there for the second.
 FORGET = "%reset -f"
 

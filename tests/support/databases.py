@@ -9,6 +9,7 @@ The server comes from a wheel, as a user of its own when the tests run as root; 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -53,6 +54,19 @@ def started() -> Iterator[PostgresServer]:
     cluster = kept("postgres", "serving", _make_cluster) / "data"
     with _folder() as folder:
         _copy(cluster, folder / "data")
+        with _running(folder / "data") as server:
+            yield server
+
+
+@contextmanager
+def standby() -> Iterator[PostgresServer]:
+    """Start a hot standby whose primary has gone: it answers readers, and takes writes once it is promoted."""
+    cluster = kept("postgres", "serving", _make_cluster) / "data"
+    with _folder() as folder:
+        _copy(cluster, folder / "data")
+        signal, owner = folder / "data" / "standby.signal", (folder / "data").stat()
+        signal.touch()
+        os.chown(signal, owner.st_uid, owner.st_gid)
         with _running(folder / "data") as server:
             yield server
 

@@ -174,15 +174,20 @@ def deliveries(engine: Engine) -> list[dict[str, Any]]:
     return rows(engine, DELIVERIES)
 
 
-def publish(store: ScoreStore, *scores: Score, day: int = 0, version: str = "1", hour: float = 0.0) -> None:
-    """Publish a scoring run of some accounts, named and with an account manager, so many days and hours after `AT`."""
+def publish(
+    store: ScoreStore, *scores: Score, day: int = 0, version: str = "1", hour: float = 0.0, **facts: Any
+) -> None:
+    """Publish a scoring run of some accounts, named and with an account manager, so many days and hours after `AT`.
+
+    `facts` are more of what is known of the model.
+    """
     as_of, at = DAY + timedelta(days=day), AT + timedelta(days=day, hours=hour)
     dated = [replace(score, as_of=as_of, scored_at=at, model_version=version) for score in scores]
     evidence = {
         score.account_id: {"account": {"name": f"{score.account_id} & Söhne", "account_manager": "Eva"}}
         for score in scores
     }
-    store.write(dated, evidence, {"version": version}, as_of, at)
+    store.write(dated, evidence, {"version": version} | facts, as_of, at)
 
 
 @contextmanager

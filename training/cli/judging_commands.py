@@ -5,6 +5,7 @@ A command imports what it needs when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,11 +103,15 @@ def backtest(
     from training.judge.backtest import backtest as run_backtest
     from training.settings import Environment
     from training.slices.drawn_accounts import drawn, with_share
+    from training.slices.labels import end_of_data
     from training.slices.preparing import prepare
 
     tables, environment = read_book(source), Environment()
     settings = settings_of(environment, horizon_days, lead_days, silence_days, until, seed, embargo_days)
     told = told_before(tables, settings, accept_short_silence)
+    settings = replace(
+        settings, until=end_of_data(tables, until)
+    )  # A doubtful end is warned of; nothing is registered.
     settings = with_share(tables, settings, environment.most_rows)
     tables = drawn(tables, settings)
     with progress_bar(as_json) as step, printed_by_libraries():

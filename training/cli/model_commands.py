@@ -219,19 +219,9 @@ def told_before(tables: Tables, settings: TrainingSettings, accept_short_silence
 
     Raises ShortSilence where the rule of silence does not fit most customers.
     """
-    from training.slices.labels import end_of_data
-    from training.slices.preparing import rhythm_of
+    from training.slices.preparing import cautions_before
 
-    told, until = [], settings.until
-    if until is not None and until > (end := end_of_data(tables, None)):
-        told.append(
-            f"--until {until} lies beyond {end}, where the records end: who has not churned by then counts as staying"
-        )
-    rhythm = rhythm_of(tables, settings)
-    if rhythm is not None:
-        if not accept_short_silence:
-            rhythm.demand_fitting()
-        told += rhythm.warnings()
+    told = cautions_before(tables, settings, accept_short_silence)
     for warning in told:
         say(f"warning: {warning}")
     return [*tables.warnings, *told]

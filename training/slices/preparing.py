@@ -57,17 +57,41 @@ def rhythm_of(tables: Tables, settings: TrainingSettings) -> Rhythm | None:
     return rhythm(tables, settings.rule, latest)
 
 
+def cautions_before(tables: Tables, settings: TrainingSettings, accept_short_silence: bool = False) -> list[str]:
+    """Return what is to be said of an end of the data and a rule of churn before anything is learnt by them.
+
+    Raises
+    ------
+    ShortSilence
+        When the rule of silence does not fit most customers, and that is not accepted.
+    """
+    told, until = [], settings.until
+    if until is not None and until > (end := end_of_data(tables, None)):
+        told.append(
+            f"--until {until} lies beyond {end}, where the records end: who has not churned by then counts as staying"
+        )
+    found = rhythm_of(tables, settings)
+    if found is None:
+        return told
+    if not accept_short_silence:
+        found.demand_fitting()
+    return [*told, *found.warnings()]
+
+
 def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:
     """Build the dataset of all mature slices of a book.
 
     Raises
     ------
+    UnsettledEnd
+        When the records leave the end of the data in doubt and the settings do not say it.
     InputError
         When the rule of churn does not fit the book.
     NotEnoughData
         When the book is too short for one mature slice, when it has no invoice before the end of the data, or when too
         few accounts churned or stayed.
     """
+    demand_settled_end(tables, settings.until)
     recorded, end, dates = _recorded_and_dates(tables, settings)
     data = build_dataset(tables, dates, settings.rule, recorded)
     _demand_both_outcomes(data)

@@ -37,6 +37,8 @@ class Message:
     reasons : tuple of str
         Sentences in the receiver's language, at most three; `serving.webhooks.delivery.sentences` adds them, the outbox
         does not hold them.
+    grade : str
+        What the grade of the model means, for people; a program asks for the model.
     """
 
     event_id: str
@@ -45,6 +47,7 @@ class Message:
     data: Mapping[str, Any]
     run_id: int | None = None
     reasons: tuple[str, ...] = ()
+    grade: str = ""
 
 
 def body_of(message: Message, endpoint: Endpoint) -> bytes:
@@ -65,4 +68,4 @@ def _text(message: Message, endpoint: Endpoint) -> str:
         return summed_text(message.data, endpoint.lang)
     if message.type == ALERT:
         return alert_text(message.data, endpoint.lang)
-    return slack_text(message.type, message.data, message.reasons, endpoint.lang)
+    return slack_text(message.type, message.data, message.reasons, endpoint.lang, message.grade)

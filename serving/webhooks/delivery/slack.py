@@ -18,7 +18,7 @@ from serving.words.wording import page_texts
 Data = Mapping[str, Any]
 
 
-def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str:
+def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang, grade: str = "") -> str:
     """Return the text of an event.
 
     Parameters
@@ -29,11 +29,14 @@ def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang) -> str
         The event's data as in `serving.webhooks.delivery.messages`, without reasons.
     reasons : sequence of str
         Sentences, the weightiest reason first.
+    grade : str
+        What the grade of the model means; it stands beside figures only.
     """
     words, formats = _words(lang), Formats(lang, data["currency"])
     title = escaped(_title(kind, data, words["title"], formats))
     listed = [f"• {reason}" for reason in reasons]
-    lines = [_figures(data, words["text"], formats), *listed, _foot(data, words, formats)]
+    graded = [grade] if grade and data["after"]["band"] != "unknown" else []
+    lines = [_figures(data, words["text"], formats), *listed, *graded, _foot(data, words, formats)]
     return "\n".join([f"*{title}*", *map(escaped, lines)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis
-from support.small_books import MONTHS, billed, monthly, small_book
+from support.small_books import MONTHS, billed, monthly, small_book, written
 
 from features.simulation import World, simulate
 from features.sources import open_source
@@ -111,3 +111,24 @@ def test_a_simulated_book_has_no_contradiction(tmp_path: Path) -> None:
     tables = validate(open_source(tmp_path / "book"))
     assert tables["churns"].count().execute() > 20
     assert contradictions(tables) == []
+
+
+def test_contracts_that_follow_each_other_and_never_end(tmp_path: Path) -> None:
+    """Each renews the one before, or all run: the book does not say which, and the values add up."""
+    terms = [f"k{year},a{account},{year}-01-01,,1200" for account in (1, 2) for year in (2023, 2024, 2025)]
+    (warning,) = small_book(tmp_path, contracts=[f"{n}{term}" for n, term in enumerate(terms)]).warnings
+    assert warning.startswith(
+        "contracts.ends_on: 2 accounts with 2 or more contracts running at once, none with an end"
+    )
+    assert "as account a1 with 3" in warning and warning.endswith("ends_on must say when each ends")
+    told = small_book(tmp_path, contracts=["k1,a1,2023-01-01,2023-12-31,1200", "k2,a1,2024-01-01,,1200"])
+    assert told.warnings == ()
+
+
+def test_a_trait_that_tells_who_has_left(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    rows = "a1,2023-01-01,Former Customer\na2,2023-01-01,Mittelstand\na3,2023-01-01,gekündigt\n"
+    (folder / "accounts.csv").write_text(f"account_id,customer_since,segment\n{rows}", encoding="utf-8")
+    (warning,) = validate(open_source(folder)).warnings
+    assert warning.startswith("accounts.segment: says that somebody has left")
+    assert "2 rows: a1: 'Former Customer', a3: 'gekündigt'" in warning

@@ -332,6 +332,24 @@ def test_only_its_maker_and_an_admin_see_a_job(both: Bulk) -> None:
     assert both.make({"accounts": [sent("A")]}, clients["reader"]).status_code == 403
 
 
+def test_a_key_with_too_much_waiting_comes_back_when_it_is_told_to(bundle: Bundle, database_url: str) -> None:
+    """The quota over HTTP: no half of a job is made, another key has its own, and what is done waits no more."""
+    bulk = Bulk(bundle, database_url, ServiceSettings(jobs_waiting=9, jobs_waiting_accounts=3))
+    keys = KeyStore(bulk.store.engine, now=bulk.clock)
+    one, other = (bulk.client.with_headers(X_API_Key=keys.create(["score"])[1]) for _ in range(2))
+    assert bulk.make({"accounts": [sent("A"), sent("B")]}, one).status_code == 202
+    refused = bulk.make({"accounts": [sent("C"), sent("D")]}, one)
+    problem = assert_problem(refused, 429)
+    assert problem["type"].endswith(":quota-reached") and refused.headers["retry-after"] == "60"
+    assert "2 accounts in 1 jobs of this key wait already; at most 3 accounts in 9 jobs may wait" in problem["detail"]
+    assert [job["accounts"] for job in one.get("/v1/jobs").json()["jobs"]] == [2]
+    assert bulk.make({"accounts": [sent("C"), sent("D")]}, other).status_code == 202
+    assert bulk.make({"accounts": [sent("C")]}, one).status_code == 202, "it fits beside the two"
+    bulk.run(Quick())
+    assert bulk.make({"accounts": [sent("C"), sent("D")]}, one).status_code == 202
+    bulk.store.close()
+
+
 def test_a_full_disk_makes_no_half_of_a_job(bulk: Bulk) -> None:
     def full(connection: Any, *_: Any) -> None:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()

@@ -13,12 +13,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from standardwebhooks import Webhook
+from support.personal import leaks, names_in
 from support.served import Done, run_command
 from support.webhooks import MASTER, Receiver, deliveries, put_event, receiving, rows
 
 from serving.database.engine import open_database, reading
 from serving.store.score_tables import SCORES
-from serving.webhooks.changes import PING, TYPES
+from serving.webhooks.changes import ALERT, PING, SUBSCRIBED, TYPES
 from serving.webhooks.endpoints import Endpoint, all_endpoints
 from serving.webhooks.event_tables import EVENTS
 from training.bundle.bundle import Bundle
@@ -204,13 +205,24 @@ def test_from_the_book_to_the_receiver(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """`score` at two dates: what is sent are the changes between the stored scores, with reasons in words."""
+    """`score` at two dates: what is sent are the changes between the stored scores, with reasons in words.
+
+    Of the people whom the evidence names, nothing is sent to anybody, in no form.
+    """
     monkeypatch.setitem(sys.modules, "training.registry.tracking", SimpleNamespace(fetch=lambda environment: bundle))
     churn_risk("add", receiver.url, "--lang", "de")
+    every = [word for kind in SUBSCRIBED for word in ("--event", kind)]
+    for form in ("standard", "slack"):
+        churn_risk("add", f"{receiver.url}/{form}", "--format", form, *every)
     for day in ("2025-09-01", "2025-12-01"):
         assert run_command(monkeypatch, capfd, "score", book_folder, "--as-of", day, "--no-figures").code == 0
     assert churn_risk("deliver").code == 0
-    found = [json.loads(request.body) for request in receiver.received]
+    received, names = receiver.received, names_in(book_folder)
+    assert leaks(json.dumps([row["evidence"] for row in rows(engine, SCORES)]).encode(), names)
+    assert leaks(b"".join(request.body + repr(request).encode() for request in received), names) == []
+    assert {request.path for request in received} == {"/hook", "/hook/standard", "/hook/slack"}
+    assert any(json.loads(each.body)["type"] == ALERT for each in received if each.path == "/hook/standard")
+    found = [json.loads(request.body) for request in received if request.path == "/hook"]
     assert len(found) == len({body["data"]["account_id"] for body in found}) > 5
     stored = {(row["account_id"], row["as_of"].isoformat()): row for row in rows(engine, SCORES)}
     for body in found:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from support.databases import execute
+from support.databases import MIGRATED, execute, standby
 from support.gates import Clock
 from support.served import assert_problem, client_of
 from support.stored import SCORE, opened, put
@@ -211,3 +211,51 @@ def test_files_beside_it_may_be_written_again(tmp_path: Path) -> None:
         assert path.with_name("scores.db-shm").stat().st_mode & 0o777 == 0o600
     for each in (engine, reader):
         each.dispose()
+
+
+# Failover -------------------------------------------------------------------------------------------------------------
+
+
+def keys_in(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return int(connection.execute(COUNT).scalar_one())
+
+
+@pytest.mark.server
+def test_a_standby_takes_writes_from_its_promotion_on() -> None:
+    """A service that starts while only the standby is there answers readers, says that it cannot write, and heals."""
+    with standby() as server:
+        engine, clock = open_database(server.get_uri(database=MIGRATED)), Clock()
+        check = WriteCheck(engine, clock.tick)
+        for refused in (check.demand, lambda: write(engine)):
+            with pytest.raises(StoreUnavailable, match="read-only"):
+                refused()
+        assert keys_in(engine) == 0
+        execute(server, "SELECT pg_promote()")
+        clock.pass_by(seconds=BAD_SECONDS)
+        check.demand()
+        write(engine)
+        assert keys_in(engine) == 1
+        engine.dispose()
+
+
+@pytest.mark.server
+def test_the_pool_follows_a_failover_to_another_server() -> None:
+    """The address names both servers; connections to the one that takes no more writes are left, idle ones too."""
+    with standby() as first, standby() as second:
+        execute(first, "SELECT pg_promote()")
+        hosts = [sa.make_url(server.get_uri(database=MIGRATED)) for server in (first, second)]
+        both = {"host": [str(url.query["host"]) for url in hosts], "target_session_attrs": "read-write"}
+        engine = open_database(hosts[0].set(query=both).render_as_string(hide_password=False))
+        write(engine)
+        with reading(engine) as one, reading(engine) as two:  # Two connections in the pool.
+            assert one.execute(COUNT).scalar_one() == two.execute(COUNT).scalar_one() == 1
+        execute(first, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        execute(second, "SELECT pg_promote()")
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            for _ in range(10_000):  # The server tells its connections of a setting in its own time.
+                write(engine)
+        for _ in range(3):
+            write(engine)
+        assert keys_in(engine) == 3, "all of them are in the second server"
+        engine.dispose()

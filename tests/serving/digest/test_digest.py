@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.pages import Element, Site, Tree
 from support.portfolios import ACCOUNTS, EVA, EVIL, JAN, evidence, score_of
-from support.stored import DAY, put
+from support.stored import DAY, MODEL, put
 
 from serving.acting.acts import NewFeedback, NewStep, add_feedback, add_step, finish_step
 from serving.database.engine import reading, writing
@@ -20,7 +20,8 @@ from serving.digest.rounds import AllMade, make_all
 from serving.digest.slack_digest import slack_text_of
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from serving.words.formats import Formats
+from serving.words.formats import LANGS, Formats, Lang
+from serving.words.grades import grade_sentence
 from serving.words.wording import page_texts, screen_texts
 
 NOW = datetime(2026, 1, 7, 9, tzinfo=UTC)
@@ -116,6 +117,14 @@ def test_names_are_text_and_others_accounts_are_not_there(kept: ScoreStore) -> N
     assert links[0] == "https://risk.example/accounts/E%2F2?lang=en" and links[-1].startswith("https://risk.example/?")
     assert not page(of(made(kept))).all("a"), "no public address, no links"
     assert all_made.unmanaged == 1
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_grade_stands_above_the_accounts_with_what_it_means(kept: ScoreStore, lang: Lang) -> None:
+    digest, grade = of(made(kept, lang)), grade_sentence(MODEL["grade"], lang)
+    assert digest.notes[0] == grade
+    for shown in (page(digest).text, plain(text_of(digest)), plain(slack_text_of(digest))):
+        assert grade in shown and shown.index(grade) < shown.index(ACCOUNTS["E1"][-1])
 
 
 def test_the_week_s_room_and_who_has_nothing(kept: ScoreStore) -> None:

@@ -23,6 +23,7 @@ from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import expected_loss
 from serving.store import ScoreStore
 from serving.words.formats import LANGS, Formats, Lang
+from serving.words.grades import grade_sentence
 from serving.words.wording import page_texts, screen_texts
 from training.worth.level import level_from, predicted_loss
 
@@ -85,6 +86,16 @@ def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang
     page = tree(everybody.get(f"/?lang={lang}&band=unknown"))
     assert rows(page) and all(row.one("td", class_="figures").text == "–" for row in rows(page))
     assert [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")] == ["–", "–"]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_grade_stands_above_the_list_and_above_an_account(everybody: Browser, lang: Lang) -> None:
+    """With what it means; before the list's first estimate, and before the reasons of an account."""
+    grade, why = grade_sentence(MODEL["grade"], lang), page_texts(lang)["why"]["heading"]
+    page = tree(everybody.get(f"/?lang={lang}"))
+    account = tree(everybody.get(f"/accounts/E1?lang={lang}"))
+    for shown, after in ((page, page.all(class_="probability")[0].text), (account, why)):
+        assert shown.text.count(grade) == 1 and shown.text.index(grade) < shown.text.rindex(after)
 
 
 def test_the_range_is_that_of_the_accounts_shown(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from support.bulk_client import Bulk
+from support.personal import leaks, names_in
 from support.registries import copy_home
 from support.served import histories, rows_of, run_command
 
@@ -25,8 +24,6 @@ from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle
 
-#: Every simulated address and number looks like these; nothing else in our files does.
-SIMULATED = (re.compile(rb"[a-z]@[a-z0-9.-]+\.example"), re.compile(rb"\+49 30 23125 \d{3}"))
 PLANTED = {"name": "Zacharias Plantagenet", "email": "zp@planted.example", "phone": "+49 30 23125 999"}
 
 
@@ -37,18 +34,10 @@ def content_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def leaks(content: bytes, names: tuple[bytes, ...]) -> list[bytes]:
-    hits = [found.group() for pattern in SIMULATED for found in pattern.finditer(content)]
-    return hits + [name for name in names if name in content]
-
-
 @pytest.fixture(scope="module")
 def names(book_folder: Path) -> tuple[bytes, ...]:
-    """Return fifty of the names in the book that was trained on, which holds addresses and numbers too."""
-    contacts = pq.read_table(book_folder / "contacts.parquet")
-    assert all(contacts[name].null_count < len(contacts) / 5 for name in PLANTED)
-    assert leaks(json.dumps(contacts["email"].to_pylist()).encode(), ()) and isinstance(contacts, pa.Table)
-    return tuple(name.encode() for name in contacts["name"].drop_null().unique().to_pylist()[:50])
+    """Return fifty of the names in the book that was trained on."""
+    return names_in(book_folder)
 
 
 def test_neither_mlflow_nor_a_model_holds_anybody(registered_home: Path, names: tuple[bytes, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -76,6 +77,21 @@ def test_each_endpoint_reads_its_language(store: ScoreStore, engine: Engine, rec
     english, german = said(receiver), said(receiver, "/hook/de")
     assert english[0] is not None and ": raises the estimated risk by 25.0 points. " in english[0]
     assert german[0] is not None and "25,0" in german[0] and None not in english + german
+
+
+def test_people_read_the_grade_of_the_model(
+    store: ScoreStore, engine: Engine, receiver: Receiver, clock: Clock
+) -> None:
+    """As beside every score; not where no figure stands."""
+    subscribe(engine, receiver.url, lang="de", style="slack")
+    other = replace(SAFE, account_id="A2")
+    publish(store, SAFE, other, grade="D")
+    publish(store, THREAT, replace(other, band="unknown"), day=1, grade="D")
+    worker_of(engine, clock).run_once()
+    texts = [json.loads(request.body)["text"].split("\n") for request in receiver.received]
+    graded, unknown = sorted(texts, key=lambda text: "Abwanderungsrisiko" not in text[1])
+    assert graded[-2].startswith("Modellnote D: ") and "A1" in graded[0]
+    assert "A2" in unknown[0] and not any("Modellnote" in line for line in unknown)
 
 
 def test_of_the_run_that_made_the_event(

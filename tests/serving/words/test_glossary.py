@@ -16,7 +16,8 @@ from serving.settings import ServiceSettings
 from serving.words.formats import LANGS
 from serving.words.glossary import glossary
 
-OURS = (Path(__file__).parents[3] / "serving/words/locales/glossary.toml").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+OURS = (ROOT / "serving/words/locales/glossary.toml").read_text(encoding="utf-8")
 WRONG = """
 [role]
 purchasing = "Einkauf"
@@ -76,6 +77,14 @@ def test_everything_wrong_in_a_file_is_listed(tmp_path: Path, monkeypatch: pytes
     for part in ("'purchasing' = 'Einkauf'", "'fr' is no language", "de = ' ' is no text", "'IT' stands there already",
                  "[colour] is no subject"):  # fmt: skip
         assert part in told, told
+
+
+def test_no_german_text_has_the_words_that_its_readers_stumbled_over() -> None:
+    """Neither terms translated word for word nor short forms that nobody says."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "serving").rglob("locales/**/de.toml")}
+    assert len(texts) >= 5 and any("in Gefahr" in text for text in texts.values())
+    stumbled = ("Bedrohung", "%-P", "% -P", "Älteres zählt")
+    assert [(path.name, word) for path, text in texts.items() for word in stumbled if word in text] == []
 
 
 def test_a_german_report_calls_values_by_german_names() -> None:

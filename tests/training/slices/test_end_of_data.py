@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 from support.small_books import MONTHS, TODAY, billed, monthly, small_book
 
-from features.errors import InputError, UnsettledEnd
+from features.errors import InputError, NotEnoughData, UnsettledEnd
+from training.settings import ChurnRule, TrainingSettings
 from training.slices.labels import end_of_data
-from training.slices.preparing import demand_settled_end
+from training.slices.preparing import cautions_before, demand_settled_end, prepare
 
 END = date(2025, 12, 2)
 
@@ -57,3 +59,15 @@ def test_invoices_after_today_alone_are_no_data(tmp_path: Path) -> None:
     tables = small_book(tmp_path, invoices=billed("a1", ["2027-01-01"]))
     with pytest.raises(InputError, match="nothing to learn from"):
         end_of_data(tables, None, TODAY)
+
+
+def test_nothing_is_prepared_while_the_end_is_in_doubt(tmp_path: Path) -> None:
+    """Whoever asks, as a notebook does: not the command alone refuses it."""
+    tables = small_book(tmp_path, invoices=[*monthly(), *billed("a1", ["2026-09-01"])])
+    settings = TrainingSettings(rule=ChurnRule(silence_days=180))
+    with pytest.raises(UnsettledEnd, match="a1-2026-09-01: '2026-09-01'"):
+        prepare(tables, settings)
+    with pytest.raises(NotEnoughData, match="the data end on 2023-02-01"):
+        prepare(tables, replace(settings, until=date(2023, 2, 1)))
+    (told,) = cautions_before(tables, replace(settings, until=date(2026, 9, 2)))
+    assert told.startswith("--until 2026-09-02 lies beyond 2025-12-02, where the records end")

@@ -10,7 +10,7 @@ from support.small_books import MONTHS, billed, small_book
 
 from features.errors import ShortSilence
 from training.settings import ChurnRule, TrainingSettings
-from training.slices.preparing import rhythm_of
+from training.slices.preparing import cautions_before, rhythm_of
 from training.slices.silence import Rhythm, rhythm
 
 QUARTERS = MONTHS[::3]
@@ -75,3 +75,12 @@ def test_the_latest_mature_date_is_compared(tmp_path: Path) -> None:
     found = rhythm_of(small_book(tmp_path), TrainingSettings(rule=ChurnRule(silence_days=90)))
     assert found is not None and found.at == date(2025, 9, 3)
     assert (found.customers, found.slower) == (3, 0)
+
+
+def test_a_rule_that_does_not_fit_is_cautioned_of_or_refused(tmp_path: Path) -> None:
+    rows = [row for account in ("a1", "a2", "a3") for row in billed(account, QUARTERS)]
+    tables, settings = small_book(tmp_path, invoices=rows), TrainingSettings(rule=ChurnRule(silence_days=60))
+    with pytest.raises(ShortSilence, match="3 of 3 customers"):
+        cautions_before(tables, settings)
+    (told,) = cautions_before(tables, settings, accept_short_silence=True)
+    assert told.startswith("--silence-days 60 is shorter than the usual gap")
