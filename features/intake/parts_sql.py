@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import duckdb
 
 from features.errors import Problem
+from features.intake.cell_currencies import CODE, code_sql, settle_currencies
 from features.intake.files.reading import OpenFile, Workspace
-from features.intake.language.mapping_model import BESIDES, Part, columns_of
+from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
 from features.intake.language.typed_sql import TYPES, quoted
+from features.intake.strangers import odd_columns, odd_words
 from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
 from features.tables import TABLES
@@ -34,6 +36,8 @@ BESIDE_A_NUMBER = {
     "tax_rate": "a tax rate from 0 to below 1 is expected: 0.19 is 19 % (divide_by = 100 makes 0.19 of 19)",
 }
 FOOTER, NO_ACCOUNT, TWICE = "a line below the rows", "names no account", "exported twice"
+#: SQL that holds for rows which are no footers.
+NOT_FOOTER = f"({REASON} IS NULL OR {REASON} <> '{FOOTER}')"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class StoredPart:
         The table in DuckDB.
     part : Part
     files : tuple of OpenFile
-    columns : mapping of str to Kind
-        Those that the part fills.
+    columns : dict of str to Kind
+        Those that the part fills, and the currency where cells of amounts name one.
     footers : list of (file, lines)
         Lines below the rows, which the reader itself has set aside.
     doubts : list of Problem
@@ -60,7 +64,7 @@ class StoredPart:
     stored: str
     part: Part
     files: tuple[OpenFile, ...]
-    columns: Mapping[str, Kind]
+    columns: dict[str, Kind]
     footers: list[tuple[str, int]] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
 
@@ -99,7 +103,23 @@ def run_part(
         problems += _cut_off(space, stored, file)
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
+    stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
+    problems += _cell_currencies(space, stored)
     return stored, [*problems, *_unread(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
+
+
+def _cell_currencies(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Give rows the currency that stands in the cells of their amounts; return what contradicts."""
+    amounts = [name for name in stored.columns if name + CODE in _stored_columns(space, stored)]
+    if not amounts:
+        return []
+    problems, doubts, has_column = settle_currencies(
+        space.connection, stored.table, stored.stored, amounts, CURRENCY in stored.columns, f"{REASON} IS NULL"
+    )
+    stored.doubts.extend(doubts)
+    if has_column:
+        stored.columns.setdefault(CURRENCY, Kind.TEXT)
+    return problems
 
 
 def _select(
@@ -115,6 +135,8 @@ def _select(
         typed, text = read[name]
         if kind is Kind.INSTANT and later.get(name) in read:
             typed = _not_before(typed, text, read[later[name]][0])
+        # usd and USD are one currency.
+        typed = f"upper({typed})" if name == CURRENCY else typed
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
         if kind is not Kind.TEXT:
             chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
@@ -124,10 +146,15 @@ def _select(
         if kind is Kind.NUMBER:
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
+        if kind is Kind.NUMBER and name != "price_change" and stored.table in TABLES:
+            chosen[name + CODE] = code_sql(text)
+    chosen |= odd_columns(part, values)
     chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
     chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
     if part.many == "sum" and len(stored.files) > 1:
-        chosen["_content"] = f"hash({', '.join(f'c{i}' for i in range(len(file.head.headings)))})"
+        # What stands above the rows counts too: `1501` is another day in the file of another year.
+        cells = [f"c{place}" for place in range(len(file.head.headings))]
+        chosen["_content"] = f"hash({', '.join([*cells, *(typed for typed, _ in read.values())])})"
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
     rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"

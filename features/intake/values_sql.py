@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from features.errors import Problem
 from features.intake.files.heads import Head
-from features.intake.language.mapping_model import Condition, Value
+from features.intake.language.mapping_model import READING, Condition, Value
 from features.intake.language.typed_sql import TYPES, number_sql, quoted, trimmed, typed_sql
 from features.schema import Kind
 from features.tables import TABLES
@@ -71,8 +71,9 @@ class FileValues:
     def typed(self, value: Value, kind: Kind) -> tuple[str, str]:
         """Return the SQL of the typed value and of the text it is read from."""
         read = self._inner(value)
-        if value.first_of is not None and any(each.add_months or each.add_days for each in value.first_of):
-            return self._first_typed([self.typed(each, kind) for each in value.first_of])
+        if read.first_of is not None and (choices := self._choices(read)):
+            sql, text = self._first_typed([self.typed(each, kind) for each in choices])
+            return sql, text if read is value else self.text(value)
         text = self.text(value)
         year = self._year(read)
         sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
@@ -82,6 +83,17 @@ class FileValues:
             later = f"{sql} + INTERVAL ({value.add_months}) MONTH + INTERVAL ({value.add_days}) DAY"
             sql = f"CAST({later} AS {TYPES[kind]})" if kind.is_time else sql
         return self._step(sql), text
+
+    def _choices(self, value: Value) -> list[Value]:
+        """Return the choices of `first_of` with what the value says of all of them; none where it alone says it."""
+        choices = [self._inner(each) for each in value.first_of or ()]
+        if not any(set(READING) & each.model_fields_set for each in choices):
+            return []
+        told = {name: getattr(value, name) for name in READING if name in value.model_fields_set}
+        return [
+            each.model_copy(update={name: told[name] for name in told if name not in each.model_fields_set})
+            for each in choices
+        ]
 
     def _first_typed(self, choices: list[tuple[str, str]]) -> tuple[str, str]:
         """Return the first value whose text is there, each read in its own way, and that text."""
@@ -107,15 +119,17 @@ class FileValues:
 
     def no_numbers(self, value: Value) -> dict[str, str]:
         """Return the SQL of texts that are no number of their kind: of `minus`, and of a tax rate told by rows."""
-        read = self._inner(value)
-        wrong = {}
-        if read.minus is not None:
-            text = self.text(read.minus)
-            wrong["minus"] = f"CASE WHEN {number_sql(text, read.decimal)} IS NULL THEN {text} END"
-        if isinstance(read.tax_rate, Value):
-            text, rate = self.text(read.tax_rate), self._rate(read.tax_rate)
-            wrong["tax_rate"] = f"CASE WHEN NOT coalesce({rate} >= 0 AND {rate} < 1, false) THEN {text} END"
-        return wrong
+        whole = self._inner(value)
+        wrong: dict[str, list[str]] = {}
+        for read in self._choices(whole) or [whole]:
+            for text in map(self.text, read.minus):
+                none = f"CASE WHEN {number_sql(text, read.decimal)} IS NULL THEN {text} END"
+                wrong.setdefault("minus", []).append(none)
+            if isinstance(read.tax_rate, Value):
+                text, rate = self.text(read.tax_rate), self._rate(read.tax_rate)
+                none = f"CASE WHEN NOT coalesce({rate} >= 0 AND {rate} < 1, false) THEN {text} END"
+                wrong.setdefault("tax_rate", []).append(none)
+        return {name: _first(tuple(texts)) for name, texts in wrong.items()}
 
     def condition(self, condition: Condition) -> str:
         """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
@@ -179,12 +193,18 @@ class FileValues:
             place = self.head.position(value.column or (), value.nth)
             wanted, there = " or ".join(value.column or ()), self.head.headings
         if place is None:
-            if not value.optional:
+            if not self._may_lack(value):
                 perhaps = meant(wanted, near(wanted, there), there, "columns")
                 nth = f" {value.nth} times" if value.nth > 1 else ""
                 self.problems.append(Problem(self.file, wanted, f"the column is absent{nth}{perhaps}"))
             return NOTHING
         return f"c{place}"
+
+    def _may_lack(self, value: Value) -> bool:
+        """Return whether the file may lack the column: always, or as one of some others is there."""
+        if isinstance(value.optional, bool):
+            return value.optional
+        return self.head.position(value.optional) is not None
 
     def _let(self, name: str) -> str:
         if name not in self.named or name in self._open:
@@ -256,10 +276,12 @@ class FileValues:
         return "19700101"
 
     def _signed(self, number: str, value: Value) -> str:
-        if value.minus is not None:
-            number = (
-                f"({number} - coalesce({number_sql(self.text(value.minus), value.decimal)}, 0) / {value.divide_by!r})"
-            )
+        for each in value.minus:
+            taken = number_sql(self.text(each), value.decimal)
+            shared = f" / {value.divide_by!r}" if isinstance(value.divide_by, float | int) else ""
+            number = f"({number} - coalesce({taken}, 0){shared})"
+        if isinstance(value.divide_by, Value):
+            number = f"({number} / {number_sql(self.text(value.divide_by))})"
         if value.negative_when is not None:
             number = f"(CASE WHEN {self.condition(value.negative_when)} THEN -1 ELSE 1 END * {number})"
         rate = value.tax_rate
@@ -270,7 +292,8 @@ class FileValues:
 
     def _rate(self, rate: Value) -> str:
         """Return the SQL of a tax rate that a row tells."""
-        return self._step(f"({number_sql(self.text(rate), rate.decimal)} / {rate.divide_by!r})")
+        by = rate.divide_by if isinstance(rate.divide_by, float | int) else number_sql(self.text(rate.divide_by))
+        return self._step(f"({number_sql(self.text(rate), rate.decimal)} / {by})")
 
 
 def _first(texts: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from features.intake.asking.proposing import proposed, samples, words_of
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_file import OPEN
 from features.intake.language.mapping_model import Value
-from features.intake.language.typed_sql import number_sql, quoted, typed_sql
+from features.intake.language.typed_sql import formed_sql, number_sql, quoted, typed_sql
 from features.schema import Kind
 from features.validation.doubts import FORMER
 from features.validation.quoting import shortened
@@ -36,7 +36,7 @@ YEARS = "1950 AND 2100"
 EXAMPLES, MOST_COLUMNS = 3, 40
 #: What a day looks like, perhaps with a time behind it; rows that are looked at for it, and values that are listed.
 DAY = (
-    r"^(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}[/ -][A-Za-z]{3}[/ -]\d{2,4}|"
+    r"^(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}[/ -][A-Za-zä]{3,5}\.?[/ -]\d{2,4}|"
     r"[A-Za-z]{3} \d{1,2}, \d{4}|(19|20)\d{6}$)"
 )
 FIRST_ROWS, MOST_VALUES = 2_000, 12
@@ -69,6 +69,10 @@ def asked_of(
         if (column := proposed(question, [*columns])) is not None:
             answer = column
             hints.append(f"proposed, to be confirmed: {column} with {samples(space, files[0], column)}")
+    elif question.apart and (others := _others(space, question, files)):
+        answer, hints = None, [f"neither in the usual answer nor known to be none: {', '.join(others)}"]
+    elif question.digits is not None:
+        answer, hints = _debtors(question, files)
     if question.tally:
         hints += _tally(space, question, files)
     lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
@@ -76,6 +80,32 @@ def asked_of(
         lines += [f"#   {example}" for example in _examples(space, question, files)]
     text = answers.get(question.name, OPEN if answer is None else answer)
     return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
+
+
+def _others(space: Workspace, question: Question, files: Sequence[OpenFile]) -> list[str]:
+    """Return values of the first column that are neither in the usual answer nor known to be none."""
+    known = {str(each).lower() for each in (*(question.default or ()), *question.apart)}
+    found: dict[str, None] = {}
+    for file in files:
+        if question.unless is not None and file.head.position(question.unless.split("|")) is not None:
+            continue
+        for column in [*places(space, question, file).values()][:1]:
+            rows = space.connection.execute(
+                f"SELECT DISTINCT trim({column}) FROM {file.relation} WHERE trim({column}) <> '' "
+                f"AND {_is_record(file, question)} ORDER BY 1"
+            ).fetchall()
+            found |= {repr(shortened(value)): None for (value,) in rows if value.lower() not in known}
+    return [*found][:MOST_VALUES]
+
+
+def _debtors(question: Question, files: Sequence[OpenFile]) -> tuple[Any, list[str]]:
+    """Return the first and the last account of customers, by the digits of ledger accounts that the files name."""
+    told = {file.head.cell(question.digits) for file in files if question.digits is not None}
+    digits = {int(cell) for cell in told if cell is not None and re.fullmatch(r"[4-8]", cell)}
+    if len(digits) != 1 or len(told) != 1:
+        return (None if digits else question.default), []
+    (many,) = digits
+    return [10**many, 7 * 10**many - 1], [f"the file says {many} digits"]
 
 
 def _columns(space: Workspace, question: Question, files: Sequence[OpenFile]) -> dict[str, int]:
@@ -242,7 +272,7 @@ def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> l
         values = _values(space, question, file)
         if values is None:
             continue
-        reads = [_iso() if form == ISO else f"TRY_STRPTIME(v, {quoted(form)})" for form in fits]
+        reads = [_iso() if form == ISO else formed_sql("v", [form]) for form in fits]
         tests = ", ".join(f"bool_and(coalesce(year({read}) BETWEEN {YEARS}, false))" for read in reads)
         row = space.connection.execute(f"SELECT count(*), {tests} FROM {values}").fetchone() or (0,)
         if row[0]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.intake.language.mapping_model import SourceFiles
+from features.intake.language.mapping_model import Cell, SourceFiles
 
 CUT = "#: mapping\n"
 #: Kinds of files without anything above their records.
@@ -54,6 +54,14 @@ class Question(BaseModel):
         What stands in the columns that may be meant: days in all of them, or numbers from 0 to 10 in the likelier ones.
     rows_with : str or None
         The column, `a|b`, that is filled in records; where it is empty or holds asterisks, the row is a sum.
+    digits : Cell or None
+        The cell above the rows that says how many digits ledger accounts have: those of customers have one more, and
+        begin with 1 to 6.
+    apart : tuple of str
+        Values of the first column that are known not to be meant. Where others stand there than these and those of the
+        usual answer, a person decides.
+    unless : str or None
+        A column, `a|b`, that decides in place of the first one: where it is there, the usual answer holds.
     tally : bool
         Whether all values of the columns are shown with their rows, and with the sum of the amounts beside them.
     """
@@ -72,6 +80,9 @@ class Question(BaseModel):
     holds: Literal["date", "score"] | None = None
     rows_with: str | None = None
     tally: bool = False
+    digits: Cell | None = None
+    apart: tuple[str, ...] = ()
+    unless: str | None = None
 
 
 class Preset(BaseModel):

@@ -222,9 +222,11 @@ def parts_of(mapping: Mapping) -> Iterator[tuple[str, Place, Part]]:
 
 
 def _zone_problems(value: Value) -> Iterator[str]:
-    if value.first_of is not None:
+    if value.first_of is not None and value.zone is None and value.epoch is None:
         for choice in value.first_of:
             yield from _zone_problems(choice)
+    elif value.zone is None and value.first_of is not None:
+        return
     elif value.epoch is None and value.zone is None and value.constant is None and value.let is None:
         yield "an instant needs a zone: a name such as 'Europe/Berlin', 'UTC', 'file' or 'day'"
     elif value.zone is not None and value.zone not in OTHER_ZONES and value.zone not in available_timezones():

@@ -6,6 +6,8 @@ of the mapping. Of an hour that occurs twice the later one is meant; one that ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from features.conversion import FLAG_TEXTS
 from features.intake.language.mapping_model import Value
 from features.schema import Kind
@@ -24,6 +26,8 @@ BESIDE = "[€$£¥%\\s\u00a0\u202f'’*]|(?:^|\\b)[A-Za-z]{3}(?:\\b|$)"
 #: A day, perhaps with a time, as ISO writes it. DuckDB's own cast passes over what follows: 2:45 PM would be 2:45.
 WALL = "\\d{4}[-/]\\d{1,2}[-/]\\d{1,2}([ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d*)?)?)?"
 HALF_DAYS = ("%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p")
+#: Beginnings of German months that differ from the English ones.
+MONTHS = (("jän", "Jan"), ("m(ä|ae)rz?|mrz", "Mar"), ("mai", "May"), ("okt", "Oct"), ("dez", "Dec"))
 #: The end of a time that says how far it is from UTC.
 OFFSET = ":\\d{2}(\\.\\d+)?\\s*(Z|UTC|[+-]\\d{2}(:?\\d{2})?)$"
 
@@ -53,20 +57,23 @@ def typed_sql(kind: Kind, text: str, value: Value, zone: str | None = None, year
         return _day(text, value, zone, year_from)
     if kind is Kind.INSTANT:
         return _instant(text, value, zone)
-    number = number_sql(text, value.decimal)
-    if value.divide_by != 1:
+    number = number_sql(text, value.decimal, percent=value.divide_by != 1)
+    if isinstance(value.divide_by, float | int) and value.divide_by != 1:
         number = f"({number} / {value.divide_by!r})"
     if kind is Kind.NUMBER:
         return number
     return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({number} AS BIGINT) END"
 
 
-def number_sql(text: str, decimal: str = ".") -> str:
-    """Return the SQL of a number: `-1,332.33`, `1.332,33-`, `(40.00)`, `$ 12`, by the mark before its decimals."""
+def number_sql(text: str, decimal: str = ".", percent: bool = True) -> str:
+    """Return the SQL of a number: `-1,332.33`, `1.332,33-`, `(40.00)`, `$ 12`, by the mark before its decimals.
+
+    Without `percent` a text such as `8 %` is none: it would be read as 8, where .08 is meant.
+    """
     thousands = "," if decimal == "." else "."
     digits = f"(\\d{{1,3}}(\\{thousands}\\d{{3}})+|\\d+)?(\\{decimal}\\d*)?"
     form = quoted(f"[+-]?{digits}-?|\\({digits}\\)")
-    bare = f"regexp_replace({text}, {quoted(BESIDE)}, '', 'g')"
+    bare = f"regexp_replace({text}, {quoted(BESIDE if percent else BESIDE.replace('%', ''))}, '', 'g')"
     plain = f"regexp_replace(replace(replace({bare}, '{thousands}', ''), '{decimal}', '.'), '[()+-]', '', 'g')"
     slow = (
         f"CASE WHEN regexp_full_match({bare}, {form}) THEN "
@@ -96,8 +103,23 @@ def _flag(text: str) -> str:
     return f"CASE WHEN lower({text}) IN ({texts[True]}) THEN true WHEN lower({text}) IN ({texts[False]}) THEN false END"
 
 
-def _formats(value: Value) -> str:
-    return "[" + ", ".join(quoted(form) for form in value.date) + "]"
+def formed_sql(text: str, forms: Sequence[str]) -> str:
+    """Return the SQL of a time by forms as of strptime; months may have German names, and a full stop behind them."""
+    if any("%b" in form for form in forms):
+        for german, english in MONTHS:
+            text = f"regexp_replace({text}, '(?i){german}', '{english}')"
+        text = f"regexp_replace({text}, '([A-Za-z]{{3}})[a-z]*\\.?', '\\1')"
+    return f"TRY_STRPTIME({text}, [{', '.join(map(quoted, forms))}])"
+
+
+def _or_epoch(text: str, value: Value, otherwise: str) -> str:
+    """Return the SQL of a bare number as the time since 1970, and of another text as it is read otherwise.
+
+    Fewer digits than times of the last decades have are no such number: 20250131 is a day.
+    """
+    digits = 9 if value.epoch == "seconds" else 12
+    is_number = f"regexp_full_match({text}, '-?\\d{{{digits},}}(\\.\\d*)?')"
+    return f"CASE WHEN {is_number} THEN {_epoch(text, value)} ELSE {otherwise} END"
 
 
 def _epoch(text: str, value: Value) -> str:
@@ -110,9 +132,10 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
     if year_from is not None:
         return _day_of_year(text, value, year_from)
     if value.epoch is not None:
-        return f"CAST({_epoch(text, value)} AS DATE)"
+        plain = value.model_copy(update={"epoch": None})
+        return f"CAST({_or_epoch(text, value, _day(text, plain, zone, None))} AS DATE)"
     if value.date:
-        return f"CAST(TRY_STRPTIME({text}, {_formats(value)}) AS DATE)"
+        return f"CAST({formed_sql(text, value.date)} AS DATE)"
     where = zone if zone not in (None, "day") else "UTC"
     moved = f"CAST(timezone({quoted(str(where))}, {_aware(text)}) AS DATE)"
     compact = f"TRY_STRPTIME({text}, '%Y%m%d')"
@@ -150,8 +173,8 @@ def _day_of_year(text: str, value: Value, first: str) -> str:
 def _instant(text: str, value: Value, zone: str | None) -> str:
     """Return the SQL of an instant in UTC."""
     if value.epoch is not None:
-        return _epoch(text, value)
-    wall = f"TRY_STRPTIME({text}, {_formats(value)})" if value.date else _wall(text)
+        return _or_epoch(text, value, _instant(text, value.model_copy(update={"epoch": None}), zone))
+    wall = formed_sql(text, value.date) if value.date else _wall(text)
     if zone == "day":
         return f"date_trunc('day', {wall})"
     local = wall if zone in (None, "UTC") else f"timezone('UTC', timezone({quoted(str(zone))}, {wall}))"
