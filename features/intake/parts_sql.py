@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import duckdb
 
 from features.errors import Problem
-from features.intake.cell_currencies import CODE, code_sql, settle_currencies
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
-from features.intake.language.typed_sql import TYPES, quoted
+from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
 from features.intake.strangers import odd_columns, odd_words
 from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
@@ -28,6 +27,8 @@ FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_abs
 #: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
 #: that it does not match.
 UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
+#: Ends the names of columns that hold the currencies which the cells of amounts name.
+CODE = "__code"
 #: From which share of cells without a match on it is another column that was meant.
 NEARLY_ALL = 0.95
 #: What the texts beside a number must be.
@@ -99,27 +100,13 @@ def run_part(
     except duckdb.Error as error:
         names = ", ".join(file.name for file in files)
         return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
+    stored.doubts.extend(Problem(file.name, "", file.doubt) for file in files if file.doubt)
     for file in files:
         problems += _cut_off(space, stored, file)
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
-    problems += _cell_currencies(space, stored)
     return stored, [*problems, *_unread(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
-
-
-def _cell_currencies(space: Workspace, stored: StoredPart) -> list[Problem]:
-    """Give rows the currency that stands in the cells of their amounts; return what contradicts."""
-    amounts = [name for name in stored.columns if name + CODE in _stored_columns(space, stored)]
-    if not amounts:
-        return []
-    problems, doubts, has_column = settle_currencies(
-        space.connection, stored.table, stored.stored, amounts, CURRENCY in stored.columns, f"{REASON} IS NULL"
-    )
-    stored.doubts.extend(doubts)
-    if has_column:
-        stored.columns.setdefault(CURRENCY, Kind.TEXT)
-    return problems
 
 
 def _select(
@@ -134,7 +121,7 @@ def _select(
     for name, kind in stored.columns.items():
         typed, text = read[name]
         if kind is Kind.INSTANT and later.get(name) in read:
-            typed = _not_before(typed, text, read[later[name]][0])
+            typed = not_before_sql(typed, text, read[later[name]][0])
         # usd and USD are one currency.
         typed = f"upper({typed})" if name == CURRENCY else typed
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
@@ -147,7 +134,7 @@ def _select(
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
         if kind is Kind.NUMBER and name != "price_change" and stored.table in TABLES:
-            chosen[name + CODE] = code_sql(text)
+            chosen[name + CODE] = currency_sql(text)
     chosen |= odd_columns(part, values)
     chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
     chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
@@ -158,12 +145,6 @@ def _select(
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
     rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
-
-
-def _not_before(later: str, text: str, earlier: str) -> str:
-    """Return the SQL of an instant of which only the day is written: not before one of the same day, but with it."""
-    plain = f"NOT contains({text}, ':') AND {later} < {earlier} AND {earlier} < {later} + INTERVAL 1 DAY"
-    return f"CASE WHEN {plain} THEN {earlier} ELSE {later} END"
 
 
 def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:

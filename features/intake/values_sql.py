@@ -193,18 +193,13 @@ class FileValues:
             place = self.head.position(value.column or (), value.nth)
             wanted, there = " or ".join(value.column or ()), self.head.headings
         if place is None:
-            if not self._may_lack(value):
+            others = value.optional
+            if not (others if isinstance(others, bool) else self.head.position(others) is not None):
                 perhaps = meant(wanted, near(wanted, there), there, "columns")
                 nth = f" {value.nth} times" if value.nth > 1 else ""
                 self.problems.append(Problem(self.file, wanted, f"the column is absent{nth}{perhaps}"))
             return NOTHING
         return f"c{place}"
-
-    def _may_lack(self, value: Value) -> bool:
-        """Return whether the file may lack the column: always, or as one of some others is there."""
-        if isinstance(value.optional, bool):
-            return value.optional
-        return self.head.position(value.optional) is not None
 
     def _let(self, name: str) -> str:
         if name not in self.named or name in self._open:

@@ -110,13 +110,11 @@ def read_head(path: Path, source: SourceFiles) -> Head:
         raise ValueError(f"it ends before row {needed}, where its header is expected")
     headings = tuple(heading.strip() for heading in cells[source.header[0] - 1])
     ids, zones = _ids(cells[source.ids_row - 1]) if source.ids_row else ({}, {})
-    cells = _without_records(cells, Head(headings, ids, zones, ()), source)
-    return Head(headings, ids, zones, tuple(cells), delimiter, shift + len(cells))
+    above = _without_records(cells, Head(headings, ids, zones, ()), source)
+    return Head(headings, ids, zones, tuple(above), delimiter, shift + len(above))
 
 
-def _without_records(
-    cells: Sequence[tuple[str, ...]], head: Head, source: SourceFiles
-) -> Sequence[tuple[str, ...]]:
+def _without_records(cells: Sequence[tuple[str, ...]], head: Head, source: SourceFiles) -> Sequence[tuple[str, ...]]:
     """Return the rows above the records, without those in which a column is filled that header rows leave empty."""
     place = head.position(source.header_empty)
     first = source.header[0]

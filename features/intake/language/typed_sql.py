@@ -23,6 +23,8 @@ TYPES = {
 }
 #: Beside a number: currency signs and codes, blanks of all kinds, strokes between thousands, an asterisk of SAP.
 BESIDE = "[€$£¥%\\s\u00a0\u202f'’*]|(?:^|\\b)[A-Za-z]{3}(?:\\b|$)"
+#: Signs of currencies; those that several have stand for themselves.
+SIGNS = {"€": "EUR", "£": "GBP", "$": "$", "¥": "¥"}
 #: A day, perhaps with a time, as ISO writes it. DuckDB's own cast passes over what follows: 2:45 PM would be 2:45.
 WALL = "\\d{4}[-/]\\d{1,2}[-/]\\d{1,2}([ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d*)?)?)?"
 HALF_DAYS = ("%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p")
@@ -82,6 +84,14 @@ def number_sql(text: str, decimal: str = ".", percent: bool = True) -> str:
     if decimal == ".":
         return _else(f"TRY_CAST({text} AS DOUBLE)", slow)
     return _else(f"CASE WHEN NOT contains({text}, '.') THEN TRY_CAST(replace({text}, ',', '.') AS DOUBLE) END", slow)
+
+
+def currency_sql(text: str) -> str:
+    """Return the SQL of the currency that the text of an amount names, as `7 CHF` and `€ 5`; few texts name any."""
+    signs = "".join(f" WHEN contains({text}, '{sign}') THEN '{code}'" for sign, code in SIGNS.items())
+    word = f"nullif(upper(regexp_extract({text}, '(?:^|[^A-Za-z])([A-Za-z]{{3}})(?:[^A-Za-z]|$)', 1)), '')"
+    some = f"left({text}, 1) > '9' OR right({text}, 1) > '9' OR contains({text}, '$')"
+    return f"CASE WHEN {some} THEN coalesce({word}, CASE{signs} END) END"
 
 
 def _else(quick: str, slow: str) -> str:
@@ -182,3 +192,9 @@ def _instant(text: str, value: Value, zone: str | None) -> str:
         return f"CAST({local} AS TIMESTAMP)"
     aware = f"timezone('UTC', {_aware(text)})"
     return f"CASE WHEN regexp_matches({text}, {quoted(OFFSET)}) THEN {aware} ELSE {local} END"
+
+
+def not_before_sql(later: str, text: str, earlier: str) -> str:
+    """Return the SQL of an instant of which only the day is written: not before one of the same day, but with it."""
+    plain = f"NOT contains({text}, ':') AND {later} < {earlier} AND {earlier} < {later} + INTERVAL 1 DAY"
+    return f"CASE WHEN {plain} THEN {earlier} ELSE {later} END"
