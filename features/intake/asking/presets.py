@@ -141,7 +141,7 @@ class Preset(BaseModel):
         named = [{name.strip().lower() for name in names} for names in self.fingerprint]
         marked = [f'"importid":"{mark.lower()}"' for mark in self.ids]
         has_names = any(all(names & row for names in named) for row in rows)
-        has_ids = any(all(any(mark in cell for cell in row) for mark in marked) for row in rows)
+        has_ids = any(all(any(mark in cell.replace(" ", "") for cell in row) for mark in marked) for row in rows)
         return len(named) + len(marked) if has_names and has_ids else 0
 
 

@@ -120,12 +120,13 @@ def _paths(space: Workspace, source: SourceFiles, name: str, problems: list[Prob
     seen: set[Path] = set()
     own = named_files(space, source)
     for pattern in source.files:
-        folder, inner = space.folder, pattern
+        folders, inner = [space.folder], pattern
         if zipped := ZIPPED.match(pattern):
-            folder, inner = _unpacked(space, zipped[1]), zipped[2]
-        found = sorted(path for path in folder.glob(inner) if path.is_file() and path not in seen)
+            folders, inner = _archives(space, zipped[1], name, problems), zipped[2]
+        found = sorted(path for folder in folders for path in folder.glob(inner) if path.is_file() and path not in seen)
         if not found:
-            there = [path.name for path in folder.iterdir() if path not in own] if folder.is_dir() else []
+            outer = [folder for folder in folders or [space.folder] if folder.is_dir()]
+            there = [path.name for folder in outer for path in folder.iterdir() if path not in own]
             meant = near(Path(inner).name, there)
             perhaps = f"; did you mean {meant!r}?" if meant else ""
             problems.append(Problem(name, "files", f"there is no file {pattern!r} in {space.folder}{perhaps}"))
@@ -133,7 +134,19 @@ def _paths(space: Workspace, source: SourceFiles, name: str, problems: list[Prob
         yield from found
 
 
-def _unpacked(space: Workspace, name: str) -> Path:
+def _archives(space: Workspace, pattern: str, name: str, problems: list[Problem]) -> list[Path]:
+    """Return where the files of the archives are that a pattern names; one that is none becomes a problem."""
+    folders = []
+    for path in sorted(space.folder.glob(pattern)):
+        try:
+            folders.append(unpacked(space, path.name))
+        except (zipfile.BadZipFile, OSError) as error:
+            problems.append(Problem(path.name, "", f"it cannot be unpacked: {error}"))
+    return folders
+
+
+def unpacked(space: Workspace, name: str) -> Path:
+    """Unpack an archive of the folder into the scratch folder, once; return where its files are."""
     target = space.scratch / f"zip-{Path(name).name}"
     if not target.is_dir():
         with zipfile.ZipFile(space.folder / name) as archive:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -81,6 +82,9 @@ def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
     answered["tables"] = _wanted(answered.get("tables", {}))
     mapping, refused = _validated(path.name, answered, lines)
     unsound = [] if mapping is None else [Problem(path.name, dotted(at), rule) for at, rule in _unsound(mapping)]
+    empty = " and ".join(f"answers.{name}" for name, answer in answered["answers"].items() if answer == "")
+    if empty and mapping is not None and not (mapping.tables or mapping.identities):
+        unsound = [replace(each, rule=f'{each.rule}, and {empty} with "" leave none') for each in unsound]
     found = [with_line(problem, lines) for problem in unsound]
     if mapping is None or problems or refused:
         # A question without an answer is told once, and not again as what it makes wrong.
