@@ -173,8 +173,8 @@ def _aware(text: str) -> str:
 
 
 def _day_of_year(text: str, value: Value, first: str) -> str:
-    """Return the SQL of day and month in the year that begins on a day."""
-    year, padded = int(first[:4]), f"lpad({text}, 4, '0')"
+    """Return the SQL of day and month in the year that begins on a day; a longer text is none, naming a year itself."""
+    year, padded = int(first[:4]), f"CASE WHEN length({text}) <= 4 THEN lpad({text}, 4, '0') END"
     dated = [f"TRY_STRPTIME({padded} || '{each}', {quoted(value.date[0] + '%Y')})" for each in (year, year + 1)]
     begin = f"DATE '{first[:4]}-{first[4:6]}-{first[6:8]}'"
     return f"CAST(CASE WHEN {dated[0]} >= {begin} THEN {dated[0]} ELSE {dated[1]} END AS DATE)"

@@ -45,6 +45,13 @@ def test_a_text_is_read_as_it_is_meant_or_not_at_all(kind: Kind, value: dict, te
     assert base.execute(f"SELECT ({sql})::VARCHAR FROM (SELECT ? AS t)", [text]).fetchone() == (expected,)
 
 
+def test_a_day_that_names_its_year_is_not_put_into_another() -> None:
+    value = Value.model_validate({"column": "c", "date": "%d%m", "year_from": {"row": 1, "column": 13}})
+    sql = typed_sql(Kind.DATE, "t", value, year_from="20250101")
+    rows = duckdb.connect().execute(f"SELECT ({sql})::VARCHAR FROM (VALUES ('902'), ('09022024')) AS v(t)").fetchall()
+    assert rows == [("2025-02-09",), (None,)]
+
+
 def test_a_currency_in_a_cell_is_that_of_its_row(exports: Exports) -> None:
     exports.put("invoices.csv", HEAD + "1,A,2025-01-02,7 CHF,\n2,A,2025-01-03,CHF 8,\n")
     exports.book(PLAIN)
