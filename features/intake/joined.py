@@ -21,6 +21,7 @@ UNLINKED = "its account has no confirmed pair in the crosswalk"
 NO_CUSTOMER = "its account is no customer: no invoice, and no day since when it is one"
 AGAIN = "the same record again"
 VERSION = "another version of the record"
+LOOSE = "of a record that is not there"
 LINE = "a further line of a record that is there once"
 #: Before a domain: the id that stands for every address there.
 ANY = "*@"
@@ -34,8 +35,8 @@ def any_address(column: str) -> str:
 
 
 def ids_in(column: str) -> str:
-    """Return the SQL of the ids in a list such as `76340251;46897301` or `[1967, 1968]`, a row each."""
-    return f"unnest(regexp_split_to_array(trim({column}, '[] '), '[;,\\s]+'))"
+    """Return the SQL of the ids in a list such as `76340251;46897301` or `[1967, 1968]`, a row each; `7:1661` is 7."""
+    return f"unnest(regexp_split_to_array(trim(regexp_replace({column}, ':\\d+', '', 'g'), '[] '), '[;,\\s]+'))"
 
 
 class Joining:
@@ -174,6 +175,8 @@ class Joining:
     def _one_record_each(self, part: StoredPart) -> None:
         """Leave out the rows that repeat a record, or are not its first or last version."""
         many = part.part.many
+        if many == "merge":
+            self._leave_out_loose(part)
         if many in ("sum", "merge"):
             return
         shown = ", ".join(f'"{name}"' for name in part.columns)
@@ -194,6 +197,17 @@ class Joining:
             f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS nth FROM {part.stored} WHERE {REASON} IS NULL) "
             f"AS turn WHERE {FILE} = turn.file AND {ROW} = turn.row AND turn.nth > 1"
         )
+
+    def _leave_out_loose(self, part: StoredPart) -> None:
+        """Leave out what is told of records that no other part has, or has left out."""
+        key = self._key(part)
+        others = " UNION ALL ".join(
+            f"SELECT {key} FROM {each.stored} WHERE {REASON} IS NULL"
+            for each in self.of(part.table)
+            if each.part.many != "merge"
+        )
+        where = f"AND {key} NOT IN ({others})" if others else ""
+        self.connection.execute(f"UPDATE {part.stored} SET {REASON} = {quoted(LOOSE)} WHERE {REASON} IS NULL {where}")
 
     def _make_accounts(self) -> None:
         """Make one row an account: the first that is known of each column, in the order of the parts."""
@@ -255,6 +269,8 @@ class Joining:
         rows, kind = self._united(table, columns), "VIEW"
         if any(part.part.many == "sum" for part in self.of(table)):
             rows, kind = _summed(table, columns, rows), "TABLE"
+        elif any(part.part.many == "merge" for part in self.of(table)):
+            rows, kind = _merged(table, columns, rows), "TABLE"
         listed = ", ".join(f'"{name}"' for name in columns)
         self.connection.execute(f"CREATE {kind} book_{table} AS SELECT {listed} FROM ({rows})")
 
@@ -269,6 +285,17 @@ def _summed(table: str, columns: dict[str, Kind], rows: str) -> str:
         elif name not in key:
             chosen.append(f'first("{name}" ORDER BY _part, {FILE}, {ROW}) AS "{name}"')
     return f"SELECT {', '.join(chosen)} FROM ({rows}) GROUP BY {', '.join(chosen[: len(key)])}"
+
+
+def _merged(table: str, columns: dict[str, Kind], rows: str) -> str:
+    """Return the SQL of one record a key: of each column what is told first, in the order of the parts."""
+    key = [name for name in TABLES[table].key if name in columns]
+    firsts = [
+        f'first("{name}" ORDER BY _part, {FILE}, {ROW}) FILTER ("{name}" IS NOT NULL) AS "{name}"'
+        for name in columns
+        if name not in key
+    ]
+    return f"SELECT {', '.join([*key, *firsts])} FROM ({rows}) GROUP BY {', '.join(key)}"
 
 
 def _empty(columns: dict[str, Kind]) -> str:

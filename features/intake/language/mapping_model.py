@@ -197,7 +197,7 @@ class Part(_Strict):
     told_by : dict of column to names
         The answers that a column, a `let.NAME` or a `leave_out.REASON` rests on; `read_mapping` fills it, for messages.
     many : {"one", "sum", "first", "last", "merge"}
-        How several rows of one key become one record.
+        How several rows of one key become one record; "merge": what is told of records that other parts have.
     order : Value or None
         By what the first or last is told; None: as the rows stand.
     absorbed : Value or None

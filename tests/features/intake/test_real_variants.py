@@ -200,3 +200,26 @@ def test_a_survey_that_names_no_account_can_be_left_aside(exports: Exports) -> N
     made = suggest(exports.folder, ".", {"hubspot_feedback_zone": "UTC", "hubspot_feedback_account": ""})
     (problem,) = exports.refused(made.text)
     assert 'answers.hubspot_feedback_account with "" leave none' in problem
+
+
+def test_a_score_of_another_table_joins_its_response(exports: Exports) -> None:
+    exports.put("r.csv", "id,distribution_channel,end_date,recorded_date,status,survey_id,recipient_email\n"
+                "R1,email,2025-03-07 08:59:21.0,2025-03-14 09:02:00,0,S,a@x.example\n"
+                "R2,email,2025-03-08 08:59:21.0,2025-03-14 09:02:00,1,S,a@x.example\n")  # fmt: skip
+    exports.put("a.csv", "question_id,response_id,sub_question_key,value\nQ1,R1,,9\nQ2,R1,,1\nQ1,R2,,3\n")
+    answers = {"qualtrics_response_account": '"recipient_email"', "qualtrics_score_question": '"Q1"'}
+    report = imported(exports, answers)
+    assert exports.rows("surveys", "survey_id, account_id, sent_at, score") == [
+        ("R1", "a@x.example", datetime(2025, 3, 7, 8, 59, 21), 9)
+    ]
+    reasons = {"a preview or a test": 1, "another question": 1, "of a record that is not there": 1}
+    assert left_out(report, "surveys") == reasons
+
+
+def test_merged_ids_may_bear_the_time_of_their_merge(exports: Exports) -> None:
+    exports.put("c.csv", "id,property_email,property_firstname,property_lastname,property_createdate,"
+                "property_associatedcompanyid,property_hs_calculated_merged_vids\n"
+                "5,a@x.example,A,L,2021-01-01 09:30:00,9,3:1661707291575;4:1661707931852\n"
+                "3,b@x.example,A,L,2020-05-01 09:30:00,9,\n")  # fmt: skip
+    imported(exports, {})
+    assert exports.rows("contacts", "contact_id") == [("5",)]
