@@ -19,7 +19,6 @@ from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
 from features.intake.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
-from features.intake.differing import doubtful_records
 from features.intake.emptied import emptied_tables
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
@@ -31,6 +30,7 @@ from features.intake.language.refusals import dotted
 from features.intake.language.typed_sql import quoted
 from features.intake.parts_sql import StoredPart, run_part
 from features.intake.remembered import remember
+from features.intake.several_rows import doubtful_records
 from features.sources import open_source
 from features.tables import TABLES
 from features.validation import validate

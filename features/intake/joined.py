@@ -13,6 +13,7 @@ import duckdb
 from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
 from features.intake.language.typed_sql import TYPES, quoted
 from features.intake.parts_sql import ABSORBED, FILE, ORDER, REASON, ROW, StoredPart
+from features.intake.several_rows import LINE, merged_sql, summed_sql
 from features.schema import Kind
 from features.tables import TABLES
 
@@ -22,7 +23,6 @@ NO_CUSTOMER = "its account is no customer: no invoice, and no day since when it 
 AGAIN = "the same record again"
 VERSION = "another version of the record"
 LOOSE = "of a record that is not there"
-LINE = "a further line of a record that is there once"
 #: Before a domain: the id that stands for every address there.
 ANY = "*@"
 #: How often a merge of a merge is followed.
@@ -268,34 +268,11 @@ class Joining:
         columns = {name: filled[name] for name in declared if name in filled}
         rows, kind = self._united(table, columns), "VIEW"
         if any(part.part.many == "sum" for part in self.of(table)):
-            rows, kind = _summed(table, columns, rows), "TABLE"
+            rows, kind = summed_sql(table, columns, rows), "TABLE"
         elif any(part.part.many == "merge" for part in self.of(table)):
-            rows, kind = _merged(table, columns, rows), "TABLE"
+            rows, kind = merged_sql(table, columns, rows), "TABLE"
         listed = ", ".join(f'"{name}"' for name in columns)
         self.connection.execute(f"CREATE {kind} book_{table} AS SELECT {listed} FROM ({rows})")
-
-
-def _summed(table: str, columns: dict[str, Kind], rows: str) -> str:
-    """Return the SQL of one record a key: its amounts added up to the cent, of other columns the first."""
-    key = [name for name in TABLES[table].key if name in columns]
-    chosen = [f'"{name}"' for name in key]
-    for name, kind in columns.items():
-        if kind is Kind.NUMBER:
-            chosen.append(f'CAST(sum(CAST("{name}" AS DECIMAL(24, 6))) AS DOUBLE) AS "{name}"')
-        elif name not in key:
-            chosen.append(f'first("{name}" ORDER BY _part, {FILE}, {ROW}) AS "{name}"')
-    return f"SELECT {', '.join(chosen)} FROM ({rows}) GROUP BY {', '.join(chosen[: len(key)])}"
-
-
-def _merged(table: str, columns: dict[str, Kind], rows: str) -> str:
-    """Return the SQL of one record a key: of each column what is told first, in the order of the parts."""
-    key = [name for name in TABLES[table].key if name in columns]
-    firsts = [
-        f'first("{name}" ORDER BY _part, {FILE}, {ROW}) FILTER ("{name}" IS NOT NULL) AS "{name}"'
-        for name in columns
-        if name not in key
-    ]
-    return f"SELECT {', '.join([*key, *firsts])} FROM ({rows}) GROUP BY {', '.join(key)}"
 
 
 def _empty(columns: dict[str, Kind]) -> str:

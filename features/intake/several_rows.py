@@ -1,6 +1,7 @@
-"""Rows that become one record although they are of several accounts or days, or of several files.
+"""Several rows of one key: how they become a record, and what is doubtful about it.
 
-In: the stored parts, once their records are made. Out: a doubt for each part with such records, which names some.
+In: the rows of a table as SQL, the stored parts. Out: SQL of one record a key; doubts where the rows of a record are of
+several accounts, days or files, because the key does not tell records apart.
 """
 
 from __future__ import annotations
@@ -10,14 +11,38 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from features.errors import Problem
-from features.intake.joined import LINE
 from features.intake.language.typed_sql import quoted
-from features.intake.parts_sql import FILE, REASON, StoredPart
+from features.intake.parts_sql import FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES
 
+#: Reason for which a row beside the first of its record is left out.
+LINE = "a further line of a record that is there once"
 MANY = ("sum", "first")
+
+
+def summed_sql(table: str, columns: dict[str, Kind], rows: str) -> str:
+    """Return the SQL of one record a key: its amounts added up to the cent, of other columns the first."""
+    key = [name for name in TABLES[table].key if name in columns]
+    chosen = [f'"{name}"' for name in key]
+    for name, kind in columns.items():
+        if kind is Kind.NUMBER:
+            chosen.append(f'CAST(sum(CAST("{name}" AS DECIMAL(24, 6))) AS DOUBLE) AS "{name}"')
+        elif name not in key:
+            chosen.append(f'first("{name}" ORDER BY _part, {FILE}, {ROW}) AS "{name}"')
+    return f"SELECT {', '.join(chosen)} FROM ({rows}) GROUP BY {', '.join(chosen[: len(key)])}"
+
+
+def merged_sql(table: str, columns: dict[str, Kind], rows: str) -> str:
+    """Return the SQL of one record a key: of each column what is told first, in the order of the parts."""
+    key = [name for name in TABLES[table].key if name in columns]
+    firsts = [
+        f'first("{name}" ORDER BY _part, {FILE}, {ROW}) FILTER ("{name}" IS NOT NULL) AS "{name}"'
+        for name in columns
+        if name not in key
+    ]
+    return f"SELECT {', '.join([*key, *firsts])} FROM ({rows}) GROUP BY {', '.join(key)}"
 
 
 def doubtful_records(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> list[Problem]:
