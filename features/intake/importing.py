@@ -151,7 +151,7 @@ def _import(
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
-    doubts = [str(doubt) for part in parts for doubt in part.doubts]
+    doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]

@@ -110,6 +110,10 @@ def test_a_credit_note_counts_below_0_whatever_its_sign(exports: Exports) -> Non
                 "N,3,31/01/2025,-6,-1,Sales credit note,Paid\n")  # fmt: skip
     imported(exports, {})
     assert [row[0] for row in exports.rows("invoices", "amount")] == [-10.0, -5.0, 100.0]
+    exports.put("x.csv", head.replace("TaxTotal", "TaxAmount") + "N,1,31/01/2025,120,20,Sales invoice,Paid\n")
+    exports.out = exports.folder.parent / "other"
+    (problem,) = exports.refused(exports.mapping.read_text(), partial=True)
+    assert "TaxTotal: the column is absent" in problem
 
 
 def test_stages_of_a_company_s_own_are_asked(exports: Exports) -> None:
