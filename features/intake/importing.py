@@ -19,7 +19,7 @@ from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
 from features.intake.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
-from features.intake.emptied import emptied_tables
+from features.intake.emptied import emptied_tables, stranger_tables
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
@@ -152,6 +152,7 @@ def _import(
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
     doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
+    doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]

@@ -158,11 +158,14 @@ class Joining:
         return names
 
     def is_lost(self, table: str) -> bool:
-        """Return whether the crosswalk has cost a table all its rows: none of them means "none", no table "unknown"."""
+        """Return whether no row of a table is of an account of the book: an empty one means "none", no table "unknown".
+
+        The crosswalk lacks their pairs, or their accounts are none of those that the book has.
+        """
         found = [
             self.connection.execute(
-                f"SELECT count(*) FILTER ({REASON} IS NULL), count(*) FILTER ({REASON} = {quoted(UNLINKED)}) "
-                f"FROM {part.stored}"
+                f"SELECT count(*) FILTER ({REASON} IS NULL), count(*) FILTER ({REASON} IN ({quoted(UNLINKED)}, "
+                f"{quoted(NO_CUSTOMER)})) FROM {part.stored}"
             ).fetchone()
             or (0, 0)
             for part in self.of(table)

@@ -142,6 +142,9 @@ def _select(
         # What stands above the rows counts too: `1501` is another day in the file of another year.
         cells = [f"c{place}" for place in range(len(file.head.headings))]
         chosen["_content"] = f"hash({', '.join([*cells, *(typed for typed, _ in read.values())])})"
+    for heading, many in values.repeated.items():
+        told = f"the heading stands {many} times, and the first of the columns counts; nth = 2 takes the second"
+        stored.doubts.append(Problem(file.name, heading, told))
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
     rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"

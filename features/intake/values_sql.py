@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from features.errors import Problem
 from features.intake.files.heads import Head
 from features.intake.language.mapping_model import READING, Condition, Value
-from features.intake.language.typed_sql import TYPES, number_sql, quoted, trimmed, typed_sql
+from features.intake.language.typed_sql import (
+    TYPES,
+    condition_sql,
+    first_sql,
+    long_id_sql,
+    number_sql,
+    quoted,
+    texts_sql,
+    trimmed,
+    typed_sql,
+)
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import meant, near
@@ -37,6 +47,8 @@ class FileValues:
         What `let` of the part names.
     problems : list of Problem
         Filled with what the file lacks.
+    repeated : dict of str to int
+        Filled with the headings that stand several times, of which the first counts.
     earlier : mapping of str to sequence of str
         The stored tables of the parts that were run before, by table: what `lookup` looks into.
     """
@@ -46,6 +58,7 @@ class FileValues:
     named: Mapping[str, Value]
     problems: list[Problem]
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _staged: dict[str, tuple[str, int]] = field(default_factory=dict)
     _taken: list[tuple[str, str]] | None = None
@@ -114,7 +127,7 @@ class FileValues:
         text, self._taken = self.text(value), None
         if not taken:
             return None
-        cells, lost = (_first(each) for each in zip(*taken, strict=True))
+        cells, lost = (first_sql(each) for each in zip(*taken, strict=True))
         return self._step(cells), self._step(f"CASE WHEN {text} IS NULL THEN {lost} END")
 
     def no_numbers(self, value: Value) -> dict[str, str]:
@@ -129,22 +142,13 @@ class FileValues:
                 text, rate = self.text(read.tax_rate), self._rate(read.tax_rate)
                 none = f"CASE WHEN NOT coalesce({rate} >= 0 AND {rate} < 1, false) THEN {text} END"
                 wrong.setdefault("tax_rate", []).append(none)
-        return {name: _first(tuple(texts)) for name, texts in wrong.items()}
+        return {name: first_sql(texts) for name, texts in wrong.items()}
 
     def condition(self, condition: Condition) -> str:
         """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
         taken, self._taken = self._taken, None
         text, self._taken = self.text(condition.when), taken
-        lower = f"lower({text})"
-        if condition.is_empty is not None:
-            return f"({text} IS {'' if condition.is_empty else 'NOT '}NULL)"
-        if condition.is_in is not None:
-            return f"coalesce({lower} IN ({_texts(condition.is_in)}), false)"
-        if condition.is_not_in is not None:
-            return f"coalesce({lower} NOT IN ({_texts(condition.is_not_in)}), true)"
-        if condition.matches is not None:
-            return f"coalesce(regexp_matches({text}, {quoted(condition.matches)}), false)"
-        return f"coalesce({number_sql(text, condition.when.decimal)} < {condition.below!r}, false)"
+        return condition_sql(text, condition)
 
     def _inner(self, value: Value) -> Value:
         """Return the value that says how a text is read: what `let` names says it, unless the value does."""
@@ -191,6 +195,8 @@ class FileValues:
             wanted, there = value.id, tuple(self.head.ids)
         else:
             place = self.head.position(value.column or (), value.nth)
+            if place is not None and "nth" not in value.model_fields_set and self.head.many(place) > 1:
+                self.repeated[self.head.headings[place]] = self.head.many(place)
             wanted, there = " or ".join(value.column or ()), self.head.headings
         if place is None:
             others = value.optional
@@ -214,12 +220,14 @@ class FileValues:
 
     def _cut(self, text: str, value: Value) -> str:
         if value.nulls:
-            text = self._step(f"CASE WHEN lower({text}) NOT IN ({_texts(value.nulls)}) THEN {text} END")
+            text = self._step(f"CASE WHEN lower({text}) NOT IN ({texts_sql(value.nulls)}) THEN {text} END")
         if value.separator is not None:
             text = self._step(f"nullif(trim(split_part({text}, {quoted(value.separator)}, {value.item})), '')")
         if value.extract is not None:
             cell, text = text, self._step(f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')")
             self._take(cell, text, value.only_when)
+        if value.long_id:
+            text = self._step(long_id_sql(text))
         if value.strip_zeros:
             text = self._step(f"coalesce(nullif(ltrim({text}, '0'), ''), {text})")
         if value.between is not None:
@@ -289,11 +297,3 @@ class FileValues:
         """Return the SQL of a tax rate that a row tells."""
         by = rate.divide_by if isinstance(rate.divide_by, float | int) else number_sql(self.text(rate.divide_by))
         return self._step(f"({number_sql(self.text(rate), rate.decimal)} / {by})")
-
-
-def _first(texts: tuple[str, ...]) -> str:
-    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
-
-
-def _texts(texts: tuple[str, ...]) -> str:
-    return ", ".join(quoted(text.strip().lower()) for text in texts)

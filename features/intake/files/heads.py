@@ -65,6 +65,11 @@ class Head:
                 return places[nth - 1]
         return None
 
+    def many(self, place: int) -> int:
+        """Return how many columns have the heading of one; 1 for those without any."""
+        named = [heading.strip().lower() for heading in self.headings]
+        return named.count(named[place]) if named[place] else 1
+
     def cell(self, cell: Cell) -> str | None:
         """Return a cell above the rows; None where it is empty or not there."""
         row = self.cells[cell.row - 1] if len(self.cells) >= cell.row else ()

@@ -124,6 +124,7 @@ class Value(_Strict):
     separator: str | None = None
     item: int = Field(1, ge=1)
     extract: str | None = None
+    long_id: bool = False
     strip_zeros: bool = False
     between: tuple[float, float] | None = None
     map: dict[str, str] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from features.conversion import FLAG_TEXTS
-from features.intake.language.mapping_model import Value
+from features.intake.language.mapping_model import Condition, Value
 from features.schema import Kind
 
 #: Kind of a column -> DuckDB's type.
@@ -198,3 +198,43 @@ def not_before_sql(later: str, text: str, earlier: str) -> str:
     """Return the SQL of an instant of which only the day is written: not before one of the same day, but with it."""
     plain = f"NOT contains({text}, ':') AND {later} < {earlier} AND {earlier} < {later} + INTERVAL 1 DAY"
     return f"CASE WHEN {plain} THEN {earlier} ELSE {later} END"
+
+
+def condition_sql(text: str, condition: Condition) -> str:
+    """Return the SQL of a condition on a text; of a null text it is false where the test is another."""
+    lower = f"lower({text})"
+    if condition.is_empty is not None:
+        return f"({text} IS {'' if condition.is_empty else 'NOT '}NULL)"
+    if condition.is_in is not None:
+        return f"coalesce({lower} IN ({texts_sql(condition.is_in)}), false)"
+    if condition.is_not_in is not None:
+        return f"coalesce({lower} NOT IN ({texts_sql(condition.is_not_in)}), true)"
+    if condition.matches is not None:
+        return f"coalesce(regexp_matches({text}, {quoted(condition.matches)}), false)"
+    return f"coalesce({number_sql(text, condition.when.decimal)} < {condition.below!r}, false)"
+
+
+def first_sql(texts: Sequence[str]) -> str:
+    """Return the SQL of the first text that is there."""
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+
+
+def texts_sql(texts: Sequence[str]) -> str:
+    """Return texts as SQL, in small letters and without outer blanks."""
+    return ", ".join(quoted(text.strip().lower()) for text in texts)
+
+
+def long_id_sql(text: str) -> str:
+    """Return the SQL of an id of Salesforce with 18 signs: one of 15 gets three that say which are capitals.
+
+    Each of the three stands for five signs: the place in A to Z, 0 to 5 of the number whose bits are the capitals.
+    """
+    signs = []
+    for block in range(3):
+        bits = "+".join(
+            f"CASE WHEN {text}[{5 * block + i + 1}] BETWEEN 'A' AND 'Z' THEN {2**i} ELSE 0 END" for i in range(5)
+        )
+        signs.append(f"'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345'[{bits}+1]")
+    return (
+        f"CASE WHEN regexp_full_match({text}, '[A-Za-z0-9]{{15}}') THEN {text} || {' || '.join(signs)} ELSE {text} END"
+    )

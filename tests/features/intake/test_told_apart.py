@@ -120,3 +120,30 @@ def test_open_questions_do_not_hide_what_else_is_wrong(exports: Exports) -> None
 def test_a_misspelt_section_is_told_by_what_may_stand_there(exports: Exports, wrong: str, meant: str) -> None:
     problems = exports.put("invoices.csv", INVOICES).refused(f"{PLAIN}{wrong}\n")
     assert any(f"did you mean {meant!r}?" in each for each in problems)
+
+
+def test_an_id_of_15_signs_is_that_of_18_and_one_of_a_stranger_leaves_no_table(exports: Exports) -> None:
+    """The pair of ids is that of a public export."""
+    exports.put("invoices.csv", INVOICES.replace("A1", "001bm00001ZL8U9AAL").replace("A2", "001bm00001ZL8UAAA1"))
+    exports.put(
+        "deals.csv", "id,account,start,amount\n1,001bm00001ZL8U9,2025-01-02,9\n2,001bm00001ZL8UA,2025-01-02,9\n"
+    )
+    contracts = (
+        '\n[sources.deals]\nfiles = "deals.csv"\n[[tables.contracts]]\nfrom = "deals"\n[tables.contracts.columns]\n'
+        'contract_id = "id"\nstarts_on = "start"\nannual_value = "amount"\n'
+        'ends_on = { column = "end", optional = true }\n'
+    )
+    exports.book(PLAIN + contracts + 'account_id = { column = "account", long_id = true }\n')
+    assert [row[0] for row in exports.rows("contracts", "account_id")] == ["001bm00001ZL8U9AAL", "001bm00001ZL8UAAA1"]
+    report = exports.book(PLAIN + contracts + 'account_id = "account"\n')
+    (warning,) = [each for each in report.warnings if "does not have" in each]
+    assert "as '001bm00001ZL8U9'" in warning and "not written, being not known" in warning
+    assert not (exports.out / "contracts.parquet").exists(), "an empty table would say that there is none"
+
+
+def test_a_heading_that_stands_twice_is_told_unless_the_mapping_chooses(exports: Exports) -> None:
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount,amount\n1,A,2025-01-02,7,8\n")
+    assert [each for each in exports.book(PLAIN).warnings if "the heading stands 2 times" in each]
+    report = exports.book(PLAIN.replace('amount = "amount"', 'amount = { column = "amount", nth = 2 }'))
+    assert not [each for each in report.warnings if "the heading stands" in each]
+    assert exports.rows("invoices", "amount") == [(8.0,)]
