@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -104,19 +104,24 @@ class Preset(BaseModel):
     questions: tuple[Question, ...] = Field(())
     body: str
 
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What its mapping says, with an empty list of files."""
+        return tomllib.loads(self.body)
+
     @property
     def source_name(self) -> str:
         """The name of its source in the mapping."""
-        return next(iter(tomllib.loads(self.body)["sources"]))
+        return next(iter(self.told["sources"]))
 
     @property
     def fills(self) -> tuple[str, ...]:
         """The tables that it fills."""
-        return tuple(tomllib.loads(self.body).get("tables", {}))
+        return tuple(self.told.get("tables", {}))
 
     def reader(self, file: str) -> SourceFiles:
         """Return how a file of this kind is read."""
-        told = tomllib.loads(self.body)["sources"][self.source_name]
+        told = self.told["sources"][self.source_name]
         search = {} if told.get("format") in UNTITLED or not self.fingerprint else {"header_with": self.fingerprint}
         if file.lower().endswith(UNTITLED):
             search = {}
@@ -125,7 +130,7 @@ class Preset(BaseModel):
     @property
     def rows_above(self) -> int:
         """How many records files of this kind have before their rows."""
-        told = tomllib.loads(self.body)["sources"][self.source_name]
+        told = self.told["sources"][self.source_name]
         return max(*told.get("header", [1]), told.get("ids_row", 1))
 
     def likeness(self, records: Sequence[Sequence[str]], listed: Sequence[Sequence[str]]) -> int:
@@ -136,7 +141,7 @@ class Preset(BaseModel):
         records, listed : sequence of sequence of str
             The first records of the file, and those of its lines that begin with a bar.
         """
-        is_list = tomllib.loads(self.body)["sources"][self.source_name].get("format") == "list"
+        is_list = self.told["sources"][self.source_name].get("format") == "list"
         rows = [{cell.strip().lower() for cell in record} for record in (listed if is_list else records)]
         named = [{name.strip().lower() for name in names} for names in self.fingerprint]
         marked = [f'"importid":"{mark.lower()}"' for mark in self.ids]

@@ -89,7 +89,8 @@ def number_sql(text: str, decimal: str = ".", percent: bool = True) -> str:
 def currency_sql(text: str) -> str:
     """Return the SQL of the currency that the text of an amount names, as `7 CHF` and `€ 5`; few texts name any."""
     signs = "".join(f" WHEN contains({text}, '{sign}') THEN '{code}'" for sign, code in SIGNS.items())
-    word = f"nullif(upper(regexp_extract({text}, '(?:^|[^A-Za-z])([A-Za-z]{{3}})(?:[^A-Za-z]|$)', 1)), '')"
+    word = f"upper(regexp_extract({text}, '(?:^|[^A-Za-z])([A-Za-z]{{3}})(?:[^A-Za-z]|$)', 1))"
+    word = f"CASE WHEN {word} NOT IN ('', 'NAN', 'INF') THEN {word} END"
     some = f"left({text}, 1) > '9' OR right({text}, 1) > '9' OR contains({text}, '$')"
     return f"CASE WHEN {some} THEN coalesce({word}, CASE{signs} END) END"
 
@@ -116,10 +117,15 @@ def _flag(text: str) -> str:
 def formed_sql(text: str, forms: Sequence[str]) -> str:
     """Return the SQL of a time by forms as of strptime; months may have German names, and a full stop behind them."""
     if any("%b" in form for form in forms):
-        for german, english in MONTHS:
-            text = f"regexp_replace({text}, '(?i){german}', '{english}')"
-        text = f"regexp_replace({text}, '([A-Za-z]{{3}})[a-z]*\\.?', '\\1')"
+        text = english_sql(text)
     return f"TRY_STRPTIME({text}, [{', '.join(map(quoted, forms))}])"
+
+
+def english_sql(text: str) -> str:
+    """Return the SQL of a text in which months, with English or German names, are the three signs that `%b` reads."""
+    for german, english in MONTHS:
+        text = f"regexp_replace({text}, '(?i){german}', '{english}')"
+    return f"regexp_replace({text}, '([A-Za-z]{{3}})[a-z]*\\.?', '\\1')"
 
 
 def _or_epoch(text: str, value: Value, otherwise: str) -> str:
