@@ -12,11 +12,66 @@ import duckdb
 
 from features.errors import Problem
 from features.intake.language.mapping_model import CURRENCY, RATES, TASKS, DerivedLoops, Mapping
-from features.intake.language.typed_sql import quoted
-from features.intake.parts_sql import FILE, REASON, ROW, StoredPart
+from features.intake.language.typed_sql import SIGNS, quoted
+from features.intake.parts_sql import CODE, FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES
+
+#: Signs that several currencies have, as SQL.
+_SHARED = ", ".join(quoted(sign) for sign, code in SIGNS.items() if sign == code)
+
+
+def tell_currencies(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> list[Problem]:
+    """Give the rows of a part the currency that the cells of their amounts name; return what contradicts.
+
+    A sign of several currencies (`$`, `¥`) fills none. Cells that name none beside others that do become a doubt.
+    """
+    amounts = [name for name in part.columns if name + CODE in _columns(connection, part)]
+    told = ", ".join(f'"{name}{CODE}"' for name in amounts)
+    code = f"coalesce({told}, NULL)"
+    counted = connection.execute(
+        f"SELECT {code}, count(*) FROM {part.stored} WHERE {REASON} IS NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall() if amounts else []  # fmt: skip
+    codes = [each for each, _ in counted if each is not None]
+    if not codes:
+        return []
+    named = ", ".join(f"{'no currency' if each is None else each} in {rows:,}" for each, rows in counted)
+    if CURRENCY in part.columns:
+        problems = _contradicting(connection, part, amounts)
+    else:
+        rule = f"one currency is expected, the cells name {named}"
+        others = sum(rows for _, rows in counted[1:])
+        problems = [Problem(part.table, amounts[0], rule, others)] if len(codes) > 1 else []
+        connection.execute(f"ALTER TABLE {part.stored} ADD COLUMN {CURRENCY} VARCHAR")
+        part.columns[CURRENCY] = Kind.TEXT
+        if len(counted) > len(codes) and codes[0] not in SIGNS:
+            rule = f"the cells name {named}: where none is named, the currency is not known"
+            part.doubts.append(Problem(part.table, amounts[0], rule))
+    connection.execute(
+        f"UPDATE {part.stored} SET {CURRENCY} = {code} WHERE {CURRENCY} IS NULL AND {code} NOT IN ({_SHARED})"
+    )
+    return problems
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> set[str]:
+    return {row[0] for row in connection.execute(f"DESCRIBE {part.stored}").fetchall()}
+
+
+def _contradicting(connection: duckdb.DuckDBPyConnection, part: StoredPart, amounts: Sequence[str]) -> list[Problem]:
+    """Return a problem for each column of amounts whose cells name another currency than their row."""
+    problems = []
+    for name in amounts:
+        where = f'{REASON} IS NULL AND "{name}{CODE}" <> {CURRENCY} AND "{name}{CODE}" NOT IN ({_SHARED})'
+        rows = connection.execute(
+            f"SELECT \"{name}{CODE}\" || ' beside ' || {CURRENCY}, {FILE}, {ROW}, count(*) OVER () FROM {part.stored} "
+            f"WHERE {where} ORDER BY 2, 3 LIMIT {EXAMPLES}"
+        ).fetchall()
+        if rows:
+            ids = tuple(f"{part.files[file].name} row {row}" for _, file, row, _ in rows)
+            rule = "the cell names another currency than the column of currencies"
+            problems.append(Problem(part.table, name, rule, rows[0][3], ids, tuple(row[0] for row in rows)))
+    return problems
 
 
 def convert_currencies(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from features.errors import Problem
-from features.intake.joined import UNLINKED
+from features.intake.joined import NO_CUSTOMER, UNLINKED
 from features.intake.language.mapping_model import LeaveOut, Part, Value
 from features.intake.language.typed_sql import quoted
 from features.intake.parts_sql import REASON, StoredPart
@@ -34,6 +34,30 @@ def emptied_tables(connection: duckdb.DuckDBPyConnection, parts: Sequence[Stored
             told = [_told(connection, part, each) for part, each in zip(own, reasons, strict=True) if each]
             found.append(Problem(table, "", "; ".join(told)))
     return found
+
+
+def stranger_tables(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[str]:
+    """Yield a warning for each table of which every row is of an account that the book does not have."""
+    for table in dict.fromkeys(part.table for part in parts if part.table in TABLES and part.table != "accounts"):
+        own = [part.stored for part in parts if part.table == table and "account_id" in part.columns]
+        rows = " UNION ALL ".join(f"SELECT account_id, {REASON} AS reason FROM {stored}" for stored in own)
+        if not own:
+            continue
+        kept, lost = connection.execute(
+            f"SELECT count(*) FILTER (reason IS NULL), count(*) FILTER (reason = {quoted(NO_CUSTOMER)}) FROM ({rows})"
+        ).fetchone() or (0, 0)
+        if kept or not lost:
+            continue
+        theirs = _some(connection, f"(SELECT account_id FROM ({rows}) WHERE reason = {quoted(NO_CUSTOMER)})")
+        yield (
+            f"{table}: all {lost:,} rows are of accounts that the book does not have, as {theirs} (it has "
+            f"{_some(connection, 'book_accounts')}); {table} is not written, being not known"
+        )
+
+
+def _some(connection: duckdb.DuckDBPyConnection, accounts: str) -> str:
+    rows = connection.execute(f"SELECT DISTINCT account_id FROM {accounts} ORDER BY 1 LIMIT {MOST_SHOWN}").fetchall()
+    return ", ".join(repr(shortened(account)) for (account,) in rows) or "none"
 
 
 def _reasons(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> dict[str | None, int]:

@@ -18,17 +18,19 @@ from features.errors import InputError, InvalidTables, Problem
 from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
-from features.intake.derived import convert_currencies, make_loops, mixed_currencies
-from features.intake.emptied import emptied_tables
+from features.intake.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
+from features.intake.emptied import emptied_tables, stranger_tables
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
 from features.intake.joined import Joining
-from features.intake.language.mapping_file import dotted, open_mapping, parts_of, read_mapping
+from features.intake.language.mapping_file import open_mapping, parts_of, read_mapping
 from features.intake.language.mapping_model import CURRENCY, Mapping, Part
+from features.intake.language.refusals import dotted
 from features.intake.language.typed_sql import quoted
 from features.intake.parts_sql import StoredPart, run_part
 from features.intake.remembered import remember
+from features.intake.several_rows import doubtful_records
 from features.sources import open_source
 from features.tables import TABLES
 from features.validation import validate
@@ -149,7 +151,9 @@ def _import(
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
-    doubts = [str(doubt) for part in parts for doubt in part.doubts]
+    doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
+    doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
+    doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
     checked = _validated(made, partial, mixed_currencies(space.connection, parts, names))
@@ -177,6 +181,8 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
         is_sound = not told_wrong and not _looks_into(part, spoilt)
         stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier, is_sound)
         earlier.setdefault(table, []).append(stored.stored)
+        if opened[part.source] and is_sound and not wrong and table in TABLES:
+            wrong = tell_currencies(space.connection, stored)
         problems += [problem for problem in dict.fromkeys(wrong) if problem not in problems]
         if opened[part.source] and is_sound and not wrong:
             parts.append(stored)

@@ -13,6 +13,7 @@ import duckdb
 from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
 from features.intake.language.typed_sql import TYPES, quoted
 from features.intake.parts_sql import ABSORBED, FILE, ORDER, REASON, ROW, StoredPart
+from features.intake.several_rows import LINE, merged_sql, summed_sql
 from features.schema import Kind
 from features.tables import TABLES
 
@@ -21,7 +22,7 @@ UNLINKED = "its account has no confirmed pair in the crosswalk"
 NO_CUSTOMER = "its account is no customer: no invoice, and no day since when it is one"
 AGAIN = "the same record again"
 VERSION = "another version of the record"
-LINE = "a further line of a record that is there once"
+LOOSE = "of a record that is not there"
 #: Before a domain: the id that stands for every address there.
 ANY = "*@"
 #: How often a merge of a merge is followed.
@@ -34,8 +35,8 @@ def any_address(column: str) -> str:
 
 
 def ids_in(column: str) -> str:
-    """Return the SQL of the ids in a list such as `76340251;46897301` or `[1967, 1968]`, a row each."""
-    return f"unnest(regexp_split_to_array(trim({column}, '[] '), '[;,\\s]+'))"
+    """Return the SQL of the ids in a list such as `76340251;46897301` or `[1967, 1968]`, a row each; `7:1661` is 7."""
+    return f"unnest(regexp_split_to_array(trim(regexp_replace({column}, ':\\d+', '', 'g'), '[] '), '[;,\\s]+'))"
 
 
 class Joining:
@@ -157,11 +158,14 @@ class Joining:
         return names
 
     def is_lost(self, table: str) -> bool:
-        """Return whether the crosswalk has cost a table all its rows: none of them means "none", no table "unknown"."""
+        """Return whether no row of a table is of an account of the book: an empty one means "none", no table "unknown".
+
+        The crosswalk lacks their pairs, or their accounts are none of those that the book has.
+        """
         found = [
             self.connection.execute(
-                f"SELECT count(*) FILTER ({REASON} IS NULL), count(*) FILTER ({REASON} = {quoted(UNLINKED)}) "
-                f"FROM {part.stored}"
+                f"SELECT count(*) FILTER ({REASON} IS NULL), count(*) FILTER ({REASON} IN ({quoted(UNLINKED)}, "
+                f"{quoted(NO_CUSTOMER)})) FROM {part.stored}"
             ).fetchone()
             or (0, 0)
             for part in self.of(table)
@@ -174,6 +178,8 @@ class Joining:
     def _one_record_each(self, part: StoredPart) -> None:
         """Leave out the rows that repeat a record, or are not its first or last version."""
         many = part.part.many
+        if many == "merge":
+            self._leave_out_loose(part)
         if many in ("sum", "merge"):
             return
         shown = ", ".join(f'"{name}"' for name in part.columns)
@@ -194,6 +200,17 @@ class Joining:
             f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS nth FROM {part.stored} WHERE {REASON} IS NULL) "
             f"AS turn WHERE {FILE} = turn.file AND {ROW} = turn.row AND turn.nth > 1"
         )
+
+    def _leave_out_loose(self, part: StoredPart) -> None:
+        """Leave out what is told of records that no other part has, or has left out."""
+        key = self._key(part)
+        others = " UNION ALL ".join(
+            f"SELECT {key} FROM {each.stored} WHERE {REASON} IS NULL"
+            for each in self.of(part.table)
+            if each.part.many != "merge"
+        )
+        where = f"AND {key} NOT IN ({others})" if others else ""
+        self.connection.execute(f"UPDATE {part.stored} SET {REASON} = {quoted(LOOSE)} WHERE {REASON} IS NULL {where}")
 
     def _make_accounts(self) -> None:
         """Make one row an account: the first that is known of each column, in the order of the parts."""
@@ -254,21 +271,11 @@ class Joining:
         columns = {name: filled[name] for name in declared if name in filled}
         rows, kind = self._united(table, columns), "VIEW"
         if any(part.part.many == "sum" for part in self.of(table)):
-            rows, kind = _summed(table, columns, rows), "TABLE"
+            rows, kind = summed_sql(table, columns, rows), "TABLE"
+        elif any(part.part.many == "merge" for part in self.of(table)):
+            rows, kind = merged_sql(table, columns, rows), "TABLE"
         listed = ", ".join(f'"{name}"' for name in columns)
         self.connection.execute(f"CREATE {kind} book_{table} AS SELECT {listed} FROM ({rows})")
-
-
-def _summed(table: str, columns: dict[str, Kind], rows: str) -> str:
-    """Return the SQL of one record a key: its amounts added up to the cent, of other columns the first."""
-    key = [name for name in TABLES[table].key if name in columns]
-    chosen = [f'"{name}"' for name in key]
-    for name, kind in columns.items():
-        if kind is Kind.NUMBER:
-            chosen.append(f'CAST(sum(CAST("{name}" AS DECIMAL(24, 6))) AS DOUBLE) AS "{name}"')
-        elif name not in key:
-            chosen.append(f'first("{name}" ORDER BY _part, {FILE}, {ROW}) AS "{name}"')
-    return f"SELECT {', '.join(chosen)} FROM ({rows}) GROUP BY {', '.join(chosen[: len(key)])}"
 
 
 def _empty(columns: dict[str, Kind]) -> str:

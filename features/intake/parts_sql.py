@@ -13,8 +13,9 @@ import duckdb
 
 from features.errors import Problem
 from features.intake.files.reading import OpenFile, Workspace
-from features.intake.language.mapping_model import BESIDES, Part, columns_of
-from features.intake.language.typed_sql import TYPES, quoted
+from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
+from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
+from features.intake.strangers import odd_columns, odd_words
 from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
 from features.tables import TABLES
@@ -26,6 +27,8 @@ FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_abs
 #: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
 #: that it does not match.
 UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
+#: Ends the names of columns that hold the currencies which the cells of amounts name.
+CODE = "__code"
 #: From which share of cells without a match on it is another column that was meant.
 NEARLY_ALL = 0.95
 #: What the texts beside a number must be.
@@ -34,6 +37,8 @@ BESIDE_A_NUMBER = {
     "tax_rate": "a tax rate from 0 to below 1 is expected: 0.19 is 19 % (divide_by = 100 makes 0.19 of 19)",
 }
 FOOTER, NO_ACCOUNT, TWICE = "a line below the rows", "names no account", "exported twice"
+#: SQL that holds for rows which are no footers.
+NOT_FOOTER = f"({REASON} IS NULL OR {REASON} <> '{FOOTER}')"
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class StoredPart:
         The table in DuckDB.
     part : Part
     files : tuple of OpenFile
-    columns : mapping of str to Kind
-        Those that the part fills.
+    columns : dict of str to Kind
+        Those that the part fills, and the currency where cells of amounts name one.
     footers : list of (file, lines)
         Lines below the rows, which the reader itself has set aside.
     doubts : list of Problem
@@ -60,7 +65,7 @@ class StoredPart:
     stored: str
     part: Part
     files: tuple[OpenFile, ...]
-    columns: Mapping[str, Kind]
+    columns: dict[str, Kind]
     footers: list[tuple[str, int]] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
 
@@ -95,10 +100,12 @@ def run_part(
     except duckdb.Error as error:
         names = ", ".join(file.name for file in files)
         return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
+    stored.doubts.extend(Problem(file.name, "", file.doubt) for file in files if file.doubt)
     for file in files:
         problems += _cut_off(space, stored, file)
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
+    stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
     return stored, [*problems, *_unread(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
 
 
@@ -114,7 +121,9 @@ def _select(
     for name, kind in stored.columns.items():
         typed, text = read[name]
         if kind is Kind.INSTANT and later.get(name) in read:
-            typed = _not_before(typed, text, read[later[name]][0])
+            typed = not_before_sql(typed, text, read[later[name]][0])
+        # usd and USD are one currency.
+        typed = f"upper({typed})" if name == CURRENCY else typed
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
         if kind is not Kind.TEXT:
             chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
@@ -124,19 +133,21 @@ def _select(
         if kind is Kind.NUMBER:
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
+        if kind is Kind.NUMBER and name != "price_change" and stored.table in TABLES:
+            chosen[name + CODE] = currency_sql(text)
+    chosen |= odd_columns(part, values)
     chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
     chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
     if part.many == "sum" and len(stored.files) > 1:
-        chosen["_content"] = f"hash({', '.join(f'c{i}' for i in range(len(file.head.headings)))})"
+        # What stands above the rows counts too: `1501` is another day in the file of another year.
+        cells = [f"c{place}" for place in range(len(file.head.headings))]
+        chosen["_content"] = f"hash({', '.join([*cells, *(typed for typed, _ in read.values())])})"
+    for heading, many in values.repeated.items():
+        told = f"the heading stands {many} times, and the first of the columns counts; nth = 2 takes the second"
+        stored.doubts.append(Problem(file.name, heading, told))
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
     rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
-
-
-def _not_before(later: str, text: str, earlier: str) -> str:
-    """Return the SQL of an instant of which only the day is written: not before one of the same day, but with it."""
-    plain = f"NOT contains({text}, ':') AND {later} < {earlier} AND {earlier} < {later} + INTERVAL 1 DAY"
-    return f"CASE WHEN {plain} THEN {earlier} ELSE {later} END"
 
 
 def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:

@@ -12,8 +12,18 @@ from dataclasses import dataclass, field
 
 from features.errors import Problem
 from features.intake.files.heads import Head
-from features.intake.language.mapping_model import Condition, Value
-from features.intake.language.typed_sql import TYPES, number_sql, quoted, trimmed, typed_sql
+from features.intake.language.mapping_model import READING, Condition, Value
+from features.intake.language.typed_sql import (
+    TYPES,
+    condition_sql,
+    first_sql,
+    long_id_sql,
+    number_sql,
+    quoted,
+    texts_sql,
+    trimmed,
+    typed_sql,
+)
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.names import meant, near
@@ -37,6 +47,8 @@ class FileValues:
         What `let` of the part names.
     problems : list of Problem
         Filled with what the file lacks.
+    repeated : dict of str to int
+        Filled with the headings that stand several times, of which the first counts.
     earlier : mapping of str to sequence of str
         The stored tables of the parts that were run before, by table: what `lookup` looks into.
     """
@@ -46,6 +58,7 @@ class FileValues:
     named: Mapping[str, Value]
     problems: list[Problem]
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _staged: dict[str, tuple[str, int]] = field(default_factory=dict)
     _taken: list[tuple[str, str]] | None = None
@@ -71,8 +84,9 @@ class FileValues:
     def typed(self, value: Value, kind: Kind) -> tuple[str, str]:
         """Return the SQL of the typed value and of the text it is read from."""
         read = self._inner(value)
-        if value.first_of is not None and any(each.add_months or each.add_days for each in value.first_of):
-            return self._first_typed([self.typed(each, kind) for each in value.first_of])
+        if read.first_of is not None and (choices := self._choices(read)):
+            sql, text = self._first_typed([self.typed(each, kind) for each in choices])
+            return sql, text if read is value else self.text(value)
         text = self.text(value)
         year = self._year(read)
         sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
@@ -82,6 +96,17 @@ class FileValues:
             later = f"{sql} + INTERVAL ({value.add_months}) MONTH + INTERVAL ({value.add_days}) DAY"
             sql = f"CAST({later} AS {TYPES[kind]})" if kind.is_time else sql
         return self._step(sql), text
+
+    def _choices(self, value: Value) -> list[Value]:
+        """Return the choices of `first_of` with what the value says of all of them; none where it alone says it."""
+        choices = [self._inner(each) for each in value.first_of or ()]
+        if not any(set(READING) & each.model_fields_set for each in choices):
+            return []
+        told = {name: getattr(value, name) for name in READING if name in value.model_fields_set}
+        return [
+            each.model_copy(update={name: told[name] for name in told if name not in each.model_fields_set})
+            for each in choices
+        ]
 
     def _first_typed(self, choices: list[tuple[str, str]]) -> tuple[str, str]:
         """Return the first value whose text is there, each read in its own way, and that text."""
@@ -102,35 +127,28 @@ class FileValues:
         text, self._taken = self.text(value), None
         if not taken:
             return None
-        cells, lost = (_first(each) for each in zip(*taken, strict=True))
+        cells, lost = (first_sql(each) for each in zip(*taken, strict=True))
         return self._step(cells), self._step(f"CASE WHEN {text} IS NULL THEN {lost} END")
 
     def no_numbers(self, value: Value) -> dict[str, str]:
         """Return the SQL of texts that are no number of their kind: of `minus`, and of a tax rate told by rows."""
-        read = self._inner(value)
-        wrong = {}
-        if read.minus is not None:
-            text = self.text(read.minus)
-            wrong["minus"] = f"CASE WHEN {number_sql(text, read.decimal)} IS NULL THEN {text} END"
-        if isinstance(read.tax_rate, Value):
-            text, rate = self.text(read.tax_rate), self._rate(read.tax_rate)
-            wrong["tax_rate"] = f"CASE WHEN NOT coalesce({rate} >= 0 AND {rate} < 1, false) THEN {text} END"
-        return wrong
+        whole = self._inner(value)
+        wrong: dict[str, list[str]] = {}
+        for read in self._choices(whole) or [whole]:
+            for text in map(self.text, read.minus):
+                none = f"CASE WHEN {number_sql(text, read.decimal)} IS NULL THEN {text} END"
+                wrong.setdefault("minus", []).append(none)
+            if isinstance(read.tax_rate, Value):
+                text, rate = self.text(read.tax_rate), self._rate(read.tax_rate)
+                none = f"CASE WHEN NOT coalesce({rate} >= 0 AND {rate} < 1, false) THEN {text} END"
+                wrong.setdefault("tax_rate", []).append(none)
+        return {name: first_sql(texts) for name, texts in wrong.items()}
 
     def condition(self, condition: Condition) -> str:
         """Return the SQL of a condition; it is false, not null, where its value is null and the test is another."""
         taken, self._taken = self._taken, None
         text, self._taken = self.text(condition.when), taken
-        lower = f"lower({text})"
-        if condition.is_empty is not None:
-            return f"({text} IS {'' if condition.is_empty else 'NOT '}NULL)"
-        if condition.is_in is not None:
-            return f"coalesce({lower} IN ({_texts(condition.is_in)}), false)"
-        if condition.is_not_in is not None:
-            return f"coalesce({lower} NOT IN ({_texts(condition.is_not_in)}), true)"
-        if condition.matches is not None:
-            return f"coalesce(regexp_matches({text}, {quoted(condition.matches)}), false)"
-        return f"coalesce({number_sql(text, condition.when.decimal)} < {condition.below!r}, false)"
+        return condition_sql(text, condition)
 
     def _inner(self, value: Value) -> Value:
         """Return the value that says how a text is read: what `let` names says it, unless the value does."""
@@ -177,9 +195,12 @@ class FileValues:
             wanted, there = value.id, tuple(self.head.ids)
         else:
             place = self.head.position(value.column or (), value.nth)
+            if place is not None and "nth" not in value.model_fields_set and self.head.many(place) > 1:
+                self.repeated[self.head.headings[place]] = self.head.many(place)
             wanted, there = " or ".join(value.column or ()), self.head.headings
         if place is None:
-            if not value.optional:
+            others = value.optional
+            if not (others if isinstance(others, bool) else self.head.position(others) is not None):
                 perhaps = meant(wanted, near(wanted, there), there, "columns")
                 nth = f" {value.nth} times" if value.nth > 1 else ""
                 self.problems.append(Problem(self.file, wanted, f"the column is absent{nth}{perhaps}"))
@@ -199,12 +220,14 @@ class FileValues:
 
     def _cut(self, text: str, value: Value) -> str:
         if value.nulls:
-            text = self._step(f"CASE WHEN lower({text}) NOT IN ({_texts(value.nulls)}) THEN {text} END")
+            text = self._step(f"CASE WHEN lower({text}) NOT IN ({texts_sql(value.nulls)}) THEN {text} END")
         if value.separator is not None:
             text = self._step(f"nullif(trim(split_part({text}, {quoted(value.separator)}, {value.item})), '')")
         if value.extract is not None:
             cell, text = text, self._step(f"nullif(regexp_extract({text}, {quoted(value.extract)}, 1), '')")
             self._take(cell, text, value.only_when)
+        if value.long_id:
+            text = self._step(long_id_sql(text))
         if value.strip_zeros:
             text = self._step(f"coalesce(nullif(ltrim({text}, '0'), ''), {text})")
         if value.between is not None:
@@ -256,10 +279,12 @@ class FileValues:
         return "19700101"
 
     def _signed(self, number: str, value: Value) -> str:
-        if value.minus is not None:
-            number = (
-                f"({number} - coalesce({number_sql(self.text(value.minus), value.decimal)}, 0) / {value.divide_by!r})"
-            )
+        for each in value.minus:
+            taken = number_sql(self.text(each), value.decimal)
+            shared = f" / {value.divide_by!r}" if isinstance(value.divide_by, float | int) else ""
+            number = f"({number} - coalesce({taken}, 0){shared})"
+        if isinstance(value.divide_by, Value):
+            number = f"({number} / {number_sql(self.text(value.divide_by))})"
         if value.negative_when is not None:
             number = f"(CASE WHEN {self.condition(value.negative_when)} THEN -1 ELSE 1 END * {number})"
         rate = value.tax_rate
@@ -270,12 +295,5 @@ class FileValues:
 
     def _rate(self, rate: Value) -> str:
         """Return the SQL of a tax rate that a row tells."""
-        return self._step(f"({number_sql(self.text(rate), rate.decimal)} / {rate.divide_by!r})")
-
-
-def _first(texts: tuple[str, ...]) -> str:
-    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
-
-
-def _texts(texts: tuple[str, ...]) -> str:
-    return ", ".join(quoted(text.strip().lower()) for text in texts)
+        by = rate.divide_by if isinstance(rate.divide_by, float | int) else number_sql(self.text(rate.divide_by))
+        return self._step(f"({number_sql(self.text(rate), rate.decimal)} / {by})")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.intake.language.mapping_model import SourceFiles
+from features.intake.language.mapping_model import Cell, SourceFiles
 
 CUT = "#: mapping\n"
 #: Kinds of files without anything above their records.
@@ -54,6 +54,14 @@ class Question(BaseModel):
         What stands in the columns that may be meant: days in all of them, or numbers from 0 to 10 in the likelier ones.
     rows_with : str or None
         The column, `a|b`, that is filled in records; where it is empty or holds asterisks, the row is a sum.
+    digits : Cell or None
+        The cell above the rows that says how many digits ledger accounts have: those of customers have one more, and
+        begin with 1 to 6.
+    apart : tuple of str
+        Values of the first column that are known not to be meant. Where others stand there than these and those of the
+        usual answer, a person decides.
+    unless : str or None
+        A column, `a|b`, that decides in place of the first one: where it is there, the usual answer holds.
     tally : bool
         Whether all values of the columns are shown with their rows, and with the sum of the amounts beside them.
     """
@@ -72,6 +80,9 @@ class Question(BaseModel):
     holds: Literal["date", "score"] | None = None
     rows_with: str | None = None
     tally: bool = False
+    digits: Cell | None = None
+    apart: tuple[str, ...] = ()
+    unless: str | None = None
 
 
 class Preset(BaseModel):
@@ -93,19 +104,24 @@ class Preset(BaseModel):
     questions: tuple[Question, ...] = Field(())
     body: str
 
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What its mapping says, with an empty list of files."""
+        return tomllib.loads(self.body)
+
     @property
     def source_name(self) -> str:
         """The name of its source in the mapping."""
-        return next(iter(tomllib.loads(self.body)["sources"]))
+        return next(iter(self.told["sources"]))
 
     @property
     def fills(self) -> tuple[str, ...]:
         """The tables that it fills."""
-        return tuple(tomllib.loads(self.body).get("tables", {}))
+        return tuple(self.told.get("tables", {}))
 
     def reader(self, file: str) -> SourceFiles:
         """Return how a file of this kind is read."""
-        told = tomllib.loads(self.body)["sources"][self.source_name]
+        told = self.told["sources"][self.source_name]
         search = {} if told.get("format") in UNTITLED or not self.fingerprint else {"header_with": self.fingerprint}
         if file.lower().endswith(UNTITLED):
             search = {}
@@ -114,7 +130,7 @@ class Preset(BaseModel):
     @property
     def rows_above(self) -> int:
         """How many records files of this kind have before their rows."""
-        told = tomllib.loads(self.body)["sources"][self.source_name]
+        told = self.told["sources"][self.source_name]
         return max(*told.get("header", [1]), told.get("ids_row", 1))
 
     def likeness(self, records: Sequence[Sequence[str]], listed: Sequence[Sequence[str]]) -> int:
@@ -125,12 +141,12 @@ class Preset(BaseModel):
         records, listed : sequence of sequence of str
             The first records of the file, and those of its lines that begin with a bar.
         """
-        is_list = tomllib.loads(self.body)["sources"][self.source_name].get("format") == "list"
+        is_list = self.told["sources"][self.source_name].get("format") == "list"
         rows = [{cell.strip().lower() for cell in record} for record in (listed if is_list else records)]
         named = [{name.strip().lower() for name in names} for names in self.fingerprint]
         marked = [f'"importid":"{mark.lower()}"' for mark in self.ids]
         has_names = any(all(names & row for names in named) for row in rows)
-        has_ids = any(all(any(mark in cell for cell in row) for mark in marked) for row in rows)
+        has_ids = any(all(any(mark in cell.replace(" ", "") for cell in row) for mark in marked) for row in rows)
         return len(named) + len(marked) if has_names and has_ids else 0
 
 

@@ -6,9 +6,10 @@ preset fits. The start of a file is read once, whatever the number of presets; o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from features.intake.asking.patterns import escaped
 from features.intake.asking.presets import Preset, presets
 from features.intake.files.copying import copied_sheet, copied_text
 from features.intake.files.heads import encoding_of, first_records
-from features.intake.files.reading import FORMATS, TITLES, OpenFile, Workspace, open_files
+from features.intake.files.reading import FORMATS, TITLES, OpenFile, Workspace, open_files, unpacked
 from features.intake.language.mapping_model import SourceFiles
 
 #: Records of a file among which a header may stand.
@@ -40,15 +41,29 @@ def recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple
     """Return the presets that fit, in an order in which one finds what it looks up, and unknown files with headings."""
     found: dict[str, Recognised] = {}
     unknown = []
-    for number, path in enumerate(sorted(space.folder.iterdir())):
+    for number, (inside, path, name) in enumerate(_files(space)):
+        preset, file, headings = known_file(inside, path, str(number))
+        if preset is not None and file is not None:
+            found.setdefault(preset.name, Recognised(preset)).files.append(replace(file, name=name))
+        else:
+            unknown.append((name, headings))
+    return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
+
+
+def _files(space: Workspace) -> Iterator[tuple[Workspace, Path, str]]:
+    """Yield the files of the folder and those of archives in it, each with its space and its name in a mapping."""
+    for path in sorted(space.folder.iterdir()):
         if not path.is_file() or path.name.startswith("."):
             continue
-        preset, file, headings = known_file(space, path, str(number))
-        if preset is not None and file is not None:
-            found.setdefault(preset.name, Recognised(preset)).files.append(file)
-        else:
-            unknown.append((path.name, headings))
-    return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
+        inside = []
+        if path.suffix.lower() == ".zip":
+            with suppress(zipfile.BadZipFile, OSError):
+                inside = sorted(each for each in unpacked(space, path.name).rglob("*") if each.is_file())
+        if not inside:
+            yield space, path, path.name
+        for each in inside:
+            within = each.relative_to(space.scratch / f"zip-{path.name}").as_posix()
+            yield replace(space, folder=each.parent), each, f"{path.name}/{within}"
 
 
 def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, OpenFile | None, tuple[str, ...]]:

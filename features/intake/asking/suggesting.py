@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import InputError
-from features.intake.asking.answers import asked_of, places
+from features.intake.asking.answers import asked_of
+from features.intake.asking.meant_columns import places
 from features.intake.asking.patterns import patterns
 from features.intake.asking.presets import BASES, Question
 from features.intake.asking.proposing import samples

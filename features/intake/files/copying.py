@@ -50,7 +50,7 @@ def copied_records(path: Path, delimiter: str, target: Path) -> Path:
 
 
 def copied_sheet(path: Path, sheet: str | None, target: Path, most: int | None = None) -> Path:
-    """Copy one sheet of an .xlsx file, by default the first; `most` rows of it.
+    """Copy one sheet of an .xlsx file, by default the first that is shown; `most` rows of it.
 
     Raises
     ------
@@ -66,7 +66,8 @@ def copied_sheet(path: Path, sheet: str | None, target: Path, most: int | None =
     try:
         if sheet is not None and sheet not in book.sheetnames:
             raise ValueError(f"there is no sheet {sheet!r}; the sheets there: {', '.join(book.sheetnames)}")
-        rows = book[sheet or book.sheetnames[0]]
+        shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
+        rows = book[sheet or (shown or book.sheetnames)[0]]
         with target.open("w", encoding="utf-8", newline="") as copy:
             writer = csv.writer(copy, lineterminator="\n")
             width = rows.max_column or 0

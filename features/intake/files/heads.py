@@ -65,6 +65,11 @@ class Head:
                 return places[nth - 1]
         return None
 
+    def many(self, place: int) -> int:
+        """Return how many columns have the heading of one; 1 for those without any."""
+        named = [heading.strip().lower() for heading in self.headings]
+        return named.count(named[place]) if named[place] else 1
+
     def cell(self, cell: Cell) -> str | None:
         """Return a cell above the rows; None where it is empty or not there."""
         row = self.cells[cell.row - 1] if len(self.cells) >= cell.row else ()
@@ -110,7 +115,18 @@ def read_head(path: Path, source: SourceFiles) -> Head:
         raise ValueError(f"it ends before row {needed}, where its header is expected")
     headings = tuple(heading.strip() for heading in cells[source.header[0] - 1])
     ids, zones = _ids(cells[source.ids_row - 1]) if source.ids_row else ({}, {})
-    return Head(headings, ids, zones, tuple(cells), delimiter, shift + needed)
+    above = _without_records(cells, Head(headings, ids, zones, ()), source)
+    return Head(headings, ids, zones, tuple(above), delimiter, shift + len(above))
+
+
+def _without_records(cells: Sequence[tuple[str, ...]], head: Head, source: SourceFiles) -> Sequence[tuple[str, ...]]:
+    """Return the rows above the records, without those in which a column is filled that header rows leave empty."""
+    place = head.position(source.header_empty)
+    first = source.header[0]
+    for number, row in enumerate(cells[first:], start=first):
+        if place is not None and place < len(row) and row[place].strip():
+            return cells[:number]
+    return cells
 
 
 def first_records(path: Path, delimiter: str | None, many: int) -> tuple[str, list[tuple[str, ...]]]:

@@ -25,6 +25,7 @@ from features.intake.files.copying import (
 )
 from features.intake.files.database_tables import DUCKDB, Databases, duckdb_table
 from features.intake.files.heads import Head, encoding_of, named_only, read_head
+from features.intake.files.json_records import json_rows
 from features.intake.language.mapping_model import SourceFiles
 from features.intake.language.typed_sql import quoted
 from features.validation.names import near
@@ -37,6 +38,8 @@ FORMATS = {
 }  # fmt: skip
 #: Lines among which the heading of a list stands.
 TITLES = 200
+#: What is told of answers of an API that are not all there.
+MORE_PAGES = "it says itself that more records follow on a further page: is that page in another file?"
 #: A file of an archive.
 ZIPPED = re.compile(r"(.+?\.zip)/(.+)", re.IGNORECASE)
 #: Lines that a message names.
@@ -60,6 +63,8 @@ class OpenFile:
         Name of the temporary table that holds the lines which have too few or too many cells; empty without one.
     footer : tuple of str
         Patterns of lines that are no rows.
+    doubt : str
+        What may mislead about the file as a whole.
     """
 
     name: str
@@ -68,6 +73,7 @@ class OpenFile:
     relation: str
     rejects: str = ""
     footer: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,12 +120,13 @@ def _paths(space: Workspace, source: SourceFiles, name: str, problems: list[Prob
     seen: set[Path] = set()
     own = named_files(space, source)
     for pattern in source.files:
-        folder, inner = space.folder, pattern
+        folders, inner = [space.folder], pattern
         if zipped := ZIPPED.match(pattern):
-            folder, inner = _unpacked(space, zipped[1]), zipped[2]
-        found = sorted(path for path in folder.glob(inner) if path.is_file() and path not in seen)
+            folders, inner = _archives(space, zipped[1], name, problems), zipped[2]
+        found = sorted(path for folder in folders for path in folder.glob(inner) if path.is_file() and path not in seen)
         if not found:
-            there = [path.name for path in folder.iterdir() if path not in own] if folder.is_dir() else []
+            outer = [folder for folder in folders or [space.folder] if folder.is_dir()]
+            there = [path.name for folder in outer for path in folder.iterdir() if path not in own]
             meant = near(Path(inner).name, there)
             perhaps = f"; did you mean {meant!r}?" if meant else ""
             problems.append(Problem(name, "files", f"there is no file {pattern!r} in {space.folder}{perhaps}"))
@@ -127,7 +134,19 @@ def _paths(space: Workspace, source: SourceFiles, name: str, problems: list[Prob
         yield from found
 
 
-def _unpacked(space: Workspace, name: str) -> Path:
+def _archives(space: Workspace, pattern: str, name: str, problems: list[Problem]) -> list[Path]:
+    """Return where the files of the archives are that a pattern names; one that is none becomes a problem."""
+    folders = []
+    for path in sorted(space.folder.glob(pattern)):
+        try:
+            folders.append(unpacked(space, path.name))
+        except (zipfile.BadZipFile, OSError) as error:
+            problems.append(Problem(path.name, "", f"it cannot be unpacked: {error}"))
+    return folders
+
+
+def unpacked(space: Workspace, name: str) -> Path:
+    """Unpack an archive of the folder into the scratch folder, once; return where its files are."""
     target = space.scratch / f"zip-{Path(name).name}"
     if not target.is_dir():
         with zipfile.ZipFile(space.folder / name) as archive:
@@ -140,7 +159,8 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
     if form == "parquet":
         return _typed_file(space, path, f"read_parquet({quoted(str(path))})")
     if form == "jsonl":
-        return _json_lines(space, path)
+        names, rows, is_cut = json_rows(space.connection, path)
+        return OpenFile(path.name, path, named_only(names), rows, doubt=MORE_PAGES if is_cut else "")
     if form == "sheet":
         text = copied_sheet(path, source.sheet, space.scratch / f"{key}.csv")
         source = source.model_copy(update={"delimiter": ","})
@@ -215,23 +235,6 @@ def _check_bars(space: Workspace, text: Path, bars: Sequence[int], heading: int)
 def _names_all(cells: Sequence[str], wanted: Sequence[Sequence[str]]) -> bool:
     headings = {cell.strip().lower() for cell in cells}
     return all(any(name.strip().lower() in headings for name in names) for names in wanted)
-
-
-def _json_lines(space: Workspace, path: Path) -> OpenFile:
-    """Read a JSON object a line; a column `a.b` is a field in a field."""
-    objects = f"read_json_objects({quoted(str(path))}, format='auto')"
-    found = space.connection.execute(
-        f"SELECT DISTINCT k, '$.\"' || k || '\"' FROM (SELECT unnest(json_keys(json)) AS k "
-        f"FROM (SELECT json FROM {objects} LIMIT 10000)) ORDER BY 1"
-    ).fetchall()
-    inner = space.connection.execute(
-        f"SELECT DISTINCT key || '.' || k, '$.\"' || key || '\".\"' || k || '\"' FROM (SELECT j.key AS key, "
-        f"unnest(json_keys(j.value)) AS k FROM (SELECT json FROM {objects} LIMIT 10000) t, json_each(t.json) j "
-        f"WHERE j.type = 'OBJECT') ORDER BY 1"
-    ).fetchall()
-    fields = [*found, *inner]
-    cut = ", ".join(f"nullif(json_extract_string(json, {quoted(at)}), '') AS c{i}" for i, (_, at) in enumerate(fields))
-    return OpenFile(path.name, path, named_only([name for name, _ in fields]), f"(SELECT {cut} FROM {objects})")
 
 
 def _typed_file(space: Workspace, path: Path, rows: str) -> OpenFile:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -17,31 +20,15 @@ from pydantic import ValidationError
 
 from features.book_facts import book_known
 from features.errors import InvalidTables, Problem
-from features.intake.language.mapping_model import (
-    IDENTITIES,
-    RATES,
-    TASKS,
-    BookPlan,
-    LeaveOut,
-    Mapping,
-    Part,
-    SourceFiles,
-    Value,
-    columns_of,
-)
+from features.intake.language.mapping_model import IDENTITIES, RATES, TASKS, Mapping, Part, Value, columns_of
+from features.intake.language.refusals import dotted, is_of_model, perhaps, refusals, with_line
 from features.intake.language.toml_lines import Place, line_of, lines_of
 from features.schema import Kind
 from features.tables import TABLES
-from features.validation.names import near
 
 OPEN = "?"
 #: What a zone may be beside a name of the IANA data base: as the file says, or as the day stands.
 OTHER_ZONES = ("file", "day")
-#: What a mapping may say anywhere, for what was perhaps meant.
-KEYS = frozenset(
-    field.alias or name for model in (Mapping, BookPlan, SourceFiles, Part, LeaveOut, Value)
-    for name, field in model.model_fields.items() if name != "told_by"
-)  # fmt: skip
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -89,18 +76,46 @@ def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
         Problem(path.name, "answers", f"the mapping asks for ${name}, which has no answer")
         for name in sorted(_asked(raw) - set(raw.get("answers", {})))
     ]
-    if problems:
-        raise InvalidTables(problems)
     _name_answers(raw)
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
     answered["answers"] = raw.get("answers", {})
     answered["tables"] = _wanted(answered.get("tables", {}))
+    mapping, refused = _validated(path.name, answered, lines)
+    unsound = [] if mapping is None else [Problem(path.name, dotted(at), rule) for at, rule in _unsound(mapping)]
+    empty = " and ".join(f"answers.{name}" for name, answer in answered["answers"].items() if answer == "")
+    if empty and mapping is not None and not (mapping.tables or mapping.identities):
+        unsound = [replace(each, rule=f'{each.rule}, and {empty} with "" leave none') for each in unsound]
+    found = [with_line(problem, lines) for problem in unsound]
+    if mapping is None or problems or refused:
+        # A question without an answer is told once, and not again as what it makes wrong.
+        others = [*refused, *(each for each in found if f"'{OPEN}'" not in each.rule)]
+        raise InvalidTables([*problems, *others])
+    return mapping, found
+
+
+def _validated(name: str, answered: dict[str, Any], lines: dict[Place, int]) -> tuple[Mapping | None, list[Problem]]:
+    """Return the mapping without the keys that nobody knows, None where more is wrong with it; and what is wrong."""
     try:
-        mapping = Mapping.model_validate(answered)
+        return Mapping.model_validate(answered), []
     except ValidationError as error:
-        raise InvalidTables(_refused(path.name, error, lines)) from error
-    problems = [Problem(path.name, dotted(place), rule) for place, rule in _unsound(mapping)]
-    return mapping, [_with_line(problem, lines) for problem in problems]
+        refused = list(refusals(name, error, lines))
+        unknown = [wrong["loc"] for wrong in error.errors() if wrong["type"] == "extra_forbidden"]
+        if unknown and len(unknown) == error.error_count():
+            with suppress(ValidationError, KeyError):
+                return Mapping.model_validate(_without(answered, unknown)), refused
+        return None, refused
+
+
+def _without(answered: dict[str, Any], places: Sequence[tuple[int | str, ...]]) -> dict[str, Any]:
+    """Return the values of a mapping without some keys."""
+    kept = deepcopy(answered)
+    for *outer, last in places:
+        inside: Any = kept
+        for key in outer:
+            if not is_of_model(key):
+                inside = inside[key]
+        del inside[last]
+    return kept
 
 
 def _answered(value: Any, answers: dict[str, Any]) -> Any:
@@ -154,34 +169,18 @@ def _asked(value: Any) -> set[str]:
     return {value[1:]} if isinstance(value, str) and re.fullmatch(r"\$[a-z]\w*", value) else set()
 
 
-def _refused(name: str, error: ValidationError, lines: dict[Place, int]) -> Iterator[Problem]:
-    for wrong in error.errors(include_url=False):
-        place = tuple(item for item in wrong["loc"] if not str(item).startswith(("function-", "constrained-", "Value")))
-        rule = wrong["msg"].removeprefix("Value error, ")
-        if wrong["type"] == "extra_forbidden":
-            rule = f"unknown key{_perhaps(str(place[-1]), KEYS)}"
-        value = wrong["input"]
-        shown = f", found {value!r}" if isinstance(value, (str, int, float, bool)) and "found" not in rule else ""
-        yield _with_line(Problem(name, dotted(place), f"{rule}{shown}"), lines)
-
-
-def _perhaps(name: str, known: Any) -> str:
-    meant = near(name, known)
-    return f"; did you mean {meant!r}?" if meant else ""
-
-
 def _unsound(mapping: Mapping) -> Iterator[tuple[Place, str]]:
     """Yield what the models cannot see: names that must be known, and times without a zone."""
     for table in mapping.tables:
         if table not in TABLES:
-            yield ("tables", table), f"the contract has no such table{_perhaps(table, TABLES)}"
+            yield ("tables", table), f"the contract has no such table{perhaps(table, TABLES)}"
     for table, place, part in parts_of(mapping):
         if part.source not in mapping.sources:
-            yield (*place, "from"), f"there is no source {part.source!r}{_perhaps(part.source, mapping.sources)}"
+            yield (*place, "from"), f"there is no source {part.source!r}{perhaps(part.source, mapping.sources)}"
         kinds = columns_of(table)
         for column, value in part.columns.items():
             if column not in kinds:
-                yield (*place, "columns", column), f"{table} has no such column{_perhaps(column, kinds)}"
+                yield (*place, "columns", column), f"{table} has no such column{perhaps(column, kinds)}"
                 continue
             yield from (((*place, "columns", column), rule) for rule in _rate_problems(part, column))
             if kinds[column] is Kind.INSTANT:
@@ -222,21 +221,12 @@ def parts_of(mapping: Mapping) -> Iterator[tuple[str, Place, Part]]:
 
 
 def _zone_problems(value: Value) -> Iterator[str]:
-    if value.first_of is not None:
+    if value.first_of is not None and value.zone is None and value.epoch is None:
         for choice in value.first_of:
             yield from _zone_problems(choice)
+    elif value.zone is None and value.first_of is not None:
+        return
     elif value.epoch is None and value.zone is None and value.constant is None and value.let is None:
         yield "an instant needs a zone: a name such as 'Europe/Berlin', 'UTC', 'file' or 'day'"
     elif value.zone is not None and value.zone not in OTHER_ZONES and value.zone not in available_timezones():
-        yield f"unknown zone {value.zone!r}{_perhaps(value.zone, available_timezones())}"
-
-
-def dotted(place: Sequence[str | int]) -> str:
-    """Return a place of the file as messages have it."""
-    return ".".join(str(item) for item in place)
-
-
-def _with_line(problem: Problem, lines: dict[Place, int]) -> Problem:
-    place = tuple(int(item) if item.isdigit() else item for item in problem.column.split("."))
-    line = line_of(lines, place)
-    return problem if line is None else Problem(problem.table, problem.column, f"line {line}: {problem.rule}")
+        yield f"unknown zone {value.zone!r}{perhaps(value.zone, available_timezones())}"

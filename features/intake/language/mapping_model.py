@@ -16,6 +16,9 @@ from features.tables import TABLES
 
 #: The keys of a value of which it has exactly one: where it comes from.
 ORIGINS = ("column", "id", "constant", "cell", "let", "first_of", "join", "row", "lookup", "place")
+#: The keys of a value that say how its text is read, rather than which text it is.
+READING = ("date", "zone", "year_from", "epoch", "add_days", "add_months", "decimal", "divide_by", "negative_when",
+           "minus", "tax_rate")  # fmt: skip
 #: Accounts of a system, by which pairs are proposed: not a table of the contract.
 IDENTITIES = "identities"
 IDENTITY_COLUMNS: MappingOf[str, Kind] = dict.fromkeys(
@@ -49,6 +52,10 @@ def _written(value: Any) -> Any:
 
 def _named(value: Any) -> Any:
     return {"column": value} if isinstance(value, (str, list)) else value
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -109,13 +116,15 @@ class Value(_Strict):
 
     key: AnyValue | None = None
     nth: int = Field(1, ge=1)
-    optional: bool = False
+    optional: bool | Names = False
     by: str = "-"
 
     nulls: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
     separator: str | None = None
     item: int = Field(1, ge=1)
     extract: str | None = None
+    long_id: bool = False
     strip_zeros: bool = False
     between: tuple[float, float] | None = None
     map: dict[str, str] = {}
@@ -131,9 +140,9 @@ class Value(_Strict):
     add_months: int = 0
 
     decimal: Literal[".", ","] = "."
-    divide_by: float = 1
+    divide_by: float | AnyValue = 1
     negative_when: Condition | None = None
-    minus: AnyValue | None = None
+    minus: Annotated[tuple[AnyValue, ...], BeforeValidator(_several)] = ()
     tax_rate: float | AnyValue | None = None
 
     @model_validator(mode="after")
@@ -160,6 +169,7 @@ class SourceFiles(_Strict):
     header: tuple[int, ...] = Field((1,), min_length=1)
     header_with: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_alternatives)] = ()
     ids_row: int | None = None
+    header_empty: Names = ()
     footer: tuple[str, ...] = ()
     sheet: str | None = None
 
@@ -188,7 +198,7 @@ class Part(_Strict):
     told_by : dict of column to names
         The answers that a column, a `let.NAME` or a `leave_out.REASON` rests on; `read_mapping` fills it, for messages.
     many : {"one", "sum", "first", "last", "merge"}
-        How several rows of one key become one record.
+        How several rows of one key become one record; "merge": what is told of records that other parts have.
     order : Value or None
         By what the first or last is told; None: as the rows stand.
     absorbed : Value or None

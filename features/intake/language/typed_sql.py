@@ -6,8 +6,10 @@ of the mapping. Of an hour that occurs twice the later one is meant; one that ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from features.conversion import FLAG_TEXTS
-from features.intake.language.mapping_model import Value
+from features.intake.language.mapping_model import Condition, Value
 from features.schema import Kind
 
 #: Kind of a column -> DuckDB's type.
@@ -21,9 +23,13 @@ TYPES = {
 }
 #: Beside a number: currency signs and codes, blanks of all kinds, strokes between thousands, an asterisk of SAP.
 BESIDE = "[€$£¥%\\s\u00a0\u202f'’*]|(?:^|\\b)[A-Za-z]{3}(?:\\b|$)"
+#: Signs of currencies; those that several have stand for themselves.
+SIGNS = {"€": "EUR", "£": "GBP", "$": "$", "¥": "¥"}
 #: A day, perhaps with a time, as ISO writes it. DuckDB's own cast passes over what follows: 2:45 PM would be 2:45.
 WALL = "\\d{4}[-/]\\d{1,2}[-/]\\d{1,2}([ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d*)?)?)?"
 HALF_DAYS = ("%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p")
+#: Beginnings of German months that differ from the English ones.
+MONTHS = (("jän", "Jan"), ("m(ä|ae)rz?|mrz", "Mar"), ("mai", "May"), ("okt", "Oct"), ("dez", "Dec"))
 #: The end of a time that says how far it is from UTC.
 OFFSET = ":\\d{2}(\\.\\d+)?\\s*(Z|UTC|[+-]\\d{2}(:?\\d{2})?)$"
 
@@ -53,20 +59,23 @@ def typed_sql(kind: Kind, text: str, value: Value, zone: str | None = None, year
         return _day(text, value, zone, year_from)
     if kind is Kind.INSTANT:
         return _instant(text, value, zone)
-    number = number_sql(text, value.decimal)
-    if value.divide_by != 1:
+    number = number_sql(text, value.decimal, percent=value.divide_by != 1)
+    if isinstance(value.divide_by, float | int) and value.divide_by != 1:
         number = f"({number} / {value.divide_by!r})"
     if kind is Kind.NUMBER:
         return number
     return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({number} AS BIGINT) END"
 
 
-def number_sql(text: str, decimal: str = ".") -> str:
-    """Return the SQL of a number: `-1,332.33`, `1.332,33-`, `(40.00)`, `$ 12`, by the mark before its decimals."""
+def number_sql(text: str, decimal: str = ".", percent: bool = True) -> str:
+    """Return the SQL of a number: `-1,332.33`, `1.332,33-`, `(40.00)`, `$ 12`, by the mark before its decimals.
+
+    Without `percent` a text such as `8 %` is none: it would be read as 8, where .08 is meant.
+    """
     thousands = "," if decimal == "." else "."
     digits = f"(\\d{{1,3}}(\\{thousands}\\d{{3}})+|\\d+)?(\\{decimal}\\d*)?"
     form = quoted(f"[+-]?{digits}-?|\\({digits}\\)")
-    bare = f"regexp_replace({text}, {quoted(BESIDE)}, '', 'g')"
+    bare = f"regexp_replace({text}, {quoted(BESIDE if percent else BESIDE.replace('%', ''))}, '', 'g')"
     plain = f"regexp_replace(replace(replace({bare}, '{thousands}', ''), '{decimal}', '.'), '[()+-]', '', 'g')"
     slow = (
         f"CASE WHEN regexp_full_match({bare}, {form}) THEN "
@@ -75,6 +84,15 @@ def number_sql(text: str, decimal: str = ".") -> str:
     if decimal == ".":
         return _else(f"TRY_CAST({text} AS DOUBLE)", slow)
     return _else(f"CASE WHEN NOT contains({text}, '.') THEN TRY_CAST(replace({text}, ',', '.') AS DOUBLE) END", slow)
+
+
+def currency_sql(text: str) -> str:
+    """Return the SQL of the currency that the text of an amount names, as `7 CHF` and `€ 5`; few texts name any."""
+    signs = "".join(f" WHEN contains({text}, '{sign}') THEN '{code}'" for sign, code in SIGNS.items())
+    word = f"upper(regexp_extract({text}, '(?:^|[^A-Za-z])([A-Za-z]{{3}})(?:[^A-Za-z]|$)', 1))"
+    word = f"CASE WHEN {word} NOT IN ('', 'NAN', 'INF') THEN {word} END"
+    some = f"left({text}, 1) > '9' OR right({text}, 1) > '9' OR contains({text}, '$')"
+    return f"CASE WHEN {some} THEN coalesce({word}, CASE{signs} END) END"
 
 
 def _else(quick: str, slow: str) -> str:
@@ -96,8 +114,28 @@ def _flag(text: str) -> str:
     return f"CASE WHEN lower({text}) IN ({texts[True]}) THEN true WHEN lower({text}) IN ({texts[False]}) THEN false END"
 
 
-def _formats(value: Value) -> str:
-    return "[" + ", ".join(quoted(form) for form in value.date) + "]"
+def formed_sql(text: str, forms: Sequence[str]) -> str:
+    """Return the SQL of a time by forms as of strptime; months may have German names, and a full stop behind them."""
+    if any("%b" in form for form in forms):
+        text = english_sql(text)
+    return f"TRY_STRPTIME({text}, [{', '.join(map(quoted, forms))}])"
+
+
+def english_sql(text: str) -> str:
+    """Return the SQL of a text in which months, with English or German names, are the three signs that `%b` reads."""
+    for german, english in MONTHS:
+        text = f"regexp_replace({text}, '(?i){german}', '{english}')"
+    return f"regexp_replace({text}, '([A-Za-z]{{3}})[a-z]*\\.?', '\\1')"
+
+
+def _or_epoch(text: str, value: Value, otherwise: str) -> str:
+    """Return the SQL of a bare number as the time since 1970, and of another text as it is read otherwise.
+
+    Fewer digits than times of the last decades have are no such number: 20250131 is a day.
+    """
+    digits = 9 if value.epoch == "seconds" else 12
+    is_number = f"regexp_full_match({text}, '-?\\d{{{digits},}}(\\.\\d*)?')"
+    return f"CASE WHEN {is_number} THEN {_epoch(text, value)} ELSE {otherwise} END"
 
 
 def _epoch(text: str, value: Value) -> str:
@@ -110,9 +148,10 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
     if year_from is not None:
         return _day_of_year(text, value, year_from)
     if value.epoch is not None:
-        return f"CAST({_epoch(text, value)} AS DATE)"
+        plain = value.model_copy(update={"epoch": None})
+        return f"CAST({_or_epoch(text, value, _day(text, plain, zone, None))} AS DATE)"
     if value.date:
-        return f"CAST(TRY_STRPTIME({text}, {_formats(value)}) AS DATE)"
+        return f"CAST({formed_sql(text, value.date)} AS DATE)"
     where = zone if zone not in (None, "day") else "UTC"
     moved = f"CAST(timezone({quoted(str(where))}, {_aware(text)}) AS DATE)"
     compact = f"TRY_STRPTIME({text}, '%Y%m%d')"
@@ -140,8 +179,8 @@ def _aware(text: str) -> str:
 
 
 def _day_of_year(text: str, value: Value, first: str) -> str:
-    """Return the SQL of day and month in the year that begins on a day."""
-    year, padded = int(first[:4]), f"lpad({text}, 4, '0')"
+    """Return the SQL of day and month in the year that begins on a day; a longer text is none, naming a year itself."""
+    year, padded = int(first[:4]), f"CASE WHEN length({text}) <= 4 THEN lpad({text}, 4, '0') END"
     dated = [f"TRY_STRPTIME({padded} || '{each}', {quoted(value.date[0] + '%Y')})" for each in (year, year + 1)]
     begin = f"DATE '{first[:4]}-{first[4:6]}-{first[6:8]}'"
     return f"CAST(CASE WHEN {dated[0]} >= {begin} THEN {dated[0]} ELSE {dated[1]} END AS DATE)"
@@ -150,8 +189,8 @@ def _day_of_year(text: str, value: Value, first: str) -> str:
 def _instant(text: str, value: Value, zone: str | None) -> str:
     """Return the SQL of an instant in UTC."""
     if value.epoch is not None:
-        return _epoch(text, value)
-    wall = f"TRY_STRPTIME({text}, {_formats(value)})" if value.date else _wall(text)
+        return _or_epoch(text, value, _instant(text, value.model_copy(update={"epoch": None}), zone))
+    wall = formed_sql(text, value.date) if value.date else _wall(text)
     if zone == "day":
         return f"date_trunc('day', {wall})"
     local = wall if zone in (None, "UTC") else f"timezone('UTC', timezone({quoted(str(zone))}, {wall}))"
@@ -159,3 +198,49 @@ def _instant(text: str, value: Value, zone: str | None) -> str:
         return f"CAST({local} AS TIMESTAMP)"
     aware = f"timezone('UTC', {_aware(text)})"
     return f"CASE WHEN regexp_matches({text}, {quoted(OFFSET)}) THEN {aware} ELSE {local} END"
+
+
+def not_before_sql(later: str, text: str, earlier: str) -> str:
+    """Return the SQL of an instant of which only the day is written: not before one of the same day, but with it."""
+    plain = f"NOT contains({text}, ':') AND {later} < {earlier} AND {earlier} < {later} + INTERVAL 1 DAY"
+    return f"CASE WHEN {plain} THEN {earlier} ELSE {later} END"
+
+
+def condition_sql(text: str, condition: Condition) -> str:
+    """Return the SQL of a condition on a text; of a null text it is false where the test is another."""
+    lower = f"lower({text})"
+    if condition.is_empty is not None:
+        return f"({text} IS {'' if condition.is_empty else 'NOT '}NULL)"
+    if condition.is_in is not None:
+        return f"coalesce({lower} IN ({texts_sql(condition.is_in)}), false)"
+    if condition.is_not_in is not None:
+        return f"coalesce({lower} NOT IN ({texts_sql(condition.is_not_in)}), true)"
+    if condition.matches is not None:
+        return f"coalesce(regexp_matches({text}, {quoted(condition.matches)}), false)"
+    return f"coalesce({number_sql(text, condition.when.decimal)} < {condition.below!r}, false)"
+
+
+def first_sql(texts: Sequence[str]) -> str:
+    """Return the SQL of the first text that is there."""
+    return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
+
+
+def texts_sql(texts: Sequence[str]) -> str:
+    """Return texts as SQL, in small letters and without outer blanks."""
+    return ", ".join(quoted(text.strip().lower()) for text in texts)
+
+
+def long_id_sql(text: str) -> str:
+    """Return the SQL of an id of Salesforce with 18 signs: one of 15 gets three that say which are capitals.
+
+    Each of the three stands for five signs: the place in A to Z, 0 to 5 of the number whose bits are the capitals.
+    """
+    signs = []
+    for block in range(3):
+        bits = "+".join(
+            f"CASE WHEN {text}[{5 * block + i + 1}] BETWEEN 'A' AND 'Z' THEN {2**i} ELSE 0 END" for i in range(5)
+        )
+        signs.append(f"'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345'[{bits}+1]")
+    return (
+        f"CASE WHEN regexp_full_match({text}, '[A-Za-z0-9]{{15}}') THEN {text} || {' || '.join(signs)} ELSE {text} END"
+    )

@@ -86,15 +86,16 @@ def test_a_sum_below_a_list_spoils_nothing_and_types_are_shown_with_their_sums(e
     exports.put("items.txt", SAP)
     made = suggest(exports.folder, ".")
     assert "Art: 'DZ' 1 (-432.56), 'RG' 1 (-467.58), 'RV' 1 (1314.29)" in made.text
-    assert set(made.open_questions) == {"sap_tax_rate"}, "dates and decimals are told by the rows"
-    report = imported(exports, {"sap_tax_rate": "0.0"})
+    assert "neither in the usual answer nor known to be none: 'RG'" in made.text
+    assert set(made.open_questions) == {"sap_tax_rate", "sap_types"}, "dates and decimals are told by the rows"
+    report = imported(exports, {"sap_tax_rate": "0.0", "sap_types": '["RV"]'})
     reasons = {"no document of revenue: DZ": 1, "no document of revenue: RG": 1, "a sum": 1}
     assert left_out(report, "invoices") == reasons
 
 
 def test_bars_that_stand_elsewhere_are_refused_with_their_line(exports: Exports) -> None:
     exports.put("items.txt", SAP)
-    text = suggest(exports.folder, ".", {"sap_tax_rate": 0.0}).text
+    text = suggest(exports.folder, ".", {"sap_tax_rate": 0.0, "sap_types": ["RV", "RG"]}).text
     exports.put("items.txt", SAP.replace("|RG |18.01.2025|", "|RG | 18.01.2025|"))
     (problem,) = exports.refused(text)
     assert problem == "items.txt: line 4: the bars do not stand under those of the heading in line 1 (1 rows)"
