@@ -124,11 +124,12 @@ def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five.
 
-    Where there is an estimate of none of the accounts, none of the sums is shown.
+    Where there is an estimate of none of the accounts, or no account, none of the sums is shown.
     """
     sums, lost = found.sums, ""
-    if sums.accounts and not sums.estimated:
-        return tuple((words[name], NONE, words["no_estimates"]) for name in ("revenue_at_risk", "change"))
+    if not sums.estimated:
+        why = words["no_estimates" if sums.accounts else "no_accounts"]
+        return tuple((words[name], NONE, why) for name in ("revenue_at_risk", "change"))
     if sums.loss is not None:
         lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:

@@ -1,0 +1,122 @@
+"""What a walk through the pages needs: a service on three runs of the book, a page that is watched, axe, pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+from serving.access.keys import KeyStore
+from serving.cli.score_commands import score
+from serving.store import ScoreStore
+from support.registries import copy_home
+from support.served import free_port, process, wait_until_ready
+
+#: Names the folder in which pictures are kept; without it they go with the test.
+PICTURES = "CHURN_RISK_PICTURES"
+#: Days before the newest run at which the runs stand.
+RUNS = (180, 90, 0)
+WIDTHS, HEIGHT, SCHEMES = (1440, 390), 900, ("light", "dark")
+GRAVE = ("serious", "critical")
+#: Chromium's word for an answer of 400 and above, which some pages are meant to be.
+REFUSED = "Failed to load resource"
+UNFOLD = "document.querySelectorAll('details').forEach(each => { each.open = true })"
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+#: Light and dark differ in colours alone.
+LOOKED_AT: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
+
+
+@contextmanager
+def walked_service(registered_home: Path, book: Path, as_of: date, folder: Path) -> Iterator[tuple[str, str]]:
+    """Serve three runs of a book with their figures; give the address and a key that reads and gives feedback."""
+    home, log, port = folder / "home", folder / "log", free_port()
+    copy_home(registered_home, home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHURN_RISK_HOME", str(home))
+        for days in RUNS:
+            score(str(book), as_of - timedelta(days=days), None, False, days == 0, False)
+    store = ScoreStore(f"sqlite:///{home / 'scores.db'}")
+    key = KeyStore(store.engine).create(("read", "feedback"))[1]
+    store.close()
+    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
+    address = f"http://127.0.0.1:{port}"
+    with process(command, home, log, {"CHURN_RISK_SOURCE": str(book)}) as started:
+        wait_until_ready(address, started, log)
+        yield address, key
+
+
+@dataclass
+class Walk:
+    """A page of a browser that is watched, and the folder of its pictures; `trouble` is what must stay empty."""
+
+    page: Page
+    address: str
+    pictures: Path
+    trouble: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._asked)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.trouble.append(f"{self.page.url}: {error}"))
+
+    def open(self, path: str) -> Page:
+        """Open a page of the service."""
+        self.page.goto(self.address + path)
+        return self.page
+
+    def look(self, name: str) -> None:
+        """Look at the page as it is now, in both widths and both schemes: what axe says, whether it fits, a picture."""
+        self.page.evaluate(AXE_SCRIPT)
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            for scheme in SCHEMES:
+                self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                self._judge(f"{name}-{width}-{scheme}", LOOKED_AT[scheme])
+        self.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
+        self.page.emulate_media(color_scheme="light")
+
+    def _judge(self, name: str, options: dict[str, Any]) -> None:
+        import time; t=time.monotonic()
+        found = self.page.evaluate("options => axe.run(options)", options | {"resultTypes": ["violations"]})
+        self.trouble += [
+            f"{name}: {each['id']} ({each['impact']}): {node['target']} {node['html'][:200]}"
+            for each in found["violations"]
+            if each["impact"] in GRAVE
+            for node in each["nodes"]
+        ]
+        a=time.monotonic()-t; t=time.monotonic()
+        if not self.page.evaluate(FITS):
+            self.trouble.append(f"{name}: it is wider than the window")
+        # A hidden caret would be a style of the page, which its policy forbids.
+        self.page.screenshot(path=self.pictures / f"{name}.jpg", quality=80, type="jpeg", full_page=True, caret="initial")
+        print(name, "axe", round(a,2), "shot", round(time.monotonic()-t,2), found.get("passes") and len(found["passes"]))
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:")):
+            self.trouble.append(f"{self.page.url} asks for {request.url}")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(REFUSED):
+            self.trouble.append(f"{self.page.url}: {message.text}")
+
+
+def pictures_folder(otherwise: Path) -> Path:
+    """Return the folder of the pictures, which is there."""
+    folder = Path(os.environ.get(PICTURES) or otherwise)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def walking(browser: Browser, address: str, pictures: Path) -> Walk:
+    """Return a walk of its own session."""
+    page = browser.new_page(viewport={"width": WIDTHS[0], "height": HEIGHT}, locale="en-GB")
+    return Walk(page, address, pictures)
