@@ -76,11 +76,16 @@ class AsOf:
             self._views[name] = self._cut(TABLES[name])
         return self._views[name]
 
-    def _cut(self, table: Table) -> ir.Table:
+    def voided(self, name: str) -> ir.Table:
+        """Return the view of the records that the view of their table leaves out, since they are known to be void."""
+        return self._cut(TABLES[name], void=True)
+
+    def _cut(self, table: Table, void: bool = False) -> ir.Table:
         rows = self._dated(table)
         known = rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
         if table.void_at is not None:
-            known = known.filter(~_passed(known, table.void_at))
+            passed = _passed(known, table.void_at)
+            known = known.filter(passed if void else ~passed)
         chosen = {name: known[name] for name in self.keys}
         for column in (*table.columns, *table.derived):
             if column.name == "account_id" or (column.personal and not self._personal):
