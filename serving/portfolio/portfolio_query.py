@@ -27,6 +27,8 @@ ROWS = 25
 PAST = 12
 BEFORE = SCORES.alias("before")
 CHANGE = SCORES.c.churn_probability - BEFORE.c.churn_probability
+#: Null and empty alike: nobody.
+MANAGER = sa.func.coalesce(SCORES.c.account_manager, "")
 KNOWN_TWICE = (SCORES.c.band != "unknown") & (BEFORE.c.band != "unknown")
 
 
@@ -73,6 +75,8 @@ class Found:
         Accounts by band, under all other filters.
     managers : sequence of str
         All whose accounts the reader sees.
+    unmanaged : bool
+        Whether the reader sees accounts that nobody manages.
     past : mapping of str to sequence of row
         The last estimates of each row's account, oldest first: as_of, probability, version and band.
     steps : mapping of str to mapping
@@ -91,6 +95,7 @@ class Found:
     sums: Sums
     counts: Mapping[str, int]
     managers: Sequence[str]
+    unmanaged: bool
     past: Mapping[str, Sequence[Any]]
     steps: Mapping[str, Mapping[str, Any]]
     unplanned: int
@@ -137,7 +142,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
@@ -152,6 +157,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
     rows = _all(connection, ordered.limit(rows_a_page).offset((page - 1) * rows_a_page))
     account_ids = [row["account_id"] for row in rows]
+    managers = _managers(connection, seen)
     unplanned, disagreed = (
         connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
         for condition in (waiting.unplanned, waiting.disagreed)
@@ -162,7 +168,8 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
         rows=rows,
         sums=sums,
         counts=_counts(connection, others),
-        managers=_managers(connection, seen),
+        managers=sorted(managers - {""}),
+        unmanaged="" in managers,
         past=_past(connection, account_ids),
         steps=next_steps(connection, account_ids),
         unplanned=unplanned,
@@ -183,9 +190,9 @@ def _counts(connection: Connection, which: sa.ColumnElement[bool]) -> dict[str, 
     return {band: number for band, number in connection.execute(by_band)}
 
 
-def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> list[str]:
-    names = sa.select(SCORES.c.account_manager).where(seen, SCORES.c.account_manager.is_not(None)).distinct()
-    return sorted(connection.execute(names).scalars())
+def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> set[str]:
+    """Return whose accounts these are; an empty text where some are nobody's."""
+    return set(connection.execute(sa.select(MANAGER).where(seen).distinct()).scalars())
 
 
 def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
@@ -194,6 +201,8 @@ def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
 
 def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if wanted.unmanaged:
+        conditions.append(MANAGER == "")
     if wanted.manager:
         conditions.append(SCORES.c.account_manager == wanted.manager)
     if wanted.threat:
