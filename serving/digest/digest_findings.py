@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acting_tables import FEEDBACK, STEPS
-from serving.acting.acts import last_verdict
+from serving.acting.acts import SAID, last_verdict
 from serving.digest.digest_ledger import Baseline, Standing
 from serving.digest.standing_changes import Change, Left, changed, left
 from serving.portfolio.portfolio_query import Found, read_portfolio
@@ -141,7 +141,7 @@ def read_findings(
         alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules),
         steps=_acts(connection, STEPS, seen, due, STEPS.c.due_on, STEPS.c.step_id),
         said_since=since,
-        said=_acts(connection, FEEDBACK, seen, FEEDBACK.c.created_at > since, FEEDBACK.c.feedback_id),
+        said=_acts(connection, FEEDBACK, seen, SAID & (FEEDBACK.c.created_at > since), FEEDBACK.c.feedback_id),
         done=_acts(connection, STEPS, seen, STEPS.c.done_at > since, STEPS.c.done_at, STEPS.c.step_id),
         standings=now_standing,
     )

@@ -8,8 +8,8 @@ can stand in it, and a date is the as-of date less an age.
      "account": {account_id, name, segment, industry, country, account_manager, customer_since},
      "revenue": {"months": [{month, invoiced, credited, invoices}]},      24 calendar months, the last perhaps cut short
      "outlook"?: {"risk"?, "mean_days"?, "expected_contraction"?},        as `Foreseen.of`; only where it was foreseen
-     "surveys", "bounced_surveys", "open_loops", "closed_loops", "contacts", "contracts", "open_tickets", "closed_tickets", "actions",
-     "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
+     "surveys", "bounced_surveys", "open_loops", "closed_loops", "contacts", "contracts", "open_tickets",
+     "closed_tickets", "actions", "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
 
 A list is null where its table is absent and has `total` 0 where the account has no such record. `rows` holds at most
 `LIMITS` of the `total`. Dates are ISO text, instants ISO text in UTC ending in `Z`. Evidence of earlier versions lacks

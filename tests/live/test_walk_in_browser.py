@@ -65,6 +65,12 @@ def _act(page: Page, walk: Walk) -> None:
     page.get_by_label("By when").fill("2199-12-31")
     page.get_by_role("button", name="Store the step").click()
     assert page.get_by_role("status").inner_text() == "The step is stored."
+    step = page.locator("#acting li", has_text="Ansprechpartner")
+    step.get_by_text("Change", exact=False).first.click()
+    step.get_by_label("Who does it").fill("Lea Hofstätter")
+    step.get_by_role("button", name="Store the change").click()
+    assert page.get_by_role("status").inner_text() == "The step is changed."
+    assert "Lea Hofstätter, by 31 Dec 2199" in step.inner_text() and "Before: Call" in step.inner_text()
     page.get_by_label("Wrong (please say why)").check()
     page.get_by_label("Why, or a note").fill("They signed last week.")
     page.get_by_role("button", name="Store the feedback").click()
