@@ -102,6 +102,7 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
         cautions=(
             *_aged(found, words["portfolio"], today),
+            *_lapsed(found, words["portfolio"], formats),
             *(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
         ),
         figures=_figures(found, formats, words["sums"]) if found.run else (),
@@ -119,6 +120,14 @@ def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...
     """Return the sentence that the estimates are old, where they are: all days on the page count from their date."""
     days = (today - found.run.as_of).days if found.run else 0
     return (words["aged"].format(days=days),) if days > AGED_DAYS else ()
+
+
+def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[str, ...]:
+    """Return the sentence that some accounts have left by the model's rule, where some have."""
+    if not found.run or not found.lapsed:
+        return ()
+    text = words["lapsed_one" if found.lapsed == 1 else "lapsed"]
+    return (text.format(n=formats.number(found.lapsed), days=found.run.model["rule"]["silence_days"]),)
 
 
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
@@ -223,7 +232,7 @@ def _standing(score: Score, evidence: Mapping[str, Any], formats: Formats, words
     """Yield what the band does not say: shrinking, without invoices of late."""
     if share := shrinking_share(score, evidence):
         yield words["shrinking"].format(share=formats.percent(share))
-    if said := quiet(score, formats):
+    if said := quiet(score, formats, evidence):
         yield said
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from serving.acting.acts import has_open_step, last_verdict, next_steps
+from serving.acting.acts import next_steps
+from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import LossInterval, expected_loss
 from serving.store.book_movement import Part, read_moves
@@ -81,8 +82,9 @@ class Found:
         The last estimates of each row's account, oldest first: as_of, probability, version and band.
     steps : mapping of str to mapping
         The open step of each row's account that is due first.
-    unplanned, disagreed : int
-        How many of the reader's accounts are threats without a next step, and how many scores somebody called wrong.
+    unplanned, disagreed, lapsed : int
+        How many of the reader's accounts are threats without a next step, how many scores somebody called wrong, and
+        how many accounts have left already by the model's rule (`serving.scoring.lapsed`).
     moved : mapping of part to float
         What moved the revenue at risk since the run before, over all accounts of the reader or of the chosen manager;
         empty under any other filter, and where it is not kept.
@@ -100,32 +102,10 @@ class Found:
     steps: Mapping[str, Mapping[str, Any]]
     unplanned: int
     disagreed: int
+    lapsed: int
     moved: Mapping[Part, float]
     page: int
     pages: int
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What waits for a decision, as SQL: a threat without a next step, and a score that was called wrong.
-
-    What was said counts for the score it was said of: a later run asks anew.
-    """
-
-    unplanned: sa.ColumnElement[bool]
-    disagreed: sa.ColumnElement[bool]
-
-    @classmethod
-    def at(cls, as_of: date) -> Waiting:
-        """Return the conditions for the scores of a date."""
-        account_id = SCORES.c.account_id
-        verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
-        return cls(SCORES.c.threat & ~has_open_step(account_id) & (verdict != "handled"), verdict == "wrong")
-
-    @property
-    def any(self) -> sa.ColumnElement[bool]:
-        """Whether an account waits."""
-        return self.unplanned | self.disagreed
 
 
 def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, rows_a_page: int | None = None) -> Found:
@@ -142,13 +122,13 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, 0, 0, {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
     )
     seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
-    waiting = Waiting.at(run.as_of)
+    waiting = Waiting.at(run.as_of, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
     sums = _sums(connection, joined, which, run.model, earlier is not None)
@@ -158,9 +138,9 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     rows = _all(connection, ordered.limit(rows_a_page).offset((page - 1) * rows_a_page))
     account_ids = [row["account_id"] for row in rows]
     managers = _managers(connection, seen)
-    unplanned, disagreed = (
+    unplanned, disagreed, lapsed = (
         connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
-        for condition in (waiting.unplanned, waiting.disagreed)
+        for condition in (waiting.unplanned, waiting.disagreed, waiting.lapsed)
     )
     return Found(
         run=run,
@@ -174,6 +154,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
         steps=next_steps(connection, account_ids),
         unplanned=unplanned,
         disagreed=disagreed,
+        lapsed=lapsed,
         moved=_moved(connection, run.run_id, earlier, mine, wanted),
         page=page,
         pages=pages,
@@ -182,7 +163,8 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
 
 def _columns(waiting: Waiting) -> tuple[Any, ...]:
     before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
-    return SCORES, *before, waiting.unplanned.label("unplanned"), waiting.disagreed.label("disagreed")
+    flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed", "lapsed"))
+    return SCORES, *before, *flags
 
 
 def _counts(connection: Connection, which: sa.ColumnElement[bool]) -> dict[str, int]:
@@ -218,12 +200,16 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
 
 
 def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
-    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe."""
+    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe.
+
+    Who has left already is no call to keep anybody, and stands after what is not known.
+    """
     rank = sa.case(
+        (waiting.lapsed, 3),
         (SCORES.c.best_action.is_not(None), 0),
         (SCORES.c.band == "at_risk", 1),
         (SCORES.c.band == "unknown", 2),
-        else_=3,
+        else_=4,
     )
     worth = sa.case((SCORES.c.best_action.is_not(None), SCORES.c.expected_profit), else_=0.0)
     known = sa.case((SCORES.c.band == "unknown", 0), else_=1)
