@@ -14,15 +14,24 @@ from support.papers import need_pdf
 from support.served import Json, caller
 from support.walking import UNFOLD, Walk, pictures_folder, walked_service, walking
 
+from features.tables import Tables
+from training.bundle.bundle import Bundle
+
 NOTHING = "no-such-account"
 pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def service(
-    registered_home: Path, book_folder: Path, as_of: date, tmp_path_factory: pytest.TempPathFactory
+    bento_home: Path,
+    bundle: Bundle,
+    book: Tables,
+    book_folder: Path,
+    as_of: date,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, str]]:
-    with walked_service(registered_home, book_folder, as_of, tmp_path_factory.mktemp("walk")) as serving:
+    folder = tmp_path_factory.mktemp("walk")
+    with walked_service(bento_home, bundle, book, book_folder, as_of, folder) as serving:
         yield serving
 
 

@@ -1,9 +1,8 @@
-"""What a walk through the pages needs: a service on three runs of the book, a page that is watched, axe, pictures."""
+"""What a walk through the pages needs: the built service on three runs of the book, a watched page, axe, pictures."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,15 +10,18 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
+from features.tables import Tables
 from serving.access.keys import KeyStore
-from serving.cli.score_commands import score
+from serving.scoring.book_figures import book_figures
+from serving.scoring.evidence import collect_evidence
+from serving.scoring.model_facts import model_facts
+from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
-from support.registries import copy_home
-from support.served import free_port, process, wait_until_ready
+from support.living import living
+from training.bundle.bundle import Bundle
 
 #: Names the folder in which pictures are kept; without it they go with the test.
 PICTURES = "CHURN_RISK_PICTURES"
@@ -31,27 +33,36 @@ GRAVE = ("serious", "critical")
 REFUSED = "Failed to load resource"
 UNFOLD = "document.querySelectorAll('details').forEach(each => { each.open = true })"
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-#: Light and dark differ in colours alone.
-LOOKED_AT: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
+#: A long table's rows are alike; light and dark differ in colours alone.
+LOOKED_AT = {"exclude": [["tbody tr:nth-child(n+16)"]]}
+RULES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 
 
 @contextmanager
-def walked_service(registered_home: Path, book: Path, as_of: date, folder: Path) -> Iterator[tuple[str, str]]:
-    """Serve three runs of a book with their figures; give the address and a key that reads and gives feedback."""
-    home, log, port = folder / "home", folder / "log", free_port()
-    copy_home(registered_home, home)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHURN_RISK_HOME", str(home))
-        for days in RUNS:
-            score(str(book), as_of - timedelta(days=days), None, False, days == 0, False)
-    store = ScoreStore(f"sqlite:///{home / 'scores.db'}")
+def walked_service(
+    bento_home: Path, bundle: Bundle, book: Tables, book_folder: Path, as_of: date, folder: Path
+) -> Iterator[tuple[str, str]]:
+    """Serve three runs of a book, the last with figures; give the address and a key that reads and gives feedback."""
+    url = f"sqlite:///{folder / 'scores.db'}"
+    store = ScoreStore(url)
+    for days in RUNS:
+        _store_run(store, bundle, book, as_of - timedelta(days=days), days == 0)
     key = KeyStore(store.engine).create(("read", "feedback"))[1]
     store.close()
-    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", str(port)]
-    address = f"http://127.0.0.1:{port}"
-    with process(command, home, log, {"CHURN_RISK_SOURCE": str(book)}) as started:
-        wait_until_ready(address, started, log)
-        yield address, key
+    own = {"CHURN_RISK_STORE_URL": url, "CHURN_RISK_SOURCE": str(book_folder)}
+    with living(bento_home, folder / "service", own, {"Authorization": f"Bearer {key}"}) as started:
+        yield started.address, key
+
+
+def _store_run(store: ScoreStore, bundle: Bundle, book: Tables, as_of: date, figures: bool) -> None:
+    scored = score_book(book, as_of, bundle)
+    evidence = collect_evidence(book, book["accounts"].get_backend().table("spine"), as_of)
+    facts = model_facts(bundle)
+    with store.writing_run(facts, as_of, scored.scored_at, bundle_of=lambda version: bundle) as run:
+        run.add(scored.rows(), evidence)
+        if figures:
+            run.add_figures(book_figures(book, as_of))
+        run.publish(facts)
 
 
 @dataclass
@@ -80,12 +91,12 @@ class Walk:
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
             for scheme in SCHEMES:
                 self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                self._judge(f"{name}-{width}-{scheme}", LOOKED_AT[scheme])
+                self._judge(f"{name}-{width}-{scheme}", RULES[scheme] | {"resultTypes": ["violations"]})
         self.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
         self.page.emulate_media(color_scheme="light")
 
     def _judge(self, name: str, options: dict[str, Any]) -> None:
-        found = self.page.evaluate("options => axe.run(options)", options | {"resultTypes": ["violations"]})
+        found = self.page.evaluate("([where, options]) => axe.run(where, options)", [LOOKED_AT, options])
         assert found["passes"], "axe has looked at something"
         self.trouble += [
             f"{name}: {each['id']} ({each['impact']}): {node['target']} {node['html'][:200]}"
