@@ -131,12 +131,16 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     waiting = Waiting.at(run.as_of, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
-    sums = _sums(connection, joined, which, run.model, earlier is not None)
+    by_band = _by_band(connection, joined, others)
+    sums = _sums(connection, by_band, which, wanted.band, run.model, earlier is not None)
     pages = max(1, -(-sums.accounts // rows_a_page))
     page = min(wanted.page, pages)
-    ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
-    rows = _all(connection, ordered.limit(rows_a_page).offset((page - 1) * rows_a_page))
-    account_ids = [row["account_id"] for row in rows]
+    # Which accounts, and then all of them: a database that orders whole rows carries the evidence of the book along.
+    ordered = sa.select(SCORES.c.account_id).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
+    shown = ordered.limit(rows_a_page).offset((page - 1) * rows_a_page)
+    account_ids = list(connection.execute(shown).scalars())
+    whole = sa.select(*_columns(waiting)).select_from(joined).where(seen, SCORES.c.account_id.in_(account_ids))
+    rows = sorted(_all(connection, whole), key=lambda row: account_ids.index(row["account_id"]))
     managers = _managers(connection, seen)
     unplanned, disagreed, lapsed = (
         connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
@@ -147,7 +151,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
         before=earlier.as_of if earlier else None,
         rows=rows,
         sums=sums,
-        counts=_counts(connection, others),
+        counts={band: row.accounts for band, row in by_band.items()},
         managers=sorted(managers - {""}),
         unmanaged="" in managers,
         past=_past(connection, account_ids),
@@ -165,11 +169,6 @@ def _columns(waiting: Waiting) -> tuple[Any, ...]:
     before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
     flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed", "lapsed"))
     return SCORES, *before, *flags
-
-
-def _counts(connection: Connection, which: sa.ColumnElement[bool]) -> dict[str, int]:
-    by_band = sa.select(SCORES.c.band, sa.func.count()).where(which).group_by(SCORES.c.band)
-    return {band: number for band, number in connection.execute(by_band)}
 
 
 def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> set[str]:
@@ -191,7 +190,9 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
         conditions.append(SCORES.c.threat == (wanted.threat == "yes"))
     if wanted.q:
         # SQLite folds the case of ASCII letters only.
-        forms = {wanted.q, wanted.q.lower(), wanted.q.upper(), wanted.q.title()}
+        forms = {wanted.q}
+        if not wanted.q.isascii():
+            forms |= {wanted.q.lower(), wanted.q.upper(), wanted.q.title()}
         columns = (SCORES.c.name, SCORES.c.account_id)
         conditions.append(
             sa.or_(*(column.icontains(form, autoescape=True) for column in columns for form in sorted(forms)))
@@ -224,23 +225,39 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 
 
-def _sums(
-    connection: Connection, joined: Any, which: sa.ColumnElement[bool], model: Mapping[str, Any], compared: bool
-) -> Sums:
+def _by_band(connection: Connection, joined: Any, which: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Return what the accounts of each band come to; each pass over a large book costs, so this is one for all."""
     sums = (
-        sa.func.count(),
-        sa.func.sum(sa.case((SCORES.c.band != "unknown", 1), else_=0)),
-        sa.func.sum(SCORES.c.revenue_at_risk),
-        sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk),
-        sa.func.max(SCORES.c.currency),
+        sa.func.count().label("accounts"),
+        sa.func.sum(SCORES.c.revenue_at_risk).label("at_risk"),
+        sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk).label("change"),
+        sa.func.max(SCORES.c.currency).label("currency"),
     )
-    found = connection.execute(sa.select(*sums).select_from(joined).where(which)).one()
-    accounts, estimated, at_risk, change, currency = found
+    found = sa.select(SCORES.c.band, *sums).select_from(joined).where(which).group_by(SCORES.c.band)
+    return {row.band: row for row in connection.execute(found)}
+
+
+def _sums(
+    connection: Connection,
+    by_band: Mapping[str, Any],
+    which: sa.ColumnElement[bool],
+    band: str,
+    model: Mapping[str, Any],
+    compared: bool,
+) -> Sums:
+    listed = {name: row for name, row in by_band.items() if band in ("", name)}
+    changes = [row.change for row in listed.values() if row.change is not None]
     # As the database has them: converting ten thousand texts and rows one by one would take as long as all the rest.
     account_id = sa.type_coerce(SCORES.c.account_id, sa.types.NullType())
     figures = sa.select(account_id, SCORES.c.churn_probability, SCORES.c.revenue_365d).where(which)
-    loss = expected_loss(map(tuple, connection.execute(figures)), model)
-    return Sums(accounts, estimated or 0, at_risk or 0.0, loss, change if compared else None, currency)
+    return Sums(
+        accounts=sum(row.accounts for row in listed.values()),
+        estimated=sum(row.accounts for name, row in listed.items() if name != "unknown"),
+        revenue_at_risk=sum(row.at_risk for row in listed.values()),
+        loss=expected_loss(map(tuple, connection.execute(figures)), model),
+        change=sum(changes) if compared and changes else None,
+        currency=max((row.currency for row in listed.values() if row.currency is not None), default=None),
+    )
 
 
 def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:
