@@ -12,12 +12,14 @@ from pypdf import PdfReader
 from support.browser import launched, needs_chromium
 from support.papers import need_pdf
 from support.served import Json, caller
-from support.walking import UNFOLD, Walk, pictures_folder, walked_service, walking
+from support.walking import SCHEMES, UNFOLD, Walk, pictures_folder, walked_service, walking
 
 from features.tables import Tables
 from training.bundle.bundle import Bundle
 
 NOTHING = "no-such-account"
+#: Paper is white, whatever the reader's scheme is.
+ON_PAPER = "account-print"
 pytestmark = needs_chromium
 
 
@@ -131,7 +133,7 @@ def test_every_page_is_seen(walk: Walk, service: tuple[str, str]) -> None:
     sign_in(walk, service[1])
     for name, path in pages_of(service).items():
         walk.open(path).evaluate(UNFOLD)
-        walk.look(name)
+        walk.look(name, SCHEMES if name != ON_PAPER else ("light",))
 
 
 def pages_of(service: tuple[str, str]) -> dict[str, str]:
@@ -147,7 +149,7 @@ def pages_of(service: tuple[str, str]) -> dict[str, str]:
         "portfolio-empty": "/?lang=en&band=purple&sort=luck&page=99&q=nobody-is-called-so",
         "account": f"/accounts/{first}?lang=de&{between}&edit=contact_named&edit=decision_maker_named",
         "account-unknown": f"/accounts/{unknown}?lang=en",
-        "account-print": f"/accounts/{safe}?lang=en&view=print",
+        ON_PAPER: f"/accounts/{safe}?lang=en&view=print",
         "figures": "/figures?lang=en",
         "no-account": f"/accounts/{NOTHING}?lang=de",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -84,12 +84,12 @@ class Walk:
         self.page.goto(self.address + path)
         return self.page
 
-    def look(self, name: str) -> None:
-        """Look at the page as it is now, in both widths and both schemes: what axe says, whether it fits, a picture."""
+    def look(self, name: str, schemes: Sequence[str] = SCHEMES) -> None:
+        """Look at the page as it is now, in both widths and some schemes: what axe says, whether it fits, a picture."""
         self.page.evaluate(AXE_SCRIPT)
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
-            for scheme in SCHEMES:
+            for scheme in schemes:
                 self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 self._judge(f"{name}-{width}-{scheme}", RULES[scheme] | {"resultTypes": ["violations"]})
         self.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
