@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from features.tables import Tables
 from serving.access.keys import KeyStore
+from serving.cli.score_targets import StoreTarget, score_into
 from serving.scoring.book_figures import book_figures
-from serving.scoring.evidence import collect_evidence
+from serving.scoring.book_scoring import BookScoring
 from serving.scoring.model_facts import model_facts
-from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
 from support.living import living
 from training.bundle.bundle import Bundle
@@ -54,15 +55,15 @@ def walked_service(
         yield started.address, key
 
 
-def _store_run(store: ScoreStore, bundle: Bundle, book: Tables, as_of: date, figures: bool) -> None:
-    scored = score_book(book, as_of, bundle)
-    evidence = collect_evidence(book, book["accounts"].get_backend().table("spine"), as_of)
-    facts = model_facts(bundle)
-    with store.writing_run(facts, as_of, scored.scored_at, bundle_of=lambda version: bundle) as run:
-        run.add(scored.rows(), evidence)
-        if figures:
-            run.add_figures(book_figures(book, as_of))
-        run.publish(facts)
+def _store_run(store: ScoreStore, bundle: Bundle, book: Tables, as_of: date, with_figures: bool) -> None:
+    """Store a run as the command `score` does."""
+    facts, at = model_facts(bundle), datetime.now(UTC)
+    figures = partial(book_figures, book, as_of) if with_figures else None
+    with (
+        BookScoring(book, as_of, bundle) as scoring,
+        store.writing_run(facts, as_of, at, bundle_of=lambda version: bundle) as run,
+    ):
+        score_into(StoreTarget(run, book, as_of, {}), scoring, book, bundle, lambda *step: None, figures)
 
 
 @dataclass
