@@ -17,6 +17,7 @@ from benchmarks.load import load
 from benchmarks.missing_tables import missing_tables
 from benchmarks.online_retail import online_retail
 from benchmarks.pages import pages
+from benchmarks.portfolio import portfolio
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
 from benchmarks.silence_books import silence_books
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "comparing-loops": comparing_loops,
     "figures": figures,
     "pages": pages,
+    "portfolio": portfolio,
 }
 
 

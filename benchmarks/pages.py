@@ -41,7 +41,7 @@ def pages() -> None:
         return
     reports, home = int(os.environ.get("CHURN_RISK_PAGES_REPORTS", REPORTS)), os.environ.get("CHURN_RISK_PAGES_HOME")
     with tempfile.TemporaryDirectory() as scratch:
-        store = ScoreStore(f"sqlite:///{Path(home) / 'scores.db'}") if home else _scored(Path(scratch))
+        store = ScoreStore(f"sqlite:///{Path(home) / 'scores.db'}") if home else scored_store(Path(scratch))
         ids = [row.account_id for row in store.page(None, None, None, reports, None, "en").rows]
         _seconds(lambda: _ours(store, ids[0], 0)), _seconds(lambda: _bare(_html(store, ids[0], 0)))
         times: dict[str, list[float]] = {"ours": [], "bare": []}
@@ -63,7 +63,7 @@ def pages() -> None:
     record("pages", {"summary": summary})
 
 
-def _scored(folder: Path) -> ScoreStore:
+def scored_store(folder: Path) -> ScoreStore:
     """Return a store with the scores of a simulated book, made by the commands that a user gives."""
     commands = (
         ("simulate", "--accounts", str(ACCOUNTS), "--seed", "0", "--out", str(folder / "book")),

@@ -76,11 +76,25 @@ class AsOf:
             self._views[name] = self._cut(TABLES[name])
         return self._views[name]
 
+    def voided(self, name: str) -> ir.Table:
+        """Return the view of the records that the view of their table leaves out, since they are known to be void."""
+        table = TABLES[name]
+        assert table.void_at is not None
+        known = self._recorded(table)
+        return self._shown(table, known.filter(_passed(known, table.void_at)))
+
     def _cut(self, table: Table) -> ir.Table:
-        rows = self._dated(table)
-        known = rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
+        known = self._recorded(table)
         if table.void_at is not None:
             known = known.filter(~_passed(known, table.void_at))
+        return self._shown(table, known)
+
+    def _recorded(self, table: Table) -> ir.Table:
+        """Return the records whose own time is before as_of, void or not."""
+        rows = self._dated(table)
+        return rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
+
+    def _shown(self, table: Table, known: ir.Table) -> ir.Table:
         chosen = {name: known[name] for name in self.keys}
         for column in (*table.columns, *table.derived):
             if column.name == "account_id" or (column.personal and not self._personal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-AlertKind = Literal["detractor", "unanswered", "loop_due", "contact_left", "contract_due"]
+AlertKind = Literal["detractor", "unanswered", "bounced", "loop_due", "contact_left", "contract_due"]
 ALERT_KINDS: tuple[AlertKind, ...] = get_args(AlertKind)
 
 

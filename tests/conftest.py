@@ -41,11 +41,13 @@ QUIET = {
 }
 #: What would lead a test to somebody's real models, scores or settings.
 FOREIGN = ("CHURN_RISK_", "MLFLOW_", "_MLFLOW_")
+#: What is meant for the tests: the public data sets, and the folder in which pictures of the pages are kept.
+OURS = ("CHURN_RISK_REAL_DATA", "CHURN_RISK_PICTURES")
 
 
 def pytest_configure() -> None:
     """Set the process up before any test module is imported."""
-    for name in [name for name in os.environ if name.startswith(FOREIGN) and name != "CHURN_RISK_REAL_DATA"]:
+    for name in [name for name in os.environ if name.startswith(FOREIGN) and name not in OURS]:
         del os.environ[name]
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

@@ -10,6 +10,8 @@ from serving.database.metadata import AnyText, Instant, metadata
 
 Kind = Literal["call", "visit", "email", "offer", "other"]
 Verdict = Literal["agree", "wrong", "handled", "note"]
+#: Stands as the verdict of a row that keeps what a step was before it was changed (`step_changes`).
+STEP_CHANGED = "step_changed"
 
 STEPS = sa.Table(
     "account_steps",
@@ -28,7 +30,7 @@ STEPS = sa.Table(
     sa.Index("account_steps_by_account", "account_id", "done_at", "due_on"),
     sqlite_autoincrement=True,
 )
-#: `as_of`, `model_version`, `churn_probability`: the score that the reader saw.
+#: `as_of`, `model_version`, `churn_probability`: the score that the reader saw. `verdict` may be STEP_CHANGED.
 FEEDBACK = sa.Table(
     "account_feedback",
     metadata,

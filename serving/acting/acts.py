@@ -16,8 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from serving.acting.acting_tables import FEEDBACK, STEPS, Kind, Verdict
+from serving.acting.acting_tables import FEEDBACK, STEP_CHANGED, STEPS, Kind, Verdict
 from serving.scoring.scores import Score
+
+#: What somebody said of a score, in difference to what a step was before.
+SAID = FEEDBACK.c.verdict != STEP_CHANGED
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def same_open_step(account_id: str, step: NewStep) -> sa.ColumnElement[bool]:
 
 def same_last_feedback(score: Score, feedback: NewFeedback, by: str) -> sa.ColumnElement[bool]:
     """Return as SQL whether this is what somebody said last of an account, of the same score."""
-    theirs = (FEEDBACK.c.account_id == score.account_id) & (FEEDBACK.c.created_by == by)
+    theirs = (FEEDBACK.c.account_id == score.account_id) & (FEEDBACK.c.created_by == by) & SAID
     last = sa.select(sa.func.max(FEEDBACK.c.feedback_id)).where(theirs).scalar_subquery()
     same = asdict(feedback) | {"as_of": score.as_of, "model_version": score.model_version}
     equal = [FEEDBACK.c[name].is_not_distinct_from(value) for name, value in same.items()]
@@ -104,9 +107,13 @@ def add_feedback(
     connection: Connection, score: Score, feedback: NewFeedback, by: str, at: datetime, once: str
 ) -> Mapping[str, Any]:
     """Store feedback on a score and return it; that of before when it was stored already."""
-    seen = {name: getattr(score, name) for name in ("account_id", "as_of", "model_version", "churn_probability")}
-    row = asdict(feedback) | seen | {"created_at": at, "created_by": by, "once": once}
+    row = asdict(feedback) | seen_of(score) | {"created_at": at, "created_by": by, "once": once}
     return _stored(connection, FEEDBACK, row, once)
+
+
+def seen_of(score: Score) -> dict[str, Any]:
+    """Return what is kept of the score that somebody saw."""
+    return {name: getattr(score, name) for name in ("account_id", "as_of", "model_version", "churn_probability")}
 
 
 def steps_of(connection: Connection, account_id: str) -> Sequence[Mapping[str, Any]]:
@@ -117,7 +124,7 @@ def steps_of(connection: Connection, account_id: str) -> Sequence[Mapping[str, A
 
 def feedback_on(connection: Connection, account_id: str) -> Sequence[Mapping[str, Any]]:
     """Return what was said of an account, the latest first."""
-    mine = sa.select(FEEDBACK).where(FEEDBACK.c.account_id == account_id)
+    mine = sa.select(FEEDBACK).where(FEEDBACK.c.account_id == account_id, SAID)
     return _all(connection, mine.order_by(FEEDBACK.c.feedback_id.desc()))
 
 
@@ -130,7 +137,8 @@ def next_steps(connection: Connection, account_ids: Sequence[str]) -> Mapping[st
 
 def last_verdict(account_id: sa.ColumnElement[str], as_of: date) -> sa.ScalarSelect[Any]:
     """Return as SQL what was said last of an account's score of a date, notes aside; null where nothing was."""
-    mine = (FEEDBACK.c.account_id == account_id) & (FEEDBACK.c.as_of == as_of) & (FEEDBACK.c.verdict != "note")
+    judged = (FEEDBACK.c.verdict != "note") & SAID
+    mine = (FEEDBACK.c.account_id == account_id) & (FEEDBACK.c.as_of == as_of) & judged
     said = sa.select(FEEDBACK.c.verdict).where(mine)
     return said.order_by(FEEDBACK.c.feedback_id.desc()).limit(1).scalar_subquery()
 

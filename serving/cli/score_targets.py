@@ -24,6 +24,7 @@ from serving.scoring.book_figures import BookFigures
 from serving.scoring.book_scoring import CONTRACTION, KEPT, BookScoring, ScoredBook, kept_of
 from serving.scoring.cautions import stale
 from serving.scoring.evidence_pieces import piece_of_evidence
+from serving.scoring.lapsed import KEY, lapsed
 from serving.scoring.model_facts import model_facts
 from serving.scoring.movement import BundleOf
 from serving.scoring.score_files import ScoreFile, score_file
@@ -116,9 +117,14 @@ class StoreTarget:
         return pd.DataFrame(self.run.stored(columns, [CONTRACTION]), columns=list(KEPT)).astype({CONTRACTION: float})
 
     def add(self, scored: Scored) -> None:
-        """Take the next chunk, with its evidence."""
+        """Take the next chunk, with its evidence, and with who has left already by the model's rule."""
         accounts = scored.matrix.keys["account_id"].to_list()
-        self.run.add(scored.rows(), piece_of_evidence(self.tables, accounts, self.as_of, scored.outlooks()))
+        evidence = piece_of_evidence(self.tables, accounts, self.as_of, scored.outlooks())
+        scores = list(scored.rows())
+        for score in scores:
+            if gone := lapsed(score, evidence[score.account_id], scored.bundle):
+                evidence[score.account_id][KEY] = gone
+        self.run.add(scores, evidence)
 
     def add_figures(self, figures: BookFigures) -> None:
         """Store the programme's figures with the run."""

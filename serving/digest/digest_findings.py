@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acting_tables import FEEDBACK, STEPS
-from serving.acting.acts import last_verdict
+from serving.acting.acts import SAID, last_verdict
 from serving.digest.digest_ledger import Baseline, Standing
 from serving.digest.standing_changes import Change, Left, changed, left
 from serving.portfolio.portfolio_query import Found, read_portfolio
@@ -134,30 +134,32 @@ def read_findings(
     due = STEPS.c.done_at.is_(None) & (STEPS.c.due_on <= day + WEEK)
     return Findings(
         found=found,
-        more=sum(each.band == "at_risk" and not each.listed for each in now_standing),
+        more=sum(each.band == "at_risk" and not each.listed for each in now_standing) - found.lapsed,
         before=before,
         changes=changed(scores, before.standings, now_standing, bounds.points) if before.as_of else (),
         gone=left(base, scores, now_standing, handled) if base else (),
         alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules),
         steps=_acts(connection, STEPS, seen, due, STEPS.c.due_on, STEPS.c.step_id),
         said_since=since,
-        said=_acts(connection, FEEDBACK, seen, FEEDBACK.c.created_at > since, FEEDBACK.c.feedback_id),
+        said=_acts(connection, FEEDBACK, seen, SAID & (FEEDBACK.c.created_at > since), FEEDBACK.c.feedback_id),
         done=_acts(connection, STEPS, seen, STEPS.c.done_at > since, STEPS.c.done_at, STEPS.c.step_id),
         standings=now_standing,
     )
 
 
 def _to_call(connection: Connection, manager: str, capacity: int, handled: Collection[str]) -> Found:
-    """Return the portfolio with the first accounts of its order that are at risk and not handled, as far as they go."""
+    """Return the portfolio with the first accounts of its order that are at risk, have not left and are not handled."""
     first = found = read_portfolio(connection, manager, Wanted())
     chosen: list[Row] = []
     past: dict[str, Sequence[Any]] = {}
     steps: dict[str, Row] = {}
     while True:
-        chosen += [row for row in found.rows if row["band"] == "at_risk" and row["account_id"] not in handled]
+        at_risk = (row for row in found.rows if row["band"] == "at_risk" and not row["lapsed"])
+        chosen += [row for row in at_risk if row["account_id"] not in handled]
         past |= dict(found.past)
         steps |= dict(found.steps)
-        # The order has what waits, then what is at risk, then the rest: a page without either is followed by none.
+        # The order has what waits, then what is at risk, then the rest: a page without either is followed by none but
+        # of who has left already, whom no call keeps.
         over = not any(row["band"] == "at_risk" or row["disagreed"] for row in found.rows)
         if over or len(chosen) >= capacity or found.page >= found.pages:
             return replace(first, rows=chosen[:capacity], past=past, steps=steps)

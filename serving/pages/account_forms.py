@@ -1,4 +1,4 @@
-"""POST /accounts/{account_id}: a step, that a step is done, or feedback; each stored once and whole, or not at all.
+"""POST /accounts/{account_id}: a step, its change or end, or feedback; each stored once and whole, or not at all.
 
 After it the browser opens the account's page again, so that nothing is sent twice by going back. What is wrong comes
 back with all that was typed. A form that comes after the session's end goes through the sign-in and comes back.
@@ -17,8 +17,9 @@ from starlette.responses import Response
 
 from serving.acting.acts import add_feedback, add_step, finish_step, once_of, same_last_feedback, same_open_step
 from serving.acting.said import Wrong, feedback_of, step_of
+from serving.acting.step_changes import change_step, step_of_account
 from serving.api.answers.stored import stored_for
-from serving.database.engine import writing
+from serving.database.engine import reading, writing
 from serving.errors import Unauthenticated
 from serving.pages.account_page import framed
 from serving.pages.answering import account_address, redirect, trouble
@@ -28,7 +29,7 @@ from serving.store import Stored
 from serving.words.wording import screen_texts
 
 #: What a form may hold that comes back after the sign-in.
-KEPT = ("form", "kind", "what", "owner", "due_on", "verdict", "text", "once", "step_id")
+KEPT = ("form", "kind", "what", "owner", "due_on", "verdict", "text", "once", "step_id", "version")
 LONGEST_ONCE = 200
 
 
@@ -80,12 +81,35 @@ def _store(visit: Visit, stored: Stored, form: Mapping[str, str]) -> tuple[Wrong
                     add_feedback(connection, stored.score, feedback, by, at, once)
         return faults
     if which == "done":
-        number = form.get("step_id", "")
         with writing(engine) as connection:
-            known = number.isascii() and number.isdigit() and len(number) < 10
-            found = finish_step(connection, account_id, int(number), by, at) if known else None
+            found = finish_step(connection, account_id, _number(form), by, at)
         return () if found is not None else (Wrong("step_id", "no_step"),)
+    if which == "change":
+        return _change(visit, stored, form, once)
     return (Wrong("form", "no_form"),)
+
+
+def _change(visit: Visit, stored: Stored, form: Mapping[str, str], once: str) -> tuple[Wrong, ...]:
+    """Change a step; one that is overdue may stay so, as when only somebody else does it now."""
+    engine, step_id = visit.served.store.engine, _number(form)
+    with reading(engine) as connection:
+        old = step_of_account(connection, stored.score.account_id, step_id)
+    if old is None:
+        return (Wrong("step_id", "no_step"),)
+    same_day = form.get("due_on", "").strip() == old["due_on"].isoformat()
+    step, faults = step_of(form, None if same_day else visit.today)
+    if step is None:
+        return faults
+    by, at, version = visit.reader.id, visit.served.access.now(), form.get("version", "")
+    with writing(engine) as connection:
+        refused = change_step(connection, stored.score, step_id, step, version, by, at, once)
+    return (Wrong("step_id", refused),) if refused else ()
+
+
+def _number(form: Mapping[str, str]) -> int:
+    """Return the step that a form is about; 0, which no step has, where it names none."""
+    number = form.get("step_id", "")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
 
 
 def _there(connection: Connection, which: sa.ColumnElement[bool]) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from serving.access.page_sessions import new_token
 from serving.acting.acts import feedback_on, steps_of
 from serving.acting.said import KINDS, VERDICTS
+from serving.acting.step_changes import Change, changes_of, version_of
 from serving.database.engine import reading
 from serving.pages.answering import account_address
 from serving.pages.portfolio import Choice
@@ -19,19 +20,39 @@ from serving.words.formats import Formats
 from serving.words.wording import screen_texts
 
 #: What the address after a form says, so that its page can say it.
-DONE = {"step": ("steps", "stored"), "done": ("steps", "ticked"), "feedback": ("feedback", "stored")}
+DONE = {
+    "step": ("steps", "stored"),
+    "change": ("steps", "changed"),
+    "done": ("steps", "ticked"),
+    "feedback": ("feedback", "stored"),
+}
 TYPED = ("what", "owner", "due_on", "text")
 
 
 @dataclass(frozen=True)
+class StepForm:
+    """The form that changes a step, with what was typed or how it is; `unstored`: what was typed is not stored."""
+
+    kinds: tuple[Choice, ...]
+    what: str
+    owner: str
+    due_on: str
+    first_day: str
+    version: str
+    unstored: bool
+
+
+@dataclass(frozen=True)
 class StepLine:
-    """A step in words; `state` is open, overdue or finished."""
+    """A step in words; `state` is open, overdue or finished, `was` what it was before each change, the latest first."""
 
     step_id: int
     what: str
     kind: str
     note: str
     state: str
+    was: tuple[str, ...]
+    form: StepForm
 
 
 @dataclass(frozen=True)
@@ -75,21 +96,24 @@ def acting_section(
     problems : sequence of str
         Why it is not, in words.
     """
-    words, sent, account_id = screen_texts(visit.lang), form or {}, stored.score.account_id
+    words, account_id = screen_texts(visit.lang), stored.score.account_id
+    changing = form if form and form.get("form") == "change" else {}
+    sent = {} if changing else form or {}
     with reading(visit.served.store.engine) as connection:
         steps, said = steps_of(connection, account_id), feedback_on(connection, account_id)
+        changes = changes_of(connection, account_id)
     section, text = DONE.get(visit.request.query_params.get("done", ""), ("", ""))
     typed = {name: sent.get(name, "") for name in TYPED}
-    if not form:
+    if not sent:
         typed["owner"] = visit.reader.account_manager or stored.account_manager or ""
     return ActingSection(
         address=account_address(account_id, visit.lang),
         may=visit.reader.may("feedback"),
         today=visit.today.isoformat(),
         once=sent.get("once") or new_token(),
-        steps=tuple(_step(step, visit, words) for step in steps),
+        steps=tuple(_step(step, changes.get(step["step_id"], ()), changing, visit, words) for step in steps),
         said=tuple(_said(entry, visit, words) for entry in said),
-        kinds=tuple(Choice(kind, words["kinds"][kind], kind == sent.get("kind")) for kind in KINDS),
+        kinds=_kinds(sent.get("kind", ""), words),
         verdicts=tuple(Choice(each, words["verdicts"][each], each == sent.get("verdict")) for each in VERDICTS),
         typed=typed,
         problems=tuple(problems),
@@ -97,14 +121,49 @@ def acting_section(
     )
 
 
-def _step(step: Mapping[str, Any], visit: Visit, words: Mapping[str, Any]) -> StepLine:
+def _step(
+    step: Mapping[str, Any],
+    changes: Sequence[Change],
+    changing: Mapping[str, str],
+    visit: Visit,
+    words: Mapping[str, Any],
+) -> StepLine:
     formats, done = Formats(visit.lang), step["done_at"]
     state = "finished" if done else "overdue" if step["due_on"] < visit.today else "open"
     day = done.astimezone(_zone(visit)).date() if done else step["due_on"]
     note = words["steps"]["finished" if done else "of"].format(owner=step["owner"], day=formats.day(day))
     if state == "overdue":
         note = f"{words['steps']['overdue']} {note}"
-    return StepLine(step["step_id"], step["what"], words["kinds"][step["kind"]], note, state)
+    was = tuple(_was(change, visit, words) for change in changes)
+    kind, form = words["kinds"][step["kind"]], _form(step, changing, visit, words)
+    return StepLine(step["step_id"], step["what"], kind, note, state, was, form)
+
+
+def _form(step: Mapping[str, Any], changing: Mapping[str, str], visit: Visit, words: Mapping[str, Any]) -> StepForm:
+    unstored = changing.get("step_id") == str(step["step_id"])
+    shown = {name: str(step[name]) for name in ("kind", "what", "owner", "due_on")}
+    if unstored:
+        shown |= {name: changing[name] for name in shown if name in changing}
+    first_day = min(visit.today, step["due_on"]).isoformat()
+    kinds = _kinds(shown.pop("kind"), words)
+    return StepForm(kinds, **shown, first_day=first_day, version=version_of(step), unstored=unstored)
+
+
+def _was(change: Change, visit: Visit, words: Mapping[str, Any]) -> str:
+    formats, was = Formats(visit.lang), change.was
+    return str(
+        words["steps"]["was"].format(
+            day=formats.day(change.at.astimezone(_zone(visit)).date()),
+            by=visit.served.access.called(change.by),
+            kind=words["kinds"][was.kind],
+            what=was.what,
+            of=words["steps"]["of"].format(owner=was.owner, day=formats.day(was.due_on)),
+        )
+    )
+
+
+def _kinds(chosen: str, words: Mapping[str, Any]) -> tuple[Choice, ...]:
+    return tuple(Choice(kind, words["kinds"][kind], kind == chosen) for kind in KINDS)
 
 
 def _said(entry: Mapping[str, Any], visit: Visit, words: Mapping[str, Any]) -> SaidLine:

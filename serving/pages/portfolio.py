@@ -27,7 +27,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The page: `figures` are label, value and note of each sum; `moved` is what moved the first, its sum last."""
+    """The page: `figures` are label, value and note of each sum; `moved` is what moved the first, its sum last.
+
+    `unmanaged` says whether the reader can choose the accounts that nobody manages.
+    """
 
     as_of: str
     model: str
@@ -39,6 +42,7 @@ class Portfolio:
     sorts: tuple[Choice, ...]
     threats: tuple[Choice, ...]
     managers: tuple[Choice, ...]
+    unmanaged: bool
     counted: str
     urgent: str
     urgent_address: str
@@ -70,6 +74,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         sorts=_choices(SORTS, words["sorts"], wanted.sort),
         threats=_choices(("yes", "no"), words["threats"], wanted.threat),
         managers=tuple(Choice(name, name, name == wanted.manager) for name in found.managers) if sees_all else (),
+        unmanaged=sees_all and bool(found.managers) and found.unmanaged,
         urgent=head.urgent,
         urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
         counted=_counted(found, formats, words["portfolio"]),

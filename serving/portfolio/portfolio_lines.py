@@ -102,6 +102,7 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
         cautions=(
             *_aged(found, words["portfolio"], today),
+            *_lapsed(found, words["portfolio"], formats),
             *(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
         ),
         figures=_figures(found, formats, words["sums"]) if found.run else (),
@@ -121,14 +122,23 @@ def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...
     return (words["aged"].format(days=days),) if days > AGED_DAYS else ()
 
 
+def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[str, ...]:
+    """Return the sentence that some accounts have left by the model's rule, where some have."""
+    if not found.run or not found.lapsed:
+        return ()
+    text = words["lapsed_one" if found.lapsed == 1 else "lapsed"]
+    return (text.format(n=formats.number(found.lapsed), days=found.run.model["rule"]["silence_days"]),)
+
+
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five.
 
-    Where there is an estimate of none of the accounts, none of the sums is shown.
+    Where there is an estimate of none of the accounts, or no account, none of the sums is shown.
     """
     sums, lost = found.sums, ""
-    if sums.accounts and not sums.estimated:
-        return tuple((words[name], NONE, words["no_estimates"]) for name in ("revenue_at_risk", "change"))
+    if not sums.estimated:
+        why = words["no_estimates" if sums.accounts else "no_accounts"]
+        return tuple((words[name], NONE, why) for name in ("revenue_at_risk", "change"))
     if sums.loss is not None:
         lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:
@@ -222,7 +232,7 @@ def _standing(score: Score, evidence: Mapping[str, Any], formats: Formats, words
     """Yield what the band does not say: shrinking, without invoices of late."""
     if share := shrinking_share(score, evidence):
         yield words["shrinking"].format(share=formats.percent(share))
-    if said := quiet(score, formats):
+    if said := quiet(score, formats, evidence):
         yield said
 
 

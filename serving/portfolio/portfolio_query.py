@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from serving.acting.acts import has_open_step, last_verdict, next_steps
+from serving.acting.acts import next_steps
+from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.scoring.expected_loss import LossInterval, expected_loss
 from serving.store.book_movement import Part, read_moves
@@ -27,6 +28,8 @@ ROWS = 25
 PAST = 12
 BEFORE = SCORES.alias("before")
 CHANGE = SCORES.c.churn_probability - BEFORE.c.churn_probability
+#: Null and empty alike: nobody.
+MANAGER = sa.func.coalesce(SCORES.c.account_manager, "")
 KNOWN_TWICE = (SCORES.c.band != "unknown") & (BEFORE.c.band != "unknown")
 
 
@@ -73,12 +76,15 @@ class Found:
         Accounts by band, under all other filters.
     managers : sequence of str
         All whose accounts the reader sees.
+    unmanaged : bool
+        Whether the reader sees accounts that nobody manages.
     past : mapping of str to sequence of row
         The last estimates of each row's account, oldest first: as_of, probability, version and band.
     steps : mapping of str to mapping
         The open step of each row's account that is due first.
-    unplanned, disagreed : int
-        How many of the reader's accounts are threats without a next step, and how many scores somebody called wrong.
+    unplanned, disagreed, lapsed : int
+        How many of the reader's accounts are threats without a next step, how many scores somebody called wrong, and
+        how many accounts have left already by the model's rule (`serving.scoring.lapsed`).
     moved : mapping of part to float
         What moved the revenue at risk since the run before, over all accounts of the reader or of the chosen manager;
         empty under any other filter, and where it is not kept.
@@ -91,36 +97,15 @@ class Found:
     sums: Sums
     counts: Mapping[str, int]
     managers: Sequence[str]
+    unmanaged: bool
     past: Mapping[str, Sequence[Any]]
     steps: Mapping[str, Mapping[str, Any]]
     unplanned: int
     disagreed: int
+    lapsed: int
     moved: Mapping[Part, float]
     page: int
     pages: int
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What waits for a decision, as SQL: a threat without a next step, and a score that was called wrong.
-
-    What was said counts for the score it was said of: a later run asks anew.
-    """
-
-    unplanned: sa.ColumnElement[bool]
-    disagreed: sa.ColumnElement[bool]
-
-    @classmethod
-    def at(cls, as_of: date) -> Waiting:
-        """Return the conditions for the scores of a date."""
-        account_id = SCORES.c.account_id
-        verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
-        return cls(SCORES.c.threat & ~has_open_step(account_id) & (verdict != "handled"), verdict == "wrong")
-
-    @property
-    def any(self) -> sa.ColumnElement[bool]:
-        """Whether an account waits."""
-        return self.unplanned | self.disagreed
 
 
 def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, rows_a_page: int | None = None) -> Found:
@@ -137,36 +122,43 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), {}, {}, 0, 0, {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
     )
     seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
-    waiting = Waiting.at(run.as_of)
+    waiting = Waiting.at(run.as_of, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
-    sums = _sums(connection, joined, which, run.model, earlier is not None)
+    by_band = _by_band(connection, joined, others)
+    sums = _sums(connection, by_band, which, wanted.band, run.model, earlier is not None)
     pages = max(1, -(-sums.accounts // rows_a_page))
     page = min(wanted.page, pages)
-    ordered = sa.select(*_columns(waiting)).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
-    rows = _all(connection, ordered.limit(rows_a_page).offset((page - 1) * rows_a_page))
-    account_ids = [row["account_id"] for row in rows]
-    unplanned, disagreed = (
+    # Which accounts, and then all of them: a database that orders whole rows carries the evidence of the book along.
+    ordered = sa.select(SCORES.c.account_id).select_from(joined).where(which).order_by(*_order(wanted.sort, waiting))
+    shown = ordered.limit(rows_a_page).offset((page - 1) * rows_a_page)
+    account_ids = list(connection.execute(shown).scalars())
+    whole = sa.select(*_columns(waiting)).select_from(joined).where(seen, SCORES.c.account_id.in_(account_ids))
+    rows = sorted(_all(connection, whole), key=lambda row: account_ids.index(row["account_id"]))
+    managers = _managers(connection, seen)
+    unplanned, disagreed, lapsed = (
         connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
-        for condition in (waiting.unplanned, waiting.disagreed)
+        for condition in (waiting.unplanned, waiting.disagreed, waiting.lapsed)
     )
     return Found(
         run=run,
         before=earlier.as_of if earlier else None,
         rows=rows,
         sums=sums,
-        counts=_counts(connection, others),
-        managers=_managers(connection, seen),
+        counts={band: row.accounts for band, row in by_band.items()},
+        managers=sorted(managers - {""}),
+        unmanaged="" in managers,
         past=_past(connection, account_ids),
         steps=next_steps(connection, account_ids),
         unplanned=unplanned,
         disagreed=disagreed,
+        lapsed=lapsed,
         moved=_moved(connection, run.run_id, earlier, mine, wanted),
         page=page,
         pages=pages,
@@ -175,17 +167,13 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
 
 def _columns(waiting: Waiting) -> tuple[Any, ...]:
     before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
-    return SCORES, *before, waiting.unplanned.label("unplanned"), waiting.disagreed.label("disagreed")
+    flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed", "lapsed"))
+    return SCORES, *before, *flags
 
 
-def _counts(connection: Connection, which: sa.ColumnElement[bool]) -> dict[str, int]:
-    by_band = sa.select(SCORES.c.band, sa.func.count()).where(which).group_by(SCORES.c.band)
-    return {band: number for band, number in connection.execute(by_band)}
-
-
-def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> list[str]:
-    names = sa.select(SCORES.c.account_manager).where(seen, SCORES.c.account_manager.is_not(None)).distinct()
-    return sorted(connection.execute(names).scalars())
+def _managers(connection: Connection, seen: sa.ColumnElement[bool]) -> set[str]:
+    """Return whose accounts these are; an empty text where some are nobody's."""
+    return set(connection.execute(sa.select(MANAGER).where(seen).distinct()).scalars())
 
 
 def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
@@ -194,13 +182,17 @@ def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
 
 def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if wanted.unmanaged:
+        conditions.append(MANAGER == "")
     if wanted.manager:
         conditions.append(SCORES.c.account_manager == wanted.manager)
     if wanted.threat:
         conditions.append(SCORES.c.threat == (wanted.threat == "yes"))
     if wanted.q:
         # SQLite folds the case of ASCII letters only.
-        forms = {wanted.q, wanted.q.lower(), wanted.q.upper(), wanted.q.title()}
+        forms = {wanted.q}
+        if not wanted.q.isascii():
+            forms |= {wanted.q.lower(), wanted.q.upper(), wanted.q.title()}
         columns = (SCORES.c.name, SCORES.c.account_id)
         conditions.append(
             sa.or_(*(column.icontains(form, autoescape=True) for column in columns for form in sorted(forms)))
@@ -209,12 +201,16 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
 
 
 def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
-    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe."""
+    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe.
+
+    Who has left already is no call to keep anybody, and stands after what is not known.
+    """
     rank = sa.case(
+        (waiting.lapsed, 3),
         (SCORES.c.best_action.is_not(None), 0),
         (SCORES.c.band == "at_risk", 1),
         (SCORES.c.band == "unknown", 2),
-        else_=3,
+        else_=4,
     )
     worth = sa.case((SCORES.c.best_action.is_not(None), SCORES.c.expected_profit), else_=0.0)
     known = sa.case((SCORES.c.band == "unknown", 0), else_=1)
@@ -229,23 +225,39 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 
 
-def _sums(
-    connection: Connection, joined: Any, which: sa.ColumnElement[bool], model: Mapping[str, Any], compared: bool
-) -> Sums:
+def _by_band(connection: Connection, joined: Any, which: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Return what the accounts of each band come to; each pass over a large book costs, so this is one for all."""
     sums = (
-        sa.func.count(),
-        sa.func.sum(sa.case((SCORES.c.band != "unknown", 1), else_=0)),
-        sa.func.sum(SCORES.c.revenue_at_risk),
-        sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk),
-        sa.func.max(SCORES.c.currency),
+        sa.func.count().label("accounts"),
+        sa.func.sum(SCORES.c.revenue_at_risk).label("at_risk"),
+        sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk).label("change"),
+        sa.func.max(SCORES.c.currency).label("currency"),
     )
-    found = connection.execute(sa.select(*sums).select_from(joined).where(which)).one()
-    accounts, estimated, at_risk, change, currency = found
+    found = sa.select(SCORES.c.band, *sums).select_from(joined).where(which).group_by(SCORES.c.band)
+    return {row.band: row for row in connection.execute(found)}
+
+
+def _sums(
+    connection: Connection,
+    by_band: Mapping[str, Any],
+    which: sa.ColumnElement[bool],
+    band: str,
+    model: Mapping[str, Any],
+    compared: bool,
+) -> Sums:
+    listed = {name: row for name, row in by_band.items() if band in ("", name)}
+    changes = [row.change for row in listed.values() if row.change is not None]
     # As the database has them: converting ten thousand texts and rows one by one would take as long as all the rest.
     account_id = sa.type_coerce(SCORES.c.account_id, sa.types.NullType())
     figures = sa.select(account_id, SCORES.c.churn_probability, SCORES.c.revenue_365d).where(which)
-    loss = expected_loss(map(tuple, connection.execute(figures)), model)
-    return Sums(accounts, estimated or 0, at_risk or 0.0, loss, change if compared else None, currency)
+    return Sums(
+        accounts=sum(row.accounts for row in listed.values()),
+        estimated=sum(row.accounts for name, row in listed.items() if name != "unknown"),
+        revenue_at_risk=sum(row.at_risk for row in listed.values()),
+        loss=expected_loss(map(tuple, connection.execute(figures)), model),
+        change=sum(changes) if compared and changes else None,
+        currency=max((row.currency for row in listed.values() if row.currency is not None), default=None),
+    )
 
 
 def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:

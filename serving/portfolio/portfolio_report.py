@@ -122,6 +122,7 @@ def _chosen(whose: str | None, wanted: Wanted, lang: Lang) -> tuple[str, ...]:
     said = (
         whose and words["frame"]["reader"].format(name=whose),
         wanted.manager and wanted.manager != whose and f"{filters['manager']}: {wanted.manager}",
+        wanted.unmanaged and filters["unmanaged"],
         wanted.band and f"{words['columns']['risk']}: {bands[wanted.band]}",
         wanted.threat and f"{filters['threat']}: {words['threats'][wanted.threat]}",
         wanted.q and f"{filters['search']}: {wanted.q}",

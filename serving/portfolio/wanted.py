@@ -17,6 +17,7 @@ BANDS = ("at_risk", "unknown", "safe")
 #: Orders of the list; the first is the usual one.
 SORTS = ("worth", "revenue_at_risk", "probability", "change", "name")
 THREATS = ("yes", "no")
+CHOICES = {"band": BANDS, "threat": THREATS, "sort": SORTS, "todo": ("yes",), "unmanaged": ("yes",)}
 #: Longest text of a search, and the last page that is a number at all.
 LONGEST_SEARCH, LAST_PAGE = 100, 100_000
 
@@ -29,6 +30,8 @@ class Wanted:
     ----------
     band, manager, threat, q : str
         `threat` is "yes", "no" or empty; `q` is a part of a name or an id.
+    unmanaged : str
+        "yes": only accounts that nobody manages; `manager` is empty then.
     todo : str
         "yes": only accounts that wait for a decision.
     sort : str
@@ -39,6 +42,7 @@ class Wanted:
 
     band: str = ""
     manager: str = ""
+    unmanaged: str = ""
     threat: str = ""
     q: str = ""
     todo: str = ""
@@ -48,7 +52,7 @@ class Wanted:
     @property
     def narrows(self) -> bool:
         """Whether it leaves accounts out beside those of other managers."""
-        return bool(self.band or self.threat or self.q or self.todo)
+        return bool(self.band or self.unmanaged or self.threat or self.q or self.todo)
 
     def query(self, lang: Lang, **changes: Any) -> str:
         """Return the query of the address that shows this with some changes; another filter begins at page 1."""
@@ -62,13 +66,16 @@ def wanted_of(query: Mapping[str, str], lang: Lang) -> tuple[Wanted, tuple[str, 
     """Return what an address asks for, and in words what of it is not to be had."""
     words, problems = screen_texts(lang)["trouble"], []
     chosen: dict[str, Any] = {}
-    for name, known in (("band", BANDS), ("threat", THREATS), ("sort", SORTS), ("todo", ("yes",))):
+    for name, known in CHOICES.items():
         value = query.get(name, "")
         if value in known:
             chosen[name] = value
         elif value:
             problems.append(words[f"no_{name}"].format(value=value, known=", ".join(known)))
     chosen["manager"] = "".join(filter(str.isprintable, query.get("manager", "")))
+    if chosen["manager"] and "unmanaged" in chosen:
+        problems.append(words["managed_and_not"].format(value=chosen["manager"]))
+        chosen["manager"] = ""
     search = "".join(filter(str.isprintable, query.get("q", ""))).strip()
     if len(search) > LONGEST_SEARCH:
         problems.append(words["long_search"].format(most=LONGEST_SEARCH))

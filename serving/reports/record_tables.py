@@ -168,6 +168,12 @@ SPECS: dict[str, tuple[Spec, ...]] = {
         ("since", False, lambda c, r: c.day(r["valid_from"])),
         ("until", False, lambda c, r: c.day(r["valid_to"], "active")),
     ),
+    "bounced_surveys": (
+        ("sent", False, lambda c, r: c.day(r["sent_at"])),
+        ("bounced", False, lambda c, r: c.day(r["bounced_at"])),
+        ("kind", False, lambda c, r: c.called("survey_kind", r["kind"])),
+        ("role", False, lambda c, r: c.who(r)),
+    ),
     "contracts": (
         ("starts", False, lambda c, r: c.day(r["starts_on"])),
         ("ends", False, lambda c, r: c.day(r["ends_on"])),
@@ -212,10 +218,12 @@ ANSWERS: tuple[Spec, ...] = (
 def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
     """Return every table of the evidence; what contacts said comes third, after the feedback loops.
 
-    An answer without a comment is said too: sentences quote its score.
+    An answer without a comment is said too: sentences quote its score. Invitations that bounced are shown where there
+    are some: most sources do not say it, so that none is no fact.
     """
     words = page_texts(formats.lang)["evidence"]
-    tables = [table(key, words[key], evidence.get(key), specs, formats) for key, specs in SPECS.items()]
+    shown = [key for key in SPECS if key != "bounced_surveys" or (evidence.get(key) or {}).get("rows")]
+    tables = [table(key, words[key], evidence.get(key), SPECS[key], formats) for key in shown]
     surveys = evidence.get("surveys")
     comments = None if surveys is None else _said(surveys["rows"])
     return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])

@@ -48,7 +48,7 @@ class Headline:
     threat, threat_text : str
         Empty unless the account is a threat.
     quiet : str
-        That the invoices have stopped; empty where they have not.
+        That the invoices have stopped, or that the customer has left by the model's rule; empty where neither is so.
     gist : str
         The leading themes in a sentence, or the provisional estimate of an unknown account.
     figures : tuple of Figure
@@ -69,7 +69,12 @@ class Headline:
 
 
 def headline(
-    score: Score, sentences: Sequence[ReasonSentence], model: Mapping[str, Any], shrinking: float, formats: Formats
+    score: Score,
+    sentences: Sequence[ReasonSentence],
+    model: Mapping[str, Any],
+    shrinking: float,
+    formats: Formats,
+    evidence: Mapping[str, Any],
 ) -> Headline:
     """Return the head of an account's report.
 
@@ -84,6 +89,8 @@ def headline(
         Share of the revenue expected to fall away though the customer stays; 0 where it is not worth a word.
     formats : Formats
         Language and currency of the report.
+    evidence : mapping
+        As `serving.scoring.evidence` has it; any part may be missing.
     """
     texts = page_texts(formats.lang)
     words, band = texts["headline"], score.band
@@ -102,7 +109,7 @@ def headline(
         threat=words["threat"] if score.threat else "",
         cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
         threat_text=words["threat_text"] if score.threat else "",
-        quiet=quiet(score, formats),
+        quiet=quiet(score, formats, evidence),
         gist=_gist(sentences, score, words) if known else provisional,
         figures=_figures(score, model.get("reference") or {}, formats, texts),
     )

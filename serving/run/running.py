@@ -107,6 +107,8 @@ def before_workers(settings: ServiceSettings, place: Path) -> None:
     logs.configure(settings.log_level, settings.log_format)
     for path in mend_home(settings.home):
         log.warning("others can read %s, which belongs to somebody else", path)
+    if settings.source is None:
+        log.info("CHURN_RISK_SOURCE names no book: pages offer no what-if, programs send the records along")
     metrics.make_folder()
     load_bundle(bundle_in(place))
     engine = open_database(settings.scores_url)

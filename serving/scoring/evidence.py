@@ -7,19 +7,22 @@ can stand in it, and a date is the as-of date less an age.
     {"as_of", "missing_tables": [str],
      "account": {account_id, name, segment, industry, country, account_manager, customer_since},
      "revenue": {"months": [{month, invoiced, credited, invoices}]},      24 calendar months, the last perhaps cut short
+     "lapsed"?: {days, silence_days, contracts},                          as `lapsed` gives it; only of who has left
      "outlook"?: {"risk"?, "mean_days"?, "expected_contraction"?},        as `Foreseen.of`; only where it was foreseen
-     "surveys", "open_loops", "closed_loops", "contacts", "contracts", "open_tickets", "closed_tickets", "actions",
-     "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
+     "surveys", "bounced_surveys", "open_loops", "closed_loops", "contacts", "contracts", "open_tickets",
+     "closed_tickets", "actions", "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
 
 A list is null where its table is absent and has `total` 0 where the account has no such record. `rows` holds at most
 `LIMITS` of the `total`. Dates are ISO text, instants ISO text in UTC ending in `Z`. Evidence of earlier versions lacks
-what was added since: names and numbers of contacts, a ticket's topic and contact, and `anonymous`.
+what was added since: names and numbers of contacts, a ticket's topic and contact, `anonymous` and `bounced_surveys`.
+An invitation that bounced counts as unsent, so it stands in `bounced_surveys` alone.
 
 Names, numbers and addresses of contacts stand in `contacts` only. An anonymous survey has no contact and no role.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -41,11 +44,11 @@ RECENT_DAYS = 365
 TEXT_LENGTH = 400
 #: Most rows kept of each list.
 LIMITS = {
-    "surveys": 60, "open_loops": 20, "closed_loops": 5, "contacts": 20, "contracts": 6, "open_tickets": 15,
-    "closed_tickets": 8, "actions": 8, "referrals": 8, "memberships": 8,
+    "surveys": 60, "bounced_surveys": 10, "open_loops": 20, "closed_loops": 5, "contacts": 20, "contracts": 6,
+    "open_tickets": 15, "closed_tickets": 8, "actions": 8, "referrals": 8, "memberships": 8,
 }  # fmt: skip
 #: The table that each list is made of.
-TABLE_OF = {name: name.removeprefix("open_").removeprefix("closed_") for name in LIMITS}
+TABLE_OF = {name: re.sub("^(open|closed|bounced)_", "", name) for name in LIMITS}
 ACCOUNT_FIELDS = ("account_id", "name", "segment", "industry", "country", "account_manager", "customer_since")
 Record = dict[str, Any]
 
@@ -149,8 +152,16 @@ def _monthly(view: AsOf, starts: tuple[int, ...]) -> ir.Table:
 
 def _surveys(view: AsOf, first_month_days: int) -> ir.Table:
     """Return invitations with the role of who was asked; of an anonymous survey nobody is told who it was."""
+    return _asked(view, view["surveys"], first_month_days)
+
+
+def _bounced(view: AsOf, first_month_days: int) -> ir.Table:
+    return _asked(view, view.voided("surveys"), first_month_days)
+
+
+def _asked(view: AsOf, surveys: ir.Table, first_month_days: int) -> ir.Table:
     people = view["contacts"].select(*KEYS, "contact_id", "role", "decision_maker")
-    rows = view["surveys"].filter(lambda t: t.age_days <= first_month_days)
+    rows = surveys.filter(lambda t: t.age_days <= first_month_days)
     return rows.left_join(people, [*KEYS, "contact_id"])
 
 
@@ -187,24 +198,17 @@ def _plain(table: str) -> Callable[[AsOf, int], ir.Table]:
     return lambda view, days: view[table]
 
 
+_ASKED = ("anonymous", "contact_id", "role", "decision_maker")
 _LOOP = ("loop_id", "level", "opened_at", "closed_at", "hours", "score")
 _TICKET = ("ticket_id", "kind", "topic", "severity", "contact_id", "opened_at", "closed_at", "hours")
 _LISTS: dict[str, _List] = {
     "surveys": _List(
-        (
-            "survey_id",
-            "kind",
-            "sent_at",
-            "answered_at",
-            "score",
-            "comment",
-            "anonymous",
-            "contact_id",
-            "role",
-            "decision_maker",
-        ),
+        ("survey_id", "kind", "sent_at", "answered_at", "score", "comment", *_ASKED),
         ("age_days", "survey_id"),
         _surveys,
+    ),
+    "bounced_surveys": _List(
+        ("survey_id", "kind", "sent_at", "bounced_at", *_ASKED), ("bounced_age_days", "survey_id"), _bounced
     ),
     "open_loops": _List(_LOOP, ("-age_days", "loop_id"), lambda view, days: _loops(view, closed=False)),
     "closed_loops": _List(_LOOP, ("closed_age_days", "loop_id"), lambda view, days: _loops(view, closed=True)),

@@ -2,6 +2,7 @@
 
     detractor      somebody answered with 0 to 6
     unanswered     a decision maker has answered no invitation for so many days
+    bounced        an invitation did not arrive, and none did since that went to the same contact
     loop_due       feedback is open and about to pass 48 hours
     contact_left   a contact left
     contract_due   a running contract ends within so many days
@@ -21,7 +22,7 @@ from features.signals.nps import DETRACTOR
 from serving.alert_kinds import ALERT_KINDS, AlertKind
 
 #: Lists of the evidence that alerts look at.
-LISTS = ("surveys", "open_loops", "contacts", "contracts")
+LISTS = ("surveys", "bounced_surveys", "open_loops", "contacts", "contracts")
 LOOP_HOURS = 48.0
 Row = Mapping[str, Any]
 
@@ -88,6 +89,7 @@ def _records(evidence: Row, before: date, as_of: date, rules: AlertRules) -> Ite
         if answered and row["score"] is not None and row["score"] <= DETRACTOR and before <= answered < as_of:
             yield "detractor", answered, row["survey_id"]
     yield from _unanswered(evidence, before, as_of, timedelta(days=rules.unanswered_days))
+    yield from _bounced(evidence, before, as_of)
     for row in _rows(evidence, "open_loops"):
         opened = _day(row["opened_at"])
         if opened and row["hours"] is not None and row["hours"] < LOOP_HOURS:
@@ -114,6 +116,19 @@ def _unanswered(evidence: Row, before: date, as_of: date, wait: timedelta) -> It
         silent = not row["answered_at"] and (contact is None or heard[contact] < row["sent_at"])
         if sent and row.get("decision_maker") and silent and before < sent + wait <= as_of:
             yield "unanswered", sent, row["survey_id"]
+
+
+def _bounced(evidence: Row, before: date, as_of: date) -> Iterator[tuple[AlertKind, date, str]]:
+    """Yield invitations that came back; not of who got a later one, or has left."""
+    reached = {row.get("contact_id"): "9999" for row in _rows(evidence, "contacts") if row["valid_to"]}
+    for row in _rows(evidence, "surveys"):
+        contact = row.get("contact_id")
+        reached[contact] = max(reached.get(contact, ""), row["sent_at"] or "")
+    for row in _rows(evidence, "bounced_surveys"):
+        back, contact = _day(row["bounced_at"]), row["contact_id"]
+        away = contact is None or reached.get(contact, "") < row["sent_at"]
+        if back and away and before <= back < as_of:
+            yield "bounced", back, row["survey_id"]
 
 
 def _rows(evidence: Row, name: str) -> list[Row]:

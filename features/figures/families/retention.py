@@ -116,9 +116,11 @@ def _money(basis: str, needs: tuple[str, ...], back: dict[str, int], en: str, de
          "Value at the beginning of the period.", "Wert zu Beginn des Zeitraums."),
         ("revenue_new", "new", "New", "Neu", "Value of accounts that never bought before the period.",
          "Wert von Kunden, die vor dem Zeitraum nie gekauft haben."),
-        ("revenue_reactivated", "reactivated", "Reactivation", "Zurückgewonnen",
-         "Value of accounts that had bought before but had none at the beginning.",
-         "Wert von Kunden, die früher gekauft haben, aber zu Beginn keinen hatten."),
+        ("revenue_reactivated", "reactivated", "Reactivation", "Reaktiviert",
+         "Value of accounts that had bought before but had none at the beginning, whether they had left or had stayed "
+         "customers all the time, as between two contracts.",
+         "Wert von Kunden, die früher gekauft haben, aber zu Beginn keinen hatten, ob sie gegangen waren oder die "
+         "ganze Zeit Kunden blieben, etwa zwischen zwei Verträgen."),
         ("revenue_expansion", "expanded_by", "Expansion", "Ausweitung",
          "Growth of accounts with a value at both ends.", "Zuwachs von Kunden mit Wert an beiden Enden."),
         ("revenue_contraction", "contracted_by", "Contraction", "Rückgang",
@@ -145,8 +147,8 @@ def _money(basis: str, needs: tuple[str, ...], back: dict[str, int], en: str, de
          "Nettobindung des Umsatzes", "(opening + expansion + contraction + lost) / opening.",
          "(Anfang + Ausweitung + Rückgang + verloren) / Anfang.", COMMON),
         ("nrr_with_reactivation", ("opening", "contracted_by", "lost", "expanded_by", "reactivated"),
-         "Net revenue retention with reactivation", "Nettobindung mit Zurückgewonnenen",
-         "As NRR, with what returning accounts bring.", "Wie NRR, mit dem, was Zurückgekehrte bringen.", CHARTMOGUL),
+         "Net revenue retention with reactivation", "Nettobindung mit Reaktivierten",
+         "As NRR, with what reactivation brings.", "Wie NRR, mit dem, was Reaktivierte bringen.", CHARTMOGUL),
     ]  # fmt: skip
     ratios = [
         rows.ratio(f"{name}_{basis}", above, "opening", words(label_en, label_de, what_en, what_de, source))
@@ -199,8 +201,11 @@ FIGURES: tuple[Figure, ...] = (
           "Customers at the beginning of the period.", "Kunden zu Beginn des Zeitraums."),
     _logo("customers_new", "new", "New customers", "Neue Kunden",
           "Customers at the date who became so in the period.", "Kunden am Stichtag, die es im Zeitraum wurden."),
-    _logo("customers_returned", "returned", "Returned customers", "Zurückgekehrte Kunden",
-          "Customers at the date who had left before the period.", "Kunden am Stichtag, die davor gegangen waren."),
+    _logo("customers_returned", "returned", "Back after leaving", "Nach Abwanderung zurück",
+          "Customers at the date who had left before the period. Who never left but had no revenue or contract for a "
+          "while is not counted here, only in what was reactivated.",
+          "Kunden am Stichtag, die vor dem Zeitraum gegangen waren. Wer nie ging, aber eine Zeit lang ohne Umsatz oder "
+          "Vertrag war, zählt nicht hier, nur beim Reaktivierten."),
     _logo("customers_lost", "lost", "Lost customers", "Verlorene Kunden",
           "Customers at the beginning who are none at the date.", "Kunden zu Beginn, die am Stichtag keine sind."),
     _logo("customers_closing", "closing", "Customers", "Kunden",

@@ -248,4 +248,4 @@ def test_the_page_says_what_is_not_to_be_had(reader: Browser, client: Client, wa
     nobody = reader.get("/accounts/ghost?lang=de&edit=contact_named")
     assert nobody.status_code == 409 and "keine Daten zu diesem Kunden" in tree(nobody).text
     without = tree(Browser(client.app).get(path.partition("?")[0] + "?lang=en")).one("section", id="what-if")
-    assert "CHURN_RISK_SOURCE" in without.text and not without.all("form")
+    assert "This is not set up here" in without.text and "CHURN_RISK" not in without.text and not without.all("form")

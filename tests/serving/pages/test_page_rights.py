@@ -32,7 +32,7 @@ def words_of_others(manager: str | None) -> set[str]:
 def test_a_key_sees_and_counts_its_own_accounts_on_every_page(site: Site, manager: str | None) -> None:
     browser = site.browser(site.key("read", account_manager=manager))
     queries = [*VIEWS, *({"q": text} for text in ("e", "1", *(row[-1] for row in ACCOUNTS.values())))]
-    queries += [{"manager": other} for other in (EVA, JAN, "x")]
+    queries += [{"manager": other} for other in (EVA, JAN, "x")] + [{"unmanaged": "yes"}]
     for query in queries:
         answer = browser.get("/?" + urlencode(query))
         # What was searched for comes back in the field and in the address, and nowhere else.

@@ -165,6 +165,7 @@ def test_what_is_unknown_never_looks_safe(everybody: Browser) -> None:
         ({"threat": "yes"}, ["J1", "E/2"]),
         ({"threat": "no", "band": "at_risk"}, ["E1"]),
         ({"manager": EVA}, ["E/2", "E1", "E4", "E3"]),
+        ({"unmanaged": "yes"}, ["N1"]),
         ({"q": "riese"}, ["E3"]),
         ({"q": "ÄRZTE"}, ["E1"]),
         ({"q": "e/"}, ["E/2"]),
@@ -183,6 +184,9 @@ def test_a_filter_that_finds_nothing_says_so(everybody: Browser) -> None:
     for q in ("%", "_", "nobody", "\x00Riese' OR 1=1"):
         page = tree(everybody.get("/?" + urlencode({"q": q, "lang": "de"})))
         assert "Kein Kunde passt" in page.text and not page.all("table")
+        # There is an earlier run, and nothing is known to be lost "between 0 and 0".
+        notes = [each.text for each in page.one("dl", class_="sums").all("span", class_="note")]
+        assert notes == ["es ist kein Kunde aufgeführt"] * 2
 
 
 def test_pages_hold_every_account_once(everybody: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +206,8 @@ def test_pages_hold_every_account_once(everybody: Browser, monkeypatch: pytest.M
     [
         ("band=red", "Die Einstufung „red“ gibt es nicht"),
         ("threat=maybe", "„maybe“ steht bei Großkunden nicht zur Wahl"),
+        ("unmanaged=no", "„no“ steht bei „ohne Betreuung“ nicht zur Wahl"),
+        ("unmanaged=yes&manager=Eva", "Kunden von „Eva“, die keine Betreuung haben, gibt es nicht"),
         ("sort=secret", "Die Reihenfolge „secret“ gibt es nicht"),
         ("page=0", "„0“ ist keine Seitenzahl"),
         ("page=-1", "„-1“ ist keine Seitenzahl"),
@@ -242,13 +248,14 @@ def _nothing() -> Any:
     return newest_run().where(False)
 
 
-def test_only_who_sees_all_chooses_a_manager(site: Site, everybody: Browser) -> None:
+def test_only_who_sees_all_chooses_a_manager_or_the_accounts_of_nobody(site: Site, everybody: Browser) -> None:
     assert [each.text for each in tree(everybody.get("/")).one("select", id="manager").all("option")] == [
         "Any",
         EVA,
         JAN,
     ]
-    assert not tree(site.browser(site.key("read", account_manager=EVA)).get("/")).all("select", id="manager")
+    of_eva = tree(site.browser(site.key("read", account_manager=EVA)).get("/"))
+    assert not of_eva.all("select", id="manager") and not of_eva.all("input", id="unmanaged")
 
 
 @pytest.mark.parametrize(

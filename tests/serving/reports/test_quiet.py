@@ -35,8 +35,8 @@ def test_it_is_said_where_the_account_s_own_rhythm_does_not_explain_it(
     lang: Lang, recency: float | None, gap: float | None, said: str
 ) -> None:
     score, formats = quiet_score(recency, gap), Formats(lang, "EUR")
-    assert quiet(score, formats).replace("\u00a0", " ") == said
-    assert headline(score, (), {}, 0.0, formats).quiet == quiet(score, formats)
+    assert quiet(score, formats, {}).replace("\u00a0", " ") == said
+    assert headline(score, (), {}, 0.0, formats, {}).quiet == quiet(score, formats, {})
 
 
 @pytest.mark.parametrize(("lang", "for_its_size"), [("en", "for its size"), ("de", "Der Größe wegen")])
@@ -45,7 +45,7 @@ def test_a_large_account_is_not_called_likely_to_leave(
     probability: float, large: bool, lang: Lang, for_its_size: str
 ) -> None:
     score = replace(SCORE, churn_probability=probability, band="at_risk", value=2e6, expected_profit=900.0)
-    meaning = headline(score, (), {}, 0.0, Formats(lang, "EUR")).meaning
+    meaning = headline(score, (), {}, 0.0, Formats(lang, "EUR"), {}).meaning
     assert (for_its_size in meaning) is large
 
 
@@ -57,5 +57,5 @@ def test_the_average_of_the_book_says_what_is_rarely_lost(probability: float, pr
     score = replace(SCORE, churn_probability=probability, base_probability=0.01, band="at_risk", expected_profit=profit)
     assert by_size(score, {"churn_rate": 0.05}) == said
     if said:
-        meaning = headline(score, (), {"reference": {"churn_rate": 0.05}}, 0.0, Formats("en", "EUR")).meaning
+        meaning = headline(score, (), {"reference": {"churn_rate": 0.05}}, 0.0, Formats("en", "EUR"), {}).meaning
         assert "risk is high" not in meaning

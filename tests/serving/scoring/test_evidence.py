@@ -100,6 +100,24 @@ def test_loops_know_their_age_and_their_score(found):
     assert found["A1"]["closed_tickets"]["rows"][0]["hours"] == 30.0
 
 
+def test_what_bounced_counts_as_unsent_and_is_listed_once_it_is_known(tmp_path):
+    surveys = (
+        "survey_id,account_id,contact_id,kind,sent_at,bounced_at\n"
+        "S1,A1,C1,relationship,2026-01-10T08:00:00,2026-01-14T23:59:59\n"
+        "S2,A1,C2,relationship,2026-01-10T08:00:00,2026-01-15T00:00:00\n"
+    )
+    found = evidence_of(book(tmp_path, without=("loops",), surveys=surveys))["A1"]
+    assert [row["survey_id"] for row in found["surveys"]["rows"]] == ["S2"]
+    assert found["bounced_surveys"] == {
+        "total": 1,
+        "rows": [
+            {"survey_id": "S1", "kind": "relationship", "sent_at": "2026-01-10T08:00:00Z",
+             "bounced_at": "2026-01-14T23:59:59Z", "anonymous": None, "contact_id": "C1", "role": "purchasing",
+             "decision_maker": True},
+        ],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("table", OPTIONAL_HISTORY)
 def test_absent_is_null_and_empty_is_none(tmp_path, found, table):
     absent = evidence_of(book(tmp_path, without=(table,)))

@@ -39,6 +39,12 @@ def evidence_of(**lists: Any) -> dict[str, Any]:
     return {name: None if found is None else {"total": len(found), "rows": found} for name, found in lists.items()}
 
 
+def bounced(**changed: Any) -> dict[str, Any]:
+    row = {"survey_id": "B1", "sent_at": "2026-01-05T08:00:00Z", "bounced_at": "2026-01-05T08:01:00Z",
+           "contact_id": "C1"}  # fmt: skip
+    return row | changed
+
+
 def loop(hours: float) -> dict[str, Any]:
     return {"loop_id": "L1", "opened_at": "2026-01-07T00:00:00Z", "hours": hours}
 
@@ -73,6 +79,16 @@ def contract(day: str | None, running: bool = True) -> dict[str, Any]:
             [],
         ),
         ({"surveys": [survey(decision_maker=True, contact_id="C1")], "contacts": [left("2025-12-24")]}, []),
+        ({"bounced_surveys": [bounced()]}, ["bounced"]),
+        ({"bounced_surveys": [bounced(contact_id=None)], "surveys": [survey(contact_id=None)]}, ["bounced"]),
+        ({"bounced_surveys": [bounced(bounced_at="2026-01-08T00:00:00Z")]}, []),
+        ({"bounced_surveys": [bounced(bounced_at="2025-12-31T23:00:00Z", sent_at="2025-12-31T22:00:00Z")]}, []),
+        ({"bounced_surveys": [bounced()], "surveys": [survey(contact_id="C1")]}, ["bounced"]),
+        (
+            {"bounced_surveys": [bounced()], "surveys": [survey(contact_id="C1", sent_at="2026-01-06T08:00:00Z")]},
+            [],
+        ),
+        ({"bounced_surveys": [bounced()], "contacts": [left("2025-12-24")]}, []),
         ({"open_loops": [loop(24.0)]}, ["loop_due"]),
         ({"open_loops": [loop(48.0)]}, []),
         ({"contacts": [left("2026-01-07")]}, ["contact_left"]),

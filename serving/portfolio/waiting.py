@@ -1,0 +1,51 @@
+"""What waits for a decision and what can no longer be kept, as SQL over the scores of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.acting.acts import has_open_step, last_verdict
+from serving.scoring.lapsed import KEY
+from serving.store.score_tables import SCORES
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A threat without a next step, and a score that was called wrong, wait; who has lapsed needs no next step.
+
+    What was said counts for the score it was said of: a later run asks anew.
+    """
+
+    unplanned: sa.ColumnElement[bool]
+    disagreed: sa.ColumnElement[bool]
+    lapsed: sa.ColumnElement[bool]
+
+    @classmethod
+    def at(cls, as_of: date, model: Mapping[str, Any]) -> Waiting:
+        """Return the conditions for the scores of a date; `model` are the facts of the model that scored."""
+        account_id = SCORES.c.account_id
+        verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
+        lapsed = _lapsed(model)
+        unplanned = SCORES.c.threat & ~has_open_step(account_id) & (verdict != "handled") & ~lapsed
+        return cls(unplanned, verdict == "wrong", lapsed)
+
+    @property
+    def any(self) -> sa.ColumnElement[bool]:
+        """Whether an account waits."""
+        return self.unplanned | self.disagreed
+
+
+def _lapsed(model: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """Return whether an account at risk has left by the model's rule; only a rule of silence says so of anybody.
+
+    The evidence is large, and so looked into for accounts at risk alone.
+    """
+    if (model.get("rule") or {}).get("silence_days") is None:
+        return sa.false()
+    days = SCORES.c.evidence[KEY, "days"].as_float()
+    return sa.case((SCORES.c.band == "at_risk", days.is_not(None)), else_=sa.false())
