@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from features.figures.estimates import Estimates
 from features.figures.figure import Figure
 from features.figures.programme import YEAR_MONTHS, months_before
 from features.matrix import END_SLACK_DAYS
@@ -36,6 +37,14 @@ REASONS = {
     },
     "no_run": {"en": "no scores are stored yet", "de": "noch sind keine Bewertungen gespeichert"},
     "no_accounts": {"en": "you see no account of this run", "de": "Sie sehen keinen Kunden dieses Laufs"},
+    "not_scored": {
+        "en": "it stands on the estimates of a scoring run, which has none for this date",
+        "de": "beruht auf den Schätzungen eines Bewertungslaufs, und für diesen Stichtag gibt es keine",
+    },
+    "not_estimated": {
+        "en": "the model of this run does not estimate it: the course over time or the expected decline is missing",
+        "de": "das Modell dieses Laufs schätzt das nicht: Verlauf über die Zeit oder erwarteter Rückgang fehlt",
+    },
     "no_split": {"en": "has no split by {split}", "de": "lässt sich nicht nach {split} gliedern"},
 }
 
@@ -66,10 +75,12 @@ class Unknown:
         The book.
     months : int
         Length of the period of retention, for which the figures' `months_back` of 12 and 24 stand.
+    estimates : Estimates, optional
+        What a scoring run estimates.
     """
 
-    def __init__(self, tables: Tables, months: int = YEAR_MONTHS) -> None:
-        self.tables, self.months = tables, months
+    def __init__(self, tables: Tables, months: int = YEAR_MONTHS, estimates: Estimates | None = None) -> None:
+        self.tables, self.months, self.estimates = tables, months, estimates
         self._kept: dict[tuple[str, date], Because | None] = {}
 
     @cached_property
@@ -104,7 +115,12 @@ class Unknown:
             since = self._since(table, as_of)
             if since is not None and first < since:
                 return because("cut", table=table, first=first, since=since)
-        return None
+        return self._not_estimated(figure, as_of) if figure.estimates else None
+
+    def _not_estimated(self, figure: Figure, as_of: date) -> Because | None:
+        if self.estimates is None or self.estimates.as_of != as_of:
+            return because("not_scored")
+        return None if self.estimates.has(figure.estimates) else because("not_estimated")
 
     def _since(self, table: str, as_of: date) -> date | None:
         """Return the day from which a table is recorded, as far as it was known at as_of."""

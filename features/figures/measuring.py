@@ -14,6 +14,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from features.figures.estimates import Estimates
 from features.figures.figure import NUMBER_OF, Figure, Rows, all_figures
 from features.figures.known import Unknown, because
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
@@ -37,6 +38,7 @@ def measure(
     splits: Sequence[str] = (),
     months: int = YEAR_MONTHS,
     lang: str = "en",
+    scored: Estimates | None = None,
 ) -> pd.DataFrame:
     """Return the figures of a book.
 
@@ -54,6 +56,8 @@ def measure(
         Length of the period of retention.
     lang : 'en' or 'de'
         Language of the reasons.
+    scored : Estimates, optional
+        What a scoring run estimates at one of the dates.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def measure(
         known), reason (null where there is a value).
     """
     wanted = list(all_figures() if figures is None else figures)
-    programme, unknown = Programme(tables, dates, months), Unknown(tables, months)
+    programme, unknown = Programme(tables, dates, months, scored), Unknown(tables, months, scored)
     found = _joined(wanted, (frames for _, frames in _measured(programme, unknown, wanted, splits)))
     told = [reason.told(lang) if reason else None for reason in found["reason"]]
     return found.assign(reason=pd.Series(told, found.index, object))
@@ -79,24 +83,36 @@ class WithAccounts:
     accounts : DataFrame
         account_id, figure, value: what each account adds to each figure that is a sum, at one date, where it is
         anything; of the accounts of a figure the values sum to the figure.
+    groups : DataFrame
+        As `values`, at the same date: groups of the splits that the rows of a figure keep, of the whole book and of
+        each account manager's accounts; account_manager is null for the whole book.
     """
 
     values: pd.DataFrame
     accounts: pd.DataFrame
+    groups: pd.DataFrame
 
 
-def measure_with_accounts(tables: Tables, dates: Sequence[date], day: date, splits: Sequence[str] = ()) -> WithAccounts:
-    """Return all figures of a book at some dates, and the accounts behind them at one of these; see `measure`."""
+def measure_with_accounts(
+    tables: Tables, dates: Sequence[date], day: date, splits: Sequence[str] = (), scored: Estimates | None = None
+) -> WithAccounts:
+    """Return all figures of a book at some dates, and the accounts behind them at one of these.
+
+    Parameters are those of `measure`; `scored` is what a scoring run estimates at that day.
+    """
     wanted = list(all_figures())
-    programme, unknown = Programme(tables, dates), Unknown(tables)
+    programme, unknown = Programme(tables, dates, scored=scored), Unknown(tables, estimates=scored)
     found: list[list[pd.DataFrame]] = []
     behind: list[pd.DataFrame] = []
+    groups: list[pd.DataFrame] = []
     for members, frames in _measured(programme, unknown, wanted, splits):
         found.append(frames)
         sums = [figure for figure in members if figure.adds_up and unknown.reason(figure, day) is None]
         behind += _behind(programme, sums, day)
+        groups += _kept_groups(programme, unknown, members, day)
     accounts = pd.concat(behind or [pd.DataFrame(columns=["account_id", "figure", "value"])], ignore_index=True)
-    return WithAccounts(_joined(wanted, found), accounts)
+    kept = pd.concat(groups or [pd.DataFrame(columns=["account_manager", *COLUMNS])], ignore_index=True)
+    return WithAccounts(_joined(wanted, found), accounts, kept.astype(object).where(kept.notna(), None))
 
 
 def _measured(
@@ -135,6 +151,25 @@ def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.D
             pd.DataFrame({"account_id": frame["account_id"][adds], "figure": figure.name, "value": value[adds]})
         )
     return parts
+
+
+def _kept_groups(programme: Programme, unknown: Unknown, figures: list[Figure], day: date) -> Iterator[pd.DataFrame]:
+    """Yield the groups that a scoring run keeps of figures on the rows in `ROWS`."""
+    rows, columns = figures[0].rows, sorted({name for figure in figures for name in figure.sums})
+    accounts = programme.attributes.get_name()
+    summed = ", ".join(_sum(name) for name in columns)
+    for split in rows.kept:
+        group = f"{ROWS if split in rows.splits else accounts}.{split}::VARCHAR"
+        for manager in ("NULL::VARCHAR", f"{accounts}.account_manager"):
+            query = (
+                f'SELECT as_of, {manager} AS account_manager, {group} AS "group", {summed} FROM {ROWS} JOIN {accounts} '
+                f"USING (account_id, as_of) WHERE as_of = DATE '{day}' GROUP BY ALL ORDER BY ALL"
+            )
+            sums = _read(programme, query).assign(split=split)
+            is_whole = manager.startswith("NULL")
+            sums = sums if is_whole else sums[sums["account_manager"].notna()].reset_index(drop=True)
+            for figure in figures if len(sums) else ():
+                yield _finished(figure, sums, unknown).assign(account_manager=sums["account_manager"])
 
 
 def _of_rows(
