@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +76,7 @@ def score(
     warnings = stale_warnings(ages, as_of)
     if "churns" in tables.missing and not bundle.rule.by_silence:
         warnings.append("there is no churns table, so accounts that have left count as customers")
-    with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle) as scoring:
+    with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle, terms=settings.lifetime) as scoring:
         made_of = scoring.fingerprint(code())
         target = (
             into_store(settings, tables, as_of, bundle, ages, made_of, bundles(settings, bundle))
@@ -83,7 +84,7 @@ def score(
             else into_file(out, made_of, raw_csv)
         )
         with target as opened:
-            of_book = (lambda: book_figures(tables, as_of)) if figures and out is None else None
+            of_book = partial(book_figures, tables, as_of) if figures and out is None else None
             book = score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
     for warning in warnings:

@@ -75,6 +75,8 @@ def _page(visit: Visit) -> Response:
         "cautions": tuple(f"{told(caution, lang)}." for caution in cautions),
         # Without a record every figure has the same reason, which is told once.
         "absent": in_words(stored, lang)[0].now.reason if record is None else "",
-        "sections": () if record is None else sections(in_words(stored, lang), record["currency"], lang),
+        "sections": ()
+        if record is None
+        else sections(in_words(stored, lang), record["currency"], lang, run["model"].get("lifetime")),
     }
     return answer(visit, "figures.html.j2", 422 if problems else 200, **shown)

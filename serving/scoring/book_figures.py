@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from features.figures.asking import series
+from features.figures.estimates import Estimates
 from features.figures.known import Because, because
 from features.figures.measuring import COLUMNS, WithAccounts, measure_with_accounts
 from features.tables import Tables
@@ -36,7 +37,8 @@ class Part:
         Whose accounts; None: the whole book.
     record : dict
         currency, dates (ISO, rising) and `figures`: by name the lists value, low, high, n and reason, an entry a date;
-        a reason is a code with its facts, see `told`.
+        a reason is a code with its facts, see `told`. `groups`: by split and figure a list of group, value, low, high,
+        n and reason, at the as-of date.
     """
 
     account_manager: str | None
@@ -68,10 +70,10 @@ class BookFigures:
             yield {"account_id": account_id, **of_account, "figures": figures}
 
 
-def book_figures(tables: Tables, as_of: date) -> BookFigures:
-    """Return the figures of a book at a date, with a series of months."""
+def book_figures(tables: Tables, as_of: date, scored: Estimates | None = None) -> BookFigures:
+    """Return the figures of a book at a date, with a series of months; those of what is to come by its estimates."""
     dates = series(tables, as_of)[-SERIES_MONTHS:]
-    found = measure_with_accounts(tables, dates, as_of, ["account_manager"])
+    found = measure_with_accounts(tables, dates, as_of, ["account_manager"], scored)
     accounts = tables["accounts"].select("account_id", "account_manager", "name").to_pandas()
     behind = found.accounts.merge(accounts, on="account_id").sort_values("account_id", kind="stable")
     return BookFigures(tuple(_parts(found, dates, tables.currency)), behind)
@@ -89,8 +91,22 @@ def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> 
         for column, number in zip(NUMBERS, numbers, strict=True):
             lists[column][places[as_of]] = None if number != number else number
         lists["reason"][places[as_of]] = None if reason is None else _kept(reason)
+    groups = _groups(found.groups)
     for group in sorted(figures, key=lambda name: (name is not None, name or "")):
-        yield Part(group, {"currency": currency, "dates": days, "figures": figures[group]})
+        record = {"currency": currency, "dates": days, "figures": figures[group], "groups": groups.get(group, {})}
+        yield Part(group, record)
+
+
+def _groups(kept: pd.DataFrame) -> dict[str | None, dict[str, dict[str, list[Record]]]]:
+    """Return the groups that are kept, by account manager (None: the whole book), split and figure."""
+    found: dict[str | None, dict[str, dict[str, list[Record]]]] = {}
+    for row in kept.to_dict("records"):
+        of_split = found.setdefault(row["account_manager"], {}).setdefault(row["split"], {})
+        reason = row["reason"]
+        numbers = {name: row[name] for name in NUMBERS}
+        entry = {"group": row["group"], **numbers, "reason": None if reason is None else _kept(reason)}
+        of_split.setdefault(row["figure"], []).append(entry)
+    return found
 
 
 def _rows(found: WithAccounts) -> Iterator[tuple[Any, ...]]:

@@ -20,6 +20,7 @@ KEYS = ["account_id", "as_of"]
 NORMAL = 1.959963984540054
 CLASSES = ("promoters", "passives", "detractors", "unheard")
 PARTS = ("value", "variance", "by_level", "most")
+COLUMNS = (*PARTS, "known", "without")
 SOURCE = "Gupta, Lehmann & Stuart, Valuing Customers (2004); the course of hazards is churn-risk's"
 EN = (
     "Revenue (or margin, where the run declares one) of each month of 30 days x the probability that a customer is "
@@ -36,11 +37,16 @@ DE = (
 )
 
 
-def expected(value: np.ndarray, variance: np.ndarray, by_level: np.ndarray, most: np.ndarray, n: np.ndarray) -> Values:
-    """Return expected sums with their intervals; NaN where nothing of them is estimated."""
-    off = NORMAL * np.sqrt(variance + by_level**2)
-    none = np.where(n > 0, 0.0, np.nan)
-    return Values(value + none, n, np.maximum(value - off, 0.0) + none, np.minimum(value + off, most) + none)
+def expected(sums: Sums, value: str, variance: str, by_level: str, most: str, known: str, open_: str) -> Values:
+    """Return expected sums with their intervals, of the columns so named.
+
+    `known` and `open_` count who has an estimate and who has none; where nobody of somebody has one, there is no value.
+    """
+    of = {name: sums[name] for name in (value, variance, by_level, most, known)}
+    off = NORMAL * np.sqrt(of[variance] + of[by_level] ** 2)
+    none = np.where((of[known] == 0) & (sums[open_] > 0), np.nan, 0.0)
+    low, high = np.maximum(of[value] - off, 0.0), np.minimum(of[value] + off, of[most])
+    return Values(of[value] + none, of[known], low + none, high + none)
 
 
 def _valued(programme: Programme) -> ir.Table:
@@ -65,7 +71,7 @@ def _by_class(programme: Programme) -> ir.Table:
     columns = {
         f"{part}_{name}": ibis.ifelse(place.fill_null(False), rows[part], 0.0)
         for name, place in places.items()
-        for part in (*PARTS, "known")
+        for part in COLUMNS
     }
     return rows.select(*KEYS, **columns)
 
@@ -79,29 +85,29 @@ BY_CLASS = Basis(
 
 def _value(basis: Basis, name: str, columns: tuple[str, ...], words: Words) -> Figure:
     def finish(sums: Sums) -> Values:
-        return expected(*(sums[column] for column in columns))
+        return expected(sums, *columns)
 
     return basis.figure(name, "currency", columns, finish, words, adds_up=True)
 
 
 def _of_class(name: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
-    columns = tuple(f"{part}_{name}" for part in (*PARTS, "known"))
+    columns = tuple(f"{part}_{name}" for part in COLUMNS)
     words = Words(
-        f"Lifetime value of {en}", f"Kundenwert {de}", f"Lifetime value of customers {what_en}.",
-        f"Kundenwert der Kunden {what_de}.", SOURCE,
+        f"Lifetime value of {en}", f"Lebenszeitwert {de}", f"Lifetime value of customers {what_en}.",
+        f"Lebenszeitwert der Kunden {what_de}.", SOURCE,
     )  # fmt: skip
     return _value(BY_CLASS, f"lifetime_value_{name}", columns, words)
 
 
 FIGURES: tuple[Figure, ...] = (
-    _value(VALUED, "lifetime_value", (*PARTS, "known"),
-           Words("Customer lifetime value", "Kundenwert", f"{EN}.", f"{DE}.", SOURCE)),
+    _value(VALUED, "lifetime_value", COLUMNS,
+           Words("Customer lifetime value", "Lebenszeitwert der Kunden", f"{EN}.", f"{DE}.", SOURCE)),
     VALUED.total("customers_without_lifetime_value", "accounts", "without", Words(
-        "Customers without a lifetime value", "Kunden ohne Kundenwert",
+        "Customers without a lifetime value", "Kunden ohne Lebenszeitwert",
         "Customers of whom too little is known for an estimate: new ones, or with too few records. They are in no sum "
         "of lifetime values.",
         "Kunden, über die zu wenig für eine Schätzung bekannt ist: neue oder mit zu wenigen Vorgängen. Sie sind in "
-        "keiner Summe von Kundenwerten enthalten."), counted="without"),
+        "keiner Summe von Lebenszeitwerten enthalten."), counted="without"),
     _of_class("promoters", "promoters", "der Promotoren",
               "with a mean relationship score of 9 or more: the best accounts for a programme",
               "mit mittlerer Beziehungsnote ab 9: die besten für ein Programm"),

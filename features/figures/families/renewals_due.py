@@ -62,6 +62,7 @@ def _foreseen(programme: Programme) -> ir.Table:
         "foreseen": ibis.literal(1.0),
     }
     columns = {name: ibis.ifelse(rows.known, part, 0.0) for name, part in parts.items()}
+    columns["open"] = ibis.ifelse(rows.known, 0.0, 1.0)
     soon = {f"{name}_soon": ibis.ifelse(-rows.ends_age_days < SOON_DAYS, part, 0.0) for name, part in columns.items()}
     open_value = ibis.ifelse(rows.known, 0.0, rows.value)
     return rows.select(*KEYS, "month", "quarter", counted=1.0, unforeseen=open_value, **columns, **soon)
@@ -80,7 +81,7 @@ DUE = Basis(Rows("renewals_due.due", _due, PERIODS, PERIODS), ("contracts",))
 FORESEEN = Basis(Rows("renewals_due.foreseen", _foreseen, PERIODS, PERIODS), ("contracts",), estimates=COURSE)
 OVERDUE = Basis(Rows("renewals_due.overdue", _overdue), ("contracts",))
 
-PARTS = ("renewed", "variance", "by_level", "most", "foreseen")
+PARTS = ("renewed", "variance", "by_level", "most", "foreseen", "open")
 EN = (
     "Value x (1 - p) of the contracts due in the next {days} days: p is the run's probability that the customer has "
     f"left {GRACE_DAYS} days after the signed end. Interval: normal, of chance (contracts of one customer together) "
@@ -97,7 +98,7 @@ def _expected(days: int, after: str) -> Figure:
     columns = tuple(f"{part}{after}" for part in PARTS)
 
     def finish(sums: Sums) -> Values:
-        return expected(*(sums[column] for column in columns))
+        return expected(sums, *columns)
 
     words = Words(
         f"Expected to be renewed, {days} days", f"Voraussichtlich verlängert, {days} Tage",

@@ -94,8 +94,9 @@ def test_the_best_for_a_programme_are_the_promoters_of_value(found: pd.DataFrame
     """C's one anonymous answer shows nowhere: it counts as unheard."""
     said = {name: whole(found, f"lifetime_value_{name}") for name in ("promoters", "passives", "unheard")}
     assert said == {"promoters": 1000, "passives": 500, "unheard": 200}
-    nobody = found[(found["figure"] == "lifetime_value_detractors") & found["split"].isna()].iloc[0]
-    assert pd.isna(nobody["value"]) and nobody["reason"], "nobody is a detractor: nothing is estimated"
+    assert whole(found, "lifetime_value_detractors") == 0, "nobody is a detractor that may be shown"
+    alone = found[(found["figure"] == "lifetime_value_unheard") & (found["group"] == "D")].iloc[0]
+    assert pd.isna(alone["value"]) and alone["n"] == 0 and alone["reason"], "D is there, and nothing of it is estimated"
 
 
 def test_what_is_expected_to_be_renewed_is_value_times_staying(found: pd.DataFrame) -> None:

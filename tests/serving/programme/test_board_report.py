@@ -254,6 +254,7 @@ def test_both_languages_have_the_same_texts() -> None:
         "is_not_known",
         "is_seen",
         "renewals_note",
+        "lifetime_note",
     }
     quoted = set(re.findall(r"[\"'](\w+)[\"']|(?:board|losses)\.(\w+)", code))
     named = by_code | {name for pair in quoted for name in pair}
