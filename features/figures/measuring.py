@@ -7,9 +7,10 @@ are added up once for all figures that stand on them. A figure that is not known
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from features.figures.estimates import Estimates
 from features.figures.figure import NUMBER_OF, Figure, Rows, all_figures
 from features.figures.known import Unknown, because
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
+from features.figures.renewing import listed
 from features.sources import stored
 from features.tables import Tables
 
@@ -86,11 +88,14 @@ class WithAccounts:
     groups : DataFrame
         As `values`, at the same date: groups of the splits that the rows of a figure keep, of the whole book and of
         each account manager's accounts; account_manager is null for the whole book.
+    contracts : dict
+        By account those that end soon or are overdue at that date, see `features.figures.renewing.listed`.
     """
 
     values: pd.DataFrame
     accounts: pd.DataFrame
     groups: pd.DataFrame
+    contracts: Mapping[str, list[dict[str, Any]]]
 
 
 def measure_with_accounts(
@@ -112,7 +117,8 @@ def measure_with_accounts(
         groups += _kept_groups(programme, unknown, members, day)
     accounts = pd.concat(behind or [pd.DataFrame(columns=["account_id", "figure", "value"])], ignore_index=True)
     kept = pd.concat(groups or [pd.DataFrame(columns=["account_manager", *COLUMNS])], ignore_index=True)
-    return WithAccounts(_joined(wanted, found), accounts, kept.astype(object).where(kept.notna(), None))
+    kept = kept.astype(object).where(kept.notna(), None)
+    return WithAccounts(_joined(wanted, found), accounts, kept, listed(programme, day))
 
 
 def _measured(
@@ -136,7 +142,7 @@ def _joined(wanted: Sequence[Figure], found: Iterable[list[pd.DataFrame]]) -> pd
 
 
 def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.DataFrame]:
-    """Return what each account adds to figures on the rows in `ROWS`; nothing where that is 0."""
+    """Return what each account adds to figures on the rows in `ROWS`; nothing where that is 0 or not known."""
     if not figures:
         return []
     columns = sorted({name for figure in figures for name in figure.sums})
@@ -146,7 +152,7 @@ def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.D
     parts = []
     for figure in figures:
         value = figure.finish({name: frame[name].to_numpy(float) for name in figure.sums}).value
-        adds = value != 0
+        adds = ~np.isnan(value) & (value != 0)
         parts.append(
             pd.DataFrame({"account_id": frame["account_id"][adds], "figure": figure.name, "value": value[adds]})
         )

@@ -56,9 +56,8 @@ def score(
     A run that was killed is gone on with when the same command is given again.
     """
     from features.freshness import freshness, stale_warnings
-    from serving.cli.score_targets import bundles, code, into_file, into_store, score_into, where
+    from serving.cli.score_targets import bundles, code, figures_of, into_file, into_store, score_into, where
     from serving.clock import utc_now
-    from serving.scoring.book_figures import book_figures
     from serving.scoring.book_scoring import BookScoring
     from serving.scoring.score_files import check_name
     from serving.settings import ServiceSettings
@@ -84,7 +83,7 @@ def score(
             else into_file(out, made_of, raw_csv)
         )
         with target as opened:
-            of_book = partial(book_figures, tables, as_of) if figures and out is None else None
+            of_book = partial(figures_of, tables, as_of) if figures and out is None else None
             book = score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
     for warning in warnings:

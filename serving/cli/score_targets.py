@@ -21,7 +21,8 @@ from features.errors import ChurnRiskError
 from features.figures.estimates import Estimates
 from features.freshness import Freshness
 from features.tables import Tables
-from serving.scoring.book_figures import BookFigures
+from serving.losses.kept_departures import with_departures
+from serving.scoring.book_figures import BookFigures, book_figures
 from serving.scoring.book_scoring import CONTRACTION, KEPT, BookScoring, ScoredBook, kept_of
 from serving.scoring.cautions import stale
 from serving.scoring.evidence_pieces import piece_of_evidence
@@ -207,6 +208,11 @@ def score_into(
         target.add_figures(figures(target.estimates(bundle)))
     target.publish(book)
     return book
+
+
+def figures_of(tables: Tables, as_of: date, scored: Estimates | None) -> BookFigures:
+    """Return what a run keeps of the whole book: the programme's figures, and the losses of the year before."""
+    return with_departures(book_figures(tables, as_of, scored), tables, as_of)
 
 
 def bundles(settings: ServiceSettings, own: Bundle) -> BundleOf:

@@ -6,8 +6,8 @@ accounts, so that whoever sees one manager's accounts is given one record and ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -25,6 +25,8 @@ SERIES_MONTHS = 12
 #: Why a manager's part has no figure at a date at which none of the manager's accounts was known.
 NOBODY = because("nobody")
 NUMBERS = ("value", "low", "high", "n")
+NAMES = ("name", "account_manager")
+CONTRACTS, DEPARTURES = "contracts_to_renew", "departures"
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,29 @@ class BookFigures:
     accounts : DataFrame
         account_id, figure, value, account_manager, name: what each account adds to the figures that are sums, at the
         as-of date, by rising account_id.
+    beside : mapping of account_id to dict
+        What else is kept of an account, under names that no figure has: `CONTRACTS`, those that end soon or are overdue
+        (see `features.figures.renewing.listed`), and `DEPARTURES`.
     """
 
     parts: tuple[Part, ...]
     accounts: pd.DataFrame
+    beside: Mapping[str, Record] = field(default_factory=dict)
 
     def by_account(self) -> Iterator[Record]:
-        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account."""
+        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account.
+
+        Who is kept beside the figures alone adds to none: its name and manager stand with what is kept.
+        """
         for account_id, rows in self.accounts.groupby("account_id", sort=True):
             first = rows.iloc[0]
             figures = dict(zip(rows["figure"], rows["value"].tolist(), strict=True))
-            of_account = {name: None if pd.isna(first[name]) else first[name] for name in ("name", "account_manager")}
-            yield {"account_id": account_id, **of_account, "figures": figures}
+            of_account = {name: None if pd.isna(first[name]) else first[name] for name in NAMES}
+            yield {"account_id": account_id, **of_account, "figures": figures | self.beside.get(str(account_id), {})}
+        for account_id in sorted(set(self.beside) - set(self.accounts["account_id"])):
+            kept = self.beside[account_id]
+            first = next(iter(kept.values()))[0]
+            yield {"account_id": account_id, **{name: first.get(name) for name in NAMES}, "figures": kept}
 
 
 def book_figures(tables: Tables, as_of: date, scored: Estimates | None = None) -> BookFigures:
@@ -76,7 +89,8 @@ def book_figures(tables: Tables, as_of: date, scored: Estimates | None = None) -
     found = measure_with_accounts(tables, dates, as_of, ["account_manager"], scored)
     accounts = tables["accounts"].select("account_id", "account_manager", "name").to_pandas()
     behind = found.accounts.merge(accounts, on="account_id").sort_values("account_id", kind="stable")
-    return BookFigures(tuple(_parts(found, dates, tables.currency)), behind)
+    beside = {account_id: {CONTRACTS: contracts} for account_id, contracts in found.contracts.items()}
+    return BookFigures(tuple(_parts(found, dates, tables.currency)), behind, beside)
 
 
 def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> Iterator[Part]:

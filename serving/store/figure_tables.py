@@ -121,6 +121,25 @@ def read_behind(connection: Connection, run_id: int, figure: str, account_manage
     return Behind(tuple(map(dict, rows)), count - len(rows), (total or 0.0) - listed if count > len(rows) else 0.0)
 
 
+def read_beside(connection: Connection, run_id: int, name: str, account_manager: str | None) -> list[dict[str, Any]]:
+    """Return account_id, name, account_manager and `kept`, what a run keeps of each account beside its figures.
+
+    Parameters
+    ----------
+    name : str
+        Under which it is kept, such as `serving.scoring.book_figures.CONTRACTS`.
+    account_manager : str or None
+        Whose accounts; None: all.
+    """
+    kept = FIGURE_ACCOUNTS.c.figures[name]
+    which = (FIGURE_ACCOUNTS.c.run_id == run_id) & kept.as_string().is_not(None)
+    if account_manager is not None:
+        which &= FIGURE_ACCOUNTS.c.account_manager == account_manager
+    columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
+    query = sa.select(*columns, kept.label("kept")).where(which).order_by(FIGURE_ACCOUNTS.c.account_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 def forget_figures(connection: Connection, account_id: str) -> Mapping[str, int]:
     """Remove what an account adds to figures from every run; sums of the book and of managers keep it."""
     gone = connection.execute(sa.delete(FIGURE_ACCOUNTS).where(FIGURE_ACCOUNTS.c.account_id == account_id))

@@ -12,44 +12,29 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.figures.estimates import COURSE, MONTHS
+from features.figures.estimates import COURSE
 from features.figures.families.lifetime_values import expected
 from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words
 from features.figures.programme import Programme
+from features.figures.renewing import GRACE_DAYS, KEYS, OVERDUE_DAYS, YEAR_DAYS, due, overdue, with_staying
 
-SOON_DAYS, YEAR_DAYS, OVERDUE_DAYS = 90, 365, 90
-MONTH_DAYS, GRACE_DAYS = 30, 30
-KEYS = ["account_id", "as_of"]
+SOON_DAYS = 90
 
 
 def _due(programme: Programme) -> ir.Table:
-    rows = programme.customers["contracts"]
-    ahead = -rows.ends_age_days
-    due = rows.filter((ahead >= 0) & (ahead < YEAR_DAYS))
-    seconds = due.as_of.cast("timestamp").epoch_seconds() - (due.ends_age_days * 86_400).round().cast("int64")
-    ends_on = seconds.as_timestamp("s")
-    return due.select(
+    rows = due(programme)
+    return rows.select(
         *KEYS, "contract_id", "ends_age_days", counted=1.0, value="annual_value",
-        soon=ibis.ifelse(-due.ends_age_days < SOON_DAYS, due.annual_value, 0.0),
-        month=ends_on.strftime("%Y-%m"),
-        quarter=ends_on.year().cast("string") + "-Q" + ends_on.quarter().cast("string"),
+        soon=ibis.ifelse(-rows.ends_age_days < SOON_DAYS, rows.annual_value, 0.0),
+        month=rows.ends_on.strftime("%Y-%m"),
+        quarter=rows.ends_on.year().cast("string") + "-Q" + rows.ends_on.quarter().cast("string"),
     )  # fmt: skip
 
 
 def _foreseen(programme: Programme) -> ir.Table:
     """Return each contract that is due with what is expected of its value, 0 where there is no estimate."""
-    lead = 0 if programme.scored is None else programme.scored.lead_days
-    rows = _due(programme).left_join(programme.estimates, KEYS).drop("account_id_right", "as_of_right")
-    days = ibis.greatest(GRACE_DAYS - rows.ends_age_days - lead, 0.0)
-    last = len(MONTHS) - 1
-    within = [
-        ibis.greatest(days / MONTH_DAYS - place, 0.0) if place == last
-        else ibis.greatest(ibis.least(days / MONTH_DAYS - place, 1.0), 0.0)
-        for place in range(len(MONTHS))
-    ]  # fmt: skip
-    stays = [(1.0 - ibis.least(rows[name], 1 - 1e-12)).ln() * part for name, part in zip(MONTHS, within, strict=True)]
-    rows = rows.mutate(log=sum(stays[1:], stays[0]), known=rows.month_1.notnull())
-    rows = rows.mutate(kept=rows.log.exp(), lost=rows.value * (1.0 - rows.log.exp()))
+    rows = with_staying(programme, _due(programme))
+    rows = rows.mutate(lost=rows.value * (1.0 - rows.kept))
     by_end = [rows.ends_age_days.desc(), rows.contract_id]
     until = ibis.window(group_by=KEYS, order_by=by_end, preceding=None, following=0)
     before = rows.lost.sum().over(until) - rows.lost
@@ -69,11 +54,7 @@ def _foreseen(programme: Programme) -> ir.Table:
 
 
 def _overdue(programme: Programme) -> ir.Table:
-    """Return contracts of customers that ended in 90 days while none of the account runs."""
-    rows = programme.customers["contracts"]
-    running = rows.filter((rows.ends_age_days <= 0).fill_null(True)).select(*KEYS)
-    ended = rows.filter((rows.ends_age_days > 0) & (rows.ends_age_days <= OVERDUE_DAYS)).anti_join(running, KEYS)
-    return ended.select(*KEYS, counted=1.0, value="annual_value")
+    return overdue(programme).select(*KEYS, counted=1.0, value="annual_value")
 
 
 PERIODS = ("month", "quarter")

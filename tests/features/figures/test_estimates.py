@@ -150,8 +150,15 @@ def test_a_run_keeps_groups_of_the_book_and_of_each_manager(stored: WithAccounts
     kept = {(row["account_manager"], row["group"]): row["value"] for row in rows.to_dict("records")}
     assert kept == {(None, "large"): 1000, (None, "small"): 700, ("Ann", "large"): 1000, ("Ann", "small"): 500,
                     ("Ben", "small"): 200}  # fmt: skip
+    soon = {name: [(row["ends_on"], row["value"], row["overdue"], row["stays"]) for row in rows]
+            for name, rows in stored.contracts.items()}  # fmt: skip
+    assert soon == {
+        "A": [("2025-01-31", 100, False, pytest.approx(0.81))], "B": [("2025-04-01", 300, False, pytest.approx(0.8**4))],
+        "D": [("2025-02-10", 70, False, None)],
+    }  # fmt: skip
     due = stored.groups[(stored.groups["figure"] == "renewals_due_365d") & (stored.groups["split"] == "quarter")]
     of_book = due[due["account_manager"].isna()].set_index("group")["value"]
     assert dict(of_book) == {"2025-Q1": 170, "2025-Q2": 300, "2025-Q3": 1000}
+    assert stored.accounts["value"].notna().all(), "who has no estimate adds nothing"
     behind = stored.accounts[stored.accounts["figure"] == "renewals_expected_365d"]
     assert behind["value"].sum() == pytest.approx(100 * 0.9**2 + 1000 * 0.9**8 + 300 * 0.8**4, rel=1e-12)
