@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.figures.contracts_ahead import listed
 from features.figures.estimates import Estimates
 from features.figures.figure import NUMBER_OF, Figure, Rows, all_figures
 from features.figures.known import Unknown, because
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
-from features.figures.renewing import listed
 from features.sources import stored
 from features.tables import Tables
 
@@ -89,7 +89,7 @@ class WithAccounts:
         As `values`, at the same date: groups of the splits that the rows of a figure keep, of the whole book and of
         each account manager's accounts; account_manager is null for the whole book.
     contracts : dict
-        By account those that end soon or are overdue at that date, see `features.figures.renewing.listed`.
+        By account those that end soon or are overdue at that date, see `features.figures.contracts_ahead.listed`.
     """
 
     values: pd.DataFrame

@@ -60,7 +60,7 @@ class BookFigures:
         as-of date, by rising account_id.
     beside : mapping of account_id to dict
         What else is kept of an account, under names that no figure has: `CONTRACTS`, those that end soon or are overdue
-        (see `features.figures.renewing.listed`), and `DEPARTURES`.
+        (see `features.figures.contracts_ahead.listed`), and `DEPARTURES`.
     """
 
     parts: tuple[Part, ...]

@@ -12,11 +12,11 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from features.figures.contracts_ahead import GRACE_DAYS, KEYS, OVERDUE_DAYS, YEAR_DAYS, due, overdue, with_staying
 from features.figures.estimates import COURSE
 from features.figures.families.lifetime_values import expected
 from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words
 from features.figures.programme import Programme
-from features.figures.renewing import GRACE_DAYS, KEYS, OVERDUE_DAYS, YEAR_DAYS, due, overdue, with_staying
 
 SOON_DAYS = 90
 

@@ -153,7 +153,8 @@ def test_a_run_keeps_groups_of_the_book_and_of_each_manager(stored: WithAccounts
     soon = {name: [(row["ends_on"], row["value"], row["overdue"], row["stays"]) for row in rows]
             for name, rows in stored.contracts.items()}  # fmt: skip
     assert soon == {
-        "A": [("2025-01-31", 100, False, pytest.approx(0.81))], "B": [("2025-04-01", 300, False, pytest.approx(0.8**4))],
+        "A": [("2025-01-31", 100, False, pytest.approx(0.81))],
+        "B": [("2025-04-01", 300, False, pytest.approx(0.8**4))],
         "D": [("2025-02-10", 70, False, None)],
     }  # fmt: skip
     due = stored.groups[(stored.groups["figure"] == "renewals_due_365d") & (stored.groups["split"] == "quarter")]
