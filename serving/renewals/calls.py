@@ -2,8 +2,8 @@
 
 In: the store. Out: `Renewals` of the newest run, of all accounts or of a manager's.
 
-The model's call of a day is that of the newest run until then: that the customer leaves if it stood at risk, else that
-it stays. The manager's is what was said last of that run's score: to agree is the same call, `wrong` is the other one.
+The model's call of a day is the band of the newest run until then, at risk or safe. The manager's is what was said last
+of that run's score: to agree is the same call, `wrong` is the other one.
 Of a contract that ends sooner, the newest run's call stands beside it as well.
 """
 
@@ -28,7 +28,7 @@ STAGES = (180, 90, 0)
 #: What a manager says of a score that is a call of its own.
 SAID = ("agree", "wrong")
 PIECE = 500
-Outcome = Literal["leaves", "stays"]
+Outcome = Literal["at_risk", "safe"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Call:
         """The model's call; None where too little was known."""
         if self.band == "unknown":
             return None
-        return "leaves" if self.band == "at_risk" else "stays"
+        return "at_risk" if self.band == "at_risk" else "safe"
 
     @property
     def manager(self) -> Outcome | None:
@@ -65,7 +65,7 @@ class Call:
             return None
         if self.said == "agree":
             return self.model
-        return "stays" if self.model == "leaves" else "leaves"
+        return "safe" if self.model == "at_risk" else "at_risk"
 
     @property
     def disagrees(self) -> bool:

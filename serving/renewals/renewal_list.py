@@ -33,6 +33,7 @@ class RenewalLine:
     ends: str
     value: str
     expected: str
+    leaves: str
     calls: tuple[CallCell, ...]
     disagreed: str
 
@@ -67,10 +68,10 @@ def _table(key: str, rows: Sequence[Renewal], texts: Mapping[str, str], formats:
 
 
 def _line(row: Renewal, texts: Mapping[str, str], formats: Formats) -> RenewalLine:
-    expected = texts["no_estimate"]
+    expected, leaves = texts["no_estimate"], ""
     if row.expected is not None and row.stays is not None:
-        share = formats.probability(1 - row.stays)
-        expected = texts["expected_is"].format(money=formats.money(row.expected, whole=True), share=share)
+        expected = formats.money(row.expected, whole=True)
+        leaves = texts["leaves_until"].format(share=formats.probability(1 - row.stays))
     return RenewalLine(
         account_id=row.account_id,
         name=row.name or row.account_id,
@@ -78,6 +79,7 @@ def _line(row: Renewal, texts: Mapping[str, str], formats: Formats) -> RenewalLi
         ends=formats.day(row.ends_on),
         value=formats.money(row.value, whole=True),
         expected="" if row.overdue else expected,
+        leaves=leaves,
         calls=tuple(_cell(row.calls.get(stage), texts, formats) for stage in STAGES),
         disagreed=texts["disagreed"] if row.disagreed else "",
     )
@@ -89,6 +91,6 @@ def _cell(call: Call | None, texts: Mapping[str, str], formats: Formats) -> Call
     model = texts["model_unknown"]
     if call.model is not None:
         model = texts[f"model_{call.model}"].format(share=formats.probability(call.churn_probability))
-    manager = texts["manager_silent"] if call.manager is None else texts[f"manager_{call.manager}"]
+    manager = "" if call.manager is None else texts[f"manager_{call.manager}"]
     run = texts["run"].format(day=formats.day(call.as_of))
     return CallCell(model, manager, run, "apart" if call.disagrees else "")

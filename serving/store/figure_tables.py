@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from serving.database.metadata import AnyText, metadata
 from serving.scoring.book_figures import BookFigures
-from serving.store.score_tables import MOVES, RUNS, newest_run
+from serving.store.score_tables import CURRENT, MOVES, RUNS, newest_run
 
 #: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
 FIGURES = sa.Table(
@@ -85,9 +86,14 @@ def pieces(run_id: int, figures: BookFigures) -> Iterator[tuple[sa.Table, list[d
         yield FIGURE_ACCOUNTS, piece
 
 
-def read_figures(connection: Connection, account_manager: str | None) -> StoredFigures | None:
-    """Return the newest run's figures of the whole book (None) or of a manager's accounts; None without a run."""
-    run = connection.execute(newest_run()).mappings().first()
+def read_figures(
+    connection: Connection, account_manager: str | None, as_of: date | None = None
+) -> StoredFigures | None:
+    """Return the newest run's figures of the whole book (None) or of a manager's accounts; None without a run.
+
+    With `as_of`, those of the newest run of this date.
+    """
+    run = connection.execute(newest_run(as_of)).mappings().first()
     if run is None:
         return None
     model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
@@ -96,6 +102,12 @@ def read_figures(connection: Connection, account_manager: str | None) -> StoredF
     whose = FIGURES.c.place == 0 if account_manager is None else FIGURES.c.account_manager == account_manager
     record = connection.execute(sa.select(FIGURES.c.record).where(mine, whose)).scalar_one_or_none()
     return StoredFigures({**run, "model": model}, account_manager is None, stored, record)
+
+
+def run_dates(connection: Connection) -> list[date]:
+    """Return the as-of dates of the current runs, the newest first."""
+    dates = sa.select(RUNS.c.as_of).where(CURRENT).distinct().order_by(RUNS.c.as_of.desc())
+    return list(connection.execute(dates).scalars())
 
 
 def read_behind(connection: Connection, run_id: int, figure: str, account_manager: str | None, limit: int) -> Behind:

@@ -31,7 +31,7 @@ class CallOut(BaseModel):
     model_version: str = Field(description="Version of the model that scored")
     churn_probability: float = Field(description="Of that run, 0-1")
     band: str = Field(description="Of that run")
-    model: Outcome | None = Field(description="leaves: at risk; stays: safe; null: too little was known")
+    model: Outcome | None = Field(description="The band; null: too little was known")
     manager: Outcome | None = Field(description="What somebody said of that score; null: nobody said")
 
 
