@@ -54,7 +54,8 @@ figure, as_of, split, group, value, low, high, n, reason.
   it stood at risk or at the top of the list; if runs judged it and none had seen it, it is a surprise, and these come
   first, by revenue. A run counts only if its model had learnt from nothing on that day or later: a model of today has
   learnt from the losses themselves. What no run can tell is not known, and says why. The cause is `reason` of the
-  table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`.
+  table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`. A scoring
+  run keeps the departures of its twelve months too, for the page `/losses` and `GET /v1/losses`.
 - Shares are fractions, NPS goes from -100 to 100, money is in the book's currency.
 """
 

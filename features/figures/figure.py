@@ -39,12 +39,16 @@ class Values:
         Value and interval.
     n : float array
         What was counted: accounts, answers, records.
+    hidden : bool array, optional
+        Groups whose value may not be shown: with anonymous answers among fewer than `shown_from`.
     """
 
     value: np.ndarray
     n: np.ndarray
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    hidden: np.ndarray | None = None
+    shown_from: int = 0
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ REASONS = {
         "de": "{table} enthält keine unbeantworteten Einladungen",
     },
     "few": {"en": "fewer than {least} counted", "de": "weniger als {least} gezählt"},
+    "anonymous": {
+        "en": "anonymous answers show only among {least} or more",
+        "de": "anonyme Antworten werden erst ab {least} Antworten gezeigt",
+    },
     "nothing": {"en": "nothing to compare with", "de": "nichts, womit zu vergleichen wäre"},
     "nobody": {"en": "no account at this date", "de": "kein Kunde zu diesem Stichtag"},
     "not_stored": {
@@ -94,8 +98,10 @@ class Unknown:
             self._kept[key] = self._reason(figure, as_of)
         return self._kept[key]
 
-    def of_group(self, figure: Figure, value: float, n: float) -> Because | None:
-        """Return why a figure is not known for one group."""
+    def of_group(self, figure: Figure, value: float, n: float, shown_from: int = 0) -> Because | None:
+        """Return why a figure is not known for one group; `shown_from`: so many answers anonymous ones show among."""
+        if shown_from:
+            return because("anonymous", least=shown_from)
         if n < figure.least:
             return because("few", least=figure.least)
         return because("nothing") if value != value else None

@@ -257,9 +257,10 @@ def _finished(figure: Figure, sums: pd.DataFrame, unknown: Unknown) -> pd.DataFr
         figure=figure.name,
         **{name: nothing if part is None else np.asarray(part, dtype=float) for name, part in parts.items()},
     )
+    hidden = np.zeros(len(sums), dtype=bool) if values.hidden is None else values.hidden
     reasons = [
-        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n)
-        for as_of, value, n in zip(frame["as_of"], frame["value"], frame["n"], strict=True)
+        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n, values.shown_from if few else 0)
+        for as_of, value, n, few in zip(frame["as_of"], frame["value"], frame["n"], hidden, strict=True)
     ]
     has_reason = np.array([reason is not None for reason in reasons], dtype=bool)
     frame.loc[has_reason, ["value", "low", "high"]] = np.nan

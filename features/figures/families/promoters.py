@@ -128,21 +128,26 @@ def _nps(sums: Sums) -> Values:
     low, high = nps_interval(sums["promoter"], sums["detractor"], sums["answer"])
     score = divided(sums["promoter"] - sums["detractor"], sums["answer"])
     hidden = (sums["nameless"] > 0) & (sums["answer"] < LEAST_ANONYMOUS)
-    return Values(*(np.where(hidden, np.nan, part) for part in (100 * score, sums["answer"], 100 * low, 100 * high)))
+    shown = (np.where(hidden, np.nan, part) for part in (100 * score, sums["answer"], 100 * low, 100 * high))
+    value, n, low, high = shown
+    return Values(value, n, low, high, hidden, LEAST_ANONYMOUS)
 
 
 def _change(sums: Sums) -> Values:
-    scores, bounds = [], []
+    scores, bounds, few = [], [], []
     for time in ("now", "before"):
         promoter, detractor, answer = (sums[f"{name}_{time}"] for name in ("promoter", "detractor", "answer"))
         hidden = (sums[f"nameless_{time}"] > 0) & (answer < LEAST_ANONYMOUS)
+        few.append(hidden)
         scores.append(np.where(hidden, np.nan, divided(promoter - detractor, answer)))
         bounds.append(nps_interval(promoter, detractor, answer))
     low, high = difference(scores[0], bounds[0], scores[1], bounds[1])
     hidden = np.isnan(scores[0] - scores[1])
     n = sums["answer_now"] + sums["answer_before"]
     parts = (100 * (scores[0] - scores[1]), n, 100 * low, 100 * high)
-    return Values(*(np.where(hidden, np.nan, part) for part in parts))
+    shown = (np.where(hidden, np.nan, part) for part in parts)
+    value, n, low, high = shown
+    return Values(value, n, low, high, few[0] | few[1], LEAST_ANONYMOUS)
 
 
 def _kind(kind: str, en: str, de: str) -> Figure:

@@ -86,7 +86,7 @@ def test_nps_of_few_answers_has_an_interval_that_holds(found: pd.DataFrame) -> N
 
 def test_anonymous_answers_are_shown_from_five_on(found: pd.DataFrame) -> None:
     hidden = group(found, "nps_relationship", "S")
-    assert pd.isna(hidden["value"]) and hidden["reason"]
+    assert pd.isna(hidden["value"]) and hidden["reason"] == "anonymous answers show only among 5 or more"
     assert found[(found["figure"] == "nps_relationship") & found["split"].isna()]["n"].item() == 19
 
 
