@@ -84,7 +84,7 @@ class RenewalsOut(BaseModel):
     "/v1/renewals",
     responses=errors(422),
     operation_id="listRenewals",
-    summary="Contracts that end within 180 days or are overdue, the manager's call beside the model's",
+    summary="Contracts to renew, the account manager's call beside the model's",
 )
 def renewals(
     request: Request,
