@@ -182,14 +182,29 @@ def _of_rows(
     programme: Programme, unknown: Unknown, figures: list[Figure], splits: Sequence[str]
 ) -> list[pd.DataFrame]:
     rows = figures[0].rows
-    # Stored once: the whole and every split add up the same rows.
-    stored(programme.connection, ROWS, rows.build(programme))
     columns = sorted({name for figure in figures for name in figure.sums})
+    if any(unknown.reason(figure, day) is None for figure in figures for day in programme.dates):
+        # Stored once: the whole and every split add up the same rows.
+        stored(programme.connection, ROWS, rows.build(programme))
+    else:
+        _no_rows(programme, columns, rows)
     grouped = [split for split in splits if split in ACCOUNT_SPLITS or split in rows.splits]
     frames = [_whole(programme, columns)]
     frames += [_groups(programme, columns, split, rows) for split in grouped]
     sums = pd.concat([frame.astype({"split": object, "group": object}) for frame in frames], ignore_index=True)
     return [_with_unsplit(_finished(figure, sums, unknown), set(splits) - set(grouped), unknown) for figure in figures]
+
+
+def _no_rows(programme: Programme, columns: list[str], rows: Rows) -> None:
+    """Store no row in `ROWS`: nothing of these figures is known, so that what they are made of need not be computed."""
+    named = sorted({name.removeprefix(NUMBER_OF) for name in columns})
+    texts = ("account_id", *rows.splits)
+    chosen = [
+        "NULL::DATE AS as_of",
+        *(f"NULL::VARCHAR AS {name}" for name in texts),
+        *(f"0.0 AS {name}" for name in named),
+    ]
+    programme.connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS SELECT {', '.join(chosen)} WHERE FALSE")
 
 
 def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
