@@ -26,20 +26,20 @@ def bundle(**models: Any) -> Any:
     return SimpleNamespace(**kept, level=Level(0.2, 4.0, 0), rule=SimpleNamespace(lead_days=7))
 
 
-def kept(tmp_path: Path) -> list[Any]:
+def kept(url: str) -> list[Any]:
     """Return what a store gives back of three accounts, of which one is unknown and one has no outlook."""
     names = {"A": "safe", "B": "unknown", "C": "safe"}
     scores = [replace(SCORE, account_id=name, band=band) for name, band in names.items()]
     evidence = {"A": {"outlook": OUTLOOK}, "B": {"outlook": OUTLOOK}, "C": {}}
-    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store, store.writing_run(
+    with opened(url) as store, store.writing_run(
         MODEL, SCORE.as_of, SCORE.scored_at
     ) as run:  # fmt: skip
         run.add(scores, evidence)
         return list(run.outlooks())
 
 
-def test_a_run_s_outlooks_are_read_back(tmp_path: Path) -> None:
-    found = estimates_of(kept(tmp_path), SCORE.as_of, bundle())
+def test_a_run_s_outlooks_are_read_back(database_url: str) -> None:
+    found = estimates_of(kept(database_url), SCORE.as_of, bundle())
     frame = found.accounts.set_index("account_id")
     assert (found.as_of, found.lead_days, list(frame.index)) == (SCORE.as_of, 7, ["A", "B", "C"])
     assert frame.loc["A", list(MONTHS)].tolist() == [0.01] * 12
@@ -58,6 +58,6 @@ def test_a_run_s_outlooks_are_read_back(tmp_path: Path) -> None:
 def test_what_the_model_has_no_estimate_of_is_no_column(
     tmp_path: Path, models: dict[str, Any], course: bool, lifetime: bool
 ) -> None:
-    found = estimates_of(kept(tmp_path), SCORE.as_of, bundle(**models))
+    found = estimates_of(kept(f"sqlite:///{tmp_path / 'scores.db'}"), SCORE.as_of, bundle(**models))
     assert (found.has(COURSE), found.has(LIFETIME)) == (course, lifetime) and len(found.accounts) == 3
     assert len(estimates_of([], SCORE.as_of, bundle(**models)).accounts) == 0
