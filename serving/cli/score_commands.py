@@ -113,6 +113,8 @@ def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:
         "expected_loss_leaving": leaving,
         "expected_loss_interval": [loss.low, loss.high],
         "expected_loss_shrinking": book.shrinking(),
+        "customer_lifetime_value": book.lifetime and book.lifetime[0],
+        "customer_lifetime_value_interval": book.lifetime and list(book.lifetime[1:]),
         "missing_tables": list(book.missing),
         "warnings": warnings_of(book.cautions(), "en"),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -205,7 +205,9 @@ def score_into(
     book = ScoredBook.of(tables, bundle, pieces)
     if figures is not None:
         step("computing figures", 0, 1)
-        target.add_figures(figures(target.estimates(bundle)))
+        made = figures(target.estimates(bundle))
+        target.add_figures(made)
+        book = replace(book, lifetime=made.lifetime())
     target.publish(book)
     return book
 

@@ -67,6 +67,12 @@ class BookFigures:
     accounts: pd.DataFrame
     beside: Mapping[str, Record] = field(default_factory=dict)
 
+    def lifetime(self) -> tuple[float, float, float] | None:
+        """Return the lifetime value of the whole book with its interval; None where it is not known."""
+        told = self.parts[0].record["figures"]["lifetime_value"]
+        value, low, high = (told[name][-1] for name in ("value", "low", "high"))
+        return None if value is None else (value, low, high)
+
     def by_account(self) -> Iterator[Record]:
         """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account.
 

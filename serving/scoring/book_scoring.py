@@ -90,12 +90,15 @@ class ScoredBook:
         (currency a year), NaN where it is not foreseen.
     missing : tuple of str
         Tables that were not known.
+    lifetime : tuple of three floats or None
+        Lifetime value of the book with its interval, where the run has figures and its model an estimate of it.
     """
 
     bundle: Bundle
     currency: str | None
     missing: tuple[str, ...]
     frame: pd.DataFrame
+    lifetime: tuple[float, float, float] | None = None
 
     @classmethod
     def of(cls, tables: Tables, bundle: Bundle, pieces: Sequence[pd.DataFrame]) -> ScoredBook:
