@@ -55,21 +55,22 @@ bought AS (SELECT account_id, t, count(*) AS invoices, count(DISTINCT invoiced_o
 SELECT s.account_id, s.t, g.t IS NULL AS is_customer,
     CASE WHEN g.t IS NULL THEN coalesce(revenue, 0) ELSE 0 END AS invoiced,
     CASE WHEN g.t IS NULL THEN coalesce(signed, 0) ELSE 0 END AS contracted,
-    coalesce(contracts, 0) + coalesce(invoices, 0) > 0 AS has_bought, days
+    coalesce(invoices, 0) > 0 AS has_bought, coalesce(contracts, 0) > 0 AS has_signed, days
 FROM spine s LEFT JOIN gone g USING (account_id, t) LEFT JOIN revenue USING (account_id, t)
 LEFT JOIN signed USING (account_id, t) LEFT JOIN bought USING (account_id, t);
 CREATE TEMP TABLE ends AS
 SELECT n.account_id, a.segment, n.is_customer, w.account_id IS NOT NULL AS was_known,
     coalesce(w.is_customer, false) AS was_customer, n.invoiced, n.contracted, coalesce(w.invoiced, 0) AS was_invoiced,
-    coalesce(w.contracted, 0) AS was_contracted, coalesce(w.has_bought, false) AS old, n.days
+    coalesce(w.contracted, 0) AS was_contracted, coalesce(w.has_bought, false) AS old_buyer,
+    coalesce(w.has_signed, false) AS old_signer, n.days
 FROM standing n JOIN accounts a USING (account_id)
 LEFT JOIN standing w ON w.account_id = n.account_id AND w.t = ($day::DATE - INTERVAL 12 MONTH)::DATE
 WHERE n.t = $day::DATE;
 CREATE TEMP TABLE customers AS SELECT account_id, segment, invoiced, was_invoiced, days FROM ends WHERE is_customer;
 CREATE TEMP TABLE moved AS
 WITH m AS (
-    SELECT segment, 'invoiced' AS basis, was_invoiced AS was, invoiced AS now, old FROM ends
-    UNION ALL SELECT segment, 'contracted', was_contracted, contracted, old FROM ends
+    SELECT segment, 'invoiced' AS basis, was_invoiced AS was, invoiced AS now, old_buyer AS old FROM ends
+    UNION ALL SELECT segment, 'contracted', was_contracted, contracted, old_signer FROM ends
 )
 SELECT segment, basis, sum(was) AS opening, sum(now) AS closing,
     coalesce(sum(now - was) FILTER (was <= 0 AND now > 0 AND NOT old), 0) AS new,
@@ -80,17 +81,20 @@ SELECT segment, basis, sum(was) AS opening, sum(now) AS closing,
     coalesce(sum(now - was) FILTER (was <= 0 AND now <= 0), 0) AS other
 FROM m GROUP BY GROUPING SETS ((basis), (basis, segment));
 CREATE TEMP TABLE answered AS
-SELECT c.segment, c.account_id, s.kind, s.score, c.invoiced FROM customers c JOIN surveys s USING (account_id)
+SELECT c.segment, c.account_id, s.kind, s.score, c.invoiced, coalesce(s.anonymous, false) AS hidden FROM customers c JOIN surveys s USING (account_id)
 WHERE s.sent_at < $day::DATE AND (s.bounced_at IS NULL OR s.bounced_at >= $day::DATE) AND s.score IS NOT NULL
     AND s.answered_at < $day::DATE AND s.answered_at >= $day::DATE - INTERVAL 365 DAY
 QUALIFY row_number() OVER (PARTITION BY c.account_id, s.kind,
     coalesce(CASE WHEN s.anonymous THEN NULL ELSE s.contact_id END, s.survey_id)
     ORDER BY s.answered_at DESC, s.survey_id DESC) = 1;
+CREATE TEMP TABLE shown AS
+SELECT * FROM answered QUALIFY NOT (bool_or(hidden) OVER (PARTITION BY account_id, kind)
+    AND count(*) OVER (PARTITION BY account_id, kind) < 5);
 CREATE TEMP TABLE voiced AS
 SELECT c.segment, c.account_id, c.invoiced, c.was_invoiced, count(a.score) AS n,
     count(*) FILTER (a.score >= 9) AS p, count(*) FILTER (a.score BETWEEN 7 AND 8) AS q,
     count(*) FILTER (a.score < 7) AS d, avg(a.score) AS mean, min(a.score) AS worst
-FROM customers c LEFT JOIN answered a ON a.account_id = c.account_id AND a.kind = 'relationship' GROUP BY ALL;
+FROM customers c LEFT JOIN shown a ON a.account_id = c.account_id AND a.kind = 'relationship' GROUP BY ALL;
 CREATE TEMP TABLE sent AS
 SELECT c.segment, c.account_id, s.contact_id, s.kind, epoch($day::DATE::TIMESTAMP - s.sent_at) / 86400 AS age,
     CASE WHEN s.answered_at < $day::DATE THEN epoch($day::DATE::TIMESTAMP - s.answered_at) / 86400 END AS answered

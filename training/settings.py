@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from features.errors import InputError
 from training.contacting import Economics, with_catalogue
+from training.lifetime_terms import LifetimeTerms
 
 MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
@@ -49,6 +50,7 @@ class Environment(BaseSettings):
     #: Most rows, one a customer and as-of date, that a model learns from: of a larger book accounts are drawn.
     most_rows: Annotated[int, Field(ge=10_000)] = 400_000
     economics: Economics = Economics()
+    lifetime: LifetimeTerms = LifetimeTerms()
 
     @field_validator("economics", mode="before")
     @classmethod

@@ -30,7 +30,15 @@ figure, as_of, split, group, value, low, high, n, reason.
 - Intervals hold 95 %. Rates have Wilson's, the NPS has Tango's score interval for a difference of paired proportions,
   which it is; 6 promoters, 3 passives and 3 detractors give 25, by the usual formula -21.9 to 71.9, by Tango -23.3 to
   62.7. `python -m benchmarks coverage` shows how often they hold the truth. Sums of money of a book are no estimates
-  and have none.
+  and have none; those of what is to come, lifetime values and renewals, have one of chance and of the level of all
+  estimates.
+- Figures of what is to come stand on the estimates of a scoring run: `churn-risk score` stores them at its own date,
+  for the book and by manager, lifetime values by segment too, renewals by month and quarter. `churn-risk figures` has
+  no model and says so.
+- Smallest groups. What somebody answered anonymously shows only among 5 answers: an NPS of fewer is null and says so,
+  and an account with fewer counts as unheard in every figure of money or of accounts by what they say. Sums of money
+  have no smallest group: an account is a firm, the accounts behind a sum are listed for whoever may see them, and a
+  group left out would break the sum. Access rights decide who sees which accounts.
 - `churn-risk score SOURCE --as-of DATE` stores the figures with the run: of its date and of the same day of eleven
   months before, for the whole book and for each account manager's accounts, and what each account adds to each sum.
   `GET /v1/figures`, `GET /v1/figures/NAME` (with the accounts behind a sum) and the page `/figures` show those of the
@@ -46,7 +54,8 @@ figure, as_of, split, group, value, low, high, n, reason.
   it stood at risk or at the top of the list; if runs judged it and none had seen it, it is a surprise, and these come
   first, by revenue. A run counts only if its model had learnt from nothing on that day or later: a model of today has
   learnt from the losses themselves. What no run can tell is not known, and says why. The cause is `reason` of the
-  table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`.
+  table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`. A scoring
+  run keeps the departures of its twelve months too, for the page `/losses` and `GET /v1/losses`.
 - Shares are fractions, NPS goes from -100 to 100, money is in the book's currency.
 """
 
@@ -63,9 +72,10 @@ def page() -> str:
 def _entry(figure: Figure) -> str:
     splits = f" Own splits: {', '.join(figure.rows.splits)}." if figure.rows.splits else ""
     sums = " Groups add up." if figure.adds_up else ""
+    needs = ", ".join(figure.needs) + (", the estimates of a scoring run" if figure.estimates else "")
     return (
         f"**`{figure.name}`** {figure.en} / {figure.de} ({figure.unit}). {figure.definition_en}\n"
-        f"*{figure.definition_de}* Source: {figure.source}. Needs {', '.join(figure.needs)}.{sums}{splits}\n"
+        f"*{figure.definition_de}* Source: {figure.source}. Needs {needs}.{sums}{splits}\n"
     )
 
 

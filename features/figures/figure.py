@@ -39,12 +39,16 @@ class Values:
         Value and interval.
     n : float array
         What was counted: accounts, answers, records.
+    hidden : bool array, optional
+        Groups whose value may not be shown: with anonymous answers among fewer than `shown_from`.
     """
 
     value: np.ndarray
     n: np.ndarray
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    hidden: np.ndarray | None = None
+    shown_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,14 @@ class Rows:
         Programme -> Ibis table with account_id, as_of, columns of numbers, and the texts of `splits`.
     splits : tuple of str
         Splits by what the rows themselves hold, beside those by what their accounts are.
+    kept : tuple of str
+        Splits whose groups a scoring run keeps.
     """
 
     name: str
     build: Callable[[Programme], ir.Table]
     splits: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,8 @@ class Figure:
         Whether it is a sum, so that groups add up to the whole.
     over_period : bool
         Whether 12 of the months back are the period, which the user may choose.
+    estimates : tuple of str
+        Columns of `features.figures.estimates` without which it is null: what a scoring run estimates.
     """
 
     name: str
@@ -114,6 +123,7 @@ class Figure:
     least: int = 0
     adds_up: bool = False
     over_period: bool = False
+    estimates: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -141,6 +151,7 @@ class Basis:
     months_back: Mapping[str, int] = field(default_factory=dict)
     relies_on: tuple[Fact, ...] = ()
     over_period: bool = False
+    estimates: tuple[str, ...] = ()
 
     def figure(self, name: str, unit: Unit, sums: tuple[str, ...], finish: Callable[[Sums], Values], words: Words,
                least: int = 0, adds_up: bool = False) -> Figure:  # fmt: skip
@@ -149,7 +160,7 @@ class Basis:
             name=name, unit=unit, en=words.en, de=words.de, definition_en=words.definition_en,
             definition_de=words.definition_de, source=words.source, needs=self.needs, rows=self.rows, sums=sums,
             finish=finish, months_back=self.months_back, relies_on=self.relies_on, least=least, adds_up=adds_up,
-            over_period=self.over_period,
+            over_period=self.over_period, estimates=self.estimates,
         )  # fmt: skip
 
     def total(self, name: str, unit: Unit, column: str, words: Words, counted: str = "counted") -> Figure:

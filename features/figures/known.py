@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from features.figures.estimates import Estimates
 from features.figures.figure import Figure
 from features.figures.programme import YEAR_MONTHS, months_before
 from features.matrix import END_SLACK_DAYS
@@ -28,6 +29,10 @@ REASONS = {
         "de": "{table} enthält keine unbeantworteten Einladungen",
     },
     "few": {"en": "fewer than {least} counted", "de": "weniger als {least} gezählt"},
+    "anonymous": {
+        "en": "anonymous answers show only among {least} or more",
+        "de": "anonyme Antworten werden erst ab {least} Antworten gezeigt",
+    },
     "nothing": {"en": "nothing to compare with", "de": "nichts, womit zu vergleichen wäre"},
     "nobody": {"en": "no account at this date", "de": "kein Kunde zu diesem Stichtag"},
     "not_stored": {
@@ -36,6 +41,14 @@ REASONS = {
     },
     "no_run": {"en": "no scores are stored yet", "de": "noch sind keine Bewertungen gespeichert"},
     "no_accounts": {"en": "you see no account of this run", "de": "Sie sehen keinen Kunden dieses Laufs"},
+    "not_scored": {
+        "en": "it stands on the estimates of a scoring run, which has none for this date",
+        "de": "beruht auf den Schätzungen eines Bewertungslaufs, und für diesen Stichtag gibt es keine",
+    },
+    "not_estimated": {
+        "en": "the model of this run does not estimate it: the course over time or the expected decline is missing",
+        "de": "das Modell dieses Laufs schätzt das nicht: Verlauf über die Zeit oder erwarteter Rückgang fehlt",
+    },
     "no_split": {"en": "has no split by {split}", "de": "lässt sich nicht nach {split} gliedern"},
 }
 
@@ -66,10 +79,12 @@ class Unknown:
         The book.
     months : int
         Length of the period of retention, for which the figures' `months_back` of 12 and 24 stand.
+    estimates : Estimates, optional
+        What a scoring run estimates.
     """
 
-    def __init__(self, tables: Tables, months: int = YEAR_MONTHS) -> None:
-        self.tables, self.months = tables, months
+    def __init__(self, tables: Tables, months: int = YEAR_MONTHS, estimates: Estimates | None = None) -> None:
+        self.tables, self.months, self.estimates = tables, months, estimates
         self._kept: dict[tuple[str, date], Because | None] = {}
 
     @cached_property
@@ -83,8 +98,10 @@ class Unknown:
             self._kept[key] = self._reason(figure, as_of)
         return self._kept[key]
 
-    def of_group(self, figure: Figure, value: float, n: float) -> Because | None:
-        """Return why a figure is not known for one group."""
+    def of_group(self, figure: Figure, value: float, n: float, shown_from: int = 0) -> Because | None:
+        """Return why a figure is not known for one group; `shown_from`: so many answers anonymous ones show among."""
+        if shown_from:
+            return because("anonymous", least=shown_from)
         if n < figure.least:
             return because("few", least=figure.least)
         return because("nothing") if value != value else None
@@ -104,7 +121,12 @@ class Unknown:
             since = self._since(table, as_of)
             if since is not None and first < since:
                 return because("cut", table=table, first=first, since=since)
-        return None
+        return self._not_estimated(figure, as_of) if figure.estimates else None
+
+    def _not_estimated(self, figure: Figure, as_of: date) -> Because | None:
+        if self.estimates is None or self.estimates.as_of != as_of:
+            return because("not_scored")
+        return None if self.estimates.has(figure.estimates) else because("not_estimated")
 
     def _since(self, table: str, as_of: date) -> date | None:
         """Return the day from which a table is recorded, as far as it was known at as_of."""

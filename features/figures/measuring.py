@@ -7,13 +7,16 @@ are added up once for all figures that stand on them. A figure that is not known
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.figures.contracts_ahead import listed
+from features.figures.estimates import Estimates
 from features.figures.figure import NUMBER_OF, Figure, Rows, all_figures
 from features.figures.known import Unknown, because
 from features.figures.programme import ACCOUNT_SPLITS, YEAR_MONTHS, Programme
@@ -37,6 +40,7 @@ def measure(
     splits: Sequence[str] = (),
     months: int = YEAR_MONTHS,
     lang: str = "en",
+    scored: Estimates | None = None,
 ) -> pd.DataFrame:
     """Return the figures of a book.
 
@@ -54,6 +58,8 @@ def measure(
         Length of the period of retention.
     lang : 'en' or 'de'
         Language of the reasons.
+    scored : Estimates, optional
+        What a scoring run estimates at one of the dates.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def measure(
         known), reason (null where there is a value).
     """
     wanted = list(all_figures() if figures is None else figures)
-    programme, unknown = Programme(tables, dates, months), Unknown(tables, months)
+    programme, unknown = Programme(tables, dates, months, scored), Unknown(tables, months, scored)
     found = _joined(wanted, (frames for _, frames in _measured(programme, unknown, wanted, splits)))
     told = [reason.told(lang) if reason else None for reason in found["reason"]]
     return found.assign(reason=pd.Series(told, found.index, object))
@@ -79,24 +85,40 @@ class WithAccounts:
     accounts : DataFrame
         account_id, figure, value: what each account adds to each figure that is a sum, at one date, where it is
         anything; of the accounts of a figure the values sum to the figure.
+    groups : DataFrame
+        As `values`, at the same date: groups of the splits that the rows of a figure keep, of the whole book and of
+        each account manager's accounts; account_manager is null for the whole book.
+    contracts : dict
+        By account those that end soon or are overdue at that date, see `features.figures.contracts_ahead.listed`.
     """
 
     values: pd.DataFrame
     accounts: pd.DataFrame
+    groups: pd.DataFrame
+    contracts: Mapping[str, list[dict[str, Any]]]
 
 
-def measure_with_accounts(tables: Tables, dates: Sequence[date], day: date, splits: Sequence[str] = ()) -> WithAccounts:
-    """Return all figures of a book at some dates, and the accounts behind them at one of these; see `measure`."""
+def measure_with_accounts(
+    tables: Tables, dates: Sequence[date], day: date, splits: Sequence[str] = (), scored: Estimates | None = None
+) -> WithAccounts:
+    """Return all figures of a book at some dates, and the accounts behind them at one of these.
+
+    Parameters are those of `measure`; `scored` is what a scoring run estimates at that day.
+    """
     wanted = list(all_figures())
-    programme, unknown = Programme(tables, dates), Unknown(tables)
+    programme, unknown = Programme(tables, dates, scored=scored), Unknown(tables, estimates=scored)
     found: list[list[pd.DataFrame]] = []
     behind: list[pd.DataFrame] = []
+    groups: list[pd.DataFrame] = []
     for members, frames in _measured(programme, unknown, wanted, splits):
         found.append(frames)
         sums = [figure for figure in members if figure.adds_up and unknown.reason(figure, day) is None]
         behind += _behind(programme, sums, day)
+        groups += _kept_groups(programme, unknown, members, day)
     accounts = pd.concat(behind or [pd.DataFrame(columns=["account_id", "figure", "value"])], ignore_index=True)
-    return WithAccounts(_joined(wanted, found), accounts)
+    kept = pd.concat(groups or [pd.DataFrame(columns=["account_manager", *COLUMNS])], ignore_index=True)
+    kept = kept.astype(object).where(kept.notna(), None)
+    return WithAccounts(_joined(wanted, found), accounts, kept, listed(programme, day))
 
 
 def _measured(
@@ -120,7 +142,7 @@ def _joined(wanted: Sequence[Figure], found: Iterable[list[pd.DataFrame]]) -> pd
 
 
 def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.DataFrame]:
-    """Return what each account adds to figures on the rows in `ROWS`; nothing where that is 0."""
+    """Return what each account adds to figures on the rows in `ROWS`; nothing where that is 0 or not known."""
     if not figures:
         return []
     columns = sorted({name for figure in figures for name in figure.sums})
@@ -130,25 +152,59 @@ def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.D
     parts = []
     for figure in figures:
         value = figure.finish({name: frame[name].to_numpy(float) for name in figure.sums}).value
-        adds = value != 0
+        adds = ~np.isnan(value) & (value != 0)
         parts.append(
             pd.DataFrame({"account_id": frame["account_id"][adds], "figure": figure.name, "value": value[adds]})
         )
     return parts
 
 
+def _kept_groups(programme: Programme, unknown: Unknown, figures: list[Figure], day: date) -> Iterator[pd.DataFrame]:
+    """Yield the groups that a scoring run keeps of figures on the rows in `ROWS`."""
+    rows, columns = figures[0].rows, sorted({name for figure in figures for name in figure.sums})
+    accounts = programme.attributes.get_name()
+    summed = ", ".join(_sum(name) for name in columns)
+    for split in rows.kept:
+        group = f"{ROWS if split in rows.splits else accounts}.{split}::VARCHAR"
+        for manager in ("NULL::VARCHAR", f"{accounts}.account_manager"):
+            query = (
+                f'SELECT as_of, {manager} AS account_manager, {group} AS "group", {summed} FROM {ROWS} JOIN {accounts} '
+                f"USING (account_id, as_of) WHERE as_of = DATE '{day}' GROUP BY ALL ORDER BY ALL"
+            )
+            sums = _read(programme, query).assign(split=split)
+            is_whole = manager.startswith("NULL")
+            sums = sums if is_whole else sums[sums["account_manager"].notna()].reset_index(drop=True)
+            for figure in figures if len(sums) else ():
+                yield _finished(figure, sums, unknown).assign(account_manager=sums["account_manager"])
+
+
 def _of_rows(
     programme: Programme, unknown: Unknown, figures: list[Figure], splits: Sequence[str]
 ) -> list[pd.DataFrame]:
     rows = figures[0].rows
-    # Stored once: the whole and every split add up the same rows.
-    stored(programme.connection, ROWS, rows.build(programme))
     columns = sorted({name for figure in figures for name in figure.sums})
+    if any(unknown.reason(figure, day) is None for figure in figures for day in programme.dates):
+        # Stored once: the whole and every split add up the same rows.
+        stored(programme.connection, ROWS, rows.build(programme))
+    else:
+        _no_rows(programme, columns, rows)
     grouped = [split for split in splits if split in ACCOUNT_SPLITS or split in rows.splits]
     frames = [_whole(programme, columns)]
     frames += [_groups(programme, columns, split, rows) for split in grouped]
     sums = pd.concat([frame.astype({"split": object, "group": object}) for frame in frames], ignore_index=True)
     return [_with_unsplit(_finished(figure, sums, unknown), set(splits) - set(grouped), unknown) for figure in figures]
+
+
+def _no_rows(programme: Programme, columns: list[str], rows: Rows) -> None:
+    """Store no row in `ROWS`: nothing of these figures is known, so that what they are made of need not be computed."""
+    named = sorted({name.removeprefix(NUMBER_OF) for name in columns})
+    texts = ("account_id", *rows.splits)
+    chosen = [
+        "NULL::DATE AS as_of",
+        *(f"NULL::VARCHAR AS {name}" for name in texts),
+        *(f"0.0 AS {name}" for name in named),
+    ]
+    programme.connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS SELECT {', '.join(chosen)} WHERE FALSE")
 
 
 def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
@@ -216,9 +272,10 @@ def _finished(figure: Figure, sums: pd.DataFrame, unknown: Unknown) -> pd.DataFr
         figure=figure.name,
         **{name: nothing if part is None else np.asarray(part, dtype=float) for name, part in parts.items()},
     )
+    hidden = np.zeros(len(sums), dtype=bool) if values.hidden is None else values.hidden
     reasons = [
-        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n)
-        for as_of, value, n in zip(frame["as_of"], frame["value"], frame["n"], strict=True)
+        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n, values.shown_from if few else 0)
+        for as_of, value, n, few in zip(frame["as_of"], frame["value"], frame["n"], hidden, strict=True)
     ]
     has_reason = np.array([reason is not None for reason in reasons], dtype=bool)
     frame.loc[has_reason, ["value", "low", "high"]] = np.nan

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.as_of import KEYS, AsOf, every_account, still_customers
+from features.figures.estimates import Estimates, estimates_table
 from features.figures.recognised import recognised
 from features.formulas.contract_terms import running_value
 from features.formulas.reversals import stands, with_reversals
@@ -42,6 +43,8 @@ class Programme:
         As-of dates.
     months : int
         Length of the period, 12 by default.
+    scored : Estimates, optional
+        What a scoring run estimates of the customers at one of the dates.
 
     Attributes
     ----------
@@ -49,14 +52,21 @@ class Programme:
         The book seen from the customers at each as-of date.
     """
 
-    def __init__(self, tables: Tables, dates: Sequence[date], months: int = YEAR_MONTHS) -> None:
-        self.tables, self.dates, self.months = tables, sorted(set(dates)), months
+    def __init__(
+        self, tables: Tables, dates: Sequence[date], months: int = YEAR_MONTHS, scored: Estimates | None = None
+    ) -> None:
+        self.tables, self.dates, self.months, self.scored = tables, sorted(set(dates)), months, scored
         self.connection = tables["accounts"].get_backend()
         frames = {**tables.frames, "invoices": with_reversals(tables["invoices"])}
         self.tables = Tables(
             {name: stored(self.connection, f"figures_{name}", rows) for name, rows in frames.items()},
             tables.missing, tables.currency, tables.warnings, tables.known, tables.doubts,
         )  # fmt: skip
+
+    @cached_property
+    def estimates(self) -> ir.Table:
+        """Return what the scoring run estimates, see `features.figures.estimates`; no row without one."""
+        return estimates_table(self.connection, self.scored)
 
     @cached_property
     def openings(self) -> dict[date, date]:

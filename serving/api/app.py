@@ -19,10 +19,12 @@ from serving.api.routes import document_routes as document
 from serving.api.routes import figure_routes as figures
 from serving.api.routes import job_routes as jobs
 from serving.api.routes import link_routes as links
+from serving.api.routes import loss_routes as losses
 from serving.api.routes import model_routes as model
 from serving.api.routes import movement_routes as movements
 from serving.api.routes import operation_routes as operations
 from serving.api.routes import prediction_routes as predictions
+from serving.api.routes import renewal_routes as renewals
 from serving.api.routes import what_if_routes as what_ifs
 from serving.pages.page_routes import ROUTES as PAGES
 
@@ -35,7 +37,8 @@ def create_app() -> FastAPI:
     for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
     subjects = (
-        predictions, jobs, accounts, movements, what_ifs, acting, figures, links, model, operations, document,
+        predictions, jobs, accounts, movements, what_ifs, acting, figures, renewals, losses, links, model, operations,
+        document,
     )  # fmt: skip
     for routes in subjects:
         app.router.routes.extend(routes.router.routes)

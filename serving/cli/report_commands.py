@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from features.console import JsonOption, emit, say, written_at_once
+from features.console import DATE_OPTION, JsonOption, emit, say, written_at_once
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def report(
     account_manager: Annotated[
         str | None, typer.Option("--account-manager", help="Of portfolio or board, only this manager's accounts.")
     ] = None,
+    as_of: Annotated[
+        date | None, typer.Option(**DATE_OPTION, help="Of the board's report: the newest stored run of this date.")
+    ] = None,
     appended: Annotated[
         int,
         typer.Option("--with-accounts", min=0, max=100, help="PDF of the portfolio: the first accounts' reports, too."),
@@ -42,11 +45,11 @@ def report(
     from serving.settings import ServiceSettings
     from serving.store import ScoreStore
 
-    _check(account_id, out, account_manager, appended, board)
+    _check(account_id, out, account_manager, appended, board, as_of)
     settings = ServiceSettings()
     store, paper = ScoreStore(settings.scores_url), out.suffix == PDF
     if board:
-        documents, facts = _board(store, account_manager, lang, paper, settings.timezone)
+        documents, facts = _board(store, account_manager, lang, paper, settings.timezone, as_of)
     elif account_id is None:
         documents, facts = _portfolio(store, account_manager, lang, paper, appended, settings.timezone)
     else:
@@ -60,7 +63,9 @@ def report(
         say(f"report of {account_id or ('the board' if board else 'the portfolio')} at {facts['as_of']} in {out}")
 
 
-def _check(account_id: str | None, out: Path, account_manager: str | None, appended: int, board: bool) -> None:
+def _check(
+    account_id: str | None, out: Path, account_manager: str | None, appended: int, board: bool, as_of: date | None
+) -> None:
     """Raise InputError that lists everything that does not fit."""
     whose = account_manager is not None or appended
     problems = [
@@ -71,6 +76,7 @@ def _check(account_id: str | None, out: Path, account_manager: str | None, appen
         f"--with-accounts {appended}: only a .pdf holds several reports" if appended and out.suffix != PDF else "",
         f"account {account_id!r}: --board is the report of all accounts" if account_id is not None and board else "",
         f"--with-accounts {appended}: goes with the portfolio, not with --board" if appended and board else "",
+        f"--as-of {as_of}: only the board's report (--board) is of an earlier run" if as_of and not board else "",
     ]
     if any(problems):
         raise InputError("\n".join(filter(None, problems)))
@@ -113,7 +119,12 @@ def _portfolio(
 
 
 def _board(
-    store: ScoreStore, manager: str | None, lang: Literal["de", "en"], paper: bool, timezone: str
+    store: ScoreStore,
+    manager: str | None,
+    lang: Literal["de", "en"],
+    paper: bool,
+    timezone: str,
+    as_of: date | None,
 ) -> tuple[list[str], dict[str, Any]]:
     """Return the board's report as HTML, and what is told of it."""
     from serving.database.engine import reading
@@ -121,7 +132,9 @@ def _board(
     from serving.programme.board_report import board_report, render_board
 
     with reading(store.engine) as connection:
-        read = read_board(connection, manager)
+        read = read_board(connection, manager, as_of)
+        if read is None and as_of is not None:
+            raise InputError(_no_run_of(connection, as_of))
         if read is not None and manager is not None and not read.book.sums.accounts:
             raise InputError(_nobody(connection, manager))
     if read is None:
@@ -135,6 +148,13 @@ def _today(timezone: str) -> date:
     from serving.clock import utc_now
 
     return utc_now().astimezone(ZoneInfo(timezone)).date()
+
+
+def _no_run_of(connection: Connection, as_of: date) -> str:
+    from serving.store.figure_tables import run_dates
+
+    known = ", ".join(day.isoformat() for day in run_dates(connection)) or "none"
+    return f"--as-of {as_of}: no run of this date is stored; there are: {known}"
 
 
 def _nobody(connection: Connection, manager: str) -> str:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,9 +56,8 @@ def score(
     A run that was killed is gone on with when the same command is given again.
     """
     from features.freshness import freshness, stale_warnings
-    from serving.cli.score_targets import bundles, code, into_file, into_store, score_into, where
+    from serving.cli.score_targets import bundles, code, figures_of, into_file, into_store, score_into, where
     from serving.clock import utc_now
-    from serving.scoring.book_figures import book_figures
     from serving.scoring.book_scoring import BookScoring
     from serving.scoring.score_files import check_name
     from serving.settings import ServiceSettings
@@ -75,7 +75,7 @@ def score(
     warnings = stale_warnings(ages, as_of)
     if "churns" in tables.missing and not bundle.rule.by_silence:
         warnings.append("there is no churns table, so accounts that have left count as customers")
-    with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle) as scoring:
+    with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle, terms=settings.lifetime) as scoring:
         made_of = scoring.fingerprint(code())
         target = (
             into_store(settings, tables, as_of, bundle, ages, made_of, bundles(settings, bundle))
@@ -83,7 +83,7 @@ def score(
             else into_file(out, made_of, raw_csv)
         )
         with target as opened:
-            of_book = (lambda: book_figures(tables, as_of)) if figures and out is None else None
+            of_book = partial(figures_of, tables, as_of) if figures and out is None else None
             book = score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
     for warning in warnings:
@@ -113,6 +113,8 @@ def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:
         "expected_loss_leaving": leaving,
         "expected_loss_interval": [loss.low, loss.high],
         "expected_loss_shrinking": book.shrinking(),
+        "customer_lifetime_value": book.lifetime and book.lifetime[0],
+        "customer_lifetime_value_interval": book.lifetime and list(book.lifetime[1:]),
         "missing_tables": list(book.missing),
         "warnings": warnings_of(book.cautions(), "en"),
     }

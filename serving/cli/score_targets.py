@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,12 +18,15 @@ import pandas as pd
 
 from features.console import Step, say
 from features.errors import ChurnRiskError
+from features.figures.estimates import Estimates
 from features.freshness import Freshness
 from features.tables import Tables
-from serving.scoring.book_figures import BookFigures
+from serving.losses.kept_departures import with_departures
+from serving.scoring.book_figures import BookFigures, book_figures
 from serving.scoring.book_scoring import CONTRACTION, KEPT, BookScoring, ScoredBook, kept_of
 from serving.scoring.cautions import stale
 from serving.scoring.evidence_pieces import piece_of_evidence
+from serving.scoring.kept_estimates import estimates_of
 from serving.scoring.lapsed import KEY, lapsed
 from serving.scoring.model_facts import model_facts
 from serving.scoring.movement import BundleOf
@@ -34,6 +37,7 @@ from serving.store import OpenRun, ScoreStore
 from serving.webhooks.outbox import Outbox
 from training.bundle.bundle import Bundle
 from training.database_address import shown
+from training.lifetime_terms import LifetimeTerms
 
 
 class Target(Protocol):
@@ -52,6 +56,9 @@ class Target(Protocol):
 
     def add(self, scored: Scored) -> None:
         """Take the next chunk."""
+
+    def estimates(self, bundle: Bundle) -> Estimates | None:
+        """Return what is estimated of the accounts that are there, for the figures of what is to come."""
 
     def add_figures(self, figures: BookFigures) -> None:
         """Take the programme's figures of the book."""
@@ -84,6 +91,10 @@ class FileTarget:
         """Take the next chunk."""
         self.file.add(scored.rows(), kept_of(scored)[CONTRACTION])
 
+    def estimates(self, bundle: Bundle) -> Estimates | None:
+        """Return nothing: a file holds no figures that would need it."""
+        return None
+
     def add_figures(self, figures: BookFigures) -> None:
         """Leave them out: a file holds scores only."""
 
@@ -100,6 +111,7 @@ class StoreTarget:
     tables: Tables
     as_of: date
     ages: Mapping[str, Freshness]
+    terms: LifetimeTerms
 
     @property
     def done(self) -> int:
@@ -126,6 +138,10 @@ class StoreTarget:
                 evidence[score.account_id][KEY] = gone
         self.run.add(scores, evidence)
 
+    def estimates(self, bundle: Bundle) -> Estimates | None:
+        """Return what the outlooks of the stored scores say."""
+        return estimates_of(self.run.outlooks(), self.as_of, bundle)
+
     def add_figures(self, figures: BookFigures) -> None:
         """Store the programme's figures with the run."""
         self.run.add_figures(figures)
@@ -133,7 +149,7 @@ class StoreTarget:
     def publish(self, book: ScoredBook) -> None:
         """Show all scores at once, with how old the tables were beside the facts of the model."""
         said = [caution.as_dict() for caution in (*book.cautions(), *stale(self.ages))]
-        self.run.publish(_facts(book.bundle, self.ages) | {"cautions": said})
+        self.run.publish(_facts(book.bundle, self.ages, self.terms) | {"cautions": said})
 
 
 @contextmanager
@@ -157,8 +173,10 @@ def into_store(
     kept = timedelta(hours=settings.replaced_hours)
     store = ScoreStore(settings.scores_url, (Outbox(settings).publish,), kept)
     try:
-        with store.writing_run(_facts(bundle, ages), as_of, datetime.now(UTC), fingerprint, bundle_of) as run:
-            yield StoreTarget(run, tables, as_of, ages)
+        with store.writing_run(
+            _facts(bundle, ages, settings.lifetime), as_of, datetime.now(UTC), fingerprint, bundle_of
+        ) as run:
+            yield StoreTarget(run, tables, as_of, ages, settings.lifetime)
     finally:
         store.close()
 
@@ -168,9 +186,9 @@ def where(settings: ServiceSettings, out: Path | None) -> str:
     return shown(settings.scores_url) if out is None else str(out)
 
 
-def _facts(bundle: Bundle, ages: Mapping[str, Freshness]) -> dict[str, Any]:
+def _facts(bundle: Bundle, ages: Mapping[str, Freshness], terms: LifetimeTerms) -> dict[str, Any]:
     fresh = {name: age.as_dict() for name, age in ages.items()}
-    return model_facts(bundle) | {"level": bundle.level.as_dict(), "freshness": fresh}
+    return model_facts(bundle) | {"level": bundle.level.as_dict(), "freshness": fresh, "lifetime": asdict(terms)}
 
 
 def score_into(
@@ -179,7 +197,7 @@ def score_into(
     tables: Tables,
     bundle: Bundle,
     step: Step,
-    figures: Callable[[], BookFigures] | None,
+    figures: Callable[[Estimates | None], BookFigures] | None,
 ) -> ScoredBook:
     """Score what is not there yet, publish all, and return what is said of the whole."""
     pieces = [target.finished()] if target.done else []
@@ -193,9 +211,16 @@ def score_into(
     book = ScoredBook.of(tables, bundle, pieces)
     if figures is not None:
         step("computing figures", 0, 1)
-        target.add_figures(figures())
+        made = figures(target.estimates(bundle))
+        target.add_figures(made)
+        book = replace(book, lifetime=made.lifetime())
     target.publish(book)
     return book
+
+
+def figures_of(tables: Tables, as_of: date, scored: Estimates | None) -> BookFigures:
+    """Return what a run keeps of the whole book: the programme's figures, and the losses of the year before."""
+    return with_departures(book_figures(tables, as_of, scored), tables, as_of)
 
 
 def bundles(settings: ServiceSettings, own: Bundle) -> BundleOf:

@@ -19,6 +19,7 @@ from serving.api.edge.problems import RequestProblem, path_of
 from serving.errors import AccessRefused, PdfUnavailable, StoreUnavailable, TooOften, Unauthenticated
 from serving.pages.page_html import HEADERS, page
 from serving.pages.visiting import Visit, language
+from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 
 STORE_AWAY_SECONDS = 5
@@ -92,6 +93,12 @@ def redirect(address: str) -> Response:
     return RedirectResponse(address, 303, dict(HEADERS))
 
 
+def language_problems(visit: Visit) -> tuple[str, ...]:
+    """Return what is wrong with the language of the address; nothing where it is one of ours or none is asked for."""
+    asked, words = visit.request.query_params.get("lang", ""), screen_texts(visit.lang)
+    return () if asked in (*LANGS, "") else (words["trouble"]["no_lang"].format(value=asked),)
+
+
 def account_address(account_id: str, lang: str) -> str:
     """Return the address of an account's page."""
     return f"/accounts/{quote(account_id, safe='')}?lang={lang}"
@@ -104,6 +111,8 @@ def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Resp
         "signed_in": visit.session is not None,
         "home": f"/?lang={visit.lang}",
         "figures": f"/figures?lang={visit.lang}",
+        "renewals": f"/renewals?lang={visit.lang}",
+        "losses_page": f"/losses?lang={visit.lang}",
         "other_lang": visit.address("en" if visit.lang == "de" else "de"),
         "reader": visit.principal.account_manager if visit.principal else None,
     }

@@ -16,14 +16,14 @@ from serving.api.answers.figure_models import figures_for
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
 from serving.database.engine import reading
-from serving.pages.answering import answer, trouble
+from serving.pages.answering import answer, language_problems, trouble
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.programme.board_facts import read_board
 from serving.programme.board_report import BoardReport, board_report, render_board
 from serving.programme.figure_sections import sections
 from serving.programme.stored_words import in_words
 from serving.words.caution_words import kept_cautions, told
-from serving.words.formats import LANGS, Formats
+from serving.words.formats import Formats
 from serving.words.wording import screen_texts
 
 
@@ -38,7 +38,7 @@ async def figures_pdf(request: Request) -> Response:
     """Return the board's report as a PDF: of the whole book, or of the accounts of who signed in."""
     visit = await visit_of(request)
     demand(visit.reader, "read")
-    if _problems(visit):
+    if language_problems(visit):
         return await figures_page(request)
     report = await run_in_threadpool(_report, visit)
     if report is None:
@@ -56,13 +56,8 @@ def _report(visit: Visit) -> BoardReport | None:
     return None if facts is None else board_report(facts, whose, visit.lang, visit.today)
 
 
-def _problems(visit: Visit) -> tuple[str, ...]:
-    asked, words = visit.request.query_params.get("lang", ""), screen_texts(visit.lang)
-    return () if asked in (*LANGS, "") else (words["trouble"]["no_lang"].format(value=asked),)
-
-
 def _page(visit: Visit) -> Response:
-    lang, problems = visit.lang, _problems(visit)
+    lang, problems = visit.lang, language_problems(visit)
     words = screen_texts(lang)
     stored = figures_for(visit.served.store, visit.reader, None)
     run = {} if stored is None else stored.run
@@ -75,6 +70,8 @@ def _page(visit: Visit) -> Response:
         "cautions": tuple(f"{told(caution, lang)}." for caution in cautions),
         # Without a record every figure has the same reason, which is told once.
         "absent": in_words(stored, lang)[0].now.reason if record is None else "",
-        "sections": () if record is None else sections(in_words(stored, lang), record["currency"], lang),
+        "sections": ()
+        if record is None
+        else sections(in_words(stored, lang), record["currency"], lang, run["model"].get("lifetime")),
     }
     return answer(visit, "figures.html.j2", 422 if problems else 200, **shown)

@@ -9,8 +9,10 @@ from serving.pages.account_forms import account_form
 from serving.pages.account_page import account_page
 from serving.pages.answering import PageRoute, trouble
 from serving.pages.figures_page import figures_page, figures_pdf
+from serving.pages.losses_page import losses_page
 from serving.pages.page_html import asset
 from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
+from serving.pages.renewals_page import renewals_page
 from serving.pages.sign_in import sign_in, sign_in_page, sign_out
 
 
@@ -24,6 +26,8 @@ ROUTES = (
     PageRoute("/report.pdf", portfolio_pdf),
     PageRoute("/figures", figures_page),
     PageRoute("/figures.pdf", figures_pdf),
+    PageRoute("/renewals", renewals_page),
+    PageRoute("/losses", losses_page),
     PageRoute("/login", sign_in_page),
     PageRoute("/login", sign_in, ["POST"]),
     PageRoute("/logout", sign_out, ["POST"]),

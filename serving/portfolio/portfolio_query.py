@@ -108,7 +108,13 @@ class Found:
     pages: int
 
 
-def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, rows_a_page: int | None = None) -> Found:
+def read_portfolio(
+    connection: Connection,
+    mine: str | None,
+    wanted: Wanted,
+    rows_a_page: int | None = None,
+    as_of: date | None = None,
+) -> Found:
     """Return a page of the newest run; a page after the last is the last.
 
     Parameters
@@ -118,9 +124,11 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
     wanted : Wanted
     rows_a_page : int, optional
         Most accounts of a page; by default `ROWS`.
+    as_of : date, optional
+        Of the newest run of this date, with what was estimated until then.
     """
     rows_a_page = rows_a_page or ROWS
-    run = connection.execute(newest_run().add_columns(RUNS.c.model)).first()
+    run = connection.execute(newest_run(as_of).add_columns(RUNS.c.model)).first()
     if run is None:
         return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
@@ -154,7 +162,7 @@ def read_portfolio(connection: Connection, mine: str | None, wanted: Wanted, row
         counts={band: row.accounts for band, row in by_band.items()},
         managers=sorted(managers - {""}),
         unmanaged="" in managers,
-        past=_past(connection, account_ids),
+        past=_past(connection, account_ids, run.as_of),
         steps=next_steps(connection, account_ids),
         unplanned=unplanned,
         disagreed=disagreed,
@@ -268,10 +276,11 @@ def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, 
     return read_moves(connection, run_id, earlier.run_id, mine or wanted.manager or None)
 
 
-def _past(connection: Connection, account_ids: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+def _past(connection: Connection, account_ids: Sequence[str], until: date) -> Mapping[str, Sequence[Any]]:
     """Return the last estimates of accounts, the newest of each date; the band unknown has none worth a point."""
     columns = (SCORES.c.account_id, SCORES.c.as_of, SCORES.c.churn_probability, SCORES.c.model_version, SCORES.c.band)
-    query = sa.select(*columns).join(RUNS).where(CURRENT, SCORES.c.account_id.in_(account_ids)).order_by(*NEWEST_FIRST)
+    which = CURRENT & (RUNS.c.as_of <= until) & SCORES.c.account_id.in_(account_ids)
+    query = sa.select(*columns).join(RUNS).where(which).order_by(*NEWEST_FIRST)
     found: dict[str, dict[date, Any]] = defaultdict(dict)
     for row in connection.execute(query):
         by_day = found[row.account_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy.engine import Connection
 
@@ -34,15 +35,16 @@ class BoardFacts:
     threats: Found
 
 
-def read_board(connection: Connection, whose: str | None) -> BoardFacts | None:
+def read_board(connection: Connection, whose: str | None, as_of: date | None = None) -> BoardFacts | None:
     """Return the newest run's facts of the whole book (None) or of a manager's accounts; None while there is no run.
+
+    With `as_of`, those of the newest run of this date.
 
     One connection in one transaction, so that figures and scores are of the same run.
     """
-    stored = read_figures(connection, whose)
+    stored = read_figures(connection, whose, as_of)
     if stored is None:
         return None
     threats = Wanted(threat="yes", sort="revenue_at_risk")
-    return BoardFacts(
-        stored, read_portfolio(connection, whose, Wanted(), 1), read_portfolio(connection, whose, threats, LARGEST)
-    )
+    book = read_portfolio(connection, whose, Wanted(), 1, as_of)
+    return BoardFacts(stored, book, read_portfolio(connection, whose, threats, LARGEST, as_of))

@@ -38,7 +38,9 @@ PARTS: Sequence[tuple[str, tuple[str, ...], str]] = (
     ("loops", ("loops_closed_48h",), "feedback_loops"),
     ("referrals", ("referral_participation", "referrals_made", "referral_conversion", "referral_revenue",
                    "referral_reward_cost", "promoters_to_ask"), ""),
-    ("renewals", ("renewals_due_90d", "renewals_due_365d", "renewals_overdue"), ""),
+    ("renewals", ("renewals_due_90d", "renewals_expected_90d", "renewals_due_365d", "renewals_expected_365d",
+                  "renewals_overdue"), "renewals_due"),
+    ("lifetime", ("lifetime_value", "customers_without_lifetime_value"), "loyalty"),
 )  # fmt: skip
 DEFINED = (*FIRST, "nps_relationship", "monetised_nps", "loops_closed_48h")
 

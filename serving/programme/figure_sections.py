@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from serving.programme.group_tables import GroupTable, group_tables
 from serving.reports.charts import Bar, waterfall
 from serving.reports.figure_lines import LineChart, line_chart
 from serving.words.figure_words import FigureInWords, Point, written
@@ -39,6 +40,14 @@ SUMS: Sequence[tuple[str, str, tuple[tuple[str, str], ...]]] = (
     ("feedback_loops", "loops", (
         ("loops_fast", "gain"), ("loops_late", "middle"), ("loops_waiting", "open"), ("loops_breached", "loss"),
         ("loops_never", "loss"), ("loops_opened", "total"),
+    )),
+    ("loyalty", "lifetime", (
+        ("lifetime_value_promoters", "gain"), ("lifetime_value_passives", "middle"),
+        ("lifetime_value_detractors", "loss"), ("lifetime_value_unheard", "open"), ("lifetime_value", "total"),
+    )),
+    ("renewals_due", "renewals", (
+        ("renewals_expected_365d", "gain"), ("renewals_expected_lost_365d", "loss"),
+        ("renewals_not_estimated_365d", "open"), ("renewals_due_365d", "total"),
     )),
 )  # fmt: skip
 #: Figures drawn over months, by family.
@@ -126,10 +135,14 @@ class Section:
     bars: tuple[BarChart, ...]
     lines: tuple[MonthChart, ...]
     rows: tuple[Row, ...]
+    groups: tuple[GroupTable, ...]
+    note: str
 
 
-def sections(figures: Iterable[FigureInWords], currency: str | None, lang: Lang) -> tuple[Section, ...]:
-    """Return the figures by family, with the charts of what is known."""
+def sections(
+    figures: Iterable[FigureInWords], currency: str | None, lang: Lang, terms: Mapping[str, float] | None = None
+) -> tuple[Section, ...]:
+    """Return the figures by family, with the charts of what is known; `terms` are the run's, of lifetime values."""
     telling = Telling(Formats(lang, currency), screen_texts(lang))
     by_name = {found.figure.name: found for found in figures}
     families = dict.fromkeys(found.figure.family for found in by_name.values())
@@ -148,6 +161,8 @@ def sections(figures: Iterable[FigureInWords], currency: str | None, lang: Lang)
                 for found in by_name.values()
                 if found.figure.family == family
             ),
+            groups=tuple(group_tables(family, by_name, telling.formats, telling.texts["figures"])),
+            note=telling.terms(terms) if terms and family == "loyalty" else "",
         )
         for family in ranked
     )
@@ -172,6 +187,16 @@ class Telling:
             name=found.figure.name, label=found.label, exact=now.value, **told,
             definition=found.definition, source=found.figure.source, needs=", ".join(found.figure.needs),
         )  # fmt: skip
+
+    def terms(self, terms: Mapping[str, float]) -> str:
+        """Return how the run counts the years of lifetime values."""
+        texts, share = self.texts["figures"], self.formats.percent
+        earned = (
+            texts["in_revenue"] if terms["margin"] == 1 else texts["in_margin"].format(share=share(terms["margin"]))
+        )
+        return texts["lifetime_terms"].format(
+            rate=share(terms["discount_rate"], 1), years=self.formats.number(terms["years"]), earned=earned
+        )
 
     def bars(self, family: str, by_name: Mapping[str, FigureInWords]) -> Iterator[BarChart]:
         """Yield the family's sums of which every part is known; a part of 0 that stands for nothing is left out."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from features.figures.known import because
 from serving.reports.report_head import Figure, window
 from serving.scoring.foresight import YEAR_DAYS
 from serving.words.formats import Formats
@@ -33,27 +34,60 @@ class Shrinking:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What the customer is expected to bring over the years; a reason in the place of what is not known."""
+
+    value: Figure
+    note: str
+
+
+@dataclass(frozen=True)
 class OutlookView:
-    """Both halves; each is None if the evidence does not hold it."""
+    """Its parts; each is None if the evidence does not hold it, `worth` if the run counts no lifetime values."""
 
     when: When | None
     shrinking: Shrinking | None
+    worth: Worth | None = None
 
 
-def outlook_of(evidence: Mapping[str, Any], rule: Mapping[str, Any], formats: Formats) -> OutlookView | None:
+def outlook_of(
+    evidence: Mapping[str, Any],
+    rule: Mapping[str, Any],
+    formats: Formats,
+    terms: Mapping[str, float] | None = None,
+) -> OutlookView | None:
     """Return the outlook that an account's evidence holds, None if it holds none.
 
     Parameters
     ----------
     rule : mapping
         The model's rule of churn: horizon_days, lead_days; may be empty.
+    terms : mapping, optional
+        How the run counts the years of lifetime values, see `training.lifetime_terms`.
     """
     outlook, words = evidence.get("outlook") or {}, page_texts(formats.lang)["outlook"]
     when = _when(outlook["risk"], outlook["mean_days"], rule, formats, words) if "risk" in outlook else None
     shrinking = (
         _shrinking(outlook["expected_contraction"], formats, words) if "expected_contraction" in outlook else None
     )
-    return OutlookView(when, shrinking) if when or shrinking else None
+    worth = _worth(outlook.get("lifetime"), terms, formats, words) if terms else None
+    return OutlookView(when, shrinking, worth) if when or shrinking else None
+
+
+def _worth(
+    lifetime: Mapping[str, float] | None, terms: Mapping[str, float], formats: Formats, words: Mapping[str, str]
+) -> Worth:
+    if lifetime is None:
+        reason = because("not_estimated").told(formats.lang)
+        return Worth(Figure(words["lifetime"], "–", words["lifetime_none"].format(reason=reason)), "")
+    low, high = (formats.money(lifetime[name], whole=True) for name in ("low", "high"))
+    margin = formats.percent(terms["margin"])
+    note = words["lifetime_note"].format(
+        earned=words["in_revenue"] if terms["margin"] == 1 else words["in_margin"].format(share=margin),
+        rate=formats.percent(terms["discount_rate"], 1), years=formats.number(terms["years"]),
+    )  # fmt: skip
+    value = formats.money(lifetime["value"], whole=True)
+    return Worth(Figure(words["lifetime"], value, words["lifetime_bounds"].format(low=low, high=high)), note)
 
 
 def _when(

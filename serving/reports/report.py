@@ -124,7 +124,7 @@ def account_report(
         as_of=texts["page"]["as_of"].format(day=day),
         facts=_facts(score.account_id, account, formats, texts["page"]),
         headline=headline(score, sentences, model, shrinking_share(score, evidence), formats, evidence),
-        outlook=outlook_of(evidence, model.get("rule") or {}, formats) if known else None,
+        outlook=outlook_of(evidence, model.get("rule") or {}, formats, model.get("lifetime")) if known else None,
         why=why(score, by_theme, sentences, speaker, reference) if known else None,
         signals=signal_groups(by_theme, speaker, reference),
         book_note=_book_note(reference, formats, texts["why"]),

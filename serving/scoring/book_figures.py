@@ -6,14 +6,15 @@ accounts, so that whoever sees one manager's accounts is given one record and ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from features.figures.asking import series
+from features.figures.estimates import Estimates
 from features.figures.known import Because, because
 from features.figures.measuring import COLUMNS, WithAccounts, measure_with_accounts
 from features.tables import Tables
@@ -24,6 +25,8 @@ SERIES_MONTHS = 12
 #: Why a manager's part has no figure at a date at which none of the manager's accounts was known.
 NOBODY = because("nobody")
 NUMBERS = ("value", "low", "high", "n")
+NAMES = ("name", "account_manager")
+CONTRACTS, DEPARTURES = "contracts_to_renew", "departures"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Part:
         Whose accounts; None: the whole book.
     record : dict
         currency, dates (ISO, rising) and `figures`: by name the lists value, low, high, n and reason, an entry a date;
-        a reason is a code with its facts, see `told`.
+        a reason is a code with its facts, see `told`. `groups`: by split and figure a list of group, value, low, high,
+        n and reason, at the as-of date.
     """
 
     account_manager: str | None
@@ -54,27 +58,45 @@ class BookFigures:
     accounts : DataFrame
         account_id, figure, value, account_manager, name: what each account adds to the figures that are sums, at the
         as-of date, by rising account_id.
+    beside : mapping of account_id to dict
+        What else is kept of an account, under names that no figure has: `CONTRACTS`, those that end soon or are overdue
+        (see `features.figures.contracts_ahead.listed`), and `DEPARTURES`.
     """
 
     parts: tuple[Part, ...]
     accounts: pd.DataFrame
+    beside: Mapping[str, Record] = field(default_factory=dict)
+
+    def lifetime(self) -> tuple[float, float, float] | None:
+        """Return the lifetime value of the whole book with its interval; None where it is not known."""
+        told = self.parts[0].record["figures"]["lifetime_value"]
+        value, low, high = (told[name][-1] for name in ("value", "low", "high"))
+        return None if value is None else (value, low, high)
 
     def by_account(self) -> Iterator[Record]:
-        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account."""
+        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account.
+
+        Who is kept beside the figures alone adds to none: its name and manager stand with what is kept.
+        """
         for account_id, rows in self.accounts.groupby("account_id", sort=True):
             first = rows.iloc[0]
             figures = dict(zip(rows["figure"], rows["value"].tolist(), strict=True))
-            of_account = {name: None if pd.isna(first[name]) else first[name] for name in ("name", "account_manager")}
-            yield {"account_id": account_id, **of_account, "figures": figures}
+            of_account = {name: None if pd.isna(first[name]) else first[name] for name in NAMES}
+            yield {"account_id": account_id, **of_account, "figures": figures | self.beside.get(str(account_id), {})}
+        for account_id in sorted(set(self.beside) - set(self.accounts["account_id"])):
+            kept = self.beside[account_id]
+            first = next(iter(kept.values()))[0]
+            yield {"account_id": account_id, **{name: first.get(name) for name in NAMES}, "figures": kept}
 
 
-def book_figures(tables: Tables, as_of: date) -> BookFigures:
-    """Return the figures of a book at a date, with a series of months."""
+def book_figures(tables: Tables, as_of: date, scored: Estimates | None = None) -> BookFigures:
+    """Return the figures of a book at a date, with a series of months; those of what is to come by its estimates."""
     dates = series(tables, as_of)[-SERIES_MONTHS:]
-    found = measure_with_accounts(tables, dates, as_of, ["account_manager"])
+    found = measure_with_accounts(tables, dates, as_of, ["account_manager"], scored)
     accounts = tables["accounts"].select("account_id", "account_manager", "name").to_pandas()
     behind = found.accounts.merge(accounts, on="account_id").sort_values("account_id", kind="stable")
-    return BookFigures(tuple(_parts(found, dates, tables.currency)), behind)
+    beside = {account_id: {CONTRACTS: contracts} for account_id, contracts in found.contracts.items()}
+    return BookFigures(tuple(_parts(found, dates, tables.currency)), behind, beside)
 
 
 def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> Iterator[Part]:
@@ -89,8 +111,22 @@ def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> 
         for column, number in zip(NUMBERS, numbers, strict=True):
             lists[column][places[as_of]] = None if number != number else number
         lists["reason"][places[as_of]] = None if reason is None else _kept(reason)
+    groups = _groups(found.groups)
     for group in sorted(figures, key=lambda name: (name is not None, name or "")):
-        yield Part(group, {"currency": currency, "dates": days, "figures": figures[group]})
+        record = {"currency": currency, "dates": days, "figures": figures[group], "groups": groups.get(group, {})}
+        yield Part(group, record)
+
+
+def _groups(kept: pd.DataFrame) -> dict[str | None, dict[str, dict[str, list[Record]]]]:
+    """Return the groups that are kept, by account manager (None: the whole book), split and figure."""
+    found: dict[str | None, dict[str, dict[str, list[Record]]]] = {}
+    for row in kept.to_dict("records"):
+        of_split = found.setdefault(row["account_manager"], {}).setdefault(row["split"], {})
+        reason = row["reason"]
+        numbers = {name: row[name] for name in NUMBERS}
+        entry = {"group": row["group"], **numbers, "reason": None if reason is None else _kept(reason)}
+        of_split.setdefault(row["figure"], []).append(entry)
+    return found
 
 
 def _rows(found: WithAccounts) -> Iterator[tuple[Any, ...]]:

@@ -22,6 +22,7 @@ from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.cautions import Caution, cautions
 from serving.scoring.scoring import Scored, score_part
 from training.bundle.bundle import Bundle
+from training.lifetime_terms import LifetimeTerms
 from training.worth.level import Loss, predicted_loss
 
 #: Accounts of a chunk: with reasons and evidence as Python's objects, one takes some 200 KB.
@@ -39,8 +40,11 @@ KEPT = (
 class BookScoring:
     """The customers of a book at one date, to be scored chunk by chunk; a context manager."""
 
-    def __init__(self, tables: Tables, as_of: date, bundle: Bundle, chunk: int = CHUNK) -> None:
+    def __init__(
+        self, tables: Tables, as_of: date, bundle: Bundle, chunk: int = CHUNK, terms: LifetimeTerms | None = None
+    ) -> None:
         self._tables, self._as_of, self._bundle, self._chunk = tables, as_of, bundle, chunk
+        self._terms = terms or LifetimeTerms()
         connection = tables["accounts"].get_backend()
         found = customers(tables, [as_of], bundle.rule.by_silence)
         spine = connection.create_table("spine", found, temp=True, overwrite=True)
@@ -62,7 +66,7 @@ class BookScoring:
         """Return a checksum of all that the scores are made of: book, date, model, and the code as given."""
         recorded = self._bundle.manifest.recorded_since
         model = [self._bundle.version, self._bundle.manifest.model_dump_json()]
-        told = [fingerprint(self._tables, [self._as_of], recorded), *model, code]
+        told = [fingerprint(self._tables, [self._as_of], recorded), *model, repr(self._terms), code]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
     def chunks(self, start: int, scored_at: datetime) -> Iterator[Scored]:
@@ -72,7 +76,7 @@ class BookScoring:
         for _, matrix in self._batch.parts(start):
             for first in range(0, max(1, len(matrix)), self._chunk):
                 rows = np.arange(first, min(first + self._chunk, len(matrix)))
-                yield score_part(self._tables, matrix.take(rows), self._bundle, scored_at)
+                yield score_part(self._tables, matrix.take(rows), self._bundle, scored_at, self._terms)
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,15 @@ class ScoredBook:
         (currency a year), NaN where it is not foreseen.
     missing : tuple of str
         Tables that were not known.
+    lifetime : tuple of three floats or None
+        Lifetime value of the book with its interval, where the run has figures and its model an estimate of it.
     """
 
     bundle: Bundle
     currency: str | None
     missing: tuple[str, ...]
     frame: pd.DataFrame
+    lifetime: tuple[float, float, float] | None = None
 
     @classmethod
     def of(cls, tables: Tables, bundle: Bundle, pieces: Sequence[pd.DataFrame]) -> ScoredBook:

@@ -8,7 +8,8 @@ can stand in it, and a date is the as-of date less an age.
      "account": {account_id, name, segment, industry, country, account_manager, customer_since},
      "revenue": {"months": [{month, invoiced, credited, invoices}]},      24 calendar months, the last perhaps cut short
      "lapsed"?: {days, silence_days, contracts},                          as `lapsed` gives it; only of who has left
-     "outlook"?: {"risk"?, "mean_days"?, "expected_contraction"?},        as `Foreseen.of`; only where it was foreseen
+     "outlook"?: {"risk"?, "mean_days"?, "monthly"?, "expected_contraction"?, "lifetime"?},
+                                                                          as `Foreseen.of`; only where it was foreseen
      "surveys", "bounced_surveys", "open_loops", "closed_loops", "contacts", "contracts", "open_tickets",
      "closed_tickets", "actions", "referrals", "memberships": null | {"total": int, "rows": [{...}]}}
 

@@ -7,7 +7,7 @@ its model. The hazard gives the course over time only; its level is that of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ import numpy as np
 from features.matrix import Matrix
 from training.bundle.bundle import Bundle
 from training.judge.horizons import HORIZONS
+from training.lifetime_terms import LifetimeTerms
 from training.models.contraction import expected_contraction
+from training.models.lifetime import Lifetime, lifetime
 from training.models.survival import anchored, restricted_mean, risk_within
 
 YEAR_DAYS = 365
@@ -35,11 +37,17 @@ class Foreseen:
     contraction : array of shape (rows,) or None
         Revenue expected to be lost though the account stays, currency a year; at most (1 - p) revenue_365d, not
         below 0.
+    monthly : array of shape (rows, 12) or None
+        Hazards of the months of 30 days from as_of + lead, of which `risk` is made.
+    lifetime : Lifetime or None
+        What each customer is expected to bring (`training.models.lifetime`); None unless both models are there.
     """
 
     risk: np.ndarray | None
     mean_days: np.ndarray | None
     contraction: np.ndarray | None
+    monthly: np.ndarray | None = None
+    lifetime: Lifetime | None = None
 
     def of(self, row: int) -> dict[str, Any]:
         """Return one row as plain values; what is not known is left out.
@@ -47,34 +55,45 @@ class Foreseen:
         Returns
         -------
         dict
-            {"risk": [{"days": 90, "probability": 0.05}, ...], "mean_days": 340.2, "expected_contraction": 1200.0}
+            {"risk": [{"days": 90, "probability": 0.05}, ...], "mean_days": 340.2, "monthly": [0.01, ...],
+            "expected_contraction": 1200.0, "lifetime": {"value": 41000.0, "low": ..., "high": ..., ...}}
         """
         found: dict[str, Any] = {}
         if self.risk is not None and self.mean_days is not None:
             risks = zip(HORIZONS, self.risk[row], strict=True)
             found["risk"] = [{"days": days, "probability": float(risk)} for days, risk in risks]
             found["mean_days"] = float(self.mean_days[row])
+        if self.monthly is not None:
+            found["monthly"] = self.monthly[row].tolist()
         if self.contraction is not None:
             found["expected_contraction"] = float(self.contraction[row])
+        if self.lifetime is not None:
+            found["lifetime"] = {part.name: float(getattr(self.lifetime, part.name)[row]) for part in fields(Lifetime)}
         return found
 
 
-def foresee(bundle: Bundle, matrix: Matrix, probability: np.ndarray) -> Foreseen | None:
+def foresee(
+    bundle: Bundle, matrix: Matrix, probability: np.ndarray, terms: LifetimeTerms | None = None
+) -> Foreseen | None:
     """Return what the bundle's further models say of every row; None where it has none, or there is no row.
 
     Parameters
     ----------
     probability : array of shape (rows,)
         The served churn probability, 0-1.
+    terms : LifetimeTerms, optional
+        How later years count; by default as `LifetimeTerms` has it.
     """
     if not len(matrix) or (bundle.hazard is None and bundle.contraction is None):
         return None
-    risk = mean_days = contraction = None
+    risk = mean_days = contraction = monthly = worth = None
     if bundle.hazard is not None:
         monthly = anchored(bundle.hazard.monthly(matrix), probability, bundle.rule.horizon_days)
         risk = np.column_stack([risk_within(monthly, days) for days in HORIZONS])
         mean_days = restricted_mean(monthly, YEAR_DAYS)
     if bundle.contraction is not None:
-        revenue = matrix.facts["revenue_365d"].to_numpy(float)
-        contraction = expected_contraction(probability, bundle.contraction.share(matrix), revenue)
-    return Foreseen(risk, mean_days, contraction)
+        revenue, share = matrix.facts["revenue_365d"].to_numpy(float), bundle.contraction.share(matrix)
+        contraction = expected_contraction(probability, share, revenue)
+        if monthly is not None:
+            worth = lifetime(monthly, probability, share, revenue, bundle.level, terms or LifetimeTerms())
+    return Foreseen(risk, mean_days, contraction, monthly, worth)

@@ -27,6 +27,7 @@ from serving.scoring.explanation import Explained, explain
 from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
+from training.lifetime_terms import LifetimeTerms
 from training.worth.economics import best_actions
 
 #: Rows whose reasons are held as plain lists at a time.
@@ -160,11 +161,17 @@ def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
     return score_part(tables, compute(tables, spine, bundle.manifest.recorded_since), bundle)
 
 
-def score_part(tables: Tables, matrix: Matrix, bundle: Bundle, scored_at: datetime | None = None) -> Scored:
+def score_part(
+    tables: Tables,
+    matrix: Matrix,
+    bundle: Bundle,
+    scored_at: datetime | None = None,
+    terms: LifetimeTerms | None = None,
+) -> Scored:
     """Score, explain and look ahead for some customers of a book; `scored_at` is now if it is not given."""
     missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY)))
     scored = score_matrix(matrix, bundle, [missing] * len(matrix), tables.currency)
-    outlook = foresee(bundle, matrix, scored.explained.probability)
+    outlook = foresee(bundle, matrix, scored.explained.probability, terms)
     return replace(scored, outlook=outlook, scored_at=scored_at or scored.scored_at)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from serving.database.metadata import AnyText, metadata
 from serving.scoring.book_figures import BookFigures
-from serving.store.score_tables import MOVES, RUNS, newest_run
+from serving.store.score_tables import CURRENT, MOVES, RUNS, newest_run
 
 #: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
 FIGURES = sa.Table(
@@ -85,9 +86,14 @@ def pieces(run_id: int, figures: BookFigures) -> Iterator[tuple[sa.Table, list[d
         yield FIGURE_ACCOUNTS, piece
 
 
-def read_figures(connection: Connection, account_manager: str | None) -> StoredFigures | None:
-    """Return the newest run's figures of the whole book (None) or of a manager's accounts; None without a run."""
-    run = connection.execute(newest_run()).mappings().first()
+def read_figures(
+    connection: Connection, account_manager: str | None, as_of: date | None = None
+) -> StoredFigures | None:
+    """Return the newest run's figures of the whole book (None) or of a manager's accounts; None without a run.
+
+    With `as_of`, those of the newest run of this date.
+    """
+    run = connection.execute(newest_run(as_of)).mappings().first()
     if run is None:
         return None
     model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
@@ -96,6 +102,12 @@ def read_figures(connection: Connection, account_manager: str | None) -> StoredF
     whose = FIGURES.c.place == 0 if account_manager is None else FIGURES.c.account_manager == account_manager
     record = connection.execute(sa.select(FIGURES.c.record).where(mine, whose)).scalar_one_or_none()
     return StoredFigures({**run, "model": model}, account_manager is None, stored, record)
+
+
+def run_dates(connection: Connection) -> list[date]:
+    """Return the as-of dates of the current runs, the newest first."""
+    dates = sa.select(RUNS.c.as_of).where(CURRENT).distinct().order_by(RUNS.c.as_of.desc())
+    return list(connection.execute(dates).scalars())
 
 
 def read_behind(connection: Connection, run_id: int, figure: str, account_manager: str | None, limit: int) -> Behind:
@@ -119,6 +131,25 @@ def read_behind(connection: Connection, run_id: int, figure: str, account_manage
     count, total = connection.execute(sa.select(sa.func.count(), sa.func.sum(value)).where(which)).one()
     listed = sum(row["value"] for row in rows)
     return Behind(tuple(map(dict, rows)), count - len(rows), (total or 0.0) - listed if count > len(rows) else 0.0)
+
+
+def read_beside(connection: Connection, run_id: int, name: str, account_manager: str | None) -> list[dict[str, Any]]:
+    """Return account_id, name, account_manager and `kept`, what a run keeps of each account beside its figures.
+
+    Parameters
+    ----------
+    name : str
+        Under which it is kept, such as `serving.scoring.book_figures.CONTRACTS`.
+    account_manager : str or None
+        Whose accounts; None: all.
+    """
+    kept = FIGURE_ACCOUNTS.c.figures[name]
+    which = (FIGURE_ACCOUNTS.c.run_id == run_id) & kept.as_string().is_not(None)
+    if account_manager is not None:
+        which &= FIGURE_ACCOUNTS.c.account_manager == account_manager
+    columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
+    query = sa.select(*columns, kept.label("kept")).where(which).order_by(FIGURE_ACCOUNTS.c.account_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def forget_figures(connection: Connection, account_id: str) -> Mapping[str, int]:

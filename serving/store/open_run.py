@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from serving.database.engine import reading, written_json
 from serving.scoring.book_figures import BookFigures
+from serving.scoring.kept_estimates import Kept
 from serving.scoring.scores import FIELDS, Score
 from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, pieces
@@ -68,6 +69,19 @@ class OpenRun:
         query = sa.select(*(SCORES.c[name] for name in columns), *foreseen).where(SCORES.c.run_id == self._run.run_id)
         with reading(self._run.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def outlooks(self) -> Iterator[Kept]:
+        """Yield what figures of what is to come are made of, of each score that is stored, in pieces."""
+        columns = (SCORES.c.account_id, SCORES.c.band, SCORES.c.churn_probability, SCORES.c.evidence["outlook"])
+        mine = sa.select(*columns).where(SCORES.c.run_id == self._run.run_id).order_by(SCORES.c.account_id)
+        last = ""
+        while True:
+            with reading(self._run.engine) as connection:
+                rows = connection.execute(mine.where(SCORES.c.account_id > last).limit(CHUNK)).all()
+            if not rows:
+                return
+            yield from (Kept(*row) for row in rows)
+            last = rows[-1].account_id
 
     def _begun(self) -> Iterator[tuple[list[Score], list[str | None]]]:
         """Yield the scores that an earlier writer of the run has left, with their account managers, in pieces."""

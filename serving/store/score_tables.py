@@ -88,10 +88,14 @@ CURRENT = RUNS.c.published_at.is_not(None) & RUNS.c.replaced_at.is_(None)
 NEWEST_FIRST = (RUNS.c.as_of.desc(), RUNS.c.scored_at.desc(), RUNS.c.run_id.desc())
 
 
-def newest_run() -> sa.Select[Any]:
-    """Select the current run of the greatest as-of date, then instant of scoring; nothing when none is published."""
+def newest_run(as_of: date | None = None) -> sa.Select[Any]:
+    """Select the current run of the greatest as-of date, then instant of scoring; nothing when none is published.
+
+    With `as_of`, of the runs of this date.
+    """
     columns = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.model_version, RUNS.c.scored_at)
-    return sa.select(*columns).where(CURRENT).order_by(*NEWEST_FIRST).limit(1)
+    which = CURRENT if as_of is None else CURRENT & (RUNS.c.as_of == as_of)
+    return sa.select(*columns).where(which).order_by(*NEWEST_FIRST).limit(1)
 
 
 def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,19 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A figure of a group of a split at the run's own date; `group` is None where the attribute is not known."""
+
+    split: str
+    group: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    n: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class FigureInWords:
     """A figure with its series, oldest first; the last point is of the run's own date.
 
@@ -39,12 +52,15 @@ class FigureInWords:
     label, definition : str
         In the reader's language.
     points : tuple of Point
+    groups : tuple of Group
+        Those that the run keeps.
     """
 
     figure: Figure
     label: str
     definition: str
     points: tuple[Point, ...]
+    groups: tuple[Group, ...] = ()
 
     @property
     def now(self) -> Point:
@@ -73,6 +89,7 @@ def figures_in_words(
             figure.de if lang == "de" else figure.en,
             figure.definition_de if lang == "de" else figure.definition_en,
             _points(figure.name, record, as_of, lang, absent),
+            _groups(figure.name, record, lang),
         )
         for figure in all_figures()
     )
@@ -89,6 +106,16 @@ def _points(
     columns = (lists[column] for column in NUMBERS)
     reasons = (told(reason, lang) for reason in lists["reason"])
     return tuple(Point(*row) for row in zip(days, *columns, reasons, strict=True))
+
+
+def _groups(name: str, record: Mapping[str, Any] | None, lang: Lang) -> tuple[Group, ...]:
+    """Return the groups of a figure; runs from before they were kept have none."""
+    kept = {} if record is None else record.get("groups", {})
+    return tuple(
+        Group(split, **{column: row[column] for column in ("group", *NUMBERS)}, reason=told(row["reason"], lang))
+        for split, of_split in kept.items()
+        for row in of_split.get(name, ())
+    )
 
 
 def written(value: float, figure: Figure, formats: Formats) -> str:

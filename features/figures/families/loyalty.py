@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.figures.families.promoters import answers
+from features.figures.families.promoters import named_answers
 from features.figures.figure import Basis, Figure, Rows, Words
 from features.figures.programme import Programme
 from features.formulas.reversals import stands
@@ -23,7 +23,7 @@ def _buyers(programme: Programme) -> ir.Table:
 
 def _grid(programme: Programme) -> ir.Table:
     """Return each customer's place in the grid: promoter or detractor by mean score, revenue falling or not."""
-    rows = answers(programme, "relationship")
+    rows = named_answers(programme, "relationship")
     scored = rows.group_by(KEYS).aggregate(mean_score=rows.score.mean())
     joined = programme.both_ends.filter(lambda t: t.is_customer).left_join(scored, KEYS)
     falls = joined.invoiced < joined.was_invoiced.fill_null(0.0)
@@ -59,6 +59,6 @@ FIGURES: tuple[Figure, ...] = (
     _place("lost", "Being lost", "Unzufrieden und auf dem Weg hinaus",
            "below 7 whose revenue falls.", "unter 7, deren Umsatz fällt."),
     _place("undecided", "Undecided", "Unentschieden", "from 7 to below 9.", "von 7 bis unter 9."),
-    _place("unheard", "Unheard", "Ungehört", "without a relationship answer in 365 days.",
-           "ohne Beziehungsantwort in 365 Tagen."),
+    _place("unheard", "Unheard", "Ungehört", "without a relationship answer in 365 days that may be shown.",
+           "ohne Beziehungsantwort in 365 Tagen, die gezeigt werden darf."),
 )  # fmt: skip

@@ -47,6 +47,14 @@ def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = 
     )
 
 
+def named_answers(programme: Programme, kind: str) -> ir.Table:
+    """Return the answers of accounts of which what is said may be shown: anonymous ones only from a number on."""
+    rows = answers(programme, kind)
+    count = rows.group_by(["account_id", "as_of"]).aggregate(nameless_ones=rows.nameless.sum(), all_ones=rows.count())
+    few = count.filter((count.nameless_ones > 0) & (count.all_ones < LEAST_ANONYMOUS))
+    return rows.anti_join(few, ["account_id", "as_of"])
+
+
 def _answered(kind: str) -> Rows:
     def build(programme: Programme) -> ir.Table:
         rows = answers(programme, kind)
@@ -71,7 +79,7 @@ def _two_halves(programme: Programme) -> ir.Table:
 
 def _money(programme: Programme) -> ir.Table:
     """Return each customer's revenue split over its answers, and by the other rules."""
-    rows = answers(programme, "relationship")
+    rows = named_answers(programme, "relationship")
     counts = rows.group_by(["account_id", "as_of"]).aggregate(
         answered=rows.count(), promoters=rows.promoter.sum(), passives=rows.passive.sum(),
         detractors=rows.detractor.sum(), mean=rows.score.mean(), worst=rows.score.min(),
@@ -102,7 +110,7 @@ def _contradicted(programme: Programme) -> ir.Table:
     keys = ["account_id", "as_of"]
 
     def of(kind: str) -> ir.Table:
-        rows = answers(programme, kind)
+        rows = named_answers(programme, kind)
         return rows.group_by(keys).aggregate(
             n=rows.count(), score=100 * (rows.promoter.sum() - rows.detractor.sum()) / rows.count()
         )
@@ -120,21 +128,26 @@ def _nps(sums: Sums) -> Values:
     low, high = nps_interval(sums["promoter"], sums["detractor"], sums["answer"])
     score = divided(sums["promoter"] - sums["detractor"], sums["answer"])
     hidden = (sums["nameless"] > 0) & (sums["answer"] < LEAST_ANONYMOUS)
-    return Values(*(np.where(hidden, np.nan, part) for part in (100 * score, sums["answer"], 100 * low, 100 * high)))
+    shown = (np.where(hidden, np.nan, part) for part in (100 * score, sums["answer"], 100 * low, 100 * high))
+    value, n, low, high = shown
+    return Values(value, n, low, high, hidden, LEAST_ANONYMOUS)
 
 
 def _change(sums: Sums) -> Values:
-    scores, bounds = [], []
+    scores, bounds, few = [], [], []
     for time in ("now", "before"):
         promoter, detractor, answer = (sums[f"{name}_{time}"] for name in ("promoter", "detractor", "answer"))
         hidden = (sums[f"nameless_{time}"] > 0) & (answer < LEAST_ANONYMOUS)
+        few.append(hidden)
         scores.append(np.where(hidden, np.nan, divided(promoter - detractor, answer)))
         bounds.append(nps_interval(promoter, detractor, answer))
     low, high = difference(scores[0], bounds[0], scores[1], bounds[1])
     hidden = np.isnan(scores[0] - scores[1])
     n = sums["answer_now"] + sums["answer_before"]
     parts = (100 * (scores[0] - scores[1]), n, 100 * low, 100 * high)
-    return Values(*(np.where(hidden, np.nan, part) for part in parts))
+    shown = (np.where(hidden, np.nan, part) for part in parts)
+    value, n, low, high = shown
+    return Values(value, n, low, high, few[0] | few[1], LEAST_ANONYMOUS)
 
 
 def _kind(kind: str, en: str, de: str) -> Figure:
@@ -195,8 +208,10 @@ FIGURES: tuple[Figure, ...] = (
     _revenue("revenue_detractors", "of_detractors", "Revenue of detractors", "Umsatz der Kritiker",
              f"the part of detractors; {SPLIT_EN}.", f"der Teil der Kritiker; {SPLIT_DE}."),
     _revenue("revenue_unheard", "unheard", "Revenue of the unheard", "Umsatz der Ungehörten",
-             "of accounts without an answer to a relationship survey in 365 days.",
-             "von Kunden ohne Antwort auf eine Beziehungsbefragung in 365 Tagen."),
+             "of accounts without an answer to a relationship survey in 365 days, or with anonymous ones among fewer "
+             f"than {LEAST_ANONYMOUS}, which are shown in no figure of an account.",
+             "von Kunden ohne Antwort auf eine Beziehungsbefragung in 365 Tagen oder mit anonymen unter weniger als "
+             f"{LEAST_ANONYMOUS}, die in keiner Zahl eines Kunden gezeigt werden."),
     _monetised("monetised_nps", ("of_promoters", "minus"), "heard", "Monetised NPS", "NPS in Geld",
                f"(revenue of promoters - of detractors) / revenue of those heard; {SPLIT_EN}.",
                f"(Umsatz der Promotoren - der Kritiker) / Umsatz der Gehörten; {SPLIT_DE}."),

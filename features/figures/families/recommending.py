@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.figures.families.promoters import answers
+from features.figures.families.promoters import named_answers
 from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words, divided
 from features.figures.programme import Programme
 
@@ -33,7 +33,7 @@ def _customers(programme: Programme) -> ir.Table:
 
 def _to_ask(programme: Programme) -> ir.Table:
     """Return the customers whose latest relationship answers are all of promoters; who has not referred is to ask."""
-    rows = answers(programme, "relationship")
+    rows = named_answers(programme, "relationship")
     scored = rows.group_by(KEYS).aggregate(worst=rows.score.min())
     own = _customers(programme).inner_join(scored, KEYS)
     to_ask = (own.worst >= 9) & (own.refers == 0)

@@ -1,41 +1,92 @@
-"""Renewals: the value of contracts that end soon, and of those that ended without a successor."""
+"""Renewals: the value of contracts that end soon, what of it is expected to be renewed, and what is overdue.
+
+What is expected to be renewed is value x (1 - p). p is a scoring run's probability that the customer has left by the
+`GRACE_DAYS` days after the signed end: a departure follows the end, and the course over time is anchored at the score.
+The interval is normal. Contracts of one account stand and fall together: with ends in order and S falling, the variance
+of an account's sum is sum v^2 S (1 - S) + 2 sum v S (sum of earlier v (1 - S)). The level of all estimates moves every
+account: S becomes S^harsher or S^milder.
+"""
 
 from __future__ import annotations
 
 import ibis
 import ibis.expr.types as ir
 
-from features.figures.figure import Basis, Figure, Rows, Words
+from features.figures.contracts_ahead import GRACE_DAYS, KEYS, OVERDUE_DAYS, YEAR_DAYS, due, overdue, with_staying
+from features.figures.estimates import COURSE
+from features.figures.families.lifetime_values import expected
+from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words
 from features.figures.programme import Programme
 
-SOON_DAYS, YEAR_DAYS, OVERDUE_DAYS = 90, 365, 90
-KEYS = ["account_id", "as_of"]
+SOON_DAYS = 90
 
 
 def _due(programme: Programme) -> ir.Table:
-    rows = programme.customers["contracts"]
-    ahead = -rows.ends_age_days
-    due = rows.filter((ahead >= 0) & (ahead < YEAR_DAYS))
-    seconds = due.as_of.cast("timestamp").epoch_seconds() - (due.ends_age_days * 86_400).round().cast("int64")
-    ends_on = seconds.as_timestamp("s")
-    return due.select(
-        *KEYS, counted=1.0, value="annual_value",
-        soon=ibis.ifelse(-due.ends_age_days < SOON_DAYS, due.annual_value, 0.0),
-        month=ends_on.strftime("%Y-%m"),
-        quarter=ends_on.year().cast("string") + "-Q" + ends_on.quarter().cast("string"),
+    rows = due(programme)
+    return rows.select(
+        *KEYS, "contract_id", "ends_age_days", counted=1.0, value="annual_value",
+        soon=ibis.ifelse(-rows.ends_age_days < SOON_DAYS, rows.annual_value, 0.0),
+        month=rows.ends_on.strftime("%Y-%m"),
+        quarter=rows.ends_on.year().cast("string") + "-Q" + rows.ends_on.quarter().cast("string"),
     )  # fmt: skip
 
 
+def _foreseen(programme: Programme) -> ir.Table:
+    """Return each contract that is due with what is expected of its value, 0 where there is no estimate."""
+    rows = with_staying(programme, _due(programme))
+    rows = rows.mutate(lost=rows.value * (1.0 - rows.kept))
+    by_end = [rows.ends_age_days.desc(), rows.contract_id]
+    until = ibis.window(group_by=KEYS, order_by=by_end, preceding=None, following=0)
+    before = rows.lost.sum().over(until) - rows.lost
+    parts = {
+        "renewed": rows.value * rows.kept,
+        "lost": rows.lost,
+        "variance": rows.value**2 * rows.kept * (1.0 - rows.kept) + 2.0 * rows.value * rows.kept * before,
+        "by_level": rows.value * ((rows.log * rows.milder).exp() - (rows.log * rows.harsher).exp()) / 2.0,
+        "most": rows.value,
+        "foreseen": ibis.literal(1.0),
+    }
+    columns = {name: ibis.ifelse(rows.known, part, 0.0) for name, part in parts.items()}
+    columns["open"] = ibis.ifelse(rows.known, 0.0, 1.0)
+    soon = {f"{name}_soon": ibis.ifelse(-rows.ends_age_days < SOON_DAYS, part, 0.0) for name, part in columns.items()}
+    open_value = ibis.ifelse(rows.known, 0.0, rows.value)
+    return rows.select(*KEYS, "month", "quarter", counted=1.0, unforeseen=open_value, **columns, **soon)
+
+
 def _overdue(programme: Programme) -> ir.Table:
-    """Return contracts of customers that ended in 90 days while none of the account runs."""
-    rows = programme.customers["contracts"]
-    running = rows.filter((rows.ends_age_days <= 0).fill_null(True)).select(*KEYS)
-    ended = rows.filter((rows.ends_age_days > 0) & (rows.ends_age_days <= OVERDUE_DAYS)).anti_join(running, KEYS)
-    return ended.select(*KEYS, counted=1.0, value="annual_value")
+    return overdue(programme).select(*KEYS, counted=1.0, value="annual_value")
 
 
-DUE = Basis(Rows("renewals_due.due", _due, ("month", "quarter")), ("contracts",))
+PERIODS = ("month", "quarter")
+DUE = Basis(Rows("renewals_due.due", _due, PERIODS, PERIODS), ("contracts",))
+FORESEEN = Basis(Rows("renewals_due.foreseen", _foreseen, PERIODS, PERIODS), ("contracts",), estimates=COURSE)
 OVERDUE = Basis(Rows("renewals_due.overdue", _overdue), ("contracts",))
+
+PARTS = ("renewed", "variance", "by_level", "most", "foreseen", "open")
+EN = (
+    "Value x (1 - p) of the contracts due in the next {days} days: p is the run's probability that the customer has "
+    f"left {GRACE_DAYS} days after the signed end. Interval: normal, of chance (contracts of one customer together) "
+    "and of the level of all estimates."
+)
+DE = (
+    "Wert x (1 - p) der in den nächsten {days} Tagen fälligen Verträge: p ist die Wahrscheinlichkeit des Laufs, dass "
+    f"der Kunde {GRACE_DAYS} Tage nach dem unterschriebenen Ende gegangen ist. Intervall: Normalverteilung, aus Zufall "
+    "(Verträge eines Kunden zusammen) und dem Niveau aller Schätzungen."
+)
+
+
+def _expected(days: int, after: str) -> Figure:
+    columns = tuple(f"{part}{after}" for part in PARTS)
+
+    def finish(sums: Sums) -> Values:
+        return expected(sums, *columns)
+
+    words = Words(
+        f"Expected to be renewed, {days} days", f"Voraussichtlich verlängert, {days} Tage",
+        EN.format(days=days), DE.format(days=days),
+    )  # fmt: skip
+    return FORESEEN.figure(f"renewals_expected_{days}d", "currency", columns, finish, words, adds_up=True)
+
 
 FIGURES: tuple[Figure, ...] = (
     DUE.total("renewals_due_365d", "currency", "value", Words(
@@ -45,6 +96,15 @@ FIGURES: tuple[Figure, ...] = (
     DUE.total("renewals_due_90d", "currency", "soon", Words(
         "Renewals due, 90 days", "Fällige Verlängerungen, 90 Tage",
         "The same of the next 90 days.", "Dasselbe der nächsten 90 Tage.")),
+    _expected(YEAR_DAYS, ""),
+    _expected(SOON_DAYS, "_soon"),
+    FORESEEN.total("renewals_expected_lost_365d", "currency", "lost", Words(
+        "Expected not to be renewed, 365 days", "Voraussichtlich nicht verlängert, 365 Tage",
+        "Value x p of the same contracts.", "Wert x p derselben Verträge.")),
+    FORESEEN.total("renewals_not_estimated_365d", "currency", "unforeseen", Words(
+        "Due, of customers without an estimate, 365 days", "Fällig, von Kunden ohne Schätzung, 365 Tage",
+        "Annual value of the contracts that are due, of customers of whom too little is known for an estimate.",
+        "Jahreswert der fälligen Verträge von Kunden, über die zu wenig für eine Schätzung bekannt ist.")),
     OVERDUE.total("renewals_overdue", "currency", "value", Words(
         "Renewals overdue", "Überfällige Verlängerungen",
         f"Annual value of contracts that ended in the last {OVERDUE_DAYS} days, of customers with no running contract.",

@@ -37,6 +37,19 @@ class FigurePoint(BaseModel):
     reason: str | None = REASON
 
 
+class GroupOut(BaseModel):
+    """A figure of one group at the run's own date."""
+
+    model_config = ConfigDict(from_attributes=True)
+    split: str = Field(description="segment, month or quarter")
+    group: str | None = Field(description="The group's name; null: not known of these accounts")
+    value: float | None = VALUE
+    low: float | None = LOW
+    high: float | None = HIGH
+    n: float | None = COUNTED
+    reason: str | None = REASON
+
+
 class FigureOut(BaseModel):
     """One figure of the programme with its definition and its series."""
 
@@ -54,6 +67,9 @@ class FigureOut(BaseModel):
     n: float | None = COUNTED
     reason: str | None = REASON
     series: list[FigurePoint] = Field(description="The figure a month apart, oldest first, the last of `as_of`")
+    groups: list[GroupOut] = Field(
+        description="Groups that the run keeps: lifetime values by segment, renewals by month and quarter; else empty"
+    )
 
     @classmethod
     def fields_of(cls, found: FigureInWords) -> dict[str, Any]:
@@ -65,6 +81,7 @@ class FigureOut(BaseModel):
             "definition": found.definition, "source": figure.source, "needs": list(figure.needs),
             "adds_up": figure.adds_up, "value": now.value, "low": now.low, "high": now.high, "n": now.n,
             "reason": now.reason, "series": series,
+            "groups": [GroupOut.model_validate(group) for group in found.groups],
         }  # fmt: skip
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.books import CENTRE, Frames, random_book
+from support.estimated import random_estimates
 from support.programmes import book_of
 
 from features.figures.asking import splits
 from features.figures.definitions import page
+from features.figures.estimates import Estimates
 from features.figures.figure import all_figures
 from features.figures.measuring import COLUMNS, measure
 from features.tables import TABLES
@@ -27,9 +29,13 @@ def frames() -> Frames:
     return random_book(accounts=60, seed=3)
 
 
+def estimated(frames: Frames) -> Estimates:
+    return random_estimates(CENTRE, frames["accounts"]["account_id"].tolist())
+
+
 @pytest.fixture(scope="module")
 def found(frames: Frames) -> pd.DataFrame:
-    return measure(book_of(frames), DATES, splits=splits())
+    return measure(book_of(frames), DATES, splits=splits(), scored=estimated(frames))
 
 
 def test_the_relation_has_a_row_per_figure_date_and_group(found: pd.DataFrame) -> None:
@@ -66,6 +72,10 @@ def test_the_waterfall_and_the_classes_sum(found: pd.DataFrame) -> None:
         assert np.allclose(summed, value[f"revenue_closing_{basis}"], rtol=1e-12, equal_nan=True)
     heard = sum(value[f"revenue_{name}"] for name in ("promoters", "passives", "detractors", "unheard"))
     assert np.allclose(heard, value["revenue_customers"], rtol=1e-12)
+    said = sum(value[f"lifetime_value_{name}"].fillna(0) for name in ("promoters", "passives", "detractors", "unheard"))
+    assert said[CENTRE] == pytest.approx(value["lifetime_value"][CENTRE], rel=1e-12) and said[CENTRE] > 0
+    due = ("renewals_expected_365d", "renewals_expected_lost_365d", "renewals_not_estimated_365d")
+    assert value[list(due)].sum(axis=1)[CENTRE] == pytest.approx(value["renewals_due_365d"][CENTRE], rel=1e-12)
     loops = sum(value[f"loops_{name}"] for name in ("fast", "late", "waiting", "breached", "never"))
     assert (loops == value["loops_opened"]).all()
     grid = sum(value[f"grid_{name}"] for name in ("loyal", "leaving", "trapped", "lost", "undecided", "unheard"))
@@ -86,7 +96,7 @@ def test_nothing_later_than_the_date_is_seen(frames: Frames, found: pd.DataFrame
                 later = ~(pd.to_datetime(kept[table.column(column.known_at).name]) < instant)
                 kept[column.name] = kept[column.name].mask(later)
         past[name] = kept
-    again = measure(book_of(past), [CENTRE], splits=["segment", "account"])
+    again = measure(book_of(past), [CENTRE], splits=["segment", "account"], scored=estimated(frames))
     before = found[(found["as_of"] == CENTRE) & (found["split"].isna() | found["split"].isin(["segment", "account"]))]
     pd.testing.assert_frame_equal(
         *(rows.sort_values(KEYS, ignore_index=True) for rows in (again, before)), check_exact=False, rtol=1e-12

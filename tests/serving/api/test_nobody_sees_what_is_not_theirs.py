@@ -59,6 +59,8 @@ RULES = {
     ),
     ("GET", "/v1/figures"): Rule("read"),
     ("GET", "/v1/figures/{name}"): Rule("read"),
+    ("GET", "/v1/renewals"): Rule("read"),
+    ("GET", "/v1/losses"): Rule("read"),
     ("POST", "/v1/accounts/{account_id:path}/what-if"): Rule(
         "read", {"edits": [{"kind": "action_done", "action": "call"}]}, 409
     ),
@@ -75,6 +77,8 @@ RULES = {
     ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
     ("GET", "/figures"): Rule(None, status=303, page=True),
     ("GET", "/figures.pdf"): Rule(None, status=303, page=True),
+    ("GET", "/renewals"): Rule(None, status=303, page=True),
+    ("GET", "/losses"): Rule(None, status=303, page=True),
     ("GET", "/report.pdf"): Rule(None, status=303, page=True),
     ("POST", "/accounts/{account_id:path}"): Rule(None, status=401, page=True),
     ("GET", "/login"): Rule(None),

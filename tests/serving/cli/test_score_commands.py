@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,9 +20,12 @@ from support.stored import opened
 from features.signal import signal_names
 from features.tables import Tables
 from serving.database.engine import reading
+from serving.losses.kept_departures import read_kept
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
+from serving.renewals.calls import read_renewals
 from serving.store import ScoreStore
+from serving.store.score_tables import SCORES
 from training.bundle.bundle import Bundle, load_bundle
 from training.bundle.publishing import bundle_in
 from training.making.pipeline import Trained
@@ -48,7 +53,7 @@ def test_score_into_the_store_and_report_from_it(
 SUMMARY = {
     "as_of", "model_version", "accounts", "bands", "threats", "revenue_365d", "revenue_at_risk", "missing_tables",
     "out", "expected_loss_leaving", "expected_loss_interval", "expected_loss_shrinking", "grade",
-    "freshness", "warnings",
+    "freshness", "warnings", "customer_lifetime_value", "customer_lifetime_value_interval",
 }  # fmt: skip
 
 
@@ -71,8 +76,9 @@ def test_what_is_not_known_yet_is_not_scored(churn_risk: Command, home: Path, bo
 def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     churn_risk: Command, book_folder: Path, as_of: date, tmp_path: Path
 ) -> None:
-    found = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json").result
+    found = churn_risk("score", book_folder, "--as-of", as_of, "--json").result
     assert set(found) == SUMMARY
+    _lifetime_values(found)
     assert found["expected_loss_leaving"] == found["revenue_at_risk"] > 0
     low, high = found["expected_loss_interval"]
     assert 0 < low < found["expected_loss_leaving"] < high < found["revenue_365d"]
@@ -82,12 +88,26 @@ def test_score_tells_of_the_book_and_of_each_account_what_may_be_lost(
     assert risk[180] == pytest.approx(stored.score.churn_probability, abs=1e-9)
     page = tmp_path / "report.html"
     assert churn_risk("report", "A000001", "--out", page).code == 0
+    assert "<h2>What the customer is worth</h2>" in page.read_text()
     assert "<h2>When</h2>" in page.read_text() and "<h2>Less revenue though the customer stays</h2>" in page.read_text()
     said = churn_risk("score", book_folder, "--as-of", as_of, "--out", tmp_path / "scores.csv").err
     leaving, shrinking = (f"{found[f'expected_loss_{how}']:,.0f}" for how in ("leaving", "shrinking"))
     assert f"leaving: {leaving} of revenue at risk" in said and "probability of leaving x revenue, summed" in said
     assert f"in four of five cases {low:,.0f} to {high:,.0f}" in said
     assert f"shrinking: {shrinking} of a year's revenue expected to fall away from customers who stay" in said
+
+
+def _lifetime_values(found: dict[str, Any]) -> None:
+    """The book has the sum of its accounts, and what the run keeps of each is JSON that a database reads."""
+    low, high = found["customer_lifetime_value_interval"]
+    assert 0 < low < found["customer_lifetime_value"] < high
+    store = ScoreStore(found["out"])
+    with reading(store.engine) as connection:
+        rows = connection.execute(sa.select(SCORES.c.band, SCORES.c.evidence["outlook", "lifetime"])).all()
+        renewals, left = read_renewals(connection, None), read_kept(connection, None)
+    known = [worth["value"] for band, worth in rows if band != "unknown"]
+    assert math.fsum(known) == pytest.approx(found["customer_lifetime_value"], rel=1e-9) and len(known) < len(rows)
+    assert renewals is not None and renewals.soon and left is not None and left.left
 
 
 def test_score_says_nothing_of_shrinking_where_it_is_not_known(
@@ -97,6 +117,7 @@ def test_score_says_nothing_of_shrinking_where_it_is_not_known(
     monkeypatch.setattr("training.registry.tracking.fetch", lambda environment: blind)
     found = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures", "--json").result
     assert set(found) == SUMMARY and found["expected_loss_shrinking"] is None
+    assert found["customer_lifetime_value"] is None and found["customer_lifetime_value_interval"] is None
     assert found["expected_loss_leaving"] == found["revenue_at_risk"]
     assert "outlook" not in ScoreStore(found["out"]).latest("A000001").evidence
     assert "shrinking" not in churn_risk("score", book_folder, "--as-of", as_of, "--no-figures").err

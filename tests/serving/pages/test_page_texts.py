@@ -15,7 +15,7 @@ from serving.words.wording import screen_texts
 PAGES = Path(__file__).parents[3] / "serving" / "pages"
 #: Say why a score moved, and why that cannot be told; what a portfolio holds; what a report on paper has beside.
 ELSEWHERE = ("words/movement_words.py", "scoring/movement.py", "store/book_movement.py", "portfolio/*.py",
-             "programme/*.py", "printing/*.py", "reports/*.py", "reports/templates/*.j2")  # fmt: skip
+             "programme/*.py", "renewals/*.py", "printing/*.py", "reports/*.py", "reports/templates/*.j2")  # fmt: skip
 #: Sections whose texts are named by a code, not by a template.
 BY_CODE = {"sorts", "threats", "actions", "trouble", "kinds", "verdicts", "said", "families"}
 

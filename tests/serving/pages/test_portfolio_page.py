@@ -237,7 +237,7 @@ def test_a_name_that_is_markup_stays_text(everybody: Browser) -> None:
 
 
 def test_without_scores_the_page_says_how_to_get_some(site: Site, everybody: Browser, monkeypatch: Any) -> None:
-    monkeypatch.setattr("serving.portfolio.portfolio_query.newest_run", lambda: _nothing())
+    monkeypatch.setattr("serving.portfolio.portfolio_query.newest_run", lambda *_: _nothing())
     page = tree(everybody.get("/"))
     assert "churn-risk score SOURCE" in page.text and not page.all("table")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from serving.words.figure_words import figures_in_words
 from serving.words.formats import LANGS, Formats, Lang
 from serving.words.wording import programme_texts, screen_texts
 
+BEFORE = DAY - timedelta(days=90)
 WHO = {ANA: EVA, BO: JAN, None: None}
 FIGURES = {
     name.format(basis="invoiced") for name in (*FIRST, *MONTHS, *(name for _, names, _ in PARTS for name in names))
@@ -232,6 +233,13 @@ def test_the_command_writes_it_and_says_what_does_not_fit(
         assert said in wrong.err
     nobody = churn_risk("report", "--board", "--account-manager", "Nobody", "--out", tmp_path / "x.html")
     assert nobody.code == 2 and f"there are: {EVA}, {JAN}" in nobody.err
+    earlier = churn_risk("report", "--board", "--as-of", BEFORE, "--out", out, "--json")
+    assert (earlier.result["as_of"], earlier.result["figures"]) == (str(BEFORE), False)
+    assert "no figures to show: not stored" in out.read_text(encoding="utf-8")
+    never = churn_risk("report", "--board", "--as-of", "2020-01-01", "--out", tmp_path / "x.html")
+    assert never.code == 2
+    assert f"--as-of 2020-01-01: no run of this date is stored; there are: {DAY}, {BEFORE}" in never.err
+    assert "--as-of 2020-01-01: only" in churn_risk("report", "--as-of", "2020-01-01", "--out", tmp_path / "x.html").err
     monkeypatch.setenv("CHURN_RISK_STORE_URL", f"sqlite:///{tmp_path / 'none.db'}")
     assert "no scores are stored yet" in churn_risk("report", "--board", "--out", tmp_path / "x.html").err
     assert list(tmp_path.glob("x*")) == []
@@ -254,6 +262,7 @@ def test_both_languages_have_the_same_texts() -> None:
         "is_not_known",
         "is_seen",
         "renewals_note",
+        "lifetime_note",
     }
     quoted = set(re.findall(r"[\"'](\w+)[\"']|(?:board|losses)\.(\w+)", code))
     named = by_code | {name for pair in quoted for name in pair}

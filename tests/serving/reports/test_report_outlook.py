@@ -90,3 +90,28 @@ def test_only_the_risk_at_the_models_horizon_is_called_the_estimate():
 def test_a_mean_time_is_never_the_whole_year(days, said):
     found = report("en", evidence=evidence_of(outlook=OUTLOOK | {"mean_days": days}))
     assert said in found.outlook.when.mean
+
+
+TERMS = {"discount_rate": 0.1, "years": 5, "margin": 1.0}
+WORTH = {"value": 41_234.5, "low": 900.0, "high": 60_000.0, "variance": 1.0, "by_level": 1.0, "most": 60_000.0}
+
+
+@pytest.mark.parametrize(
+    ("lang", "known", "unknown"),
+    [
+        ("en", "What the customer is worth Customer lifetime value €41,234 in 95 of 100 cases €900 to €60,000",
+         "Not known: the model of this run does not estimate it"),
+        ("de", "Was der Kunde wert ist Lebenszeitwert 41.234 € in 95 von 100 Fällen 900 € bis 60.000 €",
+         "Nicht bekannt: das Modell dieses Laufs schätzt das nicht"),
+    ],
+)  # fmt: skip
+def test_lifetime_value_stands_with_its_interval_and_terms_or_says_why_not(lang, known, unknown):
+    model = MODEL | {"lifetime": TERMS}
+    with_value = told(
+        render_account(report(lang, evidence=evidence_of(outlook=OUTLOOK | {"lifetime": WORTH}), model=model))
+    )
+    assert known in with_value and {"en": "10.0% a year, over 5 years", "de": "10,0 % im Jahr"}[
+        lang
+    ] in with_value.replace("\xa0", " ")
+    assert unknown in told(render_account(report(lang, evidence=evidence_of(outlook=OUTLOOK), model=model)))
+    assert "Lebenszeitwert" not in told(render_account(report(lang, evidence=evidence_of(outlook=OUTLOOK))))

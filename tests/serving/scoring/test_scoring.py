@@ -277,7 +277,8 @@ def test_the_outlook_by_account_is_plain_and_its_own(foreseen: Scored) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert outlook.risk is not None and outlook.mean_days is not None and outlook.contraction is not None
     for row, one in enumerate(found.values()):
-        assert set(one) == {"risk", "mean_days", "expected_contraction"}
+        assert set(one) == {"risk", "mean_days", "expected_contraction", "monthly", "lifetime"}
+        assert one["lifetime"]["low"] <= one["lifetime"]["value"] <= one["lifetime"]["high"] <= one["lifetime"]["most"]
         assert [risk["days"] for risk in one["risk"]] == [90, 180, 365]
         assert [risk["probability"] for risk in one["risk"]] == outlook.risk[row].tolist()
         assert (one["mean_days"], one["expected_contraction"]) == (outlook.mean_days[row], outlook.contraction[row])
@@ -285,7 +286,7 @@ def test_the_outlook_by_account_is_plain_and_its_own(foreseen: Scored) -> None:
 
 @pytest.mark.parametrize(
     ("without", "left"),
-    [("hazard", {"expected_contraction"}), ("contraction", {"risk", "mean_days"})],
+    [("hazard", {"expected_contraction"}), ("contraction", {"risk", "mean_days", "monthly"})],
 )
 def test_what_was_not_kept_is_absent(
     book: Tables, far_sighted: Bundle, as_of: date, without: str, left: set[str]

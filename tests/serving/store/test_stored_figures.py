@@ -15,9 +15,9 @@ from features.figures.asking import chosen
 from features.figures.figure import all_figures
 from features.figures.measuring import measure
 from serving.database.engine import reading, writing
-from serving.scoring.book_figures import SERIES_MONTHS, BookFigures, book_figures, told
+from serving.scoring.book_figures import CONTRACTS, SERIES_MONTHS, BookFigures, book_figures, told
 from serving.store import ScoreStore
-from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, forget_figures
+from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, forget_figures, read_beside
 
 #: Figures of several families, cheap to compute again.
 SOME = ("revenue_customers", "revenue_unheard", "monetised_nps", "customers_lost", "logo_churn", "loops_opened")
@@ -85,6 +85,18 @@ def test_a_run_s_figures_are_read_by_whom_they_are_for(store: ScoreStore, figure
         assert sum(values) + behind.others_value == pytest.approx(record["figures"]["revenue_customers"]["value"][-1])
         assert who is None or {row["account_manager"] for row in behind.accounts} == {who}
     assert store.behind(run_id, "revenue_customers", "nobody", 3).accounts == ()
+
+
+def test_what_a_run_keeps_beside_the_figures_is_read_by_account(store: ScoreStore, figures: BookFigures) -> None:
+    found = store.figures()
+    assert found is not None and figures.beside
+    with reading(store.engine) as connection:
+        rows = read_beside(connection, int(found.run["run_id"]), CONTRACTS, None)
+        assert {row["account_id"]: {CONTRACTS: row["kept"]} for row in rows} == figures.beside
+        who = next(row["account_manager"] for row in rows if row["account_manager"])
+        mine = read_beside(connection, int(found.run["run_id"]), CONTRACTS, who)
+        assert mine == [row for row in rows if row["account_manager"] == who]
+        assert read_beside(connection, int(found.run["run_id"]), "something else", None) == []
 
 
 def test_figures_go_with_their_run_and_accounts_are_forgotten(store: ScoreStore, figures: BookFigures) -> None:

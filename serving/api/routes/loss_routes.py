@@ -1,0 +1,131 @@
+"""GET /v1/losses: a review of each account that left in the twelve months before the newest run."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.access.principal import Principal
+from serving.api.answers.responses import REQUEST_ID
+from serving.api.answers.shown import LangQuery
+from serving.api.document.documented import errors
+from serving.api.edge.demands import demand
+from serving.api.edge.noted import note_read
+from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.api.routes.figure_routes import ManagerQuery, whose_of
+from serving.database.engine import reading
+from serving.losses.kept_departures import read_kept
+from serving.losses.loss_report import as_plain
+from serving.losses.reviews import VERDICTS, Review, Verdict, reviews
+from serving.words.formats import Lang
+
+router = APIRouter(tags=["Figures"])
+MOST_ROWS = 200
+
+
+class LossSums(BaseModel):
+    """How many losses have a verdict, and what they come to."""
+
+    losses: int = Field(description="Number of losses")
+    revenue_365d: float = Field(description="Revenue of the 365 days before each end, summed")
+
+
+class SeenRun(BaseModel):
+    """What the last run until a day said of the account."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    as_of: date = Field(description="Its as-of date")
+    model_version: str = Field(description="Version of its model")
+    scored_at: str = Field(description="When it was scored")
+    scored_afterwards: bool = Field(description="Whether it was scored only after the account had left")
+    churn_probability: float = Field(description="0-1")
+    revenue_at_risk: float = Field(description="In `currency`")
+    band: str = Field(description="at_risk, safe or unknown")
+    rank: int = Field(description="Place by revenue at risk, from 1")
+    of: int = Field(description="Accounts of the run")
+    top: bool = Field(description="Whether it stood among those that can be contacted")
+    seen: bool = Field(description="Whether it stood at risk or at the top")
+
+
+class KnownOut(BaseModel):
+    """What was known so many days before the end."""
+
+    days: int = Field(description="180, 90 or 30 days before the end")
+    on: date = Field(description="The day")
+    run: SeenRun | None = Field(description="The last run until then that counts")
+    why: str | None = Field(description="no_run, learnt_later or not_scored where there is none")
+    facts: dict[str, float | None] | None = Field(
+        description="Plain facts of the book by signal; null where the account was no customer"
+    )
+
+
+class LossOut(BaseModel):
+    """One loss."""
+
+    account_id: str = Field(description="The account's id as in the accounts table")
+    name: str | None = Field(description="The account's name, where it is known")
+    account_manager: str | None = Field(description="Whose account it was")
+    ended_on: date = Field(description="First day without a valid relationship")
+    returned: bool = Field(description="Whether it is a customer again at the as-of date")
+    revenue_365d: float = Field(description="Of the 365 days before the end, in `currency`")
+    cause: str | None = Field(description="Why it left; null where nobody says")
+    cause_from: str | None = Field(description="churns or feedback")
+    verdict: Verdict = Field(description="surprise: runs judged it and none had seen it; not_known; seen")
+    seen_days_before: int | None = Field(description="Days before the end by which it had been seen")
+    known: list[KnownOut] = Field(description="180, 90 and 30 days before the end")
+
+
+class LossesOut(BaseModel):
+    """A page of the losses: surprises first, by falling revenue."""
+
+    request_id: str = REQUEST_ID
+    as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
+    first: date | None = Field(description="First day of the period before it")
+    currency: str | None = Field(description="Currency of all amounts, where it is known")
+    reason: str | None = Field(description="Why no losses are known, as a sentence; null where they are")
+    total: int = Field(description="Number of losses that the caller may see")
+    verdicts: dict[str, LossSums] = Field(description="By verdict, over all of these")
+    losses: list[LossOut] = Field(description="Those from `offset` on")
+
+
+@router.get(
+    "/v1/losses",
+    responses=errors(422),
+    operation_id="listLosses",
+    summary="A review of each account that left in the twelve months before the newest run",
+)
+def losses(
+    request: Request,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+    account_manager: ManagerQuery = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most losses of an answer")] = 50,
+    offset: Annotated[int, Query(ge=0, le=10_000_000, description="Losses that are left out at the front")] = 0,
+    lang: LangQuery = "en",
+) -> LossesOut:
+    """Return the losses of the accounts that the caller may see."""
+    hidden = account_manager is not None and not principal.sees(account_manager)
+    with reading(served.store.engine) as connection:
+        kept = read_kept(connection, whose_of(principal, account_manager))
+        found = [] if kept is None or hidden else reviews(connection, kept.left)
+    listed = found[offset : offset + limit]
+    note_read(request, served, principal.id, "list", [review.departure.account_id for review in listed])
+    return LossesOut(
+        request_id=request_id(request), **_period(kept, lang), total=len(found), verdicts=_sums(found),
+        losses=[LossOut.model_validate(as_plain(review)) for review in listed],
+    )  # fmt: skip
+
+
+def _period(kept: Any, lang: Lang) -> dict[str, Any]:
+    if kept is None:
+        return dict.fromkeys(("as_of", "first", "currency", "reason"))
+    reason = None if kept.why is None else kept.why.told(lang)
+    return {"as_of": kept.as_of, "first": kept.first, "currency": kept.currency, "reason": reason}
+
+
+def _sums(found: list[Review]) -> dict[str, LossSums]:
+    by_verdict = {name: [each.departure.revenue for each in found if each.verdict == name] for name in VERDICTS}
+    return {name: LossSums(losses=len(each), revenue_365d=sum(each)) for name, each in by_verdict.items()}

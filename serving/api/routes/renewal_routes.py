@@ -1,0 +1,111 @@
+"""GET /v1/renewals: contracts that end soon or are overdue, the account manager's call beside the model's."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.access.principal import Principal
+from serving.api.answers.responses import REQUEST_ID
+from serving.api.document.documented import errors
+from serving.api.edge.demands import demand
+from serving.api.edge.noted import note_read
+from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.api.routes.figure_routes import ManagerQuery, whose_of
+from serving.database.engine import reading
+from serving.renewals.calls import Outcome, Renewal, read_renewals
+
+router = APIRouter(tags=["Figures"])
+MOST_ROWS = 200
+
+
+class CallOut(BaseModel):
+    """Both calls on a contract at one stage."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    days_before: int = Field(description="180 or 90 days before the end; 0: the newest run")
+    as_of: date = Field(description="As-of date of the newest run until then")
+    model_version: str = Field(description="Version of the model that scored")
+    churn_probability: float = Field(description="Of that run, 0-1")
+    band: str = Field(description="Of that run")
+    model: Outcome | None = Field(description="The band; null: too little was known")
+    manager: Outcome | None = Field(description="What somebody said of that score; null: nobody said")
+
+
+class RenewalOut(BaseModel):
+    """One contract."""
+
+    account_id: str = Field(description="The account's id as in the accounts table")
+    name: str | None = Field(description="The account's name, where it is known")
+    account_manager: str | None = Field(description="Whose account it was when it was scored")
+    contract_id: str = Field(description="As in the contracts table")
+    ends_on: date = Field(description="Its signed end")
+    annual_value: float = Field(description="In `currency`")
+    overdue: bool = Field(description="Whether it has ended and no contract of the account runs")
+    stays_probability: float | None = Field(
+        description="That the customer is there 30 days after the end; null where it is overdue or not estimated"
+    )
+    expected: float | None = Field(description="annual_value x stays_probability")
+    disagreed: bool = Field(description="Whether the newest call of a manager is another one than the model's")
+    calls: list[CallOut] = Field(description="The earliest first; a stage is absent where no run had scored by then")
+
+    @classmethod
+    def of(cls, renewal: Renewal) -> RenewalOut:
+        """Return a contract as an answer has it."""
+        names = ("account_id", "name", "account_manager", "contract_id", "ends_on", "overdue", "expected", "disagreed")
+        calls = [
+            CallOut(
+                days_before=stage, as_of=call.as_of, model_version=call.model_version,
+                churn_probability=call.churn_probability, band=call.band, model=call.model, manager=call.manager,
+            )
+            for stage, call in sorted(renewal.calls.items(), reverse=True)
+        ]  # fmt: skip
+        own = {name: getattr(renewal, name) for name in names}
+        return cls(**own, annual_value=renewal.value, stays_probability=renewal.stays, calls=calls)
+
+
+class RenewalsOut(BaseModel):
+    """A page of the contracts of the newest run: disagreements first, then what is most likely to be lost."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    request_id: str = REQUEST_ID
+    as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
+    model_version: str | None = Field(description="Version of the model that scored; null while none has")
+    stored: bool = Field(description="Whether the run keeps contracts: one without figures keeps none")
+    currency: str | None = Field(description="Currency of all amounts, where it is known")
+    total: int = Field(description="Number of contracts of this kind that the caller may see")
+    renewals: list[RenewalOut] = Field(description="Those from `offset` on")
+
+
+@router.get(
+    "/v1/renewals",
+    responses=errors(422),
+    operation_id="listRenewals",
+    summary="Contracts to renew, the account manager's call beside the model's",
+)
+def renewals(
+    request: Request,
+    principal: Annotated[Principal, Depends(demand("read"))],
+    served: Annotated[Runtime, Depends(runtime)],
+    account_manager: ManagerQuery = None,
+    kind: Annotated[Literal["soon", "overdue"], Query(description="Those that end soon, or that are overdue")] = "soon",
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most contracts of an answer")] = 50,
+    offset: Annotated[int, Query(ge=0, le=10_000_000, description="Contracts that are left out at the front")] = 0,
+) -> RenewalsOut:
+    """Return the contracts of the accounts that the caller may see."""
+    with reading(served.store.engine) as connection:
+        found = read_renewals(connection, whose_of(principal, account_manager))
+    rows = [] if found is None else list(found.soon if kind == "soon" else found.overdue)
+    if account_manager is not None and not principal.sees(account_manager):
+        rows = []
+    listed = rows[offset : offset + limit]
+    note_read(request, served, principal.id, "list", [row.account_id for row in listed])
+    run = {} if found is None else found.run
+    return RenewalsOut(
+        request_id=request_id(request), as_of=run.get("as_of"), model_version=run.get("model_version"),
+        stored=found is not None and found.stored, currency=None if found is None else found.currency,
+        total=len(rows), renewals=[RenewalOut.of(row) for row in listed],
+    )  # fmt: skip

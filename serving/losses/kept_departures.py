@@ -1,0 +1,102 @@
+"""Departures as a scoring run keeps them, so that the service reviews losses without the book.
+
+In: departures of the twelve months before a run. Out: the run's figures with them beside the accounts, and departures
+again as they are read. They go with the run, and with an account that is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from features.errors import InputError
+from features.figures.known import Because, because
+from features.figures.programme import YEAR_MONTHS, months_before
+from features.recording import recording
+from features.tables import Tables
+from serving.losses.departures import Departure, departures
+from serving.scoring.book_figures import DEPARTURES, BookFigures
+from serving.store.figure_tables import FIGURES, read_beside
+from serving.store.score_tables import newest_run
+
+#: Where a record of figures says which losses are kept.
+LOSSES = "losses"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The losses of the newest run.
+
+    Attributes
+    ----------
+    as_of : date
+    first : date
+        First day of the period before it.
+    currency : str or None
+    left : tuple of Departure
+    why : Because or None
+        Why none are kept; None where they are, or there were none.
+    """
+
+    as_of: date
+    first: date
+    currency: str | None
+    left: tuple[Departure, ...]
+    why: Because | None
+
+
+def with_departures(figures: BookFigures, tables: Tables, as_of: date) -> BookFigures:
+    """Return a run's figures with the departures of the twelve months before it, or why there are none."""
+    book = recording(tables, as_of).book
+    first = max(months_before(as_of, YEAR_MONTHS), as_of if book is None else book.first)
+    try:
+        left, why = departures(tables, first, as_of), None
+    except InputError:
+        left, why = [], ["missing", {"table": "churns"}]
+    by_account: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for departure in left:
+        by_account[departure.account_id].append(_plain(departure))
+    beside = {name: dict(kept) for name, kept in figures.beside.items()}
+    for account_id, kept in by_account.items():
+        beside.setdefault(account_id, {})[DEPARTURES] = kept
+    said = {LOSSES: {"first": first.isoformat(), "reason": why}}
+    parts = tuple(replace(part, record=part.record | said) for part in figures.parts)
+    return replace(figures, parts=parts, beside=beside)
+
+
+def read_kept(connection: Connection, account_manager: str | None) -> Kept | None:
+    """Return the losses of the newest run, of a manager's accounts or of all (None); None without a run."""
+    run = connection.execute(newest_run()).mappings().first()
+    if run is None:
+        return None
+    whole = (FIGURES.c.run_id == run["run_id"]) & (FIGURES.c.place == 0)
+    record = connection.execute(sa.select(FIGURES.c.record).where(whole)).scalar_one_or_none() or {}
+    said = record.get(LOSSES)
+    if said is None:
+        return Kept(run["as_of"], run["as_of"], record.get("currency"), (), because("not_stored"))
+    rows = read_beside(connection, run["run_id"], DEPARTURES, account_manager)
+    left = tuple(_departure(row["account_id"], kept) for row in rows for kept in row["kept"])
+    code = said["reason"]
+    why = None if code is None else because(code[0], **code[1])
+    return Kept(run["as_of"], date.fromisoformat(said["first"]), record["currency"], left, why)
+
+
+def _plain(departure: Departure) -> dict[str, Any]:
+    return {
+        "name": departure.name, "account_manager": departure.account_manager,
+        "ended_on": departure.ended_on.isoformat(), "reason": departure.reason, "returned": departure.returned,
+        "revenue": departure.revenue, "facts": {str(days): dict(facts) for days, facts in departure.facts.items()},
+    }  # fmt: skip
+
+
+def _departure(account_id: str, kept: dict[str, Any]) -> Departure:
+    own = {
+        "account_id": account_id, "ended_on": date.fromisoformat(kept["ended_on"]),
+        "facts": {int(days): facts for days, facts in kept["facts"].items()},
+    }  # fmt: skip
+    return Departure(**(kept | own))
