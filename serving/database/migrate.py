@@ -5,6 +5,7 @@ A database from the time before migrations starts at the baseline.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from sqlalchemy.engine import Connection, Engine
 from serving.errors import DatabaseTooNew
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+#: Folders of migrations, in order; a full one is followed by another.
+FOLDERS = ("versions", "from_16/versions")
 #: The migration with the tables from the time before migrations.
 BASELINE = "0001"
 #: Key of PostgreSQL's advisory lock: any number that no other code uses.
@@ -66,4 +69,5 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", os.pathsep.join(str(MIGRATIONS / name) for name in FOLDERS))
     return config

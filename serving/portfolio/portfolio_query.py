@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acts import next_steps
+from serving.portfolio.expected_loss import LossInterval, expected_loss
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
-from serving.scoring.expected_loss import LossInterval, expected_loss
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
 

@@ -53,6 +53,11 @@ RUNS = sa.Table(
 )
 #: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
 #: from before these columns existed.
+#: What the portfolio counts and orders by.
+LISTED = (
+    "run_id", "account_id", "band", "threat", "best_action", "expected_profit", "revenue_at_risk", "churn_probability",
+    "revenue_365d", "currency", "account_manager", "name",
+)  # fmt: skip
 SCORES = sa.Table(
     "scores",
     metadata,
@@ -68,6 +73,8 @@ SCORES = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
+    # What the portfolio counts and orders by: in SQLite a row carries all its evidence along.
+    sa.Index("scores_listed", *LISTED).ddl_if(dialect="sqlite"),
 )
 #: What moved the revenue at risk since the run before, summed by account manager (`serving.store.book_movement`).
 MOVES = sa.Table(

@@ -23,6 +23,7 @@ from serving.scoring.model_facts import model_facts
 from serving.store import ScoreStore
 from support.living import living
 from training.bundle.bundle import Bundle
+from training.lifetime_terms import LifetimeTerms
 
 #: Names the folder in which pictures are kept; without it they go with the test.
 PICTURES = "CHURN_RISK_PICTURES"
@@ -63,7 +64,9 @@ def _store_run(store: ScoreStore, bundle: Bundle, book: Tables, as_of: date, wit
         BookScoring(book, as_of, bundle) as scoring,
         store.writing_run(facts, as_of, at, bundle_of=lambda version: bundle) as run,
     ):
-        score_into(StoreTarget(run, book, as_of, {}), scoring, book, bundle, lambda *step: None, figures)
+        score_into(
+            StoreTarget(run, book, as_of, {}, LifetimeTerms()), scoring, book, bundle, lambda *step: None, figures
+        )
 
 
 @dataclass

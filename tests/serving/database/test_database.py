@@ -109,7 +109,7 @@ def test_the_tables_are_those_that_the_code_knows(engine: Engine) -> None:
     import serving.run.backup  # noqa: F401 (it knows every table, and so declares them, whatever else was imported)
     from serving.database.metadata import metadata
 
-    known = metadata.tables
+    known, postgresql = metadata.tables, engine.dialect.name == "postgresql"
     migrate(engine)
     found = sa.inspect(engine)
     assert set(found.get_table_names()) - {"alembic_version"} == set(known)
@@ -117,7 +117,8 @@ def test_the_tables_are_those_that_the_code_knows(engine: Engine) -> None:
         there = {column["name"]: column["nullable"] for column in found.get_columns(name)}
         assert there == {column.name: column.nullable for column in table.columns}, name
         indexes = {index["name"] for index in found.get_indexes(name) if not index.get("duplicates_constraint")}
-        assert indexes == {index.name for index in table.indexes}, name
+        own = {index.name for index in table.indexes if not (index.name == "scores_listed" and postgresql)}
+        assert indexes == own, name
 
 
 def test_a_database_of_a_newer_version_is_refused(engine: Engine, database_url: str) -> None:

@@ -17,10 +17,10 @@ from support.served import Client
 from support.stored import MODEL
 
 from serving.database.engine import reading
+from serving.portfolio.expected_loss import expected_loss
 from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
-from serving.scoring.expected_loss import expected_loss
 from serving.store import ScoreStore
 from serving.words.formats import LANGS, Formats, Lang
 from serving.words.grades import grade_sentence

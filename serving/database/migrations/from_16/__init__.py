@@ -1,0 +1,1 @@
+"""The migrations from the sixteenth on."""
