@@ -33,6 +33,7 @@ def write_matrix(
     out: Path,
     progress: Progress | None = None,
     engine: Engine = DUCKDB,
+    by_silence: bool = False,
 ) -> int:
     """Write account_id, as_of and every signal of all customers at some dates; return the number of rows.
 
@@ -44,6 +45,8 @@ def write_matrix(
         Called with the rows that are done and those of the whole, finished parts of an earlier run included.
     engine : (str, type)
         What computes it. Finished parts of another engine are not gone on from.
+    by_silence : bool
+        Whether customers are told by the rule of silence (see `features.as_of.customers`).
 
     Raises
     ------
@@ -53,9 +56,10 @@ def write_matrix(
     report = progress or (lambda done, rows: None)
     recorded_since = first_records(tables)
     name, batch_of = engine
+    rule = "by silence " if by_silence else ""
     with (
-        part_files(out, f"{name} {fingerprint(tables, as_of, recorded_since)}") as parts,
-        batch_of(tables, customers(tables, as_of), recorded_since) as batch,
+        part_files(out, f"{name} {rule}{fingerprint(tables, as_of, recorded_since)}") as parts,
+        batch_of(tables, customers(tables, as_of, by_silence), recorded_since) as batch,
     ):
         report(parts.done, len(batch))
         for rows, matrix in batch.parts(parts.done) if parts.done < len(batch) or not parts else ():

@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -107,6 +108,9 @@ def features(
     as_of: Annotated[list[date], typer.Option(**DATE_OPTION, help="As-of date; may be given several times.")],
     out: Annotated[Path, typer.Option(dir_okay=False, help="File to write.", metavar="FILE.parquet")],
     engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="What computes the matrix.")] = "duckdb",
+    by_silence: Annotated[
+        bool, typer.Option("--by-silence", help="Customers as a model whose churn is silence has them: invoiced twice.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the feature matrix: one row a customer and as-of date. A run that was broken off goes on where it was."""
@@ -121,7 +125,7 @@ def features(
     tables = read_book(source)
     signals = len(all_signals())
     with progress_bar(as_json) as step:
-        rows = write_matrix(tables, as_of, out, lambda done, rows: step("computing signals", done, rows), chosen)
+        rows = write_matrix(tables, as_of, out, partial(step, "computing signals"), chosen, by_silence)
     if as_json:
         emit({"out": str(out), "rows": rows, "signals": signals, "warnings": list(tables.warnings)})
     else:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from support.books import CENTRE, Bench, random_book
 
+from features.as_of import KEYS, customers
 from features.batch import computing
 from features.batch.matrix_file import write_matrix
 from features.errors import InputError
@@ -97,3 +98,12 @@ def test_one_run_at_a_time_writes_a_file(bench: Bench, broken_off: Path) -> None
         with pytest.raises(InputError, match=r"m\.parquet: another run is writing it"):
             write_matrix(bench.tables, DATES, broken_off)
     assert begun_at(bench, broken_off) > 0
+
+
+def test_customers_by_silence_are_those_of_the_model(bench: Bench, whole: pd.DataFrame, tmp_path: Path) -> None:
+    write_matrix(bench.tables, DATES, tmp_path / "m.parquet", by_silence=True)
+    found = pd.read_parquet(tmp_path / "m.parquet")
+    spine = customers(bench.tables, DATES, by_silence=True).execute().sort_values(KEYS)
+    assert found["account_id"].to_list() == spine["account_id"].to_list()
+    assert 0 < len(found) < len(whole)
+    pd.testing.assert_frame_equal(found, whole.merge(found[KEYS], on=KEYS), check_dtype=False)
