@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
+from features.intake.asking.idle_footers import idle_footers
 from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
@@ -152,6 +153,10 @@ def _import(
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
     doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
+    matched: dict[str, set[str]] = {}
+    for part in parts:
+        matched.setdefault(part.part.source, set()).update(part.matched)
+    doubts += map(str, idle_footers(mapping.sources, matched))
     doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from features.errors import Problem
+from features.intake.files.footers import footer_bits_sql, matched_patterns, rejected_lines
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
 from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
@@ -23,7 +24,7 @@ from features.validation.forms import told_apart
 from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
 
 #: Columns beside those of the table.
-FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_absorbed"
+FILE, ROW, REASON, ORDER, ABSORBED, BITS = "_file", "_row", "_reason", "_order", "_absorbed", "_footer"
 #: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
 #: that it does not match.
 UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
@@ -57,6 +58,8 @@ class StoredPart:
         Those that the part fills, and the currency where cells of amounts name one.
     footers : list of (file, lines)
         Lines below the rows, which the reader itself has set aside.
+    matched : set of str
+        The patterns of footers that some line matches.
     doubts : list of Problem
         What may mislead: some cells give no value, the pattern of the mapping not matching them.
     """
@@ -67,6 +70,7 @@ class StoredPart:
     files: tuple[OpenFile, ...]
     columns: dict[str, Kind]
     footers: list[tuple[str, int]] = field(default_factory=list)
+    matched: set[str] = field(default_factory=set)
     doubts: list[Problem] = field(default_factory=list)
 
 
@@ -101,8 +105,9 @@ def run_part(
         names = ", ".join(file.name for file in files)
         return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
     stored.doubts.extend(Problem(file.name, "", file.doubt) for file in files if file.doubt)
-    for file in files:
+    for place, file in enumerate(files):
         problems += _cut_off(space, stored, file)
+        stored.matched.update(_matched(space, stored, place))
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
@@ -115,7 +120,7 @@ def _select(
     """Return the SQL that maps the rows of one file."""
     part = stored.part
     values = FileValues(file.name, file.head, part.let, problems, earlier)
-    chosen = {FILE: f"CAST({place} AS INTEGER)", ROW: "row", REASON: _reason(stored, values, file)}
+    chosen = {FILE: f"CAST({place} AS INTEGER)", ROW: "row", REASON: _reason(stored, values, file), BITS: BITS}
     read = {name: values.typed(part.columns[name], kind) for name, kind in stored.columns.items()}
     later = dict(TABLES[stored.table].order) if stored.table in TABLES else {}
     for name, kind in stored.columns.items():
@@ -146,13 +151,14 @@ def _select(
         told = f"the heading stands {many} times, and the first of the columns counts; nth = 2 takes the second"
         stored.doubts.append(Problem(file.name, heading, told))
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
-    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
+    bits = footer_bits_sql(file.footer, len(file.head.headings), file.head.delimiter)
+    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row, {bits} AS {BITS} FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
 
 
 def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
     """Return the SQL of the reason for which a row is left out: the first that holds."""
-    cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
+    cases = [f"WHEN {BITS} > 0 THEN {quoted(FOOTER)}"] if file.footer else []
     for rule in stored.part.leave_out:
         value = f" || coalesce(': ' || {values.text(rule.when)}, '')" if rule.name_value else ""
         cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}{value}")
@@ -163,24 +169,9 @@ def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
 
 def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Problem]:
     """Return a problem for the lines with too few or too many cells, apart from footers, which are counted."""
-    if not file.rejects:
-        return []
-    lines = space.connection.execute(
-        f"SELECT line, min(error_message), min(csv_line) FROM {file.rejects} GROUP BY line ORDER BY line"
-    ).fetchall()
-    footer = " OR ".join(f"regexp_matches(line, {quoted(each)})" for each in file.footer) or "false"
-    wrong = []
-    for line, message, text in lines:
-        plain = str(text).strip().strip('"')
-        (is_footer,) = space.connection.execute(
-            f"SELECT {footer} FROM (SELECT {quoted(plain)} AS line)"
-        ).fetchone() or (False,)
-        if is_footer or not plain:
-            continue
-        wrong.append((line, message, plain))
-    space.connection.execute(f"DROP TABLE {file.rejects}")
-    space.connection.execute(f"DROP TABLE {file.rejects}_scan")
-    stored.footers.append((file.name, len(lines) - len(wrong)))
+    wrong, below, matched = rejected_lines(space.connection, file)
+    stored.matched.update(matched)
+    stored.footers.append((file.name, below))
     if not wrong:
         return []
     shown = wrong[:EXAMPLES]
@@ -195,6 +186,14 @@ def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Probl
             tuple(shortened(text) for *_, text in shown),
         )
     ]
+
+
+def _matched(space: Workspace, stored: StoredPart, place: int) -> set[str]:
+    """Return the patterns of footers that rows of one file match."""
+    sql = f"SELECT coalesce(bit_or({BITS}), 0) FROM {stored.stored} WHERE {FILE} = {place}"
+    patterns = stored.files[place].footer
+    (bits,) = space.connection.execute(sql).fetchone() or (0,) if patterns else (0,)
+    return matched_patterns(patterns, bits)
 
 
 def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
