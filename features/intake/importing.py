@@ -252,9 +252,9 @@ def _validated(made: Path, partial: bool, mixed: list[Problem]) -> tuple[str, ..
     warnings: tuple[str, ...] = ()
     lacking: list[Problem] = []
     try:
-        warnings = validate(open_source(made)).warnings
+        warnings = validate(open_source(made), partial=partial).warnings
     except InvalidTables as error:
-        lacking = [each for each in error.problems if not (partial and _is_absent(each))]
+        lacking = [*error.problems]
     if mixed:
         lacking = [*(each for each in lacking if each.column != CURRENCY), *mixed]
     if lacking:
@@ -267,10 +267,6 @@ def _with_rates(problem: Problem) -> Problem:
     if problem.column != CURRENCY:
         return problem
     return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
-
-
-def _is_absent(problem: Problem) -> bool:
-    return not problem.column and problem.rule.startswith("the table is required and absent")
 
 
 def _move(made: Path, out: Path) -> None:

@@ -15,6 +15,7 @@ from features.errors import Problem
 from features.intake.files.footers import footer_bits_sql, matched_patterns, rejected_lines
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
+from features.intake.language.told_by import at_answers, reading, whole_number
 from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
 from features.intake.strangers import odd_columns, odd_words
 from features.intake.values_sql import NOTHING, FileValues
@@ -28,6 +29,8 @@ FILE, ROW, REASON, ORDER, ABSORBED, BITS = "_file", "_row", "_reason", "_order",
 #: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
 #: that it does not match.
 UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
+#: End the names of columns that hold the texts of numbers with decimals where whole ones are meant, and the numbers.
+BROKEN, MADE = "__broken", "__made"
 #: Ends the names of columns that hold the currencies which the cells of amounts name.
 CODE = "__code"
 #: From which share of cells without a match on it is another column that was meant.
@@ -111,7 +114,8 @@ def run_part(
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
-    return stored, [*problems, *_unread(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
+    wrong = [*_unread(space, stored), *_broken(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
+    return stored, [*problems, *wrong]
 
 
 def _select(
@@ -132,10 +136,15 @@ def _select(
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
         if kind is not Kind.TEXT:
             chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
+        if kind is Kind.INTEGER:
+            number, _ = values.typed(part.columns[name], Kind.NUMBER)
+            chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {number} IS NULL THEN {text} END"
+            chosen[name + BROKEN] = f"CASE WHEN {number} IS NOT NULL AND {typed} IS NULL THEN {text} END"
+            chosen[name + MADE] = number
         taken = values.unmatched(part.columns[name])
         if taken is not None:
             chosen[name + CELL], chosen[name + UNMATCHED] = taken
-        if kind is Kind.NUMBER:
+        if kind in (Kind.NUMBER, Kind.INTEGER):
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
         if kind is Kind.NUMBER and name != "price_change" and stored.table in TABLES:
@@ -176,16 +185,8 @@ def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Probl
         return []
     shown = wrong[:EXAMPLES]
     rule = f"lines that cannot be read as rows: {shown[0][1]}"
-    return [
-        Problem(
-            file.name,
-            "",
-            rule,
-            len(wrong),
-            tuple(f"line {line}" for line, *_ in shown),
-            tuple(shortened(text) for *_, text in shown),
-        )
-    ]
+    ids = tuple(f"line {line}" for line, *_ in shown)
+    return [Problem(file.name, "", rule, len(wrong), ids, tuple(shortened(text) for *_, text in shown))]
 
 
 def _matched(space: Workspace, stored: StoredPart, place: int) -> set[str]:
@@ -213,10 +214,22 @@ def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
             f'SELECT {FILE}, {ROW}, "{name}{UNREAD}" {where} ORDER BY 1, 2 LIMIT {EXAMPLES}'
         ).fetchall()
         forms = told_apart(kind, texts)
-        told = _told(stored.part, name, kind)
-        rule = f"cannot be read as the mapping says{told}{'; ' + forms if forms else ''}"
+        rule = f"cannot be read as the mapping says{reading(stored.part, name, kind)}{'; ' + forms if forms else ''}"
         ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
         problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
+    return problems
+
+
+def _broken(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Return a problem for each column of whole numbers of which the mapping makes numbers with decimals."""
+    problems: list[Problem] = []
+    for name, kind in stored.columns.items():
+        places, count = _quoted(space, stored, name + BROKEN, f"{REASON} IS NULL") if kind is Kind.INTEGER else ((), 0)
+        if count:
+            sql = f'SELECT min("{name}{MADE}") FROM {stored.stored} WHERE {REASON} IS NULL AND "{name}{BROKEN}" = ?'
+            (made,) = space.connection.execute(sql, [places[1][0]]).fetchone() or ("",)
+            rule = whole_number(stored.part, TABLES[stored.table].column(name), f"{made:g}")
+            problems.append(Problem(stored.table, name, rule, count, *places))
     return problems
 
 
@@ -229,7 +242,7 @@ def _beside(space: Workspace, stored: StoredPart) -> list[Problem]:
                 places, count = _quoted(space, stored, f"{name}__{beside}", f"{REASON} IS NULL")
                 if count:
                     problems.append(
-                        Problem(stored.table, f"{name}.{beside}", rule + _at(stored.part, name), count, *places)
+                        Problem(stored.table, f"{name}.{beside}", rule + at_answers(stored.part, name), count, *places)
                     )
     return problems
 
@@ -250,7 +263,7 @@ def _unmatched(space: Workspace, stored: StoredPart) -> list[Problem]:
             continue
         told = f"{lost:,} of {cells:,} cells do not match the pattern that takes the value from them, so they give none"
         is_other = lost >= NEARLY_ALL * cells
-        rule = told + ("; is another column meant?" if is_other else "") + _at(stored.part, name)
+        rule = told + ("; is another column meant?" if is_other else "") + at_answers(stored.part, name)
         (problems if is_other else stored.doubts).append(Problem(stored.table, name, rule, lost, *places))
     return problems
 
@@ -270,23 +283,6 @@ def _quoted(
     shown = rows[:EXAMPLES]
     ids = tuple(f"{stored.files[place[0]].name} row {place[1]}" for place, *_ in shown)
     return (ids, tuple(shortened(text) for _, text, _ in shown)), sum(count for *_, count in rows)
-
-
-def _at(part: Part, name: str) -> str:
-    """Return the answers at which the reading of a column is to be changed."""
-    answers = " and ".join(f"answers.{each}" for each in part.told_by.get(name, ()))
-    return f" (to be changed at {answers})" if answers else ""
-
-
-def _told(part: Part, name: str, kind: Kind) -> str:
-    """Return where the mapping says how a column is read, and what it says; the columns of a `let` say it there."""
-    value = part.columns[name]
-    answers = " and ".join(f"answers.{each}" for each in part.told_by.get(name, ()))
-    form = " or ".join(value.date) if value.date else "iso" if kind.is_time else f"decimal {value.decimal!r}"
-    if value.let is not None or value.first_of is not None or value.epoch is not None:
-        form = ""
-    told = ", ".join(each for each in (form, f"to be changed at {answers}" if answers else "") if each)
-    return f" ({told})" if told else ""
 
 
 def _leave_out_overlap(space: Workspace, stored: StoredPart) -> None:
