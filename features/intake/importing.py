@@ -6,6 +6,7 @@ Everything is made in a scratch folder beside the book and moved into place once
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
@@ -35,6 +36,9 @@ from features.intake.several_rows import doubtful_records
 from features.sources import open_source
 from features.tables import TABLES
 from features.validation import validate
+
+#: What is told of the file that an import writes: which section says it.
+IN_BOOK = re.compile(rf"\[({'|'.join(TABLES)})\] (since|until|invitations|answered_at) = ")
 
 Step = Callable[[str, int, int], None]
 
@@ -252,21 +256,26 @@ def _validated(made: Path, partial: bool, mixed: list[Problem]) -> tuple[str, ..
     warnings: tuple[str, ...] = ()
     lacking: list[Problem] = []
     try:
-        warnings = validate(open_source(made), partial=partial).warnings
+        warnings = tuple(map(_of_mapping, validate(open_source(made), partial=partial).warnings))
     except InvalidTables as error:
         lacking = [*error.problems]
     if mixed:
         lacking = [*(each for each in lacking if each.column != CURRENCY), *mixed]
     if lacking:
-        raise InvalidTables([_with_rates(each) for each in lacking])
+        raise InvalidTables([_with_way(each) for each in lacking])
     return warnings
 
 
-def _with_rates(problem: Problem) -> Problem:
-    """Return a problem; one of several currencies says what a mapping can do about them."""
+def _with_way(problem: Problem) -> Problem:
+    """Return a problem with what a mapping can do about it: rates for several currencies, what is known of a table."""
     if problem.column != CURRENCY:
-        return problem
+        return replace(problem, rule=_of_mapping(problem.rule))
     return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
+
+
+def _of_mapping(text: str) -> str:
+    """Return a text that names a section of book.toml as one that names the mapping's: the import writes that file."""
+    return IN_BOOK.sub(r"[known.\1] \2 = ", text).replace("book.toml", "the mapping")
 
 
 def _move(made: Path, out: Path) -> None:

@@ -224,7 +224,9 @@ def _broken(space: Workspace, stored: StoredPart) -> list[Problem]:
     """Return a problem for each column of whole numbers of which the mapping makes numbers with decimals."""
     problems: list[Problem] = []
     for name, kind in stored.columns.items():
-        places, count = _quoted(space, stored, name + BROKEN, f"{REASON} IS NULL") if kind is Kind.INTEGER else ((), 0)
+        if kind is not Kind.INTEGER:
+            continue
+        places, count = _quoted(space, stored, name + BROKEN, f"{REASON} IS NULL")
         if count:
             sql = f'SELECT min("{name}{MADE}") FROM {stored.stored} WHERE {REASON} IS NULL AND "{name}{BROKEN}" = ?'
             (made,) = space.connection.execute(sql, [places[1][0]]).fetchone() or ("",)

@@ -83,3 +83,10 @@ def test_stars_become_scores_as_the_page_maps_them_and_minus_counts_for_them_too
     assert set(rated.rows("surveys", "score")) == {(0,), (3,), (5,), (8,), (10,)}
     rated.book(PLAIN + stars('{ column = "stars", divide_by = 0.5, minus = { constant = "1" } }'), partial=True)
     assert set(rated.rows("surveys", "score")) == {(0,), (2,), (4,), (6,), (8,)}
+
+
+def test_a_bare_number_and_a_lacking_time_name_the_form_that_the_mapping_wants(rated: Exports) -> None:
+    (problem,) = rated.refused(PLAIN + stars('{ column = "stars", minus = 1 }'))
+    assert 'minus.0: line 27: a heading or a value in braces is expected, as { constant = "1" }, found 1' in problem
+    (problem,) = rated.refused((PLAIN + stars('"stars"')).replace('answered_at = "sent_at"', "invitations = false"))
+    assert 'the mapping says so: [known.surveys] answered_at = "sent_at"' in problem and "book.toml" not in problem
