@@ -28,13 +28,16 @@ FREE_MAILERS = frozenset({
 })  # fmt: skip
 _FORMS = re.compile(
     r"\b(gmbh|ggmbh|mbh|ag|se|kg|kgaa|ohg|ug|gbr|ev|eg|co|inc|corp|corporation|ltd|limited|llc|llp|plc|sa|sas|sarl|srl|"
-    r"spa|bv|nv|ab|as|oy|aps|haftungsbeschrankt|haftungsbeschränkt)\b"
+    r"spa|bv|nv|ab|as|oy|aps|e ?k|e ?kfm|e ?kfr|cokg|haftungsbeschrankt|haftungsbeschränkt)\b"
 )
 #: Long names of legal forms.
-FORM_NAMES = {"limited": "ltd", "corporation": "corp", "haftungsbeschränkt": "haftungsbeschrankt"}
+FORM_NAMES = {"limited": "ltd", "corporation": "corp", "haftungsbeschränkt": "haftungsbeschrankt", "cokg": "kg"}
 #: Names less alike than this are not proposed; town and name together may lie a little lower.
 NEAR_NAME, TOWN = 80, 8
 SAME_NUMBER, SAME_VAT, SAME_NAME, SAME_DOMAIN = 98, 100, 95, 90
+#: The same name that is not the very name: a legal form stands on one side only, or several accounts have the name.
+SAME_STEM = 94
+NO_FORM, OTHER_FORMS = ", without the legal form on one side", ", which other accounts have, too"
 #: What is said of a sign that several accounts have: it tells too little.
 SHARED, SHARED_SIGN = 60, ", which several accounts have"
 #: What may be confirmed without a look at each pair. Names that are only alike never may.
@@ -126,7 +129,11 @@ def _told(evidence: Sequence[Evidence], masters: Sequence[Party]) -> Evidence:
     ordered = sorted(evidence, key=lambda each: (each[2] not in CERTAIN, -each[0]))
     score, place, _ = ordered[0]
     told = AND.join(why for _, at, why in ordered if at == place)
-    others = [f"{BUT}{why} as {masters[at].id}" for _, at, why in ordered if at != place and why in CERTAIN]
+    others = [
+        f"{BUT}{why} as {masters[at].id}"
+        for _, at, why in ordered
+        if at != place and (why in CERTAIN or why.endswith((NO_FORM, OTHER_FORMS)))
+    ]
     return score, place, told + "".join(others)
 
 
@@ -155,11 +162,16 @@ class _Names:
         own = plain_name(party.name)
         if not (own and self.masters):
             return []
-        same = [place for place in map(int, np.flatnonzero(likeness == 100)) if self.plain[place] == own]
-        same = [place for place in same if _one_form(party.name, self.masters[place].name)]
-        here = [place for place in same if _one_town(party, self.masters[place])]
-        if len(here) == 1 or len(same) == 1:
-            return [(SAME_NAME, (here or same)[0], "same name and town" if here else "same name")]
+        stems = [place for place in map(int, np.flatnonzero(likeness == 100)) if self.plain[place] == own]
+        same = [place for place in stems if _one_form(party.name, self.masters[place].name)]
+        very = [place for place in same if _forms(party.name) == _forms(self.masters[place].name)]
+        here = [place for place in very or same if _one_town(party, self.masters[place])]
+        likeliest = here if len(here) == 1 else very if len(very) == 1 else same
+        if len(likeliest) == 1:
+            told = f"same name{' and town' if here else ''}"
+            if likeliest == stems == very:
+                return [(SAME_NAME, likeliest[0], told)]
+            return [(SAME_STEM, likeliest[0], told + (OTHER_FORMS if len(stems) > 1 else NO_FORM))]
         if same:
             return [(SHARED, same[0], f"same name{SHARED_SIGN}")]
         return self._near(party, likeness.astype(int))
@@ -181,10 +193,14 @@ def _one_town(party: Party, master: Party) -> bool:
 
 def _one_form(name: str, other: str) -> bool:
     """Return whether two names have one legal form, or one of them has none: Example GmbH is not Example KG."""
-    forms = [
-        {FORM_NAMES.get(form, form) for form in _FORMS.findall(each.lower().replace(".", ""))} for each in (name, other)
-    ]
+    forms = _forms(name), _forms(other)
     return not all(forms) or forms[0] == forms[1]
+
+
+def _forms(name: str) -> set[str]:
+    """Return the legal forms in a name; "Co." of "GmbH & Co. KG" adds nothing to them."""
+    forms = {FORM_NAMES.get(form, form.replace(" ", "")) for form in _FORMS.findall(name.lower().replace(".", ""))}
+    return forms - {"co"} or forms
 
 
 def _index(masters: Sequence[Party], key: Callable[[Party], str]) -> dict[str, list[int]]:

@@ -6,6 +6,7 @@ Everything is made in a scratch folder beside the book and moved into place once
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
+from features.intake.asking.idle_footers import idle_footers
 from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
@@ -34,6 +36,9 @@ from features.intake.several_rows import doubtful_records
 from features.sources import open_source
 from features.tables import TABLES
 from features.validation import validate
+
+#: What is told of the file that an import writes: which section says it.
+IN_BOOK = re.compile(rf"\[({'|'.join(TABLES)})\] (since|until|invitations|answered_at) = ")
 
 Step = Callable[[str, int, int], None]
 
@@ -152,6 +157,10 @@ def _import(
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
     doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
+    matched: dict[str, set[str]] = {}
+    for part in parts:
+        matched.setdefault(part.part.source, set()).update(part.matched)
+    doubts += map(str, idle_footers(mapping.sources, matched))
     doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
@@ -247,25 +256,26 @@ def _validated(made: Path, partial: bool, mixed: list[Problem]) -> tuple[str, ..
     warnings: tuple[str, ...] = ()
     lacking: list[Problem] = []
     try:
-        warnings = validate(open_source(made)).warnings
+        warnings = tuple(map(_of_mapping, validate(open_source(made), partial=partial).warnings))
     except InvalidTables as error:
-        lacking = [each for each in error.problems if not (partial and _is_absent(each))]
+        lacking = [*error.problems]
     if mixed:
         lacking = [*(each for each in lacking if each.column != CURRENCY), *mixed]
     if lacking:
-        raise InvalidTables([_with_rates(each) for each in lacking])
+        raise InvalidTables([_with_way(each) for each in lacking])
     return warnings
 
 
-def _with_rates(problem: Problem) -> Problem:
-    """Return a problem; one of several currencies says what a mapping can do about them."""
+def _with_way(problem: Problem) -> Problem:
+    """Return a problem with what a mapping can do about it: rates for several currencies, what is known of a table."""
     if problem.column != CURRENCY:
-        return problem
+        return replace(problem, rule=_of_mapping(problem.rule))
     return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
 
 
-def _is_absent(problem: Problem) -> bool:
-    return not problem.column and problem.rule.startswith("the table is required and absent")
+def _of_mapping(text: str) -> str:
+    """Return a text that names a section of book.toml as one that names the mapping's: the import writes that file."""
+    return IN_BOOK.sub(r"[known.\1] \2 = ", text).replace("book.toml", "the mapping")
 
 
 def _move(made: Path, out: Path) -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import duckdb
 
 from features.errors import Problem
+from features.intake.files.footers import footer_bits_sql, matched_patterns, rejected_lines
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
+from features.intake.language.told_by import at_answers, reading, whole_number
 from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
 from features.intake.strangers import odd_columns, odd_words
 from features.intake.values_sql import NOTHING, FileValues
@@ -23,10 +25,12 @@ from features.validation.forms import told_apart
 from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
 
 #: Columns beside those of the table.
-FILE, ROW, REASON, ORDER, ABSORBED = "_file", "_row", "_reason", "_order", "_absorbed"
+FILE, ROW, REASON, ORDER, ABSORBED, BITS = "_file", "_row", "_reason", "_order", "_absorbed", "_footer"
 #: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
 #: that it does not match.
 UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
+#: End the names of columns that hold the texts of numbers with decimals where whole ones are meant, and the numbers.
+BROKEN, MADE = "__broken", "__made"
 #: Ends the names of columns that hold the currencies which the cells of amounts name.
 CODE = "__code"
 #: From which share of cells without a match on it is another column that was meant.
@@ -57,6 +61,8 @@ class StoredPart:
         Those that the part fills, and the currency where cells of amounts name one.
     footers : list of (file, lines)
         Lines below the rows, which the reader itself has set aside.
+    matched : set of str
+        The patterns of footers that some line matches.
     doubts : list of Problem
         What may mislead: some cells give no value, the pattern of the mapping not matching them.
     """
@@ -67,6 +73,7 @@ class StoredPart:
     files: tuple[OpenFile, ...]
     columns: dict[str, Kind]
     footers: list[tuple[str, int]] = field(default_factory=list)
+    matched: set[str] = field(default_factory=set)
     doubts: list[Problem] = field(default_factory=list)
 
 
@@ -101,12 +108,14 @@ def run_part(
         names = ", ".join(file.name for file in files)
         return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
     stored.doubts.extend(Problem(file.name, "", file.doubt) for file in files if file.doubt)
-    for file in files:
+    for place, file in enumerate(files):
         problems += _cut_off(space, stored, file)
+        stored.matched.update(_matched(space, stored, place))
     if part.many == "sum" and len(files) > 1:
         _leave_out_overlap(space, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
-    return stored, [*problems, *_unread(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
+    wrong = [*_unread(space, stored), *_broken(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
+    return stored, [*problems, *wrong]
 
 
 def _select(
@@ -115,7 +124,7 @@ def _select(
     """Return the SQL that maps the rows of one file."""
     part = stored.part
     values = FileValues(file.name, file.head, part.let, problems, earlier)
-    chosen = {FILE: f"CAST({place} AS INTEGER)", ROW: "row", REASON: _reason(stored, values, file)}
+    chosen = {FILE: f"CAST({place} AS INTEGER)", ROW: "row", REASON: _reason(stored, values, file), BITS: BITS}
     read = {name: values.typed(part.columns[name], kind) for name, kind in stored.columns.items()}
     later = dict(TABLES[stored.table].order) if stored.table in TABLES else {}
     for name, kind in stored.columns.items():
@@ -127,10 +136,15 @@ def _select(
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
         if kind is not Kind.TEXT:
             chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
+        if kind is Kind.INTEGER:
+            number, _ = values.typed(part.columns[name], Kind.NUMBER)
+            chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {number} IS NULL THEN {text} END"
+            chosen[name + BROKEN] = f"CASE WHEN {number} IS NOT NULL AND {typed} IS NULL THEN {text} END"
+            chosen[name + MADE] = number
         taken = values.unmatched(part.columns[name])
         if taken is not None:
             chosen[name + CELL], chosen[name + UNMATCHED] = taken
-        if kind is Kind.NUMBER:
+        if kind in (Kind.NUMBER, Kind.INTEGER):
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
         if kind is Kind.NUMBER and name != "price_change" and stored.table in TABLES:
@@ -146,13 +160,14 @@ def _select(
         told = f"the heading stands {many} times, and the first of the columns counts; nth = 2 takes the second"
         stored.doubts.append(Problem(file.name, heading, told))
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
-    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row FROM {file.relation})"
+    bits = footer_bits_sql(file.footer, len(file.head.headings), file.head.delimiter)
+    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row, {bits} AS {BITS} FROM {file.relation})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
 
 
 def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
     """Return the SQL of the reason for which a row is left out: the first that holds."""
-    cases = [f"WHEN coalesce(regexp_matches(c0, {quoted(each)}), false) THEN {quoted(FOOTER)}" for each in file.footer]
+    cases = [f"WHEN {BITS} > 0 THEN {quoted(FOOTER)}"] if file.footer else []
     for rule in stored.part.leave_out:
         value = f" || coalesce(': ' || {values.text(rule.when)}, '')" if rule.name_value else ""
         cases.append(f"WHEN {values.condition(rule)} THEN {quoted(rule.reason)}{value}")
@@ -163,38 +178,23 @@ def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
 
 def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Problem]:
     """Return a problem for the lines with too few or too many cells, apart from footers, which are counted."""
-    if not file.rejects:
-        return []
-    lines = space.connection.execute(
-        f"SELECT line, min(error_message), min(csv_line) FROM {file.rejects} GROUP BY line ORDER BY line"
-    ).fetchall()
-    footer = " OR ".join(f"regexp_matches(line, {quoted(each)})" for each in file.footer) or "false"
-    wrong = []
-    for line, message, text in lines:
-        plain = str(text).strip().strip('"')
-        (is_footer,) = space.connection.execute(
-            f"SELECT {footer} FROM (SELECT {quoted(plain)} AS line)"
-        ).fetchone() or (False,)
-        if is_footer or not plain:
-            continue
-        wrong.append((line, message, plain))
-    space.connection.execute(f"DROP TABLE {file.rejects}")
-    space.connection.execute(f"DROP TABLE {file.rejects}_scan")
-    stored.footers.append((file.name, len(lines) - len(wrong)))
+    wrong, below, matched = rejected_lines(space.connection, file)
+    stored.matched.update(matched)
+    stored.footers.append((file.name, below))
     if not wrong:
         return []
     shown = wrong[:EXAMPLES]
     rule = f"lines that cannot be read as rows: {shown[0][1]}"
-    return [
-        Problem(
-            file.name,
-            "",
-            rule,
-            len(wrong),
-            tuple(f"line {line}" for line, *_ in shown),
-            tuple(shortened(text) for *_, text in shown),
-        )
-    ]
+    ids = tuple(f"line {line}" for line, *_ in shown)
+    return [Problem(file.name, "", rule, len(wrong), ids, tuple(shortened(text) for *_, text in shown))]
+
+
+def _matched(space: Workspace, stored: StoredPart, place: int) -> set[str]:
+    """Return the patterns of footers that rows of one file match."""
+    sql = f"SELECT coalesce(bit_or({BITS}), 0) FROM {stored.stored} WHERE {FILE} = {place}"
+    patterns = stored.files[place].footer
+    (bits,) = space.connection.execute(sql).fetchone() or (0,) if patterns else (0,)
+    return matched_patterns(patterns, bits)
 
 
 def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
@@ -214,10 +214,24 @@ def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
             f'SELECT {FILE}, {ROW}, "{name}{UNREAD}" {where} ORDER BY 1, 2 LIMIT {EXAMPLES}'
         ).fetchall()
         forms = told_apart(kind, texts)
-        told = _told(stored.part, name, kind)
-        rule = f"cannot be read as the mapping says{told}{'; ' + forms if forms else ''}"
+        rule = f"cannot be read as the mapping says{reading(stored.part, name, kind)}{'; ' + forms if forms else ''}"
         ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
         problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
+    return problems
+
+
+def _broken(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Return a problem for each column of whole numbers of which the mapping makes numbers with decimals."""
+    problems: list[Problem] = []
+    for name, kind in stored.columns.items():
+        if kind is not Kind.INTEGER:
+            continue
+        places, count = _quoted(space, stored, name + BROKEN, f"{REASON} IS NULL")
+        if count:
+            sql = f'SELECT min("{name}{MADE}") FROM {stored.stored} WHERE {REASON} IS NULL AND "{name}{BROKEN}" = ?'
+            (made,) = space.connection.execute(sql, [places[1][0]]).fetchone() or ("",)
+            rule = whole_number(stored.part, TABLES[stored.table].column(name), f"{made:g}")
+            problems.append(Problem(stored.table, name, rule, count, *places))
     return problems
 
 
@@ -230,7 +244,7 @@ def _beside(space: Workspace, stored: StoredPart) -> list[Problem]:
                 places, count = _quoted(space, stored, f"{name}__{beside}", f"{REASON} IS NULL")
                 if count:
                     problems.append(
-                        Problem(stored.table, f"{name}.{beside}", rule + _at(stored.part, name), count, *places)
+                        Problem(stored.table, f"{name}.{beside}", rule + at_answers(stored.part, name), count, *places)
                     )
     return problems
 
@@ -251,7 +265,7 @@ def _unmatched(space: Workspace, stored: StoredPart) -> list[Problem]:
             continue
         told = f"{lost:,} of {cells:,} cells do not match the pattern that takes the value from them, so they give none"
         is_other = lost >= NEARLY_ALL * cells
-        rule = told + ("; is another column meant?" if is_other else "") + _at(stored.part, name)
+        rule = told + ("; is another column meant?" if is_other else "") + at_answers(stored.part, name)
         (problems if is_other else stored.doubts).append(Problem(stored.table, name, rule, lost, *places))
     return problems
 
@@ -271,23 +285,6 @@ def _quoted(
     shown = rows[:EXAMPLES]
     ids = tuple(f"{stored.files[place[0]].name} row {place[1]}" for place, *_ in shown)
     return (ids, tuple(shortened(text) for _, text, _ in shown)), sum(count for *_, count in rows)
-
-
-def _at(part: Part, name: str) -> str:
-    """Return the answers at which the reading of a column is to be changed."""
-    answers = " and ".join(f"answers.{each}" for each in part.told_by.get(name, ()))
-    return f" (to be changed at {answers})" if answers else ""
-
-
-def _told(part: Part, name: str, kind: Kind) -> str:
-    """Return where the mapping says how a column is read, and what it says; the columns of a `let` say it there."""
-    value = part.columns[name]
-    answers = " and ".join(f"answers.{each}" for each in part.told_by.get(name, ()))
-    form = " or ".join(value.date) if value.date else "iso" if kind.is_time else f"decimal {value.decimal!r}"
-    if value.let is not None or value.first_of is not None or value.epoch is not None:
-        form = ""
-    told = ", ".join(each for each in (form, f"to be changed at {answers}" if answers else "") if each)
-    return f" ({told})" if told else ""
 
 
 def _leave_out_overlap(space: Workspace, stored: StoredPart) -> None:

@@ -23,6 +23,7 @@ from features.intake.language.typed_sql import (
     texts_sql,
     trimmed,
     typed_sql,
+    whole_sql,
 )
 from features.schema import Kind
 from features.tables import TABLES
@@ -83,13 +84,15 @@ class FileValues:
 
     def typed(self, value: Value, kind: Kind) -> tuple[str, str]:
         """Return the SQL of the typed value and of the text it is read from."""
+        if kind is Kind.INTEGER:
+            number, text = self.typed(value, Kind.NUMBER)
+            return self._step(whole_sql(number)), text
         read = self._inner(value)
         if read.first_of is not None and (choices := self._choices(read)):
             sql, text = self._first_typed([self.typed(each, kind) for each in choices])
             return sql, text if read is value else self.text(value)
         text = self.text(value)
-        year = self._year(read)
-        sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, year)
+        sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, self._year(read))
         if kind is Kind.NUMBER:
             sql = self._signed(sql, read)
         if value.add_days or value.add_months:
@@ -180,8 +183,7 @@ class FileValues:
         if not stored:
             self.problems.append(Problem(self.file, "lookup", f"no part before this one fills {table!r}"))
             return NOTHING
-        name = TABLES[table].key[0]
-        records = " UNION ALL ".join(f"SELECT {name} AS id, account_id FROM {each}" for each in stored)
+        records = " UNION ALL ".join(f"SELECT {TABLES[table].key[0]} AS id, account_id FROM {each}" for each in stored)
         return f"(SELECT min(account_id) FROM ({records}) AS looked WHERE looked.id = {key})"
 
     def _column(self, value: Value) -> str:
@@ -231,8 +233,7 @@ class FileValues:
         if value.strip_zeros:
             text = self._step(f"coalesce(nullif(ltrim({text}, '0'), ''), {text})")
         if value.between is not None:
-            low, high = value.between
-            number = self._step(number_sql(text, value.decimal))
+            number, (low, high) = self._step(number_sql(text, value.decimal)), value.between
             text = self._step(f"CASE WHEN {number} BETWEEN {low!r} AND {high!r} THEN {text} END")
         if value.map or value.otherwise is not None:
             cases = "".join(f" WHEN {quoted(key.lower())} THEN {quoted(to)}" for key, to in value.map.items())

@@ -9,8 +9,8 @@ can be meant, but may mislead, is a warning (`features.validation.doubts`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
 
@@ -55,13 +55,15 @@ class Checked:
     corrections: tuple[str, ...]
 
 
-def validate(source: Source, today: date | None = None) -> Tables:
+def validate(source: Source, today: date | None = None, partial: bool = False) -> Tables:
     """Check every table and convert it to the declared types.
 
     Parameters
     ----------
     today : date, optional
         Nothing happens after it; by default the present day in UTC.
+    partial : bool
+        Whether tables may be absent that a book must have; what is warned of then needs no other table.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def validate(source: Source, today: date | None = None) -> Tables:
         With every problem in every table: table, column, rule, number of rows, up to five keys and what stands there.
     """
     today = today or utc_today()
-    checked, problems = _checked_tables(source, today)
+    checked, problems = _checked_tables(source, today, partial)
     converted = {name: found.rows for name, found in checked.items()}
     problems += _foreign_accounts(source.connection, converted)
     if "accounts" in checked and not _has_rows(source.frames["accounts"]):
@@ -91,13 +93,16 @@ def validate(source: Source, today: date | None = None) -> Tables:
         name: converted[name].select(*table.schema) if name in converted else empty(source.connection, table)
         for name, table in TABLES.items()
     }
+    missing = frozenset(TABLES) - frozenset(converted)
+    corrections = tuple(text for found in checked.values() for text in found.corrections)
+    ahead = [doubt for found in checked.values() for doubt in found.doubts]
+    if any(TABLES[name].required for name in missing):
+        tables = Tables(frames, missing, currency, corrections, source.known)
+        return _warned(tables, [*ahead, *strange_scales(tables), *stateless(source.frames)])
     # Found once and stored: each relation over invoices asks for it.
     source.connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CONVERTED}invoices_paired AS {_pairing()}")
     frames["invoices"] = source.connection.table(f"{CONVERTED}invoices_paired")
-    missing = frozenset(TABLES) - frozenset(converted)
-    corrections = [text for found in checked.values() for text in found.corrections]
-    ahead = [doubt for found in checked.values() for doubt in found.doubts]
-    return _judged(source, Tables(frames, missing, currency, tuple(corrections), source.known), ahead, today)
+    return _judged(source, Tables(frames, missing, currency, corrections, source.known), ahead, today)
 
 
 def _judged(source: Source, tables: Tables, ahead: list[Problem], today: date) -> Tables:
@@ -109,11 +114,15 @@ def _judged(source: Source, tables: Tables, ahead: list[Problem], today: date) -
         *told_departures(tables), *endless_contracts(tables),
         *stateless(source.frames), *misnamed(source.frames, source.seen),
     ]  # fmt: skip
-    warnings = (*tables.warnings, *map(str, warned))
-    return Tables(tables.frames, tables.missing, tables.currency, warnings, tables.known, (*ahead, *doubts))
+    return _warned(tables, warned, (*ahead, *doubts))
 
 
-def _checked_tables(source: Source, today: date) -> tuple[dict[str, Checked], list[Problem]]:
+def _warned(tables: Tables, warned: Iterable[Problem], doubts: tuple[Problem, ...] = ()) -> Tables:
+    """Return tables with what may mislead among their warnings."""
+    return replace(tables, warnings=(*tables.warnings, *map(str, warned)), doubts=doubts)
+
+
+def _checked_tables(source: Source, today: date, partial: bool) -> tuple[dict[str, Checked], list[Problem]]:
     """Return every table that can be read, and the problems of all."""
     problems = list(source.problems)
     mentioned = {found.table for found in problems}
@@ -127,7 +136,7 @@ def _checked_tables(source: Source, today: date) -> tuple[dict[str, Checked], li
                 raise
             except duckdb.Error as error:
                 problems.append(unreadable(name, "the table", error))
-        elif table.required and name not in mentioned:
+        elif table.required and name not in mentioned and not partial:
             there = (*source.frames, *source.seen)
             perhaps = meant(name, near_file(name, source.seen), there, "files or tables")
             problems.append(Problem(name, "", f"the table is required and absent{perhaps}"))

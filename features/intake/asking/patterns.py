@@ -33,17 +33,22 @@ def patterns(names: Sequence[str], others: Collection[str]) -> list[str]:
     >>> patterns(["journal_2024.csv", "journal_2025.csv", "customers.csv"], ["tickets_2025.csv"])
     ['journal_[0-9]*.csv', 'customers.csv']
     """
+    return list(by_pattern(names, others))
+
+
+def by_pattern(names: Sequence[str], others: Collection[str]) -> dict[str, list[str]]:
+    """Return the names that each of these patterns fits."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for name in names:
         alike.setdefault(tuple(PART.split(name)[::2]), []).append(name)
-    return [pattern for group in alike.values() for pattern in _of_group(group, others)]
-
-
-def _of_group(group: Sequence[str], others: Collection[str]) -> list[str]:
-    pattern = "".join(_pieces(group))
-    if len(group) == 1 or any(fnmatchcase(other, pattern) for other in others):
-        return [escaped(name) for name in group]
-    return [pattern]
+    fitting: dict[str, list[str]] = {}
+    for group in alike.values():
+        pattern = "".join(_pieces(group))
+        if len(group) == 1 or any(fnmatchcase(other, pattern) for other in others):
+            fitting |= {escaped(name): [name] for name in group}
+        else:
+            fitting[pattern] = group
+    return fitting
 
 
 def _pieces(group: Sequence[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Files are known by their headers: each file of a folder beside the preset that fits it best.
 
-In: a folder of exports. Out: a `Recognised` for each preset with its files, and the names and headings of files that no
-preset fits. The start of a file is read once, whatever the number of presets; only the file that fits is opened.
+In: a folder of exports. Out: a `Recognised` for each preset with its files, and an `UnknownFile` for each other one.
+The start of a file is read once, whatever the number of presets; only the file that fits is opened.
 """
 
 from __future__ import annotations
@@ -37,16 +37,35 @@ class Recognised:
     files: list[OpenFile] = field(default_factory=list)
 
 
-def recognise(space: Workspace) -> tuple[list[Recognised], list[tuple[str, tuple[str, ...]]]]:
-    """Return the presets that fit, in an order in which one finds what it looks up, and unknown files with headings."""
+@dataclass(frozen=True)
+class UnknownFile:
+    """A file that no preset fits.
+
+    Attributes
+    ----------
+    name : str
+        As a mapping has it.
+    headings : tuple of str
+        Its longest record; empty where it cannot be read.
+    is_below_titles : bool
+        Whether records stand above the headings.
+    """
+
+    name: str
+    headings: tuple[str, ...]
+    is_below_titles: bool = False
+
+
+def recognise(space: Workspace) -> tuple[list[Recognised], list[UnknownFile]]:
+    """Return the presets that fit, in an order in which one finds what it looks up, and the unknown files."""
     found: dict[str, Recognised] = {}
     unknown = []
     for number, (inside, path, name) in enumerate(_files(space)):
-        preset, file, headings = known_file(inside, path, str(number))
+        preset, file, plain = known_file(inside, path, str(number))
         if preset is not None and file is not None:
             found.setdefault(preset.name, Recognised(preset)).files.append(replace(file, name=name))
         else:
-            unknown.append((name, headings))
+            unknown.append(replace(plain, name=name))
     return sorted(found.values(), key=lambda each: each.preset.after is not None), unknown
 
 
@@ -66,8 +85,8 @@ def _files(space: Workspace) -> Iterator[tuple[Workspace, Path, str]]:
             yield replace(space, folder=each.parent), each, f"{path.name}/{within}"
 
 
-def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, OpenFile | None, tuple[str, ...]]:
-    """Return the preset that fits a file of the space's folder best, the file as it reads it, and its headings.
+def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, OpenFile | None, UnknownFile]:
+    """Return the preset that fits a file of the space's folder best, the file as it reads it, and as nobody knows it.
 
     Parameters
     ----------
@@ -75,11 +94,19 @@ def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, O
         What tells the scratch files of this file from those of others.
     """
     records, listed = _start(space, path, key)
-    headings: tuple[str, ...] = max(map(tuple, records), key=len, default=())
+    plain = _plain(path.name, records)
     for preset in sorted(presets(), key=lambda preset: -preset.likeness(records, listed)):
         if preset.likeness(records, listed) and (file := _opened(space, preset, path, key)) is not None:
-            return preset, file, headings
-    return None, None, headings
+            return preset, file, plain
+    return None, None, plain
+
+
+def _plain(name: str, records: Records) -> UnknownFile:
+    headings: tuple[str, ...] = max(map(tuple, records), key=len, default=())
+    above = records[: [*map(tuple, records)].index(headings)] if headings else []
+    # The reader itself passes over a first line `sep=;`.
+    told = above and above[0] and above[0][0].lower().startswith("sep=")
+    return UnknownFile(name, headings, len(above) > (1 if told else 0))
 
 
 def _opened(space: Workspace, preset: Preset, path: Path, key: str) -> OpenFile | None:

@@ -19,8 +19,8 @@ from features.intake.asking.meant_columns import places
 from features.intake.asking.patterns import patterns
 from features.intake.asking.presets import BASES, Question
 from features.intake.asking.proposing import samples
-from features.intake.asking.recognising import Recognised, recognise
-from features.intake.asking.skeleton import skeleton
+from features.intake.asking.recognising import Recognised, UnknownFile, recognise
+from features.intake.asking.skeleton import beside, lacking_tables, skeleton
 from features.intake.files.reading import Workspace
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_file import OPEN
@@ -30,6 +30,7 @@ NOTHING_KNOWN = (
     "no file is known by its header (`churn-risk import --list` names the presets): the mapping is a skeleton to fill, "
     "as docs/import.md says"
 )
+BY_HAND = "a skeleton of the files that are not known stands at the end of the mapping, in comments"
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,8 @@ def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) 
             if not (recognised or unknown):
                 raise InputError(f"{folder}: there is no file in the folder")
             if not recognised:
-                return Suggestion(
-                    skeleton(unknown, named), {}, tuple(name for name, _ in unknown), (), (NOTHING_KNOWN,)
-                )
+                names = tuple(file.name for file in unknown)
+                return Suggestion(skeleton(unknown, named), {}, names, (), (NOTHING_KNOWN,))
             return _suggestion(space, recognised, unknown, named, answers or {})
         finally:
             space.connection.close()
@@ -97,7 +97,7 @@ def suggest(folder: Path, named: str, answers: Mapping[str, Any] | None = None) 
 def _suggestion(
     space: Workspace,
     recognised: Sequence[Recognised],
-    unknown: Sequence[tuple[str, tuple[str, ...]]],
+    unknown: Sequence[UnknownFile],
     named: str,
     answers: Mapping[str, Any],
 ) -> Suggestion:
@@ -115,19 +115,22 @@ def _suggestion(
         *told,
         "",
         *_whole_book(recognised),
-        *_bodies(recognised, bodies, [name for name, _ in unknown]),
-        *_unknown_files(unknown),
+        *_bodies(recognised, bodies, [file.name for file in unknown]),
+        *_unknown_files(recognised, unknown),
     ]
     notes = [
         f"{each.preset.title} rests on {BASES[each.preset.basis]}"
         for each in recognised
         if each.preset.basis != "files"
     ]
+    if lacking := lacking_tables(_filled(recognised)):
+        way = BY_HAND if unknown else "its export is not in the folder"
+        notes.append(f"no known file fills {' and '.join(lacking)}, which a book must have: {way}")
     notes += [f"{each.preset.title} cannot say: {what}" for each in recognised for what in each.preset.cannot_know]
     return Suggestion(
         "\n".join(lines) + "\n",
         {each.preset.name: tuple(file.name for file in each.files) for each in recognised},
-        tuple(name for name, _ in unknown),
+        tuple(file.name for file in unknown),
         tuple(name for name, answer in asked.items() if answer == OPEN),
         tuple(notes),
         _proposed(space, recognised, asked, answers),
@@ -162,7 +165,7 @@ def _questions(
     asked: dict[str, Any] = {}
     lines: list[str] = []
     bodies = {each.preset.name: each.preset.body for each in recognised}
-    filled = {table for each in recognised for table in each.preset.fills}
+    filled = _filled(recognised)
     seen = {
         (each.preset.name, question.name)
         for each in recognised
@@ -232,7 +235,15 @@ def _titled(each: Recognised) -> str:
     return f"\nheader_with = {json.dumps(names, ensure_ascii=False)}"
 
 
-def _unknown_files(unknown: Sequence[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
-    for name, headings in unknown:
-        shown = ", ".join(headings[:MOST_COLUMNS]).replace("\n", " ")
-        yield f"# Not known, and left out: {name}" + (f" with {shown}" if shown else "")
+def _unknown_files(recognised: Sequence[Recognised], unknown: Sequence[UnknownFile]) -> Iterator[str]:
+    filled = _filled(recognised)
+    if unknown and lacking_tables(filled):
+        yield from beside(unknown, filled, [file.name for each in recognised for file in each.files])
+        return
+    for file in unknown:
+        shown = ", ".join(file.headings[:MOST_COLUMNS]).replace("\n", " ")
+        yield f"# Not known, and left out: {file.name}" + (f" with {shown}" if shown else "")
+
+
+def _filled(recognised: Sequence[Recognised]) -> set[str]:
+    return {table for each in recognised for table in each.preset.fills}

@@ -67,9 +67,9 @@ def _unread(
             if path in passed or not path.is_file() or path.name.startswith((".", "~$")) or path.suffix == ".toml":
                 continue
             number += 1
-            preset, opened, headings = known_file(replace(space, folder=folder), path, f"unread_{number}")
+            preset, opened, plain = known_file(replace(space, folder=folder), path, f"unread_{number}")
             source = preset.source_name if preset is not None and preset.source_name in mapping.sources else None
             name = path.relative_to(space.folder.resolve()).as_posix()
             yield UnreadFile(
-                name, preset.title if preset else None, source, opened.head.headings if opened else headings
+                name, preset.title if preset else None, source, opened.head.headings if opened else plain.headings
             )

@@ -210,7 +210,7 @@ def _list(space: Workspace, path: Path, text: Path, source: SourceFiles) -> Open
         f"WHERE starts_with(line, '|') AND NOT starts_with(line, '|-') "
         f"AND regexp_replace(line, '\\s+', ' ', 'g') <> {quoted(plain)})"
     )
-    return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),)), relation)
+    return OpenFile(path.name, path, Head(headings, {}, {}, ((heading,),), "|"), relation, footer=source.footer)
 
 
 def _check_bars(space: Workspace, text: Path, bars: Sequence[int], heading: int) -> None:

@@ -179,6 +179,8 @@ class SourceFiles(_Strict):
             raise ValueError("either files or database is expected")
         if self.header_with and self.format in ("jsonl", "parquet"):
             raise ValueError("header_with is for files with rows above their records")
+        if self.footer and (self.database or self.format in ("jsonl", "parquet")):
+            raise ValueError("footer is for files with lines below their records")
         if bool(self.database) != bool(self.table):
             raise ValueError("database and table belong together")
         return self

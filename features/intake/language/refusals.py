@@ -25,6 +25,8 @@ from features.validation.names import near
 
 #: With these begins a text that is no answer yet, or asks for one.
 UNANSWERED = ("?", "$")
+#: What is told of a bare number or flag where a value of a row is expected.
+FORM_OF_VALUE = 'a heading or a value in braces is expected, as {{ constant = "{}" }}'
 #: What a mapping may say anywhere.
 KEYS = frozenset(
     field.alias or name for model in (Mapping, BookPlan, SourceFiles, Part, LeaveOut, Value)
@@ -49,6 +51,8 @@ def refusals(name: str, error: ValidationError, lines: dict[Place, int]) -> Iter
         rule = wrong["msg"].removeprefix("Value error, ")
         if wrong["type"] == "extra_forbidden":
             rule = f"unknown key{_meant(place)}"
+        if "instance of Value" in rule and isinstance(value, (int, float)):
+            rule = FORM_OF_VALUE.format(str(value).lower())
         is_plain = isinstance(value, (str, int, float, bool)) and not str(value).startswith(UNANSWERED)
         shown = f", found {value!r}" if is_plain and "found" not in rule else ""
         yield with_line(Problem(name, dotted(place), f"{rule}{shown}"), lines)

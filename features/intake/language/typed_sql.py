@@ -40,7 +40,7 @@ def quoted(text: str) -> str:
 
 
 def typed_sql(kind: Kind, text: str, value: Value, zone: str | None = None, year_from: str | None = None) -> str:
-    """Return the SQL that reads a text as a kind.
+    """Return the SQL that reads a text as a kind; a whole number may still have decimals (`whole_sql`).
 
     Parameters
     ----------
@@ -62,8 +62,11 @@ def typed_sql(kind: Kind, text: str, value: Value, zone: str | None = None, year
     number = number_sql(text, value.decimal, percent=value.divide_by != 1)
     if isinstance(value.divide_by, float | int) and value.divide_by != 1:
         number = f"({number} / {value.divide_by!r})"
-    if kind is Kind.NUMBER:
-        return number
+    return number
+
+
+def whole_sql(number: str) -> str:
+    """Return the SQL of a whole number; one with decimals is null."""
     return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({number} AS BIGINT) END"
 
 

@@ -189,7 +189,7 @@ def test_a_file_of_another_kind_is_named(exports: Exports) -> None:
     exports.mapping.unlink()
     exports.put("tickets.csv", samples.ZENDESK)
     made = suggest(exports.folder, ".")
-    assert made.unknown == ("notes.csv",) and "# Not known, and left out: notes.csv with what, ever" in made.text
+    assert made.unknown == ("notes.csv",) and '## notes.csv: "what", "ever"' in made.text
 
 
 @needs_real_exports
