@@ -68,6 +68,21 @@ def test_groups_stand_side_by_side_and_what_is_not_known_says_so(lang: Lang) -> 
     assert all(text in loyalty.note for text in said) and renewals.note == ""
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_the_run_does_not_estimate_is_known_of_no_group(lang: Lang) -> None:
+    record = figures().parts[0].record
+    blind = {"value": [None], "low": [None], "high": [None], "n": [None], "reason": [["not_estimated", {}]]}
+    named = {name: blind for name in ("renewals_expected_365d", "renewals_expected_lost_365d")}
+    without = {"month": GROUPS["month"]}
+    record = record | {"dates": [DAY.isoformat()], "figures": named, "groups": without}
+    found = sections(figures_in_words(record, DAY, lang), "EUR", lang, TERMS)
+    (month,) = next(each for each in found if each.key == "renewals_due").groups
+    cells = [cells for _, cells in month.rows]
+    assert [each[0].exact for each in cells] == [30.0, 70.0]
+    said = {"en": "expected decline is missing", "de": "erwarteter Rückgang fehlt"}[lang]
+    assert all(cell.exact is None and cell.value == "" and said in cell.reason for each in cells for cell in each[1:3])
+
+
 def test_page_and_api_have_the_groups_of_whom_they_are_for(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
         store.write([SCORE], {}, MODEL | {"lifetime": TERMS}, DAY, SCORE.scored_at, figures())
