@@ -101,7 +101,7 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         as_of=words["portfolio"]["as_of"].format(day=formats.long_day(found.run.as_of)) if found.run else "",
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
         cautions=(
-            *_aged(found, words["portfolio"], today),
+            *(aged(found.run.as_of, lang, today) if found.run else ()),
             *_lapsed(found, words["portfolio"], formats),
             *(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
         ),
@@ -116,10 +116,10 @@ def lines_of(found: Found, lang: Lang, today: date) -> tuple[Line, ...]:
     return tuple(_line(row, found.past.get(row["account_id"], ()), found, lang, today) for row in found.rows)
 
 
-def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...]:
+def aged(as_of: date, lang: Lang, today: date) -> tuple[str, ...]:
     """Return the sentence that the estimates are old, where they are: all days on the page count from their date."""
-    days = (today - found.run.as_of).days if found.run else 0
-    return (words["aged"].format(days=days),) if days > AGED_DAYS else ()
+    days = (today - as_of).days
+    return (screen_texts(lang)["portfolio"]["aged"].format(days=days),) if days > AGED_DAYS else ()
 
 
 def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[str, ...]:
