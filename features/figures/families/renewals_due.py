@@ -115,6 +115,8 @@ FIGURES: tuple[Figure, ...] = (
         "Jahreswert der fälligen Verträge von Kunden, über die zu wenig für eine Schätzung bekannt ist.")),
     OVERDUE.total("renewals_overdue", "currency", "value", Words(
         "Renewals overdue", "Überfällige Verlängerungen",
-        f"Annual value of contracts that ended in the last {OVERDUE_DAYS} days, of customers with no running contract.",
-        f"Jahreswert der in den letzten {OVERDUE_DAYS} Tagen beendeten Verträge von Kunden ohne laufenden Vertrag.")),
+        f"Annual value of contracts that ended 2 to {OVERDUE_DAYS} days ago, of customers with no running contract: "
+        "one that follows on the day after an end is seen from the second day after that end on.",
+        f"Jahreswert der vor 2 bis {OVERDUE_DAYS} Tagen beendeten Verträge von Kunden ohne laufenden Vertrag: Ein "
+        "Vertrag, der am Tag nach einem Ende beginnt, ist ab dem zweiten Tag nach diesem Ende zu sehen.")),
 )  # fmt: skip
