@@ -116,7 +116,8 @@ def verdict_label(review: Review, lang: Lang) -> str:
     """Return whether the model had seen a loss, in words, and that what says so was scored only afterwards."""
     texts = programme_texts(lang)["losses"]
     said = str(texts[f"is_{review.verdict}"].format(days=review.seen_days))
-    return str(texts["seen_after"].format(label=said)) if review.judged_afterwards else said
+    told_by_name = review.verdict == "seen_afterwards"
+    return str(texts["seen_after"].format(label=said)) if review.judged_afterwards and not told_by_name else said
 
 
 def _known(review: Review, days: int) -> dict[str, Any]:

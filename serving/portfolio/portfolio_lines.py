@@ -188,6 +188,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     change, kind = _change(row, found.before, formats, words["portfolio"])
     evidence, as_of = row["evidence"] or {}, row["as_of"]
     score, step = score_of(row), found.steps.get(row["account_id"])
+    done = found.done.get(row["account_id"])
     size = by_size(score, (found.run.model.get("reference") or {}) if found.run else {})
     return Line(
         account_id=row["account_id"],
@@ -208,10 +209,19 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
-        step=step["what"] if step else "",
-        step_note=words["steps"]["of"].format(owner=step["owner"], day=formats.day(step["due_on"])) if step else "",
+        step=step["what"] if step else done["what"] if done else "",
+        step_note=_step_note(step, done, formats, words["steps"]),
         overdue=bool(step and step["due_on"] < today),
     )
+
+
+def _step_note(
+    step: Mapping[str, Any] | None, done: Mapping[str, Any] | None, formats: Formats, words: Mapping[str, str]
+) -> str:
+    """Return whose step it is and until when, or when it was done."""
+    if step:
+        return words["of"].format(owner=step["owner"], day=formats.day(step["due_on"]))
+    return words["finished"].format(owner=done["owner"], day=formats.day(done["done_at"].date())) if done else ""
 
 
 def _change(row: Mapping[str, Any], before: date | None, formats: Formats, words: Mapping[str, str]) -> tuple[str, str]:
