@@ -71,7 +71,7 @@ EN = (
 )
 DE = (
     "Wert x (1 - p) der in den nächsten {days} Tagen fälligen Verträge: p ist die Wahrscheinlichkeit des Laufs, dass "
-    f"der Kunde {GRACE_DAYS} Tage nach dem unterschriebenen Ende gegangen ist. Intervall: Normalverteilung, aus Zufall "
+    f"der Kunde {GRACE_DAYS} Tage nach dem Vertragsende gegangen ist. Intervall: Normalverteilung, aus Zufall "
     "(Verträge eines Kunden zusammen) und dem Niveau aller Schätzungen."
 )
 
@@ -99,7 +99,7 @@ FIGURES: tuple[Figure, ...] = (
     DUE.total("renewals_due_365d", "currency", "value", Words(
         "Renewals due, 365 days", "Fällige Verlängerungen, 365 Tage",
         "Annual value of customers' contracts whose signed end lies in the next 365 days.",
-        "Jahreswert der Verträge von Kunden, deren unterschriebenes Ende in den nächsten 365 Tagen liegt.")),
+        "Jahreswert der Verträge von Kunden, deren Vertragsende in den nächsten 365 Tagen liegt.")),
     DUE.total("renewals_due_90d", "currency", "soon", Words(
         "Renewals due, 90 days", "Fällige Verlängerungen, 90 Tage",
         "The same of the next 90 days.", "Dasselbe der nächsten 90 Tage.")),

@@ -158,7 +158,7 @@ def made(store: ScoreStore, left: list[Departure]) -> dict[str, Review]:
 
 def test_surprises_come_first_and_what_is_not_known_is_no_surprise(made: dict[str, Review]) -> None:
     assert [(name, review.verdict, review.seen_days) for name, review in made.items()] == [
-        ("lost", "surprise", None), ("young", "not_known", None), ("back", "seen", 90),
+        ("lost", "surprise", None), ("young", "not_known", None), ("back", "seen_afterwards", 90),
     ]  # fmt: skip
     assert made["young"].sights == {180: "no_run", 90: "not_scored", 30: "not_scored"}
 
@@ -207,7 +207,7 @@ def test_the_command(
     assert done.code == 0, done.err
     found = done.result
     assert {name: each["losses"] for name, each in found["verdicts"].items()} == {
-        "surprise": 1, "not_known": 1, "seen_afterwards": 0, "seen": 1,
+        "surprise": 1, "not_known": 1, "seen_afterwards": 1, "seen": 0,
     }  # fmt: skip
     lost, young, back = found["losses"]
     assert (lost["account_id"], lost["cause"], lost["verdict"], lost["revenue_365d"]) == (
@@ -224,15 +224,16 @@ def test_the_command(
     page = Tree(out.read_text(encoding="utf-8")).root
     listed = page.one("table", class_="lost").one("tbody").all("tr")
     assert [row.one("span", class_="what").text for row in listed] == ["lost Ltd", "young Ltd", "back Ltd"]
-    for said in ("nein: Überraschung", "Preis", "damals kein Kunde", "ja, 90 Tage vorher", "wieder Kunde"):
+    for said in ("nein: Überraschung", "Preis", "damals kein Kunde", "Wären gesehen worden", "wieder Kunde"):
         assert said in page.text
     assert [row.all("td")[-1].text for row in listed] == [
-        "nein: Überraschung, erst danach berechnet", "nicht bekannt", "ja, 90 Tage vorher, erst danach berechnet",
+        "nein: Überraschung, erst danach berechnet", "nicht bekannt",
+        "wäre 90 Tage vorher gesehen worden; erst danach berechnet",
     ]  # fmt: skip
     monkeypatch.setattr("serving.cli.loss_commands.TOP", 1)
     terminal = " ".join(run_command(monkeypatch, capfd, *asked).err.split())
     assert "no: a surprise, scored only afterwards" in terminal
-    assert "Not listed: 2 of 3 losses (Not known: 1, Seen before: 1)." in terminal and "--json" in terminal
+    assert "Not listed: 2 of 3 losses (Not known: 1, Would have been seen: 1)." in terminal and "--json" in terminal
     wrong = run_command(monkeypatch, capfd, *asked, "--months", 60, "--out", tmp_path / "x.docx")
     assert wrong.code == 2 and "--months 60: begins 2021-01-01" in wrong.err and ".html or .pdf" in wrong.err
     assert [path.name for path in tmp_path.iterdir() if path != book] == ["losses.html"]
