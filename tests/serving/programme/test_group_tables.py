@@ -89,7 +89,7 @@ def test_sources_and_tables_stand_in_the_reader_s_language() -> None:
     if english["grr_invoiced"].source.startswith("Übliche"):
         english, german = german, english
     assert german["grr_invoiced"].source == "Übliche Definition von SaaS-Kennzahlen (Skok; Gainsight)"
-    assert german["grr_invoiced"].needs == "Kunden, Rechnungen, Abwanderungen"
+    assert german["grr_invoiced"].needs == "Kunden, Rechnungen"
     assert set(SOURCES_DE) == {row.source for name, row in english.items() if row.source != german[name].source}
     left = " ".join(row.source for row in german.values())
     assert not any(word in left for word in ("definition", "interval", "weighted", " on the ", "attitude", "rate"))
