@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 
 from features.figures.estimates import MONTHS
 from features.figures.programme import Programme
+from features.formulas.contract_terms import UNSEEN_DAYS
 
 YEAR_DAYS, OVERDUE_DAYS = 365, 90
 MONTH_DAYS, GRACE_DAYS = 30, 30
@@ -31,10 +32,13 @@ def due(programme: Programme) -> ir.Table:
 
 
 def overdue(programme: Programme) -> ir.Table:
-    """Return contracts of customers that ended in 90 days while none of the account runs."""
+    """Return contracts of customers that ended in 90 days while none of the account runs.
+
+    One that ended the day before is none of them: its successor may have begun and cannot be seen yet.
+    """
     rows = programme.customers["contracts"]
     running = rows.filter((rows.ends_age_days <= 0).fill_null(True)).select(*KEYS)
-    ended = rows.filter((rows.ends_age_days > 0) & (rows.ends_age_days <= OVERDUE_DAYS))
+    ended = rows.filter((rows.ends_age_days > UNSEEN_DAYS) & (rows.ends_age_days <= OVERDUE_DAYS))
     return _with_end(ended.anti_join(running, KEYS))
 
 

@@ -51,7 +51,8 @@ figure, as_of, split, group, value, low, high, n, reason.
   the HTML each value carries the number that the API has.
 - `churn-risk losses SOURCE --as-of DATE` reviews each account that left in the twelve months before (`--months N`): ten
   plain facts as of 180, 90 and 30 days before its end, and what the last stored run by then said of it. It was seen if
-  it stood at risk or at the top of the list; if runs judged it and none had seen it, it is a surprise, and these come
+  it stood at risk or at the top of the list; it would have been seen if only runs say so that were scored after the
+  loss; if runs judged it and none had seen it, it is a surprise, and these come
   first, by revenue. A run counts only if its model had learnt from nothing on that day or later: a model of today has
   learnt from the losses themselves. What no run can tell is not known, and says why. The cause is `reason` of the
   table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`. A scoring

@@ -25,6 +25,24 @@ if TYPE_CHECKING:
 
 #: Before the name of a column: the number of rows in which it is not 0, beside the sums of columns.
 NUMBER_OF = "number_of_"
+#: Sources that say more than who and where, in German.
+SOURCES_DE: Mapping[str, str] = {
+    "Reichheld, Darnell & Burns, Winning on Purpose (2021), earned growth rate":
+        "Reichheld, Darnell & Burns, Winning on Purpose (2021), Rate des verdienten Wachstums",
+    "Bain & Company, closed-loop feedback: within 48 hours": "Bain & Company, Antwort auf Feedback binnen 48 Stunden",
+    "Gupta, Lehmann & Stuart, Valuing Customers (2004); the course of hazards is churn-risk's":
+        "Gupta, Lehmann & Stuart, Valuing Customers (2004); der Verlauf der Risiken ist von churn-risk",
+    "Common definition in retail": "Übliche Definition im Handel",
+    "Dick & Basu, Customer Loyalty (1994): attitude x behaviour":
+        "Dick & Basu, Customer Loyalty (1994): Einstellung x Verhalten",
+    "Reichheld, The One Number You Need to Grow (2003); interval: Tango (1998)":
+        "Reichheld, The One Number You Need to Grow (2003); Intervall: Tango (1998)",
+    "churn-risk: the score weighted by revenue": "churn-risk: der Wert, mit Umsatz gewichtet",
+    "Common definition of SaaS metrics (Skok; Gainsight)": "Übliche Definition von SaaS-Kennzahlen (Skok; Gainsight)",
+    "ChartMogul, net MRR churn with reactivation": "ChartMogul, Netto-Umsatzverlust (MRR) mit Reaktivierung",
+    "Gainsight, renewal rate on the revenue that is due": "Gainsight, Verlängerungsquote auf den fälligen Umsatz",
+    "Stripe Billing, subscriber churn rate": "Stripe Billing, Abwanderungsquote der Abonnenten",
+}  # fmt: skip
 Unit = Literal["share", "NPS points", "currency", "currency per currency", "accounts", "contacts", "records", "hours"]
 Sums = Mapping[str, np.ndarray]
 
@@ -124,6 +142,10 @@ class Figure:
     adds_up: bool = False
     over_period: bool = False
     estimates: tuple[str, ...] = ()
+
+    def source_in(self, lang: str) -> str:
+        """Return who defines it so, in a language."""
+        return SOURCES_DE.get(self.source, self.source) if lang == "de" else self.source
 
     @property
     def family(self) -> str:

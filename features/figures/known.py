@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
-from features.figures.estimates import Estimates
+from features.figures.estimates import COURSE, Estimates
 from features.figures.figure import Figure
 from features.figures.programme import YEAR_MONTHS, months_before
 from features.matrix import END_SLACK_DAYS
@@ -48,6 +48,14 @@ REASONS = {
     "not_estimated": {
         "en": "the model of this run does not estimate it: the course over time or the expected decline is missing",
         "de": "das Modell dieses Laufs schätzt das nicht: Verlauf über die Zeit oder erwarteter Rückgang fehlt",
+    },
+    "no_course": {
+        "en": "the model of this run does not estimate it: the course over time is missing",
+        "de": "das Modell dieses Laufs schätzt das nicht: der Verlauf über die Zeit fehlt",
+    },
+    "no_decline": {
+        "en": "the model of this run does not estimate it: the expected decline is missing",
+        "de": "das Modell dieses Laufs schätzt das nicht: der erwartete Rückgang fehlt",
     },
     "no_split": {"en": "has no split by {split}", "de": "lässt sich nicht nach {split} gliedern"},
 }
@@ -126,7 +134,9 @@ class Unknown:
     def _not_estimated(self, figure: Figure, as_of: date) -> Because | None:
         if self.estimates is None or self.estimates.as_of != as_of:
             return because("not_scored")
-        return None if self.estimates.has(figure.estimates) else because("not_estimated")
+        if self.estimates.has(figure.estimates):
+            return None
+        return because("no_decline" if self.estimates.has(COURSE) else "no_course")
 
     def _since(self, table: str, as_of: date) -> date | None:
         """Return the day from which a table is recorded, as far as it was known at as_of."""

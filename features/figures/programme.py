@@ -19,7 +19,7 @@ import pyarrow as pa
 from features.as_of import KEYS, AsOf, every_account, still_customers
 from features.figures.estimates import Estimates, estimates_table
 from features.figures.recognised import recognised
-from features.formulas.contract_terms import running_value
+from features.formulas.contract_terms import standing_value
 from features.formulas.reversals import stands, with_reversals
 from features.sources import stored
 from features.tables import Tables
@@ -96,8 +96,8 @@ class Programme:
         """Return how each account stands at as-of dates and beginnings of periods.
 
         Columns: account_id, as_of, is_customer, invoiced (recognised revenue of twelve months), contracted (annual
-        value of running contracts), both 0 for who is no customer; had_invoiced and had_contracted (whether it ever
-        had an invoice that stands, a contract), since_days.
+        value of contracts, see `standing_value`), both 0 for who is no customer; had_invoiced and had_contracted
+        (whether it ever had an invoice that stands, a contract), since_days.
         """
         days = sorted({*self.dates, *self.openings.values()})
         dates = self._table("figures_days", {"as_of": days})
@@ -109,7 +109,7 @@ class Programme:
             customers,
             view["accounts"].select(*KEYS, since_days="age_days"),
             recognised(view).group_by(KEYS).aggregate(revenue=lambda t: t.recognised.sum()),
-            contracts.group_by(KEYS).aggregate(signed=running_value(contracts), contracts=contracts.count()),
+            contracts.group_by(KEYS).aggregate(signed=standing_value(contracts), contracts=contracts.count()),
             invoices.filter(stands(invoices)).group_by(KEYS).aggregate(invoices=lambda t: t.count()),
         ]
         rows = spine

@@ -135,6 +135,13 @@ def next_steps(connection: Connection, account_ids: Sequence[str]) -> Mapping[st
     return {row["account_id"]: row for row in _all(connection, sa.select(STEPS).where(which).order_by(*order))}
 
 
+def done_steps(connection: Connection, account_ids: Sequence[str], since: datetime) -> Mapping[str, Mapping[str, Any]]:
+    """Return the step of each account that was done last, from an instant on."""
+    which = STEPS.c.account_id.in_(account_ids) & (STEPS.c.done_at >= since)
+    query = sa.select(STEPS).where(which).order_by(STEPS.c.done_at, STEPS.c.step_id)
+    return {row["account_id"]: row for row in _all(connection, query)}
+
+
 def last_verdict(account_id: sa.ColumnElement[str], as_of: date) -> sa.ScalarSelect[Any]:
     """Return as SQL what was said last of an account's score of a date, notes aside; null where nothing was."""
     judged = (FEEDBACK.c.verdict != "note") & SAID
@@ -143,9 +150,10 @@ def last_verdict(account_id: sa.ColumnElement[str], as_of: date) -> sa.ScalarSel
     return said.order_by(FEEDBACK.c.feedback_id.desc()).limit(1).scalar_subquery()
 
 
-def has_open_step(account_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Return as SQL whether an account has a step that is not done."""
-    return sa.exists().where(STEPS.c.account_id == account_id, STEPS.c.done_at.is_(None))
+def has_step(account_id: sa.ColumnElement[str], since: datetime) -> sa.ColumnElement[bool]:
+    """Return as SQL whether an account has a step that is not done, or was done from an instant on."""
+    current = STEPS.c.done_at.is_(None) | (STEPS.c.done_at >= since)
+    return sa.exists().where(STEPS.c.account_id == account_id, current)
 
 
 def forget_acting(connection: Connection, account_id: str) -> Mapping[str, int]:

@@ -16,7 +16,7 @@ from serving.words.glossary import glossary
 from serving.words.short_reasons import main_reason
 from serving.words.wording import figure, label, page_texts, programme_texts, signal_of
 
-#: Losses whose review is written out; the list above has all of them.
+#: Losses of a page whose review is written out; the list above has all of them.
 WRITTEN_OUT = 20
 UNKNOWN = "–"
 
@@ -49,9 +49,9 @@ class LossReport:
     lines : tuple of LossLine
         All losses, in the order of the list.
     written_out : tuple of LossLine
-        The first of them, whose review is written out.
+        Those of a page, whose review is written out.
     counted : str
-        How many these are; empty where they are all.
+        Which these are; empty where they are all.
     """
 
     lang: Lang
@@ -64,12 +64,15 @@ class LossReport:
     heads: tuple[str, ...]
 
 
-def loss_report(found: Sequence[Review], first: date, as_of: date, currency: str | None, lang: Lang) -> LossReport:
-    """Return the reviews of the losses from `first` on and before `as_of` in words."""
+def loss_report(
+    found: Sequence[Review], first: date, as_of: date, currency: str | None, lang: Lang, page: int = 1
+) -> LossReport:
+    """Return the reviews of the losses from `first` on and before `as_of` in words; `page`: which are written out."""
     texts, formats = programme_texts(lang)["losses"], Formats(lang, currency)
     lines = tuple(_line(review, texts, formats) for review in found)
     last = formats.day(as_of - timedelta(days=1))
-    written_out = lines[:WRITTEN_OUT]
+    begin = (page - 1) * WRITTEN_OUT
+    written_out = lines[begin : begin + WRITTEN_OUT]
     return LossReport(
         lang=lang,
         title=texts["title"].format(day=formats.long_day(as_of)),
@@ -80,7 +83,11 @@ def loss_report(found: Sequence[Review], first: date, as_of: date, currency: str
         figures=tuple(_sums(verdict, found, texts, formats) for verdict in VERDICTS),
         lines=lines,
         written_out=written_out,
-        counted=texts["reviews_first"].format(n=formats.number(len(written_out)), total=formats.number(len(lines)))
+        counted=texts["reviews_first"].format(
+            first=formats.number(begin + 1),
+            last=formats.number(begin + len(written_out)),
+            total=formats.number(len(lines)),
+        )
         if len(lines) > len(written_out)
         else "",
         heads=(texts["what"], *(texts["before"].format(days=days) for days in BEFORE)),
@@ -109,7 +116,8 @@ def verdict_label(review: Review, lang: Lang) -> str:
     """Return whether the model had seen a loss, in words, and that what says so was scored only afterwards."""
     texts = programme_texts(lang)["losses"]
     said = str(texts[f"is_{review.verdict}"].format(days=review.seen_days))
-    return str(texts["seen_after"].format(label=said)) if review.judged_afterwards else said
+    told_by_name = review.verdict == "seen_afterwards"
+    return str(texts["seen_after"].format(label=said)) if review.judged_afterwards and not told_by_name else said
 
 
 def _known(review: Review, days: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Loss reviews: departures and what the stored runs said become a review each, the surprises first.
 
 A loss was **seen** where the account stood among those at risk, or at the top of the list, in the last run at least
-180, 90 or 30 days before its end; a **surprise** where such runs judged it and it stood in none of them. Else it is
+180, 90 or 30 days before its end; it **would have been seen** where every such run was scored only after the end, so
+that nobody could act on it; a **surprise** where such runs judged it and it stood in none of them. Else it is
 **not known**: no run counts, the account was not in it, or too little was known of the account to judge it.
 """
 
@@ -20,9 +21,9 @@ from serving.losses.departures import BEFORE, Departure
 from serving.losses.past_runs import Run, Sight, Why, read_runs, read_sights, run_before
 from serving.store.past_scores import KeptScore, kept_score
 
-Verdict = Literal["surprise", "not_known", "seen"]
+Verdict = Literal["surprise", "not_known", "seen_afterwards", "seen"]
 #: In this order they are listed.
-VERDICTS: tuple[Verdict, ...] = ("surprise", "not_known", "seen")
+VERDICTS: tuple[Verdict, ...] = ("surprise", "not_known", "seen_afterwards", "seen")
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,18 @@ class Review:
     def verdict(self) -> Verdict:
         """Whether the model had seen it."""
         if self.seen_days is not None:
-            return "seen"
+            return "seen_afterwards" if self.judged_afterwards else "seen"
         return "surprise" if any(map(_judges, self.sights.values())) else "not_known"
 
     @property
     def seen_days(self) -> int | None:
-        """Days before the end by which it had been seen; None where it had not."""
-        return next((days for days in BEFORE if _seen(self.sights[days])), None)
+        """Days before the end by which it had been seen, by a run that was scored in time if one had; else None."""
+        seen = [days for days in BEFORE if _seen(self.sights[days])]
+        return next((days for days in seen if not self._afterwards(days)), seen[0] if seen else None)
+
+    def _afterwards(self, days: int) -> bool:
+        sight = self.sights[days]
+        return isinstance(sight, Sight) and sight.run.scored_at.date() >= self.departure.ended_on
 
     @property
     def judged_afterwards(self) -> bool:

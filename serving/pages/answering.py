@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import Request
@@ -19,11 +20,13 @@ from serving.api.edge.problems import RequestProblem, path_of
 from serving.errors import AccessRefused, PdfUnavailable, StoreUnavailable, TooOften, Unauthenticated
 from serving.pages.page_html import HEADERS, page
 from serving.pages.visiting import Visit, language
+from serving.portfolio.wanted import page_of
 from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 
 STORE_AWAY_SECONDS = 5
 log = logging.getLogger("churn_risk.api")
+T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -97,6 +100,44 @@ def language_problems(visit: Visit) -> tuple[str, ...]:
     """Return what is wrong with the language of the address; nothing where it is one of ours or none is asked for."""
     asked, words = visit.request.query_params.get("lang", ""), screen_texts(visit.lang)
     return () if asked in (*LANGS, "") else (words["trouble"]["no_lang"].format(value=asked),)
+
+
+@dataclass(frozen=True)
+class Pager:
+    """A page of a list: `counted` says which of how many; `before` and `after` are addresses, empty where none is."""
+
+    page: int
+    counted: str
+    before: str
+    after: str
+
+    def of(self, rows: Sequence[T], size: int) -> Sequence[T]:
+        """Return the rows of this page."""
+        return rows[(self.page - 1) * size : self.page * size]
+
+
+def paged(visit: Visit, total: int, size: int, field: str = "page") -> tuple[Pager, tuple[str, ...]]:
+    """Return the page that the address asks for, and in words why it is another one.
+
+    Parameters
+    ----------
+    total, size : int
+        Rows of the list, and of a page.
+    field : str
+        Its name in the address, where a page has several lists.
+    """
+    words, query = screen_texts(visit.lang), dict(visit.request.query_params)
+    pages = max(1, -(-total // size))
+    page, problems = page_of(query.get(field, ""), visit.lang)
+    if page > pages:
+        problems += (words["trouble"]["no_page"].format(value=page, pages=pages),)
+        page = pages
+
+    def at(number: int) -> str:
+        return "?" + urlencode(query | {field: number, "lang": visit.lang}) if 1 <= number <= pages else ""
+
+    counted = words["portfolio"]["page_of"].format(page=page, pages=pages) if pages > 1 else ""
+    return Pager(page, counted, at(page - 1), at(page + 1)), problems
 
 
 def account_address(account_id: str, lang: str) -> str:

@@ -8,12 +8,18 @@ from starlette.responses import Response
 
 from serving.api.edge.noted import note_read
 from serving.database.engine import reading
-from serving.pages.answering import answer, language_problems
+from serving.pages.answering import Pager, answer, language_problems, paged
 from serving.pages.visiting import Visit, demand, visit_of
+from serving.portfolio.portfolio_lines import aged
 from serving.renewals.calls import STAGES, read_renewals
-from serving.renewals.renewal_list import renewal_tables
+from serving.renewals.renewal_list import KINDS, SHOWN, RenewalTable, renewal_table
+from serving.words.caution_words import kept_cautions, told
 from serving.words.formats import Formats
+from serving.words.grades import grade_sentence
 from serving.words.wording import screen_texts
+
+#: The page of each table in the address.
+PAGES = {"soon": "page", "overdue": "overdue_page"}
 
 
 async def renewals_page(request: Request) -> Response:
@@ -28,11 +34,22 @@ def _page(visit: Visit) -> Response:
     with reading(visit.served.store.engine) as connection:
         found = read_renewals(connection, whose)
     words = screen_texts(lang)
-    tables = () if found is None or not found.stored else renewal_tables(found, lang)
-    listed = [line.account_id for table in tables for line in table.lines]
+    tables: list[tuple[RenewalTable, Pager]] = []
+    if found is not None and found.stored:
+        for key in KINDS:
+            rows = found.soon if key == "soon" else found.overdue
+            pager, of_page = paged(visit, len(rows), SHOWN, PAGES[key])
+            problems += of_page
+            tables.append((renewal_table(key, found, pager.of(rows, SHOWN), lang), pager))
+    listed = [line.account_id for table, _ in tables for line in table.lines]
     note_read(visit.request, visit.served, visit.reader.id, "list", listed)
     absent = "" if tables else words["renewals"]["no_run" if found is None else "not_stored"]
     as_of = "" if found is None else words["portfolio"]["as_of"].format(day=Formats(lang).day(found.run["as_of"]))
     heads = tuple(words["renewals"][f"stage_{stage}"] for stage in STAGES)
+    model = {} if found is None else found.run["model"]
+    grade = grade_sentence(model["grade"], lang) if "grade" in model else ""
+    cautions = () if found is None else aged(found.run["as_of"], lang, visit.today)
+    cautions += tuple(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade")
     shown = {"problems": problems, "absent": absent, "as_of": as_of, "tables": tables, "heads": heads}
+    shown |= {"grade": grade, "cautions": cautions}
     return answer(visit, "renewals.html.j2", 422 if problems else 200, **shown)

@@ -101,7 +101,7 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         as_of=words["portfolio"]["as_of"].format(day=formats.long_day(found.run.as_of)) if found.run else "",
         model=grade_sentence(model["grade"], lang) if "grade" in model else "",
         cautions=(
-            *_aged(found, words["portfolio"], today),
+            *(aged(found.run.as_of, lang, today) if found.run else ()),
             *_lapsed(found, words["portfolio"], formats),
             *(f"{told(one, lang)}." for one in kept_cautions(model) if one.code != "grade"),
         ),
@@ -116,10 +116,10 @@ def lines_of(found: Found, lang: Lang, today: date) -> tuple[Line, ...]:
     return tuple(_line(row, found.past.get(row["account_id"], ()), found, lang, today) for row in found.rows)
 
 
-def _aged(found: Found, words: Mapping[str, str], today: date) -> tuple[str, ...]:
+def aged(as_of: date, lang: Lang, today: date) -> tuple[str, ...]:
     """Return the sentence that the estimates are old, where they are: all days on the page count from their date."""
-    days = (today - found.run.as_of).days if found.run else 0
-    return (words["aged"].format(days=days),) if days > AGED_DAYS else ()
+    days = (today - as_of).days
+    return (screen_texts(lang)["portfolio"]["aged"].format(days=days),) if days > AGED_DAYS else ()
 
 
 def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[str, ...]:
@@ -188,6 +188,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     change, kind = _change(row, found.before, formats, words["portfolio"])
     evidence, as_of = row["evidence"] or {}, row["as_of"]
     score, step = score_of(row), found.steps.get(row["account_id"])
+    done = found.done.get(row["account_id"])
     size = by_size(score, (found.run.model.get("reference") or {}) if found.run else {})
     return Line(
         account_id=row["account_id"],
@@ -208,10 +209,19 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
-        step=step["what"] if step else "",
-        step_note=words["steps"]["of"].format(owner=step["owner"], day=formats.day(step["due_on"])) if step else "",
+        step=step["what"] if step else done["what"] if done else "",
+        step_note=_step_note(step, done, formats, words["steps"]),
         overdue=bool(step and step["due_on"] < today),
     )
+
+
+def _step_note(
+    step: Mapping[str, Any] | None, done: Mapping[str, Any] | None, formats: Formats, words: Mapping[str, str]
+) -> str:
+    """Return whose step it is and until when, or when it was done."""
+    if step:
+        return words["of"].format(owner=step["owner"], day=formats.day(step["due_on"]))
+    return words["finished"].format(owner=done["owner"], day=formats.day(done["done_at"].date())) if done else ""
 
 
 def _change(row: Mapping[str, Any], before: date | None, formats: Formats, words: Mapping[str, str]) -> tuple[str, str]:

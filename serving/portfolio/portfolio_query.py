@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from serving.acting.acts import next_steps
+from serving.acting.acts import done_steps, next_steps
 from serving.portfolio.expected_loss import LossInterval, expected_loss
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
@@ -82,6 +82,8 @@ class Found:
         The last estimates of each row's account, oldest first: as_of, probability, version and band.
     steps : mapping of str to mapping
         The open step of each row's account that is due first.
+    done : mapping of str to mapping
+        The step of each row's account that was done last since the run scored.
     unplanned, disagreed, lapsed : int
         How many of the reader's accounts are threats without a next step, how many scores somebody called wrong, and
         how many accounts have left already by the model's rule (`serving.scoring.lapsed`).
@@ -100,6 +102,7 @@ class Found:
     unmanaged: bool
     past: Mapping[str, Sequence[Any]]
     steps: Mapping[str, Mapping[str, Any]]
+    done: Mapping[str, Mapping[str, Any]]
     unplanned: int
     disagreed: int
     lapsed: int
@@ -130,13 +133,13 @@ def read_portfolio(
     rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run(as_of).add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, 0, 0, 0, {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
     )
     seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
-    waiting = Waiting.at(run.as_of, run.model)
+    waiting = Waiting.at(run.as_of, run.scored_at, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
     by_band = _by_band(connection, joined, others)
@@ -164,6 +167,7 @@ def read_portfolio(
         unmanaged="" in managers,
         past=_past(connection, account_ids, run.as_of),
         steps=next_steps(connection, account_ids),
+        done=done_steps(connection, account_ids, run.scored_at),
         unplanned=unplanned,
         disagreed=disagreed,
         lapsed=lapsed,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from serving.acting.acts import has_open_step, last_verdict
+from serving.acting.acts import has_step, last_verdict
 from serving.scoring.lapsed import KEY
 from serving.store.score_tables import SCORES
 
@@ -18,7 +18,8 @@ from serving.store.score_tables import SCORES
 class Waiting:
     """A threat without a next step, and a score that was called wrong, wait; who has lapsed needs no next step.
 
-    What was said counts for the score it was said of: a later run asks anew.
+    What was said counts for the score it was said of, and a step that was done since it was scored for that score: a
+    later run asks anew.
     """
 
     unplanned: sa.ColumnElement[bool]
@@ -26,12 +27,12 @@ class Waiting:
     lapsed: sa.ColumnElement[bool]
 
     @classmethod
-    def at(cls, as_of: date, model: Mapping[str, Any]) -> Waiting:
-        """Return the conditions for the scores of a date; `model` are the facts of the model that scored."""
+    def at(cls, as_of: date, scored_at: datetime, model: Mapping[str, Any]) -> Waiting:
+        """Return the conditions for the scores of a run; `model` are the facts of the model that scored."""
         account_id = SCORES.c.account_id
         verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
         lapsed = _lapsed(model)
-        unplanned = SCORES.c.threat & ~has_open_step(account_id) & (verdict != "handled") & ~lapsed
+        unplanned = SCORES.c.threat & ~has_step(account_id, scored_at) & (verdict != "handled") & ~lapsed
         return cls(unplanned, verdict == "wrong", lapsed)
 
     @property

@@ -80,9 +80,13 @@ def wanted_of(query: Mapping[str, str], lang: Lang) -> tuple[Wanted, tuple[str, 
     if len(search) > LONGEST_SEARCH:
         problems.append(words["long_search"].format(most=LONGEST_SEARCH))
     chosen["q"] = search[:LONGEST_SEARCH]
-    number = query.get("page", "") or "1"
+    chosen["page"], of_page = page_of(query.get("page", ""), lang)
+    return Wanted(**chosen), (*problems, *of_page)
+
+
+def page_of(number: str, lang: Lang) -> tuple[int, tuple[str, ...]]:
+    """Return the page that an address asks for, the first one where it asks for none or for what is no number."""
+    number = number or "1"
     if number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= LAST_PAGE:
-        chosen["page"] = int(number[:9])
-    else:
-        problems.append(words["no_page_number"].format(value=number))
-    return Wanted(**chosen), tuple(problems)
+        return int(number[:9]), ()
+    return 1, (screen_texts(lang)["trouble"]["no_page_number"].format(value=number),)

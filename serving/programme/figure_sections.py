@@ -16,7 +16,7 @@ from serving.reports.figure_lines import LineChart, line_chart
 from serving.words.figure_words import FigureInWords, Point, written
 from serving.words.formats import Formats, Lang
 from serving.words.summing import rounded_parts
-from serving.words.wording import screen_texts
+from serving.words.wording import page_texts, screen_texts
 
 #: The families in the order in which a board asks for them; others follow.
 ORDER = (
@@ -181,11 +181,12 @@ class Telling:
 
     def row(self, found: FigureInWords, said: str | None = None) -> Row:
         """Return a figure at the run's own date; `said`: its value as it is written elsewhere on the page."""
-        now = found.now
+        now, tables = found.now, page_texts(self.formats.lang)["tables"]
         told = self._told(found, now) | ({} if said is None else {"value": said})
         return Row(
             name=found.figure.name, label=found.label, exact=now.value, **told,
-            definition=found.definition, source=found.figure.source, needs=", ".join(found.figure.needs),
+            definition=found.definition, source=found.source,
+            needs=", ".join(tables[name] for name in found.figure.needs),
         )  # fmt: skip
 
     def terms(self, terms: Mapping[str, float]) -> str:

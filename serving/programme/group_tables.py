@@ -80,6 +80,8 @@ def _head(label: str) -> str:
 def _cell(
     head: str, figure: FigureInWords, group: Group | None, formats: Formats, texts: Mapping[str, Any]
 ) -> Cell:  # fmt: skip
+    if group is None and figure.now.value is None:  # What is known nowhere is known of no group.
+        return Cell(head, "", None, "", figure.now.reason or "")
     if group is None:  # The run keeps no row of this kind in the group: nothing of it is there.
         return Cell(head, written(0.0, figure.figure, formats), 0.0, "", "")
     if group.value is None:

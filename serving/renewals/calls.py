@@ -28,6 +28,8 @@ STAGES = (180, 90, 0)
 #: What a manager says of a score that is a call of its own.
 SAID = ("agree", "wrong")
 PIECE = 500
+#: Reasons for which a run has no estimate of any renewal.
+NO_COURSE = ("no_course", "not_estimated")
 Outcome = Literal["at_risk", "safe"]
 
 
@@ -120,17 +122,20 @@ class Renewals:
     Attributes
     ----------
     run : mapping
-        run_id, as_of, model_version, scored_at.
+        run_id, as_of, model_version, scored_at, and `model`, the facts about its model.
     currency : str or None
     stored : bool
         Whether the run keeps contracts at all: runs without figures keep none.
+    estimates : bool
+        Whether the run's model estimates who stays until an end; else no contract has an estimate.
     soon, overdue : sequence of Renewal
-        Disagreements first, then by what is expected not to be renewed, then by end.
+        Disagreements first, then by value x probability of being lost, then those without an estimate by value.
     """
 
     run: Mapping[str, Any]
     currency: str | None
     stored: bool
+    estimates: bool
     soon: Sequence[Renewal]
     overdue: Sequence[Renewal]
 
@@ -143,19 +148,27 @@ def read_renewals(connection: Connection, account_manager: str | None) -> Renewa
     record = connection.execute(
         sa.select(FIGURES.c.record).where(FIGURES.c.run_id == run["run_id"], FIGURES.c.place == 0)
     ).scalar_one_or_none()
+    model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
     rows = sorted(_with_calls(connection, dict(run), account_manager), key=_place)
     return Renewals(
-        run=dict(run),
+        run={**run, "model": model},
         currency=None if record is None else record["currency"],
         stored=record is not None,
+        estimates=record is not None and _estimates(record),
         soon=[row for row in rows if not row.overdue],
         overdue=[row for row in rows if row.overdue],
     )
 
 
+def _estimates(record: Mapping[str, Any]) -> bool:
+    reasons = record["figures"].get("renewals_expected_365d", {}).get("reason") or [None]
+    return reasons[-1] is None or reasons[-1][0] not in NO_COURSE
+
+
 def _place(renewal: Renewal) -> tuple[Any, ...]:
+    known = renewal.expected is not None
     lost = renewal.value - (renewal.expected or 0.0)
-    return (not renewal.disagreed, -lost, renewal.ends_on, renewal.account_id, renewal.contract_id)
+    return (not renewal.disagreed, not known, -lost, renewal.ends_on, renewal.account_id, renewal.contract_id)
 
 
 def _with_calls(connection: Connection, newest: Mapping[str, Any], whose: str | None) -> Iterator[Renewal]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from serving.renewals.calls import STAGES, Call, Renewal, Renewals
 from serving.words.formats import Formats, Lang
 from serving.words.wording import screen_texts
 
-#: Lines of a table; the API has all.
+Kind = Literal["soon", "overdue"]
+KINDS: tuple[Kind, ...] = ("soon", "overdue")
+#: Lines of a page.
 SHOWN = 100
 
 
@@ -40,7 +43,7 @@ class RenewalLine:
 
 @dataclass(frozen=True)
 class RenewalTable:
-    """Contracts that end soon, or those that are overdue; `counted` says how many there are where not all are shown."""
+    """Contracts that end soon, or those that are overdue; `counted` says how many there are on all pages."""
 
     key: str
     title: str
@@ -50,25 +53,22 @@ class RenewalTable:
     counted: str
 
 
-def renewal_tables(found: Renewals, lang: Lang) -> tuple[RenewalTable, RenewalTable]:
-    """Return the two tables of the newest run."""
+def renewal_table(key: Kind, found: Renewals, shown: Sequence[Renewal], lang: Lang) -> RenewalTable:
+    """Return a table of the newest run with those of its contracts that are shown."""
     texts, formats = screen_texts(lang)["renewals"], Formats(lang, found.currency)
-    return (_table("soon", found.soon, texts, formats), _table("overdue", found.overdue, texts, formats))
-
-
-def _table(key: str, rows: Sequence[Renewal], texts: Mapping[str, str], formats: Formats) -> RenewalTable:
-    total, disagreed = len(rows), sum(row.disagreed for row in rows)
-    said = texts["counted" if total <= SHOWN else "counted_first"]
-    counted = said.format(
-        n=formats.number(total), shown=formats.number(min(total, SHOWN)), disagreed=formats.number(disagreed),
+    rows = found.soon if key == "soon" else found.overdue
+    counted = texts["counted"].format(
+        n=formats.number(len(rows)), disagreed=formats.number(sum(row.disagreed for row in rows)),
         money=formats.money(sum(row.value for row in rows), whole=True),
     )  # fmt: skip
-    lines = tuple(_line(row, texts, formats) for row in rows[:SHOWN])
-    return RenewalTable(key, texts[key], texts[f"{key}_note"], lines, texts[f"{key}_none"], counted if rows else "")
+    none = texts["no_estimate" if found.estimates else "not_estimated"]
+    lines = tuple(_line(row, none, texts, formats) for row in shown)
+    note = texts["soon_by_value" if key == "soon" and not found.estimates else f"{key}_note"]
+    return RenewalTable(key, texts[key], note, lines, texts[f"{key}_none"], counted if rows else "")
 
 
-def _line(row: Renewal, texts: Mapping[str, str], formats: Formats) -> RenewalLine:
-    expected, leaves = texts["no_estimate"], ""
+def _line(row: Renewal, none: str, texts: Mapping[str, str], formats: Formats) -> RenewalLine:
+    expected, leaves = none, ""
     if row.expected is not None and row.stays is not None:
         expected = formats.money(row.expected, whole=True)
         leaves = texts["leaves_until"].format(share=formats.probability(1 - row.stays))

@@ -70,15 +70,14 @@ def outlook_of(
     shrinking = (
         _shrinking(outlook["expected_contraction"], formats, words) if "expected_contraction" in outlook else None
     )
-    worth = _worth(outlook.get("lifetime"), terms, formats, words) if terms else None
+    worth = _worth(outlook, terms, formats, words) if terms else None
     return OutlookView(when, shrinking, worth) if when or shrinking else None
 
 
-def _worth(
-    lifetime: Mapping[str, float] | None, terms: Mapping[str, float], formats: Formats, words: Mapping[str, str]
-) -> Worth:
+def _worth(outlook: Mapping[str, Any], terms: Mapping[str, float], formats: Formats, words: Mapping[str, str]) -> Worth:
+    lifetime = outlook.get("lifetime")
     if lifetime is None:
-        reason = because("not_estimated").told(formats.lang)
+        reason = because("no_decline" if "risk" in outlook else "no_course").told(formats.lang)
         return Worth(Figure(words["lifetime"], "–", words["lifetime_none"].format(reason=reason)), "")
     low, high = (formats.money(lifetime[name], whole=True) for name in ("low", "high"))
     margin = formats.percent(terms["margin"])

@@ -49,7 +49,7 @@ class FigureInWords:
     Attributes
     ----------
     figure : Figure
-    label, definition : str
+    label, definition, source : str
         In the reader's language.
     points : tuple of Point
     groups : tuple of Group
@@ -59,6 +59,7 @@ class FigureInWords:
     figure: Figure
     label: str
     definition: str
+    source: str
     points: tuple[Point, ...]
     groups: tuple[Group, ...] = ()
 
@@ -88,6 +89,7 @@ def figures_in_words(
             figure,
             figure.de if lang == "de" else figure.en,
             figure.definition_de if lang == "de" else figure.definition_en,
+            figure.source_in(lang),
             _points(figure.name, record, as_of, lang, absent),
             _groups(figure.name, record, lang),
         )

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import numpy as np
 
 from features.figures.estimates import LIFETIME
-from features.figures.families.promoters import PASSIVE, PROMOTER, named_answers
+from features.figures.families.promoters import LATEST_DE, LATEST_EN, PASSIVE, PROMOTER, named_answers
 from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words
 from features.figures.programme import Programme
 
@@ -24,14 +24,18 @@ COLUMNS = (*PARTS, "known", "without")
 SOURCE = "Gupta, Lehmann & Stuart, Valuing Customers (2004); the course of hazards is churn-risk's"
 EN = (
     "Revenue (or margin, where the run declares one) of each month of 30 days x the probability that a customer is "
-    "there at its end x (1 - expected decline) a year, discounted, over the years that the run declares (by default "
-    "10 % a year and five years; settings `lifetime`). The model's course of twelve months repeats; what comes after "
+    "there at its end x (1 - expected decline) a year, which counts from the first month on, discounted, over the "
+    "years that the run declares (by default "
+    "10 % a year and five years; settings `lifetime`). A year is twelve months of 30 days. The model's course of "
+    "twelve months repeats; what comes after "
     "these years is cut off, growth is not counted. Interval: normal, of chance and of the level of all estimates"
 )
 DE = (
     "Umsatz (oder Marge, wo der Lauf eine angibt) jedes Monats von 30 Tagen x Wahrscheinlichkeit, dass der Kunde an "
-    "seinem Ende da ist x (1 - erwarteter Rückgang) im Jahr, abgezinst, über die Jahre, die der Lauf angibt (ohne "
-    "Angabe 10 % im Jahr und fünf Jahre; Einstellungen `lifetime`). Der Verlauf von zwölf Monaten wiederholt sich; was "
+    "seinem Ende da ist x (1 - erwarteter Rückgang) im Jahr, vom ersten Monat an, abgezinst, über die Jahre, die der "
+    "Lauf angibt (ohne "
+    "Angabe 10 % im Jahr und fünf Jahre; Einstellungen `lifetime`). Ein Jahr sind zwölf Monate von 30 Tagen. Der "
+    "Verlauf von zwölf Monaten wiederholt sich; was "
     "nach diesen Jahren kommt, ist abgeschnitten, Wachstum zählt nicht. Intervall: Normalverteilung, aus Zufall und "
     "dem Niveau aller Schätzungen"
 )
@@ -93,8 +97,8 @@ def _value(basis: Basis, name: str, columns: tuple[str, ...], words: Words) -> F
 def _of_class(name: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
     columns = tuple(f"{part}_{name}" for part in COLUMNS)
     words = Words(
-        f"Lifetime value of {en}", f"Lebenszeitwert {de}", f"Lifetime value of customers {what_en}.",
-        f"Lebenszeitwert der Kunden {what_de}.", SOURCE,
+        f"Lifetime value of {en}", f"Lebenszeitwert {de}", f"Lifetime value of customers {what_en}. {LATEST_EN}",
+        f"Lebenszeitwert der Kunden {what_de}. {LATEST_DE}", SOURCE,
     )  # fmt: skip
     return _value(BY_CLASS, f"lifetime_value_{name}", columns, words)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.figures.families.promoters import named_answers
+from features.figures.families.promoters import LATEST_DE, LATEST_EN, named_answers
 from features.figures.figure import Basis, Figure, Rows, Words
 from features.figures.programme import Programme
 from features.formulas.reversals import stands
@@ -40,7 +40,7 @@ GRID = Basis(Rows("loyalty.grid", _grid), ("invoices", "surveys"), {"invoices": 
 
 
 def _place(name: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
-    words = Words(en, de, f"Customers {what_en}", f"Kunden {what_de}", SOURCE)
+    words = Words(en, de, f"Customers {what_en} {LATEST_EN}", f"Kunden {what_de} {LATEST_DE}", SOURCE)
     return GRID.total(f"grid_{name}", "accounts", name, words)
 
 

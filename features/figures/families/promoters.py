@@ -16,6 +16,9 @@ from features.figures.programme import Programme
 
 REICHHELD = "Reichheld, The One Number You Need to Grow (2003); interval: Tango (1998)"
 MONETISED = "churn-risk: the score weighted by revenue"
+#: What a mean score of an account is made of.
+LATEST_EN = "The score is the mean of the latest relationship answer of each contact in 365 days."
+LATEST_DE = "Die Note ist das Mittel der letzten Beziehungsantwort jedes Ansprechpartners in 365 Tagen."
 DAYS, HALF = 365, 182.5
 PROMOTER, PASSIVE, GOOD_SCORE = 9, 7, 50
 LEAST_TRANSACTIONAL = 3
@@ -24,14 +27,18 @@ LEAST_ANONYMOUS = 5
 ANSWER_SUMS = ("promoter", "detractor", "answer", "nameless")
 
 
-def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
-    """Return the latest answer of each contact in a window, and those without a contact, with their class."""
-    view = programme.customers
-    rows = view["surveys"].filter(
+def every_answer(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
+    """Return all answers in a window, each contact's earlier ones too."""
+    return programme.customers["surveys"].filter(
         lambda t: (
             t.score.notnull() & (t.kind == kind) & (t.answered_age_days > newest) & (t.answered_age_days <= oldest)
         )
     )
+
+
+def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
+    """Return the latest answer of each contact in a window, and those without a contact, with their class."""
+    view, rows = programme.customers, every_answer(programme, kind, newest, oldest)
     # The id settles a tie, so that no engine's order of rows counts.
     place = ibis.row_number().over(
         group_by=[*view.keys, rows.contact_id.fill_null(rows.survey_id)],
@@ -165,8 +172,8 @@ FLAG = Basis(Rows("promoters.contradicted", _contradicted), ("surveys",), {"surv
 HALVES = Basis(Rows("promoters.halves", _two_halves), ("surveys",), {"surveys": 12})
 YEAR_EN = "Revenue recognised in twelve months, of customers"
 YEAR_DE = "In zwölf Monaten realisierter Umsatz von Kunden"
-SPLIT_EN = "an account's revenue is split over its answers to relationship surveys"
-SPLIT_DE = "der Umsatz eines Kunden verteilt sich auf seine Antworten in Beziehungsbefragungen"
+SPLIT_EN = "an account's revenue is split over the latest relationship answer of each of its contacts"
+SPLIT_DE = "der Umsatz eines Kunden verteilt sich auf die letzte Beziehungsantwort jedes seiner Ansprechpartner"
 
 
 def _revenue(name: str, column: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
@@ -216,20 +223,26 @@ FIGURES: tuple[Figure, ...] = (
                f"(revenue of promoters - of detractors) / revenue of those heard; {SPLIT_EN}.",
                f"(Umsatz der Promotoren - der Kritiker) / Umsatz der Gehörten; {SPLIT_DE}."),
     _monetised("monetised_nps_each_answer", ("each",), "each_heard", "Monetised NPS, each answer in full",
-               "NPS in Geld, jede Antwort voll", "Each answer counts the whole revenue of its account.",
-               "Jede Antwort zählt den ganzen Umsatz ihres Kunden."),
+               "NPS in Geld, jede Antwort voll", "The latest answer of each contact counts the whole revenue of its "
+               "account.",
+               "Die letzte Antwort jedes Ansprechpartners zählt den ganzen Umsatz ihres Kunden."),
     _monetised("monetised_nps_mean_score", ("by_mean",), "heard", "Monetised NPS, by mean score",
-               "NPS in Geld, nach Mittelwert", "An account has the class of its mean score (from 9, from 7, below).",
-               "Ein Kunde hat die Klasse seiner mittleren Bewertung (ab 9, ab 7, darunter)."),
+               "NPS in Geld, nach Mittelwert", "An account has the class of the mean of each contact's latest score "
+               "(from 9, from 7, below).",
+               "Ein Kunde hat die Klasse des Mittels der letzten Bewertung jedes Ansprechpartners (ab 9, ab 7, "
+               "darunter)."),
     _monetised("monetised_nps_worst_answer", ("by_worst",), "heard", "Monetised NPS, by worst answer",
-               "NPS in Geld, nach schlechtester Antwort", "An account has the class of its worst answer.",
-               "Ein Kunde hat die Klasse seiner schlechtesten Antwort."),
+               "NPS in Geld, nach schlechtester Antwort", "An account has the class of the worst among the latest "
+               "answers of its contacts.",
+               "Ein Kunde hat die Klasse der schlechtesten unter den letzten Antworten seiner Ansprechpartner."),
     FLAG.total("accounts_contradicting", "accounts", "contradicted", Words(
         "Good after transactions, poor relationship", "Nach Vorgängen gut, Beziehung schlecht",
         f"Customers with a transactional NPS of {GOOD_SCORE} or more (from {LEAST_TRANSACTIONAL} answers on) and a "
-        "relationship NPS of 0 or less, in 365 days: they may leave without a warning.",
+        "relationship NPS of 0 or less, in 365 days, of each contact's latest answer: they may leave without a "
+        "warning.",
         f"Kunden mit einem NPS nach Vorgängen von mindestens {GOOD_SCORE} (ab {LEAST_TRANSACTIONAL} Antworten) und "
-        "einem NPS der Beziehung von höchstens 0, in 365 Tagen: Sie können ohne Warnung gehen.")),
+        "einem NPS der Beziehung von höchstens 0, in 365 Tagen, je Ansprechpartner die letzte Antwort: Sie können "
+        "ohne Warnung gehen.")),
     FLAG.total("revenue_contradicting", "currency", "at_stake", Words(
         "Revenue of contradicting accounts", "Umsatz der Kunden, die Tickets gut und die Beziehung schlecht bewerten",
         "Twelve months' recognised revenue of the accounts that contradict themselves.",

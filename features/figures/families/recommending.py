@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.figures.families.promoters import named_answers
+from features.figures.families.promoters import every_answer, named_answers
 from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words, divided
 from features.figures.programme import Programme
 
@@ -32,8 +32,12 @@ def _customers(programme: Programme) -> ir.Table:
 
 
 def _to_ask(programme: Programme) -> ir.Table:
-    """Return the customers whose latest relationship answers are all of promoters; who has not referred is to ask."""
-    rows = named_answers(programme, "relationship")
+    """Return the customers whose relationship answers are all of promoters; who has not referred is to ask.
+
+    All answers of the year count, not the latest of each contact only: who was no promoter lately is not asked.
+    """
+    shown = named_answers(programme, "relationship").select(*KEYS).distinct()
+    rows = every_answer(programme, "relationship").semi_join(shown, KEYS)
     scored = rows.group_by(KEYS).aggregate(worst=rows.score.min())
     own = _customers(programme).inner_join(scored, KEYS)
     to_ask = (own.worst >= 9) & (own.refers == 0)
@@ -84,6 +88,9 @@ FIGURES: tuple[Figure, ...] = (
         "Mittlere Stunden von der Empfehlung zum Kontakt, der kontaktierten Empfehlungen von 365 Tagen.")),
     ASK.total("promoters_to_ask", "accounts", "to_ask", _words(
         "Promoters to ask", "Promotoren, die man um Empfehlung bitten kann",
-        "Customers whose relationship answers of 365 days are all 9 or 10 and who have not referred in this time.",
-        "Kunden, deren Beziehungsantworten von 365 Tagen alle 9 oder 10 sind und die in dieser Zeit nicht empfahlen.")),
+        "Customers whose relationship answers of 365 days, earlier ones of a contact too, are all 9 or 10 and who "
+        "have not "
+        "referred in this time. None by anonymous answers among fewer than 5.",
+        "Kunden, deren Beziehungsantworten von 365 Tagen, auch frühere eines Ansprechpartners, alle 9 oder 10 sind und "
+        "die in dieser Zeit nicht empfahlen. Keine mit anonymen Antworten unter weniger als 5.")),
 )  # fmt: skip

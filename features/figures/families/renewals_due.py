@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 
 from features.figures.contracts_ahead import GRACE_DAYS, KEYS, OVERDUE_DAYS, YEAR_DAYS, due, overdue, with_staying
 from features.figures.estimates import COURSE
 from features.figures.families.lifetime_values import expected
-from features.figures.figure import Basis, Figure, Rows, Sums, Values, Words
+from features.figures.figure import NUMBER_OF, Basis, Figure, Rows, Sums, Values, Words
 from features.figures.programme import Programme
 
 SOON_DAYS = 90
@@ -70,7 +71,7 @@ EN = (
 )
 DE = (
     "Wert x (1 - p) der in den nächsten {days} Tagen fälligen Verträge: p ist die Wahrscheinlichkeit des Laufs, dass "
-    f"der Kunde {GRACE_DAYS} Tage nach dem unterschriebenen Ende gegangen ist. Intervall: Normalverteilung, aus Zufall "
+    f"der Kunde {GRACE_DAYS} Tage nach dem Vertragsende gegangen ist. Intervall: Normalverteilung, aus Zufall "
     "(Verträge eines Kunden zusammen) und dem Niveau aller Schätzungen."
 )
 
@@ -88,25 +89,34 @@ def _expected(days: int, after: str) -> Figure:
     return FORESEEN.figure(f"renewals_expected_{days}d", "currency", columns, finish, words, adds_up=True)
 
 
+def _lost(sums: Sums) -> Values:
+    """Return what is expected to be lost; where contracts are due and none has an estimate, that is not known."""
+    none = np.where((sums["foreseen"] == 0) & (sums["open"] > 0), np.nan, 0.0)
+    return Values(sums["lost"] + none, sums[f"{NUMBER_OF}lost"])
+
+
 FIGURES: tuple[Figure, ...] = (
     DUE.total("renewals_due_365d", "currency", "value", Words(
         "Renewals due, 365 days", "Fällige Verlängerungen, 365 Tage",
         "Annual value of customers' contracts whose signed end lies in the next 365 days.",
-        "Jahreswert der Verträge von Kunden, deren unterschriebenes Ende in den nächsten 365 Tagen liegt.")),
+        "Jahreswert der Verträge von Kunden, deren Vertragsende in den nächsten 365 Tagen liegt.")),
     DUE.total("renewals_due_90d", "currency", "soon", Words(
         "Renewals due, 90 days", "Fällige Verlängerungen, 90 Tage",
         "The same of the next 90 days.", "Dasselbe der nächsten 90 Tage.")),
     _expected(YEAR_DAYS, ""),
     _expected(SOON_DAYS, "_soon"),
-    FORESEEN.total("renewals_expected_lost_365d", "currency", "lost", Words(
-        "Expected not to be renewed, 365 days", "Voraussichtlich nicht verlängert, 365 Tage",
-        "Value x p of the same contracts.", "Wert x p derselben Verträge.")),
+    FORESEEN.figure(
+        "renewals_expected_lost_365d", "currency", ("lost", f"{NUMBER_OF}lost", "foreseen", "open"), _lost, Words(
+            "Expected not to be renewed, 365 days", "Voraussichtlich nicht verlängert, 365 Tage",
+            "Value x p of the same contracts.", "Wert x p derselben Verträge."), adds_up=True),
     FORESEEN.total("renewals_not_estimated_365d", "currency", "unforeseen", Words(
         "Due, of customers without an estimate, 365 days", "Fällig, von Kunden ohne Schätzung, 365 Tage",
         "Annual value of the contracts that are due, of customers of whom too little is known for an estimate.",
         "Jahreswert der fälligen Verträge von Kunden, über die zu wenig für eine Schätzung bekannt ist.")),
     OVERDUE.total("renewals_overdue", "currency", "value", Words(
         "Renewals overdue", "Überfällige Verlängerungen",
-        f"Annual value of contracts that ended in the last {OVERDUE_DAYS} days, of customers with no running contract.",
-        f"Jahreswert der in den letzten {OVERDUE_DAYS} Tagen beendeten Verträge von Kunden ohne laufenden Vertrag.")),
+        f"Annual value of contracts that ended 2 to {OVERDUE_DAYS} days ago, of customers with no running contract: "
+        "one that follows on the day after an end is seen from the second day after that end on.",
+        f"Jahreswert der vor 2 bis {OVERDUE_DAYS} Tagen beendeten Verträge von Kunden ohne laufenden Vertrag: Ein "
+        "Vertrag, der am Tag nach einem Ende beginnt, ist ab dem zweiten Tag nach diesem Ende zu sehen.")),
 )  # fmt: skip

@@ -78,7 +78,7 @@ class FigureOut(BaseModel):
         series = [FigurePoint.model_validate(point) for point in found.points if point.as_of is not None]
         return {
             "name": figure.name, "family": figure.family, "label": found.label, "unit": figure.unit,
-            "definition": found.definition, "source": figure.source, "needs": list(figure.needs),
+            "definition": found.definition, "source": found.source, "needs": list(figure.needs),
             "adds_up": figure.adds_up, "value": now.value, "low": now.low, "high": now.high, "n": now.n,
             "reason": now.reason, "series": series,
             "groups": [GroupOut.model_validate(group) for group in found.groups],

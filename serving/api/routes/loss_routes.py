@@ -73,8 +73,11 @@ class LossOut(BaseModel):
     revenue_365d: float = Field(description="Of the 365 days before the end, in `currency`")
     cause: str | None = Field(description="Why it left; null where nobody says")
     cause_from: str | None = Field(description="churns or feedback")
-    verdict: Verdict = Field(description="surprise: runs judged it and none had seen it; not_known; seen")
-    seen_days_before: int | None = Field(description="Days before the end by which it had been seen")
+    verdict: Verdict = Field(
+        description="surprise: runs judged it and none had seen it; not_known; "
+        "seen_afterwards: only runs that were scored after the end; seen"
+    )
+    seen_days_before: int | None = Field(description="Days before the end by which it had, or would have, been seen")
     known: list[KnownOut] = Field(description="180, 90 and 30 days before the end")
 
 

@@ -68,7 +68,7 @@ class RenewalOut(BaseModel):
 
 
 class RenewalsOut(BaseModel):
-    """A page of the contracts of the newest run: disagreements first, then what is most likely to be lost."""
+    """A page of the contracts of the newest run: disagreements first, then by value x probability of being lost."""
 
     model_config = ConfigDict(protected_namespaces=())
     request_id: str = REQUEST_ID

@@ -109,6 +109,9 @@ def test_what_is_expected_to_be_renewed_is_value_times_staying(found: pd.DataFra
     assert whole(found, "renewals_expected_90d") == pytest.approx(100 * early, rel=1e-12), "B's are 90 days ahead"
     months = {"2025-01": 100 * early, "2025-04": 300 * of_b, "2025-07": 1000 * late}
     assert groups(found, "renewals_expected_365d", "month") == pytest.approx(months, rel=1e-12)
+    lost = groups(found, "renewals_expected_lost_365d", "month")
+    assert lost == pytest.approx({"2025-01": 19, "2025-04": 300 - months["2025-04"], "2025-07": 1000 - 1000 * late})
+    assert "2025-02" not in lost, "of D nothing is estimated, and that is not 0"
 
 
 def test_contracts_of_one_account_stand_and_fall_together(found: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from support.programmes import at, book_of, rows_of, values
 
 from features.figures.figure import all_figures
 from features.figures.measuring import measure
-from features.tables import Tables
+from features.tables import BookKnown, TableKnown, Tables
 
 OPENED, DAY = date(2024, 1, 1), date(2025, 1, 1)
 #: Account, customer since, its contracts as (start, end, value), departure.
@@ -179,3 +179,21 @@ def test_renewals_of_each_reach_count_their_own_contracts() -> None:
     found = at(book, date(2025, 1, 1), "renewals_due_").set_index("figure")
     assert found["value"].to_dict() == {"renewals_due_365d": 80, "renewals_due_90d": 30}
     assert found["n"].to_dict() == {"renewals_due_365d": 2, "renewals_due_90d": 1}
+
+
+def test_a_contract_that_follows_without_a_gap_is_no_renewal_overdue_and_no_dip_at_the_turn_of_the_year() -> None:
+    """B is not renewed: overdue from the second day on. C's successor begins on the day of its end."""
+    terms = (("a", "A", "2024-01-01", "2024-12-31", 100.0), ("a2", "A", "2025-01-01", "2025-12-31", 100.0),
+             ("b", "B", "2024-01-01", "2024-12-31", 7.0), ("c", "C", "2024-01-01", "2024-12-31", 30.0),
+             ("c2", "C", "2024-12-31", "2025-12-31", 30.0))  # fmt: skip
+    book = book_of(
+        {
+            "accounts": rows_of("account_id customer_since", *((name, "2024-01-01") for name in "ABC")),
+            "contracts": rows_of("contract_id account_id starts_on ends_on annual_value", *terms),
+        },
+        known=BookKnown(tables={"contracts": TableKnown(since=date(2020, 1, 1))}),
+    )  # fmt: skip
+    days = (date(2024, 12, 31), date(2025, 1, 1), date(2025, 1, 2))
+    found = [values(book, day, "renewals_overdue", "revenue_closing_contracted") for day in days]
+    assert [each["renewals_overdue"] for each in found] == [0, 0, 7]
+    assert [each["revenue_closing_contracted"] for each in found] == [137, 137, 130]

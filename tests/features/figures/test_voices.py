@@ -117,3 +117,20 @@ def test_earned_growth_is_a_range_of_what_is_proven_and_what_may_be() -> None:
     assert found == pytest.approx(expected)
     row = at(book, DAY, "earned_growth_contracted").iloc[0]
     assert (row["low"], row["high"]) == pytest.approx((0.1, 0.3))
+
+
+def test_nobody_is_to_be_asked_who_gave_less_within_the_year() -> None:
+    """Lately all are promoters; A's contact gave 4 in March, B's before the year, and D has referred."""
+    lately = [row for name in "ABCD" for row in answers(name, 9)]
+    earlier = [(f"e{name}", name, f"{name}-relationshipc0", "relationship", day, day, 4, None)
+               for name, day in (("A", "2024-03-01"), ("B", "2023-06-01"))]  # fmt: skip
+    book = book_of(
+        {
+            "accounts": rows_of("account_id customer_since", *((name, "2022-01-01") for name in "ABCD")),
+            "surveys": rows_of(ANSWER, *lately, *earlier),
+            "referrals": rows_of(
+                "referral_id account_id referred_at", ("old", "A", "2022-06-01"), ("r", "D", "2024-06-01")
+            ),
+        }
+    )
+    assert at(book, DAY, "promoters_to_ask")["value"].tolist() == [2]

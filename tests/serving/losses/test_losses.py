@@ -19,6 +19,7 @@ from features.errors import InputError
 from serving.acting.acts import NewFeedback, add_feedback
 from serving.database.engine import reading, writing
 from serving.losses.departures import BEFORE, Departure, departures
+from serving.losses.loss_report import loss_report
 from serving.losses.past_runs import Run, Sight, read_runs, run_before
 from serving.losses.reviews import Review, reviews
 from serving.store import ScoreStore
@@ -157,7 +158,7 @@ def made(store: ScoreStore, left: list[Departure]) -> dict[str, Review]:
 
 def test_surprises_come_first_and_what_is_not_known_is_no_surprise(made: dict[str, Review]) -> None:
     assert [(name, review.verdict, review.seen_days) for name, review in made.items()] == [
-        ("lost", "surprise", None), ("young", "not_known", None), ("back", "seen", 90),
+        ("lost", "surprise", None), ("young", "not_known", None), ("back", "seen_afterwards", 90),
     ]  # fmt: skip
     assert made["young"].sights == {180: "no_run", 90: "not_scored", 30: "not_scored"}
 
@@ -206,7 +207,7 @@ def test_the_command(
     assert done.code == 0, done.err
     found = done.result
     assert {name: each["losses"] for name, each in found["verdicts"].items()} == {
-        "surprise": 1, "not_known": 1, "seen": 1,
+        "surprise": 1, "not_known": 1, "seen_afterwards": 1, "seen": 0,
     }  # fmt: skip
     lost, young, back = found["losses"]
     assert (lost["account_id"], lost["cause"], lost["verdict"], lost["revenue_365d"]) == (
@@ -223,15 +224,32 @@ def test_the_command(
     page = Tree(out.read_text(encoding="utf-8")).root
     listed = page.one("table", class_="lost").one("tbody").all("tr")
     assert [row.one("span", class_="what").text for row in listed] == ["lost Ltd", "young Ltd", "back Ltd"]
-    for said in ("nein: Überraschung", "Preis", "damals kein Kunde", "ja, 90 Tage vorher", "wieder Kunde"):
+    for said in ("nein: Überraschung", "Preis", "damals kein Kunde", "Wären gesehen worden", "wieder Kunde"):
         assert said in page.text
     assert [row.all("td")[-1].text for row in listed] == [
-        "nein: Überraschung, erst danach berechnet", "nicht bekannt", "ja, 90 Tage vorher, erst danach berechnet",
+        "nein: Überraschung, erst danach berechnet", "nicht bekannt",
+        "wäre 90 Tage vorher gesehen worden; erst danach berechnet",
     ]  # fmt: skip
     monkeypatch.setattr("serving.cli.loss_commands.TOP", 1)
     terminal = " ".join(run_command(monkeypatch, capfd, *asked).err.split())
     assert "no: a surprise, scored only afterwards" in terminal
-    assert "Not listed: 2 of 3 losses (Not known: 1, Seen before: 1)." in terminal and "--json" in terminal
+    assert "Not listed: 2 of 3 losses (Not known: 1, Would have been seen: 1)." in terminal and "--json" in terminal
     wrong = run_command(monkeypatch, capfd, *asked, "--months", 60, "--out", tmp_path / "x.docx")
     assert wrong.code == 2 and "--months 60: begins 2021-01-01" in wrong.err and ".html or .pdf" in wrong.err
     assert [path.name for path in tmp_path.iterdir() if path != book] == ["losses.html"]
+
+
+def test_what_was_scored_only_after_the_loss_nobody_could_have_seen(made: dict[str, Review]) -> None:
+    back = made["back"]
+    sight = next(each for each in back.sights.values() if isinstance(each, Sight) and each.seen)
+    late = datetime.combine(back.departure.ended_on, datetime.min.time(), UTC)
+    after = replace(sight, run=replace(sight.run, scored_at=late))
+    only_after = replace(back, sights=dict.fromkeys(BEFORE, "no_run") | {180: after})
+    assert (only_after.verdict, only_after.seen_days) == ("seen_afterwards", 180)
+    in_time = replace(sight, run=replace(sight.run, scored_at=late - timedelta(days=1)))
+    both = replace(only_after, sights=only_after.sights | {30: in_time})
+    assert (both.verdict, both.seen_days) == ("seen", 30)
+    for lang, said in (("en", "would have been seen 180 days before"), ("de", "wäre 180 Tage vorher gesehen worden")):
+        report = loss_report([only_after], FIRST, AS_OF, None, lang)  # type: ignore[arg-type]
+        assert [int(number) for _, number, *_ in report.figures] == [0, 0, 1, 0]
+        assert report.lines[0].verdict_label.startswith(said)

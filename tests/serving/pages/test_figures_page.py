@@ -39,7 +39,7 @@ def test_every_figure_opens_its_definition_and_every_chart_has_its_table(site: S
     assert set(folds) == {figure.name for figure in all_figures()}
     for figure in all_figures():
         label, definition = (figure.de, figure.definition_de) if lang == "de" else (figure.en, figure.definition_en)
-        for told in (label, definition, figure.source, figure.name):
+        for told in (label, definition, figure.source_in(lang), figure.name):
             assert " ".join(told.split()) in folds[figure.name]
     charts = page.all("section", class_="sheet-part")
     lines = [name for names in LINES.values() for name in names if name != "loops_closed_48h"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import httpx
 import pytest
 from support.pages import Browser, Site, tree
 from support.portfolios import ACCOUNTS, EVA, JAN, evidence, score_of
-from support.stored import opened, put
+from support.stored import AT, DAY, opened, put
 
 from serving.acting.acting_tables import FEEDBACK, STEP_CHANGED, STEPS
-from serving.acting.acts import action_rows
+from serving.acting.acts import NewStep, action_rows, add_step, finish_step
 from serving.database.engine import reading, writing
+from serving.portfolio.portfolio_lines import lines_of
+from serving.portfolio.portfolio_query import read_portfolio
+from serving.portfolio.wanted import Wanted
 
 PAGE = "/accounts/E1?lang=en"
 PLAN = {"kind": "call", "what": "Ask <b>why</b>", "owner": "Eva", "due_on": "2099-02-01"}
@@ -130,3 +134,21 @@ def test_a_done_step_another_s_step_and_a_forged_form_change_nothing(site: Site,
     answer = eva.send(PAGE, form)
     assert answer.status_code == 422 and "is done and cannot be changed" in alerts(answer)[0]
     assert planned(stored(site)[0]) == PLAN and stored(site)[1] == []
+
+
+def test_a_step_that_was_done_since_the_scores_asks_for_no_other_until_the_next_run(site: Site) -> None:
+    def now() -> tuple[int, dict[str, Any]]:
+        with reading(site.store.engine) as connection:
+            found = read_portfolio(connection, None, Wanted())
+        (line,) = (line for line in lines_of(found, "de", DAY) if line.account_id == "E/2")
+        return found.unplanned, {"flags": line.flags, "step": line.step, "note": line.step_note}
+
+    with writing(site.store.engine) as connection:
+        step = add_step(connection, "E/2", NewStep("call", "Ask", "Eva", DAY), "key:1", AT, "once")
+    both, _ = now()
+    with writing(site.store.engine) as connection:
+        finish_step(connection, "E/2", step["step_id"], "key:1", AT + timedelta(days=3))
+    assert now() == (both, {"flags": (), "step": "Ask", "note": "Eva, erledigt am 04.01.2026"})
+    put(site.store, *(replace(score_of(name), scored_at=AT + timedelta(days=4)) for name in ACCOUNTS))
+    after, line = now()
+    assert after == both + 1 and line["step"] == "" and line["flags"] == ("Noch kein nächster Schritt",)

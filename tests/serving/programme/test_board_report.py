@@ -258,6 +258,8 @@ def test_both_languages_have_the_same_texts() -> None:
         "surprise_note",
         "not_known_note",
         "seen_note",
+        "seen_afterwards_note",
+        "is_seen_afterwards",
         "is_surprise",
         "is_not_known",
         "is_seen",

@@ -13,6 +13,7 @@ from support.pages import Site, tree
 from support.served import Client
 from support.stored import MODEL, SCORE, opened
 
+from features.figures.figure import SOURCES_DE
 from serving.programme.figure_sections import Section, sections
 from serving.scoring.book_figures import BookFigures
 from serving.words.figure_words import figures_in_words
@@ -66,6 +67,32 @@ def test_groups_stand_side_by_side_and_what_is_not_known_says_so(lang: Lang) -> 
     assert [cells[0].exact for _, cells in month.rows] == [30.0, 70.0], "by month"
     said = {"en": ("margin, 40%", "8.0%", "3 years"), "de": ("Marge, 40", "8,0", "3 Jahre")}[lang]
     assert all(text in loyalty.note for text in said) and renewals.note == ""
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_the_run_does_not_estimate_is_known_of_no_group(lang: Lang) -> None:
+    record = figures().parts[0].record
+    blind = {"value": [None], "low": [None], "high": [None], "n": [None], "reason": [["not_estimated", {}]]}
+    named = {name: blind for name in ("renewals_expected_365d", "renewals_expected_lost_365d")}
+    without = {"month": GROUPS["month"]}
+    record = record | {"dates": [DAY.isoformat()], "figures": named, "groups": without}
+    found = sections(figures_in_words(record, DAY, lang), "EUR", lang, TERMS)
+    (month,) = next(each for each in found if each.key == "renewals_due").groups
+    cells = [cells for _, cells in month.rows]
+    assert [each[0].exact for each in cells] == [30.0, 70.0]
+    said = {"en": "expected decline is missing", "de": "erwarteter Rückgang fehlt"}[lang]
+    assert all(cell.exact is None and cell.value == "" and said in cell.reason for each in cells for cell in each[1:3])
+
+
+def test_sources_and_tables_stand_in_the_reader_s_language() -> None:
+    english, german = ({row.name: row for section in by_key(lang).values() for row in section.rows} for lang in LANGS)
+    if english["grr_invoiced"].source.startswith("Übliche"):
+        english, german = german, english
+    assert german["grr_invoiced"].source == "Übliche Definition von SaaS-Kennzahlen (Skok; Gainsight)"
+    assert german["grr_invoiced"].needs == "Kunden, Rechnungen"
+    assert set(SOURCES_DE) == {row.source for name, row in english.items() if row.source != german[name].source}
+    left = " ".join(row.source for row in german.values())
+    assert not any(word in left for word in ("definition", "interval", "weighted", " on the ", "attitude", "rate"))
 
 
 def test_page_and_api_have_the_groups_of_whom_they_are_for(tmp_path: Path) -> None:

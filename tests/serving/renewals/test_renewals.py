@@ -21,7 +21,9 @@ from serving.database.engine import reading, writing
 from serving.losses import kept_departures
 from serving.losses.departures import BEFORE, FACTS, Departure
 from serving.losses.kept_departures import read_kept, with_departures
+from serving.pages import renewals_page
 from serving.renewals.calls import STAGES, Renewals, read_renewals
+from serving.renewals.renewal_list import renewal_table
 from serving.scoring.book_figures import CONTRACTS, BookFigures
 from serving.store import ScoreStore
 from serving.store.figure_tables import forget_figures
@@ -201,3 +203,29 @@ def test_a_book_without_departures_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     made = with_departures(run_figures(), None, NEWEST)  # type: ignore[arg-type]
     assert all(part.record["losses"]["reason"] == ["missing", {"table": "churns"}] for part in made.parts)
     assert {name: set(kept) for name, kept in made.beside.items()} == {name: {CONTRACTS} for name in (*ENDS, "bo-2")}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_is_not_estimated_is_ordered_by_value_and_says_why(site: Site, lang: Lang) -> None:
+    """`figures_by_hand` has no reason for renewals, so that its run estimates them; this one does not."""
+    found = read(site)
+    assert [row.account_id for row in found.soon][-2:] == ["bo-1", "ana-1"], "350 is lost, then 100"
+    course = {"en": "the course over time is missing", "de": "Verlauf über die Zeit fehlt"}[lang]
+    for estimates in (True, False):
+        shown = replace(found, estimates=estimates, soon=[replace(row, stays=None) for row in found.soon])
+        table = renewal_table("soon", shown, shown.soon, lang)
+        assert all((course in text) is not estimates for text in (table.note, *(line.expected for line in table.lines)))
+
+
+def test_lists_have_pages_and_the_model_its_grade(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewals_page, "SHOWN", 2)
+    browser = site.browser(site.key("read"))
+    first = tree(browser.get("/renewals?lang=de"))
+    (after,) = (link for link in first.all("a") if link.attributes.get("rel") == "next")
+    assert len(first.all("table", class_="to-renew")[0].one("tbody").all("tr")) == 2
+    assert "GET /v1" not in first.text and "Modellnote B" in first.text
+    second = tree(browser.get(f"/renewals{after.attributes['href']}"))
+    assert "ana-1" in second.text and "Seite 2 von 2" in second.text and "bo-1" not in second.text
+    answers = [browser.get(f"/{path}?lang=de&page=9") for path in ("renewals", "losses")]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert "die letzte ist Seite 1" in tree(answers[1]).text

@@ -15,7 +15,7 @@ from serving.words.wording import page_texts
 
 def told(html: str) -> str:
     """Return what the outlook's block says, in one line; empty where there is none."""
-    found = re.search(r'<div class="outlook">.*?(?=<section class="why">)', html, re.DOTALL)
+    found = re.search(r'<div class="outlook[ a-z]*">.*?(?=<section class="why">)', html, re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", found[0])).split()) if found else ""
 
 
