@@ -115,6 +115,7 @@ def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:
         "expected_loss_shrinking": book.shrinking(),
         "customer_lifetime_value": book.lifetime and book.lifetime[0],
         "customer_lifetime_value_interval": book.lifetime and list(book.lifetime[1:]),
+        "silent_already": book.silent_already(),
         "missing_tables": list(book.missing),
         "warnings": warnings_of(book.cautions(), "en"),
     }
@@ -138,6 +139,7 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
     bands = ", ".join(f"{count:,} {name}" for name, count in summary["bands"].items())
     say(f"\n{summary['accounts']:,} customers at {as_of}: {bands}; {summary['threats']:,} threats")
     _show_losses(summary, unit)
+    _show_silent(summary, unit, book.bundle.rule.silence_days)
     if summary["missing_tables"]:
         say(f"not known: {', '.join(summary['missing_tables'])}")
     say(grade_sentence(summary["grade"], "en"))
@@ -154,12 +156,17 @@ def _estimated(row: Mapping[Any, Any]) -> tuple[str, ...]:
 def _band(row: Mapping[Any, Any], usual: float) -> str:
     """Return the band, and that an account less likely to leave than usual stands out by its size."""
     size = row["band"] == "at_risk" and row["churn_probability"] < usual and row["value"] > 0
-    return row["band"] + (", threat" if row["threat"] else "") + (" (for its size, rarely lost)" if size else "")
+    told = row["band"] + (", threat" if row["threat"] else "") + (" (for its size, rarely lost)" if size else "")
+    return told + (", left already" if row["lapsed"] else "")
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return scores in the order in which there is something to do; of unknown accounts no figure is to be acted on."""
-    urgency = frame["band"].map({"at_risk": 1, "safe": 2, "unknown": 3}).where(~frame["threat"].astype(bool), 0)
+    """Return scores in the order in which there is something to do; of unknown accounts no figure is to be acted on.
+
+    Who has left already by a rule of silence can't be kept, and stands after the others at risk.
+    """
+    urgency = frame["band"].map({"at_risk": 1, "safe": 3, "unknown": 4}).where(~frame["threat"].astype(bool), 0)
+    urgency = urgency.where(~(frame["lapsed"].astype(bool) & (frame["band"] == "at_risk")), 2)
     keys = ["urgency", "expected_profit", "revenue_at_risk", "account_id"]
     return frame.assign(urgency=urgency).sort_values(keys, ascending=[True, False, False, True])
 
@@ -180,6 +187,19 @@ def _show_losses(summary: dict[str, Any], unit: str) -> None:
             + " of a year's revenue expected to fall away from customers "
             "who stay (probability of staying x expected decline, summed; it comes on top)"
         )
+
+
+def _show_silent(summary: dict[str, Any], unit: str, silence_days: int | None) -> None:
+    """Say how much of the risk is of accounts that have left already by a rule of silence."""
+    gone = summary["silent_already"]
+    if not gone or not gone["accounts"]:
+        return
+    amount = f"{gone['revenue_at_risk']:,.0f} {unit}".rstrip()
+    say(
+        f"left already, by this model's own rule (no invoice for more than {silence_days} days, no running contract): "
+        f"{gone['at_risk']:,} of the {summary['bands']['at_risk']:,} at risk; {amount} of the revenue at risk is of "
+        "accounts that have left. They are to be won back, not kept"
+    )
 
 
 def serve(

@@ -89,7 +89,7 @@ class FileTarget:
 
     def add(self, scored: Scored) -> None:
         """Take the next chunk."""
-        self.file.add(scored.rows(), kept_of(scored)[CONTRACTION])
+        self.file.add(scored.rows(), kept_of(scored))
 
     def estimates(self, bundle: Bundle) -> Estimates | None:
         """Return nothing: a file holds no figures that would need it."""
@@ -125,8 +125,9 @@ class StoreTarget:
 
     def finished(self) -> pd.DataFrame:
         """Return what is kept of the scores that are there."""
-        columns = [name for name in KEPT if name != CONTRACTION]
-        return pd.DataFrame(self.run.stored(columns, [CONTRACTION]), columns=list(KEPT)).astype({CONTRACTION: float})
+        columns = [name for name in KEPT if name not in (CONTRACTION, KEY)]
+        kinds = {CONTRACTION: float, KEY: bool}
+        return pd.DataFrame(self.run.stored(columns, [CONTRACTION]), columns=list(KEPT)).astype(kinds)
 
     def add(self, scored: Scored) -> None:
         """Take the next chunk, with its evidence, and with who has left already by the model's rule."""

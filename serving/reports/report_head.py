@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.reports.quiet import quiet
+from serving.scoring.lapsed import KEY
 from serving.scoring.scores import Score
 from serving.words.caution_words import kept_cautions, told
 from serving.words.formats import Formats
@@ -111,7 +112,7 @@ def headline(
         threat_text=words["threat_text"] if score.threat else "",
         quiet=quiet(score, formats, evidence),
         gist=_gist(sentences, score, words) if known else provisional,
-        figures=_figures(score, model.get("reference") or {}, formats, texts),
+        figures=_figures(score, model.get("reference") or {}, formats, texts, KEY in evidence),
     )
 
 
@@ -165,7 +166,7 @@ def _gist(sentences: Sequence[ReasonSentence], score: Score, words: Mapping[str,
 
 
 def _figures(
-    score: Score, reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any]
+    score: Score, reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, Any], gone: bool
 ) -> tuple[Figure, ...]:
     words = texts["figures"]
     revenue, profit = score.revenue_365d, score.expected_profit
@@ -177,7 +178,8 @@ def _figures(
     if score.band == "unknown":
         return known
     at_risk = Figure(words["revenue_at_risk"], formats.money(score.revenue_at_risk), words["revenue_at_risk_note"])
-    return at_risk, Figure(words["profit"], formats.money(profit, signed=True), _gain(score, texts)), *known
+    gain = " ".join([_gain(score, texts), *([words["profit_lapsed"]] if gone else [])])
+    return at_risk, Figure(words["profit"], formats.money(profit, signed=True), gain), *known
 
 
 def _gain(score: Score, texts: Mapping[str, Any]) -> str:

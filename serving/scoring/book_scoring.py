@@ -20,6 +20,7 @@ from features.batch.computing import Batch
 from features.batch.matrix_file import fingerprint
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.cautions import Caution, cautions
+from serving.scoring.lapsed import KEY, lapsed_rows
 from serving.scoring.scoring import Scored, score_part
 from training.bundle.bundle import Bundle
 from training.lifetime_terms import LifetimeTerms
@@ -33,7 +34,7 @@ CONTRACTION = "expected_contraction"
 #: What is kept of every account until the end.
 KEPT = (
     "account_id", "churn_probability", "revenue_365d", "value", "revenue_at_risk", "expected_profit", "best_action",
-    "band", "threat", CONTRACTION,
+    "band", "threat", CONTRACTION, KEY,
 )  # fmt: skip
 
 
@@ -86,8 +87,8 @@ class ScoredBook:
     Attributes
     ----------
     frame : DataFrame
-        One row an account with the columns of `KEPT`; the last one is what revenue may be lost though the account stays
-        (currency a year), NaN where it is not foreseen.
+        One row an account with the columns of `KEPT`; the last two are what revenue may be lost though the account
+        stays (currency a year), NaN where it is not foreseen, and whether it has left already by a rule of silence.
     missing : tuple of str
         Tables that were not known.
     lifetime : tuple of three floats or None
@@ -121,6 +122,18 @@ class ScoredBook:
             return None
         return float(self.frame[CONTRACTION].to_numpy(float).sum())
 
+    def silent_already(self) -> dict[str, float] | None:
+        """Return how many accounts have left already by a rule of silence; None by another rule.
+
+        `accounts` of them, `at_risk` in that band, and `revenue_at_risk` of them all.
+        """
+        if not self.bundle.rule.by_silence:
+            return None
+        gone = self.frame[self.frame[KEY].astype(bool)]
+        at_risk = int((gone["band"] == "at_risk").sum())
+        revenue = float(gone["revenue_at_risk"].sum())
+        return {"accounts": len(gone), "at_risk": at_risk, "revenue_at_risk": revenue}
+
     def cautions(self) -> list[Caution]:
         """Return what to know beside the scores."""
         return cautions(self.bundle, self.frame["value"].tolist(), [self.currency])
@@ -130,4 +143,5 @@ def kept_of(scored: Scored) -> pd.DataFrame:
     """Return the figures of a chunk that stay until the end: the columns of `KEPT`."""
     lost = None if scored.outlook is None else scored.outlook.contraction
     contraction = np.full(len(scored), np.nan) if lost is None else lost
-    return scored.frame.assign(**{CONTRACTION: contraction})[list(KEPT)]
+    gone = lapsed_rows(scored.matrix, scored.bundle.rule)
+    return scored.frame.assign(**{CONTRACTION: contraction, KEY: gone})[list(KEPT)]

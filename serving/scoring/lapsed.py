@@ -10,12 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from features.matrix import Matrix
 from serving.scoring.scores import Score
 from training.bundle.bundle import Bundle
+from training.settings import ChurnRule
 
-RECENCY = "invoice_recency_days"
+RECENCY, TERMS, TO_END = "invoice_recency_days", "contract_terms", "contract_days_to_end"
 #: Where the evidence of an account holds it; only of accounts that have left.
 KEY = "lapsed"
+
+
+def lapsed_rows(matrix: Matrix, rule: ChurnRule) -> np.ndarray:
+    """Mark the accounts of a matrix that have left by a rule, bool of shape (n,): as `lapsed`, without the evidence.
+
+    A term whose end is not known runs; the days to the end are null then, though terms were signed.
+    """
+    if rule.silence_days is None:
+        return np.zeros(len(matrix), dtype=bool)
+    recency, terms, to_end = (matrix.signals[name].to_numpy(float) for name in (RECENCY, TERMS, TO_END))
+    running = (to_end >= 0) | ((terms > 0) & np.isnan(to_end))
+    return (recency > rule.silence_days) & ~running
 
 
 def lapsed(score: Score, evidence: Mapping[str, Any], bundle: Bundle) -> dict[str, Any] | None:

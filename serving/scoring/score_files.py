@@ -19,6 +19,7 @@ from features.console import written_at_once
 from features.csv_files import write_csv
 from features.errors import InputError
 from serving.scoring.book_scoring import CONTRACTION, KEPT
+from serving.scoring.lapsed import KEY
 from serving.scoring.scores import Band, Reason, Score
 from serving.scoring.scoring import Scored
 
@@ -38,6 +39,9 @@ _KINDS[tuple[Reason, ...]] = pa.list_(
     pa.struct([(name, _KINDS[kind]) for name, kind in get_type_hints(Reason).items()])
 )
 SCHEMA = pa.schema([(name, _KINDS[kind]) for name, kind in get_type_hints(Score).items()])
+
+#: What is kept of `KEPT` though a score does not hold it.
+BESIDE = {CONTRACTION: pa.float64(), KEY: pa.bool_()}
 
 
 def check_name(path: Path) -> None:
@@ -67,11 +71,13 @@ class ScoreFile:
         """Return what is kept of the rows that are done; see `serving.scoring.book_scoring.KEPT`."""
         return pa.concat_tables(self._parts.tables(list(KEPT))).to_pandas()
 
-    def add(self, scores: Iterable[Score], contraction: pd.Series | None = None) -> None:
-        """Write the next chunk; `contraction` is what is kept beside each score until the file is made."""
+    def add(self, scores: Iterable[Score], beside: pd.DataFrame | None = None) -> None:
+        """Write the next chunk; `beside` has the columns of `BESIDE`, kept beside each score until the file is made."""
         table = pa.Table.from_pylist([score.in_full() for score in scores], SCHEMA)
-        beside = pa.nulls(len(table), pa.float64()) if contraction is None else pa.array(contraction, pa.float64())
-        self._parts.add(table.append_column(CONTRACTION, beside))
+        for name, kind in BESIDE.items():
+            kept = pa.nulls(len(table), kind) if beside is None else pa.array(beside[name], kind)
+            table = table.append_column(name, kept)
+        self._parts.add(table)
 
     def publish(self) -> None:
         """Make the file of all chunks."""

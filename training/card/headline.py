@@ -120,6 +120,9 @@ def _of_itself(manifest: Manifest) -> Iterator[Remark]:
     dates = [date.fromisoformat(day) for day in manifest.verdict["as_of"]]
     judged = f"{ours['churned']:,} of the {ours['rows']:,} rows that it was judged on{rate}"
     yield Remark("known", "Churned", f"{judged}, at {several_dates(dates)}.")
+    silent = manifest.findings.get("silent_already")
+    if silent:
+        yield Remark("known", "Silent already", f"{capital(silent['sentence'])}.")
 
 
 def _of_rivals(manifest: Manifest) -> Iterator[Remark]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from training.refresh.renewing import Renewal
     from training.worth.bootstrap import Interval
     from training.worth.reliability import Reliability
+    from training.worth.silent_already import SilentAlready
 
 #: For each row of the table: label, attribute of Metrics, number format.
 ROWS = (
@@ -49,8 +50,8 @@ WORTH = ("roc_auc", "captured_10")
 ONE_DECIDES = 0.25
 
 
-def show_verdict(verdict: Verdict, title: str) -> None:
-    """Print the metrics of the model and of every rival, and the intervals of the leads."""
+def show_verdict(verdict: Verdict, title: str, silent: SilentAlready | None = None) -> None:
+    """Print the metrics of the model and of every rival, the rows silent already, and the intervals of the leads."""
     names = list(verdict.metrics)
     lines = [
         [label, *(_number(getattr(verdict.metrics[name], key), form) for name in names)] for label, key, form in ROWS
@@ -66,6 +67,8 @@ def show_verdict(verdict: Verdict, title: str) -> None:
             "too few losses to tell how well the model finds money: one account held "
             f"{ours.largest_loss_share:.0%} of the lost revenue (mean of the dates)"
         )
+    if silent is not None:
+        say(silent.sentence())
     show_differences(verdict, names[1:], [measure for measure in MEASURES if measure in verdict.intervals])
 
 
@@ -82,7 +85,7 @@ def show_differences(verdict: Verdict, rivals: Sequence[str], measures: Sequence
 
 def show_training(trained: Trained) -> None:
     """Print all results of a training run."""
-    show_verdict(trained.verdict, f"Judged {trained.judged_how}")
+    show_verdict(trained.verdict, f"Judged {trained.judged_how}", trained.findings.silent)
     show_choice(trained.choice)
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in trained.fitted.margin.weights.items())
     say(f"the score adds up experts, each with the weight that paid on unseen rows: {weights}")
@@ -188,13 +191,27 @@ def show_backtest(backtest: Backtest) -> None:
     ]
     header = ["origin", "slices known", "rows known", "rows judged", "churned", "weights, rounds", "ROC AUC"]
     table("Origins", header, lines)
-    show_verdict(backtest.verdict, f"{len(backtest.origins)} origins")
+    show_verdict(backtest.verdict, f"{len(backtest.origins)} origins", backtest.silent)
     for name, part in (("seen", backtest.seen), ("not seen", backtest.unseen)):
         figure = "one outcome only" if part is None else f"ROC AUC {part.roc_auc:.3f} on {part.rows:,} rows"
         say(f"accounts {name} in an earlier slice: {figure}")
     ages = [[str(age.days), str(age.pairs), f"{age.roc_auc:.3f}", f"{age.behind_fresh:+.3f}"] for age in backtest.ages]
     table("Models by age", ["days", "judged", "ROC AUC", "against a fresh one"], ages)
     show_reliability(backtest.reliability)
+    say(f"\n{concluded(backtest.verdict, len(backtest.origins))}")
+
+
+def concluded(verdict: Verdict, origins: int) -> str:
+    """Return in which figures a rival is ahead beyond chance over so many origins, or that none is."""
+    over = f"over {origins} origins" if origins > 1 else "at the one origin"
+    by_measure: dict[str, list[str]] = {}
+    for name in verdict.behind():
+        measure, rival = name.split(" - ", 1)
+        by_measure.setdefault(MEASURES[measure][0], []).append(rival)
+    if not by_measure:
+        return f"{over}, no rival is ahead of the model beyond chance in any of these figures"
+    ahead = "; ".join(f"{label} ({', '.join(rivals)})" for label, rivals in by_measure.items())
+    return f"{over}, a rival is ahead of the model beyond chance in: {ahead}"
 
 
 def interval_text(interval: Interval, form: str, signed: bool = False) -> str:

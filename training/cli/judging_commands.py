@@ -73,6 +73,7 @@ def _judged(judged: Judgement, version: str, as_of: date) -> dict[str, Any]:
         "forward": judged.forward.as_dict(),
         "metrics": verdict["metrics"]["model"],
         "verdict": verdict,
+        "silent_already": None if judged.silent is None else judged.silent.as_dict(),
     }
 
 
@@ -83,7 +84,7 @@ def _show_judged(judged: Judgement, version: str, as_of: date) -> None:
         say(f"warning: version {version} has learnt what came after {as_of}: these figures flatter it, and no rival is")
         say(f"judged beside it. Forward dates: {judged.forward}")
     flattered = ", FLATTERED" if judged.seen else ""
-    show_verdict(judged.verdict, f"Version {version} at {as_of}{flattered}")
+    show_verdict(judged.verdict, f"Version {version} at {as_of}{flattered}", judged.silent)
 
 
 def backtest(

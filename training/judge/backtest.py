@@ -19,7 +19,7 @@ import numpy as np
 
 from features.errors import NotEnoughData
 from training.judge.origins import Origin, contend, spread_origins
-from training.judge.verdict import MODEL, Verdict, judge_all
+from training.judge.verdict import MODEL, Verdict, judge_all, judge_silent
 from training.models.choice import earlier_cutoffs
 from training.models.fitting import Fitted, Progress, silent
 from training.rivals import ALL, Rival
@@ -28,6 +28,7 @@ from training.slices.dataset import Dataset
 from training.worth.bootstrap import mean_of, whole
 from training.worth.evaluation import Metrics, auc_figure, judge
 from training.worth.reliability import Reliability, reliability
+from training.worth.silent_already import SilentAlready
 
 MEASURES = ("roc_auc", "captured_5", "captured_10", "captured_20", "profit_at_capacity", "profit_at_cutoff")
 ORIGINS = 6
@@ -81,6 +82,8 @@ class Backtest:
         On the rows of all origins together: each measure is computed at each origin and averaged.
     seen, unseen : Metrics or None
         Metrics of the accounts that were, or were not, in an earlier slice; None when one outcome is missing.
+    silent : SilentAlready or None
+        The rows that had been silent already; None where churn is not told by silence.
     judged : Dataset
         The n rows of all origins.
     probabilities : dict of name to array of shape (n,)
@@ -93,6 +96,7 @@ class Backtest:
     unseen: Metrics | None
     ages: tuple[Age, ...]
     reliability: Reliability
+    silent: SilentAlready | None
     judged: Dataset = field(repr=False)
     probabilities: dict[str, np.ndarray] = field(repr=False)
 
@@ -107,6 +111,8 @@ class Backtest:
             "unseen_accounts": None if self.unseen is None else self.unseen.as_dict(),
             "model_age": [asdict(age) for age in self.ages],
             "reliability": self.reliability.as_dict(),
+            "silent_already": None if self.silent is None else self.silent.as_dict(),
+            "behind": self.verdict.behind(),
         }
 
     def _measures(self, name: str) -> dict[str, Any]:
@@ -176,6 +182,7 @@ def _judged(
         unseen=_part(judged, ours, ~known, settings),
         ages=_ages(origins, [fitted for fitted, _ in contests]),
         reliability=reliability(judged, ours, settings),
+        silent=judge_silent(judged, probabilities, settings),
         judged=judged,
         probabilities=probabilities,
     )

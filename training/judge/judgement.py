@@ -17,12 +17,13 @@ from features.tables import Tables
 from training.bundle.bundle import Bundle
 from training.errors import AlreadyLearnt
 from training.judge.origins import Origin, against, has_both_outcomes
-from training.judge.verdict import MODEL, Verdict, judge_all
+from training.judge.verdict import MODEL, Verdict, judge_all, judge_silent
 from training.models.fitting import Progress, silent
 from training.models.folds import FORWARD
 from training.rivals import CHEAP
 from training.slices.dataset import Dataset, build_dataset
 from training.slices.labels import check_rule, end_of_data
+from training.worth.silent_already import SilentAlready
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,15 @@ class ForwardDates:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and whether the model had learnt the outcomes (`seen`); then no rival is judged beside it."""
+    """A verdict, and whether the model had learnt the outcomes (`seen`); then no rival is judged beside it.
+
+    `silent` tells the rows that had been silent already; None where churn is not told by silence.
+    """
 
     verdict: Verdict
     seen: bool
     forward: ForwardDates
+    silent: SilentAlready | None = None
 
 
 def forward_dates(bundle: Bundle, end: date) -> ForwardDates:
@@ -111,7 +116,8 @@ def evaluate_at(
         if has_both_outcomes(origin):
             probabilities |= against(CHEAP, origin, bundle.settings)
     progress("judging", 2, 3)
-    return Judgement(judge_all(test, probabilities, bundle.settings), seen, forward)
+    silent = judge_silent(test, probabilities, bundle.settings)
+    return Judgement(judge_all(test, probabilities, bundle.settings), seen, forward, silent)
 
 
 def _origin(tables: Tables, bundle: Bundle, test: Dataset) -> Origin:

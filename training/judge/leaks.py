@@ -14,6 +14,11 @@ dated back by a month says little half a year before the churn and nearly everyt
 gain little. The second check leaves out contracts, because leaving at the end of a term is no surprise. It also leaves
 out churn by silence, which invoices show by definition.
 
+Where churn is silence, an account that has been silent for longer than the rule's days is still a customer and nearly
+always churns, so that every signal made of invoices tells it by construction. Such rows are left out, and for signals
+made of invoices alone also those that are overdue by their own rhythm: a silence that has begun is part of the outcome,
+and no leak. What tells the others too well is suspect as anywhere.
+
 What stands in the accounts table (segment, industry, country) has no time: an export shows today's value at every date.
 "Former customer" as a segment says at all dates who leaves one day, and so little of the next half year that the checks
 above see nothing. So the values of texts are looked at a third time: one row an account, and whether it ever left.
@@ -41,6 +46,7 @@ from features.signal import Signal, all_signals
 from training.models.trees import LEAST_SHARE
 from training.settings import ChurnRule
 from training.slices.dataset import Dataset
+from training.worth.silent_already import SilentAlready, overdue, silent_already
 from training.worth.univariate import ERRORS, Region, Rows, SortedSignal, surest
 
 #: ROC AUC from which one signal alone is suspect, and ROC AUC from which a whole model is.
@@ -53,6 +59,8 @@ NOTEWORTHY = 0.1
 ALL, LAST, ACCOUNTS = "all", "last", "accounts"
 #: The table that says in advance on which days accounts may leave.
 FORETELLING = "contracts"
+#: What a label of silence is made of.
+INVOICES = ("invoices",)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Suspect:
     rows : 'all', 'last' or 'accounts'
         The rows that were looked at: all; of those that churned only the last before an account left; or one row an
         account, churned if it ever left.
+    among : str
+        The rows that were left to look at where churn is silence, in words; empty where none were left out.
     """
 
     signal: str
@@ -87,12 +97,13 @@ class Suspect:
     accounts: int
     tables: tuple[str, ...]
     rows: str = ALL
+    among: str = ""
 
     def message(self) -> str:
         """Return the finding and what to look up, in words."""
         what = "who leaves one day" if self.rows == ACCOUNTS else "who churns"
         when = ", at the last as-of date before they leave" if self.rows == LAST else ""
-        tells = f"{self.signal} alone tells {what} with a ROC AUC of {self.roc_auc:.2f}{when}"
+        tells = f"{self.signal} alone tells {what}{self.among} with a ROC AUC of {self.roc_auc:.2f}{when}"
         if self.rows == ACCOUNTS:
             return (
                 f"{tells}: of the {self.accounts:,} accounts where it is {self.where}, {100 * self.churn_rate:.0f} % "
@@ -120,18 +131,25 @@ def suspects(data: Dataset, rule: ChurnRule) -> tuple[Suspect, ...]:
     rule : ChurnRule
         The rule of their labels.
     """
-    by_signal = {suspect.signal: suspect for suspect in _suspects(data, all_signals(), ALL)}
+    among = ""
+    if rule.by_silence:
+        data = data.take(~silent_already(data, rule))
+        among = f", of those not silent for {rule.silence_days} days already,"
+        alone = _under_silence(data, among)
+    else:
+        alone = _suspects(data, all_signals(), ALL)
+    by_signal = {suspect.signal: suspect for suspect in alone}
     if not rule.by_silence:
         others = [signal for signal in all_signals() if FORETELLING not in signal.needs]
         for suspect in _suspects(_at_last_date(data), others, LAST):
             by_signal.setdefault(suspect.signal, suspect)
     texts = [signal for signal in all_signals() if signal.is_text]
-    for suspect in _suspects(_ever_left(data), texts, ACCOUNTS):
+    for suspect in _suspects(_ever_left(data), texts, ACCOUNTS, among):
         by_signal.setdefault(suspect.signal, suspect)
     return tuple(sorted(by_signal.values(), key=lambda suspect: (-suspect.roc_auc, suspect.signal)))
 
 
-def model_warning(roc_auc: float, bound: float = MODEL_AUC) -> str | None:
+def model_warning(roc_auc: float, bound: float = MODEL_AUC, silent: SilentAlready | None = None) -> str | None:
     """Return a warning where a model's ROC AUC is too good to be true, else None.
 
     Parameters
@@ -140,16 +158,35 @@ def model_warning(roc_auc: float, bound: float = MODEL_AUC) -> str | None:
         ROC AUC on dates later than all slices learnt from, 0-1.
     bound : float
         Lowest ROC AUC that raises the warning, 0-1.
+    silent : SilentAlready, optional
+        The rows that had been silent already: where only silence raises the figure, the warning says so.
     """
     if not roc_auc >= bound:
         return None
+    if cause := _by_silence(silent, bound):
+        return f"a ROC AUC of {roc_auc:.3f} is that high because {cause}"
     return (
         f"a ROC AUC of {roc_auc:.3f} is hardly ever honest (the bound is {bound:g}): before the model is used, check "
         "whether records were written, changed or dated back because customers had left or given notice"
     )
 
 
-def _suspects(data: Dataset, signals: Sequence[Signal], which: str) -> Iterator[Suspect]:
+def _by_silence(silent: SilentAlready | None, bound: float) -> str:
+    """Return in words that a high figure comes of silence that had begun; empty where the other rows have it too."""
+    if silent is None:
+        return ""
+    others, in_rhythm = silent.figures.get("roc_auc"), silent.in_rhythm_roc_auc
+    if others is not None and others.value < bound:
+        return f"{silent.share()}: the last invoice alone tells them; among the others it is {others.value:.3f}"
+    if in_rhythm is None or in_rhythm >= bound:
+        return ""
+    return (
+        f"{silent.share()}, and {silent.overdue:,} of the others were overdue by their own rhythm: the last invoice "
+        f"alone tells them; among those whose invoices came as usual it is {in_rhythm:.3f}"
+    )
+
+
+def _suspects(data: Dataset, signals: Sequence[Signal], which: str, among: str = "") -> Iterator[Suspect]:
     churned = int(data.churned.sum())
     if not 0 < churned < len(data):
         return
@@ -163,7 +200,16 @@ def _suspects(data: Dataset, signals: Sequence[Signal], which: str) -> Iterator[
         if roc_auc >= least_auc or region.least_rate >= sure:
             caught, rate = region.churned / churned, region.churned / region.rows
             where = _words(region, rates)
-            yield Suspect(signal.name, roc_auc, where, caught, rate, region.accounts, signal.needs, which)
+            yield Suspect(signal.name, roc_auc, where, caught, rate, region.accounts, signal.needs, which, among)
+
+
+def _under_silence(data: Dataset, among: str) -> Iterator[Suspect]:
+    """Yield the suspects among rows that are not silent already; of invoices alone, where they came as usual."""
+    of_invoices = [signal for signal in all_signals() if signal.needs == INVOICES]
+    others = [signal for signal in all_signals() if signal.needs != INVOICES]
+    in_rhythm = data.take(~overdue(data))
+    yield from _suspects(data, others, ALL, among)
+    yield from _suspects(in_rhythm, of_invoices, ALL, ", of those not overdue by their own rhythm,")
 
 
 def _at_last_date(data: Dataset) -> Dataset:

@@ -58,7 +58,7 @@ class SmallBook:
     Attributes
     ----------
     left : int
-        Accounts that left in the slices.
+        Accounts that left in the slices that the judged fit learnt from.
     needs : tuple of Need
         By rising number.
     doubling : Interval or None
@@ -66,17 +66,21 @@ class SmallBook:
         too few accounts that left.
     absent : tuple of str
         Optional tables that the book lacks, those that were worth most on simulated books first.
+    in_all : int or None
+        Accounts that left in all slices, which the model itself learnt from; None where it is not told.
     """
 
     left: int
     needs: tuple[Need, ...]
     doubling: Interval | None
     absent: tuple[str, ...]
+    in_all: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
             "left": self.left,
+            "left_in_all": self.in_all,
             "needs": [vars(need) for need in self.needs],
             "doubling": None if self.doubling is None else self.doubling.as_dict(),
             "absent": list(self.absent),
@@ -85,7 +89,7 @@ class SmallBook:
 
     def advice(self) -> list[str]:
         """Return what to do, a sentence each."""
-        told = [f"a small book: {self.left:,} accounts that left are known"]
+        told = [f"a small book: {self._known()}"]
         told += [
             f"{need.purpose}: {need.needed:,} are needed, {need.have:,} are there"
             for need in self.needs
@@ -103,6 +107,14 @@ class SmallBook:
             told.append(f"absent tables, those first that were worth most on simulated books: {', '.join(self.absent)}")
         return told
 
+    def _known(self) -> str:
+        if self.in_all is None:
+            return f"{self.left:,} accounts that left are known"
+        return (
+            f"the model learnt from {self.in_all:,} accounts that left, the fit that was judged, as of an earlier "
+            f"date, from {self.left:,}"
+        )
+
 
 def small_book(
     origin: Origin,
@@ -112,6 +124,7 @@ def small_book(
     recipe: Recipe,
     weights: Mapping[str, float],
     progress: Progress = silent,
+    everything: Dataset | None = None,
 ) -> SmallBook | None:
     """Say what a book lacks; None when it is not small.
 
@@ -128,20 +141,24 @@ def small_book(
     recipe : Recipe
     weights : mapping of expert to float
         As the model was fitted.
+    everything : Dataset, optional
+        All slices, which the model itself learnt from: what a model needs is asked of them.
     """
     left = _left(origin.learnt)
     if left >= ENOUGH:
         return None
-    judged = _left(origin.test)
+    judged, in_all = _left(origin.test), None if everything is None else _left(everything)
+    have = left if in_all is None else in_all
     needs = [
-        Need("a model at all", LEAST_ACCOUNTS, left),
-        Need("weights by revenue, chosen by money", FEW_LEAVERS, left),
+        Need("a model at all", LEAST_ACCOUNTS, have),
+        Need("weights by revenue, chosen by money", FEW_LEAVERS, have),
     ]
     if known.high > known.low:
         wanted = ceil(judged * ((known.high - known.low) / 2 / CLOSELY) ** 2)
         needs.append(Need(f"a ROC AUC known to {CLOSELY:.2f} either way, among the accounts judged", wanted, judged))
     by_worth = sorted(absent, key=lambda name: (-LOST_WITHOUT.get(name, 0.0), name))
-    return SmallBook(left, tuple(needs), _doubling(origin, probability, recipe, weights, progress), tuple(by_worth))
+    doubling = _doubling(origin, probability, recipe, weights, progress)
+    return SmallBook(left, tuple(needs), doubling, tuple(by_worth), in_all)
 
 
 def _left(data: Dataset) -> int:

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from training.rivals import CHEAP
+from training.rivals import CHEAP, RECENCY
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, drawn, interval_of, whole
 from training.worth.evaluation import Metrics, auc_figure, captured_figure, cutoff_figure, judge, profit_figure
+from training.worth.silent_already import SilentAlready, apart
 
 MODEL, REIGNING = "model", "reigning champion"
 #: Measures that a training run compares with intervals. A backtest adds the profit at an earlier cutoff.
@@ -108,6 +109,14 @@ def judge_all(
     }
     intervals = _paired(figures, test.accounts, settings)
     return Verdict(tuple(map(str, test.dates)), metrics, intervals, grade(metrics, intervals))
+
+
+def judge_silent(
+    test: Dataset, probabilities: Mapping[str, np.ndarray], settings: TrainingSettings
+) -> SilentAlready | None:
+    """Tell which of the same rows had been silent already; None where churn is not told by silence."""
+    recency = probabilities.get(RECENCY.name)
+    return apart(test, settings.rule, probabilities[MODEL], recency, settings.bootstraps, settings.seed)
 
 
 def _paired(

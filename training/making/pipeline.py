@@ -6,6 +6,7 @@ is fitted again on all slices. The same `fit_model` makes both fits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from training.judge.outlook import Making, Outlook, look_ahead
 from training.judge.reigning import reigning_probability
 from training.judge.small_book import SmallBook, small_book
 from training.judge.treated import Apart, judge_apart
-from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all
+from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all, judge_silent
 from training.models.calibration import Platt
 from training.models.choice import Choice
 from training.models.fitting import Fitted, Progress, fit_model, silent
@@ -33,6 +34,7 @@ from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.slices.preparing import Prepared
 from training.worth.reliability import Reliability, reliability
+from training.worth.silent_already import SilentAlready
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Findings:
         The decision on a routine retraining; None if the run was none.
     small_book : SmallBook or None
         What the book lacks; None if it is not small, or was not asked for.
+    silent : SilentAlready or None
+        The judged rows that had been silent already; None where churn is not told by silence.
     """
 
     reliability: Reliability
@@ -80,6 +84,7 @@ class Findings:
     warnings: tuple[str, ...]
     refresh: Renewal | None = None
     small_book: SmallBook | None = None
+    silent: SilentAlready | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the findings as plain values."""
@@ -92,6 +97,7 @@ class Findings:
             "warnings": list(self.warnings),
             "refresh": None if self.refresh is None else self.refresh.as_dict(),
             "small_book": None if self.small_book is None else self.small_book.as_dict(),
+            "silent_already": None if self.silent is None else self.silent.as_dict(),
         }
 
 
@@ -169,7 +175,7 @@ def train(
     making = Making(tables, prepared, origin, then, fitted, settings)
     gate = NOBODY_REIGNS if champion is None else decide(verdict)
     renewal = _renewal(making, champion, gate, progress) if refresh and champion is not None else None
-    findings = _examine(making, verdict, probabilities[MODEL], progress)
+    findings = _examine(making, verdict, probabilities, progress)
     return Trained(
         fitted=fitted,
         settings=settings,
@@ -195,6 +201,7 @@ def advised(trained: Trained, progress: Progress = silent) -> Trained:
         Recipe(trained.settings, choice.rounds, choice.weighting, margin.linear.penalty),
         margin.weights,
         progress,
+        trained.data,
     )
     return replace(trained, findings=replace(trained.findings, small_book=found))
 
@@ -205,12 +212,13 @@ def _renewal(making: Making, champion: Bundle, gate: Gate, progress: Progress) -
     return renew(case, progress)
 
 
-def _examine(making: Making, verdict: Verdict, probability: np.ndarray, progress: Progress) -> Findings:
-    settings, test = making.settings, making.origin.test
+def _examine(making: Making, verdict: Verdict, probabilities: Mapping[str, np.ndarray], progress: Progress) -> Findings:
+    settings, test, probability = making.settings, making.origin.test, probabilities[MODEL]
     progress("looking for leaks", 0, 1)
     leaking = suspects(making.prepared.data, settings.rule)
     trusted = reliability(test, probability, settings)
-    told = (model_warning(verdict.metrics[MODEL].roc_auc), trusted.warning())
+    silent = judge_silent(test, probabilities, settings)
+    told = (model_warning(verdict.metrics[MODEL].roc_auc, silent=silent), trusted.warning())
     progress("hazard and contraction", 0, 1)
     return Findings(
         reliability=trusted,
@@ -219,4 +227,5 @@ def _examine(making: Making, verdict: Verdict, probability: np.ndarray, progress
         ablation=ablate(making.origin, making.then, settings, progress),
         suspects=leaking,
         warnings=(*(suspect.message() for suspect in leaking), *(warning for warning in told if warning)),
+        silent=silent,
     )

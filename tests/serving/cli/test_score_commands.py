@@ -53,7 +53,7 @@ def test_score_into_the_store_and_report_from_it(
 SUMMARY = {
     "as_of", "model_version", "accounts", "bands", "threats", "revenue_365d", "revenue_at_risk", "missing_tables",
     "out", "expected_loss_leaving", "expected_loss_interval", "expected_loss_shrinking", "grade",
-    "freshness", "warnings", "customer_lifetime_value", "customer_lifetime_value_interval",
+    "freshness", "warnings", "customer_lifetime_value", "customer_lifetime_value_interval", "silent_already",
 }  # fmt: skip
 
 

@@ -39,6 +39,14 @@ def test_it_is_said_where_the_account_s_own_rhythm_does_not_explain_it(
     assert headline(score, (), {}, 0.0, formats, {}).quiet == quiet(score, formats, {})
 
 
+@pytest.mark.parametrize(("lang", "said"), [("en", "this customer has left already"), ("de", "schon abgewandert")])
+def test_the_profit_of_who_has_left_already_says_so(lang: Lang, said: str) -> None:
+    gone = {"lapsed": {"days": 325, "silence_days": 120, "contracts": False}}
+    for evidence in (gone, {}):
+        notes = [figure.note for figure in headline(SCORE, (), {}, 0.0, Formats(lang, "EUR"), evidence).figures]
+        assert (said in notes[1]) is bool(evidence)
+
+
 @pytest.mark.parametrize(("lang", "for_its_size"), [("en", "for its size"), ("de", "Der Größe wegen")])
 @pytest.mark.parametrize(("probability", "large"), [(0.006, True), (0.9, False)])
 def test_a_large_account_is_not_called_likely_to_leave(

@@ -69,6 +69,7 @@ def test_a_file_is_gone_on_with(scoring: BookScoring, whole: Scored, name: str, 
         _add_all(file, scoring.chunks(0, AT), 2)
     with score_file(path, "made of this") as file:
         assert (file.done, file.scored_at) == (140, AT) and len(file.finished()) == 140
+        assert not file.finished()["lapsed"].any(), "no account leaves by silence where there is a churns table"
         _add_all(file, scoring.chunks(file.done, file.scored_at))
         file.publish()
     if name.endswith("csv"):
@@ -93,6 +94,6 @@ def test_what_nobody_goes_on_with_is_removed_by_the_next_file(
 def _add_all(file: ScoreFile, chunks: Iterator[Scored], most: int | None = None) -> None:
     """Add chunks; break off after `most` of them."""
     for number, chunk in enumerate(chunks, start=1):
-        file.add(chunk.rows())
+        file.add(chunk.rows(), kept_of(chunk))
         if number == most:
             raise KeyboardInterrupt

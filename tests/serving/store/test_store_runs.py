@@ -107,7 +107,7 @@ def test_a_run_that_nobody_goes_on_with_is_removed(database_url: str, engine: En
     clock = Clock()
     with opened(database_url, now=clock) as store:
         with pytest.raises(KeyboardInterrupt), store.writing_run(MODEL, DAY, AT, "made of this") as run:
-            run.add(scores(3), {})
+            run.add(scores(3), {"A1": {"lapsed": {"days": 231}}})
             raise KeyboardInterrupt
         clock.now = AT + RESUMABLE
         assert store.purge() == Purged(0, 0, 0) and len(scores_in(database_url)) == 3
@@ -116,7 +116,8 @@ def test_a_run_that_nobody_goes_on_with_is_removed(database_url: str, engine: En
                 assert (run.done, run.scored_at) == ((0, AT + HOUR) if other == "made of that" else (3, AT))
                 if other == "made of this":
                     assert RunWriter.resume(engine, "thief", other, AT) is None
-                    assert [row["account_id"] for row in run.stored(["account_id"])] == ["A0", "A1", "A2"]
+                    stored = [(row["account_id"], bool(row["lapsed"])) for row in run.stored(["account_id"])]
+                    assert stored == [("A0", False), ("A1", True), ("A2", False)]
         clock.now += RESUMABLE + timedelta(seconds=1)
         assert store.purge() == Purged(old=0, replaced=0, abandoned=2)
     assert runs_in(database_url) == [] and scores_in(database_url) == []

@@ -17,7 +17,7 @@ from training.card.card_html import html_of, markdown_of, summary_of
 from training.card.caveats import TAKEN_AS_KNOWN
 from training.card.data import families
 from training.card.figures import DASH, number, percent, with_interval
-from training.card.headline import GRADES
+from training.card.headline import GRADES, remarks
 from training.card.parts import make_table
 from training.card.printing import MEASURES, ROWS
 from training.judge.verdict import COMPARED
@@ -273,6 +273,16 @@ def test_missing_tables(manifest: Manifest) -> None:
     assert recorded["invoices"][0] == "since 2023-01-01"
     assert "It is not known which accounts were acted on: the actions table is missing." in texts(card)
     assert {one.key for one in card.sections} == {one.key for one in card_of(manifest, "1").sections}
+
+
+def test_rows_silent_already_are_told_beside_what_churned(manifest: Manifest) -> None:
+    """A version from before it was asked has nothing to tell."""
+    findings = {name: found for name, found in manifest.findings.items() if name != "silent_already"}
+    assert "Silent already" not in {one.title for one in remarks(changed(manifest, findings=findings))}
+    told = changed(manifest, findings={**findings, "silent_already": {"sentence": "4 of the 8 rows", "figures": {}}})
+    titles = {one.title: one.text for one in remarks(told)}
+    assert titles["Silent already"] == "4 of the 8 rows." and list(titles).index("Silent already") == 3
+    assert "finding-silent_already" not in {one.key for one in card_of(told, "1").sections}
 
 
 def test_findings_of_another_kind_are_shown(manifest: Manifest) -> None:

@@ -17,6 +17,8 @@ from support.handmade import dataset
 from training.judge.leaks import Suspect, model_warning, suspects
 from training.settings import ChurnRule
 from training.slices.dataset import Dataset
+from training.worth.bootstrap import Interval
+from training.worth.silent_already import SilentAlready
 from training.worth.univariate import Rows, SortedSignal, surest
 
 NAN = float("nan")
@@ -300,6 +302,50 @@ def test_a_leak_on_all_rows_is_said_of_all_rows() -> None:
     for rule in (RULE, SILENCE):
         (found,) = suspects(with_signals(data, loops_open=data.churned.astype(float)), rule)
         assert found.rows == "all"
+
+
+# Where churn is silence ----------------------------------------------------------------------------------------------
+
+
+def silent_book(**columns: Sequence[object]) -> Dataset:
+    """150 silent already, all of whom churn; 60 that churn later, half of them overdue, and 540 that stay."""
+    days = [200.0] * 150 + [100.0] * 30 + [20.0] * 570
+    known = {"invoice_recency_days": days, "invoice_overdue_ratio": [day / 30 for day in days], **columns}
+    return with_signals(dataset([1] * 210 + [0] * 540), **known)
+
+
+def test_a_silence_that_has_begun_is_no_leak() -> None:
+    assert "invoice_recency_days" in found_in(silent_book())
+    assert suspects(silent_book(), SILENCE) == ()
+    everyone = silent_book().take(np.arange(150))
+    assert suspects(everyone, SILENCE) == ()
+
+
+@pytest.mark.parametrize(
+    ("signal", "among"), [("loops_open", "not silent for 180 days already"), ("revenue_90d", "not overdue by their")]
+)
+def test_a_leak_is_found_in_a_book_of_silence(signal: str, among: str) -> None:
+    left = np.repeat([1.0, 0.0], [210, 540])
+    (found,) = suspects(silent_book(**{signal: left}), SILENCE)
+    assert found.signal == signal and f"who churns, of those {among}" in found.message()
+
+
+@pytest.mark.parametrize(
+    ("others", "in_rhythm", "words"),
+    [
+        (0.9, 0.8, "150 of the 750 rows judged, 150 of the 210 that churned, had been silent for more than 180 days"),
+        (0.96, 0.8, "30 of the others were overdue by their own rhythm"),
+        (0.96, 0.96, "hardly ever honest"),
+        (0.96, None, "hardly ever honest"),
+    ],
+)
+def test_the_warning_names_silence_where_only_it_raises_the_figure(
+    others: float, in_rhythm: float | None, words: str
+) -> None:
+    figures = {"roc_auc": Interval(others, others, others)}
+    silent = SilentAlready(180, 150, 150, 600, 60, figures, 30, in_rhythm)
+    warning = model_warning(0.97, silent=silent)
+    assert warning is not None and words in warning
 
 
 # The whole model ------------------------------------------------------------------------------------------------------

@@ -67,6 +67,14 @@ def test_a_half_that_knows_too_few_who_left_is_not_asked() -> None:
     assert found is not None and found.doubling is None
 
 
+def test_it_is_said_which_fit_learnt_from_how_many() -> None:
+    learnt, test, everything = book(60, 15), book(30, 12), book(400, 185)
+    found = small_book(Origin(learnt, test, FORWARD), np.zeros(30), KNOWN, (), RECIPE, WEIGHTS, everything=everything)
+    assert found is not None and (found.left, found.in_all) == (15, 185)
+    assert "from 185 accounts that left, the fit that was judged" in found.advice()[0] and "15" in found.advice()[0]
+    assert [need.have for need in found.needs] == [185, 185, 12]
+
+
 @pytest.mark.parametrize(("low", "meaning"), [(0.01, "will help"), (-0.01, "not told apart from chance")])
 def test_the_advice_says_what_is_wanting_and_no_more(low: float, meaning: str) -> None:
     advice = SmallBook(40, (Need("x", 10, 40), Need("y", 150, 40)), Interval(0.02, low, 0.05), ("surveys",)).advice()
