@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from serving.api.edge import handlers
+from serving.api.edge.bodiless import Heads
 from serving.api.edge.forwarded import Forwarded
 from serving.api.edge.guarded import Guarded
 from serving.api.edge.identity import Identified
@@ -34,7 +35,7 @@ def create_app() -> FastAPI:
     app = FastAPI(title="churn-risk", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     handlers.install(app)
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
-    for middleware in (Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
+    for middleware in (Heads, Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
         app.add_middleware(middleware)
     subjects = (
         predictions, jobs, accounts, movements, what_ifs, acting, figures, renewals, losses, links, model, operations,

@@ -100,7 +100,8 @@ def score(
 def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:
     from serving.words.caution_words import warnings_of
 
-    frame, leaving, loss = book.frame, float(book.frame["revenue_at_risk"].sum()), book.loss()
+    frame, loss = book.frame, book.loss()
+    leaving, shrinking = _money(frame["revenue_at_risk"].sum()), book.shrinking()
     return {
         "as_of": as_of.isoformat(),
         "model_version": book.bundle.version,
@@ -108,17 +109,21 @@ def _summary(book: ScoredBook, as_of: date) -> dict[str, Any]:
         "bands": {name: int((frame["band"] == name).sum()) for name in ("at_risk", "safe", "unknown")},
         "threats": int(frame["threat"].sum()),
         "grade": book.bundle.manifest.verdict["grade"],
-        "revenue_365d": float(frame["revenue_365d"].sum()),
+        "revenue_365d": _money(frame["revenue_365d"].sum()),
         "revenue_at_risk": leaving,
         "expected_loss_leaving": leaving,
-        "expected_loss_interval": [loss.low, loss.high],
-        "expected_loss_shrinking": book.shrinking(),
+        "expected_loss_interval": [_money(loss.low), _money(loss.high)],
+        "expected_loss_shrinking": None if shrinking is None else _money(shrinking),
         "customer_lifetime_value": book.lifetime and book.lifetime[0],
         "customer_lifetime_value_interval": book.lifetime and list(book.lifetime[1:]),
         "silent_already": book.silent_already(),
         "missing_tables": list(book.missing),
         "warnings": warnings_of(book.cautions(), "en"),
     }
+
+
+def _money(amount: float) -> float:
+    return round(float(amount), 2) + 0.0
 
 
 def _show(book: ScoredBook, as_of: date, where: str) -> None:

@@ -20,7 +20,7 @@ from serving.database.engine import reading, writing
 from serving.database.leases import has_passed
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 from serving.jobs.turns import Candidate, Turns
-from serving.scoring.cautions import Caution
+from serving.scoring.cautions import ENOUGH, Caution
 
 LEASE = timedelta(seconds=60)
 
@@ -76,11 +76,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Scorer:
-    """The model that scored a chunk: its version, its grade, and what it warns of."""
+    """The model that scored a chunk: its version, its grade, and what it warns of.
+
+    `invoiced` says whether an account of the chunk has an invoice, `ended` that the last of them is long ago; whether
+    the invoices of the job ended, all its chunks say together.
+    """
 
     version: str
     grade: str | None = None
     cautions: Sequence[Caution] = ()
+    invoiced: bool = False
+    ended: Caution | None = None
 
 
 def claim_chunk(engine: Engine, now: datetime, lease: timedelta = LEASE, turns: Turns | None = None) -> Claim | None:
@@ -224,22 +230,36 @@ def _count(
     connection: Connection, job: sa.Row[Any], outcomes: Sequence[Outcome], scorer: Scorer | None, given_up: bool
 ) -> None:
     new = [scorer.version] if scorer is not None and scorer.version not in job.model_versions else []
+    done = job.done + sum(outcome.state == "done" for outcome in outcomes)
     change = {
-        "done": job.done + sum(outcome.state == "done" for outcome in outcomes),
+        "done": done,
         "failed": job.failed + sum(outcome.state == "failed" for outcome in outcomes),
         "model_versions": [*job.model_versions, *new],
         "given_up": job.given_up or given_up,
-        "notes": job.notes if scorer is None else _noted(job.notes or {}, scorer),
+        "notes": job.notes if scorer is None else _noted(job.notes or {}, scorer, done),
     }
     connection.execute(sa.update(JOBS).where(JOBS.c.job_id == job.job_id).values(**change))
 
 
-def _noted(notes: dict[str, Any], scorer: Scorer) -> dict[str, Any]:
+def _noted(notes: dict[str, Any], scorer: Scorer, accounts: int) -> dict[str, Any]:
     """Return a job's notes with a model's grade and those of its cautions that say something new."""
-    kept: list[dict[str, Any]] = notes.get("cautions", [])
+    kept = [caution for caution in notes.get("cautions", []) if caution["code"] != "stale"]
     codes = {caution["code"] for caution in kept}
     new = [caution.as_dict() for caution in scorer.cautions if caution.code not in codes]
-    return {"grades": notes.get("grades", {}) | {scorer.version: scorer.grade}, "cautions": kept + new}
+    last = _last_invoice(notes.get("invoices"), scorer)
+    ended = [last["ended"]] if accounts >= ENOUGH and last is not None and last["ended"] else []
+    grades = notes.get("grades", {}) | {scorer.version: scorer.grade}
+    return {"grades": grades, "cautions": kept + new + ended, "invoices": last}
+
+
+def _last_invoice(before: dict[str, Any] | None, scorer: Scorer) -> dict[str, Any] | None:
+    """Return whether the invoices of all chunks so far ended; None: none has an invoice."""
+    if not scorer.invoiced:
+        return before
+    ended = scorer.ended and scorer.ended.as_dict()
+    if before is None or before["ended"] is None or ended is None:
+        return {"ended": ended if before is None else None}
+    return {"ended": min(before["ended"], ended, key=lambda caution: caution["figures"]["age_days"])}
 
 
 def _end(connection: Connection, job_id: str, now: datetime, keep: timedelta) -> None:

@@ -19,6 +19,7 @@ from features.batch.computing import compute
 from features.errors import InputError
 from features.matrix import Matrix, first_records
 from features.tables import Tables
+from serving.scoring.scoring import CENTS, DECIMALS
 
 #: Days before the end at which a review looks.
 BEFORE = (180, 90, 30)
@@ -27,6 +28,8 @@ FACTS = (
     "nps_last", "response_rate_180d", "contacts_active", "contacts_left_365d", "loops_open", "tickets_open",
     "revenue_365d", "revenue_yoy_365d", "invoice_recency_days", "contract_days_to_end",
 )  # fmt: skip
+#: Those of them that are money.
+MONEY = frozenset(("revenue_365d",))
 Facts = Mapping[str, float | None]
 
 
@@ -80,7 +83,8 @@ def departures(tables: Tables, first: date, as_of: date) -> list[Departure]:
     return [
         Departure(
             account_id=account_id, name=row["name"], account_manager=row["account_manager"], ended_on=ended_on,
-            reason=row["reason"], returned=(account_id, as_of) in back, revenue=revenue[known[account_id, ended_on]],
+            reason=row["reason"], returned=(account_id, as_of) in back,
+            revenue=_rounded("revenue_365d", revenue[known[account_id, ended_on]]),
             facts=_facts(matrix, known, account_id, ended_on),
         )
         for (account_id, ended_on), row in zip(ends, rows, strict=True)
@@ -130,11 +134,16 @@ def _pairs(keys: pd.DataFrame) -> list[tuple[str, date]]:
 def _facts(matrix: Matrix, known: Mapping[tuple[str, date], int], account_id: str, ended_on: date) -> dict[int, Facts]:
     places = {days: known.get((account_id, ended_on - timedelta(days=days))) for days in BEFORE}
     return {
-        days: {name: _number(matrix.signals[name].iloc[place]) for name in FACTS}
+        days: {name: _rounded(name, _values(matrix, name).iloc[place]) for name in FACTS}
         for days, place in places.items()
         if place is not None
     }
 
 
-def _number(value: Any) -> float | None:
-    return None if value != value else float(value)
+def _values(matrix: Matrix, name: str) -> pd.Series[Any]:
+    """Return a signal's values; money as it was summed, since signals are cut to single precision."""
+    return matrix.facts[name] if name in matrix.facts else matrix.signals[name]
+
+
+def _rounded(name: str, value: Any) -> Any:
+    return None if value != value else round(float(value), CENTS if name in MONEY else DECIMALS) + 0.0

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
-from serving.api.answers.what_if import WhatIf, history_of, what_if
+from serving.api.answers.what_if import WhatIf, edit_day, history_of, what_if
 from serving.api.edge.problems import RequestProblem
-from serving.clock import utc_now
 from serving.pages.portfolio import Choice
 from serving.pages.visiting import Visit
 from serving.predict.edits import MOST_EDITS, Edit
@@ -20,9 +18,6 @@ from serving.store import Stored
 from serving.words.formats import Formats
 from serving.words.wording import screen_texts
 
-#: Days for which the records behind the last score are those of today; after that, what could be done is asked for the
-#: day of the score, since a silence of months that nobody recorded would speak of the export, not of the account.
-FRESH_DAYS = 31
 #: Most loops and most tickets that can be chosen, the oldest ones.
 MOST_OFFERED = 5
 CALL = "call"
@@ -76,12 +71,6 @@ async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
         return WhatIfSection(lead, choices, "", (), problem, error.status)
     caption = words["what_if"]["caption"].format(day=formats.day(found.as_of))
     return WhatIfSection(lead, choices, caption, _lines(found, [offered[value][0] for value in chosen], visit), "", 200)
-
-
-def edit_day(as_of: date) -> date:
-    """Return the day on which something would be done: today (UTC), or the last score's where that is long ago."""
-    today = utc_now().date()
-    return today if today - as_of <= timedelta(days=FRESH_DAYS) else as_of
 
 
 def _offered(stored: Stored, visit: Visit) -> dict[str, tuple[str, Edit]]:

@@ -11,16 +11,19 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from serving.faults import Fault
 from serving.predict.history import RECORDS
+from serving.predict.loose_texts import bare_choice, emptied
 from serving.predict.values import quoted
 
 MOST_EDITS = 20
 LONGEST_TEXT = 200
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
+#: An empty text is null in every optional field.
+EMPTIED = BeforeValidator(emptied)
 Kind = Literal["contact_named", "loop_closed", "ticket_closed", "invitation_sent", "action_done"]
 #: The table that each kind of edit adds to or changes, and the column of the record that it closes.
 TABLE_OF: dict[Kind, str] = {
@@ -35,13 +38,17 @@ class Edit(BaseModel):
     """One record that can still be made; which of the other fields count, says its kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: Kind = Field(description="What is done on the day")
-    role: Text | None = Field(default=None, description="contact_named: the contact's role")
+    kind: Annotated[Kind, BeforeValidator(bare_choice)] = Field(description="What is done on the day")
+    role: Annotated[Text | None, EMPTIED] = Field(default=None, description="contact_named: the contact's role")
     decision_maker: StrictBool | None = Field(default=None, description="contact_named: whether the contact decides")
-    loop_id: Id | None = Field(default=None, description="loop_closed: which loop")
-    ticket_id: Id | None = Field(default=None, description="ticket_closed: which ticket")
-    contact_id: Id | None = Field(default=None, description="invitation_sent: who is asked; null: nobody in particular")
-    action: Text | None = Field(default=None, description="action_done: its kind, as in the table actions")
+    loop_id: Annotated[Id | None, EMPTIED] = Field(default=None, description="loop_closed: which loop")
+    ticket_id: Annotated[Id | None, EMPTIED] = Field(default=None, description="ticket_closed: which ticket")
+    contact_id: Annotated[Id | None, EMPTIED] = Field(
+        default=None, description="invitation_sent: who is asked; null: nobody in particular"
+    )
+    action: Annotated[Text | None, EMPTIED] = Field(
+        default=None, description="action_done: its kind, as in the table actions"
+    )
 
 
 def edited(history: Any, edits: Sequence[Edit], day: date) -> tuple[Any, list[Fault]]:

@@ -1,4 +1,4 @@
-"""What a reader must know beside the scores: a weak model, amounts or a currency that the model has not met.
+"""What a reader must know beside the scores: a weak model, unmet amounts or currency, records that end long before.
 
 Goes in: a bundle, the values of the accounts that were scored, and their currencies. Comes out: a few `Caution`s, for
 an answer, a job or a batch alike. `serving.words.caution_words` puts them in words. Nothing is converted and nothing is
@@ -7,13 +7,16 @@ refused: amounts of another size may be right, but nobody should learn of them f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import numpy as np
 
 from features.freshness import Freshness
+from features.recording import LEAST_GAP, TIMES
+from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Reference
 
 Code = Literal["grade", "amounts", "currency", "stale"]
@@ -24,6 +27,10 @@ WEAK = "D"
 ABOVE, BELOW = 3.0, 30.0
 #: From so many accounts on, the median is compared with the book's median too: so many times apart is another book.
 MANY, APART = 50, 30.0
+#: From so many accounts on, no invoice of any of them says something of the records and not of the accounts.
+ENOUGH = 20
+#: The signal that says how long ago an account was invoiced last, and the quantile of the book that was so lately.
+INVOICE_AGE, LATELY = "invoice_recency_days", "0.1"
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,37 @@ def stale(ages: Mapping[str, Freshness]) -> list[Caution]:
         for name, age in ages.items()
         if age.is_stale
     ]
+
+
+def last_invoice_age(each: Iterable[Sequence[Reason]]) -> int | None:
+    """Return the days since the last invoice of several accounts, by the reasons of each; None: none has one.
+
+    It looks no further once one was invoiced within `LEAST_GAP` days.
+    """
+    least: float | None = None
+    for reasons in each:
+        age = next((reason.value for reason in reasons if reason.signal == INVOICE_AGE), None)
+        if age is not None:
+            least = age if least is None else min(age, least)
+            if least <= LEAST_GAP:
+                break
+    return None if least is None else int(least)
+
+
+def invoices_ended(reference: Reference, age: int | None, as_of: date) -> Caution | None:
+    """Return that the invoices of several accounts ended long before their as-of date; None: they did not.
+
+    Parameters
+    ----------
+    age : int or None
+        See `last_invoice_age`. It is long beyond `LEAST_GAP` days and `TIMES` what a tenth of the training book's
+        accounts had.
+    """
+    usual = reference.signals.get(INVOICE_AGE, {}).get(LATELY, 0.0)
+    if age is None or age <= max(LEAST_GAP, TIMES * usual):
+        return None
+    last = as_of - timedelta(days=age)
+    return Caution("stale", {"table": "invoices", "last": last.isoformat(), "age_days": age})
 
 
 def power_apart(values: np.ndarray, reference: Reference) -> int:

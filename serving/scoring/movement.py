@@ -24,7 +24,7 @@ import pandas as pd
 
 from features.matrix import FACTS, Matrix
 from features.signal import all_signals
-from serving.scoring.explanation import Explained, explain
+from serving.scoring.explanation import DECIMALS, Explained, explain
 from serving.scoring.scores import Score
 from training.bundle.bundle import Bundle
 
@@ -135,18 +135,27 @@ def stored_matrix(scores: Sequence[Score]) -> Matrix:
 
 
 def _told(before: Score, after: Score, later: _Themes, earlier: _Themes, model: float) -> Movement:
-    change = after.churn_probability - before.churn_probability
+    change, model = _change(before, after), _tidy(model)
     codes = sorted({code for themes in (*later, *earlier) for code in themes})
     moved = {
-        code: sum(b.get(code, 0.0) - a.get(code, 0.0) for a, b in zip(earlier, later, strict=True)) / len(later)
+        code: _tidy(sum(b.get(code, 0.0) - a.get(code, 0.0) for a, b in zip(earlier, later, strict=True)) / len(later))
         for code in codes
     }
     themes = dict(sorted(moved.items(), key=lambda item: (-abs(item[1]), item[0])))
-    return Movement(before, after, change, change - model, model, themes)
+    return Movement(before, after, change, _tidy(change - model), model, themes)
 
 
 def _whole(before: Score, after: Score, why: WholeOnly) -> Movement:
-    return Movement(before, after, after.churn_probability - before.churn_probability, None, None, {}, why)
+    return Movement(before, after, _change(before, after), None, None, {}, why)
+
+
+def _change(before: Score, after: Score) -> float:
+    return _tidy(after.churn_probability - before.churn_probability)
+
+
+def _tidy(part: float) -> float:
+    """Return a part without what binary fractions leave over: parts are sums and halves of whole millionths."""
+    return round(part, DECIMALS + 1) + 0.0
 
 
 def _knows(bundle: Bundle, *scores: Score) -> bool:

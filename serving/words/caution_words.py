@@ -10,6 +10,7 @@ from typing import Any
 
 from serving.scoring.cautions import Caution
 from serving.words.formats import Formats, Lang
+from serving.words.wording import page_texts
 
 
 def grade_meaning(grade: str | None, lang: Lang) -> str:
@@ -30,10 +31,9 @@ def told(caution: Caution, lang: Lang) -> str:
     if caution.code == "grade":
         figures["meaning"] = grade_meaning(figures["grade"], lang)
     if caution.code == "stale":
-        figures["last"], figures["age_days"] = (
-            Formats(lang).day(figures["last"]),
-            Formats(lang).number(figures["age_days"]),
-        )
+        formats, tables = Formats(lang), page_texts(lang)["tables"]
+        figures["table"] = tables.get(figures["table"], figures["table"])
+        figures["last"], figures["age_days"] = formats.day(figures["last"]), formats.number(figures["age_days"])
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))

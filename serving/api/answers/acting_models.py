@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from serving.acting.acting_tables import Kind, Verdict
 from serving.acting.said import LONGEST
+from serving.predict.loose_texts import bare_choice
+from serving.predict.values import day
 
 REQUEST_ID = Field(description="Id of this request in the service's logs")
 KIND = Field(description="What sort of action it is, as the `kind` of a row of `actions`")
@@ -18,10 +20,14 @@ class StepRequest(BaseModel):
     """A step to plan (kind, what, owner, due_on), or the `step_id` of one that is done."""
 
     model_config = ConfigDict(extra="forbid")
-    kind: Kind = Field(default="other", description="What sort of action it is")
+    kind: Annotated[Kind, BeforeValidator(bare_choice)] = Field(
+        default="other", description="What sort of action it is"
+    )
     what: str | None = Field(default=None, max_length=LONGEST["what"], description="What is to be done")
     owner: str | None = Field(default=None, max_length=LONGEST["owner"], description="Who does it")
-    due_on: date | None = Field(default=None, description="By when")
+    due_on: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = Field(
+        default=None, description="By when"
+    )
     step_id: int | None = Field(default=None, ge=1, le=2**31 - 1, description="A step that is done; then nothing else")
 
 
@@ -29,7 +35,9 @@ class FeedbackRequest(BaseModel):
     """What somebody thinks of the latest score."""
 
     model_config = ConfigDict(extra="forbid")
-    verdict: Verdict = Field(description="agree, wrong (the text says why), handled already, or only a note")
+    verdict: Annotated[Verdict, BeforeValidator(bare_choice)] = Field(
+        description="agree, wrong (the text says why), handled already, or only a note"
+    )
     text: str | None = Field(default=None, max_length=LONGEST["text"], description="The reason, or a note")
 
 

@@ -13,6 +13,7 @@ from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
 from serving.api.answers.shown import WARNINGS, WarningOut
 from serving.programme.stored_words import in_words
+from serving.scoring.scoring import CENTS, DECIMALS
 from serving.store import Behind, ScoreStore, StoredFigures
 from serving.words.caution_words import kept_cautions, warnings_of
 from serving.words.figure_words import FigureInWords
@@ -23,6 +24,23 @@ LOW: Any = Field(description="Lower end of the 95 % interval; null where the fig
 HIGH: Any = Field(description="Upper end of the interval")
 COUNTED: Any = Field(description="What was counted: accounts, answers, records")
 REASON: Any = Field(description="Why there is no value, as a sentence; null where there is one")
+
+
+def rounded_number(number: float | None, unit: Unit) -> float | None:
+    """Return a number as answers have it: money to cents, all else to six decimals.
+
+    Examples
+    --------
+    >>> rounded_number(13353648.337380031, "currency"), rounded_number(0.123456789, "share")
+    (13353648.34, 0.123457)
+    """
+    return None if number is None else round(number, CENTS if unit == "currency" else DECIMALS) + 0.0
+
+
+def rounded_point(point: Any, unit: Unit) -> Any:
+    """Return a point or a group with its numbers rounded; what is kept is not, so that parts sum to the whole."""
+    numbers = {name: rounded_number(getattr(point, name), unit) for name in ("value", "low", "high")}
+    return replace(point, **numbers)
 
 
 class FigurePoint(BaseModel):
@@ -74,14 +92,16 @@ class FigureOut(BaseModel):
     @classmethod
     def fields_of(cls, found: FigureInWords) -> dict[str, Any]:
         """Return the fields by name."""
-        figure, now = found.figure, found.now
-        series = [FigurePoint.model_validate(point) for point in found.points if point.as_of is not None]
+        figure, unit = found.figure, found.figure.unit
+        now = rounded_point(found.now, unit)
+        points = [rounded_point(point, unit) for point in found.points if point.as_of is not None]
+        series = [FigurePoint.model_validate(point) for point in points]
         return {
             "name": figure.name, "family": figure.family, "label": found.label, "unit": figure.unit,
             "definition": found.definition, "source": found.source, "needs": list(figure.needs),
             "adds_up": figure.adds_up, "value": now.value, "low": now.low, "high": now.high, "n": now.n,
             "reason": now.reason, "series": series,
-            "groups": [GroupOut.model_validate(group) for group in found.groups],
+            "groups": [GroupOut.model_validate(rounded_point(group, unit)) for group in found.groups],
         }  # fmt: skip
 
 
@@ -161,7 +181,10 @@ def one_figure_out(
     (found,) = (found for found in in_words(stored, lang) if found.figure.name == name)
     accounts: dict[str, Any] = {"accounts": None, "others": None, "others_value": None}
     if behind is not None:
-        listed = [BehindOut.model_validate(dict(row)) for row in behind.accounts]
-        accounts = {"accounts": listed, "others": behind.others, "others_value": behind.others_value}
+        unit = found.figure.unit
+        rows = ({**row, "value": rounded_number(row["value"], unit)} for row in behind.accounts)
+        listed = [BehindOut.model_validate(row) for row in rows]
+        others_value = rounded_number(behind.others_value, unit)
+        accounts = {"accounts": listed, "others": behind.others, "others_value": others_value}
     run = OfRun.fields_of_run(stored, whole, request_id, lang)
     return OneFigureOut(**run, **FigureOut.fields_of(found), **accounts)

@@ -13,19 +13,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, PlainValidator, ValidationError, create_model
 from starlette.exceptions import HTTPException
 
 from features.tables import LONGEST_ID
 from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import Submitted
-from serving.predict.history import PredictionRequest, without_personal
+from serving.predict.history import without_personal
+from serving.predict.values import day
 
-_AS_OF: Any = PredictionRequest.model_fields["as_of"].annotation
-_Envelope: type[BaseModel] = create_model("JobEnvelope", as_of=(_AS_OF, None))
+_Envelope: type[BaseModel] = create_model("JobEnvelope", as_of=(Annotated[Any, PlainValidator(day)], None))
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 

@@ -23,8 +23,7 @@ def rendered_predictions(
     predictor: Predictor, request_id: str, scores: Sequence[Score], lang: Lang = "en", reasons: Reasons = "all"
 ) -> bytes:
     """Return the body of the answer to POST /v1/predictions, UTF-8; count what it warns of."""
-    values, currencies = [score.value for score in scores], {score.currency for score in scores}
-    found, version = predictor.cautions(values, currencies), predictor.bundle.version
+    found, version = predictor.cautions_of(scores), predictor.bundle.version
     metrics.cautioned(caution.code for caution in found)
     body = {
         "model_version": version,

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from features.errors import AccountUnknown, EngineMissing, InputError, SourceGone
 from serving.api.edge.problems import FieldError, RequestProblem, unavailable
 from serving.api.edge.runtime import Runtime
+from serving.clock import utc_now
 from serving.errors import Overloaded, Refusal
 from serving.faults import Fault, pointer
 from serving.predict.account_records import history_in
@@ -26,6 +27,9 @@ from serving.predict.predictor import Call
 from serving.scoring.scores import Score
 
 RETRY_SECONDS = 1
+#: Days for which the records behind the last score are those of today; after that, what could be done is asked for the
+#: day of the score, since a silence of months that nobody recorded would speak of the export, not of the account.
+FRESH_DAYS = 31
 log = logging.getLogger("churn_risk.api")
 
 
@@ -50,6 +54,12 @@ class WhatIf:
     before: Score
     after: Score
     alone: Sequence[Score]
+
+
+def edit_day(as_of: date) -> date:
+    """Return the day on which something would be done: today (UTC), or the last score's where that is long ago."""
+    today = utc_now().date()
+    return today if today - as_of <= timedelta(days=FRESH_DAYS) else as_of
 
 
 async def history_of(served: Runtime, account_id: str) -> Any:

@@ -27,7 +27,9 @@ class WhatIfRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     edits: list[Edit] = Field(min_length=1, max_length=MOST_EDITS, description="What is done on the day")
     as_of: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = Field(
-        None, description="The day on which it is done, not later than today, which is the default (UTC)"
+        None,
+        description="The day on which it is done, not later than today (UTC). Left out, it is today, or the day of "
+        "the last score where that is more than 31 days ago",
     )
     records: Annotated[OneHistory | None, WrapValidator(told_in_full)] = Field(
         None, description="The account's records as `predict` takes them; null: the service reads its own source"

@@ -1,7 +1,9 @@
 """The conversion of JSON Schema from the dialect of OpenAPI 3.1 into that of OpenAPI 3.0.
 
 Version 3.0 has no type lists, no `null` type, no `const` and no numeric exclusive bounds. It has one example instead of
-several, and it ignores all keywords next to a `$ref`. A schema that needs a union in 3.0 raises, because CRMs refuse
+several, and it ignores all keywords next to a `$ref`. `nullable` counts only beside a
+`type`, and `allOf` of an object refuses null whatever stands beside it: a reference that may be null becomes one to a
+schema of its own that allows null (`with_named_nulls`). A schema that needs a union in 3.0 raises, because CRMs refuse
 unions.
 
 References
@@ -23,6 +25,9 @@ KEPT = frozenset(
      "minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
      "readOnly", "writeOnly", "deprecated", "example", "nullable"}
 )  # fmt: skip
+
+NULL: Schema = {"type": "null"}
+OR_NULL = "OrNull"
 
 
 def to_30(schema: Schema) -> Schema:
@@ -55,6 +60,38 @@ def to_30(schema: Schema) -> Schema:
     return converted
 
 
+def with_named_nulls(node: Any, schemas: dict[str, Schema]) -> Any:
+    """Return a node of version 3.1 in which each union of a reference and null is one reference.
+
+    Parameters
+    ----------
+    schemas : dict of str to schema
+        The schemas by name; those that allow null are added, each as its name with `OrNull`.
+
+    Examples
+    --------
+    >>> schemas = {"Rule": {"type": "object", "title": "Rule"}}
+    >>> with_named_nulls({"anyOf": [{"$ref": "#/components/schemas/Rule"}, {"type": "null"}]}, schemas)
+    {'$ref': '#/components/schemas/RuleOrNull'}
+    >>> schemas["RuleOrNull"]
+    {'type': ['object', 'null'], 'title': 'RuleOrNull'}
+    """
+    if isinstance(node, list):
+        return [with_named_nulls(inner, schemas) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: with_named_nulls(inner, schemas) for key, inner in node.items()}
+    options = made.get("anyOf")
+    reference = next((option["$ref"] for option in options or () if "$ref" in option), None)
+    if reference is None or options not in ([{"$ref": reference}, NULL], [NULL, {"$ref": reference}]):
+        return made
+    del made["anyOf"]
+    name = reference.rpartition("/")[2]
+    schema = with_named_nulls(schemas[name], schemas)
+    schemas[name + OR_NULL] = {**schema, "type": [schema["type"], "null"], "title": name + OR_NULL}
+    return {"$ref": reference + OR_NULL, **made}
+
+
 def _plain(keyword: str, value: Any) -> Schema:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -70,14 +107,15 @@ def _plain(keyword: str, value: Any) -> Schema:
 
 def _union(options: list[Schema]) -> Schema:
     """Return the only option that is not null, as nullable if there was a null option."""
-    non_null = [option for option in options if option != {"type": "null"}]
+    non_null = [option for option in options if option != NULL]
     if len(non_null) != 1:
         raise NotConvertible(f"a union of {len(non_null)} schemas, which CRMs refuse: {options}")
     only = to_30(non_null[0])
     if len(non_null) == len(options):
         return only
-    # OpenAPI 3.0 would ignore `nullable` next to a bare reference.
-    return {"allOf": [only], "nullable": True} if "$ref" in only else {**only, "nullable": True}
+    if "$ref" in only:
+        raise NotConvertible(f"a reference that may be null and has no name of its own: {only}")
+    return {**only, "nullable": True}
 
 
 def _tuple(items: list[Schema]) -> Schema:

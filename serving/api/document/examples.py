@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from serving.api.document.example_history import AS_OF, NEXT_DAY, WHOLE
+
 Schema = dict[str, Any]
 
 SENTENCE = "Satisfaction (NPS): raises the estimated risk by 8.0 points. The last score given was 3 out of 10"
@@ -20,7 +22,7 @@ FIELDS: Mapping[str, Any] = {
     "annual_value": 24000.0,
     "anonymous": False,
     "answered_at": "2025-10-02T14:05:00Z",
-    "as_of": "2026-01-31",
+    "as_of": AS_OF,
     "base_probability": 0.34,
     "band": "at_risk",
     "best_action": "offer",
@@ -29,7 +31,8 @@ FIELDS: Mapping[str, Any] = {
     "churn_probability": 0.42,
     "churned_on": "2026-03-31",
     "closed_at": "2025-10-09T09:00:00Z",
-    "code": "silence",
+    "code": "nps",
+    "collect": [],
     "comment": "Nobody called back",
     "contact_id": "C-7",
     "contacted_at": "2025-08-21T10:00:00Z",
@@ -50,15 +53,18 @@ FIELDS: Mapping[str, Any] = {
     "grade": "B",
     "grade_meaning": "better than the best plain rule",
     "industry": "Machinery",
+    "Idempotency-Key": "5d0e7c1a-93b4-4c57-8f62-1f6a0b9d2e48",
     "instance": "/v1/predictions",
     "invoice_id": "I-88213",
     "invoiced_on": "2026-01-15",
+    "job_id": "6c1f3b0e9a724d5c8e27f4a1b3d90c55",
     "joined_on": "2023-05-01",
     "kind": "visit",
-    "label_de": "Seit der letzten Antwort",
-    "label_en": "Since the last answer",
+    "label_de": "Letzte Bewertung",
+    "label_en": "Last score",
     "left_on": None,
     "loop_id": "L-12",
+    "missing_tables": [],
     "model_version": "7",
     "name": "Muster Maschinenbau GmbH",
     "now": "The last score given was 3 out of 10",
@@ -85,7 +91,7 @@ FIELDS: Mapping[str, Any] = {
     "scored_at": "2026-01-31T06:15:00Z",
     "segment": "Mid-market",
     "sent_at": "2025-09-30T08:00:00Z",
-    "signal": "answer_age_days",
+    "signal": "nps_last",
     "step_id": 7,
     "starts_on": "2024-01-01",
     "survey_id": "S-3190",
@@ -100,26 +106,46 @@ FIELDS: Mapping[str, Any] = {
     "value": 41800.0,
     "value_text": None,
     "verdict": "wrong",
+    "version": "7",
     "what": "Call about the late deliveries",
     "won_at": "2025-09-15T10:00:00Z",
-    "AccountHistory.churns": [],
-    "AccountHistory.known": {},
     "ContactRecord.name": "Jana Weber",
     "FieldError.detail": 'a number is expected, not "much"',
     "WarningOut.code": "amounts",
     "WarningOut.detail": "The amounts are about 1,000 times those of the training book: another unit, another currency "
     "or another book",
-    "StepRequest.step_id": None,
-    "ReasonOut.value": 121.0,
+    "StepRow.done_at": None,
+    "StepRow.done_by": None,
+    "StepOut.done_at": None,
+    "StepOut.done_by": None,
+    "ReasonOut.value": 3.0,
+    "JobFacts.done": 0,
+    "JobFacts.failed": 0,
+    "JobFacts.model_versions": [],
+    "JobFacts.models": [],
+    "JobFacts.warnings": [],
+    "JobFacts.started_at": None,
+    "JobFacts.finished_at": None,
+    "JobFacts.expires_at": None,
+    "JobOut.done": 0,
+    "JobOut.failed": 0,
+    "JobOut.model_versions": [],
+    "JobOut.models": [],
+    "JobOut.warnings": [],
+    "JobOut.started_at": None,
+    "JobOut.finished_at": None,
+    "JobOut.expires_at": None,
     "MovementOut.account": 0.142,
     "MovementOut.change": 0.17,
     "MovementOut.model": 0.028,
     "MovementOut.whole_only": None,
     "ThemeMoved.code": "nps",
     "ThemeMoved.label": "Satisfaction (NPS)",
+    "WhatIfOut.as_of": NEXT_DAY,
     "WhatIfOut.change": -0.08,
-    "EditOut.change": -0.05,
-    "SignalOut.name": "answer_age_days",
+    "WhatIfOut.note": "The model's answer to another history; that it says so is no proof of a cause",
+    "SignalOut.name": "nps_last",
+    "getFigure.name": "grr_invoiced",
     "FigureOut.name": "grr_invoiced",
     "OneFigureOut.name": "revenue_lost_invoiced",
     "BehindOut.value": -41800.0,
@@ -147,6 +173,9 @@ def example_of(schema: Schema, schemas: Mapping[str, Schema], name: str = "", mo
     name, model : str
         The field that the schema describes, and the model that has the field.
     """
+    whole = WHOLE.get(f"{model}.{name}") or WHOLE.get(schema.get("$ref", "").rpartition("/")[2])
+    if whole is not None:
+        return whole
     example = schema.get("example", FIELDS.get(f"{model}.{name}", FIELDS.get(name, schema)))
     if example is not schema and _suits(example, schema):
         return example

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from serving.api.document.documented import CODES, EVERYWHERE, GUARDED, TEXTS, WITH_BODY
-from serving.api.document.downgrade import Schema, to_30
+from serving.api.document.downgrade import Schema, to_30, with_named_nulls
 from serving.api.document.examples import example_of
 from serving.api.edge.problems import MEDIA_TYPE, PLAIN_TYPE, ProblemDetail
 from serving.api.edge.repeats import HEADER, REPLAYED
@@ -47,7 +47,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Schema] = parts.get("schemas", {})
     schemas["ProblemDetail"] = ProblemDetail.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schemas["ProblemDetail"].pop("$defs")
-    paths = {path: _methods(methods) for path, methods in sorted(generated["paths"].items())}
+    for name in list(schemas):
+        schemas[name] = with_named_nulls(schemas[name], schemas)
+    described = with_named_nulls(generated["paths"], schemas)
+    paths = {path: _methods(methods) for path, methods in sorted(described.items())}
     kept = {name: to_30(schemas[name]) for name in sorted(_used([paths, PROBLEM], schemas))}
     for operation in operations(paths):
         _add_examples(operation, kept)
@@ -183,7 +186,8 @@ def _references(node: Any) -> set[str]:
 
 def _add_examples(operation: dict[str, Any], schemas: dict[str, Schema]) -> None:
     for parameter in operation.get("parameters", ()):
-        parameter.setdefault("example", example_of(parameter["schema"], schemas, parameter["name"]))
+        name = parameter["name"]
+        parameter.setdefault("example", example_of(parameter["schema"], schemas, name, operation["operationId"]))
         if parameter["example"] is None:
             del parameter["example"]
     contents = [operation.get("requestBody", {}).get("content", {})]

@@ -20,6 +20,7 @@ from serving.api.answers.job_models import JobFacts, JobOut, JobsOut
 from serving.api.answers.job_submission import read_submission, refuse_media_type
 from serving.api.answers.shown import MOST_REASONS, LangQuery, ReasonsQuery
 from serving.api.document.documented import BODY_ERRORS, Responses, errors
+from serving.api.document.example_history import HISTORY
 from serving.api.edge.demands import demand
 from serving.api.edge.handlers import says_json
 from serving.api.edge.noted import note_read
@@ -55,12 +56,7 @@ BODY = {
             "items": {"type": "object"},
             "description": "Accounts as for predictions (AccountHistory), up to 10,000 unless the service is set "
             "otherwise. Each is validated and scored on its own: what is wrong with one stands in its result",
-            "example": [
-                {
-                    "account": {"account_id": "A-1042", "customer_since": "2021-03-01"},
-                    "invoices": [{"invoice_id": "I-88213", "invoiced_on": "2026-01-15", "amount": 1250.0}],
-                }
-            ],
+            "example": [HISTORY],
         },
     },
 }

@@ -20,6 +20,7 @@ from serving.database.engine import reading
 from serving.losses.kept_departures import read_kept
 from serving.losses.loss_report import as_plain
 from serving.losses.reviews import VERDICTS, Review, Verdict, reviews
+from serving.scoring.scoring import CENTS
 from serving.words.formats import Lang
 
 router = APIRouter(tags=["Figures"])
@@ -131,4 +132,4 @@ def _period(kept: Any, lang: Lang) -> dict[str, Any]:
 
 def _sums(found: list[Review]) -> dict[str, LossSums]:
     by_verdict = {name: [each.departure.revenue for each in found if each.verdict == name] for name in VERDICTS}
-    return {name: LossSums(losses=len(each), revenue_365d=sum(each)) for name, each in by_verdict.items()}
+    return {name: LossSums(losses=len(each), revenue_365d=round(sum(each), CENTS)) for name, each in by_verdict.items()}

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from serving.access.principal import Principal
 from serving.api.answers.shown import LangQuery
 from serving.api.answers.stored import stored_for
-from serving.api.answers.what_if import history_of, what_if
+from serving.api.answers.what_if import edit_day, history_of, what_if
 from serving.api.answers.what_if_models import WhatIfOut, WhatIfRequest
 from serving.api.document.documented import BODY_ERRORS, errors
 from serving.api.edge.demands import demand
@@ -38,9 +38,9 @@ async def ask(
     lang: LangQuery = "en",
 ) -> WhatIfOut:
     """Score the account's records with and without the edits, both at the day after them."""
-    await run_in_threadpool(stored_for, served.store, principal, account_id)
+    stored = await run_in_threadpool(stored_for, served.store, principal, account_id)
     today = utc_now().date()
-    day = body.as_of or today
+    day = body.as_of or edit_day(stored.score.as_of)
     if day > today:
         detail = f"later than today, {today} (UTC)"
         raise RequestProblem("as_of lies in the future", [FieldError(pointer="/as_of", detail=detail)])

@@ -50,7 +50,7 @@ def takes_body(method: str, path: str) -> bool:
 # Unknown routes, wrong methods
 
 
-@pytest.mark.parametrize(("method", "path"), WRONG)
+@pytest.mark.parametrize(("method", "path"), [one for one in WRONG if one[0] != "HEAD" or "GET" not in ALLOWED[one[1]]])
 def test_a_wrong_method_is_told_the_right_ones(client: Client, method: str, path: str) -> None:
     answer = client.ask(method, filled(path))
     assert answer.status_code == 405 and answer.headers["allow"] == ALLOWED[path]

@@ -116,6 +116,6 @@ def test_score_tells_how_old_each_table_is(
     assert f"{ages['invoices']['age_days']} days before" in told
     churn_risk("report", "A000001", "--lang", "de", "--out", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Der letzte Eintrag in invoices ist vom" in page and "Der letzte Eintrag in contracts" not in page
+    assert "Der letzte Eintrag unter „Rechnungen“ ist vom" in page and "unter „Verträge“" not in page
     shown = churn_risk("score", book_folder, "--as-of", as_of, "--no-figures")
     assert "last records: invoices 2025-12-" in shown.err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import ibis
@@ -12,7 +12,8 @@ from support.served import Json, client_of, histories, rows_of
 
 from features.tables import Tables
 from serving.api.edge.runtime import Runtime
-from serving.scoring.cautions import cautions, power_apart
+from serving.jobs.runner import JobRunner
+from serving.scoring.cautions import ENOUGH, INVOICE_AGE, LATELY, cautions, invoices_ended, power_apart
 from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
 from serving.words.caution_words import told
@@ -109,3 +110,50 @@ def test_what_is_warned_of_is_counted(bundle: Bundle, accounts: list[Json], as_o
 
 def test_accounts_without_value_say_nothing(bundle: Bundle) -> None:
     assert cautions(graded(bundle, "B"), [0.0, 0.0], [None]) == []
+
+
+def cut(accounts: list[Json], day: date) -> list[Json]:
+    """The accounts without what was recorded from a day on, as an export of that day has them."""
+
+    def kept(rows: list[Json]) -> list[Json]:
+        return [row for row in rows if row["invoiced_on"] < day.isoformat()]
+
+    return [account | {"invoices": kept(account["invoices"])} for account in accounts]
+
+
+def test_a_call_whose_invoices_ended_long_before_is_told(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    client, ended = client_of(graded(bundle, "B"), ScoreStore("sqlite://")), cut(accounts, as_of - timedelta(days=90))
+    body = {"as_of": as_of.isoformat(), "accounts": ended[:ENOUGH]}
+    (warning,) = client.post(body).json()["warnings"]
+    assert warning["code"] == "stale" and warning["detail"].startswith("The last record in invoices is of ")
+    german = client.ask("POST", "/v1/predictions?lang=de", json=body).json()["warnings"][0]["detail"]
+    assert german.startswith("Der letzte Eintrag unter „Rechnungen“ ist vom ")
+    fewer = body | {"accounts": ended[: ENOUGH - 1]}
+    fresh = body | {"accounts": [*ended[: ENOUGH - 1], accounts[ENOUGH]]}
+    assert [client.post(other).json()["warnings"] for other in (fewer, fresh)] == [[], []]
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["ended", "last account fresh"])
+def test_a_job_is_told_by_all_its_chunks(fresh: bool, bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    """The second chunk of a job that is sorted by its last invoice may be fresh."""
+    client, month_ago = (
+        client_of(graded(bundle, "B"), ScoreStore("sqlite://")),
+        (as_of - timedelta(days=30)).isoformat(),
+    )
+    last = next(one for one in accounts if any(row["invoiced_on"] > month_ago for row in one["invoices"]))
+    others = [account for account in accounts if account is not last]
+    sent = [*cut(others, as_of - timedelta(days=90)), *([last] if fresh else [])]
+    made = client.ask("POST", "/v1/jobs", json={"as_of": as_of.isoformat(), "accounts": sent}).json()
+    served: Runtime = client.app.state.runtime
+    runner = JobRunner(served.store.engine, lambda: served.predictor)
+    while runner.step():
+        pass
+    warnings = client.get(f"/v1/jobs/{made['job_id']}").json()["warnings"]
+    assert ("stale" in codes(warnings)) is not fresh
+
+
+def test_what_is_usual_is_that_of_the_training_book(bundle: Bundle, as_of: date) -> None:
+    yearly = bundle.reference.model_copy(update={"signals": {INVOICE_AGE: {LATELY: 40.0}}})
+    assert invoices_ended(bundle.reference, 45, as_of) is None
+    assert invoices_ended(bundle.reference, 46, as_of) is not None
+    assert invoices_ended(yearly, 120, as_of) is None and invoices_ended(yearly, 121, as_of) is not None
