@@ -37,6 +37,14 @@ class Principal:
         """Whether it sees the accounts of an account manager."""
         return self.account_manager is None or self.account_manager == account_manager
 
+    def may_ask_for(self, account_manager: str | None) -> bool:
+        """Whether it may ask for an account manager's accounts; None: for all that it sees."""
+        return account_manager is None or self.sees(account_manager)
+
+    def whose(self, account_manager: str | None) -> str | None:
+        """Return whose accounts it gets that asks for an account manager's, or for all (None); None: all there are."""
+        return account_manager if self.account_manager is None else self.account_manager
+
 
 #: The caller over loopback while there are no keys.
 LOCAL = Principal("local", frozenset(SCOPES))

@@ -161,9 +161,9 @@ def figures_for(store: ScoreStore, principal: Principal, asked: str | None) -> S
     Who sees one manager's accounts gets the figures of these, and of nobody's where another manager is asked for, as if
     that manager had no accounts.
     """
-    manager = asked if principal.account_manager is None else principal.account_manager
+    manager = principal.whose(asked)
     found = store.figures(manager)
-    if found is not None and asked is not None and not principal.sees(asked):
+    if found is not None and not principal.may_ask_for(asked):
         return replace(found, record=None)
     return found
 

@@ -20,6 +20,7 @@ ReasonsQuery = Annotated[
     Reasons, Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay")
 ]
 
+OffsetQuery = Annotated[int, Query(ge=0, le=10_000_000, description="Entries that are left out at the front")]
 FormatQuery = Annotated[Literal["html", "pdf"], Query(description="Format")]
 
 

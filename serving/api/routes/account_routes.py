@@ -61,9 +61,8 @@ def accounts(
     lang: LangQuery = "en",
 ) -> AccountsOut:
     """Return a page; all pages of one list are of one scoring run, whatever is stored meanwhile."""
-    manager = account_manager if principal.account_manager is None else principal.account_manager
-    page = _page(served.store, band, manager, threat, limit, cursor, lang)
-    if account_manager is not None and not principal.sees(account_manager):
+    page = _page(served.store, band, principal.whose(account_manager), threat, limit, cursor, lang)
+    if not principal.may_ask_for(account_manager):
         page = replace(page, rows=(), next=None)
     note_read(request, served, principal.id, "list", [row.account_id for row in page.rows])
     return AccountsOut.of(page, request_id(request), lang)

@@ -84,11 +84,6 @@ def _behind(
     return served.store.behind(stored.run["run_id"], name, account_manager, limit)
 
 
-def whose_of(principal: Principal, account_manager: str | None) -> str | None:
-    """Return whose accounts a caller asks for and may see; None: all."""
-    return account_manager if principal.account_manager is None else principal.account_manager
-
-
 def _sees_all(principal: Principal, account_manager: str | None) -> bool:
     return principal.account_manager is None and account_manager is None
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
-from serving.api.answers.shown import LangQuery
+from serving.api.answers.shown import LangQuery, OffsetQuery
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
 from serving.api.edge.runtime import Runtime, request_id, runtime
-from serving.api.routes.figure_routes import ManagerQuery, whose_of
+from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
 from serving.losses.kept_departures import read_kept
 from serving.losses.loss_report import as_plain
@@ -107,14 +107,14 @@ def losses(
     served: Annotated[Runtime, Depends(runtime)],
     account_manager: ManagerQuery = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most losses of an answer")] = 50,
-    offset: Annotated[int, Query(ge=0, le=10_000_000, description="Losses that are left out at the front")] = 0,
+    offset: OffsetQuery = 0,
     lang: LangQuery = "en",
 ) -> LossesOut:
     """Return the losses of the accounts that the caller may see."""
-    hidden = account_manager is not None and not principal.sees(account_manager)
     with reading(served.store.engine) as connection:
-        kept = read_kept(connection, whose_of(principal, account_manager))
-        found = [] if kept is None or hidden else reviews(connection, kept.left)
+        kept = read_kept(connection, principal.whose(account_manager))
+        may = principal.may_ask_for(account_manager)
+        found = reviews(connection, kept.left) if kept is not None and may else []
     listed = found[offset : offset + limit]
     note_read(request, served, principal.id, "list", [review.departure.account_id for review in listed])
     return LossesOut(

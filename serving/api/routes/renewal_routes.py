@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
+from serving.api.answers.shown import OffsetQuery
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
 from serving.api.edge.runtime import Runtime, request_id, runtime
-from serving.api.routes.figure_routes import ManagerQuery, whose_of
+from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
 from serving.renewals.calls import Outcome, Renewal, read_renewals
 
@@ -93,14 +94,13 @@ def renewals(
     account_manager: ManagerQuery = None,
     kind: Annotated[Literal["soon", "overdue"], Query(description="Those that end soon, or that are overdue")] = "soon",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most contracts of an answer")] = 50,
-    offset: Annotated[int, Query(ge=0, le=10_000_000, description="Contracts that are left out at the front")] = 0,
+    offset: OffsetQuery = 0,
 ) -> RenewalsOut:
     """Return the contracts of the accounts that the caller may see."""
     with reading(served.store.engine) as connection:
-        found = read_renewals(connection, whose_of(principal, account_manager))
+        found = read_renewals(connection, principal.whose(account_manager))
     rows = [] if found is None else list(found.soon if kind == "soon" else found.overdue)
-    if account_manager is not None and not principal.sees(account_manager):
-        rows = []
+    rows = rows if principal.may_ask_for(account_manager) else []
     listed = rows[offset : offset + limit]
     note_read(request, served, principal.id, "list", [row.account_id for row in listed])
     run = {} if found is None else found.run
