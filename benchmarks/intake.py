@@ -3,7 +3,7 @@
     python -m benchmarks.intake [--lines 10000000]
 
 Both read one CSV file with a plain mapping and write Parquet, sorted by the key, each in a process of its own. By
-default a million lines; ten million are about 0.6 GiB.
+default a million lines; ten million are a file of 1 GiB.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def write_lines(path: Path, lines: int) -> None:
     duckdb.execute(
         f"COPY (SELECT 'I' || lpad(i::VARCHAR, 9, '0') AS invoice_id, 'A' || (hash(i) % {ACCOUNTS}) AS account_id, "
         "DATE '2015-01-01' + CAST(hash(i + 7) % 3652 AS INTEGER) AS invoiced_on, "
-        "CAST((hash(i + 3) % 1000000) / 100 AS DECIMAL(12, 2)) AS amount, 'Invoice for goods and services' AS text "
+        "CAST((hash(i + 3) % 1000000) / 100 AS DECIMAL(12, 2)) AS amount, "
+        "'Invoice for goods and services, delivered and accepted, payable in thirty days' AS text "
         f"FROM range({lines}) t(i)) TO '{path}' (FORMAT csv, HEADER)"
     )
 

@@ -22,7 +22,7 @@ from features.errors import InvalidTables, Problem
 from features.intake.alike import Party, alike, domain, is_certain
 from features.intake.joined import ANY
 from features.intake.language.mapping_model import IDENTITIES
-from features.intake.parts_sql import REASON, StoredPart
+from features.intake.stored_part import REASON, StoredPart
 from features.validation.quoting import EXAMPLES
 
 PARTY_COLUMNS = ("name", "town", "vat", "email", "number")

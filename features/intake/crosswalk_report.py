@@ -15,7 +15,7 @@ from features.errors import Problem
 from features.intake.joined import UNLINKED, any_address
 from features.intake.language.mapping_model import IDENTITIES, Mapping
 from features.intake.language.typed_sql import quoted
-from features.intake.parts_sql import FILE, REASON, ROW, StoredPart
+from features.intake.stored_part import FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES

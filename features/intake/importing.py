@@ -30,12 +30,14 @@ from features.intake.language.mapping_file import open_mapping, parts_of, read_m
 from features.intake.language.mapping_model import CURRENCY, Mapping, Part
 from features.intake.language.refusals import dotted
 from features.intake.language.typed_sql import quoted
-from features.intake.parts_sql import StoredPart, run_part
+from features.intake.parts_sql import run_part
 from features.intake.remembered import remember
 from features.intake.several_rows import doubtful_records
+from features.intake.stored_part import StoredPart
 from features.sources import open_source
 from features.tables import TABLES
 from features.validation import validate
+from features.validation.rising_keys import rises
 
 #: What is told of the file that an import writes: which section says it.
 IN_BOOK = re.compile(rf"\[({'|'.join(TABLES)})\] (since|until|invitations|answered_at) = ")
@@ -246,8 +248,9 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> No
     columns = [row[0] for row in connection.execute(f"DESCRIBE book_{name}").fetchall() if not row[0].startswith("_")]
     listed = ", ".join(f'"{column}"' for column in columns)
     # In the order of the key: the same exports give the same bytes.
-    key = ", ".join(column for column in TABLES[name].key if column in columns) or "ALL"
-    rows = f"SELECT {listed} FROM book_{name} ORDER BY {key}"
+    key = [column for column in TABLES[name].key if column in columns]
+    is_ordered = len(key) == 1 and rises(connection, key[0], f"book_{name}")
+    rows = f"SELECT {listed} FROM book_{name}" + ("" if is_ordered else f" ORDER BY {', '.join(key) or 'ALL'}")
     connection.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
 
 

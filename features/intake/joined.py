@@ -12,10 +12,11 @@ import duckdb
 
 from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
 from features.intake.language.typed_sql import TYPES, quoted
-from features.intake.parts_sql import ABSORBED, FILE, ORDER, REASON, ROW, StoredPart
 from features.intake.several_rows import LINE, merged_sql, summed_sql
+from features.intake.stored_part import ABSORBED, FILE, ORDER, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
+from features.validation.rising_keys import rises
 
 MERGED = "merged into another record"
 UNLINKED = "its account has no confirmed pair in the crosswalk"
@@ -185,8 +186,11 @@ class Joining:
         shown = ", ".join(f'"{name}"' for name in part.columns)
         by, reason, order = shown, AGAIN, f"{FILE}, {ROW}"
         if many == "one":
+            key, kept = self._key(part), f"{part.stored} WHERE {REASON} IS NULL"
+            if "," not in key and rises(self.connection, key, kept):
+                return
             (rows, keys) = self.connection.execute(
-                f"SELECT count(*), count(DISTINCT ({self._key(part)})) FROM {part.stored} WHERE {REASON} IS NULL"
+                f"SELECT count(*), count(DISTINCT ({key})) FROM {kept}"
             ).fetchone() or (0, 0)
             if rows == keys:
                 return

@@ -6,8 +6,8 @@ its file, its number and the reason for which it is left out (null: it is kept),
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import duckdb
 
@@ -17,6 +17,25 @@ from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
 from features.intake.language.told_by import at_answers, reading, whole_number
 from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
+from features.intake.stored_part import (
+    ABSORBED,
+    BITS,
+    BROKEN,
+    CELL,
+    CODE,
+    FILE,
+    FOOTER,
+    MADE,
+    NO_ACCOUNT,
+    NOT_FOOTER,
+    ORDER,
+    REASON,
+    ROW,
+    TWICE,
+    UNMATCHED,
+    UNREAD,
+    StoredPart,
+)
 from features.intake.strangers import odd_columns, odd_words
 from features.intake.values_sql import NOTHING, FileValues
 from features.schema import Kind
@@ -24,15 +43,6 @@ from features.tables import TABLES
 from features.validation.forms import told_apart
 from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
 
-#: Columns beside those of the table.
-FILE, ROW, REASON, ORDER, ABSORBED, BITS = "_file", "_row", "_reason", "_order", "_absorbed", "_footer"
-#: End the names of columns that hold texts which could not be read, cells that a pattern takes a value from, and those
-#: that it does not match.
-UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
-#: End the names of columns that hold the texts of numbers with decimals where whole ones are meant, and the numbers.
-BROKEN, MADE = "__broken", "__made"
-#: Ends the names of columns that hold the currencies which the cells of amounts name.
-CODE = "__code"
 #: From which share of cells without a match on it is another column that was meant.
 NEARLY_ALL = 0.95
 #: What the texts beside a number must be.
@@ -40,41 +50,6 @@ BESIDE_A_NUMBER = {
     "minus": "what is to be subtracted is no number as the mapping says",
     "tax_rate": "a tax rate from 0 to below 1 is expected: 0.19 is 19 % (divide_by = 100 makes 0.19 of 19)",
 }
-FOOTER, NO_ACCOUNT, TWICE = "a line below the rows", "names no account", "exported twice"
-#: SQL that holds for rows which are no footers.
-NOT_FOOTER = f"({REASON} IS NULL OR {REASON} <> '{FOOTER}')"
-
-
-@dataclass(frozen=True)
-class StoredPart:
-    """One part, run.
-
-    Attributes
-    ----------
-    table : str
-        Of the contract, or `identities`.
-    stored : str
-        The table in DuckDB.
-    part : Part
-    files : tuple of OpenFile
-    columns : dict of str to Kind
-        Those that the part fills, and the currency where cells of amounts name one.
-    footers : list of (file, lines)
-        Lines below the rows, which the reader itself has set aside.
-    matched : set of str
-        The patterns of footers that some line matches.
-    doubts : list of Problem
-        What may mislead: some cells give no value, the pattern of the mapping not matching them.
-    """
-
-    table: str
-    stored: str
-    part: Part
-    files: tuple[OpenFile, ...]
-    columns: dict[str, Kind]
-    footers: list[tuple[str, int]] = field(default_factory=list)
-    matched: set[str] = field(default_factory=set)
-    doubts: list[Problem] = field(default_factory=list)
 
 
 def run_part(
@@ -103,7 +78,7 @@ def run_part(
     if not selects or problems or not is_sound:
         return stored, problems
     try:
-        space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+        _store(space, stored, selects)
     except duckdb.Error as error:
         names = ", ".join(file.name for file in files)
         return stored, [Problem(names, "", f"cannot be read: {str(error).splitlines()[0]}")]
@@ -161,8 +136,25 @@ def _select(
         stored.doubts.append(Problem(file.name, heading, told))
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
     bits = footer_bits_sql(file.footer, len(file.head.headings), file.head.delimiter)
-    rows = f"(SELECT *, row_number() OVER () + {file.head.above} AS row, {bits} AS {BITS} FROM {file.relation})"
+    rows = f"(SELECT *, rowid + {file.head.above + 1} AS row, {bits} AS {BITS} FROM {_cells(stored, place)})"
     return f"SELECT {listed} FROM {values.relation(rows)}"
+
+
+def _cells(stored: StoredPart, place: int) -> str:
+    """Return the name of the table that holds the texts of a file while the part is run."""
+    return f"cells_{stored.stored}_{place}"
+
+
+def _store(space: Workspace, stored: StoredPart, selects: Sequence[str]) -> None:
+    """Run the SQL of every file. Its texts are stored first: a row that must be counted is read by one thread only."""
+    for place, (file, select) in enumerate(zip(stored.files, selects, strict=True)):
+        needed = set(re.findall(r"\bc\d+\b", select))
+        listed = [name for name in (f"c{number}" for number in range(len(file.head.headings))) if name in needed]
+        texts = f"SELECT {', '.join(listed) or '0'} FROM {file.relation}"
+        space.connection.execute(f"CREATE TABLE {_cells(stored, place)} AS {texts}")
+    space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
+    for place in range(len(selects)):
+        space.connection.execute(f"DROP TABLE {_cells(stored, place)}")
 
 
 def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:

@@ -21,7 +21,7 @@ import duckdb
 
 from features.book_facts import FILE, FINGERPRINTS
 from features.intake.language.mapping_model import Mapping
-from features.intake.parts_sql import StoredPart
+from features.intake.stored_part import StoredPart
 from features.tables import TABLES
 
 Months = MappingOf[str, MappingOf[str, Sequence[int]]]
@@ -122,13 +122,15 @@ def remember(
     files = {file.name: file.path for part in parts for file in part.files}
     months = {table: months_of(connection, table) for table in tables}
     before = _before(out)
+    digest_of = {name: _digest(file) for name, file in sorted(files.items())}
+    mapping_digest = _digest(path)
     text = [f"# Written by `churn-risk import {path.name}`.", ""]
     for table, facts in mapping.known.items():
         text += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in facts.items()), ""]
-    text += [f"[{FINGERPRINTS}]", f'mapping = "{_digest(path)}"', "", f"[{FINGERPRINTS}.files]"]
+    text += [f"[{FINGERPRINTS}]", f'mapping = "{mapping_digest}"', "", f"[{FINGERPRINTS}.files]"]
     text += [
-        f'{json.dumps(name)} = {{ bytes = {file.stat().st_size}, sha256 = "{_digest(file)}" }}'
-        for name, file in sorted(files.items())
+        f'{json.dumps(name)} = {{ bytes = {files[name].stat().st_size}, sha256 = "{digest}" }}'
+        for name, digest in digest_of.items()
     ]
     for table, counted in months.items():
         text += [
@@ -138,9 +140,8 @@ def remember(
         ]
     sizes = {name: file.stat().st_size for name, file in files.items()}
     sizes_before = {name: facts.get("bytes", 0) for name, facts in before.get("files", {}).items()}
-    digests = {name: facts.get("sha256") for name, facts in before.get("files", {}).items()}
-    same_files = all(digests.get(name) == _digest(file) for name, file in files.items()) and set(digests) == set(files)
-    change = _change(before.get("mapping") not in (None, _digest(path)), same_files)
+    same_files = digest_of == {name: facts.get("sha256") for name, facts in before.get("files", {}).items()}
+    change = _change(before.get("mapping") not in (None, mapping_digest), same_files)
     return Remembered("\n".join(text) + "\n", months, before.get("months", {}), sizes, sizes_before, change)
 
 

@@ -39,6 +39,7 @@ from features.validation.doubts import (
 )
 from features.validation.names import meant, near, near_file, of_this_place
 from features.validation.quoting import EXAMPLES, broken_rule, problem
+from features.validation.rising_keys import rises
 from features.validation.row_rules import Level, Rule, rules
 
 #: Compiled countings that are kept.
@@ -149,7 +150,7 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
     absent = [column.name for column in table.columns if column.name not in raw.columns]
     rows = convert(source.connection, table, raw, known)
     sql = _counting(table.name, rows.schema(), frozenset(absent), known, today)
-    (counted,) = source.connection.raw_sql(sql).fetchall()
+    ((_, *counted),) = source.connection.raw_sql(sql).fetchall()
     asked = _asked(table, rows, absent, known, today)
     broken = [
         (rule.level, broken_rule(table, rule, rows, raw, count))
@@ -157,12 +158,11 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
         if count
     ]
     problems = [*_absent_columns(table, raw, absent), *(found for level, found in broken if level is Level.REFUSED)]
-    cut, repeated = counted[len(asked) : -1], counted[-1]
-    if repeated:
+    if not set(absent) & set(table.key) and _repeats(source.connection.con, table):
         problems += _duplicates(table, rows)
     corrections = (
         f"{table.name}.{name}: {count} timestamps in a date column were cut to their UTC day"
-        for name, count in zip(_cut_columns(rows), cut, strict=True)
+        for name, count in zip(_cut_columns(rows), counted[len(asked) :], strict=True)
         if count
     )
     doubts = tuple(found for level, found in broken if level is Level.DOUBTED)
@@ -179,7 +179,7 @@ def _cut_columns(rows: ir.Table) -> list[str]:
 
 @lru_cache(COUNTINGS)
 def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: TableKnown, today: date) -> str:
-    """Return as SQL: the rows that break each rule, the times of day cut off each date column, and repeated keys.
+    """Return as SQL: the rows, those that break each rule, and the times of day cut off each date column.
 
     Ibis takes longer to compile it than DuckDB to run it, so it is kept for the next book of the same columns.
 
@@ -191,14 +191,10 @@ def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: Tab
         Columns that the source lacks.
     """
     table, rows = TABLES[name], ibis.table(schema, name=f"{CONVERTED}{name}")
-    counts = [rule.broken.fill_null(False).sum() for rule in _asked(table, rows, absent, known, today)]
+    counts = [rows.count()]
+    counts += [rule.broken.fill_null(False).sum() for rule in _asked(table, rows, absent, known, today)]
     counts += [rows[f"{column}__cut"].sum() for column in _cut_columns(rows)]
-    repeated = rows.count() * 0
-    if not absent & set(table.key):
-        whole = ibis.and_(*(rows[column].notnull() for column in table.key))
-        key = rows[table.key[0]] if len(table.key) == 1 else ibis.struct({name: rows[name] for name in table.key})
-        repeated = whole.sum() - key.nunique(where=whole)
-    counted = {f"c{place}": count.fill_null(0) for place, count in enumerate([*counts, repeated])}
+    counted = {f"c{place}": count.fill_null(0) for place, count in enumerate(counts)}
     return str(ibis.to_sql(rows.aggregate(**counted), dialect="duckdb"))
 
 
@@ -209,6 +205,18 @@ def _absent_columns(table: Table, raw: ir.Table, absent: list[str]) -> Iterator[
         if not table.column(name).optional:
             perhaps = meant(name, near(name, others), raw.columns, "columns")
             yield Problem(table.name, name, f"the column is required and absent{perhaps}")
+
+
+def _repeats(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Return whether some key of a converted table stands more than once, of those that are whole."""
+    stored = f"{CONVERTED}{table.name}"
+    if len(table.key) == 1 and rises(connection, table.key[0], stored):
+        return False
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in table.key)
+    ((repeated,),) = connection.execute(
+        f"SELECT count(*) - count(DISTINCT ({', '.join(table.key)})) FROM {stored} WHERE {whole}"
+    ).fetchall()
+    return bool(repeated)
 
 
 def _duplicates(table: Table, rows: ir.Table) -> list[Problem]:

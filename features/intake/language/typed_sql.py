@@ -108,7 +108,8 @@ def _else(quick: str, slow: str) -> str:
 
 def trimmed(text: str) -> str:
     """Return the SQL of a text without blanks around it, null where nothing is left; few texts have any."""
-    blank = f"{text} = '' OR starts_with({text}, ' ') OR ends_with({text}, ' ')"
+    # What is empty or begins with a blank comes before '!': one comparison is cheaper than two tests.
+    blank = f"{text} < '!' OR ends_with({text}, ' ')"
     return f"CASE WHEN {blank} THEN nullif(trim({text}), '') ELSE {text} END"
 
 
