@@ -6,8 +6,9 @@ was known at that date is used, no outcome.
 
 These models take purchases to come at random. Where they come in bursts, the models rank worse than the last purchase
 alone. So, where churn is silence, known outcomes correct the model (`teach`): its log-odds, the logarithm of the days
-since the last purchase and that of the number of purchases are weighed, drawn to the model as it is. A book too young
-for the model has the other two.
+since the last purchase and that of the number of purchases are weighed. With few outcomes they are drawn to the model
+as it is, or to the last purchase alone, as far as one ranks better than the other beyond chance. A book too young for
+the model has no other than the last purchase.
 
 The margin falls on its three figures by exact Shapley values: the mean, over all orders of the three, of what each
 changes when it goes from the background's figure to the account's. The background is one account, the median of those
@@ -22,10 +23,11 @@ from math import factorial
 
 import numpy as np
 from scipy.special import logit
+from scipy.stats import norm
 
 from features.matrix import Matrix
 from training.experts.bg_nbd import Buying, BuyTillYouDie, fit
-from training.experts.drawn_weights import drawn_strength, drawn_weights
+from training.experts.drawn_weights import drawn_strength, drawn_weights, ranked_apart
 from training.experts.standard_columns import number_names, numbers_of
 
 #: The signals that the expert reads: purchase days after the first, days from first to last, days since the last.
@@ -33,8 +35,11 @@ FIGURES = ("purchase_repeat_days", "purchase_span_days", "invoice_recency_days")
 #: What the model's log-odds, the log of the days since the last purchase, and that of the purchases (which lower the
 #: margin) count, where no outcome corrects the model; a constant after them.
 AS_IT_IS = (1.0, 0.0, 0.0, 0.0)
-#: How many accounts that left the model as it is counts as much as.
-WORTH_LEAVERS = 160.0
+#: How many accounts that left the model as it is, or the last purchase alone, counts as much as; and how many a usual
+#: slope of the latter, 1.
+WORTH_LEAVERS, WORTH_SLOPE = 160.0, 20.0
+#: By how much the ROC AUC of two margins differs by chance, with one leaver; with n of them, a part of 1 / sqrt(n).
+CHANCE = 0.15
 #: Probabilities nearer to 0 or 1 count as this: the model is never so sure as its formula.
 LEAST = 1e-4
 #: Fewest accounts that bought again for a model, and fewest with known outcomes to correct it.
@@ -152,7 +157,13 @@ def fit_buying(matrix: Matrix, lead: int, horizon: int, least: int = LEAST_ACCOU
 
 
 def teach(
-    expert: BuyingExpert | None, matrix: Matrix, churned: np.ndarray, accounts: np.ndarray, lead: int, horizon: int
+    expert: BuyingExpert | None,
+    matrix: Matrix,
+    churned: np.ndarray,
+    accounts: np.ndarray,
+    dates: np.ndarray,
+    lead: int,
+    horizon: int,
 ) -> BuyingExpert | None:
     """Return the expert corrected by known outcomes; None where there is none and too few accounts to make one.
 
@@ -163,13 +174,14 @@ def teach(
     matrix : Matrix
         Rows of any dates whose outcomes are known.
     churned : bool array of shape (rows,)
-    accounts : array of shape (rows,)
+    accounts, dates : arrays of shape (rows,)
+        The account and the as-of date of each row.
     lead, horizon : int
         Days, as the rule of churn has them.
     """
     figures = figures_of(matrix)
     known = ~np.isnan(figures).any(axis=1)
-    figures, churned, accounts = figures[known], churned[known], accounts[known]
+    figures, churned, accounts, dates = figures[known], churned[known], accounts[known], dates[known]
     if len(np.unique(accounts)) < LEAST_KNOWN or not 0 < churned.sum() < len(churned):
         return expert
     if expert is None:
@@ -177,8 +189,25 @@ def teach(
         expert = BuyingExpert(None, (repeats, span, since), lead, horizon)
     columns = expert.columns(figures)
     middle = columns.mean(axis=0)
-    drawn_to = np.array(AS_IT_IS[:-1]) * (expert.model is not None)
+    alone = 1.0 if expert.model is None else _last_purchase_is_better(columns, churned, accounts, dates)
     strength = drawn_strength(columns, churned, accounts, WORTH_LEAVERS)
+    drawn_to = np.array([1 - alone, alone * _slope(columns[:, [1]], churned, accounts), 0.0])
     counts, constant = drawn_weights(columns - middle, churned, drawn_to, strength)
     of_model, of_since, of_repeats = counts.tolist()
     return replace(expert, counts=(of_model, of_since, of_repeats, constant - float(middle @ counts)))
+
+
+def _last_purchase_is_better(
+    columns: np.ndarray, churned: np.ndarray, accounts: np.ndarray, dates: np.ndarray
+) -> float:
+    """Return how sure it is, from 0 to 1, that the last purchase alone ranks better than the buying model."""
+    of_model, of_since = (ranked_apart(columns[:, place], churned, dates) for place in (0, 1))
+    chance = CHANCE / np.sqrt(len(np.unique(accounts[churned])))
+    return float(norm.cdf((of_since - of_model) / chance))
+
+
+def _slope(column: np.ndarray, churned: np.ndarray, accounts: np.ndarray) -> float:
+    """Return the weight of one column alone, shape (rows, 1), drawn to 1."""
+    strength = drawn_strength(column, churned, accounts, WORTH_SLOPE)
+    (slope,), _ = drawn_weights(column - column.mean(axis=0), churned, np.ones(1), strength)
+    return float(slope)

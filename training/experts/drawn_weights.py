@@ -2,6 +2,7 @@
 
 In: columns of shape (rows, k), outcomes, accounts, and the weights to which they are drawn. Out: weights and constant.
 How strongly they are drawn follows the number of accounts that left: the usual weights count as much as some leavers.
+`ranked_apart` says how well one column ranks.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
+from scipy.stats import rankdata
 
 
 def drawn_strength(columns: np.ndarray, churned: np.ndarray, accounts: np.ndarray, worth: float) -> np.ndarray:
@@ -57,3 +59,23 @@ def drawn_weights(
     bounds = [(0.0, None)] * columns.shape[1] + [(None, None)]
     found = minimize(loss, np.append(drawn_to, 0.0), jac=True, method="L-BFGS-B", bounds=bounds).x
     return np.asarray(found[:-1]), float(found[-1])
+
+
+def ranked_apart(margin: np.ndarray, churned: np.ndarray, dates: np.ndarray) -> float:
+    """Return how often the account that left has the higher margin, of all pairs within one date: .5 is chance.
+
+    Parameters
+    ----------
+    margin : float array of shape (rows,)
+    churned : bool array of shape (rows,)
+    dates : array of shape (rows,)
+        Rows of different dates are not compared: one season has more leavers than another.
+    """
+    right = pairs = 0.0
+    for date in np.unique(dates):
+        own = dates == date
+        left, ranks = churned[own], rankdata(margin[own])
+        leavers, stayed = int(left.sum()), int((~left).sum())
+        right += float(ranks[left].sum()) - leavers * (leavers + 1) / 2
+        pairs += leavers * stayed
+    return right / pairs if pairs else 0.5

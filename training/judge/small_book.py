@@ -162,7 +162,7 @@ def small_book(
 
 
 def _left(data: Dataset) -> int:
-    return len(np.unique(data.accounts[data.churned]))
+    return data.leavers
 
 
 def _doubling(

@@ -147,7 +147,7 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
 
 def few_left(data: Dataset) -> bool:
     """Whether fewer accounts left than a choice among weights takes."""
-    return len(np.unique(data.accounts[data.churned])) < FEW_LEAVERS
+    return data.leavers < FEW_LEAVERS
 
 
 def _ranking_figure(

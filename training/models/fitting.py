@@ -42,6 +42,7 @@ from training.models.margin import (
     fit_others,
     learn_weights,
     penalty_of,
+    usual_weights,
     weighted,
     with_prior,
 )
@@ -130,8 +131,9 @@ def fit_model(
     forward, by_silence = folded != BY_ACCOUNT, settings.rule.by_silence
     of_experts, valid = _unseen_accounts(data, recipe, fitted) if forward else _margins_of_folds(data, folds, recipe)
     teaching, rows = _later_folds(data, folds, recipe) if forward and by_silence else (of_experts, valid)
-    weights = learn_weights(teaching, data.churned[rows], data.accounts[rows], by_silence)
-    weights = with_prior(weights, of_experts, by_silence)
+    usual = usual_weights(data.leavers, by_silence)
+    weights = learn_weights(teaching, data.churned[rows], data.accounts[rows], usual)
+    weights = with_prior(weights, of_experts, usual)
     margin, churned = weighted(of_experts, weights), data.churned[valid]
     return Fitted(
         margin=fit_margin(learnt, recipe, weights),

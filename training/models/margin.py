@@ -39,6 +39,9 @@ PRIOR: Mapping[bool, Mapping[str, float]] = {
 }
 #: How many accounts that left the prior counts as much as.
 PRIOR_LEAVERS = 40.0
+#: Where churn is silence and so many accounts left, trees and linear expert have half of their part of the prior, and
+#: the buying expert the rest: of few leavers they learn less than the silence itself tells.
+HALF_LEAVERS = 30.0
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ def fit_others(data: Dataset, recipe: Recipe, least: int = LEAST_ACCOUNTS) -> tu
     linear = fit_linear(data.matrix, data.churned, _row_weights(data, recipe.weighting), recipe.penalty)
     buying = fit_buying(data.on(data.dates[-1:]).matrix, rule.lead_days, rule.horizon_days, least)
     if rule.by_silence:
-        buying = teach(buying, data.matrix, data.churned, data.accounts, rule.lead_days, rule.horizon_days)
+        known = (data.matrix, data.churned, data.accounts, data.as_of)
+        buying = teach(buying, *known, rule.lead_days, rule.horizon_days)
     return linear, buying
 
 
@@ -189,8 +193,30 @@ def from_plain(plain: Mapping[str, Any], trees: Trees) -> Margin:
     )
 
 
+def usual_weights(leavers: int, by_silence: bool) -> dict[str, float]:
+    """Return the weights that held over books with so many accounts that left; their sum is 1.
+
+    Parameters
+    ----------
+    leavers : int
+        Accounts.
+    by_silence : bool
+        Whether churn is derived from silence.
+
+    Examples
+    --------
+    >>> usual_weights(30, by_silence=True)
+    {'trees': 0.225, 'linear': 0.15, 'buying': 0.625}
+    """
+    prior = PRIOR[by_silence]
+    if not by_silence:
+        return dict(prior)
+    learnt = {name: prior[name] * leavers / (leavers + HALF_LEAVERS) for name in (TREES, LINEAR)}
+    return learnt | {BUYING: 1 - sum(learnt.values())}
+
+
 def learn_weights(
-    margins: Mapping[str, np.ndarray], churned: np.ndarray, accounts: np.ndarray, by_silence: bool
+    margins: Mapping[str, np.ndarray], churned: np.ndarray, accounts: np.ndarray, usual: Mapping[str, float]
 ) -> dict[str, float]:
     """Return the weight of each expert that loses least on rows that it did not see.
 
@@ -201,16 +227,16 @@ def learn_weights(
     churned : bool array of shape (n,)
     accounts : array of shape (n,)
         One account has many rows, which tell little more than one.
-    by_silence : bool
-        Whether churn is derived from silence.
+    usual : mapping of expert to float
+        The weights to which they are drawn.
     """
     names = list(margins)
     rows = np.column_stack([margins[name] for name in names])
     rows = rows - rows.mean(axis=0)
-    prior = np.array([PRIOR[by_silence][name] for name in names])
+    prior = np.array([usual[name] for name in names])
     prior = prior / prior.sum()
-    usual = rows @ prior
-    scale = float(drawn_weights(usual[:, None], churned, np.ones(1), np.full(1, 1e-3))[0][0])
+    together = rows @ prior
+    scale = float(drawn_weights(together[:, None], churned, np.ones(1), np.full(1, 1e-3))[0][0])
     strength = drawn_strength(rows, churned, accounts, PRIOR_LEAVERS)
     weights, _ = drawn_weights(rows, churned, scale * prior, strength)
     if not weights.any():
@@ -218,19 +244,18 @@ def learn_weights(
     return dict(zip(names, weights.tolist(), strict=True))
 
 
-def with_prior(weights: Mapping[str, float], there: Iterable[str], by_silence: bool) -> dict[str, float]:
-    """Return learnt weights with those of experts that are there but taught by no row: their part of the prior.
+def with_prior(weights: Mapping[str, float], there: Iterable[str], usual: Mapping[str, float]) -> dict[str, float]:
+    """Return learnt weights with those of experts that are there but taught by no row: their part of the usual ones.
 
     Parameters
     ----------
     weights : mapping of expert to float
     there : iterable of str
         Names of experts.
-    by_silence : bool
-        Whether churn is derived from silence.
+    usual : mapping of expert to float
+        Their sum is 1.
     """
-    prior = PRIOR[by_silence]
-    untaught = {name: prior[name] / sum(prior.values()) for name in there if name not in weights}
+    untaught = {name: usual[name] for name in there if name not in weights}
     whole, left = sum(weights.values()), 1 - sum(untaught.values())
     return {name: left * weight for name, weight in weights.items()} | {
         name: whole * share for name, share in untaught.items()

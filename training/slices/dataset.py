@@ -61,6 +61,11 @@ class Dataset:
         """Distinct as-of dates, oldest first."""
         return [pd.Timestamp(day).date() for day in np.unique(self.as_of)]
 
+    @property
+    def leavers(self) -> int:
+        """How many accounts have a row that says that they left."""
+        return len(np.unique(self.accounts[self.churned]))
+
     def rows_on(self, dates: Iterable[date]) -> np.ndarray:
         """Return the row numbers of those as-of dates, rising, shape (rows,)."""
         stamps = np.array([pd.Timestamp(day).to_datetime64() for day in dates], self.as_of.dtype)

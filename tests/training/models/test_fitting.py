@@ -13,7 +13,18 @@ from training.experts.linear import Linear
 from training.making.pipeline import Trained
 from training.models import fitting
 from training.models.folds import FORWARD, splits
-from training.models.margin import BUYING, EXPERTS, LINEAR, PRIOR, TREES, Recipe, fit_others, learn_weights, with_prior
+from training.models.margin import (
+    BUYING,
+    EXPERTS,
+    LINEAR,
+    PRIOR,
+    TREES,
+    Recipe,
+    fit_others,
+    learn_weights,
+    usual_weights,
+    with_prior,
+)
 from training.settings import ChurnRule, FitSettings, TrainingSettings
 from training.slices.dataset import Dataset
 
@@ -73,11 +84,11 @@ def test_a_young_book_keeps_its_buying_expert(
     assert taught == [(rows, set(EXPERTS) if young else {TREES, LINEAR})]
     assert set(weights) == set(EXPERTS)
     if young is None:
-        assert weights[BUYING] / sum(weights.values()) == pytest.approx(PRIOR[True][BUYING])
+        assert weights[BUYING] / sum(weights.values()) == pytest.approx(usual_weights(data.leavers, True)[BUYING])
 
 
 def test_an_expert_that_nothing_taught_has_its_part_of_the_prior() -> None:
-    assert with_prior({TREES: 0.6, LINEAR: 0.2}, EXPERTS, True) == pytest.approx(
+    assert with_prior({TREES: 0.6, LINEAR: 0.2}, EXPERTS, PRIOR[True]) == pytest.approx(
         {TREES: 0.45, LINEAR: 0.15, BUYING: 0.2}
     )
-    assert with_prior({TREES: 0.6, LINEAR: 0.2}, [TREES, LINEAR], True) == {TREES: 0.6, LINEAR: 0.2}
+    assert with_prior({TREES: 0.6, LINEAR: 0.2}, [TREES, LINEAR], PRIOR[True]) == {TREES: 0.6, LINEAR: 0.2}

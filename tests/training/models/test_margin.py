@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.making.pipeline import Trained
-from training.models.margin import BUYING, LINEAR, PRIOR, TREES, from_plain, learn_weights, to_plain
+from training.models.margin import BUYING, LINEAR, PRIOR, TREES, from_plain, learn_weights, to_plain, usual_weights
 
 
 def outcomes(margin: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -24,7 +24,7 @@ def test_with_many_leavers_the_folds_decide() -> None:
     knows, guesses, misleads = experts(20_000)
     churned = outcomes(1.5 * knows - 0.2 * misleads - 1)
     margins = {TREES: knows, LINEAR: guesses, BUYING: misleads}
-    found = learn_weights(margins, churned, np.arange(20_000), by_silence=False)
+    found = learn_weights(margins, churned, np.arange(20_000), usual_weights(400, by_silence=False))
     assert found[TREES] == pytest.approx(1.5, abs=0.1) and found[LINEAR] < 0.05
     assert found[BUYING] == 0, "an expert that does not pay has no weight, and none below 0"
 
@@ -33,15 +33,26 @@ def test_with_few_leavers_the_weights_stay_with_those_that_held_elsewhere() -> N
     knows, guesses, others = experts(400)
     churned = outcomes(1.5 * knows - 3)
     margins = {TREES: knows, LINEAR: guesses, BUYING: others}
-    few = learn_weights(margins, churned, np.arange(400) // 20, by_silence=True)
-    many = learn_weights(margins, churned, np.arange(400), by_silence=True)
+    few = learn_weights(margins, churned, np.arange(400) // 20, usual_weights(400, by_silence=True))
+    many = learn_weights(margins, churned, np.arange(400), usual_weights(400, by_silence=True))
     assert 0 < few[LINEAR] / few[TREES] <= PRIOR[True][LINEAR] / PRIOR[True][TREES] + 0.1
     assert few[LINEAR] / few[TREES] > many[LINEAR] / many[TREES], "the same rows of fewer accounts tell less"
 
 
+@pytest.mark.parametrize("leavers", [0, 10, 30, 300, 30_000])
+def test_where_churn_is_silence_few_leavers_leave_the_buying_expert_the_most(leavers: int) -> None:
+    usual = usual_weights(leavers, by_silence=True)
+    assert sum(usual.values()) == pytest.approx(1)
+    assert usual[TREES] == pytest.approx(PRIOR[True][TREES] * leavers / (leavers + 30))
+    assert usual[LINEAR] / PRIOR[True][LINEAR] == pytest.approx(usual[TREES] / PRIOR[True][TREES])
+    assert usual_weights(leavers, by_silence=False) == PRIOR[False], "told churn has its own"
+
+
 def test_experts_that_know_nothing_keep_a_margin() -> None:
     knows, _, _ = experts(300)
-    found = learn_weights({TREES: -knows, LINEAR: -knows}, outcomes(2 * knows), np.arange(300), by_silence=False)
+    found = learn_weights(
+        {TREES: -knows, LINEAR: -knows}, outcomes(2 * knows), np.arange(300), usual_weights(400, by_silence=False)
+    )
     assert sum(found.values()) > 0
 
 
