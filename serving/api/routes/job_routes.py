@@ -121,7 +121,7 @@ def list_all(
     return JobsOut(jobs=facts, next_cursor=more, request_id=request_id(request))
 
 
-@router.get("/v1/jobs/{job_id}", responses=errors(404), operation_id="getJob", summary="How far a job is")
+@router.get("/v1/jobs/{job_id}", responses=errors(404, 422), operation_id="getJob", summary="How far a job is")
 def job(request: Request, job_id: JobId, principal: Score, served: Served, lang: LangQuery = "en") -> JobOut:
     """Return a job's status and counts."""
     return JobOut.answering(_job(served, principal, job_id), request_id(request), lang)
@@ -191,7 +191,7 @@ def _file_of(
     return StreamingResponse(_pieces(file), headers=headers, media_type=MEDIA_TYPES[format])
 
 
-@router.post("/v1/jobs/{job_id}/cancel", responses=errors(404), operation_id="cancelJob", summary="Cancel a job")
+@router.post("/v1/jobs/{job_id}/cancel", responses=errors(404, 422), operation_id="cancelJob", summary="Cancel a job")
 def cancel(request: Request, job_id: JobId, principal: Score, served: Served, lang: LangQuery = "en") -> JobOut:
     """Cancel a job that is not finished; the accounts that are done stay. A finished one stays as it is."""
     keep = timedelta(days=served.settings.job_keep_days)
