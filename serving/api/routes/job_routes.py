@@ -32,6 +32,7 @@ from serving.errors import JobUnknown, QuotaReached
 from serving.jobs.ledger import Finished, Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.quota import demand_room
 from serving.jobs.results import ResultFormat, write_results
+from serving.scoring.cautions import cut_dates
 from serving.words.formats import Lang
 
 router = APIRouter(tags=["Jobs"], route_class=RepeatableRoute)
@@ -94,7 +95,8 @@ async def make(
         as_of = _not_later(submission.as_of, now.date())
         with writing(served.store.engine) as connection:
             _demand_room(connection, served, principal, len(submission.accounts), now)
-            job = make_job(connection, submission.accounts, principal.id, as_of, now)
+            warned = cut_dates([submission.cut])
+            job = make_job(connection, submission.accounts, principal.id, as_of, now, warned)
             answer = _accepted(job, request_id(request), lang)
             if repeat is not None:
                 repeat.keep_within(connection, answer)
