@@ -131,8 +131,9 @@ def make_job(
         "model_versions": [],
         "given_up": False,
         "created_at": now,
-        "notes": {"cautions": [caution.as_dict() for caution in cautions]} if cautions else None,
     }
+    if cautions:
+        record["notes"] = {"cautions": [caution.as_dict() for caution in cautions]}
     connection.execute(sa.insert(JOBS), record)
     rows = _rows(str(record["job_id"]), accounts)
     while batch := list(islice(rows, INSERTED)):
