@@ -19,7 +19,10 @@ def reader(site: Site) -> Browser:
     [
         ("/?lang=en&bnad=safe", "This page does not know “bnad” (perhaps “band” is meant); there are: lang, band,"),
         ("/?lang=de&band=safe&band=safe", "Die Angabe „band“ steht mehrmals in der Adresse, gilt aber nur einmal"),
-        ("/report.pdf?lang=de&q=a&bnad=safe", "Die Angabe „bnad“ in der Adresse kennt diese Seite nicht (gemeint vielleicht „band“)"),
+        (
+            "/report.pdf?lang=de&q=a&bnad=safe",
+            "Die Angabe „bnad“ in der Adresse kennt diese Seite nicht (gemeint vielleicht",
+        ),
         ("/figures?lang=en&x=1", "This page does not know “x”; there are: lang."),
         ("/figures.pdf?lang=en&x=1", "This page does not know “x”; there are: lang."),
         ("/renewals?lang=en&pgae=2", "(perhaps “page” is meant); there are: lang, page, overdue_page."),
