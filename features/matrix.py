@@ -33,6 +33,7 @@ END_SLACK_DAYS = 31
 DECIMALS = 6
 #: Figures that scores need in addition to signals. They are never masked.
 FACTS = ("customer_days", "records_365d", "revenue_365d", "contract_value")
+MONEY_UNITS = ("currency", "currency per year")
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,15 @@ class Matrix:
         One column per signal in `all_signals()` order: float64, or object for text. NaN or None means not known.
     facts : DataFrame
         customer_days, records_365d, revenue_365d and contract_value; float64, never masked.
+    money : DataFrame or None
+        The signals that are money as they were summed, for who shows them: float64, never masked. None in a training
+        set, which shows none, and where no query made the matrix; a model is taught and asked with `signals`.
     """
 
     keys: pd.DataFrame
     signals: pd.DataFrame
     facts: pd.DataFrame
+    money: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -71,8 +76,11 @@ class Matrix:
         pick = np.flatnonzero(rows) if rows.dtype == bool else rows
         if len(pick) == len(self) and (pick == np.arange(len(self))).all():
             return self
-        frames = (self.keys, self.signals, self.facts)
-        return Matrix(*(frame.iloc[pick].reset_index(drop=True) for frame in frames))
+        keys, signals, facts = (
+            frame.iloc[pick].reset_index(drop=True) for frame in (self.keys, self.signals, self.facts)
+        )
+        money = None if self.money is None else self.money.iloc[pick].reset_index(drop=True)
+        return Matrix(keys, signals, facts, money)
 
     def masked(self, unknown: np.ndarray) -> Matrix:
         """Return a copy that is null where a boolean array of shape (rows, signals) is true."""
@@ -81,7 +89,7 @@ class Matrix:
         numbers = self.signals[_numbers()].to_numpy(copy=True)
         texts = {name: self.signals[name].to_numpy(object, copy=True) for name in _texts()}
         _forget(numbers, texts, unknown)
-        return Matrix(self.keys, _signals(numbers, texts), self.facts)
+        return Matrix(self.keys, _signals(numbers, texts), self.facts, self.money)
 
     def without_tables(self, tables: Sequence[Collection[str]]) -> Matrix:
         """Return a copy in which each row lacks the tables named for it; `tables` has one entry per row."""
@@ -152,21 +160,23 @@ def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], unknown: np
     unknown : bool array of shape (rows, signals) or (1, signals)
         Signals that are null; see `unknown_without` and `unknown_by`.
     """
-    numbers = np.column_stack([column(name) for name in _numbers()]).astype(np.float64)
+    numbers = np.round(np.column_stack([column(name) for name in _numbers()]).astype(np.float64), DECIMALS)
+    money = pd.DataFrame({name: numbers[:, place] for name, place in _money().items()})
     # Signals have single precision, so the order in which an engine adds up cannot change a score.
-    numbers = np.round(numbers, DECIMALS).astype(np.float32).astype(np.float64)
+    numbers = numbers.astype(np.float32).astype(np.float64)
     texts = {name: np.array(column(name), dtype=object) for name in _texts()}
     _forget(numbers, texts, np.broadcast_to(unknown, (len(keys), len(all_signals()))))
     columns = np.column_stack([column(FACT + name) for name in FACTS]).astype(np.float64)
     facts = pd.DataFrame(np.round(np.nan_to_num(columns, nan=0.0), DECIMALS), columns=list(FACTS))
-    return Matrix(keys, _signals(numbers, texts), facts)
+    return Matrix(keys, _signals(numbers, texts), facts, money)
 
 
-def put_together(pieces: Iterable[Matrix], rows: int) -> Matrix:
+def put_together(pieces: Iterable[Matrix], rows: int, with_money: bool = False) -> Matrix:
     """Return matrices one below the other, each let go as soon as it is copied; `rows` is how many all have."""
     numbers, facts = np.empty((rows, len(_numbers()))), np.empty((rows, len(FACTS)))
     texts = {name: np.empty(rows, dtype=object) for name in _texts()}
     keys: list[pd.DataFrame] = []
+    money: list[pd.DataFrame] = []
     start = 0
     for piece in pieces:
         here = slice(start, start := start + len(piece))
@@ -175,9 +185,11 @@ def put_together(pieces: Iterable[Matrix], rows: int) -> Matrix:
         for name, column in texts.items():
             column[here] = piece.signals[name].to_numpy(object)
         keys.append(piece.keys)
-    return Matrix(
-        pd.concat(keys, ignore_index=True), _signals(numbers, texts), pd.DataFrame(facts, columns=list(FACTS))
-    )
+        if with_money and piece.money is not None:
+            money.append(piece.money)
+    whole = pd.concat(money, ignore_index=True) if money else None
+    table = pd.DataFrame(facts, columns=list(FACTS))
+    return Matrix(pd.concat(keys, ignore_index=True), _signals(numbers, texts), table, whole)
 
 
 def first_records(tables: Tables) -> dict[str, date]:
@@ -239,6 +251,13 @@ def _numbers() -> list[str]:
 @cache
 def _texts() -> list[str]:
     return [signal.name for signal in all_signals() if signal.is_text]
+
+
+@cache
+def _money() -> dict[str, int]:
+    """Return the place among the numbers of each signal that is money."""
+    units = {signal.name: signal.unit for signal in all_signals()}
+    return {name: place for place, name in enumerate(_numbers()) if units[name] in MONEY_UNITS}
 
 
 def _forget(numbers: np.ndarray, texts: Mapping[str, np.ndarray], unknown: np.ndarray) -> None:

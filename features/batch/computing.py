@@ -49,7 +49,7 @@ def compute(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date])
         First day of each table's records. A signal that looks back further is null. See `first_records`.
     """
     with Batch(tables, spine, recorded_since) as batch:
-        return put_together((matrix for _, matrix in batch.parts()), len(batch))
+        return put_together((matrix for _, matrix in batch.parts()), len(batch), with_money=True)
 
 
 class Batch:

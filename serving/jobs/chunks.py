@@ -7,7 +7,7 @@ a prediction for it alone, with the account's place in the job.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Literal
@@ -59,7 +59,9 @@ def score_chunk(waiting: Sequence[Waiting], predictor: Predictor, as_of: date) -
     calls = [Call([history], as_of) for history in sound.values()]
     for number, answer in zip(sound, predictor.predict_each(calls) if calls else (), strict=True):
         outcomes.append(
-            _refused(number, answer) if isinstance(answer, Refusal) else _scored(number, answer[0], predictor.grade)
+            _refused(number, answer)
+            if isinstance(answer, Refusal)
+            else _scored(number, answer[0], predictor.grade, sound[number].cut)
         )
     return outcomes
 
@@ -128,6 +130,6 @@ def _refused(number: int, refusal: Refusal) -> Outcome:
     return Failure("refused", str(refusal), refusal.faults).outcome(number)
 
 
-def _scored(number: int, score: Score, grade: str | None) -> Outcome:
+def _scored(number: int, score: Score, grade: str | None, cut: Mapping[str, int]) -> Outcome:
     found = {name: getattr(score, name) for name in FIELDS}
-    return Outcome(number, "done", found | {"model_grade": grade} | short_reasons(score))
+    return Outcome(number, "done", found | {"model_grade": grade} | short_reasons(score), cut)

@@ -7,8 +7,8 @@ was cancelled, writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from serving.database.engine import reading, writing
 from serving.database.leases import has_passed
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 from serving.jobs.turns import Candidate, Turns
-from serving.scoring.cautions import ENOUGH, Caution
+from serving.scoring.cautions import ENOUGH, Caution, cut_dates
 
 LEASE = timedelta(seconds=60)
 
@@ -67,11 +67,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one account; `found` has the fields of a score, or a `problem`."""
+    """The outcome of one account; `found` has the fields of a score, or a `problem`; `cut` counts its cut dates."""
 
     number: int
     state: AccountState
     found: dict[str, Any]
+    cut: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,13 @@ def _count(
 
 def _noted(notes: dict[str, Any], scorer: Scorer, accounts: int) -> dict[str, Any]:
     """Return a job's notes with a model's grade and those of its cautions that say something new."""
-    kept = [caution for caution in notes.get("cautions", []) if caution["code"] != "stale"]
+    before = notes.get("cautions", [])
+    kept = [caution for caution in before if caution["code"] not in ("stale", "dates")]
     codes = {caution["code"] for caution in kept}
-    new = [caution.as_dict() for caution in scorer.cautions if caution.code not in codes]
+    new = [caution.as_dict() for caution in scorer.cautions if caution.code not in (*codes, "dates")]
+    every = (*before, *(caution.as_dict() for caution in scorer.cautions))
+    cut = cut_dates(caution["figures"]["columns"] for caution in every if caution["code"] == "dates")
+    new += [caution.as_dict() for caution in cut]
     last = _last_invoice(notes.get("invoices"), scorer)
     ended = [last["ended"]] if accounts >= ENOUGH and last is not None and last["ended"] else []
     grades = notes.get("grades", {}) | {scorer.version: scorer.grade}

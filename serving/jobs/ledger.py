@@ -20,6 +20,7 @@ from serving.database.engine import reading, writing
 from serving.errors import JobUnknown
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, FINISHED, JOBS, AccountState, JobStatus, unpacked
 from serving.privacy import account_key
+from serving.scoring.cautions import Caution
 
 #: Accounts that are scored together: few enough that a request for predictions never waits long.
 CHUNK = 50
@@ -100,7 +101,14 @@ class Page:
     job_id: str
 
 
-def make_job(connection: Connection, accounts: Sequence[Submitted], principal: str, as_of: date, now: datetime) -> Job:
+def make_job(
+    connection: Connection,
+    accounts: Sequence[Submitted],
+    principal: str,
+    as_of: date,
+    now: datetime,
+    cautions: Sequence[Caution] = (),
+) -> Job:
     """Store a job with its accounts, in the transaction of `connection`, and return it.
 
     Parameters
@@ -109,6 +117,8 @@ def make_job(connection: Connection, accounts: Sequence[Submitted], principal: s
         Id of the principal that makes the job.
     as_of : date
         The as-of date of its scores.
+    cautions : sequence of Caution
+        What its answers warn of from the first on.
     """
     record = {
         "job_id": str(uuid4()),
@@ -122,6 +132,8 @@ def make_job(connection: Connection, accounts: Sequence[Submitted], principal: s
         "given_up": False,
         "created_at": now,
     }
+    if cautions:
+        record["notes"] = {"cautions": [caution.as_dict() for caution in cautions]}
     connection.execute(sa.insert(JOBS), record)
     rows = _rows(str(record["job_id"]), accounts)
     while batch := list(islice(rows, INSERTED)):

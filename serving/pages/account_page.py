@@ -16,7 +16,7 @@ from serving.api.answers.stored import report_document, report_name, report_page
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
 from serving.pages.acting_section import acting_section
-from serving.pages.answering import account_address, answer
+from serving.pages.answering import account_address, address_problems, answer
 from serving.pages.moved_section import moved_section
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.pages.what_if_section import WhatIfSection, what_if_section
@@ -43,7 +43,7 @@ async def account_page(request: Request) -> Response:
     demand(visit.reader, "read")
     account_id = request.path_params["account_id"]
     stored = await run_in_threadpool(stored_for, visit.served.store, visit.reader, account_id)
-    view = request.query_params.get("view")
+    view = "" if address_problems(visit) else request.query_params.get("view", "")
     if view == "pdf":
         document = partial(report_document, stored, visit.lang, True)
         answered = await pdf_answer(visit.served, report_name(stored, visit.lang), document)

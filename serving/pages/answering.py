@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from features.errors import AccountUnknown
 from serving.api.edge.demands import STATUSES
+from serving.api.edge.matching import QueryFault, matching, query_faults
 from serving.api.edge.problems import RequestProblem, path_of
 from serving.errors import AccessRefused, PdfUnavailable, StoreUnavailable, TooOften, Unauthenticated
 from serving.pages.page_html import HEADERS, page
@@ -25,16 +26,33 @@ from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 
 STORE_AWAY_SECONDS = 5
+#: Views of a page beside the usual one.
+VIEWS = ("print", "pdf")
 log = logging.getLogger("churn_risk.api")
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class PageRoute(Route):
-    """A route of a page, for exactly these methods; one that takes POST reads a form."""
+    """A route of a page, for exactly these methods; one that takes POST reads a form.
 
-    def __init__(self, path: str, endpoint: Endpoint, methods: Collection[str] = ("GET",)) -> None:
+    Parameters
+    ----------
+    takes, several : collection of str
+        Names that may stand in its address beside `lang`, and those of them that may stand more than once.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        methods: Collection[str] = ("GET",),
+        *,
+        takes: Collection[str] = (),
+        several: Collection[str] = (),
+    ) -> None:
         super().__init__(path, told(endpoint), methods=list(methods))
+        self.takes, self.several = ("lang", *takes), several
         self.methods = set(methods)  # Starlette adds HEAD, which no other route of the app takes.
         self.takes_form = "POST" in self.methods
 
@@ -96,10 +114,27 @@ def redirect(address: str) -> Response:
     return RedirectResponse(address, 303, dict(HEADERS))
 
 
-def language_problems(visit: Visit) -> tuple[str, ...]:
-    """Return what is wrong with the language of the address; nothing where it is one of ours or none is asked for."""
-    asked, words = visit.request.query_params.get("lang", ""), screen_texts(visit.lang)
-    return () if asked in (*LANGS, "") else (words["trouble"]["no_lang"].format(value=asked),)
+def address_problems(visit: Visit) -> tuple[str, ...]:
+    """Return what the address asks of this page in vain: a language, a view, names that it does not know or takes once.
+
+    `answer` tells it above every page; a file or a report alone has no room for it.
+    """
+    words, query = screen_texts(visit.lang)["trouble"], visit.request.query_params
+    asked, route = query.get("lang", ""), matching(visit.request.scope)
+    problems: tuple[str, ...] = () if asked in (*LANGS, "") else (words["no_lang"].format(value=asked),)
+    if isinstance(route, PageRoute):
+        view = query.get("view", "") if "view" in route.takes else ""
+        problems += () if view in (*VIEWS, "") else (words["no_view"].format(value=view),)
+        names = (name for name, _ in query.multi_items())
+        problems += tuple(_told(fault, route, words) for fault in query_faults(names, route.takes, route.several))
+    return problems
+
+
+def _told(fault: QueryFault, route: PageRoute, words: Mapping[str, str]) -> str:
+    if fault.repeated:
+        return words["twice"].format(value=fault.name)
+    meant = words["meant"].format(value=fault.meant) if fault.meant else ""
+    return words["no_parameter"].format(value=fault.name, meant=meant, known=", ".join(route.takes))
 
 
 @dataclass(frozen=True)
@@ -146,8 +181,10 @@ def account_address(account_id: str, lang: str) -> str:
 
 
 def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Response:
-    """Return a page of a visit, with what the frame around every page needs."""
+    """Return a page of a visit, with what the frame around every page needs and what its address asks in vain."""
+    in_vain = address_problems(visit)
     frame = {
+        "in_vain": in_vain,
         "token": visit.form_token,
         "signed_in": visit.session is not None,
         "home": f"/?lang={visit.lang}",
@@ -157,4 +194,5 @@ def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Resp
         "other_lang": visit.address("en" if visit.lang == "de" else "de"),
         "reader": visit.principal.account_manager if visit.principal else None,
     }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if in_vain and status == HTTPStatus.OK else status
     return visit.keep_cookie(page(template, visit.lang, status, **(frame | shown)))

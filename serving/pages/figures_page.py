@@ -16,7 +16,7 @@ from serving.api.answers.figure_models import figures_for
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
 from serving.database.engine import reading
-from serving.pages.answering import answer, language_problems, trouble
+from serving.pages.answering import address_problems, answer, trouble
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.programme.board_facts import read_board
 from serving.programme.board_report import BoardReport, board_report, render_board
@@ -28,7 +28,7 @@ from serving.words.wording import screen_texts
 
 
 async def figures_page(request: Request) -> Response:
-    """Return the page; a language of the address that is not to be had is told above it."""
+    """Return the page."""
     visit = await visit_of(request)
     demand(visit.reader, "read")
     return await run_in_threadpool(_page, visit)
@@ -38,7 +38,7 @@ async def figures_pdf(request: Request) -> Response:
     """Return the board's report as a PDF: of the whole book, or of the accounts of who signed in."""
     visit = await visit_of(request)
     demand(visit.reader, "read")
-    if language_problems(visit):
+    if address_problems(visit):
         return await figures_page(request)
     report = await run_in_threadpool(_report, visit)
     if report is None:
@@ -57,14 +57,13 @@ def _report(visit: Visit) -> BoardReport | None:
 
 
 def _page(visit: Visit) -> Response:
-    lang, problems = visit.lang, language_problems(visit)
+    lang = visit.lang
     words = screen_texts(lang)
     stored = figures_for(visit.served.store, visit.reader, None)
     run = {} if stored is None else stored.run
     record = None if stored is None else stored.record
     cautions = kept_cautions(run["model"]) if run else []
     shown = {
-        "problems": problems,
         "as_of": words["portfolio"]["as_of"].format(day=Formats(lang).day(run["as_of"])) if run else "",
         "pdf": f"/figures.pdf?lang={lang}",
         "cautions": tuple(f"{told(caution, lang)}." for caution in cautions),
@@ -74,4 +73,4 @@ def _page(visit: Visit) -> Response:
         if record is None
         else sections(in_words(stored, lang), record["currency"], lang, run["model"].get("lifetime")),
     }
-    return answer(visit, "figures.html.j2", 422 if problems else 200, **shown)
+    return answer(visit, "figures.html.j2", 200, **shown)

@@ -11,7 +11,7 @@ from serving.database.engine import reading
 from serving.losses.kept_departures import read_kept
 from serving.losses.loss_report import WRITTEN_OUT, loss_report
 from serving.losses.reviews import reviews
-from serving.pages.answering import Pager, answer, language_problems, paged
+from serving.pages.answering import Pager, answer, paged
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.words.wording import programme_texts, screen_texts
 
@@ -24,7 +24,8 @@ async def losses_page(request: Request) -> Response:
 
 
 def _page(visit: Visit) -> Response:
-    lang, problems = visit.lang, language_problems(visit)
+    lang = visit.lang
+    problems: tuple[str, ...] = ()
     with reading(visit.served.store.engine) as connection:
         kept = read_kept(connection, visit.reader.account_manager)
         found = [] if kept is None else reviews(connection, kept.left)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from fastapi import Request
 from starlette.responses import Response
 
@@ -12,8 +14,9 @@ from serving.pages.figures_page import figures_page, figures_pdf
 from serving.pages.losses_page import losses_page
 from serving.pages.page_html import asset
 from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
-from serving.pages.renewals_page import renewals_page
+from serving.pages.renewals_page import PAGES, renewals_page
 from serving.pages.sign_in import sign_in, sign_in_page, sign_out
+from serving.portfolio.wanted import Wanted
 
 
 async def asset_file(request: Request) -> Response:
@@ -21,17 +24,22 @@ async def asset_file(request: Request) -> Response:
     return asset(request.path_params["name"]) or trouble(request, 404, "no_file")
 
 
+#: What an address of the portfolio may say, of the page and of the file alike.
+FILTERS = tuple(field.name for field in fields(Wanted))
+#: What an address of an account may say; several edits may stand in it.
+OF_ACCOUNT, EDITS = ("view", "from", "to", "edit", "done"), ("edit",)
+
 ROUTES = (
-    PageRoute("/", portfolio_page),
-    PageRoute("/report.pdf", portfolio_pdf),
+    PageRoute("/", portfolio_page, takes=FILTERS),
+    PageRoute("/report.pdf", portfolio_pdf, takes=FILTERS),
     PageRoute("/figures", figures_page),
     PageRoute("/figures.pdf", figures_pdf),
-    PageRoute("/renewals", renewals_page),
-    PageRoute("/losses", losses_page),
-    PageRoute("/login", sign_in_page),
+    PageRoute("/renewals", renewals_page, takes=PAGES.values()),
+    PageRoute("/losses", losses_page, takes=["page"]),
+    PageRoute("/login", sign_in_page, takes=["next"]),
     PageRoute("/login", sign_in, ["POST"]),
     PageRoute("/logout", sign_out, ["POST"]),
     PageRoute("/assets/{name}", asset_file),
-    PageRoute("/accounts/{account_id:path}", account_page),
-    PageRoute("/accounts/{account_id:path}", account_form, ["POST"]),
+    PageRoute("/accounts/{account_id:path}", account_page, takes=OF_ACCOUNT, several=EDITS),
+    PageRoute("/accounts/{account_id:path}", account_form, ["POST"], takes=OF_ACCOUNT, several=EDITS),
 )

@@ -29,12 +29,14 @@ class Choice:
 class Portfolio:
     """The page: `figures` are label, value and note of each sum; `moved` is what moved the first, its sum last.
 
-    `unmanaged` says whether the reader can choose the accounts that nobody manages.
+    `unmanaged` says whether the reader can choose the accounts that nobody manages; `warned` names the grade and how
+    many cautions there are, for where they are folded.
     """
 
     as_of: str
     model: str
     cautions: tuple[str, ...]
+    warned: str
     figures: tuple[tuple[str, str, str], ...]
     moved: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
@@ -67,6 +69,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         as_of=head.as_of,
         model=head.model,
         cautions=head.cautions,
+        warned=_warned(found, len(head.cautions), words["portfolio"]),
         figures=head.figures,
         moved=head.moved,
         lines=lines_of(found, lang, today),
@@ -82,6 +85,13 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         after=wanted.query(lang, page=found.page + 1) if found.page < found.pages else "",
         pdf=f"/report.pdf{wanted.query(lang)}",
     )
+
+
+def _warned(found: Found, cautions: int, words: Mapping[str, str]) -> str:
+    grade = found.run.model.get("grade") if found.run else None
+    graded = words["grade"].format(grade=grade) if grade else ""
+    counted = words["caution" if cautions == 1 else "cautions"].format(n=cautions) if cautions else ""
+    return ", ".join(filter(None, (graded, counted)))
 
 
 def _bands(found: Found, wanted: Wanted, lang: Lang) -> tuple[tuple[str, str, str, bool], ...]:

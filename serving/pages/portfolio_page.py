@@ -13,13 +13,12 @@ from starlette.responses import Response
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
 from serving.database.engine import reading
-from serving.pages.answering import answer, trouble
+from serving.pages.answering import address_problems, answer, trouble
 from serving.pages.portfolio import Portfolio, portfolio
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.portfolio_report import Listed, read_report, render_portfolio
 from serving.portfolio.wanted import Wanted, wanted_of
-from serving.words.formats import LANGS
 from serving.words.wording import screen_texts
 
 
@@ -50,7 +49,7 @@ async def portfolio_pdf(request: Request) -> Response:
     visit = await visit_of(request)
     demand(visit.reader, "read")
     wanted, problems = wanted_of(request.query_params, visit.lang)
-    if problems:
+    if problems or address_problems(visit):
         return await portfolio_page(request)
     listed = await run_in_threadpool(_listed, visit, wanted)
     if listed is None:
@@ -69,12 +68,9 @@ def _listed(visit: Visit, wanted: Wanted) -> Listed | None:
 
 def _shown(visit: Visit) -> Shown:
     mine, words = visit.reader.account_manager, screen_texts(visit.lang)["trouble"]
-    query = visit.request.query_params
-    wanted, problems = wanted_of(query, visit.lang)
+    wanted, problems = wanted_of(visit.request.query_params, visit.lang)
     with reading(visit.served.store.engine) as connection:
         found = read_portfolio(connection, mine, wanted)
-    if query.get("lang", "") not in (*LANGS, ""):
-        problems += (words["no_lang"].format(value=query["lang"]),)
     if wanted.page > found.pages:
         problems += (words["no_page"].format(value=wanted.page, pages=found.pages),)
     wanted = replace(wanted, page=found.page)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from serving.api.edge.noted import note_read
 from serving.database.engine import reading
-from serving.pages.answering import Pager, answer, language_problems, paged
+from serving.pages.answering import Pager, answer, paged
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.portfolio.portfolio_lines import aged
 from serving.renewals.calls import STAGES, read_renewals
@@ -30,7 +30,8 @@ async def renewals_page(request: Request) -> Response:
 
 
 def _page(visit: Visit) -> Response:
-    lang, problems, whose = visit.lang, language_problems(visit), visit.reader.account_manager
+    lang, whose = visit.lang, visit.reader.account_manager
+    problems: tuple[str, ...] = ()
     with reading(visit.served.store.engine) as connection:
         found = read_renewals(connection, whose)
     words = screen_texts(lang)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from serving.api.answers.what_if import WhatIf, edit_day, history_of, what_if
+from serving.api.answers.what_if import WhatIf, edit_day, history_of, of_the_source, what_if
 from serving.api.edge.problems import RequestProblem
 from serving.pages.portfolio import Choice
 from serving.pages.visiting import Visit
 from serving.predict.edits import MOST_EDITS, Edit
 from serving.scoring.scores import Score
 from serving.store import Stored
+from serving.words.caution_words import told
 from serving.words.formats import Formats
 from serving.words.wording import screen_texts
 
@@ -39,10 +40,11 @@ class WhatIfSection:
 
     lead: str
     choices: tuple[Choice, ...]
-    caption: str
-    lines: tuple[Answered, ...]
-    problem: str
-    status: int
+    caption: str = ""
+    lines: tuple[Answered, ...] = ()
+    cautions: tuple[str, ...] = ()
+    problem: str = ""
+    status: int = 200
 
 
 async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
@@ -51,7 +53,7 @@ async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
     if stored.score.band == "unknown":
         return None
     if visit.served.settings.source is None:
-        return WhatIfSection(words["what_if"]["no_source"], (), "", (), "", 200)
+        return WhatIfSection(words["what_if"]["no_source"], ())
     day, asked = edit_day(stored.score.as_of), visit.request.query_params.getlist("edit")
     offered = _offered(stored, visit)
     choices = tuple(Choice(value, label, value in asked) for value, (label, _) in offered.items())
@@ -60,17 +62,19 @@ async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
     made_up = [value for value in asked if value not in offered]
     if made_up:
         problem = words["trouble"]["no_edit"].format(value=made_up[0])
-        return WhatIfSection(lead, choices, "", (), problem, 422)
+        return WhatIfSection(lead, choices, problem=problem, status=422)
     if not chosen:
-        return WhatIfSection(lead, choices, "", (), "", 200)
+        return WhatIfSection(lead, choices)
     try:
         history = await history_of(visit.served, stored.score.account_id)
-        found = await what_if(visit.served, history, [offered[value][1] for value in chosen], day)
+        edits = [offered[value][1] for value in chosen]
+        found = await what_if(visit.served, history, edits, day, beside=of_the_source(stored))
     except RequestProblem as error:
         problem = words["trouble"][error.code.replace("-", "_")]
-        return WhatIfSection(lead, choices, "", (), problem, error.status)
+        return WhatIfSection(lead, choices, problem=problem, status=error.status)
     caption = words["what_if"]["caption"].format(day=formats.day(found.as_of))
-    return WhatIfSection(lead, choices, caption, _lines(found, [offered[value][0] for value in chosen], visit), "", 200)
+    lines = _lines(found, [offered[value][0] for value in chosen], visit)
+    return WhatIfSection(lead, choices, caption, lines, tuple(f"{told(each, visit.lang)}." for each in found.cautions))
 
 
 def _offered(stored: Stored, visit: Visit) -> dict[str, tuple[str, Edit]]:

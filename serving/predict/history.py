@@ -6,7 +6,7 @@ that a request takes the texts that a cell of a file may hold. The types here ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PlainValidator,
+    PrivateAttr,
     StrictBool,
     TypeAdapter,
     ValidationError,
@@ -31,6 +32,7 @@ from pydantic import (
 from features.conversion import BLANKS
 from features.schema import undated
 from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
+from serving.predict.cut_days import counting
 from serving.predict.fault_words import NOT_BLANK
 from serving.predict.values import day, quoted, reader_of, text
 
@@ -106,15 +108,41 @@ def record_model(table: Table) -> type[BaseModel]:
 
 
 RECORDS: dict[str, type[BaseModel]] = {name: record_model(table) for name, table in TABLES.items()}
-_Day = Annotated[Any, PlainValidator(day, json_schema_input_type=date | None)]
+
+
+_SINCE, _UNTIL = (
+    PlainValidator(reader_of(Column(name, Kind.DATE), True), json_schema_input_type=date | None)
+    for name in ("known.since", "known.until")
+)
+
+
+class Counted(BaseModel):
+    """What is read with a count of the timestamps that are cut to their day, `cut`, by column."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _cut: Mapping[str, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def cut(self) -> Mapping[str, int]:
+        """How many timestamps lost a time of day, by column."""
+        return self._cut
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _counting(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        with counting() as counted:
+            read: Self = handler(value)
+        if counted:
+            read._cut = counted
+        return read
 
 
 class SourceFacts(BaseModel):
     """What is known of the source of one table beyond its rows; see `features.book_facts`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    since: _Day = Field(None, description="First day that it covers")
-    until: _Day = Field(None, description="Last day that it covers")
+    since: Annotated[Any, _SINCE] = Field(None, description="First day that it covers")
+    until: Annotated[Any, _UNTIL] = Field(None, description="Last day that it covers")
 
     _in_order = _not_before("until", "since")
 
@@ -169,8 +197,7 @@ def _history_model(every_fault: bool) -> type[BaseModel]:
         rows = rows if every_fault else Annotated[rows, Field(fail_fast=True)]
         fields[name] = (rows, ...) if TABLES[name].required else (rows | None, None)
     checks = {f"check_times_of_{name}": _with_times(name, every_fault) for name in NESTED if TABLES[name].dated}
-    config = ConfigDict(extra="ignore", frozen=True)
-    return create_model("AccountHistory", __config__=config, __validators__=checks, **fields)
+    return create_model("AccountHistory", __base__=Counted, __validators__=checks, **fields)
 
 
 #: One account; of each table's faults, all or the first bad row's only.
@@ -210,10 +237,9 @@ class AccountHistory(_FIRST_FAULTS):  # type: ignore[misc,valid-type]
         return found
 
 
-class PredictionRequest(BaseModel):
+class PredictionRequest(Counted):
     """Raw history in: 1 to 100 accounts; `as_of` defaults to today (UTC), records at or after it are ignored."""
 
-    model_config = ConfigDict(frozen=True)
     as_of: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = None
     accounts: Annotated[list[_FIRST_FAULTS], Field(min_length=1, max_length=MAX_ACCOUNTS)]  # type: ignore[valid-type]
 

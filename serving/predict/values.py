@@ -19,6 +19,7 @@ from typing import Any
 from features.conversion import BLANKS, FIRST_YEAR, FLAG_TEXTS, LAST_YEAR, NUMBER_TEXT, TIME_TEXT, YEARS
 from features.schema import OPEN_FROM_YEAR
 from features.tables import Column, Kind
+from serving.predict.cut_days import day_of
 
 Reader = Callable[[Any], Any]
 Absent = Callable[[], Any]
@@ -123,11 +124,11 @@ def _day_of(column: Column, absent: Absent) -> Reader:
                     return found
                 raise _out_of_years(A_DATE, value)
             moment = _moment(value, A_DATE)
-            return absent() if moment is None else moment.date()
+            return absent() if moment is None else day_of(moment, column.name)
         if value is None:
             return absent()
         if isinstance(value, date):
-            return value.date() if isinstance(value, datetime) else value
+            return day_of(value, column.name) if isinstance(value, datetime) else value
         raise _unlike(A_DATE, value)
 
     return read
@@ -293,4 +294,4 @@ _BY_KIND: dict[Kind, tuple[Callable[[Column, Absent], Reader], str]] = {
     Kind.INSTANT: (_instant_of, AN_INSTANT),
 }
 #: Reads a date that may be left out.
-day = _day_of(Column("", Kind.DATE), _absent(A_DATE, optional=True))
+day = _day_of(Column("as_of", Kind.DATE), _absent(A_DATE, optional=True))

@@ -7,6 +7,7 @@ refused: amounts of another size may be right, but nobody should learn of them f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +20,7 @@ from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Reference
 
-Code = Literal["grade", "amounts", "currency", "stale"]
+Code = Literal["grade", "amounts", "currency", "stale", "dates"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
 #: The median of the values lies outside the book when it is so many times above its 99th percentile, or so many times
@@ -42,8 +43,9 @@ class Caution:
     code : str
     figures : mapping
         What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
-        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended. No figure of the book
-        itself: whoever sees one account may read it.
+        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended; `columns`, how many
+        timestamps of each date column were cut to their day. No figure of the book itself: whoever sees one account
+        may read it.
     """
 
     code: Code
@@ -82,6 +84,20 @@ def stale(ages: Mapping[str, Freshness]) -> list[Caution]:
         for name, age in ages.items()
         if age.is_stale
     ]
+
+
+def cut_dates(each: Iterable[Mapping[str, int]]) -> list[Caution]:
+    """Return that timestamps in date columns lost a time of day: a local midnight may be the day before in UTC.
+
+    Parameters
+    ----------
+    each : iterable of mapping of str to int
+        How many of each column, from several readings; they are summed.
+    """
+    total: Counter[str] = Counter()
+    for columns in each:
+        total.update(columns)
+    return [Caution("dates", {"columns": dict(sorted(total.items()))})] if total else []
 
 
 def last_invoice_age(each: Iterable[Sequence[Reason]]) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 
 from features.as_of import customers
 from features.batch.computing import compute
-from features.matrix import Matrix
+from features.matrix import MONEY_UNITS, Matrix
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
@@ -34,7 +34,6 @@ from training.worth.economics import best_actions
 AT_ONCE = 2_000
 #: Decimals of money, and of the values of signals that are none.
 CENTS, DECIMALS = 2, 6
-MONEY_UNITS = ("currency", "currency per year")
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class _Reasons:
         self._contributions: list[list[float]] = contributions.tolist()
         self._order: list[list[int]] = np.argsort(-np.abs(contributions), axis=1, kind="stable").tolist()
         is_text = np.array([item.is_text for item in all_signals()])
-        numbers = _rounded(signals.iloc[:, np.flatnonzero(~is_text)])
+        numbers = _rounded(signals.iloc[:, np.flatnonzero(~is_text)], matrix.money, rows)
         values = np.full((len(signals), len(is_text)), None, dtype=object)
         values[:, ~is_text] = np.where(np.isnan(numbers), np.array(None), numbers)
         texts = np.full(values.shape, None, dtype=object)
@@ -143,11 +142,22 @@ class _Reasons:
         return tuple([reasons[column] for column in self._order[row]])
 
 
-def _rounded(numbers: pd.DataFrame) -> np.ndarray:
-    """Return the values of number signals, each rounded by its unit."""
-    money = {item.name for item in all_signals() if item.unit in MONEY_UNITS}
-    columns, values = [name in money for name in numbers.columns], numbers.to_numpy(float)
-    return np.where(columns, values.round(CENTS), values.round(DECIMALS)) + 0.0
+def _rounded(numbers: pd.DataFrame, money: pd.DataFrame | None, rows: slice) -> np.ndarray:
+    """Return the values of number signals, each rounded by its unit: money as it was summed, where that is kept.
+
+    In single precision 1,234,567.89 is 1,234,567.875.
+    """
+    values = numbers.to_numpy(float).round(DECIMALS)
+    for place, name in enumerate(numbers.columns):
+        if name in _money():
+            summed = numbers[name] if money is None else money[name].iloc[rows]
+            values[:, place] = np.where(np.isnan(values[:, place]), np.nan, summed.to_numpy(float).round(CENTS))
+    return values + 0.0
+
+
+@cache
+def _money() -> frozenset[str]:
+    return frozenset(item.name for item in all_signals() if item.unit in MONEY_UNITS)
 
 
 def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:

@@ -34,6 +34,8 @@ def told(caution: Caution, lang: Lang) -> str:
         formats, tables = Formats(lang), page_texts(lang)["tables"]
         figures["table"] = tables.get(figures["table"], figures["table"])
         figures["last"], figures["age_days"] = formats.day(figures["last"]), formats.number(figures["age_days"])
+    if caution.code == "dates":
+        figures["columns"] = ", ".join(f"{name} {Formats(lang).number(n)}" for name, n in figures["columns"].items())
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from support.browser import launched, needs_chromium
 from support.papers import need_pdf
 from support.served import Json, caller
-from support.walking import SCHEMES, UNFOLD, Walk, pictures_folder, walked_service, walking
+from support.walking import HEIGHT, SCHEMES, UNFOLD, WIDTHS, Walk, pictures_folder, walked_service, walking
 
 from features.tables import Tables
 from training.bundle.bundle import Bundle
@@ -99,6 +99,11 @@ def test_from_signing_in_to_signing_out(walk: Walk, service: tuple[str, str], tm
     need_pdf()
     page = sign_in(walk, service[1])
     biggest = stored(service, "/v1/accounts?threat=true&limit=1")["accounts"][0]
+    assert page.locator("p.lead").is_visible()
+    page.set_viewport_size({"width": WIDTHS[1], "height": HEIGHT})
+    listed = page.locator("table.accounts").bounding_box()
+    assert not page.locator("p.lead").is_visible() and listed is not None and listed["y"] < HEIGHT
+    page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
     page.get_by_label("Key accounts at risk").select_option("yes")
     page.get_by_label("Order").select_option("revenue_at_risk")
     page.get_by_role("button", name="Show", exact=True).click()

@@ -38,9 +38,21 @@ def made_how(manifest: Manifest) -> Section:
 
 def _experts(manifest: Manifest) -> str:
     weights: dict[str, float] = manifest.experts.get("weights", {TREES: 1.0})
-    leaf = "" if manifest.smallest_leaf is None else f" with {manifest.smallest_leaf:,} rows in the smallest leaf"
+    leaf = "" if manifest.smallest_leaf is None else f" with {_leaf(manifest.smallest_leaf, manifest)}"
     named = {name: text + (leaf if name == TREES else "") for name, text in EXPERTS.items()}
     return ", ".join(f"{named[name]} {weight:.2f}" for name, weight in weights.items())
+
+
+def _leaf(rows: int, manifest: Manifest) -> str:
+    """Return the smallest leaf, and where it holds fewer rows than the settings ask for, why."""
+    asked = manifest.settings.get("fit", {}).get("min_data_in_leaf", 0)
+    leaf = f"{rows:,} rows in the smallest leaf"
+    if rows >= asked:
+        return leaf
+    return (
+        f"{leaf} (below the {asked:,} of the settings: LightGBM counts a row by its weight times p (1 - p), and a "
+        "small book asks for fewer)"
+    )
 
 
 def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> list[Table]:

@@ -83,7 +83,8 @@ class Trees:
     def smallest_leaf(self) -> int:
         """Rows in the smallest leaf, of those that its tree drew.
 
-        LightGBM's least number of rows in a leaf counts weight, so heavy rows may make smaller leaves than was asked.
+        LightGBM's least number of rows in a leaf is no count: a row counts by its share of the leaf's Hessian, weight
+        times p (1 - p). So heavy rows, and without weights those that the trees are unsure of, make smaller leaves.
         """
         counts = [line.partition("=")[2].split() for line in self._text.splitlines() if line.startswith("leaf_count=")]
         return min((int(count) for tree in counts for count in tree), default=0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, NoReturn
@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from features.tables import LONGEST_ID
 from serving.jobs.job_tables import packed_text
 from serving.jobs.ledger import Submitted
+from serving.predict.cut_days import counting
 from serving.predict.history import without_personal
 from serving.predict.values import day
 
@@ -31,10 +32,14 @@ _BLANKS = re.compile(r"[ \t\n\r]*")
 
 @dataclass(frozen=True)
 class Submission:
-    """The content of a job, in the order of the request; `as_of` is None when the request has none."""
+    """The content of a job, in the order of the request; `as_of` is None when the request has none.
+
+    `cut` says whether as_of was a timestamp that lost its time of day.
+    """
 
     as_of: date | None
     accounts: tuple[Submitted, ...]
+    cut: Mapping[str, int]
 
 
 def read_submission(body: bytes, most: int) -> Submission:
@@ -59,7 +64,9 @@ def read_submission(body: bytes, most: int) -> Submission:
         raise HTTPException(400, "the body cannot be parsed") from error
     if "accounts" not in members:
         _refuse("missing", "accounts")
-    return Submission(_as_of(members.get("as_of")), members["accounts"])
+    with counting() as cut:
+        as_of = _as_of(members.get("as_of"))
+    return Submission(as_of, members["accounts"], cut)
 
 
 def refuse_media_type() -> NoReturn:

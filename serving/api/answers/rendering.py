@@ -6,13 +6,14 @@ twenty times as long. A test compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
 from serving import metrics
 from serving.api.answers.shown import Reasons, chosen
 from serving.predict.predictor import Predictor
+from serving.scoring.cautions import cut_dates
 from serving.scoring.scores import Score
 from serving.words.caution_words import model_brief, warnings_of
 from serving.words.formats import Lang
@@ -20,10 +21,21 @@ from serving.words.short_reasons import short_reasons
 
 
 def rendered_predictions(
-    predictor: Predictor, request_id: str, scores: Sequence[Score], lang: Lang = "en", reasons: Reasons = "all"
+    predictor: Predictor,
+    request_id: str,
+    scores: Sequence[Score],
+    lang: Lang = "en",
+    reasons: Reasons = "all",
+    cut: Iterable[Mapping[str, int]] = (),
 ) -> bytes:
-    """Return the body of the answer to POST /v1/predictions, UTF-8; count what it warns of."""
-    found, version = predictor.cautions_of(scores), predictor.bundle.version
+    """Return the body of the answer to POST /v1/predictions, UTF-8; count what it warns of.
+
+    Parameters
+    ----------
+    cut : iterable of mapping of str to int
+        How many timestamps of each date column were cut to their day, as the request's parts count them.
+    """
+    found, version = [*predictor.cautions_of(scores), *cut_dates(cut)], predictor.bundle.version
     metrics.cautioned(caution.code for caution in found)
     body = {
         "model_version": version,

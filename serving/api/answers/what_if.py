@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from features.errors import AccountUnknown, EngineMissing, InputError, SourceGone
+from serving import metrics
 from serving.api.edge.problems import FieldError, RequestProblem, unavailable
 from serving.api.edge.runtime import Runtime
 from serving.clock import utc_now
@@ -24,7 +25,10 @@ from serving.faults import Fault, pointer
 from serving.predict.account_records import history_in
 from serving.predict.edits import Edit, edited
 from serving.predict.predictor import Call
+from serving.scoring.cautions import Caution, cut_dates
 from serving.scoring.scores import Score
+from serving.store import Stored
+from serving.words.caution_words import kept_cautions
 
 RETRY_SECONDS = 1
 #: Days for which the records behind the last score are those of today; after that, what could be done is asked for the
@@ -46,6 +50,8 @@ class WhatIf:
         Without the edits, and with all of them.
     alone : sequence of Score
         With each edit alone.
+    cautions : sequence of Caution
+        What to know beside them, as of a prediction of the records without the edits.
     """
 
     edits: Sequence[Edit]
@@ -54,6 +60,7 @@ class WhatIf:
     before: Score
     after: Score
     alone: Sequence[Score]
+    cautions: Sequence[Caution]
 
 
 def edit_day(as_of: date) -> date:
@@ -88,8 +95,22 @@ async def history_of(served: Runtime, account_id: str) -> Any:
         ) from error
 
 
-async def what_if(served: Runtime, history: Any, edits: Sequence[Edit], day: date) -> WhatIf:
+async def what_if(
+    served: Runtime,
+    history: Any,
+    edits: Sequence[Edit],
+    day: date,
+    cut: Iterable[Mapping[str, int]] = (),
+    beside: Sequence[Caution] = (),
+) -> WhatIf:
     """Return what the served model says of the day after edits.
+
+    Parameters
+    ----------
+    cut : iterable of mapping of str to int
+        How many timestamps were cut to their day beside those of the records.
+    beside : sequence of Caution
+        What else is known of the records; see `of_the_source`.
 
     Raises
     ------
@@ -103,8 +124,16 @@ async def what_if(served: Runtime, history: Any, edits: Sequence[Edit], day: dat
     histories = [history, whole]
     if len(edits) > 1:
         histories += [edited(history, [edit], day)[0] for edit in edits]
+    predictor = served.predictor
     before, after, *alone = await _scored(served, histories, day + timedelta(days=1))
-    return WhatIf(edits, day, day + timedelta(days=1), before, after, alone or [after])
+    cautions = [*predictor.cautions_of([before]), *beside, *cut_dates([history.cut, *cut])]
+    metrics.cautioned(caution.code for caution in cautions)
+    return WhatIf(edits, day, day + timedelta(days=1), before, after, alone or [after], cautions)
+
+
+def of_the_source(stored: Stored) -> list[Caution]:
+    """Return which tables of the book that the service reads had ended when it was scored."""
+    return [caution for caution in kept_cautions(stored.model) if caution.code == "stale"]
 
 
 async def _scored(served: Runtime, histories: Sequence[Any], as_of: date) -> list[Score]:

@@ -8,20 +8,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WrapValidator
 
 from serving.api.answers.movement_models import ThemeMoved
-from serving.api.answers.shown import BAND, ModelBrief
+from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, WarningOut
 from serving.api.answers.what_if import WhatIf
 from serving.predict.edits import MOST_EDITS, Edit, Kind
-from serving.predict.history import OneHistory, told_in_full
+from serving.predict.history import Counted, OneHistory, told_in_full
 from serving.predict.values import day
 from serving.scoring.movement import movement
 from serving.scoring.scores import Score
-from serving.words.caution_words import model_brief
+from serving.words.caution_words import model_brief, warnings_of
 from serving.words.formats import Lang
 from serving.words.movement_words import Speakers, theme_label
 from serving.words.wording import screen_texts
 
 
-class WhatIfRequest(BaseModel):
+class WhatIfRequest(Counted):
     """Edits, and the account's records unless the service reads them itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +68,7 @@ class WhatIfOut(BaseModel):
     themes: list[ThemeMoved] = Field(description="What moved it, by theme; sums to change")
     each: list[EditOut] = Field(description="Each edit alone, in the order of the request")
     note: str = Field(description="That this is no cause, in words")
+    warnings: list[WarningOut] = WARNINGS
 
     @classmethod
     def of(cls, found: WhatIf, grade: str | None, request_id: str, lang: Lang) -> WhatIfOut:
@@ -89,6 +90,7 @@ class WhatIfOut(BaseModel):
             themes=_themes(before, after, lang),
             each=each,
             note=screen_texts(lang)["what_if"]["note"],
+            warnings=[WarningOut.model_validate(warning) for warning in warnings_of(found.cautions, lang)],
         )
 
 

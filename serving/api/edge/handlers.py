@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -62,10 +62,19 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
         return broken_json(request, f"{_JSON.get(reason, CANNOT_BE_PARSED)} (at character {faults[0]['loc'][-1]})")
     if faults[0]["type"] == "model_attributes_type" and not says_json(request):
         return not_json(request)
-    errors = [FieldError(pointer=pointer(fault["loc"]), detail=sentence(fault)) for fault in faults]
+    return await _refused(request, invalid(field_errors(faults)))
+
+
+def field_errors(faults: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Return faults as pydantic lists them in this product's words."""
+    return [FieldError(pointer=pointer(fault["loc"]), detail=sentence(fault)) for fault in faults]
+
+
+def invalid(errors: Sequence[FieldError]) -> RequestProblem:
+    """Return the 422 of fields that are not as they should be."""
     count = len(errors)
     detail = f"{count} field{' is' if count == 1 else 's are'} not as the contract has {'it' if count == 1 else 'them'}"
-    return problem(request, 422, "invalid-request", detail, errors)
+    return RequestProblem(detail, errors, 422, "invalid-request")
 
 
 def broken_json(request: Request, reason: str) -> Response:

@@ -32,6 +32,7 @@ from serving.errors import JobUnknown, QuotaReached
 from serving.jobs.ledger import Finished, Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.quota import demand_room
 from serving.jobs.results import ResultFormat, write_results
+from serving.scoring.cautions import cut_dates
 from serving.words.formats import Lang
 
 router = APIRouter(tags=["Jobs"], route_class=RepeatableRoute)
@@ -94,7 +95,8 @@ async def make(
         as_of = _not_later(submission.as_of, now.date())
         with writing(served.store.engine) as connection:
             _demand_room(connection, served, principal, len(submission.accounts), now)
-            job = make_job(connection, submission.accounts, principal.id, as_of, now)
+            warned = cut_dates([submission.cut])
+            job = make_job(connection, submission.accounts, principal.id, as_of, now, warned)
             answer = _accepted(job, request_id(request), lang)
             if repeat is not None:
                 repeat.keep_within(connection, answer)
@@ -121,7 +123,7 @@ def list_all(
     return JobsOut(jobs=facts, next_cursor=more, request_id=request_id(request))
 
 
-@router.get("/v1/jobs/{job_id}", responses=errors(404), operation_id="getJob", summary="How far a job is")
+@router.get("/v1/jobs/{job_id}", responses=errors(404, 422), operation_id="getJob", summary="How far a job is")
 def job(request: Request, job_id: JobId, principal: Score, served: Served, lang: LangQuery = "en") -> JobOut:
     """Return a job's status and counts."""
     return JobOut.answering(_job(served, principal, job_id), request_id(request), lang)
@@ -191,7 +193,7 @@ def _file_of(
     return StreamingResponse(_pieces(file), headers=headers, media_type=MEDIA_TYPES[format])
 
 
-@router.post("/v1/jobs/{job_id}/cancel", responses=errors(404), operation_id="cancelJob", summary="Cancel a job")
+@router.post("/v1/jobs/{job_id}/cancel", responses=errors(404, 422), operation_id="cancelJob", summary="Cancel a job")
 def cancel(request: Request, job_id: JobId, principal: Score, served: Served, lang: LangQuery = "en") -> JobOut:
     """Cancel a job that is not finished; the accounts that are done stay. A finished one stays as it is."""
     keep = timedelta(days=served.settings.job_keep_days)

@@ -20,6 +20,7 @@ from serving.api.answers.shown import FormatQuery
 from serving.api.answers.stored import report_document, report_name, report_page, stored_for
 from serving.api.document.documented import BODY_ERRORS, REPORT, errors
 from serving.api.edge.demands import caller, demand, refused
+from serving.api.edge.guarded import demand_known
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
 from serving.api.edge.problems import RequestProblem
@@ -90,6 +91,7 @@ async def followed(
         link = await served.access.follow(token, caller(request))
     except AccessRefused as error:
         raise refused(error) from error
+    demand_known(request, request.scope["route"])  # Not before: who has no link learns nothing of the route.
     request.scope.setdefault("state", {})["principal_id"] = f"link:{link.maker}"
     return link
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from serving.access.principal import Principal
 from serving.api.answers.responses import ModelOut
 from serving.api.answers.shown import LangQuery
+from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.scoring.model_facts import model_facts, signal_facts
@@ -17,7 +18,7 @@ from serving.words.caution_words import grade_meaning
 router = APIRouter(tags=["Model"])
 
 
-@router.get("/v1/model", operation_id="getModel", summary="The served model")
+@router.get("/v1/model", responses=errors(422), operation_id="getModel", summary="The served model")
 def model(
     request: Request,
     principal: Annotated[Principal, Depends(demand("read"))],

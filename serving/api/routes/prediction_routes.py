@@ -19,7 +19,7 @@ from serving.api.edge.problems import unavailable
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import Overloaded
-from serving.predict.history import PredictionRequest
+from serving.predict.history import Counted, PredictionRequest
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
 
@@ -51,7 +51,9 @@ async def predict(
     def rendered(predictor: Predictor, scores: list[Score]) -> bytes:
         for score in scores:
             metrics.predicted(score.band, score.missing_tables)
-        return rendered_predictions(predictor, identity, scores, lang, reasons)
+        histories: list[Counted] = body.accounts
+        cut = [body.cut, *(history.cut for history in histories)]
+        return rendered_predictions(predictor, identity, scores, lang, reasons, cut)
 
     call, seconds = Call(body.accounts, body.as_of), served.settings.answer_seconds
     try:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from serving.access.principal import Principal
 from serving.api.answers.shown import LangQuery
 from serving.api.answers.stored import stored_for
-from serving.api.answers.what_if import edit_day, history_of, what_if
+from serving.api.answers.what_if import edit_day, history_of, of_the_source, what_if
 from serving.api.answers.what_if_models import WhatIfOut, WhatIfRequest
 from serving.api.document.documented import BODY_ERRORS, errors
 from serving.api.edge.demands import demand
@@ -47,7 +47,9 @@ async def ask(
     if body.records is not None and body.records.account.account_id != account_id:
         detail = "the records are another account's than the path names"
         raise RequestProblem(detail, [FieldError(pointer="/records/account/account_id", detail=detail)])
-    history = body.records or await history_of(served, account_id)
-    found = await what_if(served, history, body.edits, day)
+    history, beside = body.records, []
+    if history is None:
+        history, beside = await history_of(served, account_id), of_the_source(stored)
+    found = await what_if(served, history, body.edits, day, [body.cut], beside)
     note_read(request, served, principal.id, "risk", [account_id])
     return WhatIfOut.of(found, served.predictor.grade, request_id(request), lang)

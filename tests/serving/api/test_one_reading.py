@@ -65,7 +65,7 @@ def test_the_day_of_an_edit_is_that_of_an_old_score(client: Client, monkeypatch:
     """As on the page: within 31 days it is today."""
     days = []
 
-    async def asked(served: Any, history: Any, edits: Any, day: date) -> Any:
+    async def asked(served: Any, history: Any, edits: Any, day: date, *beside: Any) -> Any:
         days.append(day)
         raise RequestProblem("enough", [], 409, "enough")
 

@@ -97,8 +97,8 @@ def test_where_no_pdf_can_be_made_it_says_what_is_missing(
     assert_problem(answer, 409)
     assert "apt-get install it" in answer.json()["detail"] and answer.json()["type"].endswith(":no-pdf")
     browser = site.browser(site.key("read"))
-    for path in ("/report.pdf", "/accounts/E1"):
-        page = browser.get(f"{path}?lang={lang}&view=pdf")
+    for address in (f"/report.pdf?lang={lang}", f"/accounts/E1?lang={lang}&view=pdf"):
+        page = browser.get(address)
         assert page.status_code == 409 and ("PDF" in tree(page).text and "apt-get" not in page.text)
     assert [said for said in noted if "report" in said[1]] == [], "nothing was shown"
 

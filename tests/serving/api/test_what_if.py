@@ -15,7 +15,7 @@ import pytest
 from support.pages import Browser, tree
 from support.reports import evidence_of
 from support.served import Client, Json, assert_problem, client_of, histories, rows_of
-from support.stored import SCORE, opened, put
+from support.stored import MODEL, SCORE, opened, put
 
 from features.tables import TABLES
 from serving.predict.account_records import history_in
@@ -24,6 +24,8 @@ from serving.predict.predictor import Predictor
 from serving.settings import ServiceSettings
 from serving.words.formats import LANGS, Formats, Lang
 from training.bundle.bundle import Bundle
+
+ENDED = {"code": "stale", "figures": {"table": "surveys", "last": "2025-01-31", "age_days": 90}}
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +131,12 @@ def test_the_source_gives_what_records_sent_along_give(
                 assert sorted(map(repr, rows)) == sorted(map(repr, read[name])), (source, name)
     body = {"edits": edits_of(waiting, as_of), "as_of": str(as_of)}
     with opened("sqlite://") as store:
-        put(store, replace(SCORE, account_id=account_id), replace(SCORE, account_id="ghost"))
+        scores = [replace(SCORE, account_id=name) for name in (account_id, "ghost")]
+        store.write(scores, {}, MODEL | {"cautions": [ENDED]}, SCORE.as_of, SCORE.scored_at)
         client = client_of(bundle, store, ServiceSettings(source=str(csv)))
         same = [ask(client, waiting, each).json() for each in (body, body | {"records": waiting})]
+        codes = [[warning["code"] for warning in each.pop("warnings")] for each in same]
+        assert codes == [["grade", "stale"], ["grade"]]  # What ended in the book is none of the records sent along.
         assert same[0].pop("request_id") != same[1].pop("request_id") and same[0] == same[1]
         answer = client.ask("POST", "/v1/accounts/ghost/what-if", json=body)
         assert_problem(answer, 409, "/records")
@@ -237,6 +242,9 @@ def test_the_page_tells_the_route_s_figures(
     changes = [formats.points(each["change"]) for each in (*answer["each"], answer)]
     assert [row[1] for row in rows] == ["–", *changes]
     assert answer["note"] == found.one("p", class_="note").text or lang == "de"
+    told = ask(client, waiting, {"edits": edits, "as_of": str(as_of), "records": waiting}, params={"lang": lang})
+    warnings = [f"{warning['detail']}." for warning in told.json()["warnings"]]
+    assert warnings == [each.text for each in found.all("p", class_="quiet")] and len(warnings) == 1
     ticked = [each.attributes["value"] for each in found.all("input") if "checked" in each.attributes]
     assert ticked == [each for each in values if each in chosen]
 

@@ -88,6 +88,15 @@ def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang
     assert [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")] == ["–", "–"]
 
 
+def test_what_is_long_above_the_list_is_folded_and_its_fold_names_the_grade(everybody: Browser) -> None:
+    """Style sheets open the folds on a desk; `live/test_walk_in_browser.py` looks at both widths."""
+    about, meaning, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
+    assert about.one("summary").text.startswith(f"So ist die Liste zu lesen: Modellnote {MODEL['grade']}")
+    assert about.all("p", class_="lead") and meaning.one("span", class_="note") and filters.one("form")
+    assert "open" not in about.attributes and "open" not in filters.attributes
+    assert "open" in tree(everybody.get("/?lang=de&band=safe")).all("details", class_="fold")[-1].attributes
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_the_grade_stands_above_the_list_and_above_an_account(everybody: Browser, lang: Lang) -> None:
     """With what it means; before the list's first estimate, and before the reasons of an account."""

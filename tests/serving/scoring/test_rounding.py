@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.handmade import tables_of
 
+from features.matrix import FACT, FACTS, MONEY_UNITS, made_of
 from features.signal import all_signals
-from features.tables import Tables
+from features.tables import TABLES, Tables
+from serving.predict.history import PredictionRequest
+from serving.predict.predictor import Predictor
 from serving.scoring.explanation import Explained
 from serving.scoring.scores import Score
-from serving.scoring.scoring import MONEY_UNITS, score_book
+from serving.scoring.scoring import score_book, score_matrix
 from training.bundle.bundle import Bundle
 
 MONEY = {item.name for item in all_signals() if item.unit in MONEY_UNITS}
@@ -40,6 +45,36 @@ def test_money_is_in_cents(scores: list[Score]) -> None:
         sums += [reason.value for reason in score.reasons if reason.signal in MONEY and reason.value is not None]
         assert sums == [round(figure, 2) for figure in sums]
         assert score.revenue_at_risk == round(max(score.churn_probability * score.revenue_365d, 0), 2)
+
+
+def test_money_does_not_pass_through_single_precision(bundle: Bundle) -> None:
+    """Cents of a large customer: the model is asked with 1,234,567.875, and nobody is shown that."""
+    columns = dict.fromkeys([*MONEY, *(FACT + name for name in FACTS)], 1_234_567.89) | {"revenue_90d": np.nan}
+    keys = pd.DataFrame({"account_id": ["A"], "as_of": pd.to_datetime(["2026-01-01"])})
+    unknown = np.array([[item.name == "revenue_180d" for item in all_signals()]])
+    matrix = made_of(keys, lambda name: np.array([columns.get(name)], dtype=object), unknown)
+    assert matrix.signals["revenue_365d"].tolist() == [1_234_567.875]
+    (score,) = score_matrix(matrix, bundle, [()]).rows()
+    shown = {reason.signal: reason.value for reason in score.reasons if reason.signal in MONEY}
+    assert shown == dict.fromkeys(MONEY, 1_234_567.89) | {"revenue_90d": None, "revenue_180d": None}
+    assert score.revenue_365d == 1_234_567.89
+
+
+def test_a_request_and_the_batch_give_the_same_cents(bundle: Bundle) -> None:
+    day, amounts = date(2026, 1, 1), (1_234_567.89, 7_654_321.23)
+    rows = [
+        {"invoice_id": f"I{n}", "account_id": "A", "invoiced_on": date(2025, 11, 3 + n), "amount": amount}
+        for n, amount in enumerate(amounts)
+    ]
+    account = {"account_id": "A", "customer_since": date(2020, 1, 1)}
+    sent = {"account": account, "invoices": rows}
+    frames = {"accounts": pd.DataFrame([account]), "invoices": pd.DataFrame(rows)}
+    tables = tables_of(frames, missing=[name for name in TABLES if name not in frames])
+    (asked,) = Predictor(bundle).predict(PredictionRequest.model_validate({"accounts": [sent]}).accounts, day)
+    (booked,) = score_book(tables, day, bundle).rows()
+    values = [{reason.signal: reason.value for reason in score.reasons} for score in (asked, booked)]
+    assert values[0]["revenue_90d"] == values[0]["revenue_365d"] == round(sum(amounts), 2) == 8_888_889.12
+    assert [{name: each[name] for name in MONEY} for each in values] == [{name: values[0][name] for name in MONEY}] * 2
 
 
 def test_other_values_have_six_decimals_at_most(scores: list[Score]) -> None:

@@ -42,6 +42,13 @@ def test_no_null_is_written_as_python_writes_it(card: Card) -> None:
         assert not re.search(r"\b(None|nan|NaN|inf)\b|[{}]", text.replace(NASTY, "")), text
 
 
+def test_a_leaf_below_the_settings_says_why(manifest: Manifest) -> None:
+    asked = manifest.settings["fit"]["min_data_in_leaf"]
+    small, large = (" ".join(texts(card_of(changed(manifest, smallest_leaf=rows), "7"))) for rows in (7, asked))
+    assert f"with 7 rows in the smallest leaf (below the {asked} of the settings: LightGBM counts a row by" in small
+    assert f"with {asked} rows in the smallest leaf " in large and "of the settings: LightGBM" not in large
+
+
 def test_a_dash_comes_with_its_reason(card: Card) -> None:
     tables = [table for section in card.sections for table in section.tables]
     for table in tables:
