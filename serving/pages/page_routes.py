@@ -13,7 +13,7 @@ from serving.pages.losses_page import losses_page
 from serving.pages.page_html import asset
 from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
 from serving.pages.renewals_page import renewals_page
-from serving.pages.sign_in import sign_in, sign_in_page, sign_out
+from serving.pages.sign_in import from_issuer, leave_issuer, sign_in, sign_in_page, sign_out, to_issuer
 
 
 async def asset_file(request: Request) -> Response:
@@ -30,6 +30,9 @@ ROUTES = (
     PageRoute("/losses", losses_page),
     PageRoute("/login", sign_in_page),
     PageRoute("/login", sign_in, ["POST"]),
+    PageRoute("/login/oidc", to_issuer),
+    PageRoute("/login/callback", from_issuer),
+    PageRoute("/login/leave", leave_issuer),
     PageRoute("/logout", sign_out, ["POST"]),
     PageRoute("/assets/{name}", asset_file),
     PageRoute("/accounts/{account_id:path}", account_page),
