@@ -82,7 +82,7 @@ class CodeFlow:
             "code_challenge": _encoded(challenge),
             "code_challenge_method": "S256",
         }
-        return _with(self._discovery.endpoints().authorization, asked)
+        return _with(self._discovery.endpoints_now().authorization, asked)
 
     def principal(self, secret: str, back: str, answer: Mapping[str, str]) -> Principal:
         """Return who has signed in.

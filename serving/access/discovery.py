@@ -1,6 +1,7 @@
 """Where an OIDC issuer signs people in: its address goes in, its endpoints come out, read when they are first needed.
 
-They are cached for a while; after a failure the next attempt waits. The keys of the issuer are `serving.access.issuer`.
+They are cached for a while; after a failure the next attempt waits. A sign-in begins with what the issuer says now: a
+browser must not be sent to one that is away. The keys of the issuer are `serving.access.issuer`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import httpx
 from serving.access.issuer import FAILED_SECONDS, FRESH_SECONDS, TIMEOUT_SECONDS, configuration, secure_address
 from serving.errors import IssuerAway, IssuerWrong
 
+#: How old the endpoints may be with which a sign-in begins.
+NOW_SECONDS = 5.0
 log = logging.getLogger("churn_risk.access")
 
 
@@ -74,11 +77,18 @@ class Discovery:
 
     def endpoints(self) -> Endpoints:
         """Return the endpoints; those that are known go on while the issuer is away. Raises IssuerAway."""
+        return self._younger(FRESH_SECONDS, must_answer=False)
+
+    def endpoints_now(self) -> Endpoints:
+        """Return the endpoints of an issuer that answers now; raises IssuerAway."""
+        return self._younger(NOW_SECONDS, must_answer=True)
+
+    def _younger(self, seconds: float, must_answer: bool) -> Endpoints:
         with self._lock:
             now = self._tick()
-            if now - self._read_at >= FRESH_SECONDS and now - self._failed_at >= FAILED_SECONDS:
+            if now - self._read_at >= seconds and now - self._failed_at >= FAILED_SECONDS:
                 self._read(now)
-            if self._endpoints is None:
+            if self._endpoints is None or (must_answer and self._failed_at > self._read_at):
                 raise IssuerAway("the issuer of tokens does not answer", int(FAILED_SECONDS))
             return self._endpoints
 

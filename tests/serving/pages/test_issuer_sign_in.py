@@ -188,6 +188,9 @@ def test_while_the_issuer_is_away_a_key_works(own_site: Site, issuer: SigningIss
     back = way_back(browser)
     issuer.token_status = 500
     told(browser.get(back), 503, "does not answer")
+    issuer.down = True
+    own_site.clock.pass_by(seconds=5)
+    told(browser.get(f"/login/oidc?lang={lang}"), 503, text)
 
 
 def test_what_is_no_discovery_document(issuer: SigningIssuer) -> None:
