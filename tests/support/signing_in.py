@@ -9,14 +9,14 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
-import httpx
-
 from support.gates import AUDIENCE, Issuer, Json
 from support.pages import SITE, Browser
+from support.served import caller
 
 CLIENT, CLIENT_SECRET, BACK = "churn-risk pages", "a:b c%ü+", f"{SITE}/login/callback"
 #: What a person may do here, as the issuer says it.
 CLAIMS = {"roles": ["churn-risk:read", "churn-risk:feedback"], "scope": None}
+KEYS: list[Any] = []
 
 
 @dataclass
@@ -37,6 +37,13 @@ class SigningIssuer(Issuer):
         self.codes: dict[str, Asked] = {}
         self.secret_in = ""
         self.back = BACK
+
+    def add(self, kid: str, kind: str = "RSA") -> None:
+        """Have one more key: always the same, since making one takes longer than a test."""
+        if not KEYS:
+            super().add(kid)
+            KEYS.append(self.private[kid])
+        self.private[kid] = KEYS[0]
 
     def started(self, address: str) -> None:
         super().started(address)
@@ -99,6 +106,6 @@ def way_back(browser: Browser, path: str = "/login/oidc?lang=en") -> str:
     """Go to the issuer and return the path that it sends the browser back to."""
     sent = browser.get(path, follow=False)
     assert sent.status_code == 303, sent.text
-    back = httpx.get(sent.headers["location"]).headers["location"]
+    back = caller().get(sent.headers["location"]).headers["location"]
     assert back.startswith(BACK + "?")
     return back.removeprefix(SITE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -19,7 +18,7 @@ from support.stored import opened, put
 
 from serving.access.discovery import Discovery
 from serving.access.page_sessions import LASTS, SESSIONS
-from serving.database.engine import reading
+from serving.database.engine import reading, writing
 from serving.errors import IssuerAway
 from serving.pages.sign_in import LONGEST_DRAFT
 from serving.store import ScoreStore
@@ -33,11 +32,19 @@ def issuer() -> Iterator[SigningIssuer]:
         yield made
 
 
-@pytest.fixture
-def own_store(tmp_path: Path) -> Iterator[ScoreStore]:
-    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoreStore]:
+    with opened(f"sqlite:///{tmp_path_factory.mktemp('sign-in') / 'scores.db'}") as store:
         put(store, *map(score_of, ACCOUNTS), evidence=evidence())
         yield store
+
+
+@pytest.fixture
+def own_store(filled: ScoreStore) -> ScoreStore:
+    """Scores without a session."""
+    with writing(filled.engine) as connection:
+        connection.execute(SESSIONS.delete())
+    return filled
 
 
 @pytest.fixture
