@@ -16,7 +16,7 @@ from serving.api.answers.stored import report_document, report_name, report_page
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
 from serving.pages.acting_section import acting_section
-from serving.pages.answering import account_address, answer
+from serving.pages.answering import account_address, answer, language_problems
 from serving.pages.moved_section import moved_section
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.pages.what_if_section import WhatIfSection, what_if_section
@@ -43,7 +43,8 @@ async def account_page(request: Request) -> Response:
     demand(visit.reader, "read")
     account_id = request.path_params["account_id"]
     stored = await run_in_threadpool(stored_for, visit.served.store, visit.reader, account_id)
-    view = request.query_params.get("view")
+    # A file in another language than was asked for would say nothing of it.
+    view = "" if language_problems(visit) else request.query_params.get("view")
     if view == "pdf":
         document = partial(report_document, stored, visit.lang, True)
         answered = await pdf_answer(visit.served, report_name(stored, visit.lang), document)
@@ -67,11 +68,13 @@ def framed(
     """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
     report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
     account_id, moved = stored.score.account_id, moved_section(visit, stored)
-    if moved.problem and status == HTTPStatus.OK:
+    no_lang = language_problems(visit)
+    if (moved.problem or no_lang) and status == HTTPStatus.OK:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     shown = {
         "report": report,
         "moved": moved,
+        "no_lang": no_lang,
         "what_if": what_if,
         "frame": frame_of(stored, visit.lang),
         "acting": acting_section(visit, stored, form, problems),
