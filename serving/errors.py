@@ -17,6 +17,9 @@ ChurnRiskError
 │   ├── LinkRefused         a link was changed, or its maker lost the right to see it    (403)
 │   ├── LinkExpired         the time of a link is over                                   (410)
 │   ├── TooOften            the caller asked, or failed, more often than the limit       (429)
+│   ├── SignInFailed        nobody comes back from the issuer signed in
+│   │   ├── SignInStale     what it answers belongs to no sign-in, or came late          (403)
+│   │   └── SignInRefused   it has not signed in, or its answer does not hold            (403)
 │   └── IssuerAway          the issuer of tokens does not answer                         (503)
 ├── IssuerWrong             the issuer's documents do not have the required form
 ├── StoreUnavailable        the database cannot be reached or written now
@@ -114,6 +117,18 @@ class TooOften(AccessRefused):
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class SignInFailed(AccessRefused):
+    """Somebody who was sent to the issuer comes back without being signed in."""
+
+
+class SignInStale(SignInFailed):
+    """The issuer's answer belongs to no sign-in of this browser, or its code has expired or is used up."""
+
+
+class SignInRefused(SignInFailed):
+    """The issuer has not signed the person in, or what it answered does not hold; the log says which."""
 
 
 class IssuerAway(AccessRefused):

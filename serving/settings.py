@@ -75,6 +75,9 @@ class ServiceSettings(Environment):
         accounts a token sees. Every token except an admin's must carry the latter (None: tokens see all accounts).
     oidc_scope_prefix : str
         Prefix of our scopes in tokens: "churn-risk:read" is the scope read.
+    oidc_client_id, oidc_client_secret, oidc_client_secret_file, oidc_scopes : str, SecretStr, Path or None
+        The client that the issuer knows the pages as, its secret, or a file with it (None: a public client), and what
+        is asked of the issuer, words with "openid" among them. Without a client the pages take API keys alone.
     public_url : str or None
         Address under which callers reach the service, for links; None: the address of the request.
     frame_ancestors : str
@@ -152,6 +155,10 @@ class ServiceSettings(Environment):
     oidc_scope_claim: str | None = None
     oidc_scope_prefix: str = "churn-risk:"
     oidc_account_manager_claim: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_scopes: str = "openid"
     public_url: str | None = None
     frame_ancestors: str = ""
     webhook_private: bool = False
@@ -242,6 +249,10 @@ class ServiceSettings(Environment):
     def _both_or_neither(self) -> Self:
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             raise ValueError("oidc_issuer and oidc_audience are both to be set, or neither")
+        if self.oidc_client_id is not None and self.oidc_issuer is None:
+            raise ValueError("oidc_client_id needs oidc_issuer and oidc_audience")
+        if "openid" not in self.oidc_scopes.split():
+            raise ValueError(f"oidc_scopes={self.oidc_scopes!r}: openid must be among them")
         return self
 
     def secrets(self) -> tuple[str, ...]:
@@ -264,6 +275,11 @@ class ServiceSettings(Environment):
         if not secret:
             raise InputError("HubSpot's signature needs the app's client secret: set CHURN_RISK_HUBSPOT_SECRET")
         return secret
+
+    def oidc_secret(self) -> str:
+        """Return the OIDC client's secret, empty when none is set; raises InputError when its file is unreadable."""
+        file = self.oidc_client_secret_file
+        return _text(self.oidc_client_secret, file, "CHURN_RISK_OIDC_CLIENT_SECRET_FILE").strip()
 
     def mail_secret(self) -> str:
         """Return the mail server's password, empty when none is set; raises InputError when its file is unreadable."""

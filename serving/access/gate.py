@@ -7,29 +7,32 @@ with an issuer, every caller needs a credential, also on this machine, even when
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
+from typing import TypeVar
 
 from sqlalchemy.engine import Engine
 
-from serving.access.issuer import IssuerKeys
+from serving.access.code_flow import flow_of
 from serving.access.key_ring import KeyRing
 from serving.access.keys import PREFIX, KeyStore
 from serving.access.links import REFUSED, Link, LinkSigner
+from serving.access.page_sessions import Session
 from serving.access.principal import LOCAL, Principal
 from serving.access.rates import Rates
-from serving.access.tokens import TokenRules, TokenVerifier
+from serving.access.tokens import verifier_of
 from serving.clock import utc_now
-from serving.errors import Closed, IssuerAway, LinkRefused, StoreUnavailable, Unauthenticated
+from serving.errors import Closed, IssuerAway, LinkRefused, SignInFailed, StoreUnavailable, Unauthenticated
 from serving.settings import ServiceSettings
 
 #: Names under which failures are counted: all unknown keys share one name, and so do all tokens and all links.
 UNKNOWN, TOKEN, LINK = "unknown key", "token", "link"
 #: A request waits this long for the keys, or for the check of a token.
 PATIENCE_SECONDS = 10.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Gate:
     ----------
     signer : LinkSigner or None
         None if no secret is set: then there are no links.
+    flow : CodeFlow or None
+        The sign-in at the issuer; None if there is none.
     """
 
     def __init__(
@@ -79,7 +84,8 @@ class Gate:
     ) -> None:
         self._ring = KeyRing(KeyStore(engine, now), tick)
         self._rates = Rates(settings.rate_limit)
-        self._tokens = _verifier(settings, tick)
+        self._tokens = verifier_of(settings, settings.oidc_audience, tick)
+        self.flow = flow_of(settings, tick)
         secrets = settings.secrets()
         self.signer = LinkSigner(secrets) if secrets else None
         self.now = now
@@ -105,13 +111,15 @@ class Gate:
         self._rates.admit(principal.id)
         return principal
 
-    async def resume(self, principal_id: str | None, caller: Caller) -> Principal:
-        """Return the principal of a session with the rights that its key has now, and count the request.
+    async def resume(self, session: Session | None, caller: Caller) -> Principal:
+        """Return the principal of a session, and count the request.
+
+        Its rights are those that its key has now, or those that the issuer gave at the sign-in.
 
         Parameters
         ----------
-        principal_id : str or None
-            Whose session it is; None without one.
+        session : Session or None
+            None without one.
 
         Raises
         ------
@@ -119,11 +127,36 @@ class Gate:
         """
         if await self._open():
             return _local(caller)
-        key = None if principal_id is None else self._ring.usable(principal_id.removeprefix("key:"))
-        if key is None:
-            raise Unauthenticated("nobody is signed in", sent=principal_id is not None)
-        self._rates.admit(key.principal.id)
-        return key.principal
+        principal = None if session is None else self._of(session)
+        if principal is None:
+            raise Unauthenticated("nobody is signed in", sent=session is not None)
+        self._rates.admit(principal.id)
+        return principal
+
+    async def signed_in(self, secret: str, back: str, answer: Mapping[str, str], caller: Caller) -> Principal:
+        """Return who comes back from the issuer, and count the request; see `CodeFlow.principal`.
+
+        Raises
+        ------
+        SignInFailed, ScopeMissing, TooOften, IssuerAway
+        """
+        assert self.flow is not None
+        try:
+            principal = await self.at_issuer(self.flow.principal, secret, back, answer)
+        except SignInFailed:
+            self._failed(caller.address, TOKEN)
+            raise
+        self._rates.admit(principal.id)
+        return principal
+
+    async def at_issuer(self, work: Callable[..., T], *arguments: object) -> T:
+        """Return what work gives that may ask the issuer, in a thread of its own; raises IssuerAway when it is slow."""
+        running = asyncio.get_running_loop().run_in_executor(self._network, work, *arguments)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await running
+        except TimeoutError as error:
+            raise IssuerAway("the issuer of tokens is too slow", round(PATIENCE_SECONDS)) from error
 
     async def follow(self, token: str, caller: Caller) -> Link:
         """Return the link of a token, as long as its maker may still see the account.
@@ -212,12 +245,8 @@ class Gate:
 
     async def _principal(self, credential: str, address: str) -> Principal:
         if self._tokens is not None and not credential.startswith(PREFIX):
-            work = asyncio.get_running_loop().run_in_executor(self._network, self._tokens.principal, credential)
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    return await work
-            except TimeoutError as error:
-                raise IssuerAway("the issuer of tokens is too slow", round(PATIENCE_SECONDS)) from error
+                return await self.at_issuer(self._tokens.principal, credential)
             except Unauthenticated:
                 self._failed(address, TOKEN)
                 raise
@@ -228,6 +257,12 @@ class Gate:
         except Unauthenticated:
             self._failed(address, name)
             raise
+
+    def _of(self, session: Session) -> Principal | None:
+        if session.granted is not None:
+            return session.granted if self.flow is not None and self.flow.issuer == session.issuer else None
+        key = self._ring.usable(session.principal_id.removeprefix("key:"))
+        return None if key is None else key.principal
 
     def _failed(self, address: str, name: str) -> None:
         """Count a failure, or raise TooOften after too many.
@@ -262,16 +297,3 @@ def _local(caller: Caller) -> Principal:
         "there are no API keys yet, so that only this machine is answered; "
         "make one with `churn-risk keys create --scope read`"
     )
-
-
-def _verifier(settings: ServiceSettings, tick: Callable[[], float]) -> TokenVerifier | None:
-    if settings.oidc_issuer is None or settings.oidc_audience is None:
-        return None
-    rules = TokenRules(
-        settings.oidc_issuer,
-        settings.oidc_audience,
-        settings.oidc_scope_claim,
-        settings.oidc_scope_prefix,
-        settings.oidc_account_manager_claim,
-    )
-    return TokenVerifier(rules, IssuerKeys(settings.oidc_issuer, tick))

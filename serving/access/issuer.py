@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
@@ -104,28 +105,48 @@ class IssuerKeys:
 def _keys(issuer: str) -> dict[str | None, jwt.PyJWK]:
     """Return an issuer's signing keys by id; a single key also serves tokens that name no key."""
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-        configuration = _document(client, issuer.rstrip("/") + WELL_KNOWN)
-        if configuration.get("issuer") != issuer:
-            raise IssuerWrong(f"{issuer} says it is {configuration.get('issuer')!r}")
-        where = str(configuration.get("jwks_uri"))
-        if not is_secure(where):
-            raise IssuerWrong(f"jwks_uri {where!r} is not https")
+        where = secure_address(configuration(client, issuer), "jwks_uri")
         every = jwt.PyJWKSet.from_dict(_document(client, where)).keys
     keys = [key for key in every if key.public_key_use in (None, "sig") and key.algorithm_name in ALGORITHMS]
     named: dict[str | None, jwt.PyJWK] = {key.key_id: key for key in keys}
     return named | ({None: keys[0]} if len(keys) == 1 else {})
 
 
-def _document(client: httpx.Client, address: str) -> dict[str, Any]:
-    """Read a document, if it is small and arrives in time: httpx's time-out applies to each piece, not to the whole."""
+def configuration(client: httpx.Client, issuer: str) -> dict[str, Any]:
+    """Return an issuer's discovery document; raises IssuerWrong where it is another issuer's."""
+    found = _document(client, issuer.rstrip("/") + WELL_KNOWN)
+    if found.get("issuer") != issuer:
+        raise IssuerWrong(f"{issuer} says it is {found.get('issuer')!r}")
+    return found
+
+
+def secure_address(document: Mapping[str, Any], name: str) -> str:
+    """Return an address that a discovery document names; raises IssuerWrong where it is missing or not https."""
+    where = str(document.get(name))
+    if not is_secure(where):
+        raise IssuerWrong(f"{name} {where!r} is not https")
+    return where
+
+
+def answered(client: httpx.Client, method: str, address: str, **sent: Any) -> tuple[int, Any]:
+    """Return status and JSON of an answer, if it is small and arrives in time; None in place of what is no JSON.
+
+    httpx's time-out applies to each piece, not to the whole.
+    """
     until, read = monotonic() + TIMEOUT_SECONDS, b""
-    with client.stream("GET", address, headers={"Accept": "application/json"}) as answer:
-        answer.raise_for_status()
+    with client.stream(method, address, headers={"Accept": "application/json"}, **sent) as answer:
         for piece in answer.iter_bytes():
             read += piece
             if len(read) > LARGEST_BYTES or monotonic() > until:
                 raise IssuerWrong(f"{address} is larger than {LARGEST_BYTES:,} bytes, or takes more than some seconds")
-    document = json.loads(read) if answer.is_success else None
-    if not isinstance(document, dict):
-        raise IssuerWrong(f"{address} is no JSON object")
+    try:
+        return answer.status_code, json.loads(read)
+    except (ValueError, RecursionError):
+        return answer.status_code, None
+
+
+def _document(client: httpx.Client, address: str) -> dict[str, Any]:
+    status, document = answered(client, "GET", address)
+    if status != HTTPStatus.OK or not isinstance(document, dict):
+        raise IssuerWrong(f"{address} answers {status}, or is no JSON object")
     return document

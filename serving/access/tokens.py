@@ -8,7 +8,8 @@ the prefix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -18,6 +19,7 @@ import jwt
 from serving.access.issuer import ALGORITHMS, IssuerKeys
 from serving.access.principal import SCOPES, Principal
 from serving.errors import ScopeMissing, Unauthenticated
+from serving.settings import ServiceSettings
 
 LEEWAY_SECONDS = 30
 REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
@@ -73,7 +75,18 @@ class TokenVerifier:
 
     def principal(self, token: str) -> Principal:
         """Return the principal of a token; raises Unauthenticated, ScopeMissing and IssuerAway."""
+        return self._principal(self._verified(token))
+
+    def signed_in(self, token: str, client_id: str, nonce: str) -> Principal:
+        """Return the principal of an ID token that answers a sign-in of this nonce; raises as `principal` does."""
         claims = self._verified(token)
+        if not hmac.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
+            raise Unauthenticated("the token answers another sign-in")
+        if claims.get("azp", client_id) != client_id:
+            raise Unauthenticated("the token is meant for somebody else")
+        return self._principal(claims)
+
+    def _principal(self, claims: Mapping[str, Any]) -> Principal:
         scopes = frozenset(scope for scope in SCOPES if self._rules.scope_prefix + scope in self._words(claims))
         subject = sha256(f"{claims['iss']} {claims['sub']}".encode()).hexdigest()[:16]
         return Principal(f"oidc:{subject}", scopes, None if "admin" in scopes else self._account_manager(claims))
@@ -115,3 +128,17 @@ class TokenVerifier:
         if not isinstance(manager, str) or not manager.strip():
             raise ScopeMissing(f"the token says nothing in its claim {name!r}, which names whose accounts it may see")
         return manager
+
+
+def verifier_of(settings: ServiceSettings, audience: str | None, tick: Callable[[], float]) -> TokenVerifier | None:
+    """Return what checks the issuer's tokens for an audience; None without an issuer or an audience."""
+    if settings.oidc_issuer is None or audience is None:
+        return None
+    rules = TokenRules(
+        settings.oidc_issuer,
+        audience,
+        settings.oidc_scope_claim,
+        settings.oidc_scope_prefix,
+        settings.oidc_account_manager_claim,
+    )
+    return TokenVerifier(rules, IssuerKeys(rules.issuer, tick))

@@ -125,7 +125,7 @@ class StoreTarget:
 
     def finished(self) -> pd.DataFrame:
         """Return what is kept of the scores that are there."""
-        columns = [name for name in KEPT if name not in (CONTRACTION, KEY)]
+        columns = [name for name in KEPT if name != CONTRACTION]
         kinds = {CONTRACTION: float, KEY: bool}
         return pd.DataFrame(self.run.stored(columns, [CONTRACTION]), columns=list(KEPT)).astype(kinds)
 

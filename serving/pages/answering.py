@@ -39,7 +39,8 @@ class PageRoute(Route):
     Parameters
     ----------
     takes, several : collection of str
-        Names that may stand in its address beside `lang`, and those of them that may stand more than once.
+        Names that may stand in its address beside `lang`, and those of them that may stand more than once. Any may
+        where `takes` is None: an issuer sends people back with names of its own.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class PageRoute(Route):
         endpoint: Endpoint,
         methods: Collection[str] = ("GET",),
         *,
-        takes: Collection[str] = (),
+        takes: Collection[str] | None = (),
         several: Collection[str] = (),
     ) -> None:
         super().__init__(path, told(endpoint), methods=list(methods))
-        self.takes, self.several = ("lang", *takes), several
+        self.takes, self.several = None if takes is None else ("lang", *takes), several
         self.methods = set(methods)  # Starlette adds HEAD, which no other route of the app takes.
         self.takes_form = "POST" in self.methods
 
@@ -122,19 +123,19 @@ def address_problems(visit: Visit) -> tuple[str, ...]:
     words, query = screen_texts(visit.lang)["trouble"], visit.request.query_params
     asked, route = query.get("lang", ""), matching(visit.request.scope)
     problems: tuple[str, ...] = () if asked in (*LANGS, "") else (words["no_lang"].format(value=asked),)
-    if isinstance(route, PageRoute):
+    if isinstance(route, PageRoute) and route.takes is not None:
         view = query.get("view", "") if "view" in route.takes else ""
         problems += () if view in (*VIEWS, "") else (words["no_view"].format(value=view),)
         names = (name for name, _ in query.multi_items())
-        problems += tuple(_told(fault, route, words) for fault in query_faults(names, route.takes, route.several))
+        problems += tuple(_told(fault, route.takes, words) for fault in query_faults(names, route.takes, route.several))
     return problems
 
 
-def _told(fault: QueryFault, route: PageRoute, words: Mapping[str, str]) -> str:
+def _told(fault: QueryFault, takes: Collection[str], words: Mapping[str, str]) -> str:
     if fault.repeated:
         return words["twice"].format(value=fault.name)
     meant = words["meant"].format(value=fault.meant) if fault.meant else ""
-    return words["no_parameter"].format(value=fault.name, meant=meant, known=", ".join(route.takes))
+    return words["no_parameter"].format(value=fault.name, meant=meant, known=", ".join(takes))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from serving.pages.losses_page import losses_page
 from serving.pages.page_html import asset
 from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
 from serving.pages.renewals_page import PAGES, renewals_page
-from serving.pages.sign_in import sign_in, sign_in_page, sign_out
+from serving.pages.sign_in import from_issuer, leave_issuer, sign_in, sign_in_page, sign_out, to_issuer
 from serving.portfolio.wanted import Wanted
 
 
@@ -36,8 +36,11 @@ ROUTES = (
     PageRoute("/figures.pdf", figures_pdf),
     PageRoute("/renewals", renewals_page, takes=PAGES.values()),
     PageRoute("/losses", losses_page, takes=["page"]),
-    PageRoute("/login", sign_in_page, takes=["next"]),
+    PageRoute("/login", sign_in_page, takes=["next", "left", "state"]),
     PageRoute("/login", sign_in, ["POST"]),
+    PageRoute("/login/oidc", to_issuer, takes=["next"]),
+    PageRoute("/login/callback", from_issuer, takes=None),
+    PageRoute("/login/leave", leave_issuer),
     PageRoute("/logout", sign_out, ["POST"]),
     PageRoute("/assets/{name}", asset_file),
     PageRoute("/accounts/{account_id:path}", account_page, takes=OF_ACCOUNT, several=EDITS),

@@ -9,7 +9,7 @@ has signed in, one that only forms use.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import cast
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
@@ -26,6 +26,9 @@ from serving.errors import ScopeMissing
 from serving.words.formats import LANGS, Lang
 
 SESSION, FORM = "churn_risk_session", "churn_risk_form"
+#: What a sign-in at the issuer needs, and what was typed before it; for so long.
+ATTEMPT, DRAFT = "churn_risk_attempt", "churn_risk_draft"
+ATTEMPT_LASTS = timedelta(minutes=10)
 #: Most bytes and fields of a form.
 LONGEST_FORM, MOST_FIELDS = 65_536, 40
 TOKEN = "token"
@@ -104,7 +107,7 @@ async def visit_of(request: Request) -> Visit:
     token = request.cookies.get(_name(request, SESSION))
     form = request.cookies.get(_name(request, FORM)) or new_token()
     visit = Visit(request, served, lang, form)
-    whose = await run_in_threadpool(visit.sessions.principal, token) if token else None
+    whose = await run_in_threadpool(visit.sessions.session, token) if token else None
     principal = await served.access.resume(whose, caller(request))
     request.scope.setdefault("state", {})["principal_id"] = principal.id
     if whose is None:
@@ -118,10 +121,10 @@ def demand(principal: Principal, scope: str) -> None:
         raise ScopeMissing(f"the scope {scope!r} is needed")
 
 
-def unsigned(request: Request) -> Visit:
-    """Return a visit of somebody who is not signed in."""
+def unsigned(request: Request, lang: Lang | None = None) -> Visit:
+    """Return a visit of somebody who is not signed in; in the language of the address where none is given."""
     form = request.cookies.get(_name(request, FORM)) or new_token()
-    return Visit(request, runtime(request), language(request), form)
+    return Visit(request, runtime(request), lang or language(request), form)
 
 
 def language(request: Request) -> Lang:
@@ -146,17 +149,22 @@ async def form_of(request: Request) -> dict[str, str] | None:
         return None
 
 
-def set_cookie(request: Request, response: Response, name: str, value: str) -> None:
-    """Set a cookie that no script reads and that comes with no request from another site."""
+def set_cookie(request: Request, response: Response, name: str, value: str, lasts: timedelta = LASTS) -> None:
+    """Set a cookie that no script reads and that comes with no request from another site but an opened link."""
     response.set_cookie(
         _name(request, name),
         value,
-        max_age=int(LASTS.total_seconds()),
+        max_age=int(lasts.total_seconds()),
         path="/",
         secure=_secure(request),
         httponly=True,
         samesite="lax",
     )
+
+
+def cookie_of(request: Request, name: str) -> str:
+    """Return a cookie's value; empty where there is none."""
+    return request.cookies.get(_name(request, name), "")
 
 
 def drop_cookie(request: Request, response: Response, name: str) -> None:

@@ -135,9 +135,7 @@ def read_portfolio(
     if run is None:
         return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
-    joined = SCORES.outerjoin(
-        BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & (BEFORE.c.account_id == SCORES.c.account_id)
-    )
+    joined = SCORES.outerjoin(BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & _same(connection))
     seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
     waiting = Waiting.at(run.as_of, run.scored_at, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
@@ -153,10 +151,8 @@ def read_portfolio(
     whole = sa.select(*_columns(waiting)).select_from(joined).where(seen, SCORES.c.account_id.in_(account_ids))
     rows = sorted(_all(connection, whole), key=lambda row: account_ids.index(row["account_id"]))
     managers = _managers(connection, seen)
-    unplanned, disagreed, lapsed = (
-        connection.execute(sa.select(sa.func.count()).select_from(SCORES).where(seen, condition)).scalar_one()
-        for condition in (waiting.unplanned, waiting.disagreed, waiting.lapsed)
-    )
+    counts = (sa.func.count().filter(each) for each in (waiting.unplanned, waiting.disagreed, waiting.lapsed))
+    unplanned, disagreed, lapsed = tuple(connection.execute(sa.select(*counts).select_from(SCORES).where(seen)).one())
     return Found(
         run=run,
         before=earlier.as_of if earlier else None,
@@ -177,9 +173,16 @@ def read_portfolio(
     )
 
 
+def _same(connection: Connection) -> sa.ColumnElement[bool]:
+    """Return whether a score of the run before is of the same account."""
+    if connection.dialect.name == "sqlite":  # By an equality it would read whole rows, by bounds it reads the index.
+        return BEFORE.c.account_id.between(SCORES.c.account_id, SCORES.c.account_id)
+    return BEFORE.c.account_id == SCORES.c.account_id
+
+
 def _columns(waiting: Waiting) -> tuple[Any, ...]:
     before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
-    flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed", "lapsed"))
+    flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed"))
     return SCORES, *before, *flags
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.acting.acts import has_step, last_verdict
-from serving.scoring.lapsed import KEY
 from serving.store.score_tables import SCORES
 
 
@@ -42,11 +41,7 @@ class Waiting:
 
 
 def _lapsed(model: Mapping[str, Any]) -> sa.ColumnElement[bool]:
-    """Return whether an account at risk has left by the model's rule; only a rule of silence says so of anybody.
-
-    The evidence is large, and so looked into for accounts at risk alone.
-    """
+    """Return whether an account at risk has left by the model's rule; only a rule of silence says so of anybody."""
     if (model.get("rule") or {}).get("silence_days") is None:
         return sa.false()
-    days = SCORES.c.evidence[KEY, "days"].as_float()
-    return sa.case((SCORES.c.band == "at_risk", days.is_not(None)), else_=sa.false())
+    return SCORES.c.lapsed & (SCORES.c.band == "at_risk")

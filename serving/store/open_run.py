@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from serving.database.engine import reading, written_json
 from serving.scoring.book_figures import BookFigures
 from serving.scoring.kept_estimates import Kept
-from serving.scoring.lapsed import KEY
 from serving.scoring.scores import FIELDS, Score
 from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, pieces
@@ -65,15 +64,9 @@ class OpenRun:
         return self._run.publish(self.done, (self._moved.keep, *self._hooks), self._now(), model)
 
     def stored(self, columns: Sequence[str], outlook: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Return columns of the scores that are stored, figures of their outlook, null where there are none, and `KEY`.
-
-        The last one is whether an account has left already by a rule of silence.
-        """
+        """Return columns of the scores that are stored, and figures of their outlook, null where there are none."""
         foreseen = (SCORES.c.evidence["outlook", name].as_float().label(name) for name in outlook)
-        gone = SCORES.c.evidence[KEY, "days"].as_float().is_not(None).label(KEY)
-        query = sa.select(*(SCORES.c[name] for name in columns), *foreseen, gone).where(
-            SCORES.c.run_id == self._run.run_id
-        )
+        query = sa.select(*(SCORES.c[name] for name in columns), *foreseen).where(SCORES.c.run_id == self._run.run_id)
         with reading(self._run.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 

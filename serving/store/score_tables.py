@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from features.errors import InputError
 from features.tables import LONGEST_ID
 from serving.database.metadata import AnyText, Instant, metadata
+from serving.scoring.lapsed import KEY
 from serving.scoring.scores import FIELDS, Band, Reason, Score
 from serving.words.formats import Lang
 from serving.words.short_reasons import NAMES, short_reasons
@@ -51,13 +52,13 @@ RUNS = sa.Table(
     sa.Index("score_runs_by_time", "as_of", "scored_at"),
     sqlite_autoincrement=True,
 )
-#: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
-#: from before these columns existed.
 #: What the portfolio counts and orders by.
 LISTED = (
     "run_id", "account_id", "band", "threat", "best_action", "expected_profit", "revenue_at_risk", "churn_probability",
-    "revenue_365d", "currency", "account_manager", "name",
+    "revenue_365d", "currency", "account_manager", "name", "lapsed",
 )  # fmt: skip
+#: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
+#: from before these columns existed. `lapsed`: whether the evidence says that the account has left already.
 SCORES = sa.Table(
     "scores",
     metadata,
@@ -70,6 +71,7 @@ SCORES = sa.Table(
     ),
     sa.Column("account_manager", AnyText),
     *(sa.Column(name, AnyText) for name in ("name", *NAMES)),
+    sa.Column("lapsed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
@@ -111,7 +113,7 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
         shown = f"{score.account_id[:40]}…"
         raise InputError(f"accounts.account_id: {shown!r} has more than {LONGEST_ID} characters, the store's limit")
     manager = (evidence.get("account") or {}).get("account_manager")
-    own = {"run_id": run_id, "account_manager": manager, "evidence": dict(evidence)}
+    own = {"run_id": run_id, "account_manager": manager, "lapsed": KEY in evidence, "evidence": dict(evidence)}
     return score.in_full() | own | shown_in_lists(score, evidence)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from support.served import Done, run_command
 
 from features.errors import InputError
@@ -107,11 +108,29 @@ def test_what_is_said_of_other_settings_shows_no_secret(
     assert done.code == 2 and "oidc_issuer and oidc_audience" in done.err and "geheim" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"oidc_client_id": "pages"}, "oidc_client_id needs oidc_issuer"),
+        ({"oidc_scopes": "profile email"}, "oidc_scopes='profile email': openid must be among them"),
+    ],
+    ids=str,
+)
+def test_a_sign_in_that_cannot_be(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ServiceSettings(**settings)  # type: ignore[arg-type]
+
+
 # Files of secrets
 
 
 @pytest.mark.parametrize(
-    ("name", "read"), [("secret", ServiceSettings.secrets), ("hubspot_secret", ServiceSettings.hubspot)]
+    ("name", "read"),
+    [
+        ("secret", ServiceSettings.secrets),
+        ("hubspot_secret", ServiceSettings.hubspot),
+        ("oidc_client_secret", ServiceSettings.oidc_secret),
+    ],
 )
 def test_a_file_of_secrets_that_is_no_text_is_bad_input(
     name: str, read: Callable[[ServiceSettings], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from time import sleep
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -132,20 +133,55 @@ class Issuer:
         algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
         return jwt.encode(said, key, algorithm, {"kid": kid} | (header or {}))
 
+    def started(self, address: str) -> None:
+        """Take the address that it is found at."""
+        self.address = address
+        self.document = {"issuer": address, "jwks_uri": f"{address}/keys"}
+
+    def posted(self, path: str, authorization: str, form: dict[str, str]) -> tuple[int, Json]:
+        """Return status and document for a form."""
+        return 404, {}
+
+    def visited(self, path: str) -> str | None:
+        """Return where a browser is sent on to from a path."""
+        return None
+
+
+SomeIssuer = TypeVar("SomeIssuer", bound=Issuer)
+
+
+def issuing() -> AbstractContextManager[Issuer]:
+    """Run an issuer with an RSA and an EC key."""
+    return running(Issuer())
+
 
 @contextmanager
-def issuing() -> Iterator[Issuer]:
+def running(issuer: SomeIssuer) -> Iterator[SomeIssuer]:
     """Run an issuer with an RSA and an EC key."""
-    issuer = Issuer()
     issuer.add("rsa")
     issuer.add("ec", "EC")
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.asked.append(self.path)
+            on = None if issuer.down else issuer.visited(self.path)
+            if on is not None:
+                self.send_response(302)
+                self.send_header("Location", on)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             found = {"/.well-known/openid-configuration": issuer.document, "/keys": issuer.public()}.get(self.path)
-            body = json.dumps(found).encode()
-            self.send_response(503 if issuer.down else 200 if found else 404)
+            self.answer(200 if found else 404, json.dumps(found).encode())
+
+        def do_POST(self) -> None:
+            issuer.asked.append(self.path)
+            sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            status, found = issuer.posted(self.path, self.headers.get("Authorization", ""), dict(parse_qsl(sent)))
+            self.answer(status, json.dumps(found).encode())
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(503 if issuer.down else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             pieces = [body[:1], body[1:2], body[2:3], body[3:4], body[4:]] if issuer.pause else [body]
@@ -158,8 +194,7 @@ def issuing() -> Iterator[Issuer]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        issuer.address = f"http://127.0.0.1:{server.server_port}"
-        issuer.document = {"issuer": issuer.address, "jwks_uri": f"{issuer.address}/keys"}
+        issuer.started(f"http://127.0.0.1:{server.server_port}")
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield issuer
         server.shutdown()

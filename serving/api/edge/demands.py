@@ -24,6 +24,8 @@ from serving.errors import (
     LinkExpired,
     LinkRefused,
     ScopeMissing,
+    SignInRefused,
+    SignInStale,
     TooOften,
     Unauthenticated,
 )
@@ -43,6 +45,8 @@ STATUSES: dict[type[AccessRefused], tuple[int, str]] = {
     LinkRefused: (403, "link-refused"),
     LinkExpired: (410, "link-expired"),
     TooOften: (429, "too-often"),
+    SignInStale: (403, "sign-in-stale"),
+    SignInRefused: (403, "sign-in-refused"),
     IssuerAway: (503, "issuer-away"),
 }
 #: These describe the credentials in the OpenAPI document; the gate reads the headers itself.

@@ -57,12 +57,14 @@ def write_as_before_migrations(engine: Engine, stamped: bool) -> None:
         tables.reflect(connection, only=["scores", "score_runs"])
         for as_of, version, hours in sorted({row[1:4] for row in OLD} | {(DAY, "9", -5)}):
             run = {"as_of": as_of, "model_version": version, "scored_at": stamp(hours)}
-            rest = {"accounts": 2, "model": {"version": version}}
+            rule = {"rule": {"silence_days": 180}} if version == "1" else {}
+            rest = {"accounts": 2, "model": {"version": version} | rule}
             connection.execute(sa.insert(tables.tables["score_runs"]), run | rest)
         for account_id, as_of, version, hours, manager in OLD:
             run = {"as_of": as_of, "model_version": version, "scored_at": stamp(hours)}
             evidence = {"account": {"name": account_id * 2, "account_manager": manager}}
-            rest = {"account_id": account_id, "account_manager": manager, "evidence": evidence}
+            gone = {"lapsed": {"days": 231}} if account_id == "A2" else {}
+            rest = {"account_id": account_id, "account_manager": manager, "evidence": evidence | gone}
             connection.execute(sa.insert(tables.tables["scores"]), as_json(SCORE) | run | rest)
 
 
@@ -101,6 +103,8 @@ def test_nothing_is_left_of_the_old_tables(database_url: str, engine: Engine) ->
     assert found.get_pk_constraint("scores")["constrained_columns"] == ["run_id", "account_id"]
     with engine.connect() as connection:
         current_revision = current(connection)
+        gone = connection.execute(sa.text("SELECT account_id, as_of FROM scores WHERE lapsed")).all()
+    assert [(row.account_id, str(row.as_of)) for row in gone] == [("A2", str(DAY))]
     assert current_revision == scripts().get_current_head()
 
 

@@ -72,6 +72,13 @@ def test_the_report_stands_in_a_frame(eva: Browser, lang: Lang) -> None:
     assert printed.status_code == 200 and "<form" not in printed.text and ACCOUNTS["E1"][-1] in printed.text
 
 
+@pytest.mark.parametrize("view", ["", "&view=pdf", "&view=print"])
+def test_a_language_that_there_is_not_is_told(eva: Browser, view: str) -> None:
+    answer = eva.get(f"/accounts/E1?lang=fr{view}", accept_language="de")
+    assert answer.status_code == 422
+    assert tree(answer).one("p", role="alert").text == "Die Sprache „fr“ gibt es nicht; es gibt de und en."
+
+
 def test_a_step_is_stored_with_who_and_when_and_stands_in_the_portfolio(own_site: Site, eva: Browser) -> None:
     answer = send(eva, "step", **TYPED)
     assert "The step is stored." in tree(answer).text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from support.pages import Site, tree
 from support.portfolios import ACCOUNTS, EVA, JAN, evidence, score_of
 from support.stored import AT, DAY, MODEL, opened
@@ -13,7 +16,7 @@ from support.stored import AT, DAY, MODEL, opened
 from serving.database.engine import reading
 from serving.digest.digest_findings import Bounds, read_findings
 from serving.portfolio.portfolio_query import read_portfolio
-from serving.portfolio.wanted import Wanted
+from serving.portfolio.wanted import SORTS, Wanted
 from serving.store import ScoreStore
 from serving.webhooks.alerts import AlertRules
 from serving.words.formats import LANGS, Lang
@@ -53,6 +56,25 @@ def test_they_stand_after_what_can_be_kept_and_wait_for_nothing(database_url: st
         fill(store)
         with reading(store.engine) as connection:
             assert read_portfolio(connection, None, Wanted()).rows[0]["account_id"] == "J1", "no rule of silence"
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_whole_rows_are_read_of_the_accounts_that_are_shown_alone(tmp_path: Path, sort: str) -> None:
+    """A row carries its evidence along, so that every other question is answered by an index."""
+    asked: list[tuple[str, Any]] = []
+    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
+        fill(store, silence_days=180)
+        sa.event.listen(store.engine, "before_cursor_execute", lambda *sent: asked.append(sent[2:4]))
+        with reading(store.engine) as connection:
+            read_portfolio(connection, None, Wanted(sort=sort))
+            over_run = [one for one in asked if "scores.run_id = ?" in one[0] and "scores.evidence" not in one[0]]
+            plans = [
+                plan.detail
+                for statement, values in over_run
+                for plan in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+                if re.search(r"(SEARCH|SCAN) (scores|before)", plan.detail)
+            ]
+    assert len(plans) >= 6 and not [plan for plan in plans if "COVERING INDEX" not in plan]
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_a_run_that_nobody_goes_on_with_is_removed(database_url: str, engine: En
                 assert (run.done, run.scored_at) == ((0, AT + HOUR) if other == "made of that" else (3, AT))
                 if other == "made of this":
                     assert RunWriter.resume(engine, "thief", other, AT) is None
-                    stored = [(row["account_id"], bool(row["lapsed"])) for row in run.stored(["account_id"])]
+                    stored = [tuple(row.values()) for row in run.stored(["account_id", "lapsed"])]
                     assert stored == [("A0", False), ("A1", True), ("A2", False)]
         clock.now += RESUMABLE + timedelta(seconds=1)
         assert store.purge() == Purged(old=0, replaced=0, abandoned=2)
