@@ -20,6 +20,7 @@ from benchmarks.pages import pages
 from benchmarks.portfolio import portfolio
 from benchmarks.request_engines import request_engines
 from benchmarks.scale import scale
+from benchmarks.seller_books import seller_books
 from benchmarks.silence_books import silence_books
 from benchmarks.sources import sources
 from benchmarks.spark_scale import spark_scale
@@ -31,6 +32,7 @@ from benchmarks.worlds import null_worlds, worlds
 BENCHMARKS = {
     "online-retail": online_retail,
     "silence-books": silence_books,
+    "seller-books": seller_books,
     "bands": bands_before_after,
     "telco": telco,
     "fit-ratio": fit_ratio,
