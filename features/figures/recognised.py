@@ -1,11 +1,15 @@
 """Revenue recognised over the months that an invoice pays for, so that a yearly invoice is no spike.
 
-In: a view. Out: one row per invoice with what of it falls into the twelve months before as_of.
+In: a book and a view of it. Out: one row per invoice with what of it falls into the twelve months before as_of.
 
 An invoice of an account with a contract pays for the part of a year that its amount is of the annual value: the whole
 annual value for a year, a twelfth of it for a month. That time begins on the invoice's day and ends with the contract
 at the latest. The contract is the one that began last, not more than 31 days after the invoice, and had not ended on
 its day. An invoice without a contract counts on its day. Credit notes follow the same rule.
+
+Which contract it is changes when a later one becomes known. So each invoice is paired with its contracts once for all
+dates, and each pair says from when on it is known and which day's contract takes its place: `PAYS_FOR` declares these
+times, and a view shows at each date what was known by then.
 """
 
 from __future__ import annotations
@@ -14,33 +18,82 @@ import ibis
 import ibis.expr.types as ir
 
 from features.as_of import SECONDS_A_DAY, AsOf
+from features.schema import Table, amount, day, text
+from features.tables import Tables
 
 AHEAD_DAYS = 31
 DAYS_A_YEAR = 365.25
+#: More days than any invoice pays for.
+ENDLESS = 1_000_000.0
+#: An invoice and a contract that it pays for, or none. `cover` is the days that it pays for, null without a contract.
+PAYS_FOR = Table(
+    name="pays_for",
+    key=("invoice_id", "known_on"),
+    time="known_on",
+    columns=(
+        text("account_id"),
+        text("invoice_id"),
+        amount("amount"),
+        amount("cover", optional=True, unit="days"),
+        day("invoiced_on"),
+        day("known_on"),
+        day("replaced_on", optional=True, known_at="replaced_on"),
+    ),
+)
 
 
-def recognised(view: AsOf) -> ir.Table:
-    """Return account_id, as_of, invoice_id and `recognised`, the amount that falls into the last twelve months."""
-    invoices = view["invoices"].select(*view.keys, "invoice_id", "amount", "age_days")
-    contracts = view["contracts"].select(
-        *view.keys, "contract_id", "annual_value", began="age_days", ended="ends_age_days"
+def pays_for_time(tables: Tables) -> ir.Table:
+    """Return the rows of `PAYS_FOR`, of all that the book holds."""
+    contracts = tables["contracts"].select(
+        "contract_id", "starts_on", "ends_on", "annual_value", owner="account_id"
     )
-    pairs = invoices.inner_join(contracts.filter(contracts.annual_value > 0), view.keys)
-    fitting = pairs.filter(
-        (pairs.began + AHEAD_DAYS >= pairs.age_days) & (pairs.ended < pairs.age_days).fill_null(True)
+    contracts = contracts.filter(contracts.annual_value > 0)
+    invoices = tables["invoices"].select("account_id", "invoice_id", "invoiced_on", "amount")
+    pairs = invoices.left_join(
+        contracts,
+        [
+            invoices.account_id == contracts.owner,
+            contracts.starts_on <= invoices.invoiced_on + ibis.interval(days=AHEAD_DAYS),
+            (contracts.ends_on > invoices.invoiced_on).fill_null(True),
+        ],
     )
+    paid = pairs.amount.abs() / pairs.annual_value * DAYS_A_YEAR
+    left = pairs.ends_on.delta(pairs.invoiced_on, unit="day").cast("float64").fill_null(ENDLESS)
     # The contract that began last; the id settles a tie, so that no engine's order of rows counts.
-    place = ibis.row_number().over(group_by=[*view.keys, "invoice_id"], order_by=[fitting.began, fitting.contract_id])
-    covered = fitting.mutate(place=place).filter(lambda t: t.place == 0)
-    paid = covered.amount.abs() / covered.annual_value * DAYS_A_YEAR
-    left = (covered.age_days - covered.ended).fill_null(float("inf"))
-    covers = covered.select(*view.keys, "invoice_id", cover=ibis.greatest(ibis.least(paid, left), 1.0))
-    rows = invoices.left_join(covers, [*view.keys, "invoice_id"])
-    rows = rows.select(*view.keys, "invoice_id", "amount", "age_days", "cover")
+    order = ibis.window(group_by="invoice_id", order_by=[pairs.starts_on, pairs.contract_id.desc()])
+    pairs = pairs.mutate(
+        cover=ibis.ifelse(pairs.starts_on.isnull(), ibis.null("float64"), ibis.greatest(ibis.least(paid, left), 1.0)),
+        replaced_on=pairs.starts_on.lead().over(order),
+        is_first=pairs.starts_on.lag().over(order).isnull(),
+        known_on=ibis.greatest(pairs.invoiced_on, pairs.starts_on.fill_null(pairs.invoiced_on)),
+    )
+    # Until its first contract is known, an invoice has none.
+    early = pairs.filter(pairs.is_first & (pairs.starts_on > pairs.invoiced_on)).mutate(
+        cover=ibis.null("float64"), known_on="invoiced_on", replaced_on="starts_on"
+    )
+    columns = list(PAYS_FOR.schema)
+    rows = pairs.select(*columns).union(early.select(*columns))
+    return rows.filter((rows.replaced_on > rows.invoiced_on).fill_null(True))
+
+
+def recognised(view: AsOf, pays_for: ir.Table) -> ir.Table:
+    """Return account_id, as_of, invoice_id and `recognised`, the amount that falls into the last twelve months.
+
+    Parameters
+    ----------
+    pays_for : Ibis table
+        Of `pays_for_time`.
+    """
+    rows = view.derived(PAYS_FOR, pays_for)
+    rows = rows.filter(rows.replaced_age_days.isnull())
     year = days_back(rows, 12)
-    overlap = ibis.least(rows.age_days, year) - ibis.greatest(rows.age_days - rows.cover, 0.0)
+    # Most invoices paid for a time that has long passed.
+    rows = rows.filter(rows.invoiced_age_days - rows.cover.fill_null(0.0) <= year)
+    overlap = ibis.least(rows.invoiced_age_days, year) - ibis.greatest(rows.invoiced_age_days - rows.cover, 0.0)
     part = ibis.ifelse(
-        rows.cover.isnull(), (rows.age_days <= year).cast("float64"), ibis.greatest(overlap, 0.0) / rows.cover
+        rows.cover.isnull(),
+        (rows.invoiced_age_days <= year).cast("float64"),
+        ibis.greatest(overlap, 0.0) / rows.cover,
     )
     return rows.select(*view.keys, "invoice_id", recognised=rows.amount * part)
 
