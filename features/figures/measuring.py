@@ -216,6 +216,8 @@ def _kept_groups(programme: Programme, unknown: Unknown, figures: list[Figure], 
 
 def _with_unsplit(found: pd.DataFrame, splits: Collection[str], unknown: Unknown) -> pd.DataFrame:
     """Return a figure's rows with one per date for each split that it does not have, which says so."""
+    if not splits:
+        return found
     whole = found[found["split"].isna()].assign(value=np.nan, low=np.nan, high=np.nan, n=np.nan)
     none = [
         whole.assign(
@@ -230,19 +232,20 @@ def _finished(figure: Figure, sums: pd.DataFrame, unknown: Unknown) -> pd.DataFr
     """Return value, interval and reason of one figure for the groups whose sums are given."""
     with np.errstate(invalid="ignore", divide="ignore"):
         values = figure.finish({name: sums[name].to_numpy(float) for name in figure.sums})
-    nothing = np.full(len(sums), np.nan)
-    parts = {"value": values.value, "low": values.low, "high": values.high, "n": values.n}
-    frame = sums[["as_of", "split", "group"]].assign(
-        figure=figure.name,
-        **{name: nothing if part is None else np.asarray(part, dtype=float) for name, part in parts.items()},
+    value, low, high, n = (
+        np.full(len(sums), np.nan) if part is None else np.array(part, dtype=float)
+        for part in (values.value, values.low, values.high, values.n)
     )
+    reasons = np.empty(len(sums), dtype=object)
+    reasons[:] = [unknown.reason(figure, as_of) for as_of in sums["as_of"]]
+    not_known = np.array([reason is not None for reason in reasons], dtype=bool)
     hidden = np.zeros(len(sums), dtype=bool) if values.hidden is None else values.hidden
-    reasons = [
-        unknown.reason(figure, as_of) or unknown.of_group(figure, value, n, values.shown_from if few else 0)
-        for as_of, value, n, few in zip(frame["as_of"], frame["value"], frame["n"], hidden, strict=True)
-    ]
+    for place in np.flatnonzero(~not_known & (np.isnan(value) | hidden | (n < figure.least))):
+        reasons[place] = unknown.of_group(figure, value[place], n[place], values.shown_from if hidden[place] else 0)
     has_reason = np.array([reason is not None for reason in reasons], dtype=bool)
-    frame.loc[has_reason, ["value", "low", "high"]] = np.nan
-    not_known = np.array([unknown.reason(figure, as_of) is not None for as_of in frame["as_of"]], dtype=bool)
-    frame.loc[not_known, "n"] = np.nan
-    return frame.assign(reason=pd.Series(reasons, dtype=object, index=frame.index))
+    for part, none in ((value, has_reason), (low, has_reason), (high, has_reason), (n, not_known)):
+        part[none] = np.nan
+    keys = {name: sums[name].to_numpy() for name in ("as_of", "split", "group")}
+    return pd.DataFrame(
+        {"figure": figure.name, **keys, "value": value, "low": low, "high": high, "n": n, "reason": reasons}
+    )

@@ -72,8 +72,6 @@ class Programme:
         if REVERSED_ON not in invoices.columns:
             invoices = self.kept.table("invoices", lambda: with_reversals(tables["invoices"]), of_book=True)
         self.tables = replace(tables, frames={**tables.frames, "invoices": invoices})
-        #: By split: as_of and every group of accounts then, see `features.figures.summing.groups_of`.
-        self.groups: dict[str, pd.DataFrame] = {}
         self.openings = {day: months_before(day, months) for day in self.dates}
         days = [(day,) for day in sorted({*self.dates, *self.openings.values()})]
         self._days = self.kept.dates("days", ("as_of",), days)

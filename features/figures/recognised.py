@@ -14,6 +14,8 @@ times, and a view shows at each date what was known by then.
 
 from __future__ import annotations
 
+from datetime import date
+
 import ibis
 import ibis.expr.types as ir
 
@@ -23,8 +25,8 @@ from features.tables import Tables
 
 AHEAD_DAYS = 31
 DAYS_A_YEAR = 365.25
-#: More days than any invoice pays for.
-ENDLESS = 1_000_000.0
+#: Later than any end of a contract.
+NO_END = date(9999, 12, 31)
 #: An invoice and a contract that it pays for, or none. `cover` is the days that it pays for, null without a contract.
 PAYS_FOR = Table(
     name="pays_for",
@@ -44,36 +46,56 @@ PAYS_FOR = Table(
 
 def pays_for_time(tables: Tables) -> ir.Table:
     """Return the rows of `PAYS_FOR`, of all that the book holds."""
-    contracts = tables["contracts"].select(
-        "contract_id", "starts_on", "ends_on", "annual_value", owner="account_id"
+    pairs = _pairs(tables)
+    # Most invoices have one contract that had begun and no rival. Only the others need be put in order.
+    alone = pairs.starts_on.isnull() | (
+        (pairs.starts_on <= pairs.invoiced_on)
+        & (pairs.invoiced_on < pairs.rivals_from).fill_null(True)
+        & (pairs.invoiced_on >= pairs.rivals_until).fill_null(True)
     )
-    contracts = contracts.filter(contracts.annual_value > 0)
-    invoices = tables["invoices"].select("account_id", "invoice_id", "invoiced_on", "amount")
-    pairs = invoices.left_join(
-        contracts,
-        [
-            invoices.account_id == contracts.owner,
-            contracts.starts_on <= invoices.invoiced_on + ibis.interval(days=AHEAD_DAYS),
-            (contracts.ends_on > invoices.invoiced_on).fill_null(True),
-        ],
-    )
-    paid = pairs.amount.abs() / pairs.annual_value * DAYS_A_YEAR
-    left = pairs.ends_on.delta(pairs.invoiced_on, unit="day").cast("float64").fill_null(ENDLESS)
-    # The contract that began last; the id settles a tie, so that no engine's order of rows counts.
-    order = ibis.window(group_by="invoice_id", order_by=[pairs.starts_on, pairs.contract_id.desc()])
-    pairs = pairs.mutate(
-        cover=ibis.ifelse(pairs.starts_on.isnull(), ibis.null("float64"), ibis.greatest(ibis.least(paid, left), 1.0)),
-        replaced_on=pairs.starts_on.lead().over(order),
-        is_first=pairs.starts_on.lag().over(order).isnull(),
-        known_on=ibis.greatest(pairs.invoiced_on, pairs.starts_on.fill_null(pairs.invoiced_on)),
-    )
-    # Until its first contract is known, an invoice has none.
-    early = pairs.filter(pairs.is_first & (pairs.starts_on > pairs.invoiced_on)).mutate(
-        cover=ibis.null("float64"), known_on="invoiced_on", replaced_on="starts_on"
-    )
+    sole = pairs.filter(alone).mutate(known_on=pairs.invoiced_on, replaced_on=ibis.null("date"))
     columns = list(PAYS_FOR.schema)
-    rows = pairs.select(*columns).union(early.select(*columns))
-    return rows.filter((rows.replaced_on > rows.invoiced_on).fill_null(True))
+    return ibis.union(*(rows.select(*columns) for rows in (sole, *_in_order(pairs.filter(~alone)))))
+
+
+def _pairs(tables: Tables) -> ir.Table:
+    """Return each invoice with each contract that it may pay for, and with nulls where there is none."""
+    contracts = tables["contracts"]
+    contracts = contracts.filter(contracts.annual_value > 0).select(
+        "contract_id", "starts_on", "annual_value", owner="account_id", until=contracts.ends_on.fill_null(NO_END)
+    )
+    ahead, order = ibis.interval(days=AHEAD_DAYS), [contracts.starts_on, contracts.contract_id.desc()]
+    before = ibis.window(group_by="owner", order_by=order, preceding=(None, 1))
+    contracts = contracts.mutate(
+        rivals_from=contracts.starts_on.lead().over(ibis.window(group_by="owner", order_by=order)) - ahead,
+        rivals_until=contracts.until.max().over(before),
+    )
+    invoices = tables["invoices"].select("account_id", "invoice_id", "invoiced_on", "amount")
+    fits = [
+        invoices.account_id == contracts.owner,
+        contracts.starts_on - ahead <= invoices.invoiced_on,
+        contracts.until > invoices.invoiced_on,
+    ]
+    pairs = invoices.left_join(contracts, fits)
+    paid = pairs.amount.abs() / pairs.annual_value * DAYS_A_YEAR
+    left = pairs.until.delta(pairs.invoiced_on, unit="day").cast("float64")
+    covers = ibis.greatest(ibis.least(paid, left), 1.0)
+    return pairs.mutate(cover=ibis.ifelse(pairs.starts_on.isnull(), ibis.null("float64"), covers))
+
+
+def _in_order(pairs: ir.Table) -> tuple[ir.Table, ir.Table]:
+    """Return pairs with the contract that replaces each, and their invoices until the first of them is known.
+
+    The contract that began last counts; the id settles a tie, so that no engine's order of rows counts.
+    """
+    order = ibis.window(group_by="invoice_id", order_by=[pairs.starts_on, pairs.contract_id.desc()])
+    ordered = pairs.mutate(
+        replaced_on=pairs.starts_on.lead().over(order), is_first=pairs.starts_on.lag().over(order).isnull(),
+        known_on=ibis.greatest(pairs.invoiced_on, pairs.starts_on),
+    )  # fmt: skip
+    early = ordered.filter(ordered.is_first & (ordered.starts_on > ordered.invoiced_on))
+    none = early.mutate(cover=ibis.null("float64"), known_on="invoiced_on", replaced_on="starts_on")
+    return ordered.filter((ordered.replaced_on > ordered.invoiced_on).fill_null(True)), none
 
 
 def recognised(view: AsOf, pays_for: ir.Table) -> ir.Table:

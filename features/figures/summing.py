@@ -42,26 +42,10 @@ def summed(programme: Programme, kind: Rows, columns: Sequence[str], splits: Seq
         row; then by each split every group of accounts at the date, or those groups that the rows hold.
     """
     frame = read(programme, _query(programme, kind, columns, splits))
-    nothing = dict.fromkeys(columns, 0.0)
-    whole = pd.DataFrame({"as_of": programme.dates}).merge(
-        frame[frame["split"].isna()].drop(columns=["split", "group"]), on="as_of", how="left"
-    )
-    found = [whole.fillna(nothing).assign(split=None, group=None)]
-    for split in splits:
-        rows = frame[frame["split"] == split].drop(columns="split")
-        if split not in kind.splits and split != "account":
-            rows = groups_of(programme, split).merge(rows, on=["as_of", "group"], how="left").fillna(nothing)
-        found.append(rows.assign(split=split))
+    whole = frame[frame["split"].isna()].set_index("as_of").reindex(programme.dates)
+    whole = whole.fillna(dict.fromkeys(columns, 0.0)).rename_axis("as_of").reset_index()
+    found = [whole, *(frame[frame["split"] == split] for split in splits)]
     return pd.concat([rows.astype({"split": object, "group": object}) for rows in found], ignore_index=True)
-
-
-def groups_of(programme: Programme, split: str) -> pd.DataFrame:
-    """Return as_of and group: every group of accounts at each date."""
-    if split not in programme.groups:
-        accounts = programme.attributes.get_name()
-        query = f'SELECT DISTINCT as_of, {split} AS "group" FROM {accounts} ORDER BY ALL'
-        programme.groups[split] = read(programme, query)
-    return programme.groups[split]
 
 
 def sums_of(columns: Sequence[str]) -> str:
@@ -80,15 +64,19 @@ def read(programme: Programme, query: str, parameters: Mapping[str, Any] | None 
 
 
 def _query(programme: Programme, kind: Rows, columns: Sequence[str], splits: Sequence[str]) -> str:
-    accounts = programme.attributes.get_name() if set(splits) - set(kind.splits) else ""
-    of = {split: f"{ROWS if split in kind.splits else accounts}.{split}" for split in splits}
-    source = f"{ROWS} JOIN {accounts} USING (account_id, as_of)" if accounts else ROWS
+    own = [split for split in splits if split in kind.splits]
+    accounts = programme.attributes.get_name() if set(splits) - set(own) else ROWS
+    of = {split: f"{ROWS if split in own else accounts}.{split}" for split in splits}
+    # Of accounts, groups without a row have sums of 0; other groups are those that rows hold.
+    source = ROWS if accounts == ROWS else f"{accounts} LEFT JOIN {ROWS} USING (account_id, as_of)"
+    held = " OR ".join(f"GROUPING({of[split]}) = 0" for split in splits if split in own or split == "account")
+    having = f"HAVING count({ROWS}.account_id) > 0 OR NOT ({held})" if held else ""
     split = _where_grouped(of, {name: f"'{name}'" for name in of})
     group = _where_grouped(of, {name: f"{column}::VARCHAR" for name, column in of.items()})
     sets = ", ".join(["(as_of)", *(f"(as_of, {column})" for column in of.values())])
     return (
         f'SELECT as_of, {split} AS split, {group} AS "group", {sums_of(columns)} FROM {source} '
-        f"GROUP BY GROUPING SETS ({sets}) ORDER BY ALL"
+        f"GROUP BY GROUPING SETS ({sets}) {having} ORDER BY ALL"
     )
 
 
