@@ -93,7 +93,7 @@ CREATE TEMP TABLE answered AS
 SELECT segment, account_id, kind, score, invoiced, hidden FROM said
 QUALIFY row_number() OVER (PARTITION BY account_id, kind, who ORDER BY answered_at DESC, survey_id DESC) = 1;
 CREATE TEMP TABLE halves AS
-SELECT segment, lately, score FROM said WHERE kind = 'relationship'
+SELECT segment, lately, score, hidden FROM said WHERE kind = 'relationship'
 QUALIFY row_number() OVER (PARTITION BY account_id, who, lately ORDER BY answered_at DESC, survey_id DESC) = 1;
 CREATE TEMP TABLE shown AS
 SELECT * FROM answered QUALIFY NOT (bool_or(hidden) OVER (PARTITION BY account_id, kind)
@@ -168,8 +168,8 @@ UNION ALL SELECT segment, '', map {'customers_opening': count(*) FILTER (was_cus
     'logo_churn': count(*) FILTER (was_customer AND NOT is_customer) / count(*) FILTER (was_customer),
     'logo_churn_with_new': count(*) FILTER ((was_customer OR NOT was_known) AND NOT is_customer)
         / count(*) FILTER (was_customer OR NOT was_known)} FROM ends GROUP BY GROUPING SETS ((), (segment))
-UNION ALL SELECT segment, '', map {'nps_' || kind:
-    100.0 * (count(*) FILTER (score >= 9) - count(*) FILTER (score < 7)) / count(*)}
+UNION ALL SELECT segment, '', map {'nps_' || kind: CASE WHEN NOT bool_or(hidden) OR count(*) >= 5 THEN
+    100.0 * (count(*) FILTER (score >= 9) - count(*) FILTER (score < 7)) / count(*) END}
     FROM answered GROUP BY GROUPING SETS ((kind), (kind, segment))
 UNION ALL SELECT segment, basis, map {'earned_growth': (base + proven) / opening,
     'earned_growth_ratio': CASE WHEN base + new > 0 THEN greatest(base + proven, 0) / (base + new) END} FROM earned
@@ -178,9 +178,11 @@ UNION ALL SELECT segment, '', map {
     'nrr_renewals_due': sum(greatest(0, least(owed, now - (was - owed))) + greatest(now - was, 0)) / sum(owed)}
     FROM owed GROUP BY GROUPING SETS ((), (segment))
 UNION ALL SELECT segment, '', map {'nps_relationship_change':
+    CASE WHEN (count(*) FILTER (lately AND hidden) = 0 OR count(*) FILTER (lately) >= 5)
+    AND (count(*) FILTER (NOT lately AND hidden) = 0 OR count(*) FILTER (NOT lately) >= 5) THEN
     100.0 * (count(*) FILTER (lately AND score >= 9) - count(*) FILTER (lately AND score < 7)) / count(*) FILTER (lately)
     - 100.0 * (count(*) FILTER (NOT lately AND score >= 9) - count(*) FILTER (NOT lately AND score < 7))
-        / count(*) FILTER (NOT lately)} FROM halves GROUP BY GROUPING SETS ((), (segment))
+        / count(*) FILTER (NOT lately) END} FROM halves GROUP BY GROUPING SETS ((), (segment))
 UNION ALL SELECT segment, '', map {'accounts_contradicting': count(*)::DOUBLE,
     'revenue_contradicting': coalesce(sum(invoiced), 0)} FROM contradicting GROUP BY GROUPING SETS ((), (segment))
 UNION ALL SELECT segment, '', map {'promoters_to_ask': count(*)::DOUBLE}

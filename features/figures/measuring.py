@@ -18,10 +18,10 @@ import pandas as pd
 from features.figures.contracts_ahead import listed
 from features.figures.estimates import Estimates
 from features.figures.figure import Figure, all_figures
+from features.figures.group_sums import columns_of, keep_no_rows, read, splits_of, summed, sums_of
 from features.figures.kept_rows import ROWS
 from features.figures.known import Unknown, because
 from features.figures.programme import YEAR_MONTHS, Programme
-from features.figures.summing import columns_of, keep_no_rows, read, splits_of, summed, sums_of
 from features.tables import Tables
 
 COLUMNS = ("figure", "as_of", "split", "group", "value", "low", "high", "n", "reason")
@@ -138,9 +138,7 @@ def _measured(
             yield part, members, _sums_of_rows(part, unknown, members, splits)
 
 
-def _sums_of_rows(
-    part: Programme, unknown: Unknown, figures: Sequence[Figure], splits: Sequence[str]
-) -> pd.DataFrame:
+def _sums_of_rows(part: Programme, unknown: Unknown, figures: Sequence[Figure], splits: Sequence[str]) -> pd.DataFrame:
     kind, columns = figures[0].rows, columns_of(figures)
     if any(unknown.reason(figure, day) is None for figure in figures for day in part.dates):
         # Stored once: the whole and every split add up the same rows.
@@ -204,8 +202,9 @@ def _kept_groups(programme: Programme, unknown: Unknown, figures: list[Figure], 
         group = f"{ROWS if split in rows.splits else accounts}.{split}::VARCHAR"
         for manager in ("NULL::VARCHAR", f"{accounts}.account_manager"):
             query = (
-                f'SELECT as_of, {manager} AS account_manager, {group} AS "group", {sums_of(columns)} FROM {ROWS} JOIN {accounts} '
-                f"USING (account_id, as_of) WHERE as_of = DATE '{day}' GROUP BY ALL ORDER BY ALL"
+                f'SELECT as_of, {manager} AS account_manager, {group} AS "group", {sums_of(columns)} '
+                f"FROM {ROWS} JOIN {accounts} USING (account_id, as_of) "
+                f"WHERE as_of = DATE '{day}' GROUP BY ALL ORDER BY ALL"
             )
             sums = read(programme, query).assign(split=split)
             is_whole = manager.startswith("NULL")

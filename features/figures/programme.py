@@ -27,7 +27,7 @@ from features.tables import Tables
 YEAR_MONTHS = 12
 RECENT_DAYS = 365
 #: The most accounts times dates that are computed at once.
-MOST_PAIRS = 400_000
+MOST_PAIRS = 300_000
 #: Splits by what an account is. `account` is the drill-down: every account is a group of its own.
 ACCOUNT_SPLITS = ("segment", "industry", "country", "account_manager", "cohort", "tenure", "size", "account")
 #: The group of accounts of whom the attribute is not known is null.
@@ -82,7 +82,7 @@ class Programme:
 
         The tables of a part are there until the next one is asked for.
         """
-        ((accounts,),) = self.connection.con.execute(self.connection.compile(self.tables["accounts"].count())).fetchall()
+        accounts = int(self.tables["accounts"].count().execute())
         size = max(1, MOST_PAIRS // max(1, accounts))
         for first in range(0, len(self.dates), size):
             self.kept.begin()
@@ -150,9 +150,9 @@ class Programme:
             view["accounts"].select(*KEYS, since_days="age_days"),
             recognised(view, pays_for).group_by(KEYS).aggregate(revenue=lambda t: t.recognised.sum()),
             contracts.group_by(KEYS).aggregate(signed=standing_value(contracts), contracts=contracts.count()),
-            invoices.filter(stands(invoices)).group_by(KEYS).aggregate(
-                again=lambda t: t.age_days.min() < t.age_days.max()
-            ),
+            invoices.filter(stands(invoices))
+            .group_by(KEYS)
+            .aggregate(again=lambda t: t.age_days.min() < t.age_days.max()),
         ]
         rows = spine
         for part in parts:

@@ -22,7 +22,7 @@ def sent(programme: Programme) -> ir.Table:
 
 def _invitations(programme: Programme) -> ir.Table:
     view = programme.customers
-    roles = view["contacts"].select(*KEYS, "contact_id", "role").distinct(on=[*KEYS, "contact_id"])
+    roles = view["contacts"].select(*KEYS, "contact_id", "role")
     rows = sent(programme)
     judged = rows.filter(rows.answered_age_days.notnull() | (rows.age_days > GRACE_DAYS))
     named = judged.left_join(roles, [*KEYS, "contact_id"])

@@ -1,7 +1,7 @@
 """Adds up the rows of figures by date, for the whole book and for every group of each split, in one query.
 
-In: rows in the table `ROWS` and a `Programme`. Out: a frame with the sums of each group. It is written as SQL: Ibis takes
-longer to compile a sum than DuckDB to add it up.
+In: rows in the table `ROWS` and a `Programme`. Out: a frame with the sums of each group. It is written as SQL: Ibis
+takes longer to compile a sum than DuckDB to add it up.
 """
 
 from __future__ import annotations
