@@ -8,7 +8,7 @@ from starlette.responses import Response
 from serving.pages.account_forms import account_form
 from serving.pages.account_page import account_page
 from serving.pages.answering import PageRoute, trouble
-from serving.pages.figures_page import figures_page, figures_pdf
+from serving.pages.figures_page import figure_page, figures_page, figures_pdf
 from serving.pages.losses_page import losses_page
 from serving.pages.page_html import asset
 from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
@@ -26,6 +26,7 @@ ROUTES = (
     PageRoute("/report.pdf", portfolio_pdf),
     PageRoute("/figures", figures_page),
     PageRoute("/figures.pdf", figures_pdf),
+    PageRoute("/figures/{name}", figure_page),
     PageRoute("/renewals", renewals_page),
     PageRoute("/losses", losses_page),
     PageRoute("/login", sign_in_page),
