@@ -12,7 +12,6 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from features.figures.figure import figure_names
 from serving.api.answers.figure_models import figures_for
 from serving.api.edge.noted import note_read
 from serving.api.edge.papers import pdf_answer
@@ -69,10 +68,10 @@ def _report(visit: Visit) -> BoardReport | None:
 
 
 def _accounts(visit: Visit, name: str) -> Response:
-    if name not in figure_names():
-        return trouble(visit.request, HTTPStatus.NOT_FOUND, "no_figure")
     problems, stored = language_problems(visit), figures_for(visit.served.store, visit.reader, None)
-    (found,) = (found for found in in_words(stored, visit.lang) if found.figure.name == name)
+    found = next((found for found in in_words(stored, visit.lang) if found.figure.name == name), None)
+    if found is None:
+        return trouble(visit.request, HTTPStatus.NOT_FOUND, "no_figure")
     behind, currency = None, None
     if stored is not None and stored.record is not None:
         currency = stored.record["currency"]
