@@ -46,7 +46,9 @@ revenue AS (
         ELSE greatest(least(age, year) - greatest(age - cover, 0), 0) / cover END) AS revenue FROM covered GROUP BY ALL
 ),
 signed AS (
-    SELECT account_id, t, sum(annual_value) FILTER (ends_on >= t OR ends_on IS NULL) AS signed, count(*) AS contracts
+    SELECT account_id, t, coalesce(sum(annual_value) FILTER (ends_on >= t OR ends_on IS NULL), 0)
+        + CASE WHEN min(t - starts_on) > 1 THEN coalesce(sum(annual_value) FILTER (t - ends_on = 1), 0) ELSE 0 END AS signed,
+        count(*) AS contracts
     FROM spine JOIN contracts USING (account_id) WHERE starts_on < t GROUP BY ALL
 ),
 bought AS (SELECT account_id, t, count(*) AS invoices, count(DISTINCT invoiced_on) AS days FROM spine
@@ -80,13 +82,19 @@ SELECT segment, basis, sum(was) AS opening, sum(now) AS closing,
     coalesce(sum(now - was) FILTER (was > 0 AND now > 0 AND now >= was), 0) AS expanded_by,
     coalesce(sum(now - was) FILTER (was <= 0 AND now <= 0), 0) AS other
 FROM m GROUP BY GROUPING SETS ((basis), (basis, segment));
-CREATE TEMP TABLE answered AS
-SELECT c.segment, c.account_id, s.kind, s.score, c.invoiced, coalesce(s.anonymous, false) AS hidden FROM customers c JOIN surveys s USING (account_id)
+CREATE TEMP TABLE said AS
+SELECT c.segment, c.account_id, s.kind, s.score, c.invoiced, coalesce(s.anonymous, false) AS hidden, s.answered_at,
+    s.survey_id, coalesce(CASE WHEN s.anonymous THEN NULL ELSE s.contact_id END, s.survey_id) AS who,
+    s.answered_at >= $day::DATE - INTERVAL 4380 HOUR AS lately
+FROM customers c JOIN surveys s USING (account_id)
 WHERE s.sent_at < $day::DATE AND (s.bounced_at IS NULL OR s.bounced_at >= $day::DATE) AND s.score IS NOT NULL
-    AND s.answered_at < $day::DATE AND s.answered_at >= $day::DATE - INTERVAL 365 DAY
-QUALIFY row_number() OVER (PARTITION BY c.account_id, s.kind,
-    coalesce(CASE WHEN s.anonymous THEN NULL ELSE s.contact_id END, s.survey_id)
-    ORDER BY s.answered_at DESC, s.survey_id DESC) = 1;
+    AND s.answered_at < $day::DATE AND s.answered_at >= $day::DATE - INTERVAL 365 DAY;
+CREATE TEMP TABLE answered AS
+SELECT segment, account_id, kind, score, invoiced, hidden FROM said
+QUALIFY row_number() OVER (PARTITION BY account_id, kind, who ORDER BY answered_at DESC, survey_id DESC) = 1;
+CREATE TEMP TABLE halves AS
+SELECT segment, lately, score, hidden FROM said WHERE kind = 'relationship'
+QUALIFY row_number() OVER (PARTITION BY account_id, who, lately ORDER BY answered_at DESC, survey_id DESC) = 1;
 CREATE TEMP TABLE shown AS
 SELECT * FROM answered QUALIFY NOT (bool_or(hidden) OVER (PARTITION BY account_id, kind)
     AND count(*) OVER (PARTITION BY account_id, kind) < 5);
@@ -95,6 +103,13 @@ SELECT c.segment, c.account_id, c.invoiced, c.was_invoiced, count(a.score) AS n,
     count(*) FILTER (a.score >= 9) AS p, count(*) FILTER (a.score BETWEEN 7 AND 8) AS q,
     count(*) FILTER (a.score < 7) AS d, avg(a.score) AS mean, min(a.score) AS worst
 FROM customers c LEFT JOIN shown a ON a.account_id = c.account_id AND a.kind = 'relationship' GROUP BY ALL;
+CREATE TEMP TABLE contradicting AS
+SELECT any_value(segment) AS segment, any_value(invoiced) AS invoiced FROM shown GROUP BY account_id
+HAVING count(*) FILTER (kind = 'transactional') >= 3
+    AND 100 * (count(*) FILTER (kind = 'transactional' AND score >= 9)
+        - count(*) FILTER (kind = 'transactional' AND score < 7)) / count(*) FILTER (kind = 'transactional') >= 50
+    AND count(*) FILTER (kind = 'relationship') > 0 AND count(*) FILTER (kind = 'relationship' AND score >= 9)
+        <= count(*) FILTER (kind = 'relationship' AND score < 7);
 CREATE TEMP TABLE sent AS
 SELECT c.segment, c.account_id, s.contact_id, s.kind, epoch($day::DATE::TIMESTAMP - s.sent_at) / 86400 AS age,
     CASE WHEN s.answered_at < $day::DATE THEN epoch($day::DATE::TIMESTAMP - s.answered_at) / 86400 END AS answered
@@ -120,6 +135,25 @@ SELECT c.segment, c.account_id, r.contacted_at < $day::DATE AS handed,
     CASE WHEN r.won_at < $day::DATE THEN r.revenue END AS revenue, CASE WHEN r.won_at < $day::DATE THEN r.reward END AS reward
 FROM customers c JOIN referrals r USING (account_id)
 WHERE r.referred_at < $day::DATE AND r.referred_at >= $day::DATE - INTERVAL 365 DAY;
+CREATE TEMP TABLE willing AS
+SELECT any_value(segment) AS segment FROM said SEMI JOIN voiced ON voiced.account_id = said.account_id AND voiced.n > 0
+ANTI JOIN referred ON referred.account_id = said.account_id
+WHERE kind = 'relationship' GROUP BY said.account_id HAVING min(score) >= 9;
+CREATE TEMP TABLE brought AS
+SELECT e.segment, sum(r.revenue) AS referred FROM ends e JOIN referrals r USING (account_id)
+WHERE r.referred_at < $day::DATE AND r.won_at < $day::DATE AND r.won_at >= $day::DATE - INTERVAL 12 MONTH
+GROUP BY GROUPING SETS ((), (e.segment));
+CREATE TEMP TABLE earned AS
+SELECT m.segment, m.basis, opening, expanded_by + contracted_by + lost + reactivated AS base, m.new,
+    least(coalesce(referred, 0), m.new) AS proven
+FROM moved m LEFT JOIN brought b ON b.segment IS NOT DISTINCT FROM m.segment;
+CREATE TEMP TABLE owed AS
+WITH due AS (
+    SELECT account_id, sum(annual_value) AS due FROM contracts WHERE starts_on < $day::DATE - INTERVAL 12 MONTH
+    AND ends_on >= $day::DATE - INTERVAL 12 MONTH AND ends_on < $day::DATE GROUP BY ALL
+)
+SELECT e.segment, e.was_contracted AS was, e.contracted AS now, least(coalesce(due, 0), was) AS owed
+FROM ends e LEFT JOIN due USING (account_id) WHERE e.was_contracted > 0;
 CREATE TEMP TABLE found AS
 SELECT segment, basis AS part, map {'revenue_opening': opening, 'revenue_new': new, 'revenue_reactivated': reactivated,
     'revenue_expansion': expanded_by, 'revenue_contraction': contracted_by, 'revenue_lost': lost,
@@ -134,9 +168,25 @@ UNION ALL SELECT segment, '', map {'customers_opening': count(*) FILTER (was_cus
     'logo_churn': count(*) FILTER (was_customer AND NOT is_customer) / count(*) FILTER (was_customer),
     'logo_churn_with_new': count(*) FILTER ((was_customer OR NOT was_known) AND NOT is_customer)
         / count(*) FILTER (was_customer OR NOT was_known)} FROM ends GROUP BY GROUPING SETS ((), (segment))
-UNION ALL SELECT segment, '', map {'nps_' || kind:
-    100.0 * (count(*) FILTER (score >= 9) - count(*) FILTER (score < 7)) / count(*)}
+UNION ALL SELECT segment, '', map {'nps_' || kind: CASE WHEN NOT bool_or(hidden) OR count(*) >= 5 THEN
+    100.0 * (count(*) FILTER (score >= 9) - count(*) FILTER (score < 7)) / count(*) END}
     FROM answered GROUP BY GROUPING SETS ((kind), (kind, segment))
+UNION ALL SELECT segment, basis, map {'earned_growth': (base + proven) / opening,
+    'earned_growth_ratio': CASE WHEN base + new > 0 THEN greatest(base + proven, 0) / (base + new) END} FROM earned
+UNION ALL SELECT segment, '', map {
+    'grr_renewals_due': sum(greatest(0, least(owed, now - (was - owed)))) / sum(owed),
+    'nrr_renewals_due': sum(greatest(0, least(owed, now - (was - owed))) + greatest(now - was, 0)) / sum(owed)}
+    FROM owed GROUP BY GROUPING SETS ((), (segment))
+UNION ALL SELECT segment, '', map {'nps_relationship_change':
+    CASE WHEN (count(*) FILTER (lately AND hidden) = 0 OR count(*) FILTER (lately) >= 5)
+    AND (count(*) FILTER (NOT lately AND hidden) = 0 OR count(*) FILTER (NOT lately) >= 5) THEN
+    100.0 * (count(*) FILTER (lately AND score >= 9) - count(*) FILTER (lately AND score < 7)) / count(*) FILTER (lately)
+    - 100.0 * (count(*) FILTER (NOT lately AND score >= 9) - count(*) FILTER (NOT lately AND score < 7))
+        / count(*) FILTER (NOT lately) END} FROM halves GROUP BY GROUPING SETS ((), (segment))
+UNION ALL SELECT segment, '', map {'accounts_contradicting': count(*)::DOUBLE,
+    'revenue_contradicting': coalesce(sum(invoiced), 0)} FROM contradicting GROUP BY GROUPING SETS ((), (segment))
+UNION ALL SELECT segment, '', map {'promoters_to_ask': count(*)::DOUBLE}
+    FROM willing GROUP BY GROUPING SETS ((), (segment))
 UNION ALL SELECT segment, '', map {'revenue_customers': sum(invoiced), 'revenue_promoters': sum(invoiced * p / n) FILTER (n > 0),
     'revenue_passives': sum(invoiced * q / n) FILTER (n > 0), 'revenue_detractors': sum(invoiced * d / n) FILTER (n > 0),
     'revenue_unheard': sum(invoiced) FILTER (n = 0),
@@ -183,6 +233,6 @@ UNION ALL SELECT segment, '', map {'renewals_due_365d': sum(annual_value),
     AND ends_on - $day::DATE < 365 GROUP BY GROUPING SETS ((), (segment))
 UNION ALL SELECT segment, '', map {'renewals_overdue': sum(annual_value)}
     FROM customers c JOIN contracts k USING (account_id)
-    WHERE starts_on < $day::DATE AND ends_on < $day::DATE AND $day::DATE - ends_on <= 90 AND NOT EXISTS (
+    WHERE starts_on < $day::DATE AND $day::DATE - ends_on > 1 AND $day::DATE - ends_on <= 90 AND NOT EXISTS (
         FROM contracts r WHERE r.account_id = c.account_id AND r.starts_on < $day::DATE
         AND (r.ends_on >= $day::DATE OR r.ends_on IS NULL)) GROUP BY GROUPING SETS ((), (segment));

@@ -76,6 +76,10 @@ class AsOf:
             self._views[name] = self._cut(TABLES[name])
         return self._views[name]
 
+    def derived(self, table: Table, rows: ir.Table) -> ir.Table:
+        """Return the view of rows that are made of the book's records, and that `table` declares with their times."""
+        return self._shown(table, _begun(table, self._clock.inner_join(rows, "account_id")))
+
     def voided(self, name: str) -> ir.Table:
         """Return the view of the records that the view of their table leaves out, since they are known to be void."""
         table = TABLES[name]
@@ -91,8 +95,7 @@ class AsOf:
 
     def _recorded(self, table: Table) -> ir.Table:
         """Return the records whose own time is before as_of, void or not."""
-        rows = self._dated(table)
-        return rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
+        return _begun(table, self._dated(table))
 
     def _shown(self, table: Table, known: ir.Table) -> ir.Table:
         chosen = {name: known[name] for name in self.keys}
@@ -159,6 +162,11 @@ def _compiled(query: Query, arguments: tuple[Hashable, ...], personal: bool, are
 def age_column(time_column: str) -> str:
     """Return the name of a time column in a view: `answered_at` becomes `answered_age_days`."""
     return time_column.removesuffix("_at").removesuffix("_on") + "_age_days"
+
+
+def _begun(table: Table, rows: ir.Table) -> ir.Table:
+    """Return the rows whose own time is before as_of."""
+    return rows.filter(rows[table.time].cast("timestamp") < rows.as_of_instant)
 
 
 def _passed(rows: ir.Table, time_column: str) -> ir.BooleanValue:

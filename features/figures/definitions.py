@@ -43,7 +43,7 @@ figure, as_of, split, group, value, low, high, n, reason.
   months before, for the whole book and for each account manager's accounts, and what each account adds to each sum.
   `GET /v1/figures`, `GET /v1/figures/NAME` (with the accounts behind a sum) and the page `/figures` show those of the
   newest run; a key of an account manager gets figures of his accounts alone, from which nothing of the others can be
-  told. It costs some eight seconds of processor time, a fifth of scoring 1,100 customers and less of a larger book;
+  told. It costs some four seconds of processor time, a tenth of scoring 1,100 customers and less of a larger book;
   `--no-figures` leaves it out, and the figures are then null and say so. `store forget` removes what an account adds;
   sums keep it.
 - `churn-risk report --board --lang de --out board.pdf` (or `.html`; the link on `/figures`) is the board's monthly

@@ -19,8 +19,9 @@ Newcombe, "Interval estimation for the difference between independent proportion
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
-from scipy.stats import norm
 
 LEVEL = 0.95
 #: Halvings of the interval from the estimate to the end of the scale: a bound is exact to 2^-40.
@@ -29,7 +30,7 @@ Bounds = tuple[np.ndarray, np.ndarray]
 
 
 def _z(level: float) -> float:
-    return float(norm.ppf((1 + level) / 2))
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def wilson(hits: np.ndarray, n: np.ndarray, level: float = LEVEL) -> Bounds:

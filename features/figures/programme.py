@@ -7,24 +7,27 @@ it was known then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-import pyarrow as pa
 
 from features.as_of import KEYS, AsOf, every_account, still_customers
 from features.figures.estimates import Estimates, estimates_table
-from features.figures.recognised import recognised
+from features.figures.kept_rows import KeptRows
+from features.figures.recognised import pays_for_time, recognised
 from features.formulas.contract_terms import standing_value
-from features.formulas.reversals import stands, with_reversals
-from features.sources import stored
+from features.formulas.reversals import REVERSED_ON, stands, with_reversals
 from features.tables import Tables
 
 YEAR_MONTHS = 12
+RECENT_DAYS = 365
+#: The most accounts times dates that are computed at once.
+MOST_PAIRS = 300_000
 #: Splits by what an account is. `account` is the drill-down: every account is a group of its own.
 ACCOUNT_SPLITS = ("segment", "industry", "country", "account_manager", "cohort", "tenure", "size", "account")
 #: The group of accounts of whom the attribute is not known is null.
@@ -45,23 +48,45 @@ class Programme:
         Length of the period, 12 by default.
     scored : Estimates, optional
         What a scoring run estimates of the customers at one of the dates.
+    kept : KeptRows, optional
+        Where rows are kept; those of one book share it.
 
     Attributes
     ----------
+    openings : dict
+        As-of date -> the first day of its period.
+    periods : Ibis table
+        The same: as_of and opened_on.
     customers : AsOf
         The book seen from the customers at each as-of date.
     """
 
     def __init__(
-        self, tables: Tables, dates: Sequence[date], months: int = YEAR_MONTHS, scored: Estimates | None = None
-    ) -> None:
-        self.tables, self.dates, self.months, self.scored = tables, sorted(set(dates)), months, scored
+        self, tables: Tables, dates: Sequence[date], months: int = YEAR_MONTHS, scored: Estimates | None = None,
+        kept: KeptRows | None = None,
+    ) -> None:  # fmt: skip
+        self.dates, self.months, self.scored = sorted(set(dates)), months, scored
         self.connection = tables["accounts"].get_backend()
-        frames = {**tables.frames, "invoices": with_reversals(tables["invoices"])}
-        self.tables = Tables(
-            {name: stored(self.connection, f"figures_{name}", rows) for name, rows in frames.items()},
-            tables.missing, tables.currency, tables.warnings, tables.known, tables.doubts,
-        )  # fmt: skip
+        self.kept = KeptRows(self.connection) if kept is None else kept
+        invoices = tables["invoices"]
+        if REVERSED_ON not in invoices.columns:
+            invoices = self.kept.table("invoices", lambda: with_reversals(tables["invoices"]), of_book=True)
+        self.tables = replace(tables, frames={**tables.frames, "invoices": invoices})
+        self.openings = {day: months_before(day, months) for day in self.dates}
+        days = [(day,) for day in sorted({*self.dates, *self.openings.values()})]
+        self._days = self.kept.dates("days", ("as_of",), days)
+        self.periods = self.kept.dates("periods", ("as_of", "opened_on"), list(self.openings.items()))
+
+    def parts(self) -> Iterator[Programme]:
+        """Yield the same book at a few of the dates each, so that a long series takes no more memory than a short one.
+
+        The tables of a part are there until the next one is asked for.
+        """
+        accounts = int(self.tables["accounts"].count().execute())
+        size = max(1, MOST_PAIRS // max(1, accounts))
+        for first in range(0, len(self.dates), size):
+            self.kept.begin()
+            yield Programme(self.tables, self.dates[first : first + size], self.months, self.scored, self.kept)
 
     @cached_property
     def estimates(self) -> ir.Table:
@@ -69,27 +94,40 @@ class Programme:
         return estimates_table(self.connection, self.scored)
 
     @cached_property
-    def openings(self) -> dict[date, date]:
-        """Return the first day of the period of each as-of date."""
-        return {day: months_before(day, self.months) for day in self.dates}
-
-    @cached_property
     def customers(self) -> AsOf:
         """Return the book seen from its customers at each as-of date."""
-        rows = self.standing.filter(self.standing.is_customer & self.standing.as_of.isin(self.dates))
-        return AsOf(self.tables, stored(self.connection, "figures_customers", rows.select(*KEYS)))
+        return AsOf(self.tables, self.kept.table("customers", lambda: self._known.filter("is_customer").select(*KEYS)))
 
     @cached_property
     def accounts(self) -> AsOf:
         """Return the book seen from every account known at each as-of date, customers or not."""
-        rows = self.standing.filter(self.standing.as_of.isin(self.dates))
-        return AsOf(self.tables, stored(self.connection, "figures_accounts_known", rows.select(*KEYS)))
+        return AsOf(self.tables, self.kept.table("accounts_known", lambda: self._known.select(*KEYS)))
 
     @cached_property
     def openings_view(self) -> AsOf:
         """Return the book seen from every account known at the beginning of each period."""
-        rows = self.standing.filter(self.standing.as_of.isin(sorted(set(self.openings.values()))))
-        return AsOf(self.tables, stored(self.connection, "figures_openings", rows.select(*KEYS)))
+        days = self.periods.select(as_of="opened_on").distinct()
+        return AsOf(self.tables, self.kept.table("openings", lambda: self._spine.semi_join(days, "as_of")))
+
+    @cached_property
+    def surveys(self) -> ir.Table:
+        """Return the view of customers' surveys that were sent or answered in 365 days."""
+        return self.kept.table("surveys", self._surveys)
+
+    def _surveys(self) -> ir.Table:
+        rows = self.customers["surveys"]
+        rows = rows.filter((rows.age_days <= RECENT_DAYS) | (rows.answered_age_days <= RECENT_DAYS).fill_null(False))
+        return rows.drop("comment", "bounced_age_days", "sent_age_days")
+
+    @property
+    def _spine(self) -> ir.Table:
+        """Return every account known at as-of dates and beginnings of periods."""
+        return self.kept.table("spine", lambda: every_account(self.tables, self._days))
+
+    @property
+    def _known(self) -> ir.Table:
+        """Return how each account stands at as-of dates."""
+        return self.standing.semi_join(self.periods, "as_of")
 
     @cached_property
     def standing(self) -> ir.Table:
@@ -97,49 +135,38 @@ class Programme:
 
         Columns: account_id, as_of, is_customer, invoiced (recognised revenue of twelve months), contracted (annual
         value of contracts, see `standing_value`), both 0 for who is no customer; had_invoiced and had_contracted
-        (whether it ever had an invoice that stands, a contract), since_days.
+        (whether it ever had an invoice that stands, a contract), had_invoiced_again (on another day), since_days.
         """
-        days = sorted({*self.dates, *self.openings.values()})
-        dates = self._table("figures_days", {"as_of": days})
-        spine = stored(self.connection, "figures_spine", every_account(self.tables, dates))
+        return self.kept.table("standing", self._standing)
+
+    def _standing(self) -> ir.Table:
+        spine = self._spine
         view = AsOf(self.tables, spine)
         customers = still_customers(view, by_silence=False).mutate(customer=ibis.literal(1))
         invoices, contracts = view["invoices"], view["contracts"]
+        pays_for = self.kept.table("pays_for", lambda: pays_for_time(self.tables), of_book=True)
         parts = [
             customers,
             view["accounts"].select(*KEYS, since_days="age_days"),
-            recognised(view).group_by(KEYS).aggregate(revenue=lambda t: t.recognised.sum()),
+            recognised(view, pays_for).group_by(KEYS).aggregate(revenue=lambda t: t.recognised.sum()),
             contracts.group_by(KEYS).aggregate(signed=standing_value(contracts), contracts=contracts.count()),
-            invoices.filter(stands(invoices)).group_by(KEYS).aggregate(invoices=lambda t: t.count()),
+            invoices.filter(stands(invoices))
+            .group_by(KEYS)
+            .aggregate(again=lambda t: t.age_days.min() < t.age_days.max()),
         ]
         rows = spine
         for part in parts:
             rows = rows.left_join(part, KEYS).drop("account_id_right", "as_of_right")
         is_customer = rows.customer.notnull()
-        return stored(
-            self.connection,
-            "figures_standing",
-            rows.select(
-                *KEYS,
-                "since_days",
-                is_customer=is_customer,
-                invoiced=ibis.ifelse(is_customer, rows.revenue.fill_null(0.0), 0.0),
-                contracted=ibis.ifelse(is_customer, rows.signed.fill_null(0.0), 0.0),
-                had_invoiced=rows.invoices.fill_null(0) > 0,
-                had_contracted=rows.contracts.fill_null(0) > 0,
-            ),
-        )
-
-    @cached_property
-    def periods(self) -> ir.Table:
-        """Return as_of and opened_on, the first day of its period."""
-        pairs = {"as_of": list(self.openings), "opened_on": list(self.openings.values())}
-        return self._table("figures_periods", pairs)
-
-    def _table(self, name: str, columns: dict[str, list[date]]) -> ir.Table:
-        """Return dates as a temporary table: queries that are run as text know no table in memory."""
-        rows = pa.table({column: pa.array(days, pa.date32()) for column, days in columns.items()})
-        return self.connection.create_table(name, rows, temp=True, overwrite=True)
+        return rows.select(
+            *KEYS, "since_days",
+            is_customer=is_customer,
+            invoiced=ibis.ifelse(is_customer, rows.revenue.fill_null(0.0), 0.0),
+            contracted=ibis.ifelse(is_customer, rows.signed.fill_null(0.0), 0.0),
+            had_invoiced=rows.again.notnull(),
+            had_invoiced_again=rows.again.fill_null(False),
+            had_contracted=rows.contracts.fill_null(0) > 0,
+        )  # fmt: skip
 
     @cached_property
     def both_ends(self) -> ir.Table:
@@ -147,6 +174,9 @@ class Programme:
 
         An account that was not known then has nulls there.
         """
+        return self.kept.table("both_ends", self._both_ends)
+
+    def _both_ends(self) -> ir.Table:
         now = self.standing.inner_join(self.periods, "as_of")
         before = self.standing.rename(lambda name: name if name == "account_id" else f"was_{name}")
         joined = now.left_join(before, [now.account_id == before.account_id, now.opened_on == before.was_as_of])
@@ -159,21 +189,18 @@ class Programme:
         Tenure and size are those at the beginning of the period, of who was known then: an account that shrinks
         would otherwise shrink out of its class.
         """
-        ends = self.both_ends
-        accounts = self.tables["accounts"]
-        rows = ends.inner_join(accounts, "account_id")
+        return self.kept.table("attributes", self._attributes)
+
+    def _attributes(self) -> ir.Table:
+        rows = self.both_ends.inner_join(self.tables["accounts"], "account_id")
         years = ibis.coalesce(rows.was_since_days, rows.since_days) / 365.25
         tenure = ibis.cases(*((years < most, name) for most, name in TENURES), else_=OLDEST_TENURE)
-        return stored(
-            self.connection,
-            "figures_attributes",
-            rows.select(
-                *KEYS, "segment", "industry", "country", "account_manager", "is_customer",
-                account="account_id",
-                cohort=rows.customer_since.year().cast("string"),
-                tenure=tenure,
-                size=_size(ibis.ifelse(rows.was_is_customer.fill_null(False), rows.was_invoiced, rows.invoiced)),
-            ),
+        return rows.select(
+            *KEYS, "segment", "industry", "country", "account_manager", "is_customer",
+            account="account_id",
+            cohort=rows.customer_since.year().cast("string"),
+            tenure=tenure,
+            size=_size(ibis.ifelse(rows.was_is_customer.fill_null(False), rows.was_invoiced, rows.invoiced)),
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""GET /figures and /figures.pdf: the programme's figures of the newest run, of the accounts that the reader may see.
+"""GET /figures, /figures/{name} and /figures.pdf: the newest run's figures, of the accounts that the reader may see.
 
-The page has every figure; the file is the board's report.
+The page has every figure, and leads to the accounts behind each that is a sum; the file is the board's report.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from serving.api.edge.papers import pdf_answer
 from serving.database.engine import reading
 from serving.pages.answering import address_problems, answer, trouble
 from serving.pages.visiting import Visit, demand, visit_of
+from serving.programme.accounts_behind import behind_table
 from serving.programme.board_facts import read_board
 from serving.programme.board_report import BoardReport, board_report, render_board
 from serving.programme.figure_sections import sections
@@ -26,12 +27,22 @@ from serving.words.caution_words import kept_cautions, told
 from serving.words.formats import Formats
 from serving.words.wording import screen_texts
 
+#: Most accounts that a figure's page lists; what the others add stands below them.
+MOST_ACCOUNTS = 200
+
 
 async def figures_page(request: Request) -> Response:
     """Return the page."""
     visit = await visit_of(request)
     demand(visit.reader, "read")
     return await run_in_threadpool(_page, visit)
+
+
+async def figure_page(request: Request) -> Response:
+    """Return the page of one figure with the accounts behind it."""
+    visit = await visit_of(request)
+    demand(visit.reader, "read")
+    return await run_in_threadpool(_accounts, visit, request.path_params["name"])
 
 
 async def figures_pdf(request: Request) -> Response:
@@ -54,6 +65,22 @@ def _report(visit: Visit) -> BoardReport | None:
     with reading(visit.served.store.engine) as connection:
         facts = read_board(connection, whose)
     return None if facts is None else board_report(facts, whose, visit.lang, visit.today)
+
+
+def _accounts(visit: Visit, name: str) -> Response:
+    problems, stored = language_problems(visit), figures_for(visit.served.store, visit.reader, None)
+    found = next((found for found in in_words(stored, visit.lang) if found.figure.name == name), None)
+    if found is None:
+        return trouble(visit.request, HTTPStatus.NOT_FOUND, "no_figure")
+    behind, currency = None, None
+    if stored is not None and stored.record is not None:
+        currency = stored.record["currency"]
+        if found.figure.adds_up and found.now.value is not None:
+            behind = visit.served.store.behind(stored.run["run_id"], name, visit.reader.account_manager, MOST_ACCOUNTS)
+            listed = [row["account_id"] for row in behind.accounts]
+            note_read(visit.request, visit.served, visit.reader.id, "list", listed)
+    shown = {"problems": problems, "name": name, "behind": behind_table(found, behind, currency, visit.lang)}
+    return answer(visit, "figure_accounts.html.j2", 422 if problems else 200, **shown)
 
 
 def _page(visit: Visit) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from serving.pages.account_forms import account_form
 from serving.pages.account_page import account_page
 from serving.pages.answering import PageRoute, trouble
-from serving.pages.figures_page import figures_page, figures_pdf
+from serving.pages.figures_page import figure_page, figures_page, figures_pdf
 from serving.pages.losses_page import losses_page
 from serving.pages.page_html import asset
 from serving.pages.portfolio_page import portfolio_page, portfolio_pdf
@@ -34,6 +34,7 @@ ROUTES = (
     PageRoute("/report.pdf", portfolio_pdf, takes=FILTERS),
     PageRoute("/figures", figures_page),
     PageRoute("/figures.pdf", figures_pdf),
+    PageRoute("/figures/{name}", figure_page),
     PageRoute("/renewals", renewals_page, takes=PAGES.values()),
     PageRoute("/losses", losses_page, takes=["page"]),
     PageRoute("/login", sign_in_page, takes=["next", "left", "state"]),

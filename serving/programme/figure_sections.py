@@ -65,7 +65,10 @@ CENTS_BELOW = 100
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of a section's list; `reason` stands in the place of a value that is not known."""
+    """A figure of a section's list; `reason` stands in the place of a value that is not known.
+
+    `has_accounts`: it is a sum to which some account adds, so that its page lists them.
+    """
 
     name: str
     label: str
@@ -77,6 +80,7 @@ class Row:
     definition: str
     source: str
     needs: str
+    has_accounts: bool
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ class Telling:
             name=found.figure.name, label=found.label, exact=now.value, **told,
             definition=found.definition, source=found.source,
             needs=", ".join(tables[name] for name in found.figure.needs),
+            has_accounts=found.figure.adds_up and bool(now.value),
         )  # fmt: skip
 
     def terms(self, terms: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from serving.database.metadata import AnyText, metadata
 from serving.scoring.book_figures import BookFigures
-from serving.store.score_tables import CURRENT, MOVES, RUNS, newest_run
+from serving.store.score_tables import CURRENT, MOVES, RUNS, SCORES, newest_run
 
 #: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
 FIGURES = sa.Table(
@@ -69,7 +69,10 @@ class StoredFigures:
 
 @dataclass(frozen=True)
 class Behind:
-    """The accounts behind a figure, the largest first; `others` and `others_value` are of those not listed."""
+    """The accounts behind a figure, the largest first; `others` and `others_value` are of those not listed.
+
+    Of each account: account_id, name, account_manager, value, and is_scored, whether the run has a score of it.
+    """
 
     accounts: tuple[Mapping[str, Any], ...]
     others: int
@@ -125,7 +128,9 @@ def read_behind(connection: Connection, run_id: int, figure: str, account_manage
     if account_manager is not None:
         which &= FIGURE_ACCOUNTS.c.account_manager == account_manager
     columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
-    largest = sa.select(*columns, value.label("value")).where(which)
+    mine = (SCORES.c.run_id == FIGURE_ACCOUNTS.c.run_id) & (SCORES.c.account_id == FIGURE_ACCOUNTS.c.account_id)
+    is_scored = sa.exists().where(mine).label("is_scored")
+    largest = sa.select(*columns, value.label("value"), is_scored).where(which)
     largest = largest.order_by(sa.func.abs(value).desc(), FIGURE_ACCOUNTS.c.account_id).limit(limit)
     rows = connection.execute(largest).mappings().all()
     count, total = connection.execute(sa.select(sa.func.count(), sa.func.sum(value)).where(which)).one()

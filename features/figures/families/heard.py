@@ -14,10 +14,16 @@ GRACE_DAYS, DAYS, CADENCE_DAYS, AHEAD_DAYS = 14, 365, 91, 180
 KEYS = ["account_id", "as_of"]
 
 
+def sent(programme: Programme) -> ir.Table:
+    """Return the invitations of 365 days to customers."""
+    rows = programme.surveys
+    return rows.filter(rows.age_days <= DAYS)
+
+
 def _invitations(programme: Programme) -> ir.Table:
     view = programme.customers
-    roles = view["contacts"].select(*KEYS, "contact_id", "role").distinct(on=[*KEYS, "contact_id"])
-    rows = view["surveys"].filter(lambda t: t.age_days <= DAYS)
+    roles = view["contacts"].select(*KEYS, "contact_id", "role")
+    rows = sent(programme)
     judged = rows.filter(rows.answered_age_days.notnull() | (rows.age_days > GRACE_DAYS))
     named = judged.left_join(roles, [*KEYS, "contact_id"])
     return named.select(
@@ -29,7 +35,7 @@ def _contacts(programme: Programme) -> ir.Table:
     """Return the contacts that are there at as_of, and whether each was asked and answered in 365 days."""
     view = programme.customers
     there = view["contacts"].filter(lambda t: (t.valid_to_age_days <= 0).fill_null(True))
-    recent = view["surveys"].filter(lambda t: t.age_days <= DAYS)
+    recent = sent(programme)
     by_contact = recent.group_by([*KEYS, "contact_id"]).aggregate(
         sent=recent.count(), got=recent.answered_age_days.count()
     )

@@ -8,17 +8,15 @@ import ibis.expr.types as ir
 from features.figures.families.promoters import LATEST_DE, LATEST_EN, named_answers
 from features.figures.figure import Basis, Figure, Rows, Words
 from features.figures.programme import Programme
-from features.formulas.reversals import stands
 
 KEYS = ["account_id", "as_of"]
 SOURCE = "Dick & Basu, Customer Loyalty (1994): attitude x behaviour"
 
 
 def _buyers(programme: Programme) -> ir.Table:
-    view = programme.customers
-    rows = view["invoices"].filter(stands)
-    bought = rows.group_by(KEYS).aggregate(days=rows.age_days.nunique())
-    return bought.select(*KEYS, bought=1.0, again=(bought.days > 1).cast("float64"))
+    rows = programme.both_ends
+    bought = rows.filter(rows.is_customer & rows.had_invoiced)
+    return bought.select(*KEYS, bought=1.0, again=bought.had_invoiced_again.cast("float64"))
 
 
 def _grid(programme: Programme) -> ir.Table:

@@ -29,7 +29,7 @@ ANSWER_SUMS = ("promoter", "detractor", "answer", "nameless")
 
 def every_answer(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
     """Return all answers in a window, each contact's earlier ones too."""
-    return programme.customers["surveys"].filter(
+    return programme.surveys.filter(
         lambda t: (
             t.score.notnull() & (t.kind == kind) & (t.answered_age_days > newest) & (t.answered_age_days <= oldest)
         )
@@ -38,10 +38,14 @@ def every_answer(programme: Programme, kind: str, newest: float = 0, oldest: flo
 
 def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
     """Return the latest answer of each contact in a window, and those without a contact, with their class."""
-    view, rows = programme.customers, every_answer(programme, kind, newest, oldest)
+    name = f"answers_{kind}_{newest:g}_{oldest:g}".replace(".", "_")
+    return programme.kept.table(name, lambda: _latest(every_answer(programme, kind, newest, oldest)))
+
+
+def _latest(rows: ir.Table) -> ir.Table:
     # The id settles a tie, so that no engine's order of rows counts.
     place = ibis.row_number().over(
-        group_by=[*view.keys, rows.contact_id.fill_null(rows.survey_id)],
+        group_by=["account_id", "as_of", rows.contact_id.fill_null(rows.survey_id)],
         order_by=[rows.answered_age_days, rows.survey_id.desc()],
     )
     latest = rows.mutate(place=place).filter(lambda t: t.place == 0)
@@ -50,13 +54,16 @@ def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = 
         detractor=(latest.score < PASSIVE).cast("float64"),
         passive=((latest.score >= PASSIVE) & (latest.score < PROMOTER)).cast("float64"),
         nameless=latest.anonymous.fill_null(False).cast("float64"),
-        answer=1.0,
+        answer=latest.score.notnull().cast("float64"),  # A literal would be stored as a decimal.
     )
 
 
 def named_answers(programme: Programme, kind: str) -> ir.Table:
     """Return the answers of accounts of which what is said may be shown: anonymous ones only from a number on."""
-    rows = answers(programme, kind)
+    return programme.kept.table(f"named_{kind}", lambda: _named(answers(programme, kind)))
+
+
+def _named(rows: ir.Table) -> ir.Table:
     count = rows.group_by(["account_id", "as_of"]).aggregate(nameless_ones=rows.nameless.sum(), all_ones=rows.count())
     few = count.filter((count.nameless_ones > 0) & (count.all_ones < LEAST_ANONYMOUS))
     return rows.anti_join(few, ["account_id", "as_of"])
@@ -91,7 +98,7 @@ def _money(programme: Programme) -> ir.Table:
         answered=rows.count(), promoters=rows.promoter.sum(), passives=rows.passive.sum(),
         detractors=rows.detractor.sum(), mean=rows.score.mean(), worst=rows.score.min(),
     )  # fmt: skip
-    standing = programme.standing.filter(programme.standing.as_of.isin(programme.dates))
+    standing = programme.both_ends
     joined = standing.filter(standing.is_customer).left_join(counts, ["account_id", "as_of"])
     revenue, heard = joined.invoiced, joined.answered.notnull()
 
@@ -124,7 +131,7 @@ def _contradicted(programme: Programme) -> ir.Table:
 
     after, whole = of("transactional"), of("relationship").rename(whole_n="n", whole_score="score")
     both = after.inner_join(whole, keys)
-    standing = programme.standing.select(*keys, "invoiced")
+    standing = programme.both_ends.select(*keys, "invoiced")
     both = both.inner_join(standing, keys)
     is_good = (both.n >= LEAST_TRANSACTIONAL) & (both.score >= GOOD_SCORE) & (both.whole_score <= 0)
     flag = is_good.cast("float64")

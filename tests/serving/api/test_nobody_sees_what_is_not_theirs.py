@@ -77,6 +77,7 @@ RULES = {
     ("GET", "/accounts/{account_id:path}"): Rule(None, status=303, page=True),
     ("GET", "/figures"): Rule(None, status=303, page=True),
     ("GET", "/figures.pdf"): Rule(None, status=303, page=True),
+    ("GET", "/figures/{name}"): Rule(None, status=303, page=True),
     ("GET", "/renewals"): Rule(None, status=303, page=True),
     ("GET", "/losses"): Rule(None, status=303, page=True),
     ("GET", "/report.pdf"): Rule(None, status=303, page=True),

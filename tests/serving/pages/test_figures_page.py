@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.figures import ANA, BO, put_figures
+from support.figures import ANA, BO, figures_by_hand, put_figures
 from support.pages import Element, Site, tree
-from support.stored import SCORE, opened, put
+from support.stored import MODEL, SCORE, opened, put
 
 from features.figures.figure import all_figures
 from serving.programme.figure_sections import LINES, SUMS
@@ -68,6 +69,48 @@ def test_a_manager_s_page_shows_the_manager_s_accounts_only(site: Site) -> None:
     for text in (ana, nobody):
         assert money(7860.0) not in text and money(7000.0) not in text and BO not in text
     assert "you see no account of this run" in nobody and "details" not in nobody
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_sum_leads_to_the_accounts_behind_it(site: Site, lang: Lang) -> None:
+    links = {each.attributes["href"] for each in page_of(site, lang).all("a")}
+    sums = {figure.name for figure in all_figures() if figure.adds_up}
+    for name in ("revenue_customers", "revenue_lost_invoiced"):
+        assert f"/figures/{name}?lang={lang}" in links
+    assert {link.split("/")[2].split("?")[0] for link in links if link.startswith("/figures/")} <= sums
+    page = tree(site.browser(site.key("read")).get(f"/figures/revenue_customers?lang={lang}"))
+    rows = [(row.one("th"), row.one("data")) for row in page.one("tbody").all("tr")]
+    assert [float(adds.attributes["value"]) for _, adds in rows] == [7000.0, 600.0, 250.0, 10.0]
+    assert [told.text.split()[2] for told, _ in rows] == ["bo-1", "ana-1", "ana-2", "nobodys"]
+    money = Formats(lang, "EUR").money
+    assert " ".join(money(7860.0).split()) in page.text
+
+
+def test_the_accounts_behind_a_figure_are_one_s_own(site: Site) -> None:
+    ana, nobody = (site.browser(site.key("read", account_manager=who)) for who in (ANA, "Nobody"))
+    page = tree(ana.get("/figures/revenue_customers")).text
+    assert "ana-1" in page and "bo-1" not in page and "nobodys" not in page
+    assert "ana-1" not in tree(nobody.get("/figures/revenue_customers")).text
+    assert "no sum over accounts" in tree(ana.get("/figures/grr_invoiced?lang=en")).text
+    odd = ana.get("/figures/grr?lang=en")
+    assert odd.status_code == 404 and "There is no such figure" in tree(odd).text
+    assert ana.get("/figures/revenue_customers?lang=fr").status_code == 422
+
+
+def test_who_has_a_score_has_a_link_and_the_rest_of_many_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.pages.figures_page.MOST_ACCOUNTS", 2)
+    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
+        scored = replace(SCORE, account_id="bo-1")
+        store.write([scored], {}, MODEL, SCORE.as_of, SCORE.scored_at, figures=figures_by_hand())
+        site = Site(store)
+        page = tree(site.browser(site.key("read")).get("/figures/revenue_customers?lang=en"))
+        site.app.state.runtime.access.close()
+    first, second, others = page.one("tbody").all("tr")
+    assert [link.attributes["href"] for link in first.all("a")] == ["/accounts/bo-1?lang=en"]
+    assert "ana-1" in second.text and not second.all("a")
+    assert "Others: 2" in others.text and Formats("en", "EUR").money(260.0) in others.text
 
 
 def test_the_page_is_linked_and_says_what_is_not_there(site: Site, tmp_path: Path) -> None:
