@@ -68,7 +68,7 @@ def _report(visit: Visit) -> BoardReport | None:
 
 
 def _accounts(visit: Visit, name: str) -> Response:
-    problems, stored = language_problems(visit), figures_for(visit.served.store, visit.reader, None)
+    stored = figures_for(visit.served.store, visit.reader, None)
     found = next((found for found in in_words(stored, visit.lang) if found.figure.name == name), None)
     if found is None:
         return trouble(visit.request, HTTPStatus.NOT_FOUND, "no_figure")
@@ -79,8 +79,8 @@ def _accounts(visit: Visit, name: str) -> Response:
             behind = visit.served.store.behind(stored.run["run_id"], name, visit.reader.account_manager, MOST_ACCOUNTS)
             listed = [row["account_id"] for row in behind.accounts]
             note_read(visit.request, visit.served, visit.reader.id, "list", listed)
-    shown = {"problems": problems, "name": name, "behind": behind_table(found, behind, currency, visit.lang)}
-    return answer(visit, "figure_accounts.html.j2", 422 if problems else 200, **shown)
+    shown = {"name": name, "behind": behind_table(found, behind, currency, visit.lang)}
+    return answer(visit, "figure_accounts.html.j2", 200, **shown)
 
 
 def _page(visit: Visit) -> Response:
