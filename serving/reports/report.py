@@ -13,6 +13,7 @@ from typing import Any
 
 from serving.reports.outlook_section import OutlookView, outlook_of
 from serving.reports.past import History, TimeLineView, history_of, time_line_of
+from serving.reports.rated import Rated, rated
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
 from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
@@ -52,6 +53,7 @@ class AccountReport:
     advice : tuple of Advice
         What can be done, in order; empty when the band is unknown.
     people : WhomToCall or None
+    rated : Rated or None
         None if the store holds no evidence.
     collect : tuple of str
         The data that would make an unknown account known.
@@ -80,6 +82,7 @@ class AccountReport:
     time_line: TimeLineView | None
     advice: tuple[Advice, ...]
     people: WhomToCall | None
+    rated: Rated | None
     collect: tuple[str, ...]
     evidence: tuple[DataTable, ...]
     evidence_lead: str
@@ -136,6 +139,7 @@ def account_report(
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=steps_of(score, evidence, sentences, formats) if known else (),
         people=whom_to_call(evidence, score.as_of, formats),
+        rated=rated(evidence, score.as_of, formats),
         collect=tuple(_collect(need, texts, formats) for need in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),

@@ -11,9 +11,9 @@ import pandas as pd
 
 from features.signal import all_signals, signal_names
 from training.bundle.bundle import CONTRACTION, FORMAT, HAZARD, MANIFEST, MODEL, Manifest, Reference, checksum
-from training.making.segments import segment_medians
 from training.contacting import Economics
 from training.making.pipeline import Trained
+from training.making.segments import segment_medians
 from training.models.fitting import Fitted
 from training.models.folds import learnable_part
 from training.models.margin import to_plain
