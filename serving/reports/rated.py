@@ -105,7 +105,8 @@ def _figure(label: str, rows: Sequence[Row], formats: Formats, words: Mapping[st
         return Figure(label, "–", words["too_few"].format(answers=answers, scores=scores))
     counts = Counter(row["category"] for row in rows)
     promoters, detractors = counts["promoter"], counts["detractor"]
-    low, high = (float(end[0]) for end in nps_interval(*(np.array([float(k)]) for k in (promoters, detractors, n))))
+    bounds = nps_interval(np.array([float(promoters)]), np.array([float(detractors)]), np.array([float(n)]))
+    low, high = float(bounds[0][0]), float(bounds[1][0])
     ends = {"low": _points(low, formats), "high": _points(high, formats)}
     shares = {"promoters": promoters, "passives": counts["passive"], "detractors": detractors}
     note = words["interval"].format(**ends, answers=answers, **shares)

@@ -16,6 +16,7 @@ from serving.reports.past import History, TimeLineView, history_of, time_line_of
 from serving.reports.rated import Rated, rated
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
+from serving.reports.stakeholders import Stakeholders, stakeholders_of
 from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
@@ -55,6 +56,8 @@ class AccountReport:
     people : WhomToCall or None
     rated : Rated or None
         None if the store holds no evidence.
+    stakeholders : Stakeholders or None
+        None if no contact is known.
     collect : tuple of str
         The data that would make an unknown account known.
     evidence : tuple of DataTable
@@ -83,6 +86,7 @@ class AccountReport:
     advice: tuple[Advice, ...]
     people: WhomToCall | None
     rated: Rated | None
+    stakeholders: Stakeholders | None
     collect: tuple[str, ...]
     evidence: tuple[DataTable, ...]
     evidence_lead: str
@@ -140,6 +144,7 @@ def account_report(
         advice=steps_of(score, evidence, sentences, formats) if known else (),
         people=whom_to_call(evidence, score.as_of, formats),
         rated=rated(evidence, score.as_of, formats),
+        stakeholders=stakeholders_of(evidence, score.as_of, formats),
         collect=tuple(_collect(need, texts, formats) for need in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),

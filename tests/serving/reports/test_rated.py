@@ -72,7 +72,9 @@ def test_anonymous_answers_hide_among_five_as_in_the_programme() -> None:
     assert LEAST_ANONYMOUS == PROGRAMMES_LEAST
     rows = [answer(place, "2025-11-03", 10, None, anonymous=place == 0) for place in range(5)]
     assert told(*rows).figures[0].value == "+100"
-    assert told(*rows[:4]).figures[0].note == "4 answers, anonymous ones among them: shown only from 5 on."
+    assert (
+        told(*rows[:4]).figures[0].note == "4 answers, anonymous ones among them: then an NPS is shown only from 5 on."
+    )
 
 
 def test_evidence_that_is_cut_short_says_from_which_day_on() -> None:
