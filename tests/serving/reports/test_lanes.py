@@ -80,9 +80,11 @@ def test_without_records_there_are_no_lanes() -> None:
 @pytest.mark.parametrize(
     ("lang", "says"),
     [
-        ("en", ("1 Jul 2024 to 1 Jul 2025, from 1 Mar 2025, end not known.", "Feedback followed up, latest: 2 of 9",
+        ("en", ("1 Jul 2024 to 1 Jul 2025, from 1 Mar 2025, end not known.",
+                "Feedback followed up, latest: 2 of 9",
                 "only those opened within the last 365 days")),
-        ("de", ("01.07.2024 bis 01.07.2025, ab 01.03.2025, Ende nicht bekannt.", "Zuletzt beantwortetes Feedback: 2 von 9",
+        ("de", ("01.07.2024 bis 01.07.2025, ab 01.03.2025, Ende nicht bekannt.",
+                "Zuletzt beantwortetes Feedback: 2 von 9",
                 "in den letzten 365 Tagen eröffnet")),
     ],
 )  # fmt: skip
