@@ -21,6 +21,14 @@ RIGHT_MARGIN = 96.0
 #: Marks of unanswered invitations closer than this, in user units, are merged into one mark with their number.
 APART = 16.0
 Mark = Literal["promoter", "passive", "detractor", "silent", "pending"]
+#: The lanes below revenue, from above; for each list of the evidence the kind of its marks and when they were.
+LANES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "loops": (("open_loops", "waiting", "opened_at"), ("closed_loops", "settled", "opened_at")),
+    "tickets": (("open_tickets", "waiting", "opened_at"), ("closed_tickets", "settled", "opened_at")),
+    "actions": (("actions", "action", "done_at"),),
+}
+#: Height of a lane and of a contract in it, in user units.
+LANE, TERM = 26.0, 9.0
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,30 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Term:
+    """A contract's bar; `begins` and `ends` tell whether its ends lie on the axis."""
+
+    bar: Bar
+    begins: bool
+    ends: bool
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What happened of one kind; `y` is its middle, or with contracts that of its first."""
+
+    key: str
+    y: float
+    marks: tuple[Point, ...] = ()
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True)
 class TimeLine:
-    """Monthly revenue below survey answers, on one time axis; all in user units of a `width` x `height` box."""
+    """Survey answers, monthly revenue and lanes on one time axis; all in user units of a `width` x `height` box.
+
+    `answered` has the places of the invitations that were answered, in the row of those that were not.
+    """
 
     width: int
     height: int
@@ -56,22 +86,13 @@ class TimeLine:
     score_lines: tuple[Point, ...]
     detractor_zone: Bar
     marks: tuple[Point, ...]
+    answered: tuple[float, ...]
     silent_y: float
     invoiced: tuple[Bar, ...]
     credited: tuple[Bar, ...]
     money_lines: tuple[tuple[float, float], ...]
     money_top: float
-
-
-@dataclass(frozen=True)
-class Spark:
-    """A line of probabilities in a `width` x `height` box; `points` is ready for a polyline."""
-
-    width: int
-    height: int
-    points: str
-    dots: tuple[Point, ...]
-    zero_y: float
+    lanes: tuple[Lane, ...]
 
 
 def waterfall(base: float, steps: Sequence[float]) -> list[Bar]:
@@ -101,7 +122,8 @@ def time_line(evidence: Mapping[str, Any], width: int) -> TimeLine:
     axis = _Axis(months[0]["month"], len(months), left, right)
     top, bottom = 24.0, 134.0
     silent_y, money_top, money_bottom = bottom + 20, bottom + 62, bottom + 172
-    tick_y = money_bottom + 18
+    lanes, lanes_bottom = _lanes(evidence, axis, money_bottom + 8)
+    tick_y = lanes_bottom + 18 if lanes else money_bottom + 18
 
     def y_score(score: float) -> float:
         return bottom - (bottom - top) * score / 10
@@ -117,11 +139,13 @@ def time_line(evidence: Mapping[str, Any], width: int) -> TimeLine:
         score_lines=tuple(Point(0, y_score(score), label=str(score)) for score in (0, 6, 10)),
         detractor_zone=Bar(left, y_score(6), right - left, bottom - y_score(6)),
         marks=_marks(rows, axis, evidence["as_of"], y_score, silent_y),
+        answered=_answered(rows, axis),
         silent_y=silent_y,
         invoiced=invoiced,
         credited=credited,
         money_lines=lines,
         money_top=money_top,
+        lanes=lanes,
     )
 
 
@@ -163,6 +187,48 @@ def _marks(
             silent[sent, "pending" if waiting else "silent"] += 1
     marks += _merged([Point(axis.x(day), silent_y, kind, count) for (day, kind), count in sorted(silent.items())])
     return tuple(sorted(marks, key=lambda mark: mark.x))
+
+
+def _answered(rows: Sequence[Mapping[str, Any]], axis: _Axis) -> tuple[float, ...]:
+    sent = {date.fromisoformat(row["sent_at"][:10]) for row in rows if row["answered_at"]}
+    return tuple(axis.x(day) for day in sorted(sent) if day >= axis.first)
+
+
+def _lanes(evidence: Mapping[str, Any], axis: _Axis, top: float) -> tuple[tuple[Lane, ...], float]:
+    """Return the lanes that have something in these months, and where the last one ends."""
+    lanes = []
+    terms, lines = _terms(((evidence.get("contracts") or {}).get("rows")) or (), axis, top + 8)
+    if terms:
+        lanes.append(Lane("contracts", top + 8 + TERM / 2, terms=terms))
+        top += LANE + TERM * (lines - 1)
+    for key, lists in LANES.items():
+        marks: list[Point] = []
+        for name, kind, moment in lists:
+            days = [date.fromisoformat(row[moment][:10]) for row in ((evidence.get(name) or {}).get("rows")) or ()]
+            points = [Point(axis.x(day), top + LANE / 2, kind) for day in sorted(days) if day >= axis.first]
+            marks += _merged(points)
+        if marks:
+            lanes.append(Lane(key, top + LANE / 2, tuple(sorted(marks, key=lambda mark: mark.x))))
+            top += LANE
+    return tuple(lanes), top
+
+
+def _terms(contracts: Sequence[Mapping[str, Any]], axis: _Axis, top: float) -> tuple[tuple[Term, ...], int]:
+    """Return the bars of contracts, those at the same time below one another, and the number of their lines."""
+    lines: list[date] = []
+    terms = []
+    for row in sorted(contracts, key=lambda row: str(row["starts_on"])):
+        starts = date.fromisoformat(row["starts_on"])
+        ends = date.fromisoformat(row["ends_on"]) if row["ends_on"] else date.max
+        if ends <= axis.first:
+            continue
+        line = next((place for place, free in enumerate(lines) if free <= starts), len(lines))
+        lines[line : line + 1] = [ends]
+        left, last = axis.x(max(starts, axis.first)), axis.month(axis.months)
+        right = axis.x(ends) if ends < last else axis.left + axis.step * axis.months
+        bar = Bar(left, top + TERM * line, max(right - left, 1.0), TERM - 3)
+        terms.append(Term(bar, starts >= axis.first, ends < last))
+    return tuple(terms), len(lines)
 
 
 def _merged(points: Sequence[Point]) -> list[Point]:
@@ -212,28 +278,3 @@ def nice(amount: float) -> float:
         return 0.0
     power = 10.0 ** math.floor(math.log10(amount))
     return next(step * power for step in (1, 1.5, 2, 2.5, 4, 5, 8, 10) if amount <= step * power * (1 + 1e-9))
-
-
-def spark(days: Sequence[date], probabilities: Sequence[float], width: int = 320, height: int = 72) -> Spark:
-    """Lay out probabilities over time, from 0 to a round number at or above the largest.
-
-    Parameters
-    ----------
-    days : sequence of date
-        Oldest first.
-    probabilities : sequence of float
-        One for each day, 0-1.
-    width, height : int
-        Size of the box in user units.
-    """
-    first, span = days[0].toordinal(), max((days[-1] - days[0]).days, 1)
-    high = nice(max(*probabilities, 0.01))
-    left, right, top, zero = 8.0, width - 56.0, 14.0, height - 8.0
-    dots = [
-        Point(
-            round(left + (right - left) * (day.toordinal() - first) / span, 1),
-            round(zero - (zero - top) * probability / high, 1),
-        )
-        for day, probability in zip(days, probabilities, strict=True)
-    ]
-    return Spark(width, height, " ".join(f"{dot.x},{dot.y}" for dot in dots), tuple(dots), zero)

@@ -12,14 +12,21 @@ from typing import Any
 
 from babel.numbers import format_compact_currency, format_compact_decimal
 
-from serving.reports.charts import Spark, TimeLine, shown_months, spark, time_line
+from serving.reports.charts import LANES, TimeLine, shown_months, time_line
 from serving.reports.record_tables import ANSWERS, Cell, Column, DataTable, table
+from serving.reports.sparks import Spark, spark
 from serving.scoring.scores import PastScore, Score
 from serving.words.formats import MINUS, Formats
 from serving.words.wording import page_texts
 
 WIDE, NARROW = 760, 356
 MILLION = 1_000_000
+#: The kinds of marks in the order of the legend.
+KINDS = (
+    "promoter", "passive", "detractor", "answered", "silent", "pending", "term", "waiting", "settled", "action",
+)  # fmt: skip
+#: When the records of each list that a lane shows were.
+MOMENTS = {"contracts": "starts_on"} | {name: moment for lists in LANES.values() for name, _, moment in lists}
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class TimeLineView:
         Shown instead of marks if there are none.
     kinds : tuple of str
         The kinds of marks that occur, for the legend.
+    cut : str
+        Which records the lanes lack; empty if none.
     """
 
     charts: tuple[TimeLine, ...]
@@ -47,6 +56,7 @@ class TimeLineView:
     kinds: tuple[str, ...]
     has_credits: bool
     note: str
+    cut: str
     tables: tuple[DataTable, ...]
 
 
@@ -69,7 +79,10 @@ def time_line_of(evidence: Mapping[str, Any], formats: Formats) -> TimeLineView:
     words, months = page_texts(formats.lang)["timeline"], shown_months(evidence)
     charts = tuple(time_line(evidence, width) for width in (WIDE, NARROW))
     drawn = {mark.kind for mark in charts[0].marks}
-    kinds = tuple(kind for kind in ("promoter", "passive", "detractor", "silent", "pending") if kind in drawn)
+    lanes = charts[0].lanes
+    seen = drawn | {mark.kind for lane in lanes for mark in lane.marks}
+    seen |= {"answered"} if charts[0].answered else set()
+    seen |= {"term"} if any(lane.terms for lane in lanes) else set()
     surveys = evidence.get("surveys")
     no_marks = "" if drawn else words["unknown_surveys" if surveys is None else "none_surveys"]
     first, last = months[0]["month"], months[-1]["month"]
@@ -78,13 +91,54 @@ def time_line_of(evidence: Mapping[str, Any], formats: Formats) -> TimeLineView:
         months={tick.label: formats.month(tick.label) for chart in charts for tick in chart.ticks},
         amounts={amount: compact(amount, formats) for _, amount in charts[0].money_lines},
         title=words["title"],
-        description=words["description"].format(first=formats.month(first), last=formats.month(last)),
+        description=" ".join(
+            (
+                words["description"].format(first=formats.month(first), last=formats.month(last)),
+                *_told(evidence, formats),
+            )
+        ),
         no_marks=no_marks,
-        kinds=kinds,
+        kinds=tuple(kind for kind in KINDS if kind in seen),
         has_credits=bool(charts[0].credited),
         note=_partial(evidence["as_of"], last, formats, words),
+        cut=_cut(evidence, formats, words),
         tables=_tables(months, surveys, formats),
     )
+
+
+def _told(evidence: Mapping[str, Any], formats: Formats) -> list[str]:
+    """Return what the lanes show in words, a sentence a list of the evidence that has records."""
+    texts = page_texts(formats.lang)
+    words, sentences = texts["timeline"], []
+    for name, moment in MOMENTS.items():
+        rows = (evidence.get(name) or {"rows": []})["rows"]
+        days = [formats.day(row[moment]) for row in sorted(rows, key=lambda row: str(row[moment]))]
+        if name == "contracts":
+            days = [_term(row, formats, words) for row in sorted(rows, key=lambda row: str(row[moment]))]
+        if days:
+            sentences.append(f"{texts['evidence'][name]}: {', '.join(days)}.")
+    return sentences
+
+
+def _term(row: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
+    start, end = formats.day(row["starts_on"]), row["ends_on"]
+    return (
+        words["term_told"].format(start=start, end=formats.day(end)) if end else words["term_open"].format(start=start)
+    )
+
+
+def _cut(evidence: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
+    """Return which lists of the lanes hold only some of the records."""
+    titles = page_texts(formats.lang)["evidence"]
+    cut = [
+        words["cut"].format(what=titles[name], shown=formats.number(len(found["rows"])), total=formats.number(total))
+        for name, found in ((name, evidence.get(name) or {"rows": [], "total": 0}) for name in MOMENTS)
+        if (total := found["total"]) > len(found["rows"])
+    ]
+    lines = [words["lanes_cut"].format(lists="; ".join(cut))] if cut else []
+    if (evidence.get("closed_tickets") or {"rows": []})["rows"]:
+        lines.append(words["recent_tickets"])
+    return " ".join(lines)
 
 
 def compact(amount: float, formats: Formats) -> str:

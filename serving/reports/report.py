@@ -13,11 +13,13 @@ from typing import Any
 
 from serving.reports.outlook_section import OutlookView, outlook_of
 from serving.reports.past import History, TimeLineView, history_of, time_line_of
+from serving.reports.rated import Rated, rated
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
+from serving.reports.stakeholders import Stakeholders, stakeholders_of
 from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
-from serving.reports.why import SignalGroup, Why, signal_groups, why
+from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
 from serving.scoring.scores import PastScore, Score
 from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
@@ -45,12 +47,17 @@ class AccountReport:
         None when the band is unknown.
     signals : tuple of SignalGroup
         Every signal, by theme.
+    book_note, segment_note : str
+        What the figures are compared with; empty where nothing is known.
     time_line : TimeLineView or None
         None if the store holds no evidence.
     advice : tuple of Advice
         What can be done, in order; empty when the band is unknown.
     people : WhomToCall or None
+    rated : Rated or None
         None if the store holds no evidence.
+    stakeholders : Stakeholders or None
+        None if no contact is known.
     collect : tuple of str
         The data that would make an unknown account known.
     evidence : tuple of DataTable
@@ -74,9 +81,12 @@ class AccountReport:
     why: Why | None
     signals: tuple[SignalGroup, ...]
     book_note: str
+    segment_note: str
     time_line: TimeLineView | None
     advice: tuple[Advice, ...]
     people: WhomToCall | None
+    rated: Rated | None
+    stakeholders: Stakeholders | None
     collect: tuple[str, ...]
     evidence: tuple[DataTable, ...]
     evidence_lead: str
@@ -115,6 +125,7 @@ def account_report(
     name = account.get("name") or texts["page"]["no_name"].format(id=score.account_id)
     day = formats.long_day(score.as_of)
     reference = model.get("reference") or {}
+    usual = Usual.of(reference, score)
     return AccountReport(
         lang=lang,
         texts=texts,
@@ -125,12 +136,15 @@ def account_report(
         facts=_facts(score.account_id, account, formats, texts["page"]),
         headline=headline(score, sentences, model, shrinking_share(score, evidence), formats, evidence),
         outlook=outlook_of(evidence, model.get("rule") or {}, formats, model.get("lifetime")) if known else None,
-        why=why(score, by_theme, sentences, speaker, reference) if known else None,
-        signals=signal_groups(by_theme, speaker, reference),
+        why=why(score, by_theme, sentences, speaker, usual) if known else None,
+        signals=signal_groups(by_theme, speaker, usual),
         book_note=_book_note(reference, formats, texts["why"]),
+        segment_note=_segment_note(usual, reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=steps_of(score, evidence, sentences, formats) if known else (),
         people=whom_to_call(evidence, score.as_of, formats),
+        rated=rated(evidence, score.as_of, formats),
+        stakeholders=stakeholders_of(evidence, score.as_of, formats),
         collect=tuple(_collect(need, texts, formats) for need in score.collect),
         evidence=tuple(table for table in tables if table.rows),
         evidence_lead=texts["evidence"]["lead"].format(day=day),
@@ -178,6 +192,14 @@ def _book_note(reference: Mapping[str, Any], formats: Formats, texts: Mapping[st
         return ""
     accounts = formats.number(reference["accounts"])
     return texts["book_note"].format(accounts=accounts, day=formats.day(reference["as_of"]))
+
+
+def _segment_note(usual: Usual, reference: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> str:
+    if not usual.segment:
+        return ""
+    named = glossary().say("segment", usual.segment, formats.lang)
+    accounts, day = formats.number(usual.accounts), formats.day(reference["as_of"])
+    return texts["segment_note"].format(segment=named, accounts=accounts, day=day)
 
 
 def _model(model: Mapping[str, Any], score: Score, formats: Formats, texts: Mapping[str, str]) -> str:

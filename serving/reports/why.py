@@ -6,7 +6,7 @@ Each signal stands beside the book's figures.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from serving.reports.charts import Bar, waterfall
@@ -19,17 +19,48 @@ from serving.words.wording import catalogue, figure, label, page_texts, signal_o
 SHOWN_FROM = 0.005
 #: Most signals shown with a theme, and the least contribution of a shown signal.
 SIGNALS_SHOWN, SIGNAL_FROM = 3, 0.001
+SEGMENT = "account_segment"
 
 Kind = Literal["base", "up", "down", "rest", "total"]
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What is usual, as the model knows it (see `training.bundle.bundle.Reference`).
+
+    Attributes
+    ----------
+    book : mapping of signal to quantiles
+    segment : str
+        The account's segment; empty where it has none, or one of too few accounts.
+    accounts : int
+        Accounts of the segment.
+    medians : mapping of signal to float
+        The segment's medians.
+    """
+
+    book: Mapping[str, Mapping[str, float]]
+    segment: str = ""
+    accounts: int = 0
+    medians: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, reference: Mapping[str, Any], score: Score) -> Usual:
+        """Return what a model knows of the book and of the segment of a scored account; any of it may be missing."""
+        segment = next((reason.value_text for reason in score.reasons if reason.signal == SEGMENT), None) or ""
+        known = (reference.get("segments") or {}).get(segment)
+        book = reference.get("signals") or {}
+        return cls(book, segment, known["accounts"], known["signals"]) if known else cls(book)
+
+
+@dataclass(frozen=True)
 class SignalRow:
-    """One signal: its value, the book's median and middle half where known, and its points."""
+    """One signal: its value, the book's median and middle half and the segment's median where known, and its points."""
 
     label: str
     value: str
     median: str
+    segment: str
     middle: str
     points: str
 
@@ -69,7 +100,7 @@ def why(
     by_theme: Sequence[ThemeReason],
     sentences: Sequence[ReasonSentence],
     speaker: Speaker,
-    reference: Mapping[str, Any],
+    usual: Usual,
 ) -> Why:
     """Return the steps from the base value to the estimate.
 
@@ -82,8 +113,8 @@ def why(
         The same themes in words.
     speaker : Speaker
         Words and figures in the reader's language.
-    reference : mapping
-        The book's figures (see `training.bundle.bundle.Reference`); may be empty.
+    usual : Usual
+        What is usual in the book and in the segment.
     """
     formats = speaker.formats
     words = page_texts(formats.lang)["why"]
@@ -95,7 +126,7 @@ def why(
     members = {theme.code: theme for theme in by_theme}
     steps = [Step("base", words["base"], words["base_text"], "", formats.percent(score.base_probability, 1), bars[0])]
     for sentence, bar in zip(shown, bars[1:], strict=False):
-        rows = tuple(signal_row(reason, speaker, reference) for reason in _shown(members[sentence.code]))
+        rows = tuple(signal_row(reason, speaker, usual) for reason in _shown(members[sentence.code]))
         kind: Kind = "up" if sentence.contribution > 0 else "down"
         points = formats.points(sentence.contribution)
         steps.append(Step(kind, sentence.theme, f"{sentence.sentence}.", sentence.effect, points, bar, rows))
@@ -114,24 +145,22 @@ def _shown(theme: ThemeReason) -> tuple[Reason, ...]:
     return tuple(sorted([theme.leading, *others], key=lambda reason: -abs(reason.contribution)))
 
 
-def signal_groups(
-    by_theme: Sequence[ThemeReason], speaker: Speaker, reference: Mapping[str, Any]
-) -> tuple[SignalGroup, ...]:
+def signal_groups(by_theme: Sequence[ThemeReason], speaker: Speaker, usual: Usual) -> tuple[SignalGroup, ...]:
     """Return every signal by theme, for the part of the report that opens on demand."""
     return tuple(
         SignalGroup(
             theme=catalogue(speaker.formats.lang).theme(theme.code),
             points=_points(theme.contribution, speaker.formats),
-            rows=tuple(signal_row(reason, speaker, reference) for reason in theme.reasons),
+            rows=tuple(signal_row(reason, speaker, usual) for reason in theme.reasons),
         )
         for theme in by_theme
     )
 
 
-def signal_row(reason: Reason, speaker: Speaker, reference: Mapping[str, Any]) -> SignalRow:
-    """Return one signal beside the book's figures."""
+def signal_row(reason: Reason, speaker: Speaker, usual: Usual) -> SignalRow:
+    """Return one signal beside the figures of the book and of the segment."""
     signal, formats = signal_of(reason.signal), speaker.formats
-    quantiles = (reference.get("signals") or {}).get(reason.signal) or {}
+    quantiles, of_segment = usual.book.get(reason.signal) or {}, usual.medians.get(reason.signal)
     low, median, high = (quantiles.get(key) for key in ("0.25", "0.5", "0.75"))
     middle = ""
     if low is not None and high is not None and signal.unit != "flag":
@@ -141,6 +170,7 @@ def signal_row(reason: Reason, speaker: Speaker, reference: Mapping[str, Any]) -
         label=label(signal, formats.lang),
         value=speaker.figure(reason.signal),
         median="" if median is None else figure(signal, median, formats),
+        segment="" if of_segment is None else figure(signal, of_segment, formats),
         middle=middle,
         points=_points(reason.contribution, formats),
     )

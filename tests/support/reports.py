@@ -23,11 +23,12 @@ MODEL = {
         "as_of": "2025-07-01", "accounts": 1477, "threat_value": 900.0,
         "value_percentiles": [float(n) for n in range(101)],
         "signals": {"response_rate_180d": {"0.1": 0.2, "0.25": 0.4, "0.5": 0.75, "0.75": 0.9, "0.9": 1.0}},
+        "segments": {"mid": {"accounts": 212, "signals": {"response_rate_180d": 0.5}}},
     },
 }  # fmt: skip
 
 
-def score_of(parts: dict[str, tuple[float, float]] | None = None, **changed: Any) -> Score:
+def score_of(parts: dict[str, tuple[float, float]] | None = None, segment: str | None = None, **changed: Any) -> Score:
     parts = (
         {"response_rate_180d": (0.2, 0.12), "loops_open": (2, 0.05), "tenure_days": (3000, -0.02)}
         if parts is None
@@ -36,7 +37,7 @@ def score_of(parts: dict[str, tuple[float, float]] | None = None, **changed: Any
     reasons = []
     for item in all_signals():
         value, contribution = parts.get(item.name, (None, 0.0))
-        text = EVIL if item.name == "account_industry" else None
+        text = {"account_industry": EVIL, "account_segment": segment}.get(item.name)
         number = None if value is None else float(value)
         reasons.append(Reason(item.theme, item.name, number, text, contribution, item.actionable))
     reasons.sort(key=lambda reason: -abs(reason.contribution))

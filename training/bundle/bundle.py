@@ -41,6 +41,22 @@ HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
 FILES = (MODEL, HAZARD, CONTRACTION, MANIFEST, VERSION)
 
 
+class SegmentMedians(BaseModel):
+    """The usual figures of one segment in the latest training slice.
+
+    Attributes
+    ----------
+    accounts : int
+        Accounts of the segment.
+    signals : dict of signal to float
+        Medians; a signal that too few accounts of the segment have is left out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    accounts: int
+    signals: dict[str, float]
+
+
 class Reference(BaseModel):
     """Figures of the book in the latest training slice, so that one account can be compared without the book.
 
@@ -59,6 +75,8 @@ class Reference(BaseModel):
         The 0th to 100th percentile of value.
     signals : dict of signal to dict of quantile to float
         Keys "0.1" to "0.9"; a signal that no account has is left out.
+    segments : dict of segment to SegmentMedians
+        Only segments with enough accounts; bundles of earlier versions have none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +87,7 @@ class Reference(BaseModel):
     cutoff: float = 0.0
     value_percentiles: list[float]
     signals: dict[str, dict[str, float]]
+    segments: dict[str, SegmentMedians] = {}
 
 
 class Manifest(BaseModel):

@@ -13,6 +13,7 @@ from features.signal import all_signals, signal_names
 from training.bundle.bundle import CONTRACTION, FORMAT, HAZARD, MANIFEST, MODEL, Manifest, Reference, checksum
 from training.contacting import Economics
 from training.making.pipeline import Trained
+from training.making.segments import segment_medians
 from training.models.fitting import Fitted
 from training.models.folds import learnable_part
 from training.models.margin import to_plain
@@ -109,6 +110,7 @@ def reference_of(data: Dataset, fitted: Fitted, economics: Economics) -> Referen
         cutoff=_cutoff(data, fitted, economics.capacity),
         value_percentiles=[float(x) for x in np.quantile(value, np.linspace(0, 1, 101))],
         signals=signals,
+        segments=segment_medians(latest.matrix.signals),
     )
 
 

@@ -80,6 +80,11 @@ def test_reference_figures_are_those_of_the_latest_slice(trained: Trained, bundl
     assert set(reference.signals) <= numbers
     median = latest.matrix.signals["tenure_days"].median()
     assert reference.signals["tenure_days"]["0.5"] == pytest.approx(median)
+    segments = latest.matrix.signals["account_segment"].astype(object)
+    assert set(reference.segments) == {name for name, count in segments.value_counts().items() if count >= 20} != set()
+    for name, medians in reference.segments.items():
+        tenure = latest.matrix.signals["tenure_days"][(segments == name).to_numpy()]
+        assert medians.signals["tenure_days"] == pytest.approx(tenure.median()) and medians.accounts == len(tenure)
 
 
 def test_the_cutoff_lets_as_many_be_at_risk_by_value_as_capacity_allows(trained: Trained, bundle: Bundle) -> None:

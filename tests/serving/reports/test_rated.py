@@ -1,0 +1,95 @@
+"""The net promoter scores of an account: its own answers, with their number and interval, or why there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.reports import AS_OF, Checker, evidence_of, report
+
+from features.figures.families.promoters import LEAST_ANONYMOUS as PROGRAMMES_LEAST
+from serving.reports.rated import LEAST_ANONYMOUS, Rated, rated
+from serving.reports.report_html import render_account
+from serving.words.formats import Formats
+
+
+def answer(number: int, day: str, score: int | None, contact: str | None = None, **changed: Any) -> dict[str, Any]:
+    category = None if score is None else "detractor" if score <= 6 else "passive" if score <= 8 else "promoter"
+    return {
+        "survey_id": f"S{number}", "kind": "relationship", "sent_at": f"{day}T00:00:00Z", "score": score,
+        "answered_at": None if score is None else f"{day}T01:00:00Z", "category": category, "anonymous": False,
+        "contact_id": contact, "role": "IT", "decision_maker": False, "comment": None,
+    } | changed  # fmt: skip
+
+
+def told(*rows: dict[str, Any], total: int | None = None, lang: Any = "en") -> Rated:
+    surveys = {"total": total or len(rows), "rows": list(rows)}
+    found = rated(evidence_of(surveys=surveys), AS_OF, Formats(lang, "EUR"))
+    assert found is not None
+    return found
+
+
+def test_the_score_has_its_interval_and_its_number_of_answers() -> None:
+    """6 promoters and 3 detractors of 12: +25, and -23.3 to 62.7 by the example of `nps_interval`."""
+    scores = [9] * 6 + [2] * 3 + [7] * 3
+    relationship, transactional = told(
+        *(answer(place, "2025-11-03", score, f"C{place}") for place, score in enumerate(scores))
+    ).figures
+    assert relationship.value == "+25"
+    assert relationship.note == (
+        "12 answers: 6 × promoter, 3 × passive, 3 × detractor. With 95% confidence between −23 and +63."
+    )
+    assert (transactional.value, transactional.note) == ("–", "No answer.")
+
+
+def test_the_latest_answer_of_a_contact_in_365_days_counts() -> None:
+    rows = [
+        answer(1, "2025-11-03", 2, "C1"), answer(2, "2025-12-03", 10, "C1"),  # the later one counts
+        answer(3, "2025-11-03", 10), answer(4, "2025-11-03", 10),  # of nobody known: each counts
+        answer(5, "2025-01-14", 0, "C2"),  # 366 days ago
+        answer(6, "2025-12-03", None, "C3"),  # no answer
+        answer(7, "2025-01-15", 7, "C4"),  # 365 days ago, an hour less
+    ]  # fmt: skip
+    figure = told(*rows).figures[0]
+    assert figure.value == "+75"
+    assert figure.note.startswith("4 answers: 3 × promoter, 1 × passive, 0 × detractor.")
+    assert figure.note.endswith("Few answers: one more can move the score a lot.")
+
+
+@pytest.mark.parametrize(
+    ("lang", "note"),
+    [
+        ("en", "2 answers (2/10, 9/10): too few for an NPS."),
+        ("de", "2 Antworten (2/10, 9/10): zu wenige für einen NPS."),
+    ],
+)
+def test_of_two_answers_no_score_is_told(lang, note) -> None:
+    figure = told(answer(1, "2025-11-03", 2, "C1"), answer(2, "2025-12-03", 9, "C2"), lang=lang).figures[0]
+    assert (figure.value, figure.note) == ("–", note)
+
+
+def test_anonymous_answers_hide_among_five_as_in_the_programme() -> None:
+    assert LEAST_ANONYMOUS == PROGRAMMES_LEAST
+    rows = [answer(place, "2025-11-03", 10, None, anonymous=place == 0) for place in range(5)]
+    assert told(*rows).figures[0].value == "+100"
+    assert (
+        told(*rows[:4]).figures[0].note == "4 answers, anonymous ones among them: then an NPS is shown only from 5 on."
+    )
+
+
+def test_evidence_that_is_cut_short_says_from_which_day_on() -> None:
+    rows = [answer(place, "2025-06-01", 9, f"C{place}") for place in range(3)]
+    assert "latest 3 invitations are at hand, sent from 1 Jun 2025 on" in told(*rows, total=70).lead
+    assert "at hand" not in told(*rows).lead
+    reaches = [*rows, answer(9, "2024-10-01", None)]
+    assert "at hand" not in told(*reaches, total=70).lead, "the year is complete"
+
+
+@pytest.mark.parametrize(
+    ("lang", "message"), [("en", "No NPS: surveys are not known"), ("de", "Kein NPS: Befragungen")]
+)
+def test_without_answers_the_page_says_so(lang, message) -> None:
+    page = Checker(render_account(report(lang, evidence=evidence_of(surveys=None)))).text
+    assert message in page
+    assert told(answer(1, "2025-11-03", None)).message.startswith("No NPS: no answer with a score. Counted are answers")
+    assert rated({}, AS_OF, Formats("en")) is None
