@@ -159,7 +159,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[Json]:
 
 def test_a_request_is_told_by_template_and_principal(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "churn_risk"):
-        client.get("/v1/accounts/SECRET%2F1/risk?name=SECRET")
+        client.get("/v1/accounts/SECRET%2F1/risk?utm_source=SECRET")
         sent = client.post({"accounts": []})
         client.get("/SECRET?token=SECRET")
     risk, prediction, unknown = told(caplog)
