@@ -87,13 +87,15 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Listed(ScoreSummary):
-    """One score of a list, with the account's name, its account manager and its weightiest reasons."""
+    """One score of a list, with the account's name, its manager, its weightiest reasons and its standing."""
 
     name: str | None
     account_manager: str | None
     reason_1: str | None
     reason_2: str | None
     reason_3: str | None
+    unheard_180d: bool | None
+    renewals_due_90d: float | None
 
 
 LISTED = tuple(field.name for field in fields(Listed))
