@@ -105,7 +105,7 @@ def acting_section(
     section, text = DONE.get(visit.request.query_params.get("done", ""), ("", ""))
     typed = {name: sent.get(name, "") for name in TYPED}
     if not sent:
-        typed["owner"] = visit.reader.account_manager or stored.account_manager or ""
+        typed["owner"] = visit.reader.sees_one or stored.account_manager or ""
     return ActingSection(
         address=account_address(account_id, visit.lang),
         may=visit.reader.may("feedback"),

@@ -50,7 +50,7 @@ async def figures_pdf(request: Request) -> Response:
 
 
 def _report(visit: Visit) -> BoardReport | None:
-    whose = visit.reader.account_manager
+    whose = visit.reader.account_managers
     with reading(visit.served.store.engine) as connection:
         facts = read_board(connection, whose)
     return None if facts is None else board_report(facts, whose, visit.lang, visit.today)

@@ -22,6 +22,7 @@ from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
+from serving.store.whose import Whose, names_of, theirs
 
 ROWS = 25
 #: How many of an account's last estimates its line shows.
@@ -86,7 +87,7 @@ class Found:
 
 def read_portfolio(
     connection: Connection,
-    mine: str | None,
+    mine: Whose,
     wanted: Wanted,
     rows_a_page: int | None = None,
     as_of: date | None = None,
@@ -95,8 +96,8 @@ def read_portfolio(
 
     Parameters
     ----------
-    mine : str or None
-        The account manager whose accounts alone the reader sees; None: all.
+    mine : str, sequence of str or None
+        The account managers whose accounts alone the reader sees; None: all.
     wanted : Wanted
     rows_a_page : int, optional
         Most accounts of a page; by default `ROWS`.
@@ -109,7 +110,7 @@ def read_portfolio(
         return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & _same(connection))
-    seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
+    seen = (SCORES.c.run_id == run.run_id) & theirs(SCORES.c.account_manager, mine)
     waiting = Waiting.at(run.as_of, run.scored_at, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
@@ -213,12 +214,13 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 
 
-def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:
+def _moved(connection: Connection, run_id: int, earlier: Any, mine: Whose, wanted: Wanted) -> Mapping[Part, float]:
     if earlier is None or wanted.narrows:
         return {}
-    if mine is not None and wanted.manager not in ("", mine):
+    names = names_of(mine)
+    if names is not None and wanted.manager and wanted.manager not in names:
         return {}
-    return read_moves(connection, run_id, earlier.run_id, mine or wanted.manager or None)
+    return read_moves(connection, run_id, earlier.run_id, wanted.manager or names)
 
 
 def _past(connection: Connection, account_ids: Sequence[str], until: date) -> Mapping[str, Sequence[Any]]:
