@@ -72,7 +72,7 @@ def list_keys(as_json: JsonOption = False) -> None:
         return
     header = ["id", "name", "scopes", "account manager", "made", "ends", "last used", "state"]
     names = ("id", "name", "scopes", "account_manager", "created_at", "expires_at", "last_used_on", "state")
-    table("API keys", header, [[_text(key[name]) for name in names] for key in rows])
+    table("API keys", header, [[_text(name, key[name]) for name in names] for key in rows])
 
 
 def revoke(identifier: IdArgument, as_json: JsonOption = False) -> None:
@@ -123,10 +123,11 @@ def _tell(key: ApiKey, token: str, keys: KeyStore, as_json: bool) -> None:
     say(f"key {key.id} may {', '.join(sorted(key.scopes))}, sees {whose} and {ends}; it is shown this once: keep it")
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, list):
         return " ".join(value)
-    return "" if value is None else str(value)[:19]
+    told = "" if value is None else str(value)
+    return told[:19] if name.endswith("_at") else told
 
 
 def add_to(app: typer.Typer) -> None:

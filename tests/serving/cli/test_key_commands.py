@@ -59,6 +59,7 @@ def test_a_key_of_several_account_managers(run: Command, environment: Environmen
     assert "'Jan Öst'" in made.err and "'Eva Krüger'" not in made.err, "no score names the second alone"
     (found,) = run("list", "--json").result["keys"]
     assert (found["account_manager"], found["account_managers"]) == ("Eva Krüger, Jan Öst", ["Eva Krüger", "Jan Öst"])
+    assert "Eva Krüger, Jan Öst" in " ".join(run("list").err.split()), "a list of keys cuts no name"
     assert run("create", "--scope", "read", "--scope", "admin", *named).code == 2 and len(store.list()) == 1
 
 
