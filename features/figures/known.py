@@ -57,6 +57,10 @@ REASONS = {
         "en": "the model of this run does not estimate it: the expected decline is missing",
         "de": "das Modell dieses Laufs schätzt das nicht: der erwartete Rückgang fehlt",
     },
+    "several": {
+        "en": "of several account managers together only sums are known; ask for one of them",
+        "de": "von mehreren Betreuern zusammen sind nur Summen bekannt; nach einem von ihnen fragen",
+    },
     "no_split": {"en": "has no split by {split}", "de": "lässt sich nicht nach {split} gliedern"},
 }
 

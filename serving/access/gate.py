@@ -188,9 +188,9 @@ class Gate:
         self._ring.demand_reachable()
 
     def called(self, principal_id: str) -> str:
-        """Return what people call a principal: its key's account manager or label, else its name in records."""
+        """Return what people call a principal: its key's only account manager, else its label or name in records."""
         key = self._ring.keys.get(principal_id.removeprefix("key:"))
-        return (key and (key.account_manager or key.name)) or principal_id
+        return (key and (key.principal.sees_one or key.name or key.principal.reader)) or principal_id
 
     def note_use(self, principal: Principal) -> None:
         """Record the use of a principal's key, once a day and outside the request."""

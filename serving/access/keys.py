@@ -9,8 +9,9 @@ revoked key stays listed.
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -38,6 +39,7 @@ KEYS = sa.Table(
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("name", sa.Text),
     sa.Column("scopes", sa.JSON, nullable=False),
+    # One name, or several as a JSON list.
     sa.Column("account_manager", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
@@ -73,8 +75,8 @@ class ApiKey:
     name : str or None
         Its purpose, in its maker's words.
     scopes : frozenset of Scope
-    account_manager : str or None
-        The key sees the accounts of this account manager only; None: all.
+    account_managers : tuple of str, or None
+        The key sees the accounts of these account managers only; None: all.
     created_at, expires_at, revoked_at : datetime or None
         From `expires_at` and `revoked_at` on it is refused.
     last_used_on : date or None
@@ -84,7 +86,7 @@ class ApiKey:
     id: str
     name: str | None
     scopes: frozenset[Scope]
-    account_manager: str | None
+    account_managers: tuple[str, ...] | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -100,13 +102,18 @@ class ApiKey:
     @property
     def principal(self) -> Principal:
         """The principal of a caller with this key."""
-        return Principal(f"key:{self.id}", self.scopes, self.account_manager)
+        return Principal(f"key:{self.id}", self.scopes, self.account_managers)
 
     def as_dict(self, at: datetime) -> dict[str, Any]:
-        """Return it as plain values, without its secrets."""
-        names = ("id", "name", "account_manager", "created_at", "expires_at", "revoked_at", "last_used_on")
+        """Return it as plain values, without its secrets; `account_manager` is the one name, or all in one text."""
+        names = ("id", "name", "created_at", "expires_at", "revoked_at", "last_used_on")
         values = {name: getattr(self, name) for name in names}
         plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+        managers = self.account_managers
+        plain |= {
+            "account_manager": None if managers is None else ", ".join(managers),
+            "account_managers": None if managers is None else list(managers),
+        }
         return plain | {"scopes": [scope for scope in SCOPES if scope in self.scopes], "state": self.state(at)}
 
 
@@ -150,7 +157,7 @@ class KeyStore:
     def create(
         self,
         scopes: Collection[str],
-        account_manager: str | None = None,
+        account_manager: str | Sequence[str] | None = None,
         expires_at: datetime | None = None,
         name: str | None = None,
     ) -> tuple[ApiKey, str]:
@@ -160,8 +167,8 @@ class KeyStore:
         ----------
         scopes : collection of str
             One or more of `SCOPES`.
-        account_manager : str, optional
-            The key sees the accounts of this account manager only; None: all.
+        account_manager : str or sequence of str, optional
+            The key sees the accounts of this account manager only, or of these; None: all.
         expires_at : datetime, optional
             The instant from which it is refused; None: it does not expire.
         name : str, optional
@@ -176,14 +183,15 @@ class KeyStore:
         now = self.now()
         if not scopes or not set(scopes) <= set(SCOPES):
             raise InputError(f"scopes={sorted(scopes)}: one or more of {', '.join(SCOPES)} are expected")
-        if account_manager is not None and not account_manager.strip():
+        managers = [account_manager] if isinstance(account_manager, str) else account_manager
+        if managers is not None and not (managers and all(each.strip() for each in managers)):
             raise InputError("account_manager: an empty name would see no account")
-        if account_manager is not None and "admin" in scopes:
+        if managers is not None and "admin" in scopes:
             raise InputError("scopes: admin sees everybody's jobs and metrics, so it goes with no account_manager")
         if expires_at is not None and expires_at <= now:
             raise InputError(f"expires_at={expires_at.isoformat()}: lies in the past")
         identifier, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        row = {"id": identifier, "name": name, "account_manager": account_manager, "expires_at": expires_at}
+        row = {"id": identifier, "name": name, "account_manager": _kept(managers), "expires_at": expires_at}
         with writing(self._engine) as connection:
             connection.execute(sa.insert(KEYS), row | {"scopes": sorted(set(scopes)), "created_at": now})
             _add_secret(connection, identifier, secret, now)
@@ -226,9 +234,7 @@ class KeyStore:
         mine: dict[str, list[Secret]] = {row["id"]: [] for row in rows}
         for row in kept:
             mine[row["key_id"]].append(Secret(row["digest"], row["valid_until"]))
-        return tuple(
-            ApiKey(**{**row, "scopes": frozenset(row["scopes"])}, secrets=tuple(mine[row["id"]])) for row in rows
-        )
+        return tuple(_key(dict(row), mine[row["id"]]) for row in rows)
 
     def get(self, identifier: str) -> ApiKey:
         """Return one key; raises KeyUnknown."""
@@ -242,6 +248,30 @@ class KeyStore:
         earlier = sa.or_(KEYS.c.last_used_on.is_(None), KEYS.c.last_used_on < day)
         with writing(self._engine) as connection:
             connection.execute(sa.update(KEYS).where(KEYS.c.id == identifier, earlier).values(last_used_on=day))
+
+
+def _key(row: dict[str, Any], kept: Collection[Secret]) -> ApiKey:
+    managers = _managers(row.pop("account_manager"))
+    return ApiKey(**{**row, "scopes": frozenset(row["scopes"])}, account_managers=managers, secrets=tuple(kept))
+
+
+def _kept(managers: Sequence[str] | None) -> str | None:
+    """Return account managers as the column has them: one as its name, several as a JSON list."""
+    names = None if managers is None else list(dict.fromkeys(managers))
+    if names is None or (len(names) == 1 and not names[0].startswith("[")):
+        return None if names is None else names[0]
+    return json.dumps(names, ensure_ascii=False)
+
+
+def _managers(kept: str | None) -> tuple[str, ...] | None:
+    """Return the account managers in the column; a text that is no JSON list of texts is one name."""
+    if kept is None or not kept.startswith("["):
+        return None if kept is None else (kept,)
+    try:
+        names = json.loads(kept)
+    except ValueError:
+        return (kept,)
+    return tuple(names) if names and all(isinstance(name, str) for name in names) else (kept,)
 
 
 def _add_secret(connection: Connection, identifier: str, secret: str, now: datetime) -> None:

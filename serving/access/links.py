@@ -2,7 +2,7 @@
 
 A link expires. If a key made it, it is refused as soon as that key is not usable any more. Anybody who has a token can
 read its content: the account's id, the language, the maker's id (never the key), and the end of its validity. If the
-maker sees one account manager's accounts only, the token also holds a keyed digest of that manager. Names can be
+maker sees some account managers' accounts only, the token also holds a keyed digest of each. Names can be
 guessed, so a plain digest would reveal the name. The token is signed with HMAC-SHA256.
 """
 
@@ -36,7 +36,7 @@ class Link:
     maker : str
         `Principal.id` of its maker.
     manager : str or None
-        A keyed digest of the account manager whose accounts the maker sees; None: all.
+        A keyed digest of each account manager whose accounts the maker sees, joined by dots; None: all.
     expires_at : int
         Seconds since 1970 (UTC); from then on the link is refused.
     """
@@ -75,14 +75,16 @@ class LinkSigner:
             Language of the report.
         expires_at : datetime
         """
-        manager = None if maker.account_manager is None else _digest(self._manager_keys[0], maker.account_manager)
+        managers, key = maker.account_managers, self._manager_keys[0]
+        manager = None if managers is None else ".".join(_digest(key, each) for each in managers)
         return Link(account_id, lang, maker.id, manager, int(expires_at.timestamp()))
 
     def shows(self, link: Link, account_manager: str | None) -> bool:
         """Whether a link's maker sees the accounts of an account manager."""
         if link.manager is None or account_manager is None:
             return link.manager is None
-        return any(hmac.compare_digest(link.manager, _digest(key, account_manager)) for key in self._manager_keys)
+        own = [_digest(key, account_manager) for key in self._manager_keys]
+        return any(hmac.compare_digest(seen, each) for seen in link.manager.split(".") for each in own)
 
     def sign(self, link: Link) -> str:
         """Return a link's token: letters, digits, `-`, `_` and `.`."""

@@ -96,7 +96,7 @@ class SessionStore:
         """
         token, now, granted = new_token(), self._now(), None
         if issuer is not None:
-            granted = {"issuer": issuer, "scopes": sorted(principal.scopes), "manager": principal.account_manager}
+            granted = {"issuer": issuer, "scopes": sorted(principal.scopes), "manager": principal.account_managers}
         row = {"digest": _digest(token), "principal": principal.id, "created_at": now, "expires_at": now + LASTS}
         with writing(self._engine) as connection:
             connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
@@ -110,7 +110,9 @@ class SessionStore:
             row = connection.execute(sa.select(SESSIONS.c.principal, SESSIONS.c.granted).where(mine)).one_or_none()
         if row is None or row.granted is None:
             return None if row is None else Session(row.principal)
-        granted = Principal(row.principal, frozenset(row.granted["scopes"]), row.granted["manager"])
+        managers = row.granted["manager"]  # One name in sessions from before there were several.
+        managers = (managers,) if isinstance(managers, str) else managers and tuple(managers)
+        granted = Principal(row.principal, frozenset(row.granted["scopes"]), managers)
         return Session(row.principal, granted, row.granted["issuer"])
 
     def end(self, token: str) -> None:

@@ -50,8 +50,8 @@ class TokenRules:
         Prefix of our scopes: with "churn-risk:", "churn-risk:read" is the scope read. A word without the prefix is
         ignored: an "admin" of another application is not an admin here.
     account_manager_claim : str or None
-        The claim that names the account manager whose accounts the token sees; every token without admin must carry
-        it. None: every token sees all accounts.
+        The claim that names the account manager whose accounts the token sees, or a list of them; every token without
+        admin must carry it. None: every token sees all accounts.
     """
 
     issuer: str
@@ -89,7 +89,7 @@ class TokenVerifier:
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
         scopes = frozenset(scope for scope in SCOPES if self._rules.scope_prefix + scope in self._words(claims))
         subject = sha256(f"{claims['iss']} {claims['sub']}".encode()).hexdigest()[:16]
-        return Principal(f"oidc:{subject}", scopes, None if "admin" in scopes else self._account_manager(claims))
+        return Principal(f"oidc:{subject}", scopes, None if "admin" in scopes else self._managers(claims))
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
@@ -120,14 +120,15 @@ class TokenVerifier:
             scopes |= {word for word in words if isinstance(word, str)}
         return scopes
 
-    def _account_manager(self, claims: Mapping[str, Any]) -> str | None:
+    def _managers(self, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
         name = self._rules.account_manager_claim
         if name is None:
             return None
-        manager = claims.get(name)
-        if not isinstance(manager, str) or not manager.strip():
+        said = claims.get(name)
+        managers = said if isinstance(said, list) else [said]
+        if not managers or not all(isinstance(each, str) and each.strip() for each in managers):
             raise ScopeMissing(f"the token says nothing in its claim {name!r}, which names whose accounts it may see")
-        return manager
+        return tuple(dict.fromkeys(managers))
 
 
 def verifier_of(settings: ServiceSettings, audience: str | None, tick: Callable[[], float]) -> TokenVerifier | None:

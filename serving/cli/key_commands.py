@@ -6,7 +6,7 @@ needs when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,8 @@ def create(
         list[str], typer.Option(help=f"What it may do: {', '.join(SCOPES)}; may be given again.", metavar="SCOPE")
     ],
     account_manager: Annotated[
-        str | None, typer.Option(help="Sees the accounts of this account manager only.", metavar="NAME")
+        list[str] | None,
+        typer.Option(help="Sees the accounts of this account manager only; may be given again.", metavar="NAME"),
     ] = None,
     expires: Annotated[
         date | None, typer.Option(**DATE_OPTION, help="The first day (UTC) on which it is refused.")
@@ -39,13 +40,13 @@ def create(
     """Make an API key; it is shown this once."""
     ends = None if expires is None else datetime.combine(expires, time(), UTC)
     with _keys() as keys:
-        _warn_of_stranger(account_manager)
-        _tell(*keys.create(scope, account_manager, ends, name), keys, as_json)
+        _warn_of_strangers(account_manager or ())
+        _tell(*keys.create(scope, account_manager or None, ends, name), keys, as_json)
 
 
-def _warn_of_stranger(account_manager: str | None) -> None:
-    """Say that no account of the newest scores has this account manager: the key would show nothing."""
-    if account_manager is None:
+def _warn_of_strangers(account_managers: Sequence[str]) -> None:
+    """Say of whom no account of the newest scores is: the key would show nothing of them."""
+    if not account_managers:
         return
     from difflib import get_close_matches
 
@@ -55,11 +56,11 @@ def _warn_of_stranger(account_manager: str | None) -> None:
     store = ScoreStore(Environment().scores_url)
     known = store.account_managers()
     store.close()
-    if not known or account_manager in known:
-        return
-    near = get_close_matches(account_manager, known, n=1)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    say(f"warning: no account of the newest scores has the account manager {account_manager!r}{meant}")
+    for name in account_managers:
+        if known and name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            say(f"warning: no account of the newest scores has the account manager {name!r}{meant}")
 
 
 def list_keys(as_json: JsonOption = False) -> None:
@@ -71,7 +72,7 @@ def list_keys(as_json: JsonOption = False) -> None:
         return
     header = ["id", "name", "scopes", "account manager", "made", "ends", "last used", "state"]
     names = ("id", "name", "scopes", "account_manager", "created_at", "expires_at", "last_used_on", "state")
-    table("API keys", header, [[_text(key[name]) for name in names] for key in rows])
+    table("API keys", header, [[_text(name, key[name]) for name in names] for key in rows])
 
 
 def revoke(identifier: IdArgument, as_json: JsonOption = False) -> None:
@@ -117,14 +118,16 @@ def _tell(key: ApiKey, token: str, keys: KeyStore, as_json: bool) -> None:
         return
     put(token)
     ends = "does not expire" if key.expires_at is None else f"is refused from {key.expires_at:%Y-%m-%d} (UTC) on"
-    whose = "all accounts" if key.account_manager is None else f"the accounts of {key.account_manager}"
+    named = key.principal.reader
+    whose = "all accounts" if named is None else f"the accounts of {named}"
     say(f"key {key.id} may {', '.join(sorted(key.scopes))}, sees {whose} and {ends}; it is shown this once: keep it")
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
     if isinstance(value, list):
         return " ".join(value)
-    return "" if value is None else str(value)[:19]
+    told = "" if value is None else str(value)
+    return told[:19] if name.endswith("_at") else told
 
 
 def add_to(app: typer.Typer) -> None:

@@ -158,7 +158,7 @@ def _subject(findings: Findings, filters: Filters, formats: Formats, words: Mapp
 
 def _figures(findings: Findings, head: Head, formats: Formats, words: Words) -> tuple[tuple[str, str, str], ...]:
     """Return the sums of the portfolio; their notes say that they are of all accounts, not of those listed."""
-    sums, (risk, change) = findings.found.sums, head.figures
+    sums, (risk, *_, change) = findings.found.sums, head.figures
     whole = counted(sums.accounts, "whole", words, formats)
     if sums.loss is not None:
         low, high = formats.money(sums.loss.low), formats.money(sums.loss.high)

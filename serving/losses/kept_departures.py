@@ -23,6 +23,7 @@ from serving.losses.departures import Departure, departures
 from serving.scoring.book_figures import DEPARTURES, BookFigures
 from serving.store.figure_tables import FIGURES, read_beside
 from serving.store.score_tables import newest_run
+from serving.store.whose import Whose
 
 #: Where a record of figures says which losses are kept.
 LOSSES = "losses"
@@ -69,8 +70,8 @@ def with_departures(figures: BookFigures, tables: Tables, as_of: date) -> BookFi
     return replace(figures, parts=parts, beside=beside)
 
 
-def read_kept(connection: Connection, account_manager: str | None) -> Kept | None:
-    """Return the losses of the newest run, of a manager's accounts or of all (None); None without a run."""
+def read_kept(connection: Connection, whose: Whose) -> Kept | None:
+    """Return the losses of the newest run, of managers' accounts or of all (None); None without a run."""
     run = connection.execute(newest_run()).mappings().first()
     if run is None:
         return None
@@ -79,7 +80,7 @@ def read_kept(connection: Connection, account_manager: str | None) -> Kept | Non
     said = record.get(LOSSES)
     if said is None:
         return Kept(run["as_of"], run["as_of"], record.get("currency"), (), because("not_stored"))
-    rows = read_beside(connection, run["run_id"], DEPARTURES, account_manager)
+    rows = read_beside(connection, run["run_id"], DEPARTURES, whose)
     left = tuple(_departure(row["account_id"], kept) for row in rows for kept in row["kept"])
     code = said["reason"]
     why = None if code is None else because(code[0], **code[1])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from serving.access.page_sessions import new_token
 from serving.acting.acts import feedback_on, steps_of
+from serving.acting.after_steps import LEAST, AfterSteps, after_steps
 from serving.acting.said import KINDS, VERDICTS
 from serving.acting.step_changes import Change, changes_of, version_of
 from serving.database.engine import reading
@@ -68,7 +69,7 @@ class SaidLine:
 class ActingSection:
     """The section: `may` says whether the reader may store anything, `typed` has the fields as they were sent.
 
-    `today` is the first day that a step may be due on, in ISO form.
+    `today` is the first day that a step may be due on, in ISO form; `after` says what came after the done steps.
     """
 
     address: str
@@ -76,6 +77,7 @@ class ActingSection:
     today: str
     once: str
     steps: tuple[StepLine, ...]
+    after: tuple[str, ...]
     said: tuple[SaidLine, ...]
     kinds: tuple[Choice, ...]
     verdicts: tuple[Choice, ...]
@@ -102,16 +104,18 @@ def acting_section(
     with reading(visit.served.store.engine) as connection:
         steps, said = steps_of(connection, account_id), feedback_on(connection, account_id)
         changes = changes_of(connection, account_id)
+        after = after_steps(connection, account_id, visit.reader.account_managers)
     section, text = DONE.get(visit.request.query_params.get("done", ""), ("", ""))
     typed = {name: sent.get(name, "") for name in TYPED}
     if not sent:
-        typed["owner"] = visit.reader.account_manager or stored.account_manager or ""
+        typed["owner"] = visit.reader.sees_one or stored.account_manager or ""
     return ActingSection(
         address=account_address(account_id, visit.lang),
         may=visit.reader.may("feedback"),
         today=visit.today.isoformat(),
         once=sent.get("once") or new_token(),
         steps=tuple(_step(step, changes.get(step["step_id"], ()), changing, visit, words) for step in steps),
+        after=() if after is None else tuple(_after(after, Formats(visit.lang), words["after"])),
         said=tuple(_said(entry, visit, words) for entry in said),
         kinds=_kinds(sent.get("kind", ""), words),
         verdicts=tuple(Choice(each, words["verdicts"][each], each == sent.get("verdict")) for each in VERDICTS),
@@ -137,6 +141,25 @@ def _step(
     was = tuple(_was(change, visit, words) for change in changes)
     kind, form = words["kinds"][step["kind"]], _form(step, changing, visit, words)
     return StepLine(step["step_id"], step["what"], kind, note, state, was, form)
+
+
+def _after(after: AfterSteps, formats: Formats, words: Mapping[str, str]) -> Iterator[str]:
+    """Yield what came after the done steps, and what it does not prove."""
+    if after.before is None or after.before_as_of is None:
+        yield words["no_before"].format(day=formats.day(after.done_on))
+        return
+    before = {"before": formats.probability(after.before), "before_day": formats.day(after.before_as_of)}
+    if after.now is None or after.now_as_of is None:
+        yield words["no_since"].format(**before, day=formats.day(after.done_on))
+        return
+    now = {"now": formats.probability(after.now), "now_day": formats.day(after.now_as_of)}
+    yield words["moved"].format(**before, **now, day=formats.day(after.done_on))
+    if after.alone_before is None or after.alone_now is None:
+        yield words["few"].format(least=LEAST)
+        return
+    means = {"before": formats.probability(after.alone_before), "now": formats.probability(after.alone_now)}
+    yield words["alone"].format(**means, n=formats.number(after.comparable))
+    yield words["no_experiment"]
 
 
 def _form(step: Mapping[str, Any], changing: Mapping[str, str], visit: Visit, words: Mapping[str, Any]) -> StepForm:

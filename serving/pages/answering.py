@@ -193,7 +193,7 @@ def answer(visit: Visit, template: str, status: int = 200, **shown: Any) -> Resp
         "renewals": f"/renewals?lang={visit.lang}",
         "losses_page": f"/losses?lang={visit.lang}",
         "other_lang": visit.address("en" if visit.lang == "de" else "de"),
-        "reader": visit.principal.account_manager if visit.principal else None,
+        "reader": visit.principal.reader if visit.principal else None,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if in_vain and status == HTTPStatus.OK else status
     return visit.keep_cookie(page(template, visit.lang, status, **(frame | shown)))

@@ -61,7 +61,7 @@ async def figures_pdf(request: Request) -> Response:
 
 
 def _report(visit: Visit) -> BoardReport | None:
-    whose = visit.reader.account_manager
+    whose = visit.reader.account_managers
     with reading(visit.served.store.engine) as connection:
         facts = read_board(connection, whose)
     return None if facts is None else board_report(facts, whose, visit.lang, visit.today)
@@ -76,7 +76,7 @@ def _accounts(visit: Visit, name: str) -> Response:
     if stored is not None and stored.record is not None:
         currency = stored.record["currency"]
         if found.figure.adds_up and found.now.value is not None:
-            behind = visit.served.store.behind(stored.run["run_id"], name, visit.reader.account_manager, MOST_ACCOUNTS)
+            behind = visit.served.store.behind(stored.run["run_id"], name, visit.reader.account_managers, MOST_ACCOUNTS)
             listed = [row["account_id"] for row in behind.accounts]
             note_read(visit.request, visit.served, visit.reader.id, "list", listed)
     shown = {"name": name, "behind": behind_table(found, behind, currency, visit.lang)}

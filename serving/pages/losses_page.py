@@ -27,7 +27,7 @@ def _page(visit: Visit) -> Response:
     lang = visit.lang
     problems: tuple[str, ...] = ()
     with reading(visit.served.store.engine) as connection:
-        kept = read_kept(connection, visit.reader.account_manager)
+        kept = read_kept(connection, visit.reader.account_managers)
         found = [] if kept is None else reviews(connection, kept.left)
     words, report = screen_texts(lang)["figures"], None
     pager = Pager(1, "", "", "")

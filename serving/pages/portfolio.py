@@ -53,13 +53,13 @@ class Portfolio:
     pdf: str
 
 
-def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: date) -> Portfolio:
+def portfolio(found: Found, wanted: Wanted, lang: Lang, chooses: bool, today: date) -> Portfolio:
     """Return the page in words.
 
     Parameters
     ----------
-    sees_all : bool
-        Whether the reader sees everybody's accounts, and so may choose a manager.
+    chooses : bool
+        Whether the reader sees the accounts of more than one, and so may choose a manager.
     today : date
         From then on a step that was due before is overdue.
     """
@@ -76,8 +76,8 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, sees_all: bool, today: d
         bands=_bands(found, wanted, lang),
         sorts=_choices(SORTS, words["sorts"], wanted.sort),
         threats=_choices(("yes", "no"), words["threats"], wanted.threat),
-        managers=tuple(Choice(name, name, name == wanted.manager) for name in found.managers) if sees_all else (),
-        unmanaged=sees_all and bool(found.managers) and found.unmanaged,
+        managers=tuple(Choice(name, name, name == wanted.manager) for name in found.managers) if chooses else (),
+        unmanaged=chooses and bool(found.managers) and found.unmanaged,
         urgent=head.urgent,
         urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
         counted=_counted(found, formats, words["portfolio"]),

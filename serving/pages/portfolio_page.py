@@ -61,18 +61,18 @@ async def portfolio_pdf(request: Request) -> Response:
 
 
 def _listed(visit: Visit, wanted: Wanted) -> Listed | None:
-    whose = visit.reader.account_manager or wanted.manager or None
+    whose = visit.reader.whose(wanted.manager or None)
     with reading(visit.served.store.engine) as connection:
         return read_report(connection, whose, wanted, visit.lang, visit.today)
 
 
 def _shown(visit: Visit) -> Shown:
-    mine, words = visit.reader.account_manager, screen_texts(visit.lang)["trouble"]
+    mine, words = visit.reader.account_managers, screen_texts(visit.lang)["trouble"]
     wanted, problems = wanted_of(visit.request.query_params, visit.lang)
     with reading(visit.served.store.engine) as connection:
         found = read_portfolio(connection, mine, wanted)
     if wanted.page > found.pages:
         problems += (words["no_page"].format(value=wanted.page, pages=found.pages),)
     wanted = replace(wanted, page=found.page)
-    record = portfolio(found, wanted, visit.lang, mine is None, visit.today)
+    record = portfolio(found, wanted, visit.lang, visit.reader.sees_one is None, visit.today)
     return Shown(record, wanted, problems, tuple(row["account_id"] for row in found.rows))

@@ -30,7 +30,7 @@ async def renewals_page(request: Request) -> Response:
 
 
 def _page(visit: Visit) -> Response:
-    lang, whose = visit.lang, visit.reader.account_manager
+    lang, whose = visit.lang, visit.reader.account_managers
     problems: tuple[str, ...] = ()
     with reading(visit.served.store.engine) as connection:
         found = read_renewals(connection, whose)

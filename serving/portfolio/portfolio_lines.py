@@ -78,7 +78,7 @@ class Head:
     cautions : tuple of str
         What is to be known before the estimates are acted on.
     figures : tuple of (label, value, note)
-        Each sum.
+        Each sum, the revenue at risk first, its change last.
     moved : tuple of (label, amount)
         What moved the first sum, the change last.
     urgent : str
@@ -133,25 +133,36 @@ def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[s
 def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five.
 
-    Where there is an estimate of none of the accounts, or no account, none of the sums is shown.
+    Where there is an estimate of none of the accounts, or no account, none of the sums of estimates is shown.
     """
     sums, lost = found.sums, ""
+    standing = _heard_and_due(found, formats, words) if sums.accounts else ()
     if not sums.estimated:
         why = words["no_estimates" if sums.accounts else "no_accounts"]
-        return tuple((words[name], NONE, why) for name in ("revenue_at_risk", "change"))
+        (first, last) = ((words[name], NONE, why) for name in ("revenue_at_risk", "change"))
+        return first, *standing, last
     if sums.loss is not None:
-        lost = words["range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
+        lost = words["loss_range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
     if sums.change is None or found.before is None:
         moved, since = NONE, words["first_run"]
     else:
         moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
     return (
-        (
-            words["revenue_at_risk"],
-            formats.money(sums.revenue_at_risk),
-            " ".join(filter(None, (words["revenue_at_risk_note"], lost))),
-        ),
+        (words["revenue_at_risk"], formats.money(sums.revenue_at_risk), words["revenue_at_risk_note"]),
+        *(((words["loss"], lost, words["loss_note"]),) if lost else ()),
+        *standing,
         (words["change"], moved, since),
+    )
+
+
+def _heard_and_due(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Return the revenue of the accounts that nobody hears and the contracts that are due; not known is no zero."""
+    sums = {"unheard": found.sums.unheard, "due": found.sums.due}
+    return tuple(
+        (words[name], NONE, words[f"{name}_not"])
+        if amount is None
+        else (words[name], formats.money(amount), words[f"{name}_note"])
+        for name, amount in sums.items()
     )
 
 

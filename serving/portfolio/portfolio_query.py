@@ -17,46 +17,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acts import done_steps, next_steps
-from serving.portfolio.expected_loss import LossInterval, expected_loss
+from serving.portfolio.portfolio_sums import BEFORE, Sums, sums_by_band, sums_of
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
+from serving.store.whose import Whose, names_of, theirs
 
 ROWS = 25
 #: How many of an account's last estimates its line shows.
 PAST = 12
-BEFORE = SCORES.alias("before")
 CHANGE = SCORES.c.churn_probability - BEFORE.c.churn_probability
 #: Null and empty alike: nobody.
 MANAGER = sa.func.coalesce(SCORES.c.account_manager, "")
 KNOWN_TWICE = (SCORES.c.band != "unknown") & (BEFORE.c.band != "unknown")
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What the listed accounts come to, in money.
-
-    Attributes
-    ----------
-    accounts : int
-    estimated : int
-        Those of which enough is known for an estimate.
-    revenue_at_risk : float
-        The sum of the rows'.
-    loss : LossInterval or None
-        The interval of it, as `score --json` states it; None in runs from before it was kept what it needs.
-    change : float or None
-        Of the revenue at risk since the run before, over the accounts that have a score in both; None without one.
-    currency : str or None
-    """
-
-    accounts: int
-    estimated: int
-    revenue_at_risk: float
-    loss: LossInterval | None
-    change: float | None
-    currency: str | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +87,7 @@ class Found:
 
 def read_portfolio(
     connection: Connection,
-    mine: str | None,
+    mine: Whose,
     wanted: Wanted,
     rows_a_page: int | None = None,
     as_of: date | None = None,
@@ -122,8 +96,8 @@ def read_portfolio(
 
     Parameters
     ----------
-    mine : str or None
-        The account manager whose accounts alone the reader sees; None: all.
+    mine : str, sequence of str or None
+        The account managers whose accounts alone the reader sees; None: all.
     wanted : Wanted
     rows_a_page : int, optional
         Most accounts of a page; by default `ROWS`.
@@ -136,12 +110,12 @@ def read_portfolio(
         return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & _same(connection))
-    seen = (SCORES.c.run_id == run.run_id) & (sa.true() if mine is None else SCORES.c.account_manager == mine)
+    seen = (SCORES.c.run_id == run.run_id) & theirs(SCORES.c.account_manager, mine)
     waiting = Waiting.at(run.as_of, run.scored_at, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
     which = others & (SCORES.c.band == wanted.band) if wanted.band else others
-    by_band = _by_band(connection, joined, others)
-    sums = _sums(connection, by_band, which, wanted.band, run.model, earlier is not None)
+    by_band = sums_by_band(connection, joined, others)
+    sums = sums_of(connection, by_band, which, wanted.band, run.model, earlier is not None)
     pages = max(1, -(-sums.accounts // rows_a_page))
     page = min(wanted.page, pages)
     # Which accounts, and then all of them: a database that orders whole rows carries the evidence of the book along.
@@ -240,47 +214,13 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 
 
-def _by_band(connection: Connection, joined: Any, which: sa.ColumnElement[bool]) -> dict[str, Any]:
-    """Return what the accounts of each band come to; each pass over a large book costs, so this is one for all."""
-    sums = (
-        sa.func.count().label("accounts"),
-        sa.func.sum(SCORES.c.revenue_at_risk).label("at_risk"),
-        sa.func.sum(SCORES.c.revenue_at_risk - BEFORE.c.revenue_at_risk).label("change"),
-        sa.func.max(SCORES.c.currency).label("currency"),
-    )
-    found = sa.select(SCORES.c.band, *sums).select_from(joined).where(which).group_by(SCORES.c.band)
-    return {row.band: row for row in connection.execute(found)}
-
-
-def _sums(
-    connection: Connection,
-    by_band: Mapping[str, Any],
-    which: sa.ColumnElement[bool],
-    band: str,
-    model: Mapping[str, Any],
-    compared: bool,
-) -> Sums:
-    listed = {name: row for name, row in by_band.items() if band in ("", name)}
-    changes = [row.change for row in listed.values() if row.change is not None]
-    # As the database has them: converting ten thousand texts and rows one by one would take as long as all the rest.
-    account_id = sa.type_coerce(SCORES.c.account_id, sa.types.NullType())
-    figures = sa.select(account_id, SCORES.c.churn_probability, SCORES.c.revenue_365d).where(which)
-    return Sums(
-        accounts=sum(row.accounts for row in listed.values()),
-        estimated=sum(row.accounts for name, row in listed.items() if name != "unknown"),
-        revenue_at_risk=sum(row.at_risk for row in listed.values()),
-        loss=expected_loss(map(tuple, connection.execute(figures)), model),
-        change=sum(changes) if compared and changes else None,
-        currency=max((row.currency for row in listed.values() if row.currency is not None), default=None),
-    )
-
-
-def _moved(connection: Connection, run_id: int, earlier: Any, mine: str | None, wanted: Wanted) -> Mapping[Part, float]:
+def _moved(connection: Connection, run_id: int, earlier: Any, mine: Whose, wanted: Wanted) -> Mapping[Part, float]:
     if earlier is None or wanted.narrows:
         return {}
-    if mine is not None and wanted.manager not in ("", mine):
+    names = names_of(mine)
+    if names is not None and wanted.manager and wanted.manager not in names:
         return {}
-    return read_moves(connection, run_id, earlier.run_id, mine or wanted.manager or None)
+    return read_moves(connection, run_id, earlier.run_id, wanted.manager or names)
 
 
 def _past(connection: Connection, account_ids: Sequence[str], until: date) -> Mapping[str, Sequence[Any]]:

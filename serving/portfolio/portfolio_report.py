@@ -11,6 +11,7 @@ from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.wanted import BANDS, SORTS, Wanted
 from serving.reports.report_html import rendered
+from serving.store.whose import Whose, names_of
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts, screen_texts
 
@@ -60,13 +61,13 @@ class Listed:
     account_ids: tuple[str, ...]
 
 
-def read_report(connection: Connection, whose: str | None, wanted: Wanted, lang: Lang, today: date) -> Listed | None:
+def read_report(connection: Connection, whose: Whose, wanted: Wanted, lang: Lang, today: date) -> Listed | None:
     """Return the report of the newest run with the rows that it lists; None while no run is published.
 
     Parameters
     ----------
-    whose : str or None
-        The account manager whose accounts alone it is about: a reader's own, or the one chosen. None: all.
+    whose : str, sequence of str or None
+        The account managers whose accounts alone it is about: a reader's own, or the one chosen. None: all.
     today : date
         From then on a step that was due before is overdue.
     """
@@ -79,13 +80,13 @@ def read_report(connection: Connection, whose: str | None, wanted: Wanted, lang:
     )
 
 
-def portfolio_report(found: Found, whose: str | None, wanted: Wanted, lang: Lang, today: date) -> PortfolioReport:
+def portfolio_report(found: Found, whose: Whose, wanted: Wanted, lang: Lang, today: date) -> PortfolioReport:
     """Return the report of what the store found, of a published run.
 
     Parameters
     ----------
-    whose : str or None
-        The account manager whose accounts alone were looked for.
+    whose : str, sequence of str or None
+        The account managers whose accounts alone were looked for.
     today : date
         From then on a step that was due before is overdue.
     """
@@ -116,12 +117,13 @@ def render_portfolio(report: PortfolioReport, paper: bool = False) -> str:
     return rendered("portfolio_report.html.j2", report.lang, paper, report=report, words=words)
 
 
-def _chosen(whose: str | None, wanted: Wanted, lang: Lang) -> tuple[str, ...]:
+def _chosen(whose: Whose, wanted: Wanted, lang: Lang) -> tuple[str, ...]:
+    readers = ", ".join(names_of(whose) or ())
     words, bands = screen_texts(lang), page_texts(lang)["bands"]
     filters = words["filters"]
     said = (
-        whose and words["frame"]["reader"].format(name=whose),
-        wanted.manager and wanted.manager != whose and f"{filters['manager']}: {wanted.manager}",
+        readers and words["frame"]["reader"].format(name=readers),
+        wanted.manager and wanted.manager != readers and f"{filters['manager']}: {wanted.manager}",
         wanted.unmanaged and filters["unmanaged"],
         wanted.band and f"{words['columns']['risk']}: {bands[wanted.band]}",
         wanted.threat and f"{filters['threat']}: {words['threats'][wanted.threat]}",

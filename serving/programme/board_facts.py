@@ -11,6 +11,7 @@ from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.wanted import Wanted
 from serving.store import StoredFigures
 from serving.store.figure_tables import read_figures
+from serving.store.whose import Whose
 
 #: Threats that are listed.
 LARGEST = 5
@@ -35,8 +36,8 @@ class BoardFacts:
     threats: Found
 
 
-def read_board(connection: Connection, whose: str | None, as_of: date | None = None) -> BoardFacts | None:
-    """Return the newest run's facts of the whole book (None) or of a manager's accounts; None while there is no run.
+def read_board(connection: Connection, whose: Whose, as_of: date | None = None) -> BoardFacts | None:
+    """Return the newest run's facts of the whole book (None) or of managers' accounts; None while there is no run.
 
     With `as_of`, those of the newest run of this date.
 

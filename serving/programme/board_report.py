@@ -17,6 +17,7 @@ from serving.programme.board_facts import BoardFacts
 from serving.programme.figure_sections import BarChart, MonthChart, Row, Telling
 from serving.programme.stored_words import in_words
 from serving.reports.report_html import rendered
+from serving.store.whose import Whose, names_of
 from serving.words.figure_words import FigureInWords
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts, programme_texts, screen_texts
@@ -132,13 +133,13 @@ class BoardReport:
     footer: str
 
 
-def board_report(facts: BoardFacts, whose: str | None, lang: Lang, today: date) -> BoardReport:
+def board_report(facts: BoardFacts, whose: Whose, lang: Lang, today: date) -> BoardReport:
     """Return the report of the newest run.
 
     Parameters
     ----------
-    whose : str or None
-        The account manager whose accounts alone the facts are of.
+    whose : str, sequence of str or None
+        The account managers whose accounts alone the facts are of.
     lang : 'de' or 'en'
     today : date
         From then on a step that was due before is overdue.
@@ -213,11 +214,11 @@ class _LookingBack:
         return self._by_name[name.format(**self._names)]
 
 
-def _facts(whose: str | None, as_of: date, formats: Formats, texts: Mapping[str, str]) -> tuple[str, ...]:
+def _facts(whose: Whose, as_of: date, formats: Formats, texts: Mapping[str, str]) -> tuple[str, ...]:
     first, last = months_before(as_of, YEAR_MONTHS), as_of - timedelta(days=1)
     currency = formats.currency
     return (
-        texts["mine"].format(name=whose) if whose else texts["whole"],
+        texts["mine"].format(name=", ".join(names)) if (names := names_of(whose)) else texts["whole"],
         texts["period"].format(first=formats.day(first), last=formats.day(last)),
         texts["currency"].format(currency=currency) if currency else texts["no_currency"],
     )
@@ -226,14 +227,14 @@ def _facts(whose: str | None, as_of: date, formats: Formats, texts: Mapping[str,
 def _risk(facts: BoardFacts, lang: Lang, today: date, texts: Mapping[str, str]) -> Risk:
     formats, bands = Formats(lang, facts.book.sums.currency), page_texts(lang)["bands"]
     head, loss = head_of(facts.book, lang, today), facts.book.sums.loss
-    (label, value, _), *others = head.figures
+    (label, value, _), *_, change = head.figures
     within = loss and screen_texts(lang)["sums"]["range"].format(
         low=formats.money(loss.low), high=formats.money(loss.high)
     )
     return Risk(
         lead=texts["risk_lead"].format(day=formats.day(facts.stored.run["as_of"])),
         head=head,
-        figures=((label, value, f"{texts['expected']} {within or texts['no_range']}"), *others),
+        figures=((label, value, f"{texts['expected']} {within or texts['no_range']}"), change),
         bands=tuple((label, formats.number(facts.book.counts.get(band, 0))) for band, label in bands.items()),
         threats=lines_of(facts.threats, lang, today),
         counted=_counted(facts, formats, texts),

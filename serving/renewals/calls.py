@@ -22,6 +22,7 @@ from serving.acting.acting_tables import FEEDBACK
 from serving.scoring.book_figures import CONTRACTS
 from serving.store.figure_tables import FIGURES, read_beside
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
+from serving.store.whose import Whose
 
 #: Days before the end at which a call stands; 0: the newest run.
 STAGES = (180, 90, 0)
@@ -140,8 +141,8 @@ class Renewals:
     overdue: Sequence[Renewal]
 
 
-def read_renewals(connection: Connection, account_manager: str | None) -> Renewals | None:
-    """Return the contracts of the newest run, of a manager's accounts or of all (None); None without a run."""
+def read_renewals(connection: Connection, whose: Whose) -> Renewals | None:
+    """Return the contracts of the newest run, of managers' accounts or of all (None); None without a run."""
     run = connection.execute(newest_run()).mappings().first()
     if run is None:
         return None
@@ -149,7 +150,7 @@ def read_renewals(connection: Connection, account_manager: str | None) -> Renewa
         sa.select(FIGURES.c.record).where(FIGURES.c.run_id == run["run_id"], FIGURES.c.place == 0)
     ).scalar_one_or_none()
     model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
-    rows = sorted(_with_calls(connection, dict(run), account_manager), key=_place)
+    rows = sorted(_with_calls(connection, dict(run), whose), key=_place)
     return Renewals(
         run={**run, "model": model},
         currency=None if record is None else record["currency"],
@@ -171,7 +172,7 @@ def _place(renewal: Renewal) -> tuple[Any, ...]:
     return (not renewal.disagreed, not known, -lost, renewal.ends_on, renewal.account_id, renewal.contract_id)
 
 
-def _with_calls(connection: Connection, newest: Mapping[str, Any], whose: str | None) -> Iterator[Renewal]:
+def _with_calls(connection: Connection, newest: Mapping[str, Any], whose: Whose) -> Iterator[Renewal]:
     columns = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.model_version)
     runs = connection.execute(sa.select(*columns).where(CURRENT).order_by(*NEWEST_FIRST)).mappings().all()
     contracts = [

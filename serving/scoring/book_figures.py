@@ -6,7 +6,7 @@ accounts, so that whoever sees one manager's accounts is given one record and ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ import pandas as pd
 
 from features.figures.asking import series
 from features.figures.estimates import Estimates
+from features.figures.figure import all_figures
 from features.figures.known import Because, because
 from features.figures.measuring import COLUMNS, WithAccounts, measure_with_accounts
 from features.tables import Tables
@@ -24,6 +25,7 @@ Record = dict[str, Any]
 SERIES_MONTHS = 12
 #: Why a manager's part has no figure at a date at which none of the manager's accounts was known.
 NOBODY = because("nobody")
+SEVERAL = because("several")
 NUMBERS = ("value", "low", "high", "n")
 NAMES = ("name", "account_manager")
 CONTRACTS, DEPARTURES = "contracts_to_renew", "departures"
@@ -140,6 +142,61 @@ def _empty(dates: int) -> Record:
 
 def _kept(reason: Because) -> list[Any]:
     return [reason.code, dict(reason.facts)]
+
+
+def together(records: Sequence[Record]) -> Record:
+    """Return what is known of several managers' accounts together, from the records of their parts; of one, its own.
+
+    Figures that are sums add up, without an interval. Of a rate or a mean nothing is known from the parts.
+    """
+    first, *others = records
+    if not others:
+        return first
+    sums = {figure.name for figure in all_figures() if figure.adds_up}
+    return first | {
+        "figures": {
+            name: _together(name in sums, [record["figures"].get(name) for record in records], len(first["dates"]))
+            for name in dict.fromkeys(name for record in records for name in record["figures"])
+        },
+        "groups": _groups_together(sums, [record.get("groups", {}) for record in records]),
+    }
+
+
+def _together(adds_up: bool, parts: Sequence[Record | None], dates: int) -> Record:
+    """Return a figure's lists over the parts that have it."""
+    lists = _empty(dates)
+    for place in range(dates):
+        points = [{name: part[name][place] for name in (*NUMBERS, "reason")} for part in parts if part is not None]
+        for name, value in _point(adds_up, points).items():
+            lists[name][place] = value
+    return lists
+
+
+def _point(adds_up: bool, points: Sequence[Record]) -> Record:
+    """Return the sum of points; who had no account at the date adds nothing, and one that is not known leaves none."""
+    unknown = {**dict.fromkeys(NUMBERS), "reason": _kept(NOBODY)}
+    there = [point for point in points if not point["reason"] or point["reason"][0] != NOBODY.code]
+    if not there:
+        return unknown
+    if not adds_up:
+        return unknown | {"reason": _kept(SEVERAL)}
+    if reason := next((point["reason"] for point in there if point["value"] is None), None):
+        return unknown | {"reason": reason}
+    sums = {name: sum(point[name] or 0.0 for point in there) for name in ("value", "n")}
+    return unknown | sums | {"reason": None}
+
+
+def _groups_together(sums: Collection[str], kept: Sequence[Record]) -> Record:
+    """Return the groups of all parts by split and figure, each once."""
+    found: Record = {}
+    named = dict.fromkeys((split, name) for groups in kept for split, of in groups.items() for name in of)
+    for split, name in named:
+        entries = [entry for groups in kept for entry in groups.get(split, {}).get(name, ())]
+        found.setdefault(split, {})[name] = [
+            {"group": group, **_point(name in sums, [entry for entry in entries if entry["group"] == group])}
+            for group in dict.fromkeys(entry["group"] for entry in entries)
+        ]
+    return found
 
 
 def told(kept: Sequence[Any] | None, lang: str) -> str | None:

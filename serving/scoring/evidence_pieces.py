@@ -1,4 +1,6 @@
-"""Evidence of some accounts of a book: an account's takes some 25 KB, so nobody holds that of all."""
+"""Evidence of some accounts of a book, and what a list sums up of them: an account's takes some 25 KB, so nobody holds
+that of all.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,25 @@ from dataclasses import replace
 from datetime import date
 
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 
+from features.as_of import AsOf
 from features.tables import Tables
 from serving.scoring.evidence import Record, collect_evidence
+
+#: Where the evidence of an account holds its standing.
+STANDING = "standing"
+#: An account is unheard without an answer in so many days; a contract is due that ends in fewer than so many.
+UNHEARD_DAYS, DUE_DAYS = 180, 90
 
 
 def piece_of_evidence(
     tables: Tables, accounts: Sequence[str], as_of: date, outlooks: Mapping[str, Record] | None = None
 ) -> dict[str, Record]:
     """Return the evidence by account_id, as `collect_evidence` gives it, of accounts that follow one another.
+
+    Each has its standing beside it, as `standings` gives it.
 
     Parameters
     ----------
@@ -29,4 +40,40 @@ def piece_of_evidence(
     frames = {name: rows.filter(rows.account_id.between(first, last)) for name, rows in tables.frames.items()}
     ids = pa.table({"account_id": pa.array(accounts, pa.string())})
     spine = ibis.memtable(ids).mutate(as_of=ibis.literal(as_of))
-    return collect_evidence(replace(tables, frames=frames), spine, as_of, outlooks)
+    part = replace(tables, frames=frames)
+    standing = standings(part, spine, as_of)
+    evidence = collect_evidence(part, spine, as_of, outlooks)
+    return {account_id: found | {STANDING: standing[account_id]} for account_id, found in evidence.items()}
+
+
+def standings(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, Record]:
+    """Return of every account of a spine what a portfolio sums up: whom nobody hears, what is due.
+
+    Returns
+    -------
+    dict of account_id to dict
+        `unheard_180d`: whether the account gave no answer in 180 days; null without surveys, and where the book says
+        that surveys are recorded for less. `renewals_due_90d`: annual value of its contracts whose signed end lies in
+        the next 90 days, as the figure of this name has it; null without contracts.
+    """
+    rows = AsOf(tables, spine, personal=True).run(_standing).to_pylist()
+    since = tables.known["surveys"].since
+    cut = since is not None and (as_of - since).days < UNHEARD_DAYS
+    no_surveys, no_contracts = (name in tables.missing for name in ("surveys", "contracts"))
+    return {
+        row["account_id"]: {
+            "unheard_180d": None if no_surveys or (cut and not row["heard"]) else not row["heard"],
+            "renewals_due_90d": None if no_contracts else row["due"],
+        }
+        for row in rows
+    }
+
+
+def _standing(view: AsOf) -> ir.Table:
+    surveys, contracts = view["surveys"], view["contracts"]
+    answered = surveys.filter(surveys.answered_age_days <= UNHEARD_DAYS)
+    heard = answered.group_by("account_id").aggregate(answers=answered.count())
+    soon = contracts.filter((contracts.ends_age_days <= 0) & (contracts.ends_age_days > -DUE_DAYS))
+    due = soon.group_by("account_id").aggregate(due=soon.annual_value.sum())
+    rows = view.spine.left_join(heard, "account_id").drop("account_id_right").left_join(due, "account_id")
+    return rows.select("account_id", heard=rows.answers.fill_null(0) > 0, due=rows.due.fill_null(0.0))

@@ -25,6 +25,7 @@ from serving.scoring.movement import BundleOf, Movement, movements
 from serving.scoring.scores import FIELDS, Score
 from serving.store.runs import PublishedRun
 from serving.store.score_tables import MOVES, RUNS, SCORES, newest_run, score_of
+from serving.store.whose import Whose, theirs
 
 #: `theme` has the theme as its code. `whole`: what cannot be told apart, of account and model together.
 Kind = Literal["theme", "model", "whole", "revenue"]
@@ -97,11 +98,10 @@ def parts_of(moved: Movement) -> Iterator[tuple[Part, float]]:
     yield ("revenue", ""), after.revenue_at_risk - before.revenue_at_risk - sum(amount for _, amount in parts)
 
 
-def read_moves(connection: Connection, run_id: int, before_run_id: int, manager: str | None) -> Mapping[Part, float]:
-    """Return the sums between two runs, of one account manager or of all; empty where they are not kept."""
-    which = (MOVES.c.run_id == run_id) & (MOVES.c.before_run_id == before_run_id)
-    if manager is not None:
-        which &= MOVES.c.account_manager == manager
+def read_moves(connection: Connection, run_id: int, before_run_id: int, whose: Whose) -> Mapping[Part, float]:
+    """Return the sums between two runs, of some account managers or of all; empty where they are not kept."""
+    of_runs = (MOVES.c.run_id == run_id) & (MOVES.c.before_run_id == before_run_id)
+    which = of_runs & theirs(MOVES.c.account_manager, whose)
     query = sa.select(MOVES.c.kind, MOVES.c.code, sa.func.sum(MOVES.c.amount)).where(which)
     rows: list[Any] = list(connection.execute(query.group_by(MOVES.c.kind, MOVES.c.code)))
     return {(kind, code): amount for kind, code, amount in rows}

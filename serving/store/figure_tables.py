@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.database.metadata import AnyText, metadata
-from serving.scoring.book_figures import BookFigures
+from serving.scoring.book_figures import BookFigures, together
 from serving.store.score_tables import CURRENT, MOVES, RUNS, SCORES, newest_run
+from serving.store.whose import Whose, theirs
 
 #: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
 FIGURES = sa.Table(
@@ -89,12 +90,11 @@ def pieces(run_id: int, figures: BookFigures) -> Iterator[tuple[sa.Table, list[d
         yield FIGURE_ACCOUNTS, piece
 
 
-def read_figures(
-    connection: Connection, account_manager: str | None, as_of: date | None = None
-) -> StoredFigures | None:
-    """Return the newest run's figures of the whole book (None) or of a manager's accounts; None without a run.
+def read_figures(connection: Connection, whose: Whose, as_of: date | None = None) -> StoredFigures | None:
+    """Return the newest run's figures of the whole book (None) or of managers' accounts; None without a run.
 
-    With `as_of`, those of the newest run of this date.
+    Of several managers' accounts `serving.scoring.book_figures.together` says what is known. With `as_of`, those of the
+    newest run of this date.
     """
     run = connection.execute(newest_run(as_of)).mappings().first()
     if run is None:
@@ -102,9 +102,9 @@ def read_figures(
     model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
     mine = FIGURES.c.run_id == run["run_id"]
     stored = connection.execute(sa.select(FIGURES.c.place).where(mine).limit(1)).first() is not None
-    whose = FIGURES.c.place == 0 if account_manager is None else FIGURES.c.account_manager == account_manager
-    record = connection.execute(sa.select(FIGURES.c.record).where(mine, whose)).scalar_one_or_none()
-    return StoredFigures({**run, "model": model}, account_manager is None, stored, record)
+    which = FIGURES.c.place == 0 if whose is None else theirs(FIGURES.c.account_manager, whose)
+    kept = connection.execute(sa.select(FIGURES.c.record).where(mine, which).order_by(FIGURES.c.place)).scalars().all()
+    return StoredFigures({**run, "model": model}, whose is None, stored, together(kept) if kept else None)
 
 
 def run_dates(connection: Connection) -> list[date]:
@@ -113,8 +113,8 @@ def run_dates(connection: Connection) -> list[date]:
     return list(connection.execute(dates).scalars())
 
 
-def read_behind(connection: Connection, run_id: int, figure: str, account_manager: str | None, limit: int) -> Behind:
-    """Return the accounts behind a figure that is a sum, of the whole book or of a manager's accounts.
+def read_behind(connection: Connection, run_id: int, figure: str, whose: Whose, limit: int) -> Behind:
+    """Return the accounts behind a figure that is a sum, of the whole book or of managers' accounts.
 
     Parameters
     ----------
@@ -124,9 +124,7 @@ def read_behind(connection: Connection, run_id: int, figure: str, account_manage
         Most accounts that are listed, by falling absolute value.
     """
     value = FIGURE_ACCOUNTS.c.figures[figure].as_float()
-    which = (FIGURE_ACCOUNTS.c.run_id == run_id) & value.is_not(None)
-    if account_manager is not None:
-        which &= FIGURE_ACCOUNTS.c.account_manager == account_manager
+    which = (FIGURE_ACCOUNTS.c.run_id == run_id) & value.is_not(None) & theirs(FIGURE_ACCOUNTS.c.account_manager, whose)
     columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
     mine = (SCORES.c.run_id == FIGURE_ACCOUNTS.c.run_id) & (SCORES.c.account_id == FIGURE_ACCOUNTS.c.account_id)
     is_scored = sa.exists().where(mine).label("is_scored")
@@ -138,20 +136,19 @@ def read_behind(connection: Connection, run_id: int, figure: str, account_manage
     return Behind(tuple(map(dict, rows)), count - len(rows), (total or 0.0) - listed if count > len(rows) else 0.0)
 
 
-def read_beside(connection: Connection, run_id: int, name: str, account_manager: str | None) -> list[dict[str, Any]]:
+def read_beside(connection: Connection, run_id: int, name: str, whose: Whose) -> list[dict[str, Any]]:
     """Return account_id, name, account_manager and `kept`, what a run keeps of each account beside its figures.
 
     Parameters
     ----------
     name : str
         Under which it is kept, such as `serving.scoring.book_figures.CONTRACTS`.
-    account_manager : str or None
+    whose : str, sequence of str or None
         Whose accounts; None: all.
     """
     kept = FIGURE_ACCOUNTS.c.figures[name]
-    which = (FIGURE_ACCOUNTS.c.run_id == run_id) & kept.as_string().is_not(None)
-    if account_manager is not None:
-        which &= FIGURE_ACCOUNTS.c.account_manager == account_manager
+    kept_there = (FIGURE_ACCOUNTS.c.run_id == run_id) & kept.as_string().is_not(None)
+    which = kept_there & theirs(FIGURE_ACCOUNTS.c.account_manager, whose)
     columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
     query = sa.select(*columns, kept.label("kept")).where(which).order_by(FIGURE_ACCOUNTS.c.account_id)
     return [dict(row) for row in connection.execute(query).mappings()]

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
 from serving.store.score_tables import KEPT, RUNS, SCORES, newest_run, score_of, shown_in_lists
+from serving.store.whose import Whose, names_of, theirs
 from serving.words.formats import Lang
 
 #: The greatest number of a run in SQLite and PostgreSQL.
@@ -33,17 +34,20 @@ class Filters:
     """The filters of a list; None: no filter."""
 
     band: str | None
-    account_manager: str | None
+    account_manager: Whose
     threat: bool | None
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the filters as SQL."""
-        filters = {"band": self.band, "account_manager": self.account_manager, "threat": self.threat}
-        return sa.and_(sa.true(), *(SCORES.c[name] == value for name, value in filters.items() if value is not None))
+        filters = {"band": self.band, "threat": self.threat}
+        others = (SCORES.c[name] == value for name, value in filters.items() if value is not None)
+        return sa.and_(theirs(SCORES.c.account_manager, self.account_manager), *others)
 
     def digest(self) -> str:
-        """Return a digest of the filters, which does not reveal the account manager."""
-        return sha256(json.dumps([self.band, self.account_manager, self.threat]).encode()).hexdigest()[:16]
+        """Return a digest of the filters, which does not reveal the account managers."""
+        names = names_of(self.account_manager)
+        whose = sorted(names) if names is not None and len(names) > 1 else names and names[0]
+        return sha256(json.dumps([self.band, whose, self.threat]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,15 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Listed(ScoreSummary):
-    """One score of a list, with the account's name, its account manager and its weightiest reasons."""
+    """One score of a list, with the account's name, its manager, its weightiest reasons and its standing."""
 
     name: str | None
     account_manager: str | None
     reason_1: str | None
     reason_2: str | None
     reason_3: str | None
+    unheard_180d: bool | None
+    renewals_due_90d: float | None
 
 
 LISTED = tuple(field.name for field in fields(Listed))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from features.errors import InputError
 from features.tables import LONGEST_ID
 from serving.database.metadata import AnyText, Instant, metadata
+from serving.scoring.evidence_pieces import STANDING
 from serving.scoring.lapsed import KEY
 from serving.scoring.scores import FIELDS, Band, Reason, Score
 from serving.words.formats import Lang
@@ -55,10 +56,11 @@ RUNS = sa.Table(
 #: What the portfolio counts and orders by.
 LISTED = (
     "run_id", "account_id", "band", "threat", "best_action", "expected_profit", "revenue_at_risk", "churn_probability",
-    "revenue_365d", "currency", "account_manager", "name", "lapsed",
+    "revenue_365d", "currency", "account_manager", "name", "lapsed", "unheard_180d", "renewals_due_90d",
 )  # fmt: skip
 #: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
 #: from before these columns existed. `lapsed`: whether the evidence says that the account has left already.
+#: `unheard_180d`, `renewals_due_90d`: its standing (`serving.scoring.evidence_pieces.standings`), null likewise.
 SCORES = sa.Table(
     "scores",
     metadata,
@@ -72,6 +74,8 @@ SCORES = sa.Table(
     sa.Column("account_manager", AnyText),
     *(sa.Column(name, AnyText) for name in ("name", *NAMES)),
     sa.Column("lapsed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("unheard_180d", sa.Boolean),
+    sa.Column("renewals_due_90d", sa.Double),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
@@ -114,7 +118,13 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
         raise InputError(f"accounts.account_id: {shown!r} has more than {LONGEST_ID} characters, the store's limit")
     manager = (evidence.get("account") or {}).get("account_manager")
     own = {"run_id": run_id, "account_manager": manager, "lapsed": KEY in evidence, "evidence": dict(evidence)}
-    return score.in_full() | own | shown_in_lists(score, evidence)
+    return score.in_full() | own | standing_in(evidence) | shown_in_lists(score, evidence)
+
+
+def standing_in(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a portfolio sums up of an account; nulls where the evidence does not say it."""
+    standing = evidence.get(STANDING) or {}
+    return {name: standing.get(name) for name in ("unheard_180d", "renewals_due_90d")}
 
 
 def shown_in_lists(score: Score, evidence: Mapping[str, Any], lang: Lang = KEPT) -> dict[str, str | None]:

@@ -26,6 +26,7 @@ from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
 from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, newest_run, score_of
+from serving.store.whose import Whose, theirs
 from serving.words.formats import Lang
 
 DAY = timedelta(days=1)
@@ -159,14 +160,14 @@ class ScoreStore:
                         run.drop()
                 raise
 
-    def demand_seen(self, account_id: str, account_manager: str) -> None:
-        """Raise AccountUnknown unless an account's latest score is one of an account manager's accounts.
+    def demand_seen(self, account_id: str, whose: Whose) -> None:
+        """Raise AccountUnknown unless an account's latest score is one of some account managers' accounts.
 
         It asks the same whether there is no such account or somebody else has it, and loads nothing of either.
         """
         mine = CURRENT & (SCORES.c.account_id == account_id)
         manager = sa.select(SCORES.c.account_manager).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
-        seen = sa.select(sa.literal(1)).where(manager.scalar_subquery() == account_manager)
+        seen = sa.select(sa.literal(1)).where(theirs(manager.scalar_subquery(), whose))
         with reading(self._engine) as connection:
             if connection.execute(seen).first() is None:
                 raise unknown(account_id)
@@ -186,7 +187,7 @@ class ScoreStore:
     def page(
         self,
         band: str | None = None,
-        account_manager: str | None = None,
+        account_manager: Whose = None,
         threat: bool | None = None,
         limit: int = 50,
         after: str | None = None,
@@ -225,15 +226,15 @@ class ScoreStore:
             names = sa.select(SCORES.c.account_manager).where(mine, SCORES.c.account_manager.is_not(None)).distinct()
             return sorted(connection.execute(names).scalars())
 
-    def figures(self, account_manager: str | None = None) -> StoredFigures | None:
-        """Return the newest run's figures, of the whole book or of a manager's accounts; None without a run."""
+    def figures(self, whose: Whose = None) -> StoredFigures | None:
+        """Return the newest run's figures, of the whole book or of managers' accounts; None without a run."""
         with reading(self._engine) as connection:
-            return read_figures(connection, account_manager)
+            return read_figures(connection, whose)
 
-    def behind(self, run_id: int, figure: str, account_manager: str | None, limit: int) -> Behind:
+    def behind(self, run_id: int, figure: str, whose: Whose, limit: int) -> Behind:
         """Return the accounts behind a figure that is a sum; see `read_behind`."""
         with reading(self._engine) as connection:
-            return read_behind(connection, run_id, figure, account_manager, limit)
+            return read_behind(connection, run_id, figure, whose, limit)
 
     def purge(self, keep: timedelta | None = None) -> Purged:
         """Remove runs that dead writers left, runs replaced long enough ago, and runs scored longer ago than `keep`.

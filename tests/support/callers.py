@@ -1,4 +1,4 @@
-"""Every kind of caller of the whole app: keys, tokens, forgeries, over the accounts of two account managers."""
+"""Every kind of caller of the whole app: keys, tokens, forgeries, over the accounts of three account managers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from support.served import Client, Json, client_of
 from support.stored import DAY, SCORE, put
 from training.bundle.bundle import Bundle
 
-ANNA, BERND = "Anna Berg", "Bernd Cohn"
+ANNA, BERND, CARLA = "Anna Berg", "Bernd Cohn", "Carla Diaz"
 BODY = {"as_of": MADE_UP_AS_OF.isoformat(), "accounts": [MADE_UP]}
 #: Account -> whose it is; names that stand nowhere else.
-ACCOUNTS = {"anna/1": ANNA, "anna-2": ANNA, "bernd/1": BERND, "bernd-2": BERND, "nobodys-1": None}
+ACCOUNTS = {"anna/1": ANNA, "anna-2": ANNA, "bernd/1": BERND, "bernd-2": BERND, "carla-1": CARLA,
+            "nobodys-1": None}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Credential:
 
 
 class World:
-    """The whole app over accounts of two account managers and of nobody, with every kind of credential."""
+    """The whole app over accounts of three account managers and of nobody, with every kind of credential."""
 
     def __init__(self, bundle: Bundle, url: str, issuer: Issuer) -> None:
         self.clock, self.issuer = Clock(), issuer

@@ -83,7 +83,7 @@ class Gated:
 
         def answer(request: Request, principal: Principal = asked) -> Json:
             self.seen.append(dict(request.scope["state"]))
-            return {"id": principal.id, "account_manager": principal.account_manager}
+            return {"id": principal.id, "account_manager": principal.reader}
 
         return answer
 

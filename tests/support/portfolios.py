@@ -23,6 +23,10 @@ ACCOUNTS: dict[str, tuple[str | None, Any, float, float, float, str | None, str]
 }
 
 
+#: Who gave no answer in 180 days.
+UNHEARD = ("E3", "J1")
+
+
 def score_of(account_id: str, before: bool = False) -> Score:
     """Return an account's score now, or 90 days before; its reasons add up, and its satisfaction alone moved it."""
     _, band, now, past, value, action, _ = ACCOUNTS[account_id]
@@ -52,6 +56,9 @@ def evidence() -> dict[str, Any]:
             open_loops={"total": len(loops), "rows": loops},
             contracts={"total": 1, "rows": [contract]},
         )
+        found[account_id]["standing"] = {
+            "unheard_180d": account_id in UNHEARD, "renewals_due_90d": 1.0 if account_id == "E/2" else 0.0,
+        }  # fmt: skip
     return found
 
 

@@ -36,6 +36,10 @@ class AccountRow(BaseModel):
     reason_1: str | None = Field(description="The weightiest reason in words, with its effect on the estimate")
     reason_2: str | None = Field(description="The second reason")
     reason_3: str | None = Field(description="The third reason")
+    unheard_180d: bool | None = Field(description="Whether no answer came in 180 days; null where it is not known")
+    renewals_due_90d: float | None = Field(
+        description="Annual value of its contracts that end in 90 days, in currency; null where it is not known"
+    )
 
 
 class AccountsOut(BaseModel):

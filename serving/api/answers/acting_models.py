@@ -63,11 +63,30 @@ class StepOut(StepRow):
     request_id: str = REQUEST_ID
 
 
+class AfterStepsOut(BaseModel):
+    """The risk before the first done step and now, beside comparable accounts left alone: no experiment."""
+
+    model_config = ConfigDict(from_attributes=True)
+    done_on: date = Field(description="When the first of the steps was done (UTC)")
+    before_as_of: date | None = Field(description="Of the newest run that knows nothing of that day or later")
+    before: float | None = Field(description="The account's probability then; null where there was no estimate")
+    now_as_of: date | None = Field(description="Of the newest run after that day")
+    now: float | None = Field(description="The account's probability now")
+    comparable: int = Field(
+        description="The caller's accounts without a step, with an estimate in both runs, in the same band then and "
+        "with a probability within 0.1"
+    )
+    alone_before: float | None = Field(description="Their mean probability then; null of fewer than 5")
+    alone_now: float | None = Field(description="Their mean probability now")
+    missing: Literal["before", "since", "comparable"] | None = Field(description="What there is no estimate of")
+
+
 class StepsOut(BaseModel):
     """The steps of an account: open ones by their due date, then those that are done, the latest first."""
 
     request_id: str = REQUEST_ID
     steps: list[StepRow] = Field(description="All of them")
+    after: AfterStepsOut | None = Field(description="What came after; null while no step is done")
 
 
 class FeedbackOut(BaseModel):

@@ -112,7 +112,7 @@ class OfRun(BaseModel):
     request_id: str = REQUEST_ID
     as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
     model_version: str | None = Field(description="Version of the model that scored; null while no scores are stored")
-    whole_book: bool = Field(description="Whether they are of the whole book, not of one manager's accounts")
+    whole_book: bool = Field(description="Whether they are of the whole book, not of some managers' accounts")
     currency: str | None = Field(description="Currency of all sums, where it is known")
     warnings: list[WarningOut] = WARNINGS
 
@@ -156,13 +156,12 @@ class OneFigureOut(OfRun, FigureOut):
 
 
 def figures_for(store: ScoreStore, principal: Principal, asked: str | None) -> StoredFigures | None:
-    """Return the newest run's figures that a caller may see: of the whole book, or of one manager's accounts.
+    """Return the newest run's figures that a caller may see: of the whole book, or of some managers' accounts.
 
-    Who sees one manager's accounts gets the figures of these, and of nobody's where another manager is asked for, as if
-    that manager had no accounts.
+    Who sees some managers' accounts gets the figures of these, and of nobody's where another manager is asked for, as
+    if that manager had no accounts.
     """
-    manager = principal.whose(asked)
-    found = store.figures(manager)
+    found = store.figures(principal.whose(asked))
     if found is not None and not principal.may_ask_for(asked):
         return replace(found, record=None)
     return found

@@ -19,8 +19,8 @@ def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stor
     An account that the caller may not see raises the same AccountUnknown as an account that does not exist, after the
     same question to the database and before anything of it is loaded.
     """
-    if principal.account_manager is not None:
-        store.demand_seen(account_id, principal.account_manager)
+    if principal.account_managers is not None:
+        store.demand_seen(account_id, principal.account_managers)
     stored = store.latest(account_id)
     if not principal.sees(stored.account_manager):  # It was scored anew in between, for somebody else.
         raise unknown(account_id)

@@ -29,6 +29,7 @@ from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
 from serving.store import Page, ScoreStore
+from serving.store.whose import Whose
 from serving.words.formats import Lang
 
 router = APIRouter(tags=["Accounts"])
@@ -115,11 +116,11 @@ async def report(
 
 
 def _page(
-    store: ScoreStore, band: str | None, manager: str | None, threat: bool | None, limit: int, cursor: str | None,
+    store: ScoreStore, band: str | None, whose: Whose, threat: bool | None, limit: int, cursor: str | None,
     lang: Lang,
 ) -> Page:  # fmt: skip
     try:
-        return store.page(band, manager, threat, limit, cursor or None, lang)
+        return store.page(band, whose, threat, limit, cursor or None, lang)
     except CursorInvalid as error:
         raise _refused(str(error), 422, "cursor-invalid") from error
     except PageGone as error:

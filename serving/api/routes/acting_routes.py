@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Request
 
 from serving.access.principal import Principal
 from serving.acting.acts import add_feedback, add_step, finish_step, once_of, steps_of
+from serving.acting.after_steps import after_steps
 from serving.acting.said import Wrong, feedback_of, step_of
 from serving.api.answers.acting_models import FeedbackOut, FeedbackRequest, StepOut, StepRequest, StepsOut
 from serving.api.answers.stored import stored_for
@@ -77,8 +78,9 @@ def list_steps(
     stored_for(served.store, principal, account_id)
     with reading(served.store.engine) as connection:
         rows = steps_of(connection, account_id)
+        after = after_steps(connection, account_id, principal.account_managers)
     note_read(request, served, principal.id, "steps", [account_id])
-    return StepsOut.model_validate({"request_id": request_id(request), "steps": rows})
+    return StepsOut.model_validate({"request_id": request_id(request), "steps": rows, "after": after})
 
 
 @router.post(

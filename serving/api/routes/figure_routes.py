@@ -21,6 +21,7 @@ from serving.api.edge.noted import note_read
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.store import Behind, StoredFigures
+from serving.store.whose import Whose
 
 router = APIRouter(tags=["Figures"])
 MOST_ACCOUNTS = 200
@@ -65,27 +66,25 @@ def figure(
     if name not in figure_names():
         raise _unknown(name)
     stored = figures_for(served.store, principal, account_manager)
-    behind = _behind(served, stored, name, principal.account_manager or account_manager, limit)
+    behind = _behind(served, stored, name, principal.whose(account_manager), limit)
     if behind is not None:
         note_read(request, served, principal.id, "list", [row["account_id"] for row in behind.accounts])
     sees_all = _sees_all(principal, account_manager)
     return one_figure_out(stored, sees_all, name, behind, request_id(request), lang)
 
 
-def _behind(
-    served: Runtime, stored: StoredFigures | None, name: str, account_manager: str | None, limit: int
-) -> Behind | None:
+def _behind(served: Runtime, stored: StoredFigures | None, name: str, whose: Whose, limit: int) -> Behind | None:
     """Return the accounts behind a figure that adds up and is known."""
     if stored is None or stored.record is None or name not in stored.record["figures"]:
         return None
     adds_up = next(found.adds_up for found in all_figures() if found.name == name)
     if not adds_up or stored.record["figures"][name]["value"][-1] is None:
         return None
-    return served.store.behind(stored.run["run_id"], name, account_manager, limit)
+    return served.store.behind(stored.run["run_id"], name, whose, limit)
 
 
 def _sees_all(principal: Principal, account_manager: str | None) -> bool:
-    return principal.account_manager is None and account_manager is None
+    return principal.account_managers is None and account_manager is None
 
 
 def _unknown(name: str) -> RequestProblem:

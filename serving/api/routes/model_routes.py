@@ -33,7 +33,7 @@ def model(
     further = {
         "model_version": facts["version"],
         "grade_meaning": grade_meaning(facts["grade"], lang),
-        "reference": facts["reference"] if principal.account_manager is None else None,
+        "reference": facts["reference"] if principal.account_managers is None else None,
         "signals": signal_facts(),
         "request_id": request_id(request),
     }

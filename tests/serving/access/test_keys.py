@@ -50,10 +50,28 @@ def test_a_key_holds_what_it_was_made_with(store: KeyStore, clock: Clock) -> Non
     made, token = store.create(["score", "read", "read"], "Anna Berg", ends, "CRM")
     assert re.fullmatch(rf"crk_{made.id}_[A-Za-z0-9_-]{{43}}", token) and re.fullmatch("[0-9a-f]{12}", made.id)
     assert opened(store, token) == made == store.get(made.id)
-    assert (made.scopes, made.account_manager, made.name) == ({"read", "score"}, "Anna Berg", "CRM")
+    assert (made.scopes, made.account_managers, made.name) == ({"read", "score"}, ("Anna Berg",), "CRM")
     assert (made.created_at, made.expires_at, made.revoked_at, made.last_used_on) == (clock.now(), ends, None, None)
-    assert made.principal.id == f"key:{made.id}" and made.principal.account_manager == "Anna Berg"
+    assert made.principal.id == f"key:{made.id}" and made.principal.account_managers == ("Anna Berg",)
     assert made.principal.may("read") and not made.principal.may("admin")
+
+
+@pytest.mark.parametrize("managers", [None, ("Anna Berg",), ("Änne", "B"), ("[x",), ('["A", "B"]',)], ids=str)
+def test_several_account_managers_stand_where_one_stood(store: KeyStore, managers: tuple[str, ...] | None) -> None:
+    made, token = store.create(["read"], managers and (*managers, managers[0]))
+    assert opened(store, token).account_managers == made.principal.account_managers == managers
+    told = made.as_dict(made.created_at)
+    assert told["account_manager"] == (managers and ", ".join(managers))
+    assert told["account_managers"] == (managers and [*managers])
+
+
+@pytest.mark.parametrize("kept", ["Anna Berg", "[x", "[]", "[7]", '{"a": 1}', '["A", "B"]'])
+def test_a_row_from_before_there_were_several_is_one_name(store: KeyStore, kept: str) -> None:
+    """What is no list of names is a name."""
+    _, token = store.create(["read"], "other")
+    with writing(store._engine) as connection:
+        connection.execute(sa.update(KEYS).values(account_manager=kept))
+    assert opened(store, token).account_managers == (("A", "B") if kept == '["A", "B"]' else (kept,))
 
 
 def test_nothing_of_a_secret_is_kept_but_its_digest(store: KeyStore) -> None:
@@ -103,6 +121,9 @@ def test_an_unknown_key_takes_the_same_steps_as_a_known_one(store: KeyStore) -> 
         ([], {}, "read, score, feedback, admin"),
         (["read", "write"], {}, "write"),
         (["read"], {"account_manager": " "}, "account_manager"),
+        (["read"], {"account_manager": []}, "account_manager"),
+        (["read"], {"account_manager": ["Anna Berg", ""]}, "account_manager"),
+        (["read", "admin"], {"account_manager": ["Anna Berg", "Bernd Cohn"]}, "account_manager"),
         (["read", "admin"], {"account_manager": "Anna Berg"}, "account_manager"),
         (["read"], {"expires_at": Clock().now()}, "past"),
     ],
@@ -119,7 +140,7 @@ def test_rotation_overlaps(store: KeyStore, clock: Clock) -> None:
     made, old = store.create(["read"], "Anna Berg")
     clock.pass_by(days=1)
     rotated, new = store.rotate(made.id)
-    assert (rotated.id, rotated.scopes, rotated.account_manager) == (made.id, made.scopes, "Anna Berg")
+    assert (rotated.id, rotated.scopes, rotated.account_managers) == (made.id, made.scopes, ("Anna Berg",))
     assert new != old and found_by(store, old) == found_by(store, new) == rotated
     clock.pass_by(days=7, microseconds=-1)
     assert found_by(store, old) is not None

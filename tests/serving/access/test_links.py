@@ -254,6 +254,16 @@ def test_a_link_ends_when_the_account_changes_hands(linking: Linking) -> None:
     assert linking.follow(all_seeing).status_code == 200
 
 
+def test_a_link_of_who_sees_several_goes_with_the_account_from_one_to_the_other(linking: Linking) -> None:
+    lead = linking.link(linking.key("read", account_manager=["Anna Berg", "Bernd Cohn"]))
+    assert "Berg" not in lead and linking.follow(lead).status_code == 200
+    linking.write(MANAGERS | {"A1": "Bernd Cohn"})
+    assert linking.follow(lead).status_code == 200
+    for other in ("Carla Diaz", None):
+        linking.write(MANAGERS | {"A1": other})
+        assert_problem(linking.follow(lead), 403)
+
+
 def test_a_link_without_keys_is_for_this_machine(linking: Linking) -> None:
     url = linking.link()
     assert linking.follow(url, address="127.0.0.1").status_code == 200

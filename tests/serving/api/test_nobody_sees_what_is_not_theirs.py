@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from support.callers import ACCOUNTS, ANNA, BERND, BODY, Credential, World, every_credential
+from support.callers import ACCOUNTS, ANNA, BERND, BODY, CARLA, Credential, World, every_credential
 from support.gates import Issuer, issuing
 from support.served import Client, Json, client_of
 
@@ -206,7 +206,7 @@ def a_link(world: World) -> Link:
     return Link("anna/1", "en", maker, None, int(world.clock.now().timestamp()) + 60)
 
 
-# One account manager and another
+# One account manager, another, and the lead of both who does not see the third's
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +217,11 @@ def anna(world: World) -> str:
 @pytest.fixture(scope="module")
 def bernd(world: World) -> str:
     return world.key("read", "score", "feedback", account_manager=BERND)
+
+
+@pytest.fixture(scope="module")
+def lead(world: World) -> str:
+    return world.key("read", "score", "feedback", account_manager=[ANNA, BERND])
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +244,22 @@ def test_a_list_holds_ones_own_accounts(world: World, anna: str, bernd: str, eve
     assert sorted(listed(world.ask(everybody, "GET", "/v1/accounts"))) == sorted(ACCOUNTS)
 
 
+def test_a_lead_s_list_holds_the_accounts_of_both_and_of_each_who_is_asked_for(world: World, lead: str) -> None:
+    own = {ANNA: ["anna-2", "anna/1"], BERND: ["bernd-2", "bernd/1"]}
+    for query in ("", "?limit=200", "?band=at_risk", "?threat=true"):
+        assert sorted(listed(world.ask(lead, "GET", f"/v1/accounts{query}"))) == [*own[ANNA], *own[BERND]]
+    for whose, accounts in own.items():
+        assert sorted(listed(world.ask(lead, "GET", f"/v1/accounts?account_manager={quote(whose)}"))) == accounts
+    for other in (CARLA, "", f"{ANNA}, {BERND}", f'["{ANNA}", "{BERND}"]'):
+        assert listed(world.ask(lead, "GET", f"/v1/accounts?account_manager={quote(other)}")) == []
+    found, cursor = [], ""
+    while cursor is not None:
+        page = world.ask(lead, "GET", f"/v1/accounts?limit=3&cursor={quote(cursor)}").json()
+        found += [row["account_id"] for row in page["accounts"]]
+        cursor = page["next_cursor"]
+    assert sorted(found) == [*own[ANNA], *own[BERND]]
+
+
 def test_anothers_cursor_leads_nowhere(world: World, anna: str, bernd: str, everybody: str) -> None:
     for token in (bernd, everybody):
         cursor = world.ask(token, "GET", "/v1/accounts?limit=1").json()["next_cursor"]
@@ -249,9 +270,10 @@ def test_anothers_cursor_leads_nowhere(world: World, anna: str, bernd: str, ever
 
 
 @pytest.mark.parametrize("account_id", [name for name, manager in ACCOUNTS.items() if manager != ANNA])
-def test_what_is_anothers_is_unknown(world: World, anna: str, everybody: str, account_id: str) -> None:
+def test_what_is_anothers_is_unknown(world: World, anna: str, lead: str, everybody: str, account_id: str) -> None:
     """To the word: nobody can tell an account that is another's from one that is not there."""
-    for token, status in ((anna, 404), (everybody, 200)):
+    of_lead = 200 if ACCOUNTS[account_id] == BERND else 404
+    for token, status in ((anna, 404), (lead, of_lead), (everybody, 200)):
         for name in ("risk", "report", "movement"):
             theirs = world.ask(token, "GET", f"/v1/accounts/{quote(account_id, safe='')}/{name}")
             assert theirs.status_code == status
@@ -262,6 +284,9 @@ def test_what_is_anothers_is_unknown(world: World, anna: str, everybody: str, ac
 
 
 def test_the_token_of_an_account_manager_sees_the_same(world: World, issuer: Issuer) -> None:
+    several = issuer.token(manager=[CARLA, BERND])
+    assert sorted(listed(world.ask(several, "GET", "/v1/accounts"))) == ["bernd-2", "bernd/1", "carla-1"]
+    assert world.ask(several, "GET", "/v1/accounts/anna-2/risk").status_code == 404
     token = issuer.token(manager=BERND)
     assert sorted(listed(world.ask(token, "GET", "/v1/accounts"))) == ["bernd-2", "bernd/1"]
     assert world.ask(token, "GET", "/v1/accounts/anna-2/risk").status_code == 404
@@ -289,16 +314,17 @@ def test_an_idempotency_key_is_ones_own(world: World, anna: str, bernd: str) -> 
 
 
 @pytest.mark.parametrize(("method", "template"), [key for key, rule in RULES.items() if not rule.link])
-def test_no_answer_names_anothers_account(world: World, anna: str, method: str, template: str) -> None:
+def test_no_answer_names_anothers_account(world: World, anna: str, lead: str, method: str, template: str) -> None:
     """Whatever a route is asked for: of another's accounts nothing but what was sent comes back."""
     rule = RULES[method, template]
-    for asked in ACCOUNTS:
-        job = world.job(anna) if "{job_id}" in template else ""
-        body = rule.body | {"account_id": asked} if rule.body and "account_id" in rule.body else rule.body
-        text = world.ask(anna, method, path_of(template, job, asked, asked), body).text
-        others = [name for name, manager in ACCOUNTS.items() if manager != ANNA]
-        assert not [name for name in others if f"Name of {name}" in text or (name != asked and name in text)]
-        assert BERND not in text
+    for token, seen in ((anna, {ANNA}), (lead, {ANNA, BERND})):
+        others = [name for name, manager in ACCOUNTS.items() if manager not in seen]
+        for asked in ACCOUNTS if token == anna else others:
+            job = world.job(token) if "{job_id}" in template else ""
+            body = rule.body | {"account_id": asked} if rule.body and "account_id" in rule.body else rule.body
+            text = world.ask(token, method, path_of(template, job, asked, asked), body).text
+            assert not [name for name in others if f"Name of {name}" in text or (name != asked and name in text)]
+            assert not [name for name in {BERND, CARLA} - seen if name in text]
 
 
 # While there are no keys

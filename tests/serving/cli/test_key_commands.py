@@ -50,6 +50,19 @@ def test_a_key_of_an_account_manager_whom_no_score_names_is_warned_of(run: Comma
     assert told.code == 0 and "has the account manager 'Eva Krueger'; did you mean 'Eva Krüger'?" in told.err
 
 
+def test_a_key_of_several_account_managers(run: Command, environment: Environment, store: KeyStore) -> None:
+    with opened(environment.scores_url) as scores:
+        put(scores, SCORE, evidence={"A1": {"account": {"account_manager": "Eva Krüger"}}})
+    named = ("--account-manager", "Eva Krüger", "--account-manager", "Jan Öst")
+    made = run("create", "--scope", "read", *named)
+    assert made.code == 0 and "the accounts of Eva Krüger, Jan Öst" in made.err
+    assert "'Jan Öst'" in made.err and "'Eva Krüger'" not in made.err, "no score names the second alone"
+    (found,) = run("list", "--json").result["keys"]
+    assert (found["account_manager"], found["account_managers"]) == ("Eva Krüger, Jan Öst", ["Eva Krüger", "Jan Öst"])
+    assert "Eva Krüger, Jan Öst" in " ".join(run("list").err.split()), "a list of keys cuts no name"
+    assert run("create", "--scope", "read", "--scope", "admin", *named).code == 2 and len(store.list()) == 1
+
+
 def test_a_new_key_as_json(run: Command, store: KeyStore) -> None:
     day = (datetime.now(UTC) + timedelta(days=30)).date()
     found = run("create", "--scope", "admin", "--expires", day, "--json").result

@@ -18,18 +18,22 @@ VIEWS = (
 )  # fmt: skip
 
 
-def mine(manager: str | None) -> set[str]:
-    return {name for name, row in ACCOUNTS.items() if manager in (None, row[0])}
+Reader = str | list[str] | None
 
 
-def words_of_others(manager: str | None) -> set[str]:
+def mine(manager: Reader) -> set[str]:
+    seen = [manager] if isinstance(manager, str) else manager
+    return {name for name, row in ACCOUNTS.items() if seen is None or row[0] in seen}
+
+
+def words_of_others(manager: Reader) -> set[str]:
     """Return what stands on no page of a manager: names, ids and figures of accounts that are not theirs."""
     others = {name: row for name, row in ACCOUNTS.items() if name not in mine(manager)}
     return {row[-1] for row in others.values()} | {f"/accounts/{quote(name, safe='')}?" for name in others}
 
 
-@pytest.mark.parametrize("manager", [EVA, JAN, "Nobody", None])
-def test_a_key_sees_and_counts_its_own_accounts_on_every_page(site: Site, manager: str | None) -> None:
+@pytest.mark.parametrize("manager", [EVA, JAN, [EVA, "Nobody"], "Nobody", None], ids=str)
+def test_a_key_sees_and_counts_its_own_accounts_on_every_page(site: Site, manager: Reader) -> None:
     browser = site.browser(site.key("read", account_manager=manager))
     queries = [*VIEWS, *({"q": text} for text in ("e", "1", *(row[-1] for row in ACCOUNTS.values())))]
     queries += [{"manager": other} for other in (EVA, JAN, "x")] + [{"unmanaged": "yes"}]
@@ -46,8 +50,8 @@ def test_a_key_sees_and_counts_its_own_accounts_on_every_page(site: Site, manage
     assert counts == [len(mine(manager)), *bands]
 
 
-@pytest.mark.parametrize("manager", [EVA, JAN])
-def test_what_is_anothers_is_what_is_not_there(site: Site, manager: str) -> None:
+@pytest.mark.parametrize("manager", [EVA, JAN, ["Nobody", EVA]], ids=str)
+def test_what_is_anothers_is_what_is_not_there(site: Site, manager: Reader) -> None:
     browser = site.browser(site.key("read", account_manager=manager))
     for lang in ("de", "en"):
         missing = browser.get(f"/accounts/ghost?lang={lang}")
@@ -59,6 +63,24 @@ def test_what_is_anothers_is_what_is_not_there(site: Site, manager: str) -> None
                     assert answer.status_code == 200
                 else:
                     assert (answer.status_code, answer.text) == (404, missing.text)
+
+
+def test_a_lead_chooses_among_the_managers_and_gets_what_each_would(site: Site) -> None:
+    """In the list, its sums, what moved them and its PDF; of a manager who is not among them nothing."""
+    lead = site.browser(site.key("read", account_manager=[EVA, JAN]))
+    page = tree(lead.get("/?lang=en"))
+    assert [each.text for each in page.one("select", name="manager").all("option")][1:] == [EVA, JAN]
+    assert not page.all("input", name="unmanaged") and f"{EVA}, {JAN}" in page.one("header", class_="mast").text
+    for whose in (EVA, JAN):
+        of_lead = tree(lead.get("/?" + urlencode({"lang": "en", "manager": whose})))
+        own = tree(site.browser(site.key("read", account_manager=whose)).get("/?lang=en"))
+        for part in ("dl", "tbody"):
+            assert [each.text for each in of_lead.all(part)] == [each.text for each in own.all(part)]
+        assert of_lead.all("table", class_="moves")
+    assert not tree(lead.get("/?manager=Nobody")).all("tbody")
+    assert lead.get("/report.pdf?lang=en").headers["content-type"] == "application/pdf"
+    for path in ("/figures", "/renewals", "/losses"):
+        assert lead.get(path).status_code == 200
 
 
 def test_no_page_takes_a_credential_from_a_header(site: Site) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
@@ -25,7 +25,7 @@ from serving.store import ScoreStore
 from serving.words.formats import LANGS, Formats, Lang
 from serving.words.grades import grade_sentence
 from serving.words.wording import page_texts, screen_texts
-from training.worth.level import level_from, predicted_loss
+from training.worth.level import Loss, level_from, predicted_loss
 
 #: What a call is worth first, then what else is at risk, then the unknown, then the rest.
 USUAL = ["J1", "E/2", "E1", "E4", "E3", "N1"]
@@ -40,6 +40,17 @@ def everybody(site: Site) -> Browser:
 def api(site: Site) -> Callable[[str], Any]:
     client = Client(site.app, {"Authorization": f"Bearer {site.key('read')}"})
     return lambda path: client.get(path).json()
+
+
+def loss_of(listed: Iterable[dict[str, Any]]) -> Loss:
+    """Return the loss that the model's level makes of rows of the API."""
+    of = sorted(listed, key=lambda row: row["account_id"])
+    share, revenue = (np.array([row[name] for row in of]) for name in ("churn_probability", "revenue_365d"))
+    return predicted_loss(share, revenue, level_from(MODEL["level"]))
+
+
+def sums_of(page: Element, part: str = "value") -> list[str]:
+    return [each.one("span", class_=part).text for each in page.one("dl", class_="sums").all("div")]
 
 
 def rows(page: Element) -> list[Element]:
@@ -75,24 +86,33 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
             assert row.one("td", class_="reason").text == " ".join(stored["reason_1"].split())
     total = sum(row["revenue_at_risk"] for row in listed.values())
     before = sum(round(each[3] * each[4] / 2, 2) for each in ACCOUNTS.values())
-    sums = [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")]
-    assert sums == [
-        " ".join(text.split()) for text in (formats.money(total), formats.money(total - before, signed=True))
-    ]
+    sums = sums_of(page)
+    unheard = sum(row["revenue_365d"] for row in listed.values() if row["unheard_180d"])
+    due, loss = sum(row["renewals_due_90d"] for row in listed.values()), loss_of(listed.values())
+    spanned = f"{formats.money(loss.low)} {'bis' if lang == 'de' else 'to'} {formats.money(loss.high)}"
+    assert (unheard, due) == (800_000.0, 1.0)
+    told = (formats.money(total), spanned, formats.money(unheard), formats.money(due))
+    assert sums == [" ".join(text.split()) for text in (*told, formats.money(total - before, signed=True))]
 
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang: Lang) -> None:
     page = tree(everybody.get(f"/?lang={lang}&band=unknown"))
     assert rows(page) and all(row.one("td", class_="figures").text == "–" for row in rows(page))
-    assert [each.one("span", class_="value").text for each in page.one("dl", class_="sums").all("div")] == ["–", "–"]
+    risk, *standing, change = sums_of(page)
+    assert (risk, change) == ("–", "–") and [text.split()[0].strip("€") for text in standing] == ["0", "0"]
 
 
 def test_what_is_long_above_the_list_is_folded_and_its_fold_names_the_grade(everybody: Browser) -> None:
     """Style sheets open the folds on a desk; `live/test_walk_in_browser.py` looks at both widths."""
-    about, meaning, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
+    about, *meanings, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
     assert about.one("summary").text.startswith(f"So ist die Liste zu lesen: Modellnote {MODEL['grade']}")
-    assert about.all("p", class_="lead") and meaning.one("span", class_="note") and filters.one("form")
+    assert (
+        about.all("p", class_="lead")
+        and len(meanings) == 4
+        and all(each.one("span", class_="note") for each in meanings)
+        and filters.one("form")
+    )
     assert "open" not in about.attributes and "open" not in filters.attributes
     assert "open" in tree(everybody.get("/?lang=de&band=safe")).all("details", class_="fold")[-1].attributes
 
@@ -117,14 +137,12 @@ def test_the_range_is_that_of_the_accounts_shown(
     listed = api("/v1/accounts?limit=200")["accounts"]
     for filters in ({}, {"manager": EVA}, {"band": "at_risk"}):
         of = [row for row in listed if filters.items() <= ({"manager": row["account_manager"]} | row).items()]
-        of.sort(key=lambda row: row["account_id"])
-        share, revenue = (np.array([row[name] for row in of]) for name in ("churn_probability", "revenue_365d"))
-        expected = predicted_loss(share, revenue, level_from(MODEL["level"]))
+        expected = loss_of(of)
         assert loss(**filters) == expected and expected.expected == pytest.approx(sum(r["revenue_at_risk"] for r in of))
-    formats, note = Formats("en", "EUR"), tree(everybody.get("/?lang=en")).one("dl", class_="sums").all("div")[0].text
-    assert f"between {formats.money(loss().low)} and {formats.money(loss().high)}" in note
-    monkeypatch.setattr("serving.portfolio.portfolio_query.expected_loss", lambda rows, model: expected_loss(rows, {}))
-    assert "between" not in tree(everybody.get("/?lang=en")).one("dl", class_="sums").text
+    formats, told = Formats("en", "EUR"), sums_of(tree(everybody.get("/?lang=en")))
+    assert told[1] == f"{formats.money(loss().low)} to {formats.money(loss().high)}" and len(told) == 5
+    monkeypatch.setattr("serving.portfolio.portfolio_sums.expected_loss", lambda rows, model: expected_loss(rows, {}))
+    assert sums_of(tree(everybody.get("/?lang=en"))) == [told[0], *told[2:]]
 
 
 def test_changes_and_lines_are_those_of_the_history(everybody: Browser, api: Callable[[str], Any]) -> None:

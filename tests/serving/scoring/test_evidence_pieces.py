@@ -8,7 +8,7 @@ from features.as_of import customers
 from features.tables import Tables
 from serving.scoring import scoring
 from serving.scoring.evidence import collect_evidence
-from serving.scoring.evidence_pieces import piece_of_evidence
+from serving.scoring.evidence_pieces import piece_of_evidence, standings
 from serving.scoring.scoring import score_book
 from training.bundle.bundle import Bundle
 
@@ -26,6 +26,8 @@ def test_pieces_make_the_whole(book: Tables, as_of: date) -> None:
     assert [pieces[account_id].pop("outlook", None) for account_id in accounts] == [
         outlooks.get(account_id) for account_id in accounts
     ]
+    kept = {account_id: pieces[account_id].pop("standing") for account_id in accounts}
+    assert kept == standings(book, customers(book, [as_of]), as_of)
     assert pieces == whole and len(parts) > 2
     assert list(piece_of_evidence(book, [accounts[0], accounts[9]], as_of)) == [accounts[0], accounts[9]]
     assert piece_of_evidence(book, [], as_of) == {}

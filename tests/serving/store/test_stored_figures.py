@@ -15,7 +15,7 @@ from features.figures.asking import chosen
 from features.figures.figure import all_figures
 from features.figures.measuring import measure
 from serving.database.engine import reading, writing
-from serving.scoring.book_figures import CONTRACTS, SERIES_MONTHS, BookFigures, book_figures, told
+from serving.scoring.book_figures import CONTRACTS, SERIES_MONTHS, BookFigures, book_figures, together, told
 from serving.store import ScoreStore
 from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, forget_figures, read_beside
 
@@ -87,6 +87,46 @@ def test_a_run_s_figures_are_read_by_whom_they_are_for(store: ScoreStore, figure
     assert store.behind(run_id, "revenue_customers", "nobody", 3).accounts == ()
 
 
+def test_of_several_managers_together_sums_are_known(store: ScoreStore, figures: BookFigures) -> None:
+    one, other = (str(part.account_manager) for part in figures.parts[1:3])
+    found = store.figures([other, one])
+    assert found is not None and found.record is not None and not found.whole_book
+    parts = [part.record["figures"] for part in figures.parts[1:3]]
+    assert set(found.record["figures"]) == set(parts[0]) and found.record["dates"] == figures.parts[1].record["dates"]
+    for figure in all_figures():
+        lists, values = found.record["figures"][figure.name], [part[figure.name]["value"][-1] for part in parts]
+        if figure.adds_up and None not in values:
+            assert lists["value"][-1] == pytest.approx(sum(values), rel=1e-12), figure.name
+            behind = store.behind(int(found.run["run_id"]), figure.name, [one, other], 500)
+            assert sum(row["value"] for row in behind.accounts) == pytest.approx(sum(values), rel=1e-9, abs=1e-6)
+            assert {row["account_manager"] for row in behind.accounts} <= {one, other}
+        else:
+            assert lists["value"][-1] is None and (figure.adds_up or lists["reason"][-1][0] in ("several", "nobody"))
+        assert lists["low"][-1] is lists["high"][-1] is None
+    assert store.figures([one, "nobody"]) == store.figures(one)
+    assert store.figures(["nobody", "no one"]) == store.figures("nobody")
+
+
+def test_parts_without_accounts_add_nothing_and_unknown_ones_leave_none() -> None:
+    """By hand: at the first date one has no account, at the second both are known, at the third one is not."""
+    nobody, few = ["nobody", {}], ["few", {"least": 5}]
+
+    def part(value: list[float | None], reason: list[object]) -> dict[str, object]:
+        figure = {"value": value, "low": value, "high": value, "n": value, "reason": reason}
+        entry = {"group": "mid", "value": value[1], "low": None, "high": None, "n": 1.0, "reason": None}
+        groups = {"segment": {"revenue_customers": [entry, entry | {"group": value[1]}]}}
+        return {"dates": ["1", "2", "3"], "figures": {"revenue_customers": figure, "nps": figure}, "groups": groups}
+
+    made = together([part([None, 3.0, 1.0], [nobody, None, None]), part([2.0, 4.0, None], [None, None, few])])
+    sums, rate = made["figures"]["revenue_customers"], made["figures"]["nps"]
+    assert (sums["value"], sums["n"], sums["reason"]) == ([2.0, 7.0, None], [2.0, 7.0, None], [None, None, few])
+    assert sums["low"] == sums["high"] == rate["value"] == [None] * 3
+    assert [reason[0] for reason in rate["reason"]] == ["several"] * 3
+    assert [(entry["group"], entry["value"]) for entry in made["groups"]["segment"]["revenue_customers"]] == [
+        ("mid", 7.0), (3.0, 3.0), (4.0, 4.0),
+    ]  # fmt: skip
+
+
 def test_what_a_run_keeps_beside_the_figures_is_read_by_account(store: ScoreStore, figures: BookFigures) -> None:
     found = store.figures()
     assert found is not None and figures.beside
@@ -97,6 +137,8 @@ def test_what_a_run_keeps_beside_the_figures_is_read_by_account(store: ScoreStor
         mine = read_beside(connection, int(found.run["run_id"]), CONTRACTS, who)
         assert mine == [row for row in rows if row["account_manager"] == who]
         assert read_beside(connection, int(found.run["run_id"]), "something else", None) == []
+        lead = read_beside(connection, int(found.run["run_id"]), CONTRACTS, [who, "nobody"])
+        assert lead == mine
 
 
 def test_figures_go_with_their_run_and_accounts_are_forgotten(store: ScoreStore, figures: BookFigures) -> None:
