@@ -59,8 +59,8 @@ class Found:
     done : mapping of str to mapping
         The step of each row's account that was done last since the run scored.
     unplanned, disagreed, lapsed : int
-        How many of the reader's accounts are threats without a next step, how many scores somebody called wrong, and
-        how many accounts have left already by the model's rule (`serving.scoring.lapsed`).
+        How many accounts under all filters but the band are threats without a next step, how many scores somebody
+        called wrong, and how many have left already by the model's rule (`serving.scoring.lapsed`).
     moved : mapping of part to float
         What moved the revenue at risk since the run before, over all accounts of the reader or of the chosen manager;
         empty under any other filter, and where it is not kept.
@@ -126,7 +126,8 @@ def read_portfolio(
     rows = sorted(_all(connection, whole), key=lambda row: account_ids.index(row["account_id"]))
     managers = _managers(connection, seen)
     counts = (sa.func.count().filter(each) for each in (waiting.unplanned, waiting.disagreed, waiting.lapsed))
-    unplanned, disagreed, lapsed = tuple(connection.execute(sa.select(*counts).select_from(SCORES).where(seen)).one())
+    counted = sa.select(*counts).select_from(SCORES).where(seen, _filters(wanted))
+    unplanned, disagreed, lapsed = tuple(connection.execute(counted).one())
     return Found(
         run=run,
         before=earlier.as_of if earlier else None,

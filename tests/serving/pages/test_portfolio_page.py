@@ -207,6 +207,19 @@ def test_filters_and_orders(everybody: Browser, query: dict[str, str], expected:
     assert {name: sent.get(name) for name in query} == query
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("", "2 key accounts"), (f"manager={quote(EVA)}", "1 key account "), ("q=werft&band=safe", "1 key account ")],
+)
+def test_what_waits_is_counted_among_the_accounts_that_the_filters_leave(
+    everybody: Browser, query: str, expected: str
+) -> None:
+    urgent = tree(everybody.get(f"/?lang=en&{query}")).one("p", class_="urgent")
+    assert expected in urgent.text
+    (link,) = urgent.all("a")
+    assert len(ids(tree(everybody.get(link.attributes["href"] + "&band=")))) == int(expected[0])
+
+
 def test_a_filter_that_finds_nothing_says_so(everybody: Browser) -> None:
     for q in ("%", "_", "nobody", "\x00Riese' OR 1=1"):
         page = tree(everybody.get("/?" + urlencode({"q": q, "lang": "de"})))
