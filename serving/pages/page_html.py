@@ -20,7 +20,8 @@ POLICY = (
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "private, no-store",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": a browser would send the forms of a page as if they came from nowhere (`Origin: null`).
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 #: Files that every page loads: name, package and folder, media type.

@@ -20,11 +20,13 @@ from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Reference
 
-Code = Literal["grade", "amounts", "currency", "stale", "dates"]
+Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
+#: From this ROC AUC of a single signal on, training is held to have been told who left.
+LEAK_AUC = 0.95
 #: The median of the values lies outside the book when it is so many times above its 99th percentile, or so many times
-#: below its 1st: a customer of a few weeks is small without anything being wrong.
+#: below its 1st: a customer of a few weeks is small without anything being wrong. The book's largest is never outside.
 ABOVE, BELOW = 3.0, 30.0
 #: From so many accounts on, the median is compared with the book's median too: so many times apart is another book.
 MANY, APART = 50, 30.0
@@ -68,6 +70,8 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     """
     grade, trained = bundle.manifest.verdict.get("grade"), bundle.manifest.currency
     found = [Caution("grade", {"grade": grade})] if grade == WEAK else []
+    if bundle.manifest.rule.get("silence_days") is None and _told_who_left(bundle.manifest.findings):
+        found.append(Caution("leak", {}))
     power = power_apart(np.asarray(values, float), bundle.reference)
     if power:
         found.append(Caution("amounts", {"power": power}))
@@ -75,6 +79,11 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     if trained is not None and others:
         found.append(Caution("currency", {"currency": ", ".join(others), "trained": trained}))
     return found
+
+
+def _told_who_left(findings: Mapping[str, Any]) -> bool:
+    """Return whether a signal alone told in training who leaves, which nothing honest does: no grade counts then."""
+    return any(suspect["roc_auc"] >= LEAK_AUC for suspect in findings.get("suspects") or ())
 
 
 def stale(ages: Mapping[str, Freshness]) -> list[Caution]:
@@ -152,6 +161,6 @@ def power_apart(values: np.ndarray, reference: Reference) -> int:
     median, middle = float(np.median(positive)), float(np.median(book))
     low, high = np.quantile(book, (0.01, 0.99))
     many = len(positive) >= MANY and not 1 / APART <= median / middle <= APART
-    if many or not low / BELOW <= median <= high * ABOVE:
+    if many or not low / BELOW <= median <= max(high * ABOVE, float(book[-1])):
         return round(float(np.log10(median / middle)))
     return 0

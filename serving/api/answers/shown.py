@@ -35,8 +35,9 @@ class ModelBrief(BaseModel):
 class WarningOut(BaseModel):
     """Something to know before a score is acted on."""
 
-    code: Literal["grade", "amounts", "currency", "stale", "dates"] = Field(
-        description="grade: a model of grade D; amounts: far from those of the training book; currency: another one; "
+    code: Literal["grade", "leak", "amounts", "currency", "stale", "dates"] = Field(
+        description="grade: a model of grade D; leak: records told in training who left; "
+        "amounts: far from those of the training book; currency: another one; "
         "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day"
     )
     detail: str = Field(description="The same as a sentence")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import ibis
+import numpy as np
 import pytest
 from support.bundles import graded, with_currency
 from support.served import Json, client_of, histories, rows_of
@@ -17,7 +19,8 @@ from serving.scoring.cautions import ENOUGH, INVOICE_AGE, LATELY, cautions, invo
 from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
 from serving.words.caution_words import told
-from training.bundle.bundle import Bundle
+from serving.words.formats import LANGS
+from training.bundle.bundle import Bundle, Reference
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,29 @@ def test_the_currency_is_the_senders_or_none(bundle: Bundle, accounts: list[Json
     answer = client.post(unsaid | {"accounts": [other]}).json()
     assert answer["predictions"][0]["currency"] == "USD" and codes(answer["warnings"]) == ["currency"]
     assert answer["warnings"][0]["detail"].startswith("The amounts are in USD, and the model was trained on EUR")
+
+
+def test_the_largest_account_of_the_book_is_of_this_book() -> None:
+    """One account of 400 has a hundred times the value of the next."""
+    values = [float(number) for number in range(1, 101)] + [10_000.0]
+    reference = Reference(as_of=date(2026, 1, 1), accounts=400, threat_value=0.0, value_percentiles=values, signals={})
+    assert [power_apart(np.array([value]), reference) for value in (250.0, 10_000.0, 10_100.0)] == [0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("roc_auc", "silence_days", "expected"), [(1.0, None, ["leak"]), (0.9, None, []), (1.0, 90, [])]
+)
+def test_a_model_that_was_told_who_left_is_not_praised_alone(
+    roc_auc: float, silence_days: int | None, expected: list[str], bundle: Bundle
+) -> None:
+    manifest = graded(bundle, "A").manifest
+    findings = manifest.findings | {"suspects": [{"signal": "account_segment", "roc_auc": roc_auc}]}
+    rule = manifest.rule | {"silence_days": silence_days}
+    told_of = manifest.model_copy(update={"findings": findings, "rule": rule})
+    found = cautions(replace(bundle, manifest=told_of), [], [])
+    assert [caution.code for caution in found] == expected
+    for lang in LANGS:
+        assert all(len(told(caution, lang)) > 50 for caution in found)
 
 
 def test_a_book_without_a_currency_gets_none(book: Tables, bundle: Bundle, as_of: date) -> None:
