@@ -240,6 +240,8 @@ class AccountHistory(_FIRST_FAULTS):  # type: ignore[misc,valid-type]
 class PredictionRequest(Counted):
     """Raw history in: 1 to 100 accounts; `as_of` defaults to today (UTC), records at or after it are ignored."""
 
+    # A misspelt as_of would score today.
+    model_config = ConfigDict(extra="forbid", frozen=True)
     as_of: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = None
     accounts: Annotated[list[_FIRST_FAULTS], Field(min_length=1, max_length=MAX_ACCOUNTS)]  # type: ignore[valid-type]
 

@@ -18,6 +18,7 @@ from serving.store import Behind, ScoreStore, StoredFigures
 from serving.words.caution_words import kept_cautions, warnings_of
 from serving.words.figure_words import FigureInWords
 from serving.words.formats import Lang
+from serving.words.summing import rounded_parts
 
 VALUE: Any = Field(description="The value in its unit; null when it is not known")
 LOW: Any = Field(description="Lower end of the 95 % interval; null where the figure has none")
@@ -180,10 +181,23 @@ def one_figure_out(
     (found,) = (found for found in in_words(stored, lang) if found.figure.name == name)
     accounts: dict[str, Any] = {"accounts": None, "others": None, "others_value": None}
     if behind is not None:
-        unit = found.figure.unit
-        rows = ({**row, "value": rounded_number(row["value"], unit)} for row in behind.accounts)
-        listed = [BehindOut.model_validate(row) for row in rows]
-        others_value = rounded_number(behind.others_value, unit)
+        values, others_value = _rounded_behind(behind, found.now.value, found.figure.unit)
+        rows = zip(behind.accounts, values, strict=True)
+        listed = [BehindOut.model_validate({**row, "value": value}) for row, value in rows]
         accounts = {"accounts": listed, "others": behind.others, "others_value": others_value}
     run = OfRun.fields_of_run(stored, whole, request_id, lang)
     return OneFigureOut(**run, **FigureOut.fields_of(found), **accounts)
+
+
+def _rounded_behind(behind: Behind, total: float | None, unit: Unit) -> tuple[list[float], float]:
+    """Return what each account and all others add, rounded, so that they sum to the rounded figure.
+
+    The others take what rounding leaves over; where all accounts are listed, those take it that it is nearest to.
+    """
+    digits = CENTS if unit == "currency" else DECIMALS
+    values = [float(row["value"]) for row in behind.accounts]
+    whole = sum(values) + behind.others_value if total is None else total
+    if not behind.others:
+        return rounded_parts(values, whole, digits), 0.0
+    rounded = [round(value, digits) + 0.0 for value in values]
+    return rounded, round(round(whole, digits) - sum(rounded), digits) + 0.0

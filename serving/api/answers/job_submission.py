@@ -27,6 +27,8 @@ from serving.predict.history import without_personal
 from serving.predict.values import day
 
 _Envelope: type[BaseModel] = create_model("JobEnvelope", as_of=(Annotated[Any, PlainValidator(day)], None))
+#: What the body of a job may say; a misspelt as_of would score today.
+MEMBERS = ("as_of", "accounts")
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
@@ -62,6 +64,9 @@ def read_submission(body: bytes, most: int) -> Submission:
         raise RequestValidationError([fault]) from error
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "the body cannot be parsed") from error
+    strange = [name.encode("latin-1", "replace").decode("utf-8", "replace") for name in members if name not in MEMBERS]
+    if strange:
+        raise RequestValidationError([_fault("extra_forbidden", name) for name in strange])
     if "accounts" not in members:
         _refuse("missing", "accounts")
     with counting() as cut:

@@ -216,12 +216,18 @@ def test_a_body_is_read_as_json_is_read(blank: str) -> None:
     sources = [json.dumps(sent("A", 1.5), indent=3), "{}", '{"account": [{"}": "]"}], "name": "Ü"}']
     sources += ['{"account": {"account_id": "' + account_id + '"}}' for account_id in ids]
     listed = f"{blank},{blank}".join(sources)
-    text = f'{{"othér": {{"accounts": [1]}}, "as_of"{blank}: "2026-01-01", "accounts":{blank}[{blank}{listed}{blank}]'
-    text += f'{blank},{blank}"more": [{{}}, []]}}{blank}'
+    text = f'{{{blank}"accounts":{blank}[{blank}{listed}{blank}]{blank},{blank}"as_of"{blank}: "2026-01-01"}}{blank}'
     found = read_submission(text.encode(), 100)
     assert [unpacked(account.payload) for account in found.accounts] == json.loads(text)["accounts"]
     assert [account.account_id for account in found.accounts] == ["A", None, None, "B?", "Ä€😀ä", "\u0085", "A"]
     assert found.as_of == date(2026, 1, 1)
+
+
+def test_what_a_job_does_not_know_is_refused(bulk: Bulk) -> None:
+    """A misspelt as_of would score today."""
+    body = '{"othér": {"accounts": [1]}, "asof": "2026-01-01", "accounts": [{}], "more": [{}, []]}'
+    problem = assert_problem(bulk.make(body), 422, "/othér", "/asof", "/more")
+    assert {error["detail"] for error in problem["errors"]} == {"there is no such field"}
 
 
 def test_the_place_of_broken_json_is_a_character(bulk: Bulk) -> None:
