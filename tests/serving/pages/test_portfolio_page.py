@@ -220,6 +220,11 @@ def test_what_waits_is_counted_among_the_accounts_that_the_filters_leave(
     assert len(ids(tree(everybody.get(link.attributes["href"] + "&band=")))) == int(expected[0])
 
 
+def test_a_browser_tells_our_own_pages_where_a_form_comes_from(everybody: Browser) -> None:
+    """Told nothing, Chromium sends `Origin: null`, and a service without keys takes a form for one of another page."""
+    assert everybody.get("/").headers["referrer-policy"] == "same-origin"
+
+
 def test_a_filter_that_finds_nothing_says_so(everybody: Browser) -> None:
     for q in ("%", "_", "nobody", "\x00Riese' OR 1=1"):
         page = tree(everybody.get("/?" + urlencode({"q": q, "lang": "de"})))
