@@ -169,8 +169,8 @@ def _nps(frames: Frames, mine: set[str], now: pd.Timestamp) -> float:
     age = (now - rows["answered_at"]) / pd.Timedelta(days=1)
     rows = rows[rows["account_id"].isin(mine) & (rows["kind"] == "relationship") & (age > 0) & (age <= 365)]
     rows = rows[rows["score"].notna() & ~(rows["bounced_at"] < now)]
-    nameless = (rows["anonymous"] == True) | rows["contact_id"].isna()  # noqa: E712
-    who = rows["contact_id"].where(~nameless, rows["survey_id"])
+    secret = rows["anonymous"] == True  # noqa: E712
+    who = ("contact " + rows["contact_id"].fillna("of nobody known")).where(~secret, "survey " + rows["survey_id"])
     rows = rows.assign(who=who).sort_values(["answered_at", "survey_id"])
     score = rows.groupby(["account_id", "who"])["score"].last().astype(float)
     return 100 * ((score >= 9).mean() - (score <= 6).mean())
