@@ -84,7 +84,7 @@ SELECT segment, basis, sum(was) AS opening, sum(now) AS closing,
 FROM m GROUP BY GROUPING SETS ((basis), (basis, segment));
 CREATE TEMP TABLE said AS
 SELECT c.segment, c.account_id, s.kind, s.score, c.invoiced, coalesce(s.anonymous, false) AS hidden, s.answered_at,
-    s.survey_id, coalesce(CASE WHEN s.anonymous THEN NULL ELSE s.contact_id END, s.survey_id) AS who,
+    s.survey_id, {'contact': CASE WHEN NOT hidden THEN s.contact_id END, 'alone': CASE WHEN hidden THEN s.survey_id END} AS who,
     s.answered_at >= $day::DATE - INTERVAL 4380 HOUR AS lately
 FROM customers c JOIN surveys s USING (account_id)
 WHERE s.sent_at < $day::DATE AND (s.bounced_at IS NULL OR s.bounced_at >= $day::DATE) AND s.score IS NOT NULL

@@ -57,6 +57,9 @@ figure, as_of, split, group, value, low, high, n, reason.
   learnt from the losses themselves. What no run can tell is not known, and says why. The cause is `reason` of the
   table churns, else what was written of the account before it left. `--out FILE.html|FILE.pdf`, `--json`. A scoring
   run keeps the departures of its twelve months too, for the page `/losses` and `GET /v1/losses`.
+- Where a figure takes the latest answer of each contact, the answers of an account without a contact count as those of
+  one unknown contact: the latest of them alone. A source that names nobody so counts an account once, however often it
+  answered. Anonymous answers (`anonymous` is true) may be of several people and count each.
 - Shares are fractions, NPS goes from -100 to 100, money is in the book's currency.
 """
 

@@ -1,8 +1,8 @@
 """How an account's contacts rate: survey answers of its evidence go in, its net promoter scores come out.
 
 The score is the programme's own (`features.figures.families.promoters`): answers of the last 365 days, of each contact
-the latest, those without a contact each; relationship and transactional apart. An account has few answers, so that a
-score stands beside its interval and its number of answers, or is not told.
+the latest, of those without a contact the latest, of anonymous ones each; relationship and transactional apart. An
+account has few answers, so that a score stands beside its interval and its number of answers, or is not told.
 """
 
 from __future__ import annotations
@@ -65,12 +65,14 @@ def rated(evidence: Row, as_of: date, formats: Formats) -> Rated | None:
         period = f"{period} {words['cut'].format(shown=shown, day=formats.day(first))}"
     if not any(latest.values()):
         return Rated("", (), words["none"].format(period=period))
+    if any(row.get("contact_id") is None and not row.get("anonymous") for rows in latest.values() for row in rows):
+        period = f"{period} {words['unnamed']}"
     figures = tuple(_figure(words[kind], rows, formats, words) for kind, rows in latest.items())
     return Rated(words["lead"].format(period=period), figures, "")
 
 
 def latest_answers(evidence: Row, as_of: date, kind: str) -> list[Row]:
-    """Return the answers of the last 365 days: the latest of each contact, and all of nobody known."""
+    """Return the answers of the last 365 days: of each contact and of nobody known the latest, all anonymous."""
     since = (as_of - timedelta(days=DAYS)).isoformat()
     answers = [
         row
@@ -78,7 +80,11 @@ def latest_answers(evidence: Row, as_of: date, kind: str) -> list[Row]:
         if row["kind"] == kind and row["score"] is not None and _answered(row) >= since
     ]
     answers.sort(key=lambda row: (_answered(row), row["survey_id"]))
-    return list({row.get("contact_id") or f"survey {row['survey_id']}": row for row in answers}.values())
+    return list({(row.get("contact_id"), _alone(row)): row for row in answers}.values())
+
+
+def _alone(row: Row) -> str | None:
+    return row["survey_id"] if row.get("anonymous") else None
 
 
 def _answered(row: Row) -> str:

@@ -1,7 +1,8 @@
 """Net promoter score, and what it is worth: the revenue of promoters, passives, detractors and the unheard.
 
-A contact's latest answer of the last 365 days counts; answers without a contact (anonymous ones) count each. Promoters
-score 9 or 10, passives 7 or 8, detractors 0 to 6.
+A contact's latest answer of the last 365 days counts. Answers without a contact count as those of one unknown contact
+of the account, but anonymous ones each, since several people may have given them. Promoters score 9 or 10, passives 7
+or 8, detractors 0 to 6.
 """
 
 from __future__ import annotations
@@ -37,15 +38,16 @@ def every_answer(programme: Programme, kind: str, newest: float = 0, oldest: flo
 
 
 def answers(programme: Programme, kind: str, newest: float = 0, oldest: float = DAYS) -> ir.Table:
-    """Return the latest answer of each contact in a window, and those without a contact, with their class."""
+    """Return the latest answer of each contact in a window, and all anonymous ones, with their class."""
     name = f"answers_{kind}_{newest:g}_{oldest:g}".replace(".", "_")
     return programme.kept.table(name, lambda: _latest(every_answer(programme, kind, newest, oldest)))
 
 
 def _latest(rows: ir.Table) -> ir.Table:
-    # The id settles a tie, so that no engine's order of rows counts.
+    # Nulls make one group: the answers without a contact. The id settles a tie, so that no engine's order counts.
+    alone = ibis.ifelse(rows.anonymous.fill_null(False), rows.survey_id, ibis.null("string"))
     place = ibis.row_number().over(
-        group_by=["account_id", "as_of", rows.contact_id.fill_null(rows.survey_id)],
+        group_by=["account_id", "as_of", rows.contact_id, alone],
         order_by=[rows.answered_age_days, rows.survey_id.desc()],
     )
     latest = rows.mutate(place=place).filter(lambda t: t.place == 0)
@@ -169,9 +171,11 @@ def _kind(kind: str, en: str, de: str) -> Figure:
         f"nps_{kind}", "NPS points", ANSWER_SUMS, _nps, Words(
             f"NPS, {en}", f"NPS, {de}",
             f"Share of promoters (9, 10) - share of detractors (0 to 6) among {en} answers of customers in 365 days; "
-            f"of each contact the latest. With anonymous answers from {LEAST_ANONYMOUS} on.",
+            "of each contact the latest, of an account's answers without a contact the latest, of anonymous ones each. "
+            f"With anonymous answers from {LEAST_ANONYMOUS} on.",
             f"Anteil der Promotoren (9, 10) - Anteil der Kritiker (0 bis 6) unter den Antworten von Kunden in 365 "
-            f"Tagen ({de}); von jeder Person die letzte. Mit anonymen ab {LEAST_ANONYMOUS}.", REICHHELD))  # fmt: skip
+            f"Tagen ({de}); von jeder Person die letzte, von den Antworten eines Kunden ohne Ansprechpartner die "
+            f"letzte, von anonymen jede. Mit anonymen ab {LEAST_ANONYMOUS}.", REICHHELD))  # fmt: skip
 
 
 MONEY = Basis(Rows("promoters.money", _money), ("accounts", "invoices", "surveys"), {"invoices": 12, "surveys": 12})

@@ -90,6 +90,46 @@ def test_anonymous_answers_are_shown_from_five_on(found: pd.DataFrame) -> None:
     assert found[(found["figure"] == "nps_relationship") & found["split"].isna()]["n"].item() == 19
 
 
+def test_of_answers_without_a_contact_the_latest_of_the_account_counts() -> None:
+    """A answers 0, 3, 9, B 8, 2, and nobody's name is known: NPS 0 of two answers; of the half year before, -50.
+
+    C answers five times anonymously, 10, 10, 10, 10, 0, the last under the number of its one contact, who gave 10.
+    """
+    unnamed = [
+        ("a1", "A", "2024-02-01", 0), ("a2", "A", "2024-03-01", 3), ("a3", "A", "2024-10-01", 9),
+        ("b1", "B", "2024-03-01", 8), ("b2", "B", "2024-11-01", 2),
+    ]  # fmt: skip
+    secret = [(number, "C", "2024-10-01", score) for number, score in zip("56789", [10, 10, 10, 10, 0], strict=True)]
+    surveys = [
+        *((key, account, None, "relationship", day, day, score, None) for key, account, day, score in unnamed),
+        *((key, account, None, "relationship", day, day, score, True) for key, account, day, score in secret),
+        ("old", "A", None, "relationship", "2023-06-01", "2023-06-02", 5, None),
+        ("c", "C", "9", "relationship", "2024-10-02", "2024-10-02", 10, False),
+    ]
+    paid = [("A", "2022-01-01", 1), ("A", "2024-06-01", 300), ("B", "2024-06-01", 100), ("C", "2024-06-01", 600)]
+    book = book_of(
+        {
+            "accounts": rows_of(
+                "account_id customer_since segment",
+                ("A", "2022-01-01", "unnamed"), ("B", "2022-01-01", "unnamed"), ("C", "2022-01-01", "secret"),
+            ),
+            "invoices": rows_of(
+                "invoice_id account_id invoiced_on amount", *((f"i{i}", *row) for i, row in enumerate(paid))
+            ),
+            "surveys": rows_of(ANSWER, *surveys),
+        }
+    )  # fmt: skip
+    found = at(book, DAY, "nps_relationship", "monetised", "revenue_", split="segment")
+    told = {name: group(found, name, "unnamed") for name in found["figure"].unique()}
+    assert (told["nps_relationship"]["value"], told["nps_relationship"]["n"]) == (0, 2)
+    assert told["nps_relationship_change"]["value"] == pytest.approx(0 - -50)
+    assert (told["revenue_promoters"]["value"], told["revenue_detractors"]["value"]) == (300, 100)
+    rules = [f"monetised_nps{rule}" for rule in ("", "_each_answer", "_mean_score", "_worst_answer")]
+    assert [told[name]["value"] for name in rules] == pytest.approx([50] * 4)
+    secrets = group(found, "nps_relationship", "secret")
+    assert (secrets["value"], secrets["n"]) == (pytest.approx(400 / 6), 6)
+
+
 def test_good_transactions_and_a_poor_relationship_are_flagged(found: pd.DataFrame) -> None:
     assert group(found, "accounts_contradicting", "T")["value"] == 1
     assert group(found, "accounts_contradicting", "N")["value"] == 0

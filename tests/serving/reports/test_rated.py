@@ -45,15 +45,25 @@ def test_the_score_has_its_interval_and_its_number_of_answers() -> None:
 def test_the_latest_answer_of_a_contact_in_365_days_counts() -> None:
     rows = [
         answer(1, "2025-11-03", 2, "C1"), answer(2, "2025-12-03", 10, "C1"),  # the later one counts
-        answer(3, "2025-11-03", 10), answer(4, "2025-11-03", 10),  # of nobody known: each counts
+        answer(3, "2025-11-03", 10, anonymous=True), answer(4, "2025-11-03", 10, anonymous=True),  # each counts
         answer(5, "2025-01-14", 0, "C2"),  # 366 days ago
         answer(6, "2025-12-03", None, "C3"),  # no answer
         answer(7, "2025-01-15", 7, "C4"),  # 365 days ago, an hour less
+        answer(8, "2025-11-03", 0), answer(9, "2025-11-04", 9),  # of nobody known: the later one counts
     ]  # fmt: skip
     figure = told(*rows).figures[0]
-    assert figure.value == "+75"
-    assert figure.note.startswith("4 answers: 3 × promoter, 1 × passive, 0 × detractor.")
+    assert figure.value == "+80"
+    assert figure.note.startswith("5 answers: 4 × promoter, 1 × passive, 0 × detractor.")
     assert figure.note.endswith("Few answers: one more can move the score a lot.")
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Answers that name no contact count"), ("de", "Antworten ohne Ansprechpartner zählen")]
+)
+def test_the_page_says_how_answers_without_a_contact_count_where_there_are_any(lang, said) -> None:
+    known, secret = answer(1, "2025-11-03", 2, "C1"), answer(2, "2025-11-03", 2, anonymous=True)
+    assert said in told(known, answer(3, "2025-11-03", 9), lang=lang).lead
+    assert said not in told(known, secret, lang=lang).lead
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ def test_of_two_answers_no_score_is_told(lang, note) -> None:
 
 def test_anonymous_answers_hide_among_five_as_in_the_programme() -> None:
     assert LEAST_ANONYMOUS == PROGRAMMES_LEAST
-    rows = [answer(place, "2025-11-03", 10, None, anonymous=place == 0) for place in range(5)]
+    rows = [answer(place, "2025-11-03", 10, f"C{place}" if place else None, anonymous=not place) for place in range(5)]
     assert told(*rows).figures[0].value == "+100"
     assert (
         told(*rows[:4]).figures[0].note == "4 answers, anonymous ones among them: then an NPS is shown only from 5 on."
