@@ -63,7 +63,7 @@ def _headings(value: Value, named: Mapping[str, Value], heads: Sequence[Head]) -
         return
     for inner in value.first_of or ():
         yield from _headings(inner, named, heads)
-    if value.let in named:
+    if value.let is not None and value.let in named:
         yield from _headings(named[value.let], {name: each for name, each in named.items() if name != value.let}, heads)
     for head in heads:
         place = head.position(value.column, value.nth) if value.column else None
