@@ -14,7 +14,7 @@ import duckdb
 from features.errors import Problem
 from features.intake.joined import UNLINKED, any_address
 from features.intake.language.mapping_model import IDENTITIES, Mapping
-from features.intake.language.typed_sql import quoted
+from features.intake.language.typed_sql import long_id_sql, quoted
 from features.intake.stored_part import FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
@@ -24,6 +24,8 @@ from features.validation.quoting import EXAMPLES
 MOST_ACCOUNTS = 10
 #: A table that keeps less than this share of its rows is warned of.
 LEAST_KEPT = 0.5
+#: More than this share of the ids without a pair must be known with 18 signs to be told so.
+LEAST_LONG = 0.5
 
 
 def lost_tables(
@@ -76,7 +78,7 @@ def crosswalk_warnings(
             money = f" with {amount} of revenue" if amount else _revenue_without(connection, system, tables)
             yield (
                 f"{table}: {lost:,} of {lost + kept:,} rows of {system} are left out: their {accounts:,} accounts"
-                f"{money} have no confirmed pair in {path}{away}"
+                f"{money} have no confirmed pair in {path}{_short_ids(connection, parts, table, system)}{away}"
             )
 
 
@@ -101,6 +103,38 @@ def _lost(
         if lost:
             found.setdefault(table, []).append((system, lost, kept, accounts, amount))
     return found
+
+
+def _short_ids(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart], table: str, system: str) -> str:
+    """Return that most of the ids without a pair are known, but with the 18 signs of Salesforce; else nothing."""
+    lost = " UNION ".join(
+        f"SELECT account_id AS id FROM {part.stored} WHERE {REASON} = {quoted(UNLINKED)}"
+        for part in parts
+        if part.table == table and part.part.system == system and "account_id" in part.columns
+    )
+    known = ["SELECT id, system FROM links", *_own_ids(parts)]
+    rows = connection.execute(
+        f"WITH lost AS ({lost}), known AS (SELECT id, min(system) AS system FROM ({' UNION ALL '.join(known)}) "
+        f"WHERE length(id) = 18 GROUP BY id) SELECT lost.id, known.id, known.system, count(known.id) OVER (), "
+        f"(SELECT count(*) FROM lost) FROM lost JOIN known ON known.id = {long_id_sql('lost.id')} "
+        "WHERE length(lost.id) = 15 ORDER BY 1 LIMIT 1"
+    ).fetchall()
+    if not rows or rows[0][3] <= rows[0][4] * LEAST_LONG:
+        return ""
+    short, long, other, count, _ = rows[0]
+    of_other = "" if other in (None, system) else f" of {other}"
+    return (
+        f"; the crosswalk is not to blame: {count:,} of these ids have 15 signs, and the same{of_other} are known with "
+        f"18, as {short!r}, which is {long!r}: account_id = {{ column = ..., long_id = true }} reads them so"
+    )
+
+
+def _own_ids(parts: Sequence[StoredPart]) -> Iterator[str]:
+    """Yield the SQL of the ids that accounts and identities bear, with their system."""
+    for part in parts:
+        key = {"accounts": "account_id", IDENTITIES: "id"}.get(part.table)
+        if key in part.columns:
+            yield f"SELECT {key} AS id, {quoted(part.part.system or '')} AS system FROM {part.stored}"
 
 
 def _revenue_without(connection: duckdb.DuckDBPyConnection, system: str, tables: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
+from features.intake.asking.gross_amounts import gross_amounts
 from features.intake.asking.idle_footers import idle_footers
 from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
@@ -163,6 +164,8 @@ def _import(
     for part in parts:
         matched.setdefault(part.part.source, set()).update(part.matched)
     doubts += map(str, idle_footers(mapping.sources, matched))
+    invoices = [(each.part, [file.head for file in each.files]) for each in parts if each.table == "invoices"]
+    doubts += map(str, gross_amounts(invoices))
     doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))

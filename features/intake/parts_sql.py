@@ -23,6 +23,7 @@ from features.intake.stored_part import (
     BROKEN,
     CELL,
     CODE,
+    CONTENT,
     FILE,
     FOOTER,
     MADE,
@@ -127,10 +128,10 @@ def _select(
     chosen |= odd_columns(part, values)
     chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
     chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
-    if part.many == "sum" and len(stored.files) > 1:
+    if part.many == "sum":
         # What stands above the rows counts too: `1501` is another day in the file of another year.
         cells = [f"c{place}" for place in range(len(file.head.headings))]
-        chosen["_content"] = f"hash({', '.join([*cells, *(typed for typed, _ in read.values())])})"
+        chosen[CONTENT] = f"hash({', '.join([*cells, *(typed for typed, _ in read.values())])})"
     for heading, many in values.repeated.items():
         told = f"the heading stands {many} times, and the first of the columns counts; nth = 2 takes the second"
         stored.doubts.append(Problem(file.name, heading, told))
@@ -283,7 +284,7 @@ def _leave_out_overlap(space: Workspace, stored: StoredPart) -> None:
     """Leave out rows that an earlier file has too, as often as it has them: exports of overlapping months."""
     space.connection.execute(
         f"UPDATE {stored.stored} SET {REASON} = {quoted(TWICE)} FROM (SELECT {FILE} AS file, {ROW} AS row, "
-        f"row_number() OVER (PARTITION BY _content, nth ORDER BY {FILE}) AS copy FROM (SELECT {FILE}, {ROW}, _content, "
-        f"row_number() OVER (PARTITION BY {FILE}, _content ORDER BY {ROW}) AS nth FROM {stored.stored})) AS seen "
-        f"WHERE {FILE} = seen.file AND {ROW} = seen.row AND seen.copy > 1 AND {REASON} IS NULL"
+        f"row_number() OVER (PARTITION BY {CONTENT}, nth ORDER BY {FILE}) AS copy FROM (SELECT {FILE}, {ROW}, "
+        f"{CONTENT}, row_number() OVER (PARTITION BY {FILE}, {CONTENT} ORDER BY {ROW}) AS nth FROM {stored.stored})) "
+        f"AS seen WHERE {FILE} = seen.file AND {ROW} = seen.row AND seen.copy > 1 AND {REASON} IS NULL"
     )

@@ -1,7 +1,7 @@
 """Several rows of one key: how they become a record, and what is doubtful about it.
 
 In: the rows of a table as SQL, the stored parts. Out: SQL of one record a key; doubts where the rows of a record are of
-several accounts, days or files, because the key does not tell records apart.
+several accounts, days or files, because the key does not tell records apart, or where a row stands twice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import duckdb
 
 from features.errors import Problem
 from features.intake.language.typed_sql import quoted
-from features.intake.stored_part import FILE, REASON, ROW, StoredPart
+from features.intake.stored_part import CONTENT, FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES
@@ -47,7 +47,7 @@ def merged_sql(table: str, columns: dict[str, Kind], rows: str) -> str:
 
 def doubtful_records(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> list[Problem]:
     """Return the doubts about records that are made of several rows."""
-    return [*differing_lines(connection, parts), *counted_again(connection, parts)]
+    return [*differing_lines(connection, parts), *counted_again(connection, parts), *doubled_rows(connection, parts)]
 
 
 def counted_again(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[Problem]:
@@ -67,6 +67,37 @@ def counted_again(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredP
         if rows:
             rule = "records have the same amount in several files, and both count: does an item stand in two of them?"
             yield Problem(part.table, part.part.source, rule, rows[0][1], tuple(record for record, _ in rows))
+
+
+def doubled_rows(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[Problem]:
+    """Yield a doubt for each part that adds up rows which are equal to an earlier one of their file in every cell.
+
+    Two lines of a document may be equal where they bear no number of their own, so they count; one without an amount
+    adds nothing. The cells are all of the file's, not only those that the mapping reads.
+    """
+    for part in parts:
+        amounts = [name for name, kind in part.columns.items() if kind is Kind.NUMBER]
+        if part.table not in TABLES or part.part.many != "sum" or not amounts:
+            continue
+        sums = ", ".join(f"CAST(sum(CAST({name} AS DECIMAL(24, 6))) OVER () AS DECIMAL(24, 2))" for name in amounts)
+        rows = connection.execute(
+            f"WITH firsts AS (SELECT {FILE}, {CONTENT}, min({ROW}) AS first FROM {part.stored} WHERE {REASON} IS NULL "
+            f"GROUP BY ALL HAVING count(*) > 1) SELECT {FILE}, {ROW}, {TABLES[part.table].key[0]}::VARCHAR, "
+            f"count(*) OVER (), {sums} FROM {part.stored} JOIN firsts USING ({FILE}, {CONTENT}) WHERE {REASON} IS NULL "
+            f"AND {ROW} > first AND ({' OR '.join(f'{name} <> 0' for name in amounts)}) ORDER BY 1, 2 LIMIT {EXAMPLES}"
+        ).fetchall()
+        if not rows:
+            continue
+        _, _, _, count, *totals = rows[0]
+        total = " and ".join(f"{total} of {name}" for name, total in zip(amounts, totals, strict=True))
+        told = f"{count:,} rows stand" if count > 1 else "1 row stands"
+        rule = (
+            f"{told} more than once in one file, equal in every cell, and what repeats is added up, too: {total}. "
+            "Lines of a document that bear no number may be equal; if the export doubled them, the sums are too high: "
+            "export it again, with the number of the line"
+        )
+        places = tuple(f"{part.files[file].name} row {row}: {record}" for file, row, record, *_ in rows)
+        yield Problem(part.table, part.part.source, rule, count, places)
 
 
 def differing_lines(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[Problem]:

@@ -21,6 +21,8 @@ UNREAD, CELL, UNMATCHED = "__unread", "__cell", "__unmatched"
 BROKEN, MADE = "__broken", "__made"
 #: Ends the names of columns that hold the currencies which the cells of amounts name.
 CODE = "__code"
+#: Column with a hash of all cells of a row and of what is read from them, where the rows of a record are added up.
+CONTENT = "_content"
 FOOTER, NO_ACCOUNT, TWICE = "a line below the rows", "names no account", "exported twice"
 #: SQL that holds for rows which are no footers.
 NOT_FOOTER = f"({REASON} IS NULL OR {REASON} <> '{FOOTER}')"

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+from features.intake.asking.gross_amounts import gross_notes
 from features.intake.asking.patterns import by_pattern
 from features.intake.asking.recognising import UnknownFile
 from features.intake.language.mapping_model import IDENTITIES
@@ -107,6 +108,7 @@ def _sources(files: Sequence[UnknownFile], others: Collection[str]) -> Iterator[
             names[plain] = names.get(plain, 0) + 1
             told = ", ".join(json.dumps(" ".join(heading.split()), ensure_ascii=False) for heading in headings)
             yield f"## {', '.join(' '.join(name.split()) for name in fitting)}: {told or 'no headings could be read'}"
+            yield from (f"## {note}" for note in gross_notes(headings))
             yield f"[sources.{plain if names[plain] == 1 else f'{plain}_{names[plain]}'}]"
             yield f"files = [{json.dumps(pattern, ensure_ascii=False)}]"
             if is_below:
