@@ -20,7 +20,7 @@ from serving.pages.answering import account_address, address_problems, answer
 from serving.pages.moved_section import moved_section
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.pages.what_if_section import WhatIfSection, what_if_section
-from serving.portfolio.portfolio_lines import renewal
+from serving.portfolio.portfolio_lines import aged, renewal
 from serving.reports.report import account_report
 from serving.scoring.scores import PastScore, Score
 from serving.store import Stored
@@ -74,6 +74,7 @@ def framed(
         "moved": moved,
         "what_if": what_if,
         "frame": frame_of(stored, visit.lang),
+        "aged": aged(stored.score.as_of, visit.lang, visit.today),
         "acting": acting_section(visit, stored, form, problems),
         "other_lang": account_address(account_id, "en" if visit.lang == "de" else "de"),
     }

@@ -18,6 +18,7 @@ from serving.api.edge.papers import pdf_answer
 from serving.database.engine import reading
 from serving.pages.answering import address_problems, answer, trouble
 from serving.pages.visiting import Visit, demand, visit_of
+from serving.portfolio.portfolio_lines import aged
 from serving.programme.accounts_behind import behind_table
 from serving.programme.board_facts import read_board
 from serving.programme.board_report import BoardReport, board_report, render_board
@@ -93,7 +94,10 @@ def _page(visit: Visit) -> Response:
     shown = {
         "as_of": words["portfolio"]["as_of"].format(day=Formats(lang).day(run["as_of"])) if run else "",
         "pdf": f"/figures.pdf?lang={lang}",
-        "cautions": tuple(f"{told(caution, lang)}." for caution in cautions),
+        "cautions": (
+            *(f"{told(caution, lang)}." for caution in cautions),
+            *(aged(run["as_of"], lang, visit.today) if run else ()),
+        ),
         # Without a record every figure has the same reason, which is told once.
         "absent": in_words(stored, lang)[0].now.reason if record is None else "",
         "sections": ()

@@ -25,8 +25,8 @@ Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates"]
 WEAK = "D"
 #: From this ROC AUC of a single signal on, training is held to have been told who left.
 LEAK_AUC = 0.95
-#: The median of the values lies outside the book when it is so many times above its 99th percentile, or so many times
-#: below its 1st: a customer of a few weeks is small without anything being wrong. The book's largest is never outside.
+#: The median of the values lies outside the book when it is so many times above its largest, which may have grown, or
+#: so many times below its 1st percentile: a customer of a few weeks is small without anything being wrong.
 ABOVE, BELOW = 3.0, 30.0
 #: From so many accounts on, the median is compared with the book's median too: so many times apart is another book.
 MANY, APART = 50, 30.0
@@ -159,8 +159,8 @@ def power_apart(values: np.ndarray, reference: Reference) -> int:
     if not len(positive) or not len(book):
         return 0
     median, middle = float(np.median(positive)), float(np.median(book))
-    low, high = np.quantile(book, (0.01, 0.99))
+    low = float(np.quantile(book, 0.01))
     many = len(positive) >= MANY and not 1 / APART <= median / middle <= APART
-    if many or not low / BELOW <= median <= max(high * ABOVE, float(book[-1])):
+    if many or not low / BELOW <= median <= book[-1] * ABOVE:
         return round(float(np.log10(median / middle)))
     return 0

@@ -143,6 +143,8 @@ def test_over_https_the_cookies_are_bound_to_the_host(site: Site) -> None:
 
     import httpx
 
+    site.key("read")  # Without any key there is nothing to sign in for.
+
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(site.app), base_url="https://127.0.0.1") as client:
             return await client.get("/login")
