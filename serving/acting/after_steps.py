@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acting_tables import STEPS
-from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES
+from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, same_account
 from serving.store.whose import Whose, theirs
 
 #: Comparable is who had the same band and a probability that differs by no more than this at the run before.
@@ -87,14 +87,13 @@ def after_steps(connection: Connection, account_id: str, whose: Whose) -> AfterS
 def _left_alone(connection: Connection, account_id: str, before: Any, now: Any, whose: Whose) -> sa.Select[Any]:
     """Select number and means of the comparable accounts of which no step is kept."""
     later, other = SCORES.alias("later"), SCORES.c.account_id
-    same = later.c.account_id == other
-    if connection.dialect.name == "sqlite":  # By an equality it would read whole rows, by bounds it reads the index.
-        same = later.c.account_id.between(other, other)
     near = SCORES.c.churn_probability.between(before.churn_probability - NEAR, before.churn_probability + NEAR)
     which = (SCORES.c.run_id == before.run_id) & (SCORES.c.band == before.band) & near & (other != account_id)
     unplanned = ~sa.exists().where(STEPS.c.account_id == other)
     means = (sa.func.avg(SCORES.c.churn_probability), sa.func.avg(later.c.churn_probability))
-    joined = SCORES.join(later, (later.c.run_id == now.run_id) & (later.c.band != "unknown") & same)
+    joined = SCORES.join(
+        later, (later.c.run_id == now.run_id) & (later.c.band != "unknown") & same_account(connection, later)
+    )
     query = sa.select(sa.func.count(), *means).select_from(joined)
     return query.where(
         which, unplanned, theirs(SCORES.c.account_manager, whose), theirs(later.c.account_manager, whose)

@@ -21,7 +21,7 @@ from serving.portfolio.portfolio_sums import BEFORE, Sums, sums_by_band, sums_of
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
-from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
+from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run, same_account
 from serving.store.whose import Whose, names_of, theirs
 
 ROWS = 25
@@ -109,7 +109,9 @@ def read_portfolio(
     if run is None:
         return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
-    joined = SCORES.outerjoin(BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & _same(connection))
+    joined = SCORES.outerjoin(
+        BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & same_account(connection, BEFORE)
+    )
     seen = (SCORES.c.run_id == run.run_id) & theirs(SCORES.c.account_manager, mine)
     waiting = Waiting.at(run.as_of, run.scored_at, run.model)
     others = seen & _filters(wanted) & (waiting.any if wanted.todo else sa.true())
@@ -146,13 +148,6 @@ def read_portfolio(
         page=page,
         pages=pages,
     )
-
-
-def _same(connection: Connection) -> sa.ColumnElement[bool]:
-    """Return whether a score of the run before is of the same account."""
-    if connection.dialect.name == "sqlite":  # By an equality it would read whole rows, by bounds it reads the index.
-        return BEFORE.c.account_id.between(SCORES.c.account_id, SCORES.c.account_id)
-    return BEFORE.c.account_id == SCORES.c.account_id
 
 
 def _columns(waiting: Waiting) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, get_type_hints
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from features.errors import InputError
 from features.tables import LONGEST_ID
@@ -109,6 +110,13 @@ def newest_run(as_of: date | None = None) -> sa.Select[Any]:
     columns = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.model_version, RUNS.c.scored_at)
     which = CURRENT if as_of is None else CURRENT & (RUNS.c.as_of == as_of)
     return sa.select(*columns).where(which).order_by(*NEWEST_FIRST).limit(1)
+
+
+def same_account(connection: Connection, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return whether a score of another run, an alias of `SCORES`, is of the same account."""
+    if connection.dialect.name == "sqlite":  # By an equality it would read whole rows, by bounds it reads the index.
+        return other.c.account_id.between(SCORES.c.account_id, SCORES.c.account_id)
+    return other.c.account_id == SCORES.c.account_id
 
 
 def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[str, Any]:
