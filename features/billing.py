@@ -1,26 +1,27 @@
-"""A year's invoicing and the change of revenue: in whole periods where an account is billed regularly and rarely.
+"""A year's invoicing and the change of revenue: in whole periods where an account is billed regularly.
 
 365 days are not a year to an account that is billed each 1 January: a window of days holds none, one or two of its
-invoices by chance. So the rule of docs/data.md counts whole periods for it, and days for everybody else.
+invoices by chance. Nor are 90 days a quarter to one that is billed on the first of each month: they hold two of its
+invoices or three. So the rule of docs/data.md counts whole periods for them, and days for everybody else.
 
 In: the view of the invoices. Out: `measures`, aggregates that the matrix computes with the signals, and from its
 finished row `year` and `change`.
 
-A billing day is a day with a positive invoice that is not reversed. The usual gap is the median of the last GAPS gaps
-between billing days. An account is *billed regularly and rarely* when it is above RARE_DAYS, at least STEADY of those
-gaps are as long as a period, give or take the slack, and the last 365 days hold at most FEW billing days. Then
+A billing day is a day with a positive invoice that is not reversed. The usual gap is the mean of those of the last GAPS
+gaps between billing days that are like their median, give or take the slack. An account is *billed regularly* when at
+least STEADY of those gaps are as long as a period, give or take the slack, and the last 365 days hold at most WEEKLY
+billing days; *regularly and rarely* when the usual gap is also above RARE_DAYS. Then
 
 - a year has n = round(365.25 / usual gap) periods, or a period q = round(usual gap / 365.25) years, 1 at least;
 - a period is 365.25 q / n days, its slack a quarter of it, 31 days at most;
 - a billing day is missed for each whole period by which the last one lies back, less the slack;
 - the place of a billing day counts periods before as_of, from 0 for the billing day last expected. What is credited
-  later belongs to the billing day before it. A reversed invoice and its credit note, which cancel, are left out.
+  later belongs to the billing day before it, or to its own day where there is none. A reversed invoice and its credit
+  note, which cancel, are left out.
 
-All this is worked out for accounts with few billing days only: windows over the days of all would cost a request more
-than all other signals of invoices together.
-
-A year's invoicing is the sum at the n last places, divided by q. An account that was billed once so far counts as
-billed yearly in it.
+A year's invoicing is the sum at the n last places, divided by q, where an account is billed regularly and rarely; one
+that was billed once so far counts as billed yearly in it. Changes are of whole periods wherever an account is billed
+regularly; of 90 and of 180 days they are null where it was billed once so far: there is no period to compare with.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ MEASURE = "billing__"
 YEAR_DAYS = 365.25
 #: Bimonthly is rare, monthly with a few days' jitter is not.
 RARE_DAYS = 45
-FEW = 8
+#: Most billing days in 365 days of who is billed weekly or more rarely. Of who is not, the days are not worked out.
+WEEKLY = 60
+#: Who has more billing days than FEW in 365 days is asked about its last two years and a month only, which are compared.
+FEW, TWO_YEARS = 8, 800
 SLACK_DAYS, SLACK_SHARE = 31, 0.25
 GAPS, STEADY = 5, 0.75
 #: Windows over which revenue is compared, in days. A period that is longer takes the window's place.
@@ -46,7 +50,7 @@ WINDOWS = (90, 180, 365)
 
 @relation("invoices")
 def billing(view: AsOf) -> ir.Table:
-    """Return one row per day with invoices or credit notes, of accounts with few billing days.
+    """Return one row per day with invoices or credit notes, of accounts billed weekly or more rarely.
 
     `amount` is what was invoiced on a billing day (null on other days), `gap` the days since the billing day before,
     `net` the day's signed sum, `place`, `period`, `slack`, `per_year` and `years` as the module says.
@@ -55,8 +59,9 @@ def billing(view: AsOf) -> ir.Table:
     recent = rows.age_days.nunique(where=stands(rows) & (rows.age_days <= WINDOWS[-1]))
     counts = rows.group_by(view.keys).aggregate(recent_days=recent)
     # A join, since SQLite works out anew for every row what a semi-join looks up.
-    few = counts.filter(counts.recent_days <= FEW).select(*view.keys)
-    rows = rows.inner_join(few, view.keys).select(*rows.columns)
+    counted = counts.filter(counts.recent_days <= WEEKLY)
+    joined = rows.inner_join(counted, view.keys)
+    rows = joined.filter((joined.recent_days <= FEW) | (joined.age_days <= TWO_YEARS)).select(*rows.columns)
     days = rows.group_by([*view.keys, "age_days"]).aggregate(
         amount=rows.amount.sum(where=stands(rows)),
         net=rows.amount.sum(where=rows.reversed_age_days.isnull()).fill_null(0),
@@ -72,7 +77,7 @@ def _with_gaps(days: ir.Table, keys: list[str]) -> ir.Table:
         return value.over(ibis.window(group_by=keys, order_by=days.age_days.desc(), rows=(first, last)))
 
     return days.mutate(
-        anchor=over(days.billed.min(), None, 0),
+        anchor=over(days.billed.min(), None, 0).fill_null(days.age_days),
         gap=over(days.billed.min(), None, ibis.preceding(1)) - days.billed,
         recent=over(days.billed.count(), 0, None) <= GAPS,
     )
@@ -81,15 +86,22 @@ def _with_gaps(days: ir.Table, keys: list[str]) -> ir.Table:
 def _placed(days: ir.Table, keys: list[str]) -> ir.Table:
     """Add what holds for the whole account, and from it the place of each day."""
     days = days.mutate(
-        usual=days.gap.median(where=days.recent).over(group_by=keys),
+        middle=days.gap.median(where=days.recent).over(group_by=keys),
         last=days.billed.min().over(group_by=keys),
     )
+    # The mean of like gaps is hardly moved by the jitter of a day: in between, it cancels.
+    like = days.recent & ((days.gap - days.middle).abs() <= _slack(days.middle))
+    days = days.mutate(usual=days.gap.mean(where=like).over(group_by=keys))
     usual = days.usual.fill_null(YEAR_DAYS)
     days = days.mutate(per_year=_rounded(YEAR_DAYS / usual), years=_rounded(usual / YEAR_DAYS))
     days = days.mutate(period=days.years * YEAR_DAYS / days.per_year)
-    days = days.mutate(slack=ibis.least(days.period * SLACK_SHARE, SLACK_DAYS))
+    days = days.mutate(slack=_slack(days.period))
     missed = ibis.greatest(_ceiling((days.last - days.slack) / days.period) - 1, 0)
     return days.mutate(place=(days.anchor - days.last) / days.period + missed)
+
+
+def _slack(days: ir.Value) -> ir.Value:
+    return ibis.least(days * SLACK_SHARE, SLACK_DAYS)
 
 
 def _rounded(value: ir.Value) -> ir.Value:
@@ -103,8 +115,9 @@ def _ceiling(value: ir.Value) -> ir.Value:
 def measures(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
     """Return the aggregates that the figures of a finished row are made of: relation, name of the column, expression.
 
-    Sums are of days (`days_`) and of whole periods (`periods_`, null where days count), each of the window, of the one
-    before it (`_before`) and, of 90 days, of the one a year before (`_last_year`).
+    A year's sum is of whole periods (`periods_year`, null where days count). Sums that are compared are of days
+    (`days_`) and of whole periods (`periods_`, null where days count), each of the window, of the one before it
+    (`_before`) and, of 90 days, of the one a year before (`_last_year`).
     """
     of_days, of_periods = _sums_of_days(view["invoices"]), _sums_of_periods(billing.build(view))
     return [
@@ -124,30 +137,39 @@ def _sums_of_days(rows: ir.Table) -> dict[str, ir.Value]:
 
 def _sums_of_periods(days: ir.Table) -> dict[str, ir.Value]:
     steady = ((days.gap - days.period).abs() <= days.slack).cast("float64").mean(where=days.recent)
-    regular = (days.usual.max() > RARE_DAYS) & (steady >= STEADY)
-    yearly = regular.fill_null(False) | (days.billed.count() == 1)
-
-    def invoiced(newest: ir.Value | int, oldest: ir.Value | int, counts: ir.BooleanValue) -> ir.Value:
-        # Places are whole but for the jitter of billing days, so windows begin and end half-way between two of them.
-        sums = days.net.sum(where=(days.place >= newest - 0.5) & (days.place < oldest - 0.5))
-        return ibis.ifelse(counts, sums.fill_null(0), ibis.null("float64"))
-
+    regular = (steady >= STEADY).fill_null(False)
+    once = days.billed.count() == 1
     year, years = days.per_year, days.years.max()
+
+    def invoiced(newest: ir.Value | int, oldest: ir.Value | int) -> ir.Value:
+        # Places are whole but for the jitter of billing days, so windows begin and end half-way between two of them.
+        return days.net.sum(where=(days.place >= newest - 0.5) & (days.place < oldest - 0.5)).fill_null(0)
+
+    def where(counts: ir.BooleanValue, sums: ir.Value) -> ir.Value:
+        return ibis.ifelse(counts, sums, ibis.null("float64"))
+
+    this_year, compares = invoiced(0, year), regular | once
     sums = {
-        "365": invoiced(0, year, yearly) / years,
-        "365_before": invoiced(year, year * 2, yearly) / years,
+        "year": where((regular & (days.usual.max() > RARE_DAYS)) | once, this_year / years),
+        "365": where(compares, this_year),
+        "365_before": where(compares, invoiced(year, year * 2)),
     }
     for window in WINDOWS[:-1]:
         held = ibis.greatest(_ceiling(window / days.period), 1)
-        sums |= {f"{window}": invoiced(0, held, regular), f"{window}_before": invoiced(held, held * 2, regular)}
+        compared = {"": (0, held), "_before": (held, held * 2)}
         if window == WINDOWS[0]:
-            sums["90_last_year"] = invoiced(year, year + held, regular)
+            compared["_last_year"] = (year, year + held)
+        # Nothing and nothing are not compared.
+        sums |= {
+            f"{window}{name}": where(compares, ibis.ifelse(once, 0.0, invoiced(*places)))
+            for name, places in compared.items()
+        }
     return sums
 
 
 def year(row: ir.Table) -> ir.Value:
     """Return a year's invoicing before as_of, signed; null without an invoice or credit note."""
-    return _invoiced(row, "365")
+    return row[f"{MEASURE}periods_year"].fill_null(row[f"{MEASURE}days_365"])
 
 
 def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
@@ -158,9 +180,8 @@ def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
     before : {"before", "last_year"}
         What it is compared with: the window before it, or (of 90 days) the same a year before.
     """
-    first, second = _invoiced(row, f"{window}"), _invoiced(row, f"{window}_{before}")
+    first, second = (
+        row[f"{MEASURE}periods_{name}"].fill_null(row[f"{MEASURE}days_{name}"])
+        for name in (f"{window}", f"{window}_{before}")
+    )
     return (first - second) / (first.abs() + second.abs()).nullif(0)
-
-
-def _invoiced(row: ir.Table, window: str) -> ir.Value:
-    return row[f"{MEASURE}periods_{window}"].fill_null(row[f"{MEASURE}days_{window}"])

@@ -114,6 +114,11 @@ def test_a_credit_note_belongs_to_the_period_it_credits(bench: Bench) -> None:
     assert seen(bench, before, [date(2024, 6, 1)])["year"].tolist() == [12_000.0]
 
 
+def test_a_credit_note_before_the_first_invoice_counts_on_its_day(bench: Bench) -> None:
+    invoices = [(date(2023, 12, 1), -2_000.0), (date(2024, 1, 1), 12_000.0)]
+    assert seen(bench, invoices, [date(2024, 6, 1), date(2025, 1, 20)])["year"].tolist() == [10_000.0, 10_000.0]
+
+
 def test_a_wrong_invoice_and_its_reversal_do_not_move_the_year(bench: Bench) -> None:
     wrong = [(date(2024, 1, 1), 120_000.0), (date(2024, 1, 10), -120_000.0)]
     invoices = [*every(12, 12_000.0, "2021-01-01", "2023-12-31"), *wrong, (date(2024, 1, 12), 12_000.0)]
@@ -134,11 +139,45 @@ def test_billed_at_least_monthly_a_year_is_365_days(bench: Bench) -> None:
     }
     days = all_days("2024-02-20", "2025-03-05", 11)
     for account, found in seen_each(bench, accounts, days).items():
-        invoices = accounts[account]
-        assert found["year"].tolist() == [sum_of_days(invoices, day, 365) for day in days], account
-        for day in days:
-            now, before = sum_of_days(invoices, day, 90), sum_of_days(invoices, day, 180, 90)
-            assert found["revenue_trend_90d"][day] == pytest.approx((now - before) / (now + before), abs=1e-6), account
+        assert found["year"].tolist() == [sum_of_days(accounts[account], day, 365) for day in days], account
+
+
+def test_who_is_billed_alike_never_falls(bench: Bench) -> None:
+    """A window of days holds two or three of monthly invoices, twelve or thirteen of weekly ones, by chance."""
+    accounts = {
+        "monthly": every(1, 100.0, "2020-01-01", "2025-06-30"),
+        "monthly with jitter": jittered(every(1, 100.0, "2020-01-01", "2025-06-30"), 3),
+        "each last day": [(day - timedelta(days=1), 100.0) for day, _ in every(1, 100.0, "2020-01-01", "2025-06-30")],
+        **{f"{step} days": [(day, 3.0) for day in all_days("2021-01-01", "2025-06-30", step)] for step in (7, 14, 28)},
+    }
+    days = all_days("2024-02-20", "2025-03-05", 3) + [date(2025, 3, 1), date(2025, 4, 1)]
+    for account, found in seen_each(bench, accounts, sorted(days)).items():
+        for name in CHANGES:
+            assert set(found[name]) == {0.0}, (account, name)
+
+
+def test_a_monthly_payer_who_stops_falls_once_a_week_overdue(bench: Bench) -> None:
+    monthly = every(1, 100.0, "2020-01-01", "2024-12-31")
+    days = [date(2025, 1, 1), date(2025, 1, 8), date(2025, 1, 10), date(2025, 2, 9), date(2025, 3, 11)]
+    found = seen(bench, monthly, days)
+    np.testing.assert_allclose(found["revenue_trend_90d"], [0, 0, -1 / 5, -2 / 4, -1], atol=1e-6)
+    np.testing.assert_allclose(found["revenue_yoy_365d"], [0, 0, -1 / 23, -2 / 22, -3 / 21], atol=1e-6)
+
+
+def test_billed_daily_windows_are_of_days(bench: Bench) -> None:
+    amounts = [(day, float(1 + place % 11)) for place, day in enumerate(all_days("2022-01-01", "2025-06-30"))]
+    days = all_days("2024-02-20", "2025-03-05", 11)
+    found = seen(bench, amounts, days)
+    for day in days:
+        now, before = sum_of_days(amounts, day, 90), sum_of_days(amounts, day, 180, 90)
+        assert found["revenue_trend_90d"][day] == pytest.approx((now - before) / (now + before), abs=1e-6)
+
+
+def test_one_invoice_is_no_trend(bench: Bench) -> None:
+    """Its year's invoicing is that of a yearly payer, and new."""
+    found = seen(bench, [(date(2024, 1, 1), 12_000.0)], [date(2024, 1, 2), date(2024, 7, 31)])
+    assert found[CHANGES[:3]].isna().all(axis=None)
+    assert found["revenue_yoy_365d"].tolist() == [1.0, 1.0]
 
 
 class Purchases(NamedTuple):

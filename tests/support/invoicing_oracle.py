@@ -42,14 +42,17 @@ class Invoicing:
     def __post_init__(self) -> None:
         self.days = sorted({row.invoiced_on for row in standing(self.invoices)}, reverse=True)
         self.gaps = [(later - earlier) / DAY for later, earlier in pairwise(self.days)][:5]
-        usual = median(self.gaps) if self.gaps else 365.25
+        middle = median(self.gaps) if self.gaps else 365.25
+        like = [gap for gap in self.gaps if abs(gap - middle) <= min(middle / 4, 31)] or [middle]
+        usual = math.fsum(like) / len(like)
         self.a_year = max(1, math.floor(365.25 / usual + 0.5))
         self.years = max(1, math.floor(usual / 365.25 + 0.5))
         self.period = 365.25 * self.years / self.a_year
         self.slack = min(self.period / 4, 31)
         steady = [abs(gap - self.period) <= self.slack for gap in self.gaps]
         recent = sum((self.at - day) / DAY <= 365 for day in self.days)
-        self.rare = bool(self.gaps) and usual > 45 and sum(steady) / len(steady) >= 0.75 and recent <= 8
+        self.regular = bool(self.gaps) and sum(steady) / len(steady) >= 0.75 and recent <= 60
+        self.rare = self.regular and usual > 45
 
     def by_days(self, oldest: int, newest: int = 0) -> float:
         return math.fsum(row.amount for row in self.invoices if newest < (self.at - row.invoiced_on) / DAY <= oldest)
@@ -61,23 +64,24 @@ class Invoicing:
         missed = max(0, math.ceil((last - self.slack) / self.period) - 1)
         amounts = []
         for row in self.invoices:
-            since = [day for day in self.days if day <= row.invoiced_on]
-            if row.invoice_id not in void and since:
+            since = [day for day in self.days if day <= row.invoiced_on] or [row.invoiced_on]
+            if row.invoice_id not in void:
                 place = (self.days[0] - since[0]) / DAY / self.period + missed
                 if newest - 0.5 <= place < oldest - 0.5:
                     amounts.append(row.amount)
         return math.fsum(amounts)
 
-    def year(self, before: bool = False) -> float:
-        if self.rare or len(self.days) == 1:
-            n = self.a_year
-            return self.by_periods(2 * n, n) / self.years if before else self.by_periods(n) / self.years
-        return self.by_days(730, 365) if before else self.by_days(365)
+    def year(self) -> float:
+        rare = self.rare or len(self.days) == 1
+        return self.by_periods(self.a_year) / self.years if rare else self.by_days(365)
 
     def change(self, days: int, a_year_ago: bool = False) -> float | None:
         """Relative change of the last `days` against those before, or (of 90 days) against a year ago."""
-        if self.rare:
-            held = max(1, math.ceil(days / self.period))
+        if len(self.days) == 1:
+            n = self.a_year
+            return change(self.by_periods(n), self.by_periods(2 * n, n)) if days == 365 else None
+        if self.regular:
+            held = self.a_year if days == 365 else max(1, math.ceil(days / self.period))
             start = self.a_year if a_year_ago else held
             return change(self.by_periods(held), self.by_periods(start + held, start))
         start = 365 if a_year_ago else days

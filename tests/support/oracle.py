@@ -19,7 +19,7 @@ import pandas as pd
 from features.matrix import FACT
 from features.tables import HISTORY, TABLES
 from support.books import Frames
-from support.invoicing_oracle import Invoicing, change, standing
+from support.invoicing_oracle import Invoicing, standing
 
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -343,7 +343,7 @@ def revenue(book: SimpleNamespace, clock: Clock) -> Values:
         "revenue_trend_180d": billed.change(180),
         "revenue_trend_90d": billed.change(90),
         "revenue_yoy_90d": billed.change(90, a_year_ago=True),
-        "revenue_yoy_365d": change(billed.year(), billed.year(before=True)),
+        "revenue_yoy_365d": billed.change(365),
         "revenue_largest_month_share": _largest_month(_months(book, clock)),
         "credit_note_share_365d": -sum(min(amount, 0) for amount in recent) / invoiced if invoiced else None,
         "invoices_365d": sum(clock.within(day, 365) for day in positive),
