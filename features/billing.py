@@ -40,7 +40,7 @@ YEAR_DAYS = 365.25
 RARE_DAYS = 45
 #: Most billing days in 365 days of who is billed weekly or more rarely. Of who is not, the days are not worked out.
 WEEKLY = 60
-#: Who has more billing days than FEW in 365 days is asked about its last two years and a month only, which are compared.
+#: Who has more billing days than FEW in 365 days is asked about the last two years and a month only.
 FEW, TWO_YEARS = 8, 800
 SLACK_DAYS, SLACK_SHARE = 31, 0.25
 GAPS, STEADY = 5, 0.75

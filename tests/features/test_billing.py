@@ -150,7 +150,7 @@ def test_who_is_billed_alike_never_falls(bench: Bench) -> None:
         "each last day": [(day - timedelta(days=1), 100.0) for day, _ in every(1, 100.0, "2020-01-01", "2025-06-30")],
         **{f"{step} days": [(day, 3.0) for day in all_days("2021-01-01", "2025-06-30", step)] for step in (7, 14, 28)},
     }
-    days = all_days("2024-02-20", "2025-03-05", 3) + [date(2025, 3, 1), date(2025, 4, 1)]
+    days = [*all_days("2024-02-20", "2025-03-05", 3), date(2025, 3, 1), date(2025, 4, 1)]
     for account, found in seen_each(bench, accounts, sorted(days)).items():
         for name in CHANGES:
             assert set(found[name]) == {0.0}, (account, name)
