@@ -19,7 +19,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from features import billing
+from features import billing, untold
 from features.as_of import AsOf
 from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
@@ -206,7 +206,7 @@ def parts(view: AsOf) -> list[ir.Table]:
         if signal.over is not ROW:
             rows = signal.over.build(view)
             by_relation.setdefault(signal.over.name, (signal.over, {}))[1][signal.name] = signal.expression(rows)
-    for relation, name, expression in (*_facts(view), *billing.measures(view)):
+    for relation, name, expression in (*_facts(view), *billing.measures(view), *untold.measures(view)):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
     return [rows.build(view).group_by(view.keys).aggregate(**aggregates) for rows, aggregates in by_relation.values()]
 
@@ -222,8 +222,8 @@ def finished_row(joined: ir.Table) -> ir.Table:
     combined = {signal.name: signal.expression(filled) for signal in all_signals() if signal.over is ROW}
     combined[f"{FACT}records_365d"] = reduce(lambda a, b: a + b, records)
     combined[f"{FACT}revenue_365d"] = billing.year(filled).fill_null(0.0)
-    row = filled.mutate(**combined)
-    return row.drop(*(name for name in row.columns if name.startswith(billing.MEASURE)))
+    row = untold.masked(filled.mutate(**combined))
+    return row.drop(*(name for name in row.columns if name.startswith((billing.MEASURE, untold.MEASURE))))
 
 
 def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:

@@ -83,6 +83,8 @@ class Signal:
     relies_on : tuple of str
         What its tables must hold beside answers: "invitations", also those that got no answer, and "answer_times" of
         their own. It is null where `book.toml` says that they do not.
+    told_by : str or None
+        "table.column", an optional column: it is null for an account with records of the table of which none has it.
     history_days : int or None
         Days of records it looks back on. It is null where the book holds fewer days of records.
     when_none : float or None
@@ -101,6 +103,7 @@ class Signal:
     over: Relation
     needs: tuple[str, ...]
     relies_on: tuple[Fact, ...]
+    told_by: str | None
     history_days: int | None
     when_none: float | None
     expression: Expression
@@ -147,6 +150,7 @@ def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
         history_days: int | None = None,
         needs: tuple[str, ...] = (),
         relies_on: tuple[Fact, ...] = (),
+        told_by: str | None = None,
     ) -> Callable[[Expression], Signal]:
         rows = table_relation(over) if isinstance(over, str) else over
 
@@ -163,6 +167,7 @@ def theme(code: str) -> Callable[..., Callable[[Expression], Signal]]:
                 over=rows,
                 needs=needs or rows.needs,
                 relies_on=relies_on,
+                told_by=told_by,
                 history_days=history_days or _window_of(name),
                 when_none=when_none,
                 expression=expression,

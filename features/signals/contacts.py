@@ -75,6 +75,7 @@ def contacts_left_365d(rows: ir.Table) -> ir.Value:
     riskier="rising",
     actionable=False,
     when_none=0,
+    told_by="contacts.decision_maker",
 )
 def contacts_decision_maker_left_365d(rows: ir.Table) -> ir.Value:
     """1 when a decision maker left in the last 365 days."""
@@ -88,6 +89,7 @@ def contacts_decision_maker_left_365d(rows: ir.Table) -> ir.Value:
     de="Entscheider unter den Ansprechpartnern",
     riskier="falling",
     when_none=0,
+    told_by="contacts.decision_maker",
 )
 def contacts_decision_makers(rows: ir.Table) -> ir.Value:
     """Active contacts marked as decision makers."""
@@ -115,6 +117,7 @@ def contacts_change_365d(rows: ir.Table) -> ir.Value:
     de="Schon einmal befragte Ansprechpartner",
     riskier="either",
     relies_on=("invitations",),
+    told_by="surveys.contact_id",
 )
 def contacts_surveyed_share(rows: ir.Table) -> ir.Value:
     """Share of the active contacts who were ever invited to a survey."""

@@ -111,6 +111,7 @@ def invitations_unanswered_in_a_row(rows: ir.Table) -> ir.Value:
     when_none=0,
     history_days=BEFORE_DAYS,
     relies_on=("invitations",),
+    told_by="surveys.contact_id",
 )
 def contacts_fell_silent(rows: ir.Table) -> ir.Value:
     """Contacts who answered an invitation older than 180 days, were invited since, and answered none of those."""

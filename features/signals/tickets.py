@@ -46,6 +46,7 @@ def tickets_change_90d(rows: ir.Table) -> ir.Value:
     de="Gemeldete Fehler, 365 Tage",
     riskier="rising",
     when_none=0,
+    told_by="tickets.kind",
 )
 def tickets_defects_365d(rows: ir.Table) -> ir.Value:
     """Tickets of kind 'defect' opened in the last 365 days."""
@@ -59,6 +60,7 @@ def tickets_defects_365d(rows: ir.Table) -> ir.Value:
     de="Schwere Tickets, 365 Tage",
     riskier="rising",
     when_none=0,
+    told_by="tickets.severity",
 )
 def tickets_severe_365d(rows: ir.Table) -> ir.Value:
     """Tickets of high or critical severity opened in the last 365 days."""

@@ -39,5 +39,5 @@ def test_an_anonymous_answer_is_nobody_s(tmp_path: Path) -> None:
     assert hidden == nobody and hidden["nps_last"] == named["nps_last"] == "2.0"
     assert named["nps_decision_maker_last"] == "2.0" and hidden["nps_decision_maker_last"] == "nan"
     assert {name for name in named if named[name] != hidden[name]} == {
-        "contacts_surveyed_share", "nps_decision_maker_last", "nps_detractor_share",
+        "contacts_fell_silent", "contacts_surveyed_share", "nps_decision_maker_last", "nps_detractor_share",
     }  # fmt: skip

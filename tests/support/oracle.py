@@ -121,10 +121,16 @@ def contacts(book: SimpleNamespace, clock: Clock) -> Values:
         "contacts_active": len(active),
         "contacts_single": float(len(active) == 1),
         "contacts_left_365d": len(left),
-        "contacts_decision_maker_left_365d": float(any(row.decision_maker for row in left)),
-        "contacts_decision_makers": sum(bool(row.decision_maker) for row in active),
+        "contacts_decision_maker_left_365d": told(
+            book.contacts, "decision_maker", float(any(row.decision_maker for row in left))
+        ),
+        "contacts_decision_makers": told(
+            book.contacts, "decision_maker", sum(bool(row.decision_maker) for row in active)
+        ),
         "contacts_change_365d": len(active) - len(then),
-        "contacts_surveyed_share": mean(float(row.contact_id in invited) for row in active),
+        "contacts_surveyed_share": told(
+            book.surveys, "contact_id", mean(float(row.contact_id in invited) for row in active)
+        ),
         "revenue_per_contact": Invoicing(book.invoices, clock.at).year() / len(active) if active else None,
     }
 
@@ -175,6 +181,11 @@ def loops(book: SimpleNamespace, clock: Clock) -> Values:
     }
 
 
+def told(rows: list[SimpleNamespace], column: str, value: float | None) -> float | None:
+    """The value, null where there are records and none has the optional column."""
+    return None if rows and all(getattr(row, column) is None for row in rows) else value
+
+
 def tickets(book: SimpleNamespace, clock: Clock) -> Values:
     figures = _closing(book.tickets, clock)
     recent = [row for row in book.tickets if clock.within(row.opened_at, 365)]
@@ -182,8 +193,10 @@ def tickets(book: SimpleNamespace, clock: Clock) -> Values:
     return {
         **{("tickets_" if key in COUNTS else "ticket_") + key: value for key, value in figures.items()},
         "tickets_change_90d": now - sum(clock.within(row.opened_at, 180, 90) for row in book.tickets),
-        "tickets_defects_365d": sum(row.kind == "defect" for row in recent),
-        "tickets_severe_365d": sum(row.severity in ("high", "critical") for row in recent),
+        "tickets_defects_365d": told(book.tickets, "kind", sum(row.kind == "defect" for row in recent)),
+        "tickets_severe_365d": told(
+            book.tickets, "severity", sum(row.severity in ("high", "critical") for row in recent)
+        ),
     }
 
 
@@ -273,7 +286,7 @@ def response(book: SimpleNamespace, clock: Clock) -> Values:
         "response_rate_before": rate_before,
         "response_rate_drop": minus(rate_before, rate_now),
         "invitations_unanswered_in_a_row": sum(last is None or row.sent_at > last for row in asked),
-        "contacts_fell_silent": len(_fell_silent(now, older)),
+        "contacts_fell_silent": told(book.surveys, "contact_id", len(_fell_silent(now, older))),
         "answer_delay_hours_p50_365d": _delay(row for row in asked if clock.within(row.sent_at, 365)),
         "answer_delay_hours_trend": minus(_delay(now), _delay(before)),
         "silence_never_surveyed": float(not book.surveys),
