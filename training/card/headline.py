@@ -22,6 +22,7 @@ from training.card.rival_tables import (
     behind_text,
     best_naive,
     better_elsewhere,
+    blind_rivals,
     label,
     leads,
     measures_of,
@@ -139,9 +140,14 @@ def _of_rivals(manifest: Manifest) -> Iterator[Remark]:
         names = several([label(measure, manifest) for measure in measures])
         sentence = f"Of {len(rivals)} rivals none is ahead in the point estimate on {names}."
         yield Remark("rivals", "No rival is ahead", sentence)
-    ahead = Counter(lead.measure for lead in every_lead if lead.is_told and not lead.is_behind)
-    counted = [f"{ahead[measure]} of {len(rivals)} on {label(measure, manifest)}" for measure in measures]
-    yield Remark("rivals", "Ahead beyond chance", f"Rivals that it leads beyond chance: {several(counted)}.")
+    blind = blind_rivals(manifest)
+    judged = len(rivals) - len(blind)
+    ahead = Counter(
+        lead.measure for lead in every_lead if lead.is_told and not lead.is_behind and lead.rival not in blind
+    )
+    counted = [f"{ahead[measure]} of {judged} on {label(measure, manifest)}" for measure in measures]
+    left_out = f" Not counted, since this book holds nothing that they go by: {several(blind)}." if blind else ""
+    yield Remark("rivals", "Ahead beyond chance", f"Rivals that it leads beyond chance: {several(counted)}.{left_out}")
     elsewhere = better_elsewhere(manifest)
     if elsewhere:
         sentence = "; ".join(f"{name} ({', '.join(names)})" for name, names in elsewhere.items())

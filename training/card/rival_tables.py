@@ -32,6 +32,8 @@ from training.worth.bootstrap import Interval
 LOWER_IS_BETTER = ("brier", "calibration_error")
 MARK = "▲"
 UNKNOWN = "on no date judged was there anything to tell it by"
+#: ROC AUC where all accounts have the same rank.
+CHANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Lead:
 def rivals_of(manifest: Manifest) -> list[str]:
     """Return the names of the rivals that the model was judged beside."""
     return [name for name in manifest.verdict["metrics"] if name != MODEL]
+
+
+def blind_rivals(manifest: Manifest) -> list[str]:
+    """Return the rivals that gave every account the same rank: what they go by is not in this book."""
+    return [name for name in rivals_of(manifest) if manifest.verdict["metrics"][name].get("roc_auc") == CHANCE]
 
 
 def measures_of(manifest: Manifest) -> list[str]:

@@ -202,6 +202,16 @@ def test_where_no_rival_is_ahead_the_card_says_so(manifest: Manifest) -> None:
     assert not any("Too few to tell the model apart" in remark.text for remark in card.remarks)
 
 
+def test_a_rival_with_nothing_to_go_by_is_not_counted_as_beaten(manifest: Manifest) -> None:
+    metrics = manifest.verdict["metrics"]
+    blind = metrics | {"last score alone": metrics["last score alone"] | {"roc_auc": 0.5}}
+    book = changed(with_lead(manifest, "recency alone", 0.05, 0.02, 0.08), verdict={"metrics": blind})
+    told = next(remark.text for remark in card_of(book, "1").remarks if remark.title == "Ahead beyond chance")
+    rivals = len(metrics) - 2
+    assert f"{rivals} of {rivals} on ROC AUC" in told
+    assert told.endswith("this book holds nothing that they go by: last score alone.")
+
+
 def test_an_interval_that_holds_0_is_too_few_to_tell(manifest: Manifest) -> None:
     card = card_of(with_lead(manifest, "recency alone", 0.05, -0.02, 0.12), "1")
     told = "Too few to tell the model apart from recency alone on ROC AUC: the 95 % intervals hold 0."
