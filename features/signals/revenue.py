@@ -1,8 +1,8 @@
 """Revenue: its sum, trend, change against the year before (which removes seasons), and concentration.
 
 A relative change is (now - before) / (|now| + |before|). -1 means that all revenue is gone, 0 no change, 1 that all is
-new. It is null when both are 0. A year and the changes are of whole periods where an account is billed regularly and
-rarely (see `features.billing`).
+new. It is null when both are 0. Changes are of whole periods where an account is billed regularly, a year where it is
+billed regularly and rarely (see `features.billing`).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def revenue_90d(rows: ir.Table) -> ir.Value:
     history_days=360,
 )
 def revenue_trend_180d(row: ir.Table) -> ir.Value:
-    """Relative change of the last 180 days against the 180 days before."""
+    """Relative change of the last 180 days against the 180 days before; of whole periods where billed regularly."""
     return billing.change(row, 180)
 
 
@@ -100,7 +100,7 @@ def revenue_trend_180d(row: ir.Table) -> ir.Value:
     history_days=180,
 )
 def revenue_trend_90d(row: ir.Table) -> ir.Value:
-    """Relative change of the last 90 days against the 90 days before."""
+    """Relative change of the last 90 days against the 90 days before; of whole periods where billed regularly."""
     return billing.change(row, 90)
 
 
@@ -114,7 +114,7 @@ def revenue_trend_90d(row: ir.Table) -> ir.Value:
     history_days=455,
 )
 def revenue_yoy_90d(row: ir.Table) -> ir.Value:
-    """Relative change of the last 90 days against the same 90 days a year before."""
+    """Relative change of the last 90 days against those a year before; of whole periods where billed regularly."""
     return billing.change(row, 90, "last_year")
 
 
