@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -58,9 +59,9 @@ class ScoreOut(BaseModel):
     collect: list[str] = Field(description="What would make an unknown account known")
 
     @classmethod
-    def of(cls, score: Score) -> ScoreOut:
-        """Return the response of a score."""
-        return cls.model_validate(score.by_name() | short_reasons(score))
+    def of(cls, score: Score, evidence: Mapping[str, Any] | None = None) -> ScoreOut:
+        """Return the response of a score; sentences tell of its evidence."""
+        return cls.model_validate(score.by_name() | short_reasons(score, evidence))
 
 
 class PredictionsOut(BaseModel):
