@@ -9,9 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, Reasons, WarningOut, chosen
+from serving.api.answers.stored import run_warnings
 from serving.scoring.scores import Score
 from serving.store import Stored
-from serving.words.caution_words import kept_cautions, model_brief, warnings_of
+from serving.words.caution_words import model_brief
 from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 
@@ -103,7 +104,7 @@ class RiskOut(ScoreOut):
         beside = {
             "reasons": chosen(score.reasons, reasons),
             "model": model_brief(score.model_version, stored.model.get("grade"), lang),
-            "warnings": warnings_of(kept_cautions(stored.model), lang),
+            "warnings": run_warnings(stored.model, score.as_of, lang),
             "history": stored.history,
             "request_id": request_id,
         }
