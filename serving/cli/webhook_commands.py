@@ -1,7 +1,7 @@
 """The commands `webhooks ...`: endpoints that receive events about accounts, their secrets, and their deliveries.
 
-A signing secret is printed once, alone on standard output, as a key is; all other text goes to standard error. A command
-imports what it needs when it runs, so that `--help` answers at once.
+A signing secret is printed once, alone on standard output, as a key is; all other text goes to standard error. A
+command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations

@@ -90,6 +90,13 @@ def test_accounts_that_nobody_manages_can_be_asked_for(site: Site) -> None:
     assert_problem(everybody.get(f"/v1/accounts?cursor={first}"), 422, "/query/cursor")
 
 
+def test_no_answer_from_the_store_is_kept_by_who_passes_it_on(site: Site) -> None:
+    reader = client(site)
+    for path in (*LISTS, "/v1/accounts/A1/risk", "/v1/accounts/none/risk", "/v1/none", "/v1/accounts?limit=0"):
+        assert reader.get(path).headers.get_list("cache-control") == ["private, no-store"], path
+    assert Client(site.app).get("/v1/accounts").headers["cache-control"] == "private, no-store"
+
+
 def test_an_empty_store_warns_of_nobody(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
         nothing: ScoreStore = store
