@@ -29,7 +29,7 @@ class RawHistoryModel(PythonModel):
     def _answer(self, text: str) -> str:
         body = PredictionRequest.model_validate_json(text)
         scores = self.predictor.predict(body.accounts, body.as_of)
-        return rendered_predictions(self.predictor, "mlflow", scores).decode()
+        return rendered_predictions(self.predictor, "mlflow", scores, body.accounts).decode()
 
 
 mlflow.models.set_model(RawHistoryModel())

@@ -4,7 +4,8 @@ In: a book. Out: the day from which each table is recorded, and a `Recording`: t
 
 The days that hold records are cut at gaps that are much longer than all others beside them. What lies beyond such a gap
 is alone if it has less than a fifth of the records that the nearer half of the others would have made in that time: a
-typing error or an opening balance, no record of what was going on. The rest is the dense part.
+typing error or an opening balance, no record of what was going on. The rest is the dense part. A table with few records
+has not ended with a long gap that its records follow on several days, while the book goes on: two such are no slip.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ TIMES = 3
 ALONE_SHARE = 0.2
 #: Fewer days with records tell of no rhythm.
 LEAST_DAYS = 8
+#: With fewer records a week a table is rare; so many days with records after a gap say that it has not ended with it.
+RARE_A_WEEK, GOES_ON_DAYS = 1.0, 2
+DAYS_A_WEEK = 7
 #: A book with more holes is recorded in spells.
 MOST_BREAKS = 2
 
@@ -125,9 +129,10 @@ def recording(tables: Tables, today: date | None = None) -> Recording:
     """
     today = today or utc_today()
     days = {name: found.until(today) for name, found in days_of(tables, (*HISTORY, "churns")).items()}
-    spans = {name: span_of(found, name in EVENTS) for name, found in days.items()}
     events = together([days[name] for name in EVENTS])
     book = span_of(events)
+    end = None if book is None else book.last
+    spans = {name: span_of(found, name in EVENTS, end) for name, found in days.items()}
     breaks = () if book is None else _breaks(events.part(slice(*dense(events))))
     return Recording(today, {name: span for name, span in spans.items() if span is not None}, book, breaks)
 
@@ -165,11 +170,19 @@ def together(counts: Sequence[Days]) -> Days:
     return Days(distinct, np.bincount(place, rows, len(distinct)).astype(np.int64))
 
 
-def span_of(days: Days, are_events: bool = True) -> Span | None:
-    """Return the span of the dense part, or of all days that are no events; None without a day."""
+def span_of(days: Days, are_events: bool = True, book_end: date | None = None) -> Span | None:
+    """Return the span of the dense part, or of all days that are no events; None without a day.
+
+    Parameters
+    ----------
+    book_end : date, optional
+        Last day of the book whose table this is: until then, a rare table may go on after a gap.
+    """
     if not len(days.day):
         return None
     start, stop = dense(days) if are_events else (0, len(days.day))
+    if are_events and book_end is not None:
+        stop = _going_on(days, start, stop, book_end)
     part = days.part(slice(start, stop))
     return Span(
         first=part.day[0].item(),
@@ -203,6 +216,14 @@ def dense(days: Days) -> tuple[int, int]:
                 break
         else:
             return start, stop
+
+
+def _going_on(days: Days, start: int, stop: int, book_end: date) -> int:
+    """Return the place after the last day until `book_end` if a rare table goes on until then, else `stop`."""
+    near = days.part(slice(start, stop)).near_end()
+    later = len(days.until(book_end).day)
+    is_rare = near.rows.sum() * DAYS_A_WEEK < RARE_A_WEEK * near.length
+    return later if is_rare and later - stop >= GOES_ON_DAYS else stop
 
 
 def _long_gaps(days: Days) -> np.ndarray:

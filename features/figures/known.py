@@ -41,6 +41,10 @@ REASONS = {
     },
     "no_run": {"en": "no scores are stored yet", "de": "noch sind keine Bewertungen gespeichert"},
     "no_accounts": {"en": "you see no account of this run", "de": "Sie sehen keinen Kunden dieses Laufs"},
+    "no_manager": {
+        "en": "you see no account of this run with the account manager asked for",
+        "de": "Sie sehen keinen Kunden dieses Laufs mit dem gefragten Betreuer",
+    },
     "not_scored": {
         "en": "it stands on the estimates of a scoring run, which has none for this date",
         "de": "beruht auf den Schätzungen eines Bewertungslaufs, und für diesen Stichtag gibt es keine",

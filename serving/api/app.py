@@ -14,6 +14,7 @@ from serving.api.edge.identity import Identified
 from serving.api.edge.limits import Limits
 from serving.api.edge.observed import Observed
 from serving.api.edge.problems import problem
+from serving.api.lingering import Lingers
 from serving.api.routes import account_routes as accounts
 from serving.api.routes import acting_routes as acting
 from serving.api.routes import document_routes as document
@@ -27,6 +28,7 @@ from serving.api.routes import operation_routes as operations
 from serving.api.routes import prediction_routes as predictions
 from serving.api.routes import renewal_routes as renewals
 from serving.api.routes import what_if_routes as what_ifs
+from serving.api.uncached import Uncached
 from serving.pages.page_routes import ROUTES as PAGES
 
 
@@ -35,7 +37,7 @@ def create_app() -> FastAPI:
     app = FastAPI(title="churn-risk", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     handlers.install(app)
     # The last one is the outermost: even an answer of the limits or after a failure has its id.
-    for middleware in (Heads, Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded):
+    for middleware in (Heads, Limits, Guarded, handlers.Unexpected, Identified, Observed, Forwarded, Uncached, Lingers):
         app.add_middleware(middleware)
     subjects = (
         predictions, jobs, accounts, movements, what_ifs, acting, figures, renewals, losses, links, model, operations,

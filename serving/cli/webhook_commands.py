@@ -1,6 +1,7 @@
 """The commands `webhooks ...`: endpoints that receive events about accounts, their secrets, and their deliveries.
 
-A command imports what it needs when it runs, so that `--help` answers at once.
+A signing secret is printed once, alone on standard output, as a key is; all other text goes to standard error. A
+command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 import typer
 
-from features.console import JsonOption, emit, say, table
+from features.console import JsonOption, emit, put, say, table
 from features.errors import InputError
 from serving.clock import utc_now
 from serving.errors import NotDelivered
@@ -187,12 +188,14 @@ def _done(result: dict[str, Any], message: str, as_json: bool) -> None:
 
 
 def _show_secret(endpoint: Endpoint, settings: ServiceSettings, as_json: bool, message: str) -> None:
-    """Show an endpoint with its signing secret, which is None for Slack and for HubSpot's signatures."""
+    """Print an endpoint's signing secret, which is None for Slack and for HubSpot's signatures, and what was done."""
     from serving.webhooks.delivery.signatures import receiver_secret
 
     secret = receiver_secret(endpoint, settings)
-    result = _plain(endpoint) | {"secret": secret}
-    _done(result, message + (f"\nsigning secret, shown this once: {secret}" if secret else ""), as_json)
+    shown = "\nits signing secret is shown this once: keep it" if secret else ""
+    _done(_plain(endpoint) | {"secret": secret}, message + shown, as_json)
+    if secret and not as_json:
+        put(secret)
 
 
 def _plain(endpoint: Endpoint) -> dict[str, Any]:

@@ -7,7 +7,7 @@ a prediction for it alone, with the account's place in the job.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Literal
@@ -17,10 +17,13 @@ from pydantic import ValidationError
 from serving.errors import Refusal
 from serving.faults import Fault
 from serving.jobs.claims import Outcome, Waiting
+from serving.jobs.results import KEPT, SAID
 from serving.predict.fault_words import sentence
 from serving.predict.history import AccountHistory
 from serving.predict.predictor import Call, Predictor
+from serving.predict.told_records import told_records
 from serving.scoring.scores import Score
+from serving.words.formats import LANGS
 from serving.words.short_reasons import short_reasons
 
 #: Errors that no account causes: the clock was set back behind as_of, a file cannot be read, memory is short.
@@ -61,7 +64,7 @@ def score_chunk(waiting: Sequence[Waiting], predictor: Predictor, as_of: date) -
         outcomes.append(
             _refused(number, answer)
             if isinstance(answer, Refusal)
-            else _scored(number, answer[0], predictor.grade, sound[number].cut)
+            else _scored(number, answer[0], predictor.grade, sound[number])
         )
     return outcomes
 
@@ -130,6 +133,9 @@ def _refused(number: int, refusal: Refusal) -> Outcome:
     return Failure("refused", str(refusal), refusal.faults).outcome(number)
 
 
-def _scored(number: int, score: Score, grade: str | None, cut: Mapping[str, int]) -> Outcome:
-    found = {name: getattr(score, name) for name in FIELDS}
-    return Outcome(number, "done", found | {"model_grade": grade} | short_reasons(score), cut)
+def _scored(number: int, score: Score, grade: str | None, history: Any) -> Outcome:
+    """Return a score as an outcome: in words of every language, since the records that they tell of are not kept."""
+    records = told_records(history, score.as_of)
+    said = {lang: short_reasons(score, records, lang) for lang in LANGS}
+    kept = {name: getattr(score, name) for name in FIELDS} | said.pop(KEPT)
+    return Outcome(number, "done", kept | {"model_grade": grade, SAID: said}, history.cut)

@@ -42,8 +42,9 @@ RESULTS = pa.schema(
         ("problem", PROBLEM),
     ]
 )
-#: The language in which outcomes keep their reasons.
+#: The language in which outcomes keep their reasons as columns, and where they keep them in the others.
 KEPT: Lang = "en"
+SAID = "said"
 
 
 def write_results(
@@ -101,8 +102,10 @@ def _row(account: Finished, problem_of: ProblemOf) -> Row:
 def _shown(row: Row, lang: Lang, most_reasons: int | None) -> Row:
     if "reasons" not in row:
         return row
-    said = {} if lang == KEPT else short_reasons(_score_of(row), None, lang)
-    return row | said | {"reasons": row["reasons"][:most_reasons]}
+    told = {} if lang == KEPT else row.get(SAID, {}).get(lang)
+    if told is None:  # A job of an earlier version kept one language.
+        told = short_reasons(_score_of(row), None, lang)
+    return row | told | {"reasons": row["reasons"][:most_reasons]}
 
 
 def _score_of(row: Row) -> Score:

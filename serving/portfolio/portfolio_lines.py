@@ -17,6 +17,7 @@ from serving.reports.quiet import quiet
 from serving.reports.report_head import by_size
 from serving.reports.sparks import Sparkline, sparkline
 from serving.reports.steps_to_take import shrinking_share
+from serving.scoring import cautions
 from serving.scoring.scores import Score
 from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
@@ -32,8 +33,6 @@ from serving.words.wording import page_texts, screen_texts
 LATE_HOURS = 48.0
 #: Days to the end of a contract from which on the list names it.
 SOON_DAYS = 180
-#: Estimates that are older than a month are said to be.
-AGED_DAYS = 31
 #: Stands where there is no figure.
 NONE = "–"
 #: Most parts of a change that are shown by name.
@@ -118,8 +117,7 @@ def lines_of(found: Found, lang: Lang, today: date) -> tuple[Line, ...]:
 
 def aged(as_of: date, lang: Lang, today: date) -> tuple[str, ...]:
     """Return the sentence that the estimates are old, where they are: all days on the page count from their date."""
-    days = (today - as_of).days
-    return (screen_texts(lang)["portfolio"]["aged"].format(days=days),) if days > AGED_DAYS else ()
+    return tuple(f"{told(one, lang)}." for one in cautions.aged(as_of, today))
 
 
 def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[str, ...]:

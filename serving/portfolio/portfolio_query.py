@@ -22,7 +22,7 @@ from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run, same_account
-from serving.store.whose import Whose, names_of, theirs
+from serving.store.whose import Whose, names_of, theirs, unmanaged
 
 ROWS = 25
 #: How many of an account's last estimates its line shows.
@@ -168,7 +168,7 @@ def _all(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
 def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     if wanted.unmanaged:
-        conditions.append(MANAGER == "")
+        conditions.append(unmanaged(SCORES.c.account_manager))
     if wanted.manager:
         conditions.append(SCORES.c.account_manager == wanted.manager)
     if wanted.threat:

@@ -127,7 +127,7 @@ class Predictor:
     @staticmethod
     def _currencies(histories: Sequence[Any]) -> list[str | None]:
         """Return the currency that a call names, once for each of its accounts; None where it names none."""
-        named = (row.currency for history in histories for name in TABLES for row in _table(history, name))
+        named = (row.currency for history in histories for name in TABLES for row in rows_in(history, name))
         return [next(filter(None, named), None)] * len(histories)
 
 
@@ -135,7 +135,7 @@ def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of a request by table, each behind its account's number; tables without rows are left out."""
     records = {}
     for name, values in VALUES.items():
-        rows = [(number, *values(row)) for number, history in enumerate(histories) for row in _table(history, name)]
+        rows = [(number, *values(row)) for number, history in enumerate(histories) for row in rows_in(history, name)]
         if rows:
             records[name] = rows
     return records
@@ -184,7 +184,7 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
             times = seen[name]
             own_key = OWN_KEYS.get(name)
             with_owner = "account_id" in TABLES[name].key
-            for index, row in enumerate(_table(history, name)):
+            for index, row in enumerate(rows_in(history, name)):
                 if row.account_id and row.account_id != owner:
                     detail = f"{quoted(row.account_id)} is not {quoted(owner)}, whose history it is"
                     yield _fault(number, name, index, "account_id", detail)
@@ -204,7 +204,8 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
                     )
 
 
-def _table(history: Any, name: str) -> Sequence[Any]:
+def rows_in(history: Any, name: str) -> Sequence[Any]:
+    """Return the rows of one table of a history; none where it is not known."""
     if name == "accounts":
         return (history.account,)
     rows: Sequence[Any] = getattr(history, name) or ()

@@ -7,9 +7,12 @@ from serving.words.figure_words import FigureInWords, figures_in_words
 from serving.words.formats import Lang
 
 
-def in_words(stored: StoredFigures | None, lang: Lang) -> tuple[FigureInWords, ...]:
-    """Return every figure of what a caller may see; one that is not known has a reason."""
+def in_words(stored: StoredFigures | None, lang: Lang, met_nobody: bool = False) -> tuple[FigureInWords, ...]:
+    """Return every figure of what a caller may see; one that is not known has a reason.
+
+    `met_nobody` says that an account manager was asked for of whose accounts the caller sees none.
+    """
     if stored is None:
         return figures_in_words(None, None, lang, "no_run")
-    absent = "no_accounts" if stored.stored else "not_stored"
+    absent = ("no_manager" if met_nobody else "no_accounts") if stored.stored else "not_stored"
     return figures_in_words(stored.record, stored.run["as_of"], lang, absent)

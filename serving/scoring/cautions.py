@@ -20,7 +20,7 @@ from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Reference
 
-Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates"]
+Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates", "aged", "filter"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
 #: From this ROC AUC of a single signal on, training is held to have been told who left.
@@ -32,6 +32,8 @@ ABOVE, BELOW = 3.0, 30.0
 MANY, APART = 50, 30.0
 #: From so many accounts on, no invoice of any of them says something of the records and not of the accounts.
 ENOUGH = 20
+#: Estimates that are older than a month are said to be.
+AGED_DAYS = 31
 #: The signal that says how long ago an account was invoiced last, and the quantile of the book that was so lately.
 INVOICE_AGE, LATELY = "invoice_recency_days", "0.1"
 
@@ -46,7 +48,8 @@ class Caution:
     figures : mapping
         What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
         book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended; `columns`, how many
-        timestamps of each date column were cut to their day. No figure of the book itself: whoever sees one account
+        timestamps of each date column were cut to their day; `days`, how old the estimates are; `value` of a filter
+        that names nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account
         may read it.
     """
 
@@ -93,6 +96,12 @@ def stale(ages: Mapping[str, Freshness]) -> list[Caution]:
         for name, age in ages.items()
         if age.is_stale
     ]
+
+
+def aged(as_of: date, today: date) -> list[Caution]:
+    """Return that stored estimates are old, where they are: all days beside them count from their date."""
+    days = (today - as_of).days
+    return [Caution("aged", {"days": days})] if days > AGED_DAYS else []
 
 
 def cut_dates(each: Iterable[Mapping[str, int]]) -> list[Caution]:

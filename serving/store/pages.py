@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
 from serving.store.score_tables import KEPT, RUNS, SCORES, newest_run, score_of, shown_in_lists
-from serving.store.whose import Whose, names_of, theirs
+from serving.store.whose import Whose, names_of, theirs, unmanaged
 from serving.words.formats import Lang
 
 #: The greatest number of a run in SQLite and PostgreSQL.
@@ -36,18 +36,23 @@ class Filters:
     band: str | None
     account_manager: Whose
     threat: bool | None
+    unmanaged: bool | None = None
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the filters as SQL."""
         filters = {"band": self.band, "threat": self.threat}
         others = (SCORES.c[name] == value for name, value in filters.items() if value is not None)
-        return sa.and_(theirs(SCORES.c.account_manager, self.account_manager), *others)
+        mine = theirs(SCORES.c.account_manager, self.account_manager)
+        nobodys = sa.true() if self.unmanaged is None else unmanaged(SCORES.c.account_manager) == self.unmanaged
+        return sa.and_(mine, nobodys, *others)
 
     def digest(self) -> str:
         """Return a digest of the filters, which does not reveal the account managers."""
         names = names_of(self.account_manager)
         whose = sorted(names) if names is not None and len(names) > 1 else names and names[0]
-        return sha256(json.dumps([self.band, whose, self.threat]).encode()).hexdigest()[:16]
+        # A list without the newest filter has the digest that it had before there was one.
+        newest = [] if self.unmanaged is None else [self.unmanaged]
+        return sha256(json.dumps([self.band, whose, self.threat, *newest]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -192,12 +192,13 @@ class ScoreStore:
         limit: int = 50,
         after: str | None = None,
         lang: Lang = KEPT,
+        unmanaged: bool | None = None,
     ) -> Page:
         """Return scores of the newest run, highest revenue at risk first, ties by account_id.
 
         Parameters
         ----------
-        band, account_manager, threat : optional
+        band, account_manager, threat, unmanaged : optional
             Filters of the list.
         limit : int
             Maximum number of scores of the page.
@@ -216,7 +217,7 @@ class ScoreStore:
         """
         with reading(self._engine) as connection:
             since = self._now() - self._keep_replaced
-            return read_page(connection, Filters(band, account_manager, threat), limit, after, since, lang)
+            return read_page(connection, Filters(band, account_manager, threat, unmanaged), limit, after, since, lang)
 
     def account_managers(self) -> list[str]:
         """Return the account managers of the newest run, in their order; none without a run."""

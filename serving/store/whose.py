@@ -22,6 +22,11 @@ def names_of(whose: Whose) -> tuple[str, ...] | None:
     return (whose,) if isinstance(whose, str) else None if whose is None else tuple(whose)
 
 
+def unmanaged(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether a column names nobody: null and empty alike."""
+    return sa.func.coalesce(column, "") == ""
+
+
 def theirs(column: sa.ColumnElement[Any], whose: Whose) -> sa.ColumnElement[bool]:
     """Return whether a column names one of them; of all accounts, whether it names anybody or not."""
     names = names_of(whose)

@@ -39,6 +39,9 @@ def told(caution: Caution, lang: Lang) -> str:
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))
+    if caution.code == "filter":
+        kind = "_meant" if figures["meant"] else "" if figures["value"] else "_empty"
+        return str(texts[f"filter{kind}"].format_map(figures))
     return str(texts[caution.code].format_map(figures))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from support.small_books import MONTHS, TODAY, billed, monthly, small_book
 
 from features.freshness import freshness, stale_warnings
 from features.matrix import first_records
-from features.recording import Days, Span, dense, recording
+from features.recording import Days, Span, dense, recording, span_of
 
 
 def days(*at: int, rows: int = 3) -> Days:
@@ -45,6 +45,23 @@ def test_a_hole_within_the_records_ends_nothing() -> None:
 def test_a_whole_month_of_records_after_a_hole_is_no_straggler() -> None:
     assert dense(days(*range(600), *range(660, 690))) == (0, 630)
     assert dense(days(*range(600), *range(660, 663))) == (0, 600)
+
+
+@pytest.mark.parametrize(
+    ("every", "later", "last"),
+    [
+        (13, (903 + 193, 903 + 199), 903 + 199),  # The referrals of a simulated book: seldom, and on two days again.
+        (13, (903 + 193,), 903),
+        (13, (903 + 193, 903 + 400), 903),  # The second one lies after the end of the book.
+        (1, (903 + 193, 903 + 199), 903),
+    ],
+)
+def test_a_rare_table_has_not_ended_with_a_gap_that_its_records_follow_while_the_book_goes_on(
+    every: int, later: tuple[int, ...], last: int
+) -> None:
+    found = days(*range(903 % every, 904, every), *later, rows=1)
+    assert span_of(found, book_end=date(2023, 1, 1) + timedelta(903 + 220)).last == date(2023, 1, 1) + timedelta(last)  # type: ignore[union-attr]
+    assert span_of(found).last == date(2023, 1, 1) + timedelta(903)  # type: ignore[union-attr]
 
 
 def test_a_table_has_ended_when_nothing_came_for_much_longer_than_ever() -> None:

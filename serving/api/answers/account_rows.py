@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, WarningOut
+from serving.api.answers.stored import run_warnings
+from serving.scoring.cautions import Caution
 from serving.store import Page
-from serving.words.caution_words import kept_cautions, model_brief, warnings_of
+from serving.words.caution_words import model_brief
 from serving.words.formats import Lang
 
 
@@ -55,8 +58,8 @@ class AccountsOut(BaseModel):
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last")
 
     @classmethod
-    def of(cls, page: Page, request_id: str, lang: Lang = "en") -> AccountsOut:
-        """Return the answer for a page of the store."""
+    def of(cls, page: Page, request_id: str, lang: Lang = "en", beside: Iterable[Caution] = ()) -> AccountsOut:
+        """Return the answer for a page of the store; `beside` is what else to warn of."""
         version, facts = page.model_version, page.model
         brief = None if version is None else model_brief(version, facts.get("grade"), lang)
         return cls(
@@ -64,7 +67,7 @@ class AccountsOut(BaseModel):
             as_of=page.as_of,
             model_version=version,
             model=None if brief is None else ModelBrief.model_validate(brief),
-            warnings=[WarningOut.model_validate(warning) for warning in warnings_of(kept_cautions(facts), lang)],
+            warnings=run_warnings(facts, page.as_of, lang, beside),
             accounts=[AccountRow.model_validate(listed) for listed in page.rows],
             next_cursor=page.next,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -12,10 +13,11 @@ from features.figures.figure import Unit
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
 from serving.api.answers.shown import WARNINGS, WarningOut
+from serving.api.answers.stored import run_warnings
 from serving.programme.stored_words import in_words
+from serving.scoring.cautions import Caution
 from serving.scoring.scoring import CENTS, DECIMALS
 from serving.store import Behind, ScoreStore, StoredFigures
-from serving.words.caution_words import kept_cautions, warnings_of
 from serving.words.figure_words import FigureInWords
 from serving.words.formats import Lang
 from serving.words.summing import rounded_parts
@@ -118,15 +120,16 @@ class OfRun(BaseModel):
     warnings: list[WarningOut] = WARNINGS
 
     @classmethod
-    def fields_of_run(cls, stored: StoredFigures | None, whole_book: bool, request_id: str, lang: Lang) -> Any:
-        """Return the fields by name."""
+    def fields_of_run(
+        cls, stored: StoredFigures | None, whole_book: bool, request_id: str, lang: Lang, beside: Sequence[Caution]
+    ) -> Any:
+        """Return the fields by name; `beside` is what else to warn of."""
         run = {} if stored is None else stored.run
         record = None if stored is None else stored.record
-        cautions = warnings_of(kept_cautions(run["model"]), lang) if run else []
         return {
             "request_id": request_id, "as_of": run.get("as_of"), "model_version": run.get("model_version"),
             "whole_book": whole_book, "currency": None if record is None else record["currency"],
-            "warnings": [WarningOut.model_validate(caution) for caution in cautions],
+            "warnings": run_warnings(run.get("model", {}), run.get("as_of"), lang, beside),
         }  # fmt: skip
 
 
@@ -168,24 +171,32 @@ def figures_for(store: ScoreStore, principal: Principal, asked: str | None) -> S
     return found
 
 
-def figures_out(stored: StoredFigures | None, whole: bool, request_id: str, lang: Lang) -> FiguresOut:
-    """Return the answer with every figure."""
-    figures = [FigureOut(**FigureOut.fields_of(found)) for found in in_words(stored, lang)]
-    return FiguresOut(**OfRun.fields_of_run(stored, whole, request_id, lang), figures=figures)
+def figures_out(
+    stored: StoredFigures | None, whole: bool, request_id: str, lang: Lang, beside: Sequence[Caution] = ()
+) -> FiguresOut:
+    """Return the answer with every figure; `beside` is what else to warn of."""
+    figures = [FigureOut(**FigureOut.fields_of(found)) for found in in_words(stored, lang, bool(beside))]
+    return FiguresOut(**OfRun.fields_of_run(stored, whole, request_id, lang, beside), figures=figures)
 
 
 def one_figure_out(
-    stored: StoredFigures | None, whole: bool, name: str, behind: Behind | None, request_id: str, lang: Lang
+    stored: StoredFigures | None,
+    whole: bool,
+    name: str,
+    behind: Behind | None,
+    request_id: str,
+    lang: Lang,
+    beside: Sequence[Caution] = (),
 ) -> OneFigureOut:
-    """Return the answer with one figure, of which `behind` has the accounts."""
-    (found,) = (found for found in in_words(stored, lang) if found.figure.name == name)
+    """Return the answer with one figure, of which `behind` has the accounts; `beside` is what else to warn of."""
+    (found,) = (found for found in in_words(stored, lang, bool(beside)) if found.figure.name == name)
     accounts: dict[str, Any] = {"accounts": None, "others": None, "others_value": None}
     if behind is not None:
         values, others_value = _rounded_behind(behind, found.now.value, found.figure.unit)
         rows = zip(behind.accounts, values, strict=True)
         listed = [BehindOut.model_validate({**row, "value": value}) for row, value in rows]
         accounts = {"accounts": listed, "others": behind.others, "others_value": others_value}
-    run = OfRun.fields_of_run(stored, whole, request_id, lang)
+    run = OfRun.fields_of_run(stored, whole, request_id, lang, beside)
     return OneFigureOut(**run, **FigureOut.fields_of(found), **accounts)
 
 

@@ -7,12 +7,14 @@ twenty times as long. A test compares the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from serving import metrics
 from serving.api.answers.shown import Reasons, chosen
 from serving.predict.predictor import Predictor
+from serving.predict.told_records import told_records
 from serving.scoring.cautions import cut_dates
 from serving.scoring.scores import Score
 from serving.words.caution_words import model_brief, warnings_of
@@ -24,6 +26,7 @@ def rendered_predictions(
     predictor: Predictor,
     request_id: str,
     scores: Sequence[Score],
+    histories: Sequence[Any],
     lang: Lang = "en",
     reasons: Reasons = "all",
     cut: Iterable[Mapping[str, int]] = (),
@@ -32,6 +35,8 @@ def rendered_predictions(
 
     Parameters
     ----------
+    histories : sequence of AccountHistory
+        Those that were scored, in the same order; sentences tell of their records.
     cut : iterable of mapping of str to int
         How many timestamps of each date column were cut to their day, as the request's parts count them.
     """
@@ -42,10 +47,11 @@ def rendered_predictions(
         "model": model_brief(version, predictor.grade, lang),
         "warnings": warnings_of(found, lang),
         "request_id": request_id,
-        "predictions": [_plain(score, lang, reasons) for score in scores],
+        "predictions": [_plain(*pair, lang, reasons) for pair in zip(scores, histories, strict=True)],
     }
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)
 
 
-def _plain(score: Score, lang: Lang, reasons: Reasons) -> dict[str, object]:
-    return score.by_name() | short_reasons(score, None, lang) | {"reasons": chosen(score.reasons, reasons)}
+def _plain(score: Score, history: Any, lang: Lang, reasons: Reasons) -> dict[str, object]:
+    told = short_reasons(score, told_records(history, score.as_of), lang)
+    return score.by_name() | told | {"reasons": chosen(score.reasons, reasons)}

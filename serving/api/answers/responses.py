@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, Reasons, WarningOut, chosen
+from serving.api.answers.stored import run_warnings
 from serving.scoring.scores import Score
 from serving.store import Stored
-from serving.words.caution_words import kept_cautions, model_brief, warnings_of
+from serving.words.caution_words import model_brief
 from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 
@@ -58,9 +60,9 @@ class ScoreOut(BaseModel):
     collect: list[str] = Field(description="What would make an unknown account known")
 
     @classmethod
-    def of(cls, score: Score) -> ScoreOut:
-        """Return the response of a score."""
-        return cls.model_validate(score.by_name() | short_reasons(score))
+    def of(cls, score: Score, evidence: Mapping[str, Any] | None = None) -> ScoreOut:
+        """Return the response of a score; sentences tell of its evidence."""
+        return cls.model_validate(score.by_name() | short_reasons(score, evidence))
 
 
 class PredictionsOut(BaseModel):
@@ -102,7 +104,7 @@ class RiskOut(ScoreOut):
         beside = {
             "reasons": chosen(score.reasons, reasons),
             "model": model_brief(score.model_version, stored.model.get("grade"), lang),
-            "warnings": warnings_of(kept_cautions(stored.model), lang),
+            "warnings": run_warnings(stored.model, score.as_of, lang),
             "history": stored.history,
             "request_id": request_id,
         }

@@ -35,10 +35,11 @@ class ModelBrief(BaseModel):
 class WarningOut(BaseModel):
     """Something to know before a score is acted on."""
 
-    code: Literal["grade", "leak", "amounts", "currency", "stale", "dates"] = Field(
+    code: Literal["grade", "leak", "amounts", "currency", "stale", "dates", "aged", "filter"] = Field(
         description="grade: a model of grade D; leak: records told in training who left; "
         "amounts: far from those of the training book; currency: another one; "
-        "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day"
+        "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day; "
+        "aged: stored estimates older than a month; filter: account_manager names nobody whose accounts are there"
     )
     detail: str = Field(description="The same as a sentence")
 

@@ -1,16 +1,61 @@
-"""One account's stored score, if the caller may see it, and the page of its report."""
+"""One account's stored score, if the caller may see it, its report, and what to know beside all stored scores."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from difflib import get_close_matches
+from typing import Any
 
 from fastapi.responses import HTMLResponse
 
 from serving.access.principal import Principal
+from serving.api.answers.shown import WarningOut
 from serving.api.edge.papers import headers_of
+from serving.clock import utc_now
 from serving.reports.report import account_report
 from serving.reports.report_html import render_account
+from serving.scoring.cautions import Caution, aged
 from serving.store import ScoreStore, Stored
 from serving.store.store import unknown
+from serving.words.caution_words import kept_cautions, warnings_of
 from serving.words.formats import Lang
+
+#: Longer names are like nobody's.
+LONGEST_LIKE = 100
+
+
+def run_warnings(
+    model: Mapping[str, Any], as_of: date | None, lang: Lang, beside: Iterable[Caution] = ()
+) -> list[WarningOut]:
+    """Return what to know beside stored scores: of their run and its model, and that they are old, as pages say it.
+
+    Parameters
+    ----------
+    model : mapping
+        The facts about the model that a run keeps; empty where there is none.
+    as_of : date or None
+        Of the scores; None while none are stored.
+    beside : iterable of Caution
+        What else is known of the answer.
+    """
+    old = [] if as_of is None else aged(as_of, utc_now().date())
+    found = warnings_of([*kept_cautions(model), *old, *beside], lang)
+    return [WarningOut.model_validate(warning) for warning in found]
+
+
+def met_nobody(store: ScoreStore, principal: Principal, asked: str | None) -> list[Caution]:
+    """Return that a filter by account manager names nobody whose accounts of the newest run the caller sees.
+
+    Of a manager whose accounts it may not see, a caller is told the same as of one that there is not.
+    """
+    if asked is None:
+        return []
+    seen = [name for name in store.account_managers() if principal.sees(name)]
+    if asked in seen:
+        return []
+    like = get_close_matches(asked, seen, 1) if len(asked) <= LONGEST_LIKE else []
+    return [Caution("filter", {"value": asked, "meant": next(iter(like), None)})]
 
 
 def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stored:

@@ -25,6 +25,7 @@ from serving.faults import Fault, pointer
 from serving.predict.account_records import history_in
 from serving.predict.edits import Edit, edited
 from serving.predict.predictor import Call
+from serving.predict.told_records import Known, told_records
 from serving.scoring.cautions import Caution, cut_dates
 from serving.scoring.scores import Score
 from serving.store import Stored
@@ -50,6 +51,8 @@ class WhatIf:
         Without the edits, and with all of them.
     alone : sequence of Score
         With each edit alone.
+    told_before, told_after : mapping
+        What sentences tell of the records of both; see `serving.predict.told_records`.
     cautions : sequence of Caution
         What to know beside them, as of a prediction of the records without the edits.
     """
@@ -60,6 +63,8 @@ class WhatIf:
     before: Score
     after: Score
     alone: Sequence[Score]
+    told_before: Known
+    told_after: Known
     cautions: Sequence[Caution]
 
 
@@ -125,10 +130,12 @@ async def what_if(
     if len(edits) > 1:
         histories += [edited(history, [edit], day)[0] for edit in edits]
     predictor = served.predictor
-    before, after, *alone = await _scored(served, histories, day + timedelta(days=1))
+    as_of = day + timedelta(days=1)
+    before, after, *alone = await _scored(served, histories, as_of)
     cautions = [*predictor.cautions_of([before]), *beside, *cut_dates([history.cut, *cut])]
     metrics.cautioned(caution.code for caution in cautions)
-    return WhatIf(edits, day, day + timedelta(days=1), before, after, alone or [after], cautions)
+    told_before, told_after = told_records(history, as_of), told_records(whole, as_of)
+    return WhatIf(edits, day, as_of, before, after, alone or [after], told_before, told_after, cautions)
 
 
 def of_the_source(stored: Stored) -> list[Caution]:

@@ -87,7 +87,7 @@ class WhatIfOut(BaseModel):
             before=EstimateOut.model_validate(before),
             after=EstimateOut.model_validate(after),
             change=_change(before, after),
-            themes=_themes(before, after, lang),
+            themes=_themes(found, lang),
             each=each,
             note=screen_texts(lang)["what_if"]["note"],
             warnings=[WarningOut.model_validate(warning) for warning in warnings_of(found.cautions, lang)],
@@ -98,12 +98,12 @@ def _change(before: Score, after: Score) -> float:
     return round(after.churn_probability - before.churn_probability, 6) + 0.0
 
 
-def _themes(before: Score, after: Score, lang: Lang) -> list[ThemeMoved]:
+def _themes(found: WhatIf, lang: Lang) -> list[ThemeMoved]:
     def none(version: str) -> Any:  # One model scored both.
         return None
 
-    moved = movement(before, after, none)
-    speakers = Speakers(moved, {}, {}, lang)
+    moved = movement(found.before, found.after, none)
+    speakers = Speakers(moved, found.told_before, found.told_after, lang)
     return [
         ThemeMoved(
             code=code,

@@ -20,7 +20,7 @@ from serving.access.principal import Principal
 from serving.api.answers.account_rows import AccountsOut
 from serving.api.answers.responses import RiskOut
 from serving.api.answers.shown import FormatQuery, LangQuery, ReasonsQuery
-from serving.api.answers.stored import report_document, report_name, report_page, stored_for
+from serving.api.answers.stored import met_nobody, report_document, report_name, report_page, stored_for
 from serving.api.document.documented import ACCOUNT_ERRORS, REPORT, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
@@ -54,6 +54,10 @@ def accounts(
     band: Annotated[Literal["unknown", "at_risk", "safe"] | None, Query(description="Only this band")] = None,
     account_manager: Annotated[str | None, Query(description="Only this account manager's accounts")] = None,
     threat: Annotated[bool | None, Query(description="Only threats, or only the others")] = None,
+    unmanaged: Annotated[
+        bool | None,
+        Query(description="Only accounts that nobody manages, or only the others"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most accounts of a page")] = 50,
     cursor: Annotated[
         str | None,
@@ -62,11 +66,16 @@ def accounts(
     lang: LangQuery = "en",
 ) -> AccountsOut:
     """Return a page; all pages of one list are of one scoring run, whatever is stored meanwhile."""
-    page = _page(served.store, band, principal.whose(account_manager), threat, limit, cursor, lang)
+    if unmanaged and account_manager is not None:
+        detail = "either nobody's accounts or those of account_manager; leave one out"
+        raise _refused(detail, 422, "invalid-request", "unmanaged")
+    page = _page(served.store, band, principal.whose(account_manager), threat, unmanaged, limit, cursor, lang)
     if not principal.may_ask_for(account_manager):
         page = replace(page, rows=(), next=None)
     note_read(request, served, principal.id, "list", [row.account_id for row in page.rows])
-    return AccountsOut.of(page, request_id(request), lang)
+    nobody = page.as_of is not None and not page.rows and cursor is None
+    beside = met_nobody(served.store, principal, account_manager) if nobody else []
+    return AccountsOut.of(page, request_id(request), lang, beside)
 
 
 @router.get(
@@ -116,16 +125,16 @@ async def report(
 
 
 def _page(
-    store: ScoreStore, band: str | None, whose: Whose, threat: bool | None, limit: int, cursor: str | None,
-    lang: Lang,
+    store: ScoreStore, band: str | None, whose: Whose, threat: bool | None, unmanaged: bool | None, limit: int,
+    cursor: str | None, lang: Lang,
 ) -> Page:  # fmt: skip
     try:
-        return store.page(band, whose, threat, limit, cursor or None, lang)
+        return store.page(band, whose, threat, limit, cursor or None, lang, unmanaged)
     except CursorInvalid as error:
         raise _refused(str(error), 422, "cursor-invalid") from error
     except PageGone as error:
         raise _refused(str(error), 410, "cursor-gone") from error
 
 
-def _refused(detail: str, status: int, code: str) -> RequestProblem:
-    return RequestProblem(detail, [FieldError(pointer="/query/cursor", detail=detail)], status, code)
+def _refused(detail: str, status: int, code: str, name: str = "cursor") -> RequestProblem:
+    return RequestProblem(detail, [FieldError(pointer=f"/query/{name}", detail=detail)], status, code)

@@ -15,11 +15,13 @@ from features.figures.figure import all_figures, figure_names
 from serving.access.principal import Principal
 from serving.api.answers.figure_models import FiguresOut, OneFigureOut, figures_for, figures_out, one_figure_out
 from serving.api.answers.shown import LangQuery
+from serving.api.answers.stored import met_nobody
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
+from serving.scoring.cautions import Caution
 from serving.store import Behind, StoredFigures
 from serving.store.whose import Whose
 
@@ -44,7 +46,8 @@ def figures(
 ) -> FiguresOut:
     """Return every figure; one that is not known has no value and a reason."""
     stored = figures_for(served.store, principal, account_manager)
-    return figures_out(stored, _sees_all(principal, account_manager), request_id(request), lang)
+    beside = _beside(served, stored, principal, account_manager)
+    return figures_out(stored, _sees_all(principal, account_manager), request_id(request), lang, beside)
 
 
 @router.get(
@@ -70,7 +73,16 @@ def figure(
     if behind is not None:
         note_read(request, served, principal.id, "list", [row["account_id"] for row in behind.accounts])
     sees_all = _sees_all(principal, account_manager)
-    return one_figure_out(stored, sees_all, name, behind, request_id(request), lang)
+    beside = _beside(served, stored, principal, account_manager)
+    return one_figure_out(stored, sees_all, name, behind, request_id(request), lang, beside)
+
+
+def _beside(
+    served: Runtime, stored: StoredFigures | None, principal: Principal, account_manager: str | None
+) -> list[Caution]:
+    """Return that there are no figures since the account manager is nobody."""
+    nothing = stored is not None and stored.record is None
+    return met_nobody(served.store, principal, account_manager) if nothing else []
 
 
 def _behind(served: Runtime, stored: StoredFigures | None, name: str, whose: Whose, limit: int) -> Behind | None:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
-from serving.api.answers.shown import LangQuery, OffsetQuery
+from serving.api.answers.shown import WARNINGS, LangQuery, OffsetQuery, WarningOut
+from serving.api.answers.stored import met_nobody, run_warnings
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
@@ -92,6 +93,7 @@ class LossesOut(BaseModel):
     reason: str | None = Field(description="Why no losses are known, as a sentence; null where they are")
     total: int = Field(description="Number of losses that the caller may see")
     verdicts: dict[str, LossSums] = Field(description="By verdict, over all of these")
+    warnings: list[WarningOut] = WARNINGS
     losses: list[LossOut] = Field(description="Those from `offset` on")
 
 
@@ -115,10 +117,12 @@ def losses(
         kept = read_kept(connection, principal.whose(account_manager))
         may = principal.may_ask_for(account_manager)
         found = reviews(connection, kept.left) if kept is not None and may else []
+    beside = met_nobody(served.store, principal, account_manager) if kept is not None and not found else []
     listed = found[offset : offset + limit]
     note_read(request, served, principal.id, "list", [review.departure.account_id for review in listed])
     return LossesOut(
         request_id=request_id(request), **_period(kept, lang), total=len(found), verdicts=_sums(found),
+        warnings=run_warnings({}, None if kept is None else kept.as_of, lang, beside),
         losses=[LossOut.model_validate(as_plain(review)) for review in listed],
     )  # fmt: skip
 

@@ -53,7 +53,7 @@ async def predict(
             metrics.predicted(score.band, score.missing_tables)
         histories: list[Counted] = body.accounts
         cut = [body.cut, *(history.cut for history in histories)]
-        return rendered_predictions(predictor, identity, scores, lang, reasons, cut)
+        return rendered_predictions(predictor, identity, scores, histories, lang, reasons, cut)
 
     call, seconds = Call(body.accounts, body.as_of), served.settings.answer_seconds
     try:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
-from serving.api.answers.shown import OffsetQuery
+from serving.api.answers.shown import WARNINGS, LangQuery, OffsetQuery, WarningOut
+from serving.api.answers.stored import met_nobody, run_warnings
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
@@ -78,6 +79,7 @@ class RenewalsOut(BaseModel):
     stored: bool = Field(description="Whether the run keeps contracts: one without figures keeps none")
     currency: str | None = Field(description="Currency of all amounts, where it is known")
     total: int = Field(description="Number of contracts of this kind that the caller may see")
+    warnings: list[WarningOut] = WARNINGS
     renewals: list[RenewalOut] = Field(description="Those from `offset` on")
 
 
@@ -95,6 +97,7 @@ def renewals(
     kind: Annotated[Literal["soon", "overdue"], Query(description="Those that end soon, or that are overdue")] = "soon",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most contracts of an answer")] = 50,
     offset: OffsetQuery = 0,
+    lang: LangQuery = "en",
 ) -> RenewalsOut:
     """Return the contracts of the accounts that the caller may see."""
     with reading(served.store.engine) as connection:
@@ -104,8 +107,10 @@ def renewals(
     listed = rows[offset : offset + limit]
     note_read(request, served, principal.id, "list", [row.account_id for row in listed])
     run = {} if found is None else found.run
+    beside = met_nobody(served.store, principal, account_manager) if found is not None and not rows else []
     return RenewalsOut(
         request_id=request_id(request), as_of=run.get("as_of"), model_version=run.get("model_version"),
         stored=found is not None and found.stored, currency=None if found is None else found.currency,
+        warnings=run_warnings(run.get("model", {}), run.get("as_of"), lang, beside),
         total=len(rows), renewals=[RenewalOut.of(row) for row in listed],
     )  # fmt: skip

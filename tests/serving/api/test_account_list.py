@@ -108,6 +108,7 @@ def test_without_scores_the_list_is_empty(bundle: Bundle, store: ScoreStore) -> 
         ("", "012345678"), ("?band=safe", "678"), ("?band=unknown", ""), ("?threat=false", ""),
         ("?threat=true&band=at_risk", "012345"), ("?account_manager=" + quote("Eva Groß"), "036"),
         ("?account_manager=Nobody", ""), ("?account_manager=", ""), ("?account_manager=%00%ff", ""),
+        ("?unmanaged=true", "258"), ("?unmanaged=false&band=safe", "67"),
         ("?limit=200", "012345678"), ("?cursor=", "012345678"),
     ],
 )  # fmt: skip

@@ -82,6 +82,16 @@ def test_add_shows_the_secret_once(churn_risk: Command, engine: Engine) -> None:
         assert "whsec_" not in done.out + done.err and "word" not in done.out + done.err
 
 
+@pytest.mark.parametrize("command", ["add", "rotate"])
+def test_the_secret_alone_is_printed_and_all_else_is_told(churn_risk: Command, engine: Engine, command: str) -> None:
+    done = churn_risk("add", "https://crm.example/hook")
+    if command == "rotate":
+        done = churn_risk("rotate", added(engine).endpoint_id)
+    secret = done.out.removesuffix("\n")
+    assert secret.startswith("whsec_") and len(secret.split()) == 1
+    assert added(engine).endpoint_id in done.err and "shown this once" in done.err and secret not in done.err
+
+
 def test_add_with_everything(churn_risk: Command, engine: Engine) -> None:
     wanted = ("--event", TYPES[1], "--event", TYPES[2], "--event", TYPES[1], "--account-manager", "Eva", "--lang", "de")
     done = churn_risk("add", "https://hooks.slack.com/services/T0/B0/secret", "--format", "slack", *wanted)

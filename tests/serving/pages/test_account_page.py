@@ -16,9 +16,10 @@ from support.stored import opened, put
 from serving.access.page_sessions import LASTS
 from serving.acting.acting_tables import FEEDBACK, STEPS
 from serving.database.engine import reading, writing
-from serving.portfolio import portfolio_lines
+from serving.scoring import cautions
+from serving.scoring.cautions import Caution
+from serving.words import caution_words
 from serving.words.formats import LANGS, Lang
-from serving.words.wording import screen_texts
 
 STEP = {"form": "step", "kind": "call", "what": "Ask <b>why</b>", "owner": "Eva", "due_on": "2099-02-01"}
 TYPED = {name: STEP[name] for name in ("what", "owner", "due_on")}
@@ -85,9 +86,9 @@ def test_a_language_that_there_is_not_is_told(eva: Browser, view: str) -> None:
 def test_an_old_estimate_says_its_age_wherever_it_is_read(
     eva: Browser, lang: Lang, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = screen_texts(lang)["portfolio"]["aged"].partition("{")[0]
+    said = caution_words.told(Caution("aged", {"days": 0}), lang).partition("0")[0]
     for most, expected in ((10_000, False), (-1, True)):
-        monkeypatch.setattr(portfolio_lines, "AGED_DAYS", most)
+        monkeypatch.setattr(cautions, "AGED_DAYS", most)
         for path in ("/", PAGE):
             assert (said in tree(eva.get(f"{path}?lang={lang}")).text) is expected, path
 

@@ -20,6 +20,7 @@ from serving.errors import Overloaded, Refusal
 from serving.predict.batching import MOST_ACCOUNTS, Batcher
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
+from serving.predict.told_records import told_records
 from serving.scoring.scores import Score
 from serving.words.caution_words import grade_meaning
 from training.bundle.bundle import Bundle
@@ -199,7 +200,11 @@ def test_the_text_is_that_of_the_response_model(bundle: Bundle, accounts: list[J
             "model": {"version": "1", "grade": "D", "grade_meaning": grade_meaning("D", "en")},
             "warnings": [{"code": "grade", "detail": f"The model has grade D: {grade_meaning('D', 'en')}"}],
             "request_id": "r",
-            "predictions": [ScoreOut.of(score) for score in scores],
+            "predictions": [
+                ScoreOut.of(score, told_records(history, as_of))
+                for score, history in zip(scores, call.histories, strict=True)
+            ],
         }
     )
-    assert json.loads(rendered_predictions(predictor, "r", scores)) == json.loads(expected.model_dump_json())
+    rendered = rendered_predictions(predictor, "r", scores, call.histories)
+    assert json.loads(rendered) == json.loads(expected.model_dump_json())
