@@ -21,6 +21,7 @@ from serving.digest.standing_changes import Change
 from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
 from serving.portfolio.wanted import Wanted
 from serving.webhooks.delivery.slack import alert_words
+from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts, screen_texts
 
@@ -31,11 +32,12 @@ Words = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Entry:
-    """One line about an account: what is `told` of it; `address` is empty without a public address."""
+    """One line about an account: what is `told` of it; `address` and `crm` are empty where there is none."""
 
     name: str
     account_id: str
     address: str
+    crm: str
     told: str
 
 
@@ -223,7 +225,7 @@ def _entries(lang: Lang, base: str) -> Callable[[str, str | None, str, str], Ent
     def entry(account_id: str, name: str | None, about: str, text: str) -> Entry:
         address = f"{base}/accounts/{quote(account_id, safe='')}?lang={lang}" if base else ""
         told = f"{about.removesuffix(':')}: {text}" if about and text else about or text
-        return Entry(name or account_id, account_id, address, told)
+        return Entry(name or account_id, account_id, address, crm_link(account_id), told)
 
     return entry
 

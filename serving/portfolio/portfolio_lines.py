@@ -21,6 +21,7 @@ from serving.scoring.scores import Score
 from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told
+from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.grades import grade_sentence
 from serving.words.movement_words import theme_label
@@ -42,10 +43,14 @@ MOST_PARTS = 7
 
 @dataclass(frozen=True)
 class Line:
-    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone."""
+    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone.
+
+    `address` is that of its page here, `crm` that in the reader's CRM.
+    """
 
     account_id: str
     address: str
+    crm: str
     name: str
     manager: str
     band: str
@@ -204,6 +209,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     return Line(
         account_id=row["account_id"],
         address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
+        crm=crm_link(row["account_id"]),
         name=row["name"] or (evidence.get("account") or {}).get("name") or row["account_id"],
         manager=row["account_manager"] or "",
         band=row["band"],

@@ -7,9 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, WarningOut
-from serving.store import Page
+from serving.api.answers.shown import BAND, CRM_URL, WARNINGS, ModelBrief, WarningOut
+from serving.store import Listed, Page
 from serving.words.caution_words import kept_cautions, model_brief, warnings_of
+from serving.words.crm_link import crm_link
 from serving.words.formats import Lang
 
 
@@ -40,6 +41,12 @@ class AccountRow(BaseModel):
     renewals_due_90d: float | None = Field(
         description="Annual value of its contracts that end in 90 days, in currency; null where it is not known"
     )
+    crm_url: str | None = CRM_URL
+
+    @classmethod
+    def of(cls, listed: Listed) -> AccountRow:
+        """Return the row of a listed score."""
+        return cls.model_validate(listed).model_copy(update={"crm_url": crm_link(listed.account_id) or None})
 
 
 class AccountsOut(BaseModel):
@@ -65,6 +72,6 @@ class AccountsOut(BaseModel):
             model_version=version,
             model=None if brief is None else ModelBrief.model_validate(brief),
             warnings=[WarningOut.model_validate(warning) for warning in warnings_of(kept_cautions(facts), lang)],
-            accounts=[AccountRow.model_validate(listed) for listed in page.rows],
+            accounts=[AccountRow.of(listed) for listed in page.rows],
             next_cursor=page.next,
         )

@@ -20,7 +20,7 @@ from training.bundle.bundle import Bundle
 ROW = {
     "account_id", "name", "account_manager", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d",
     "value", "currency", "revenue_at_risk", "expected_profit", "best_action", "band", "threat", "base_probability",
-    "reason_1", "reason_2", "reason_3", "unheard_180d", "renewals_due_90d",
+    "reason_1", "reason_2", "reason_3", "unheard_180d", "renewals_due_90d", "crm_url",
 }  # fmt: skip
 ANSWER = {"request_id", "as_of", "model_version", "model", "warnings", "accounts", "next_cursor"}
 MANAGERS = {f"A{number}": ("Eva Groß", "Jörg", None)[number % 3] for number in range(9)}
