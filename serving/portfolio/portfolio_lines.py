@@ -272,7 +272,10 @@ def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Ma
         # The evidence keeps the oldest ones: where all of them are late, those it left out may be late too.
         more = late == len(loops["rows"]) < loops["total"]
         text = words["loop" if late == 1 and not more else "loops_more" if more else "loops"]
-        lines.append(text.format(n=formats.number(late), days=formats.dative(formats.days(int(max(hours) // 24)))))
+        oldest = loops["rows"][hours.index(max(hours))]["loop_id"]
+        # Counted as the account's report counts it.
+        longest = formats.dative(formats.hours(max(hours)))
+        lines.append(text.format(n=formats.number(late), id=oldest, days=longest))
     ends = renewal(evidence)
     days = (ends - as_of).days if ends else None
     if days is not None and 0 <= days <= SOON_DAYS:

@@ -164,7 +164,9 @@ def test_changes_and_lines_are_those_of_the_history(everybody: Browser, api: Cal
 def test_what_must_not_wait_is_named(everybody: Browser) -> None:
     page = tree(everybody.get("/?lang=de"))
     watch = {account: row.one("td", class_="watch").text for account, row in zip(ids(page), rows(page), strict=True)}
-    assert watch["E1"] == "2 Feedbacks über 48 Std. offen, bis zu 20 Tagen"
+    assert watch["E1"] == "2 Feedbacks über 48 Std. offen, bis zu 21 Tagen"
+    report = tree(everybody.get("/accounts/E1?lang=de")).one("section", id="open_loops").text
+    assert "L500.0" in report and "21 Tage" in report, "counted in one way, and to be found by its id"
     assert watch["E/2"] == "Vertrag endet in 40 Tagen, am 10.02.2026"
     assert watch["J1"] == "–"
 
