@@ -16,8 +16,10 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from serving.digest.alert_records import records_told
 from serving.digest.digest_findings import WEEK, Findings
 from serving.digest.standing_changes import Change
+from serving.portfolio.first_step import first_step
 from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
 from serving.portfolio.wanted import Wanted
 from serving.webhooks.delivery.slack import alert_words
@@ -64,7 +66,8 @@ class Digest:
     figures : tuple of (str, str, str)
         Label, value and note of the sums over all of the manager's accounts, as the portfolio has them.
     calls : tuple of Line
-        The accounts to call, as lines of the portfolio; their `address` is absolute, or empty.
+        The accounts to call, as lines of the portfolio; `call_addresses` are absolute, or empty, and `call_steps` say
+        what to do first, naming contacts by role.
     sections : tuple of Section
         What must not wait, what changed, what left the list, what is due, what was said and done.
     address : str
@@ -82,6 +85,7 @@ class Digest:
     figures: tuple[tuple[str, str, str], ...]
     calls: tuple[Line, ...]
     call_addresses: tuple[str, ...]
+    call_steps: tuple[str, ...]
     no_calls: str
     more: str
     sections: tuple[Section, ...]
@@ -120,6 +124,7 @@ def digest_of(findings: Findings, filters: Filters, lang: Lang) -> Digest:
         figures=_figures(findings, head, formats, words["figures"]),
         calls=calls,
         call_addresses=tuple(base + line.address if base else "" for line in calls),
+        call_steps=tuple(first_step(row, lang) for row in found.rows),
         no_calls="" if calls else words["calls"]["none"],
         more="".join(_more(findings, formats, words["calls"])),
         sections=sections,
@@ -197,7 +202,8 @@ def _sections(findings: Findings, filters: Filters, formats: Formats, base: str)
             row["account_id"],
             row["name"],
             "",
-            alert_words(alert.kind, len(alert.records), alert.since.isoformat(), lang),
+            alert_words(alert.kind, len(alert.records), alert.since.isoformat(), lang)
+            + records_told(row, alert, words["alerts"], formats),
         )
         for row, alert in findings.alerts
     ]

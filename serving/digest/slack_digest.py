@@ -38,8 +38,9 @@ def _lines(digest: Digest) -> Iterator[str]:
     yield f"\n*{_line(words['calls']['heading'])}*"
     if digest.no_calls:
         yield _line(digest.no_calls)
-    for line, address in zip(digest.calls, digest.call_addresses, strict=True):
-        facts = (line.probability, line.revenue_at_risk, line.size, line.action, line.reason, *line.watch, *line.flags)
+    for line, address, step in zip(digest.calls, digest.call_addresses, digest.call_steps, strict=True):
+        facts = (line.probability, line.revenue_at_risk, line.size, line.action, line.reason, step, *line.watch)
+        facts = (*facts, *line.flags)
         yield f"• {_linked(line.name, address)}{_beside(words, line.crm)}: {_line(', '.join(filter(None, facts)))}"
     if digest.more:
         yield _line(digest.more)

@@ -86,10 +86,11 @@ def low_rows(evidence: Row, as_of: date, settled: bool = False) -> Iterator[Row]
 
     Anonymous answers are never among them.
     """
-    open_low = any(_is_low(row.get("score")) for row in rows_of(evidence, "open_loops"))
+    asked = {row.get("survey_id") for row in rows_of(evidence, "open_loops") if _is_low(row.get("score"))}
     since = (as_of - timedelta(days=YOUNG_DAYS)).isoformat()
     for who, row in _latest_answers(evidence).items():
-        waits = open_low or (row["answered_at"] or row["sent_at"]) >= since
+        # A loop that names no survey may be of any low answer.
+        waits = None in asked or row.get("survey_id") in asked or (row["answered_at"] or row["sent_at"]) >= since
         if who not in _gone(evidence) and _is_low(row.get("score")) and (settled or waits):
             yield row
 
@@ -226,6 +227,13 @@ def _records(listing: str, said: str, own: str, day: str) -> Callable[[Row, date
     return found
 
 
+def _loops(evidence: Row, as_of: date) -> Iterator[Found]:
+    """Yield open loops, each with the contact whose answer it follows."""
+    asked = {row.get("survey_id"): row.get("contact_id") for row in rows_of(evidence, "surveys")}
+    for row, said, figures in _records("open_loops", "loop", "loop_id", "opened_at")(evidence, as_of):
+        yield {**row, "contact_id": asked.get(row.get("survey_id") or "")}, said, figures
+
+
 def _waiting(evidence: Row, as_of: date) -> Iterator[Found]:
     found = _records("referrals", "referral", "referral_id", "referred_at")(evidence, as_of)
     yield from (each for each in found if each[0]["contacted_at"] is None)
@@ -249,7 +257,7 @@ _MEANT: Mapping[str, Callable[[Row, date], Iterable[Found]]] = {
     "meet_successor": lambda evidence, as_of: [each for each in _left(evidence, as_of) if each[0]["decision_maker"]],
     "greet_successor": _left,
     "second_contact": _only,
-    "close_open_loops": _records("open_loops", "loop", "loop_id", "opened_at"),
+    "close_open_loops": _loops,
     "settle_tickets": _records("open_tickets", "open_ticket", "ticket_id", "opened_at"),
     "follow_up_referral": _waiting,
 }

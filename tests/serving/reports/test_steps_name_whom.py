@@ -31,7 +31,7 @@ def listing(*rows: dict[str, Any], total: int = 0) -> dict[str, Any]:
 BOSS = contact("C1", decision_maker=True, role="finance")
 GONE = contact("C2", valid_to="2025-12-03", decision_maker=True)
 LONG_GONE = contact("C3", valid_to="2024-12-03")
-LOOP = {"loop_id": "L7", "opened_at": "2026-01-02T00:00:00Z", "score": 3}
+LOOP = {"loop_id": "L7", "survey_id": "S2026-01-05", "opened_at": "2026-01-02T00:00:00Z", "score": 3}
 TICKET = {"ticket_id": "T7", "opened_at": "2026-01-03T00:00:00Z", "contact_id": "C1"}
 REFERRALS = [{"referral_id": f"R{n}", "referred_at": f"2026-01-0{n}T00:00:00Z",
               "contacted_at": None if n > 1 else "2026-01-05"} for n in range(1, 7)]  # fmt: skip
@@ -60,8 +60,8 @@ SILENT = {"surveys": listing(answer("C1", "2025-06-01", 9), answer("C1", "2025-1
         ("greet_successor", ["Name C2, IT: left on 3 Dec 2025"], ["IT: left on 3 Dec 2025"]),
         ("second_contact", ["Name C1, finance: contact since 1 Jan 2021 (+49 30 1)"],
          ["finance: contact since 1 Jan 2021"]),
-        ("close_open_loops", ["Feedback L7, open since 2 Jan 2026", "and 2 more"],
-         ["Feedback L7, open since 2 Jan 2026", "and 2 more"]),
+        ("close_open_loops", ["Feedback L7, open since 2 Jan 2026: Name C1, finance", "and 2 more"],
+         ["Feedback L7, open since 2 Jan 2026: finance", "and 2 more"]),
         ("settle_tickets", ["Ticket T7, open since 3 Jan 2026: Name C1, finance"],
          ["Ticket T7, open since 3 Jan 2026: finance"]),
         ("follow_up_referral",
