@@ -74,7 +74,7 @@ async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
         return WhatIfSection(lead, choices, problem=problem, status=error.status)
     caption = words["what_if"]["caption"].format(day=formats.day(found.as_of))
     lines = _lines(found, [offered[value][0] for value in chosen], visit)
-    sign = _sign(lines, chosen, words["what_if"])
+    sign = sign_of(lines, chosen, words["what_if"])
     cautions = (*sign, *(f"{told(each, visit.lang)}." for each in found.cautions))
     return WhatIfSection(lead, choices, caption, lines, cautions)
 
@@ -108,7 +108,7 @@ def _lines(found: WhatIf, labels: Sequence[str], visit: Visit) -> tuple[Answered
     return tuple(lines)
 
 
-def _sign(lines: Sequence[Answered], chosen: Sequence[str], words: Mapping[str, str]) -> tuple[str, ...]:
+def sign_of(lines: Sequence[Answered], chosen: Sequence[str], words: Mapping[str, str]) -> tuple[str, ...]:
     """Return why an action that raises the estimate is still one to take, where the answer has such a line."""
     raised = [value for value, line in zip(chosen, lines[1:], strict=False) if line.kind == "up"]
     return (words["action_sign"],) if ACTION in raised else ()
