@@ -146,10 +146,8 @@ def meant_by(step: str, evidence: Row, as_of: date, formats: Formats, named: boo
     """
     if step not in _MEANT:
         return ()
-    words, people = (
-        page_texts(formats.lang)["people"],
-        {row["contact_id"]: row for row in rows_of(evidence, "contacts")},
-    )
+    words = page_texts(formats.lang)["people"]
+    people = {row["contact_id"]: row for row in rows_of(evidence, "contacts")}
     found = list(_MEANT[step](evidence, as_of))
     told = [_told(people, each, formats, named) for each in found[:NAMED]]
     listing = _RECORDS.get(step)
