@@ -12,10 +12,11 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import limits
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from features.errors import InputError
 from serving.alert_kinds import ALERT_KINDS, kinds_in
+from serving.crm_address import checked_template
 from serving.glossary_file import read_entries
 from serving.networks import is_secure
 from training.settings import Environment
@@ -80,6 +81,8 @@ class ServiceSettings(Environment):
         is asked of the issuer, words with "openid" among them. Without a client the pages take API keys alone.
     public_url : str or None
         Address under which callers reach the service, for links; None: the address of the request.
+    crm_url : str or None
+        Address of an account in the CRM, with {account_id} in it (`serving.crm_address`); None: no links there.
     frame_ancestors : str
         Origins, separated by spaces, whose pages may show a linked report in a frame; empty: none.
     webhook_private : bool
@@ -160,6 +163,7 @@ class ServiceSettings(Environment):
     oidc_client_secret_file: Path | None = None
     oidc_scopes: str = "openid"
     public_url: str | None = None
+    crm_url: Annotated[str, AfterValidator(checked_template)] | None = None
     frame_ancestors: str = ""
     webhook_private: bool = False
     webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
@@ -167,7 +171,7 @@ class ServiceSettings(Environment):
     webhook_most_events: Annotated[int, Field(ge=1)] = 1000
     webhook_moved_share: Annotated[float, Field(ge=0)] = 0.25
     webhook_moved_accounts: Annotated[float, Field(ge=0)] = 3.0
-    alerts: str = ",".join(ALERT_KINDS)
+    alerts: Annotated[str, AfterValidator(lambda text: ",".join(kinds_in(text)))] = ",".join(ALERT_KINDS)
     alert_unanswered_days: Annotated[int, Field(ge=1, le=365)] = 14
     alert_contract_days: Annotated[int, Field(ge=1, le=730)] = 90
     hubspot_secret: SecretStr | None = None
@@ -230,11 +234,6 @@ class ServiceSettings(Environment):
         if path is not None:
             read_entries(path)  # A wrong glossary is told at the start, not by the first report.
         return path
-
-    @field_validator("alerts")
-    @classmethod
-    def _kinds(cls, text: str) -> str:
-        return ",".join(kinds_in(text))
 
     @field_validator("timezone")
     @classmethod

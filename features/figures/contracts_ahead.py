@@ -19,13 +19,13 @@ YEAR_DAYS, OVERDUE_DAYS = 365, 90
 MONTH_DAYS, GRACE_DAYS = 30, 30
 #: A hazard of 1 has no finite logarithm.
 LARGEST_HAZARD = 1 - 1e-12
-#: Days ahead of which a run keeps each contract that ends: as far as the first look before an end.
+#: Days ahead to which a run keeps each contract that ends: the first look before an end is taken on this very day.
 LISTED_DAYS = 180
 KEYS = ["account_id", "as_of"]
 
 
 def due(programme: Programme) -> ir.Table:
-    """Return contracts of customers whose signed end lies in the next 365 days, with the day of it, `ends_on`."""
+    """Return contracts of customers whose signed end lies in the 365 days from as_of on, with its day, `ends_on`."""
     rows = programme.customers["contracts"]
     ahead = -rows.ends_age_days
     return _with_end(rows.filter((ahead >= 0) & (ahead < YEAR_DAYS)))
@@ -60,7 +60,7 @@ def with_staying(programme: Programme, rows: ir.Table) -> ir.Table:
 
 
 def listed(programme: Programme, day: date) -> dict[str, list[dict[str, Any]]]:
-    """Return by account the contracts that end within 180 days or are overdue at a date, as plain values.
+    """Return by account the contracts that are overdue at a date or end by the 180th day after it, as plain values.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def listed(programme: Programme, day: date) -> dict[str, list[dict[str, Any]]]:
     """
     soon = due(programme)
     parts = (
-        soon.filter(-soon.ends_age_days < LISTED_DAYS).mutate(overdue=ibis.literal(False)),
+        soon.filter(-soon.ends_age_days <= LISTED_DAYS).mutate(overdue=ibis.literal(False)),
         overdue(programme).mutate(overdue=ibis.literal(True)),
     )
     columns = (*KEYS, "contract_id", "ends_on", "ends_age_days", "annual_value", "overdue")

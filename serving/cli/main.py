@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tomllib import TOMLDecodeError
 
@@ -83,6 +84,13 @@ def mend(context: typer.Context) -> None:
         say(f"warning: others can read {path}, which belongs to somebody else: `chmod go= {path}`")
 
 
+def _problems(error: ValidationError) -> Iterator[str]:
+    """Yield what is wrong with each setting, without what pydantic says beside it."""
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        name, said = ".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")
+        yield said if not name or said.startswith(name) else f"{name}: {said}"
+
+
 def main() -> None:
     """Run the command line."""
     # OpenMP's threads spin while they wait; beside other work that made LightGBM thirty times slower.
@@ -96,7 +104,8 @@ def main() -> None:
         with heard(_home):
             build()()
     except (ValidationError, TOMLDecodeError) as error:
-        say(f"error: the settings (CHURN_RISK_* or churn-risk.toml) cannot be read: {error}")
+        said = "\n".join(_problems(error)) if isinstance(error, ValidationError) else str(error)
+        say(f"error: the settings (CHURN_RISK_* or churn-risk.toml) cannot be read: {said}")
         sys.exit(2)
     except InputError as error:
         if "--json" in sys.argv and isinstance(error, InvalidTables):

@@ -16,11 +16,14 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from serving.digest.alert_records import records_told
 from serving.digest.digest_findings import WEEK, Findings
 from serving.digest.standing_changes import Change
+from serving.portfolio.first_step import first_step
 from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
 from serving.portfolio.wanted import Wanted
 from serving.webhooks.delivery.slack import alert_words
+from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts, screen_texts
 
@@ -31,11 +34,12 @@ Words = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Entry:
-    """One line about an account: what is `told` of it; `address` is empty without a public address."""
+    """One line about an account: what is `told` of it; `address` and `crm` are empty where there is none."""
 
     name: str
     account_id: str
     address: str
+    crm: str
     told: str
 
 
@@ -62,7 +66,8 @@ class Digest:
     figures : tuple of (str, str, str)
         Label, value and note of the sums over all of the manager's accounts, as the portfolio has them.
     calls : tuple of Line
-        The accounts to call, as lines of the portfolio; their `address` is absolute, or empty.
+        The accounts to call, as lines of the portfolio; `call_addresses` are absolute, or empty, and `call_steps` say
+        what to do first, naming contacts by role.
     sections : tuple of Section
         What must not wait, what changed, what left the list, what is due, what was said and done.
     address : str
@@ -80,6 +85,7 @@ class Digest:
     figures: tuple[tuple[str, str, str], ...]
     calls: tuple[Line, ...]
     call_addresses: tuple[str, ...]
+    call_steps: tuple[str, ...]
     no_calls: str
     more: str
     sections: tuple[Section, ...]
@@ -118,6 +124,7 @@ def digest_of(findings: Findings, filters: Filters, lang: Lang) -> Digest:
         figures=_figures(findings, head, formats, words["figures"]),
         calls=calls,
         call_addresses=tuple(base + line.address if base else "" for line in calls),
+        call_steps=tuple(first_step(row, lang) for row in found.rows),
         no_calls="" if calls else words["calls"]["none"],
         more="".join(_more(findings, formats, words["calls"])),
         sections=sections,
@@ -195,7 +202,8 @@ def _sections(findings: Findings, filters: Filters, formats: Formats, base: str)
             row["account_id"],
             row["name"],
             "",
-            alert_words(alert.kind, len(alert.records), alert.since.isoformat(), lang),
+            alert_words(alert.kind, len(alert.records), alert.since.isoformat(), lang)
+            + records_told(row, alert, words["alerts"], formats),
         )
         for row, alert in findings.alerts
     ]
@@ -223,7 +231,7 @@ def _entries(lang: Lang, base: str) -> Callable[[str, str | None, str, str], Ent
     def entry(account_id: str, name: str | None, about: str, text: str) -> Entry:
         address = f"{base}/accounts/{quote(account_id, safe='')}?lang={lang}" if base else ""
         told = f"{about.removesuffix(':')}: {text}" if about and text else about or text
-        return Entry(name or account_id, account_id, address, told)
+        return Entry(name or account_id, account_id, address, crm_link(account_id), told)
 
     return entry
 

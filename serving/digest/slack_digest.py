@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import orjson
 
@@ -38,18 +38,24 @@ def _lines(digest: Digest) -> Iterator[str]:
     yield f"\n*{_line(words['calls']['heading'])}*"
     if digest.no_calls:
         yield _line(digest.no_calls)
-    for line, address in zip(digest.calls, digest.call_addresses, strict=True):
-        facts = (line.probability, line.revenue_at_risk, line.size, line.action, line.reason, *line.watch, *line.flags)
-        yield f"• {_linked(line.name, address)}: {_line(', '.join(filter(None, facts)))}"
+    for line, address, step in zip(digest.calls, digest.call_addresses, digest.call_steps, strict=True):
+        facts = (line.probability, line.revenue_at_risk, line.size, line.action, line.reason, step, *line.watch)
+        facts = (*facts, *line.flags)
+        yield f"• {_linked(line.name, address)}{_beside(words, line.crm)}: {_line(', '.join(filter(None, facts)))}"
     if digest.more:
         yield _line(digest.more)
     for section in digest.sections:
         yield f"\n*{_line(section.heading)}*"
         for entry in section.entries:
-            yield f"• {_linked(entry.name, entry.address)}: {_line(entry.told)}"
+            yield f"• {_linked(entry.name, entry.address)}{_beside(words, entry.crm)}: {_line(entry.told)}"
         yield from map(_line, filter(None, (section.more,)))
     yield ""
     yield from map(_line, digest.foot)
+
+
+def _beside(words: Mapping[str, Mapping[str, str]], crm: str) -> str:
+    """Return the link to the account in the CRM, where there is one."""
+    return f" ({_linked(words['head']['crm'], escaped(crm))})" if crm else ""
 
 
 def _line(text: str) -> str:

@@ -5,7 +5,7 @@ The form asks by its address, since nothing is stored. It is there where the ser
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.api.answers.what_if import WhatIf, edit_day, history_of, of_the_source, what_if
@@ -21,7 +21,7 @@ from serving.words.wording import screen_texts
 
 #: Most loops and most tickets that can be chosen, the oldest ones.
 MOST_OFFERED = 5
-CALL = "call"
+CALL, ACTION = "call", "action_done"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ async def what_if_section(visit: Visit, stored: Stored) -> WhatIfSection | None:
         return WhatIfSection(lead, choices, problem=problem, status=error.status)
     caption = words["what_if"]["caption"].format(day=formats.day(found.as_of))
     lines = _lines(found, [offered[value][0] for value in chosen], visit)
-    return WhatIfSection(lead, choices, caption, lines, tuple(f"{told(each, visit.lang)}." for each in found.cautions))
+    sign = sign_of(lines, chosen, words["what_if"])
+    cautions = (*sign, *(f"{told(each, visit.lang)}." for each in found.cautions))
+    return WhatIfSection(lead, choices, caption, lines, cautions)
 
 
 def _offered(stored: Stored, visit: Visit) -> dict[str, tuple[str, Edit]]:
@@ -93,7 +95,7 @@ def _offered(stored: Stored, visit: Visit) -> dict[str, tuple[str, Edit]]:
         found["invitation_sent"] = words["invitation_sent"], Edit(kind="invitation_sent")
     if evidence.get("actions") is not None:
         call = screen_texts(visit.lang)["actions"][CALL]
-        found["action_done"] = words["action_done"].format(what=call), Edit(kind="action_done", action=CALL)
+        found[ACTION] = words["action_done"].format(what=call), Edit(kind="action_done", action=CALL)
     return found
 
 
@@ -104,6 +106,12 @@ def _lines(found: WhatIf, labels: Sequence[str], visit: Visit) -> tuple[Answered
     if len(labels) > 1:
         lines.append(_line(words["all"], found.after, found.before, visit))
     return tuple(lines)
+
+
+def sign_of(lines: Sequence[Answered], chosen: Sequence[str], words: Mapping[str, str]) -> tuple[str, ...]:
+    """Return why an action that raises the estimate is still one to take, where the answer has such a line."""
+    raised = [value for value, line in zip(chosen, lines[1:], strict=False) if line.kind == "up"]
+    return (words["action_sign"],) if ACTION in raised else ()
 
 
 def _line(label: str, score: Score, before: Score, visit: Visit) -> Answered:

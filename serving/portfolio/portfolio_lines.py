@@ -22,6 +22,7 @@ from serving.scoring.scores import Score
 from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told
+from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.grades import grade_sentence
 from serving.words.movement_words import theme_label
@@ -41,10 +42,14 @@ MOST_PARTS = 7
 
 @dataclass(frozen=True)
 class Line:
-    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone."""
+    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone.
+
+    `address` is that of its page here, `crm` that in the reader's CRM.
+    """
 
     account_id: str
     address: str
+    crm: str
     name: str
     manager: str
     band: str
@@ -202,6 +207,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     return Line(
         account_id=row["account_id"],
         address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
+        crm=crm_link(row["account_id"]),
         name=row["name"] or (evidence.get("account") or {}).get("name") or row["account_id"],
         manager=row["account_manager"] or "",
         band=row["band"],
@@ -264,7 +270,10 @@ def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Ma
         # The evidence keeps the oldest ones: where all of them are late, those it left out may be late too.
         more = late == len(loops["rows"]) < loops["total"]
         text = words["loop" if late == 1 and not more else "loops_more" if more else "loops"]
-        lines.append(text.format(n=formats.number(late), days=formats.dative(formats.days(int(max(hours) // 24)))))
+        oldest = loops["rows"][hours.index(max(hours))]["loop_id"]
+        # Counted as the account's report counts it.
+        longest = formats.dative(formats.hours(max(hours)))
+        lines.append(text.format(n=formats.number(late), id=oldest, days=longest))
     ends = renewal(evidence)
     days = (ends - as_of).days if ends else None
     if days is not None and 0 <= days <= SOON_DAYS:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from serving.acting.acts import done_steps, next_steps
 from serving.portfolio.portfolio_sums import BEFORE, Sums, sums_by_band, sums_of
+from serving.portfolio.searching import folded, holds
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
@@ -174,21 +175,15 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
     if wanted.threat:
         conditions.append(SCORES.c.threat == (wanted.threat == "yes"))
     if wanted.q:
-        # SQLite folds the case of ASCII letters only.
-        forms = {wanted.q}
-        if not wanted.q.isascii():
-            forms |= {wanted.q.lower(), wanted.q.upper(), wanted.q.title()}
-        columns = (SCORES.c.name, SCORES.c.account_id)
-        conditions.append(
-            sa.or_(*(column.icontains(form, autoescape=True) for column in columns for form in sorted(forms)))
-        )
+        conditions.append(sa.or_(holds(SCORES.c.name, wanted.q), holds(SCORES.c.account_id, wanted.q)))
     return sa.and_(*conditions)
 
 
 def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
-    """Return the order of a list; what waits for a decision comes first, what is not known before what is safe.
+    """Return the order of a list; by worth what waits for a decision comes first, what is not known before the safe.
 
-    Who has left already is no call to keep anybody, and stands after what is not known.
+    Who has left already is no call to keep anybody, and stands after what is not known. By a figure of the estimate
+    the accounts without one come last: they have no place among those that have one.
     """
     rank = sa.case(
         (waiting.lapsed, 3),
@@ -198,14 +193,14 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
         else_=4,
     )
     worth = sa.case((SCORES.c.best_action.is_not(None), SCORES.c.expected_profit), else_=0.0)
-    known = sa.case((SCORES.c.band == "unknown", 0), else_=1)
+    unknown = sa.case((SCORES.c.band == "unknown", 1), else_=0)
     compared = sa.case((KNOWN_TWICE, 0), else_=1)
     orders: dict[str, list[sa.ColumnElement[Any]]] = {
         "worth": [sa.case((waiting.any, 0), else_=1), rank, worth.desc()],
-        "revenue_at_risk": [],
-        "probability": [known, SCORES.c.churn_probability.desc()],
+        "revenue_at_risk": [unknown],
+        "probability": [unknown, SCORES.c.churn_probability.desc()],
         "change": [compared, CHANGE.desc()],
-        "name": [sa.func.lower(sa.func.coalesce(SCORES.c.name, SCORES.c.account_id))],
+        "name": [folded(sa.func.coalesce(SCORES.c.name, SCORES.c.account_id))],
     }
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 

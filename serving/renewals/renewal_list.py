@@ -28,12 +28,13 @@ class CallCell:
 
 @dataclass(frozen=True)
 class RenewalLine:
-    """A contract in words; `calls` has a cell for each of `STAGES`."""
+    """A contract in words; `calls` has a cell for each of `STAGES`, `contract` is its id."""
 
     account_id: str
     name: str
     manager: str
     ends: str
+    contract: str
     value: str
     expected: str
     leaves: str
@@ -77,6 +78,7 @@ def _line(row: Renewal, none: str, texts: Mapping[str, str], formats: Formats) -
         name=row.name or row.account_id,
         manager=row.account_manager or "",
         ends=formats.day(row.ends_on),
+        contract=row.contract_id,
         value=formats.money(row.value, whole=True),
         expected="" if row.overdue else expected,
         leaves=leaves,

@@ -14,14 +14,14 @@ from serving.words.formats import NBSP, Formats
 from serving.words.glossary import glossary
 from serving.words.wording import page_texts
 
-Tone = Literal["", "alert", "quiet"]
+Tone = Literal["", "alert", "quiet", "key"]
 #: Words and texts of more letters than this do not get a column of their width: addresses, what has no spaces, letters.
 LONG_WORD, LONG_TEXT = 24, 200
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; the tones `alert` and `quiet` only stress what the text says."""
+    """One cell; the tones `alert` and `quiet` only stress what the text says, `key` may break anywhere."""
 
     text: str
     tone: Tone = ""
@@ -77,6 +77,10 @@ class Cells:
     def text(self, value: str | None) -> Cell:
         """Return text from the book as it stands there."""
         return Cell(value) if value else self.unknown()
+
+    def key(self, value: str | None) -> Cell:
+        """Return an id or an address as it stands in the book, for who looks it up there."""
+        return Cell(value, "key") if value else self.unknown()
 
     def called(self, subject: str, value: str | None) -> Cell:
         """Return a value as the glossary calls it in the reader's language; one without an entry as in the book."""
@@ -146,35 +150,39 @@ _CLOSED: tuple[Spec, ...] = (
     ("took", True, lambda c, r: c.hours(r["hours"])),
     ("mark", False, lambda c, r: c.mark(r["hours"])),
 )
+_LOOP: tuple[Spec, ...] = (("loop", False, lambda c, r: c.key(r.get("loop_id"))),)
+_SURVEY: tuple[Spec, ...] = (("survey", False, lambda c, r: c.key(r.get("survey_id"))),)
 _OF_LOOP: tuple[Spec, ...] = (
     ("level", False, lambda c, r: c.called("level", r["level"])),
     ("score", True, lambda c, r: c.score(r)),
 )
-_TICKET: tuple[Spec, ...] = (("ticket", False, lambda c, r: c.text(r["ticket_id"])),)
+_TICKET: tuple[Spec, ...] = (("ticket", False, lambda c, r: c.key(r.get("ticket_id"))),)
 _OF_TICKET: tuple[Spec, ...] = (
     ("kind", False, lambda c, r: c.called("ticket_kind", r["kind"])),
     ("topic", False, lambda c, r: c.called("topic", r.get("topic"))),
     ("severity", False, lambda c, r: c.severity(r["severity"])),
 )
 SPECS: dict[str, tuple[Spec, ...]] = {
-    "open_loops": _OPEN + _OF_LOOP,
-    "closed_loops": _CLOSED + _OF_LOOP,
+    "open_loops": _LOOP + _OPEN + _OF_LOOP,
+    "closed_loops": _LOOP + _CLOSED + _OF_LOOP,
     "contacts": (
         ("name", False, lambda c, r: c.text(r.get("name"))),
         ("role", False, lambda c, r: c.called("role", r["role"])),
         ("decides", False, lambda c, r: c.flag(r["decision_maker"])),
         ("phone", False, lambda c, r: c.text(r.get("phone"))),
-        ("email", False, lambda c, r: c.text(r.get("email"))),
+        ("email", False, lambda c, r: c.key(r.get("email"))),
         ("since", False, lambda c, r: c.day(r["valid_from"])),
         ("until", False, lambda c, r: c.day(r["valid_to"], "active")),
     ),
     "bounced_surveys": (
+        *_SURVEY,
         ("sent", False, lambda c, r: c.day(r["sent_at"])),
         ("bounced", False, lambda c, r: c.day(r["bounced_at"])),
         ("kind", False, lambda c, r: c.called("survey_kind", r["kind"])),
         ("role", False, lambda c, r: c.who(r)),
     ),
     "contracts": (
+        ("contract", False, lambda c, r: c.key(r.get("contract_id"))),
         ("starts", False, lambda c, r: c.day(r["starts_on"])),
         ("ends", False, lambda c, r: c.day(r["ends_on"])),
         ("annual_value", True, lambda c, r: c.money(r["annual_value"])),
@@ -189,6 +197,7 @@ SPECS: dict[str, tuple[Spec, ...]] = {
         ("note", False, lambda c, r: c.text(r["note"])),
     ),
     "referrals": (
+        ("referral", False, lambda c, r: c.key(r.get("referral_id"))),
         ("day", False, lambda c, r: c.day(r["referred_at"])),
         ("contacted", False, lambda c, r: c.day(r["contacted_at"], "not_yet")),
         ("won", False, lambda c, r: c.day(r["won_at"], "not_yet")),
@@ -201,12 +210,14 @@ SPECS: dict[str, tuple[Spec, ...]] = {
     ),
 }
 COMMENTS: tuple[Spec, ...] = (
+    *_SURVEY,
     ("answered", False, lambda c, r: c.day(r["answered_at"])),
     ("score", True, lambda c, r: c.score(r)),
     ("role", False, lambda c, r: c.who(r)),
     ("comment", False, lambda c, r: c.comment(r)),
 )
 ANSWERS: tuple[Spec, ...] = (
+    *_SURVEY,
     ("sent", False, lambda c, r: c.day(r["sent_at"])),
     ("answered", False, lambda c, r: c.day(r["answered_at"], "not_known")),
     ("kind", False, lambda c, r: c.called("survey_kind", r["kind"])),

@@ -21,6 +21,7 @@ from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
 from serving.scoring.scores import PastScore, Score
+from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
 from serving.words.reasons import Speaker, themes
@@ -40,6 +41,8 @@ class AccountReport:
         The document's title, its kind, the account's name, "as of ...".
     facts : tuple of str
         The account's id; segment, industry, country, customer since and account manager, as far as known.
+    crm : str
+        The account's address in the reader's CRM; empty without one.
     headline : Headline
     outlook : OutlookView or None
         None if scoring stored no outlook, and when the band is unknown.
@@ -76,6 +79,7 @@ class AccountReport:
     name: str
     as_of: str
     facts: tuple[str, ...]
+    crm: str
     headline: Headline
     outlook: OutlookView | None
     why: Why | None
@@ -134,6 +138,7 @@ def account_report(
         name=name,
         as_of=texts["page"]["as_of"].format(day=day),
         facts=_facts(score.account_id, account, formats, texts["page"]),
+        crm=crm_link(score.account_id),
         headline=headline(score, sentences, model, shrinking_share(score, evidence), formats, evidence),
         outlook=outlook_of(evidence, model.get("rule") or {}, formats, model.get("lifetime")) if known else None,
         why=why(score, by_theme, sentences, speaker, usual) if known else None,

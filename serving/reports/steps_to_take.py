@@ -12,6 +12,7 @@ from typing import Any
 
 from serving.scoring.scores import Score
 from serving.words.formats import Formats
+from serving.words.people import meant_by
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 
@@ -23,11 +24,12 @@ SHRINKING_FROM = 0.1
 
 @dataclass(frozen=True)
 class Advice:
-    """One step; `points` is what its theme adds to the estimate, or the revenue that it is about."""
+    """One step, and whom it means; `points` is what its theme adds to the estimate, or the revenue that it is about."""
 
     theme: str
     text: str
     points: str
+    who: tuple[str, ...] = ()
 
 
 def shrinking_share(score: Score, evidence: Mapping[str, Any]) -> float:
@@ -40,18 +42,20 @@ def shrinking_share(score: Score, evidence: Mapping[str, Any]) -> float:
 
 
 def steps_of(
-    score: Score, evidence: Mapping[str, Any], sentences: Sequence[ReasonSentence], formats: Formats
+    score: Score, evidence: Mapping[str, Any], sentences: Sequence[ReasonSentence], formats: Formats, named: bool = True
 ) -> tuple[Advice, ...]:
     """Return the steps by falling points of their themes.
 
-    The step against shrinking comes first where more revenue is expected to be lost so than by leaving, else last.
+    The step against shrinking comes first where more revenue is expected to be lost so than by leaving, else last. With
+    `named`, contacts are told by name, as only reports do.
     """
     words = page_texts(formats.lang)["advice"]
     by_key: dict[str, Advice] = {}
     for sentence in sorted(sentences, key=lambda sentence: -sentence.contribution):
         if sentence.advice and sentence.advice_key and sentence.contribution >= ADVISED_FROM:
             points = words["points"].format(points=formats.points(sentence.contribution))
-            by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points))
+            who = tuple(each.told for each in meant_by(sentence.advice_key, evidence, score.as_of, formats, named))
+            by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points, who))
     against_leaving = tuple(by_key.values())
     share = shrinking_share(score, evidence)
     if not share:

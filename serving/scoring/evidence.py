@@ -15,8 +15,8 @@ can stand in it, and a date is the as-of date less an age.
 
 A list is null where its table is absent and has `total` 0 where the account has no such record. `rows` holds at most
 `LIMITS` of the `total`. Dates are ISO text, instants ISO text in UTC ending in `Z`. Evidence of earlier versions lacks
-what was added since: names and numbers of contacts, a ticket's topic and contact, `anonymous` and `bounced_surveys`.
-An invitation that bounced counts as unsent, so it stands in `bounced_surveys` alone.
+what was added since: names and numbers of contacts, a ticket's topic and contact, a loop's survey, `anonymous` and
+`bounced_surveys`. An invitation that bounced counts as unsent, so it stands in `bounced_surveys` alone.
 
 Names, numbers and addresses of contacts stand in `contacts` only. An anonymous survey has no contact and no role.
 """
@@ -200,7 +200,7 @@ def _plain(table: str) -> Callable[[AsOf, int], ir.Table]:
 
 
 _ASKED = ("anonymous", "contact_id", "role", "decision_maker")
-_LOOP = ("loop_id", "level", "opened_at", "closed_at", "hours", "score")
+_LOOP = ("loop_id", "survey_id", "level", "opened_at", "closed_at", "hours", "score")
 _TICKET = ("ticket_id", "kind", "topic", "severity", "contact_id", "opened_at", "closed_at", "hours")
 _LISTS: dict[str, _List] = {
     "surveys": _List(

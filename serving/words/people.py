@@ -1,22 +1,54 @@
-"""Who is meant: contacts whom sentences and reports speak of, from an account's evidence.
+"""Who is meant: contacts and records whom sentences, steps and reports speak of, from an account's evidence.
 
-Sentences name roles only: they also go to lists, webhooks and other programs. A contact's name stands in reports alone.
+Sentences name roles only: they also go to lists, webhooks and other programs, and so do steps in a digest. A contact's
+name, number and address stand in reports alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from features.signals.nps import DETRACTOR
 from features.signals.response import GRACE_DAYS, NOW_DAYS
-from serving.words.formats import Lang
+from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
+from serving.words.wording import page_texts
 
 Row = Mapping[str, Any]
 #: A low answer that is older needs no talk within days, unless its loop is still open.
 YOUNG_DAYS = 30
+#: Days for which it is told who left.
+LEFT_DAYS = 365
+#: Most people or records that a step names.
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Meant:
+    """Whom or what a step is about: a contact or a record by its id, what is known of it, and how to reach them.
+
+    Attributes
+    ----------
+    who : str
+        Name and role, or what stands in their place.
+    facts : tuple of str
+        "gave 3 of 10 on 5 Jan 2026".
+    reach : tuple of str
+        Phone and e-mail; empty where no name is told.
+    """
+
+    who: str
+    facts: tuple[str, ...] = ()
+    reach: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """All of it in one line."""
+        said = f"{self.who}: {'; '.join(self.facts)}" if self.facts else self.who
+        return f"{said} ({', '.join(self.reach)})" if self.reach else said
 
 
 def role_words(evidence: Row, as_of: date, lang: Lang) -> dict[str, str]:
@@ -45,21 +77,36 @@ def low_answers(evidence: Row, values: Row, as_of: date) -> tuple[bool, bool]:
         age, loops = values.get("nps_answer_age_months"), values.get("loops_open")
         waits = (isinstance(age, float) and age <= 1) or (isinstance(loops, float) and loops >= 1)
         return low and waits, low and decider and waits
-    open_low = any(_is_low(row.get("score")) for row in rows_of(evidence, "open_loops"))
-    gone = {row.get("contact_id") for row in rows_of(evidence, "contacts") if row["valid_to"] is not None}
+    rows = list(low_rows(evidence, as_of))
+    return bool(rows), any(row.get("decision_maker") for row in rows)
+
+
+def low_rows(evidence: Row, as_of: date, settled: bool = False) -> Iterator[Row]:
+    """Yield the low answers that wait for a talk; with `settled` those that are their contact's latest and old.
+
+    Anonymous answers are never among them.
+    """
+    asked = {row.get("survey_id") for row in rows_of(evidence, "open_loops") if _is_low(row.get("score"))}
+    since = (as_of - timedelta(days=YOUNG_DAYS)).isoformat()
+    for who, row in _latest_answers(evidence).items():
+        # A loop that names no survey may be of any low answer.
+        waits = None in asked or row.get("survey_id") in asked or (row["answered_at"] or row["sent_at"]) >= since
+        if who not in _gone(evidence) and _is_low(row.get("score")) and (settled or waits):
+            yield row
+
+
+def _latest_answers(evidence: Row) -> dict[str | None, Row]:
+    """Return the latest answer of each contact, of who is not named the latest, the newest last."""
     latest: dict[str | None, Row] = {}
     for row in sorted(rows_of(evidence, "surveys"), key=lambda row: row["answered_at"] or ""):
         if row.get("score") is not None and not row.get("anonymous"):
+            latest.pop(row.get("contact_id"), None)
             latest[row.get("contact_id")] = row
-    since = (as_of - timedelta(days=YOUNG_DAYS)).isoformat()
-    low_rows = [
-        row
-        for who, row in latest.items()
-        if who not in gone
-        and _is_low(row.get("score"))
-        and (open_low or (row["answered_at"] or row["sent_at"]) >= since)
-    ]
-    return bool(low_rows), any(row.get("decision_maker") for row in low_rows)
+    return latest
+
+
+def _gone(evidence: Row) -> set[str | None]:
+    return {row.get("contact_id") for row in rows_of(evidence, "contacts") if row["valid_to"] is not None}
 
 
 def _is_low(score: Any) -> bool:
@@ -81,3 +128,138 @@ def _fell_silent(rows: Iterable[tuple[float, bool, str | None]]) -> bool:
     recent = [answered for age, answered, _ in rows if age <= NOW_DAYS]
     before = any(answered for age, answered, _ in rows if age > NOW_DAYS)
     return before and bool(recent) and not any(recent)
+
+
+#: A contact or a record, the key of what is said of it in `[people]` of the page texts, and the figures of that.
+Found = tuple[Row, str, Mapping[str, Any]]
+
+
+def meant_by(step: str, evidence: Row, as_of: date, formats: Formats, named: bool) -> tuple[Meant, ...]:
+    """Return whom or what a step is about, of many the first few and how many more; none where that is not known.
+
+    Parameters
+    ----------
+    step : str
+        Its key in `serving.words.advice`.
+    named : bool
+        Whether names, numbers and addresses may be told: only where reports are read.
+    """
+    if step not in _MEANT:
+        return ()
+    words = page_texts(formats.lang)["people"]
+    people = {row["contact_id"]: row for row in rows_of(evidence, "contacts")}
+    found = list(_MEANT[step](evidence, as_of))
+    told = [_told(people, each, formats, named) for each in found[:NAMED]]
+    listing = _RECORDS.get(step)
+    more = (evidence[listing]["total"] if listing and found else len(found)) - len(told)
+    rest = [Meant(words["more_one" if more == 1 else "more"].format(n=formats.number(more)))] if more > 0 else []
+    return tuple(told + rest)
+
+
+def _told(people: Mapping[str, Row], found: Found, formats: Formats, named: bool) -> Meant:
+    row, said, figures = found
+    words = page_texts(formats.lang)["people"]
+    shown = {name: formats.day(value) if name == "day" else value for name, value in figures.items()}
+    fact = words[said].format(**shown)
+    if said in _OF_RECORDS:
+        contact = people.get(row.get("contact_id") or "")
+        return Meant(fact) if contact is None else Meant(fact, (called(contact, formats, named),))
+    contact = people.get(row.get("contact_id") or "", row)
+    reach = tuple(contact[key] for key in ("phone", "email") if contact.get(key)) if named and said != "gone" else ()
+    return Meant(called(contact, formats, named), (fact,), reach)
+
+
+def called(contact: Row, formats: Formats, named: bool) -> str:
+    """Return name and role of a contact, or what there is of them, else its id; a name only where it may be told."""
+    words, who = page_texts(formats.lang)["people"], contact.get("contact_id")
+    role = glossary().say("role", contact["role"], formats.lang) if contact.get("role") else ""
+    name = (contact.get("name") or "") if named else ""
+    if not (name or role):
+        return words["no_name"].format(id=who) if who else words["not_named"]
+    by_id = words["no_name"].format(id=who) if named and not name and who else ""
+    return ", ".join(filter(None, (name, role, by_id)))
+
+
+def _rated(rows: Iterable[Row]) -> Iterator[Found]:
+    for row in sorted(rows, key=lambda row: row["answered_at"] or row["sent_at"], reverse=True):
+        figures = {"score": row["score"], "day": row["answered_at"] or row["sent_at"], "survey": row.get("survey_id")}
+        yield row, "rated" if row.get("contact_id") else "rated_survey", figures
+
+
+def _silent(evidence: Row, as_of: date) -> Iterator[Found]:
+    surveys, gone = rows_of(evidence, "surveys"), _gone(evidence)
+    for who in silent_contacts(surveys, as_of):
+        last = max((row for row in surveys if row["contact_id"] == who and row["answered_at"]), key=_answered)
+        if who not in gone:
+            yield last, "last_heard", {"day": last["answered_at"]}
+
+
+def _unanswered(evidence: Row, as_of: date) -> Iterator[Found]:
+    """Yield contacts by the latest invitation that they leave unanswered."""
+    latest: dict[str, Row] = {}
+    for row in rows_of(evidence, "surveys"):
+        judged = row["answered_at"] or (as_of - date.fromisoformat(row["sent_at"][:10])).days > GRACE_DAYS
+        if row.get("contact_id") and judged and row["sent_at"] >= latest.get(row["contact_id"], row)["sent_at"]:
+            latest[row["contact_id"]] = row
+    for who, row in latest.items():
+        if row["answered_at"] is None and who not in _gone(evidence):
+            yield row, "unanswered", {"day": row["sent_at"]}
+
+
+def _left(evidence: Row, as_of: date) -> Iterator[Found]:
+    since = (as_of - timedelta(days=LEFT_DAYS)).isoformat()
+    rows = (row for row in rows_of(evidence, "contacts") if row["valid_to"] is not None and row["valid_to"] >= since)
+    for row in sorted(rows, key=lambda row: str(row["valid_to"]), reverse=True):
+        yield row, "gone", {"day": row["valid_to"]}
+
+
+def _only(evidence: Row, as_of: date) -> Iterator[Found]:
+    active = [row for row in rows_of(evidence, "contacts") if row["valid_to"] is None]
+    yield from ((row, "active", {"day": row["valid_from"]}) for row in active if len(active) == 1)
+
+
+def _records(listing: str, said: str, own: str, day: str) -> Callable[[Row, date], Iterator[Found]]:
+    def found(evidence: Row, as_of: date) -> Iterator[Found]:
+        yield from ((row, said, {"id": row[own], "day": row[day]}) for row in rows_of(evidence, listing))
+
+    return found
+
+
+def _loops(evidence: Row, as_of: date) -> Iterator[Found]:
+    """Yield open loops, each with the contact whose answer it follows."""
+    asked = {row.get("survey_id"): row.get("contact_id") for row in rows_of(evidence, "surveys")}
+    for row, said, figures in _records("open_loops", "loop", "loop_id", "opened_at")(evidence, as_of):
+        yield {**row, "contact_id": asked.get(row.get("survey_id") or "")}, said, figures
+
+
+def _waiting(evidence: Row, as_of: date) -> Iterator[Found]:
+    found = _records("referrals", "referral", "referral_id", "referred_at")(evidence, as_of)
+    yield from (each for each in found if each[0]["contacted_at"] is None)
+
+
+def _answered(row: Row) -> str:
+    return str(row["answered_at"] or "")
+
+
+#: Steps on whole lists of the evidence, which may be cut short.
+_RECORDS = {"close_open_loops": "open_loops", "settle_tickets": "open_tickets"}
+_OF_RECORDS = ("loop", "open_ticket", "referral")
+#: By step, whom or what it is about.
+_MEANT: Mapping[str, Callable[[Row, date], Iterable[Found]]] = {
+    "talk_detractor": lambda evidence, as_of: _rated(low_rows(evidence, as_of)),
+    "talk_decision_maker": lambda evidence, as_of: _rated(_deciding(low_rows(evidence, as_of))),
+    "ask_since_low": lambda evidence, as_of: _rated(low_rows(evidence, as_of, settled=True)),
+    "call_silent": _silent,
+    "call_never_answered": _unanswered,
+    "ask_again": _unanswered,
+    "meet_successor": lambda evidence, as_of: [each for each in _left(evidence, as_of) if each[0]["decision_maker"]],
+    "greet_successor": _left,
+    "second_contact": _only,
+    "close_open_loops": _loops,
+    "settle_tickets": _records("open_tickets", "open_ticket", "ticket_id", "opened_at"),
+    "follow_up_referral": _waiting,
+}
+
+
+def _deciding(rows: Iterable[Row]) -> Sequence[Row]:
+    return [row for row in rows if row.get("decision_maker")]

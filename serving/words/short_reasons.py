@@ -14,7 +14,7 @@ from typing import Any
 from serving.errors import MissingWords
 from serving.scoring.scores import Score
 from serving.words.formats import NBSP, Lang
-from serving.words.reasons import Speaker, ThemeReason, themes
+from serving.words.reasons import ReasonSentence, Speaker, ThemeReason, themes
 
 NAMES = ("reason_1", "reason_2", "reason_3")
 
@@ -33,6 +33,15 @@ def main_reason(score: Score, evidence: Mapping[str, Any] | None = None, lang: L
     weightiest_first = themes(score.reasons)
     raising = [theme for theme in weightiest_first if score.band == "at_risk" and theme.contribution > 0]
     return next(_texts(Speaker(score, evidence or {}, lang), [*raising, *weightiest_first]), "")
+
+
+def sentences_of(score: Score, evidence: Mapping[str, Any], lang: Lang) -> list[ReasonSentence]:
+    """Return the themes that this version has words for, by falling absolute contribution."""
+    speaker, said = Speaker(score, evidence, lang), []
+    for theme in themes(score.reasons):
+        with suppress(MissingWords):
+            said.append(speaker.say(theme))
+    return said
 
 
 def _texts(speaker: Speaker, weightiest_first: Sequence[ThemeReason]) -> Iterator[str]:

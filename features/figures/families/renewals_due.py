@@ -98,11 +98,11 @@ def _lost(sums: Sums) -> Values:
 FIGURES: tuple[Figure, ...] = (
     DUE.total("renewals_due_365d", "currency", "value", Words(
         "Renewals due, 365 days", "Fällige Verlängerungen, 365 Tage",
-        "Annual value of customers' contracts whose signed end lies in the next 365 days.",
-        "Jahreswert der Verträge von Kunden, deren Vertragsende in den nächsten 365 Tagen liegt.")),
+        "Annual value of customers' contracts whose signed end lies in the 365 days from the as-of date on.",
+        "Jahreswert der Verträge von Kunden, deren Vertragsende in den 365 Tagen ab dem Stichtag liegt.")),
     DUE.total("renewals_due_90d", "currency", "soon", Words(
         "Renewals due, 90 days", "Fällige Verlängerungen, 90 Tage",
-        "The same of the next 90 days.", "Dasselbe der nächsten 90 Tage.")),
+        "The same of the 90 days from the as-of date on.", "Dasselbe der 90 Tage ab dem Stichtag.")),
     _expected(YEAR_DAYS, ""),
     _expected(SOON_DAYS, "_soon"),
     FORESEEN.figure(

@@ -8,11 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, WarningOut
+from serving.api.answers.shown import BAND, CRM_URL, WARNINGS, ModelBrief, WarningOut
 from serving.api.answers.stored import run_warnings
 from serving.scoring.cautions import Caution
-from serving.store import Page
+from serving.store import Listed, Page
 from serving.words.caution_words import model_brief
+from serving.words.crm_link import crm_link
 from serving.words.formats import Lang
 
 
@@ -43,6 +44,12 @@ class AccountRow(BaseModel):
     renewals_due_90d: float | None = Field(
         description="Annual value of its contracts that end in 90 days, in currency; null where it is not known"
     )
+    crm_url: str | None = CRM_URL
+
+    @classmethod
+    def of(cls, listed: Listed) -> AccountRow:
+        """Return the row of a listed score."""
+        return cls.model_validate(listed).model_copy(update={"crm_url": crm_link(listed.account_id) or None})
 
 
 class AccountsOut(BaseModel):
@@ -68,6 +75,6 @@ class AccountsOut(BaseModel):
             model_version=version,
             model=None if brief is None else ModelBrief.model_validate(brief),
             warnings=run_warnings(facts, page.as_of, lang, beside),
-            accounts=[AccountRow.model_validate(listed) for listed in page.rows],
+            accounts=[AccountRow.of(listed) for listed in page.rows],
             next_cursor=page.next,
         )

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, Reasons, WarningOut, chosen
+from serving.api.answers.shown import BAND, CRM_URL, WARNINGS, ModelBrief, Reasons, WarningOut, chosen
 from serving.api.answers.stored import run_warnings
 from serving.scoring.scores import Score
 from serving.store import Stored
 from serving.words.caution_words import model_brief
+from serving.words.crm_link import crm_link
 from serving.words.formats import Lang
 from serving.words.short_reasons import short_reasons
 
@@ -96,6 +97,7 @@ class RiskOut(ScoreOut):
     model: ModelBrief
     warnings: list[WarningOut] = WARNINGS
     history: list[PastScore] = Field(description="Every stored score of the account, oldest first")
+    crm_url: str | None = CRM_URL
 
     @classmethod
     def answering(cls, stored: Stored, request_id: str, lang: Lang = "en", reasons: Reasons = "all") -> RiskOut:
@@ -106,6 +108,7 @@ class RiskOut(ScoreOut):
             "model": model_brief(score.model_version, stored.model.get("grade"), lang),
             "warnings": run_warnings(stored.model, score.as_of, lang),
             "history": stored.history,
+            "crm_url": crm_link(score.account_id) or None,
             "request_id": request_id,
         }
         return cls.model_validate(score.by_name() | short_reasons(score, stored.evidence, lang) | beside)

@@ -48,6 +48,7 @@ BAND: Any = Field(
     description="at_risk: the odds of leaving are at least twice the book's, or much would be lost; "
     "unknown: too little data"
 )
+CRM_URL: Any = Field(default=None, description="The account in the CRM; null where the service knows no address of it")
 WARNINGS: Any = Field(description="What to know before a score is acted on; may be empty")
 
 

@@ -2,7 +2,7 @@
 
     {"type", "timestamp", "data": {account_id, account_name, account_manager, as_of, model_version, currency, changes,
      before: null | {as_of, model_version, band, threat, churn_probability, revenue_at_risk}, after: as before,
-     reason_1..3}}
+     reason_1..3, crm_url?}}
 
 An event has the same bytes at every attempt, as long as its score is kept.
 """
@@ -19,6 +19,7 @@ import orjson
 from serving.webhooks.changes import ALERT, PING, SUMMED
 from serving.webhooks.delivery.slack import alert_text, ping_text, slack_text, summed_text
 from serving.webhooks.endpoints import Endpoint
+from serving.words.crm_link import crm_link
 from serving.words.short_reasons import NAMES
 
 
@@ -57,6 +58,8 @@ def body_of(message: Message, endpoint: Endpoint) -> bytes:
     data = dict(message.data)
     if message.type not in (PING, SUMMED, ALERT):
         data |= dict.fromkeys(NAMES) | dict(zip(NAMES, message.reasons, strict=False))
+    if "account_id" in data and (address := crm_link(data["account_id"])):
+        data["crm_url"] = address
     at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return orjson.dumps({"type": message.type, "timestamp": at, "data": data})
 

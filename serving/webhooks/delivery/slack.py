@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts
 
@@ -37,7 +38,7 @@ def slack_text(kind: str, data: Data, reasons: Sequence[str], lang: Lang, grade:
     listed = [f"• {reason}" for reason in reasons]
     graded = [grade] if grade and data["after"]["band"] != "unknown" else []
     lines = [_figures(data, words["text"], formats), *listed, *graded, _foot(data, words, formats)]
-    return "\n".join([f"*{title}*", *map(escaped, lines)])
+    return "\n".join([f"*{title}*", *map(escaped, lines), *_crm(data, words)])
 
 
 def ping_text(lang: Lang) -> str:
@@ -64,7 +65,7 @@ def alert_text(data: Data, lang: Lang) -> str:
     """Return the text of an alert: what it is, since when, whose account."""
     words, formats = _words(lang), Formats(lang)
     title = f"{_name(data, lang)}: {alert_words(data['kind'], len(data['evidence']['ids']), data['since'], lang)}"
-    return "\n".join([f"*{escaped(title)}*", escaped(_foot(data, words, formats))])
+    return "\n".join([f"*{escaped(title)}*", escaped(_foot(data, words, formats)), *_crm(data, words)])
 
 
 def alert_words(kind: str, number: int, since: str, lang: Lang) -> str:
@@ -111,6 +112,12 @@ def _foot(data: Data, words: Mapping[str, Mapping[str, str]], formats: Formats) 
     if data["account_manager"] is None:
         return day
     return f"{words['text']['manager'].format(name=data['account_manager'])}, {day}"
+
+
+def _crm(data: Data, words: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the link to the account in the CRM; percent-encoded as it is, it holds nothing that would end a link."""
+    address = crm_link(data["account_id"])
+    return (f"<{escaped(address)}|{words['text']['crm']}>",) if address else ()
 
 
 def _name(data: Data, lang: Lang) -> str:

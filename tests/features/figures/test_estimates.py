@@ -28,7 +28,7 @@ def book() -> Tables:
                 ("E", "small", "Ben"))  # fmt: skip
     answers = (("A", 9, False), ("B", 7, False), ("C", 3, True))
     due = (("A", "2025-01-31", 100.0), ("A", "2025-07-30", 1000.0), ("B", "2025-04-01", 300.0),
-           ("C", "2026-02-01", 50.0), ("D", "2025-02-10", 70.0), ("E", "2025-02-10", 9.0))  # fmt: skip
+           ("C", "2026-02-01", 50.0), ("D", "2025-06-30", 70.0), ("E", "2025-02-10", 9.0))  # fmt: skip
     return book_of(
         {
             "accounts": rows_of(
@@ -158,11 +158,11 @@ def test_a_run_keeps_groups_of_the_book_and_of_each_manager(stored: WithAccounts
     assert soon == {
         "A": [("2025-01-31", 100, False, pytest.approx(0.81))],
         "B": [("2025-04-01", 300, False, pytest.approx(0.8**4))],
-        "D": [("2025-02-10", 70, False, None)],
+        "D": [("2025-06-30", 70, False, None)],  # The 180th day is within 180 days.
     }  # fmt: skip
     due = stored.groups[(stored.groups["figure"] == "renewals_due_365d") & (stored.groups["split"] == "quarter")]
     of_book = due[due["account_manager"].isna()].set_index("group")["value"]
-    assert dict(of_book) == {"2025-Q1": 170, "2025-Q2": 300, "2025-Q3": 1000}
+    assert dict(of_book) == {"2025-Q1": 100, "2025-Q2": 370, "2025-Q3": 1000}
     assert stored.accounts["value"].notna().all(), "who has no estimate adds nothing"
     behind = stored.accounts[stored.accounts["figure"] == "renewals_expected_365d"]
     assert behind["value"].sum() == pytest.approx(100 * 0.9**2 + 1000 * 0.9**8 + 300 * 0.8**4, rel=1e-12)

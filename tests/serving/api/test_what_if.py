@@ -18,11 +18,13 @@ from support.served import Client, Json, assert_problem, client_of, histories, r
 from support.stored import MODEL, SCORE, opened, put
 
 from features.tables import TABLES
+from serving.pages.what_if_section import Answered, sign_of
 from serving.predict.account_records import history_in
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Predictor
 from serving.settings import ServiceSettings
 from serving.words.formats import LANGS, Formats, Lang
+from serving.words.wording import screen_texts
 from training.bundle.bundle import Bundle
 
 ENDED = {"code": "stale", "figures": {"table": "surveys", "last": "2025-01-31", "age_days": 90}}
@@ -257,3 +259,12 @@ def test_the_page_says_what_is_not_to_be_had(reader: Browser, client: Client, wa
     assert nobody.status_code == 409 and "keine Daten zu diesem Kunden" in tree(nobody).text
     without = tree(Browser(client.app).get(path.partition("?")[0] + "?lang=en")).one("section", id="what-if")
     assert "This is not set up here" in without.text and "CHURN_RISK" not in without.text and not without.all("form")
+
+
+@pytest.mark.parametrize(("kind", "told"), [("up", True), ("down", False), ("same", False)])
+def test_a_call_that_raises_the_estimate_is_no_reason_not_to_call(kind: str, told: bool) -> None:
+    """It stood beside "best action: call" without a word."""
+    lines = [Answered("", "", "", "same"), Answered("", "", "", "up"), Answered("", "", "", kind)]
+    for lang in LANGS:
+        words = screen_texts(lang)["what_if"]
+        assert sign_of(lines, ["contact_named", "action_done"], words) == ((words["action_sign"],) if told else ())

@@ -220,7 +220,9 @@ def test_what_should_not_wait(kept: ScoreStore) -> None:
     """The contract of E/2 ends in 40 days; it came within reach since the run before, with 60 days."""
     digest = of(made(kept, alert_contract_days=60, alerts="contract_due"))
     (alerts,) = (each for each in digest.sections if each.name == "alerts")
-    assert [(each.account_id, each.told) for each in alerts.entries] == [("E/2", "A contract ends on 10 Feb 2026")]
+    assert [(each.account_id, each.told) for each in alerts.entries] == [
+        ("E/2", "A contract ends on 10 Feb 2026 (contract C1)")
+    ]
     assert "1 alert," in digest.subject
     assert not [each for each in of(made(kept, alerts="contact_left")).sections if each.name == "alerts"]
 
@@ -239,3 +241,19 @@ def test_another_model_is_named_beside_changes(store: ScoreStore) -> None:
     newer = {name.replace("/", ""): {"model_version": "2"} for name in ACCOUNTS}
     score_again(store, **newer | {"E1": {"model_version": "2", "band": "safe"}})
     assert any("Another model has scored since (version 2, 1 before)" in note for note in of(made(store)).notes)
+
+
+def test_what_can_be_done_names_contacts_by_role(store: ScoreStore) -> None:
+    """A mail is read in more places than the account's page, which has the name."""
+    anna = {"contact_id": "C1", "name": "Anna Geheim", "role": "purchasing", "decision_maker": True,
+            "phone": "+49 30 1", "email": None, "valid_from": "2021-01-01", "valid_to": None}  # fmt: skip
+    kept = evidence()
+    for each in kept.values():
+        each["contacts"] = {"total": 1, "rows": [anna]}
+        for row in each["surveys"]["rows"]:
+            row["role"] = "purchasing"
+    put(store, *(replace(score_of(name), scored_at=NOW) for name in ACCOUNTS), evidence=kept)
+    digest = of(made(store, alerts="detractor"))
+    assert "(purchasing: gave 3 of 10 on 2 Mar 2025)" in digest.call_steps[1]
+    for text in (html_of(digest), text_of(digest), slack_text_of(digest)):
+        assert "purchasing: gave 3 of 10" in text and "Geheim" not in text and "+49" not in text

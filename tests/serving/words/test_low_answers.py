@@ -24,9 +24,15 @@ def answered(contact: str | None, day: str, score: int, decides: bool = False) -
     }  # fmt: skip
 
 
-def evidence_of(*answers: dict[str, Any], loops: list[int] | None = None, gone: str = "") -> dict[str, Any]:
+def evidence_of(
+    *answers: dict[str, Any], loops: list[int] | None = None, gone: str = "", of: str = ""
+) -> dict[str, Any]:
     contacts = [{"contact_id": who, "role": "IT", "valid_to": "2026-01-02" if who == gone else None} for who in "AB"]
-    listed = {"surveys": list(answers), "open_loops": [{"score": each} for each in loops or ()], "contacts": contacts}
+    listed = {
+        "surveys": list(answers),
+        "open_loops": [{"score": each, "survey_id": of or None} for each in loops or ()],
+        "contacts": contacts,
+    }
     return {name: {"total": len(rows), "rows": rows} for name, rows in listed.items()}
 
 
@@ -44,6 +50,8 @@ YOUNG, OLD, LATER = (
         (evidence_of(OLD, LATER), (False, False)),
         (evidence_of(OLD, LATER, loops=[4]), (True, False)),
         (evidence_of(OLD, LATER, loops=[9]), (False, False)),
+        (evidence_of(OLD | {"survey_id": "S1"}, LATER, loops=[4], of="S1"), (True, False)),
+        (evidence_of(OLD | {"survey_id": "S1"}, LATER, loops=[4], of="S2"), (False, False)),
         (evidence_of(YOUNG, answered("A", "2026-01-12", 9)), (False, False)),
         (evidence_of(YOUNG, gone="A"), (False, False)),
         (evidence_of(YOUNG | {"anonymous": True, "contact_id": None}), (False, False)),

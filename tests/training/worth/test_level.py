@@ -74,3 +74,10 @@ def test_the_interval_of_a_loss_holds_as_often_as_it_says() -> None:
 
 def test_credit_notes_are_no_loss() -> None:
     assert predicted_loss(np.array([0.5, 0.5]), np.array([-100.0, 0.0]), Level(0.2, 4, 0)).high == 0
+
+
+@pytest.mark.parametrize(("share", "end"), [(0.05, "high"), (0.95, "low")])
+def test_the_interval_holds_its_mean(share: float, end: str) -> None:
+    """Of one account nine draws in ten are the same: it stays, or it leaves."""
+    loss = predicted_loss(np.array([share]), np.array([1000.0]), Level(0.01, 100, 9))
+    assert getattr(loss, end) == loss.expected == pytest.approx(1000 * share) and loss.low < loss.high
