@@ -9,8 +9,10 @@ finished row `year` and `change`.
 
 A billing day is a day with a positive invoice that is not reversed. The usual gap is the mean of those of the last GAPS
 gaps between billing days that are like their median, give or take the slack. An account is *billed regularly* when at
-least STEADY of those gaps are as long as a period, give or take the slack, and the last 365 days hold at most WEEKLY
-billing days; *regularly and rarely* when the usual gap is also above RARE_DAYS. Then
+least STEADY of those gaps are as long as a period, give or take the slack; or IN_STEP of them, and STEADY of the
+billing days lie whole periods before the last one, give or take half the slack: a year away, or an invoice that was
+written anew, moves a gap or two and no other day. The last 365 days hold at most WEEKLY of its billing days. It is
+billed *regularly and rarely* when the usual gap is also above RARE_DAYS. Then
 
 - a year has n = round(365.25 / usual gap) periods, or a period q = round(usual gap / 365.25) years, 1 at least;
 - a period is 365.25 q / n days, its slack a quarter of it, 31 days at most;
@@ -43,7 +45,7 @@ WEEKLY = 60
 #: Who has more billing days than FEW in 365 days is asked about the last two years and a month only.
 FEW, TWO_YEARS = 8, 800
 SLACK_DAYS, SLACK_SHARE = 31, 0.25
-GAPS, STEADY = 5, 0.75
+GAPS, STEADY, IN_STEP = 5, 0.75, 0.5
 #: Windows over which revenue is compared, in days. A period that is longer takes the window's place.
 WINDOWS = (90, 180, 365)
 
@@ -135,9 +137,17 @@ def _sums_of_days(rows: ir.Table) -> dict[str, ir.Value]:
     return sums | {"90_last_year": invoiced(365, 455)}
 
 
+def _share(days: ir.Table, holds: ir.BooleanValue) -> ir.Value:
+    """Return the share of the last gaps of which something holds."""
+    return holds.cast("float64").mean(where=days.recent)
+
+
 def _sums_of_periods(days: ir.Table) -> dict[str, ir.Value]:
-    steady = ((days.gap - days.period).abs() <= days.slack).cast("float64").mean(where=days.recent)
-    regular = (steady >= STEADY).fill_null(False)
+    like = _share(days, (days.gap - days.period).abs() <= days.slack)
+    back = (days.billed + days.gap - days.last) / days.period  # From the last billing day to the one before this one.
+    in_step = ((back - (back + 0.5).floor()).abs() * days.period <= days.slack / 2) & (back >= 0.5)
+    steady = (like >= STEADY) | ((like >= IN_STEP) & (_share(days, in_step) >= STEADY))
+    regular = steady.fill_null(False) & days.usual.max().notnull()
     once = days.billed.count() == 1
     year, years = days.per_year, days.years.max()
 

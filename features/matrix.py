@@ -19,8 +19,9 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from features import billing, untold
+from features import billing
 from features.as_of import AsOf
+from features.formulas import untold
 from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
 from features.signal import ROW, Fact, Relation, all_signals, table_relation
@@ -206,7 +207,7 @@ def parts(view: AsOf) -> list[ir.Table]:
         if signal.over is not ROW:
             rows = signal.over.build(view)
             by_relation.setdefault(signal.over.name, (signal.over, {}))[1][signal.name] = signal.expression(rows)
-    for relation, name, expression in (*_facts(view), *billing.measures(view), *untold.measures(view)):
+    for relation, name, expression in (*_facts(view), *billing.measures(view)):
         by_relation.setdefault(relation.name, (relation, {}))[1][name] = expression
     return [rows.build(view).group_by(view.keys).aggregate(**aggregates) for rows, aggregates in by_relation.values()]
 
@@ -220,9 +221,10 @@ def finished_row(joined: ir.Table) -> ir.Table:
     )
     records = [filled[name] for name in joined.columns if name.startswith(f"{FACT}records_")]
     combined = {signal.name: signal.expression(filled) for signal in all_signals() if signal.over is ROW}
+    combined |= {s.name: untold.unless_untold(filled, s.told_by, filled[s.name]) for s in all_signals() if s.told_by}
     combined[f"{FACT}records_365d"] = reduce(lambda a, b: a + b, records)
     combined[f"{FACT}revenue_365d"] = billing.year(filled).fill_null(0.0)
-    row = untold.masked(filled.mutate(**combined))
+    row = filled.mutate(**combined)
     return row.drop(*(name for name in row.columns if name.startswith((billing.MEASURE, untold.MEASURE))))
 
 
@@ -231,8 +233,11 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
         (table_relation(name), f"{FACT}records_{name}", view[name].count(where=view[name].age_days <= 365))
         for name in HISTORY
     ]
+    told_by = sorted({signal.told_by for signal in all_signals() if signal.told_by})
+    told = [(name, *name.split(".")) for name in told_by]
     return [
         *records,
+        *((table_relation(table), untold.measure(name), view[table][column].count()) for name, table, column in told),
         (table_relation("accounts"), f"{FACT}customer_days", view["accounts"].age_days.max()),
         (table_relation("contracts"), f"{FACT}contract_value", running_value(view["contracts"])),
     ]

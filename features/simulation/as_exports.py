@@ -55,6 +55,7 @@ ANSWERS = {
 #: Signals that are null for want of a column, beside those that are for want of a table or of invitations.
 BY_COLUMN = (
     "account_segment",  # accounts.segment
+    "contacts_decision_maker_left_365d", "contacts_decision_makers",  # contacts.decision_maker
     "contract_price_change",  # contracts.price_change
     "nps_decision_maker_last", "nps_detractor_share",  # surveys.contact_id
     "nps_transactional_mean_365d",  # surveys.kind

@@ -43,15 +43,18 @@ class Invoicing:
         self.days = sorted({row.invoiced_on for row in standing(self.invoices)}, reverse=True)
         self.gaps = [(later - earlier) / DAY for later, earlier in pairwise(self.days)][:5]
         middle = median(self.gaps) if self.gaps else 365.25
-        like = [gap for gap in self.gaps if abs(gap - middle) <= min(middle / 4, 31)] or [middle]
-        usual = math.fsum(like) / len(like)
+        like = [gap for gap in self.gaps if abs(gap - middle) <= min(middle / 4, 31)]
+        usual = math.fsum(like) / len(like) if like else 365.25
         self.a_year = max(1, math.floor(365.25 / usual + 0.5))
         self.years = max(1, math.floor(usual / 365.25 + 0.5))
         self.period = 365.25 * self.years / self.a_year
         self.slack = min(self.period / 4, 31)
         steady = [abs(gap - self.period) <= self.slack for gap in self.gaps]
         recent = sum((self.at - day) / DAY <= 365 for day in self.days)
-        self.regular = bool(self.gaps) and sum(steady) / len(steady) >= 0.75 and recent <= 60
+        backs = [(self.days[0] - day) / DAY / self.period for day in self.days[1:6]]
+        in_step = [back >= 0.5 and abs(back - math.floor(back + 0.5)) * self.period <= self.slack / 2 for back in backs]
+        alike, placed = (sum(found) / max(1, len(found)) for found in (steady, in_step))
+        self.regular = bool(like) and recent <= 60 and (alike >= 0.75 or (alike >= 0.5 and placed >= 0.75))
         self.rare = self.regular and usual > 45
 
     def by_days(self, oldest: int, newest: int = 0) -> float:

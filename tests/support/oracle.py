@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -117,20 +118,15 @@ def contacts(book: SimpleNamespace, clock: Clock) -> Values:
         row for row in book.contacts if row.valid_from < year_ago and not (row.valid_to and row.valid_to < year_ago)
     ]
     invited = {row.contact_id for row in book.surveys if row.contact_id is not None}
+    decide = partial(told, book.contacts, "decision_maker")
     return {
         "contacts_active": len(active),
         "contacts_single": float(len(active) == 1),
         "contacts_left_365d": len(left),
-        "contacts_decision_maker_left_365d": told(
-            book.contacts, "decision_maker", float(any(row.decision_maker for row in left))
-        ),
-        "contacts_decision_makers": told(
-            book.contacts, "decision_maker", sum(bool(row.decision_maker) for row in active)
-        ),
+        "contacts_decision_maker_left_365d": decide(float(any(row.decision_maker for row in left))),
+        "contacts_decision_makers": decide(sum(bool(row.decision_maker) for row in active)),
         "contacts_change_365d": len(active) - len(then),
-        "contacts_surveyed_share": told(
-            book.surveys, "contact_id", mean(float(row.contact_id in invited) for row in active)
-        ),
+        "contacts_surveyed_share": told(book.surveys, "contact_id", mean(row.contact_id in invited for row in active)),
         "revenue_per_contact": Invoicing(book.invoices, clock.at).year() / len(active) if active else None,
     }
 
@@ -166,6 +162,7 @@ def _closing(rows: list[SimpleNamespace], clock: Clock) -> Values:
     }
 
 
+SEVERE = ("high", "critical")
 #: Which figures of `_closing` are counts: they carry the plural.
 COUNTS = ("open", "never_closed", "opened_365d")
 
@@ -194,9 +191,7 @@ def tickets(book: SimpleNamespace, clock: Clock) -> Values:
         **{("tickets_" if key in COUNTS else "ticket_") + key: value for key, value in figures.items()},
         "tickets_change_90d": now - sum(clock.within(row.opened_at, 180, 90) for row in book.tickets),
         "tickets_defects_365d": told(book.tickets, "kind", sum(row.kind == "defect" for row in recent)),
-        "tickets_severe_365d": told(
-            book.tickets, "severity", sum(row.severity in ("high", "critical") for row in recent)
-        ),
+        "tickets_severe_365d": told(book.tickets, "severity", sum(row.severity in SEVERE for row in recent)),
     }
 
 
