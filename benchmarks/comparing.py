@@ -3,8 +3,8 @@
 The whole way is measured, from the tables of a book to the interval: customers, trials, signals, weights. The books are
 those of `benchmarks.comparing_books`, 100 seeds of each kind: joining lowers the hazard to .6, joining does nothing,
 and the two groups cannot be compared. The truth is the difference in the chance to leave among the treated that are
-compared, with and without joining; the difference without matching stands beside it. The same with loops: closed
-within 48 hours or not.
+compared, with and without joining; the difference without matching stands beside it. The same with loops, closed
+within 48 hours or not: in books in which they recur, and in books with at most one an account.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.comparing_books import ACCOUNTS, END, Book, book, loop_book
+from benchmarks.comparing_books import ACCOUNTS, END, Book, book, loop_book, one_loop_book
 from benchmarks.record import record, resumed
 from features.console import say
 from training.comparing.asked import Asked, chosen
@@ -30,6 +30,8 @@ WORLDS: dict[str, tuple[str, Callable[[int], Book]]] = {
     "apart": ("programme", lambda seed: book(seed, 0.6, apart=True)),
     "loops-effect": ("loops_fast", lambda seed: loop_book(seed, 0.6)),
     "loops-null": ("loops_fast", lambda seed: loop_book(seed, 1.0)),
+    "one-loop-effect": ("loops_fast", lambda seed: one_loop_book(seed, 0.6)),
+    "one-loop-null": ("loops_fast", lambda seed: one_loop_book(seed, 1.0)),
 }
 #: What the issue asks for: intervals that hold the truth, that exclude 0 with an effect and without one, refusals.
 TARGETS = {"held": 90, "found": 60, "false": 8, "refused": 100}
@@ -37,34 +39,31 @@ TARGETS = {"held": 90, "found": 60, "false": 8, "refused": 100}
 
 def comparing() -> None:
     """Record coverage, power, false alarms and refusals of a programme."""
-    _record("comparing", "effect", "null", "apart")
+    _record("comparing", {"met": ("effect", "null", "apart")})
 
 
 def comparing_loops() -> None:
-    """Record coverage, power and false alarms of loops closed in time."""
-    _record("comparing_loops", "loops-effect", "loops-null")
+    """Record coverage, power and false alarms of loops closed in time: where they recur, and one an account."""
+    pairs = {"met": ("loops-effect", "loops-null"), "met_by_one_loop": ("one-loop-effect", "one-loop-null")}
+    _record("comparing_loops", pairs)
 
 
-def _record(name: str, effect: str, null: str, apart: str | None = None) -> None:
-    worlds = [world for world in (effect, null, apart) if world is not None]
-    record_runs(
-        name, {world: resumed("comparing", world, lambda world=world: _runs(world))["runs"] for world in worlds}
-    )
-
-
-def record_runs(name: str, runs: dict[str, list[dict[str, Any]]]) -> None:
-    """Record runs by world: with an effect, without one, and not comparable where there is such a world."""
+def _record(name: str, judged: dict[str, tuple[str, ...]]) -> None:
+    """Record runs by world, and what is met; worlds are judged together: an effect, none, and not comparable if any."""
+    worlds = [world for some in judged.values() for world in some]
+    runs = {world: resumed("comparing", world, lambda world=world: _runs(world))["runs"] for world in worlds}
     told = {world: _summary(rows) for world, rows in runs.items()}
-    effect, null, *apart = told.values()
+    met = {key: _met(*(told[world] for world in some)) for key, some in judged.items()}
+    record(name, {"accounts": ACCOUNTS, "targets": TARGETS, "summary": {**told, **met}, "runs": runs})
+
+
+def _met(effect: dict[str, Any], null: dict[str, Any], apart: dict[str, Any] | None = None) -> dict[str, bool]:
     met = {
         "held": min(_of_100(world, "held") for world in (effect, null)) >= TARGETS["held"],
         "found": _of_100(effect, "excludes_0") >= TARGETS["found"],
         "false": _of_100(null, "excludes_0") <= TARGETS["false"],
     }
-    if apart:
-        met["refused"] = _of_100(apart[0], "refused") >= TARGETS["refused"]
-    summary = {**told, "met": met}
-    record(name, {"accounts": ACCOUNTS, "targets": TARGETS, "summary": summary, "runs": runs})
+    return met if apart is None else met | {"refused": _of_100(apart, "refused") >= TARGETS["refused"]}
 
 
 def _of_100(told: dict[str, Any], count: str) -> float:

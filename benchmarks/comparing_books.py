@@ -7,8 +7,9 @@ depend on joining or leaving, so the chance to leave is computed with and withou
 
 In the book `apart` every account above a value joins in one month, and no other ever does.
 
-In a book of loops nobody joins. An account has one loop, the sooner the lower its score; the better its state, the more
-likely it is closed within 48 hours. When it was, the hazard is multiplied from the third day on.
+In the books of loops nobody joins. Loops are opened the sooner the lower the score; the better the state, the more
+likely one is closed within 48 hours. From the third day on the hazard is multiplied if the loop was closed so, until a
+later loop decides anew. In `loop_book` loops recur at that rate; in `one_loop_book` an account has one in all its time.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ MONTH = 30.4
 WAVE_DAYS, ANSWERS, YEAR = 91, 0.8, 365
 #: Rate of a loop a month and what the score does to it; log odds of closing it fast; of the others so many are never.
 OPENS, OPENS_BY_SCORE, FAST, FAST_BY, NEVER = 0.035, -0.4, -0.4, {"score": 0.5, "value": 0.4}, 0.25
+#: Days after that on which a loop was opened until what was done about it begins to work, on the next one.
+WORKS_DAYS = 2
 #: The book `apart`: above which value, in standard deviations, an account joins, and in which days.
 APART_VALUE, APART_DAYS = 0.8, (730, 760)
 
@@ -44,38 +47,46 @@ class Book:
     Attributes
     ----------
     tables : Tables
-    hazard, joining : arrays of shape (accounts, DAYS)
-        Of each day: the hazard outside the programme, and the rate of joining.
+    hazard : array of shape (accounts, DAYS)
+        Of each day, without treatment.
+    begins, ends : arrays of shape (accounts, DAYS)
+        Chance that treatment begins to work on the next day where it does not, and that it ends where it does.
     ratio : float
-        Hazard ratio of members.
+        What treatment multiplies the hazard by.
     """
 
     tables: Tables
     hazard: np.ndarray
-    joining: np.ndarray
+    begins: np.ndarray
+    ends: np.ndarray
     ratio: float
 
     def truth(self, account_ids: pd.Series, landmarks: pd.Series, horizon_days: int) -> float:
-        """Return the mean difference in the chance to leave of treated accounts.
+        """Return the mean difference in the chance to leave, whether treatment works on the first day or not.
+
+        What comes after the first day comes to both: one that is not treated then may be so later.
 
         Parameters
         ----------
         account_ids : Series of str
-            Accounts that have joined.
+            Accounts that were treated.
         landmarks : Series of datetime64
             First day of each window; the account is there on it.
         """
         rows = account_ids.str[1:].astype(int).to_numpy()
         first = (landmarks - pd.Timestamp(BEGIN)).dt.days.to_numpy()
         days = first[:, None] + np.arange(horizon_days)
-        hazard, joining = self.hazard[rows[:, None], days], self.joining[rows[:, None], days]
-        joined = 1 - np.exp(-self.ratio * hazard.sum(axis=1))
-        outside, inside = np.ones(len(rows)), np.zeros(len(rows))
-        for day in range(horizon_days):
-            outside, inside = outside * np.exp(-hazard[:, day]), inside * np.exp(-self.ratio * hazard[:, day])
-            joins = outside * -np.expm1(-joining[:, day])
-            outside, inside = outside - joins, inside + joins
-        return float((joined - (1 - outside - inside)).mean())
+        of_days = [table[rows[:, None], days] for table in (self.hazard, self.begins, self.ends)]
+        return float((self._left(*of_days, True) - self._left(*of_days, False)).mean())
+
+    def _left(self, hazard: np.ndarray, begins: np.ndarray, ends: np.ndarray, treated: bool) -> np.ndarray:
+        """Return the chance to have left after the days of a window; all of shape (rows, days)."""
+        without, within = np.full(len(hazard), float(not treated)), np.full(len(hazard), float(treated))
+        for day in range(hazard.shape[1]):
+            without, within = without * np.exp(-hazard[:, day]), within * np.exp(-self.ratio * hazard[:, day])
+            moved = without * begins[:, day] - within * ends[:, day]
+            without, within = without - moved, within + moved
+        return np.asarray(1 - without - within)
 
 
 @dataclass(frozen=True)
@@ -100,27 +111,62 @@ def book(seed: int, ratio: float, apart: bool = False) -> Book:
     if apart:
         joining = np.zeros_like(joining)
         joined = np.where(drawn.value > APART_VALUE, rng.integers(*APART_DAYS, ACCOUNTS), DAYS)
-    left = _left(rng, drawn.hazard, joined, ratio)
+    left = _left(rng, drawn.hazard, _after(joined), ratio)
     members = _frame(joined < left, joined_on=joined).assign(program="Partner", left_on=None)
-    return Book(_tables({**_frames(rng, drawn, left), "memberships": members}), drawn.hazard, joining, ratio)
+    tables = _tables({**_frames(rng, drawn, left), "memberships": members})
+    return Book(tables, drawn.hazard, -np.expm1(-joining), np.zeros_like(joining), ratio)
+
+
+def one_loop_book(seed: int, ratio: float) -> Book:
+    """Return a book in which an account has at most one loop."""
+    rng = np.random.default_rng([seed, 2])
+    drawn = _state(rng)
+    opened = _first_over(np.cumsum(_opening(drawn), axis=1), rng.exponential(size=ACCOUNTS))
+    fast = rng.random(ACCOUNTS) < _fast(drawn)[np.arange(ACCOUNTS), np.minimum(opened, DAYS - 1)]
+    left = _left(rng, drawn.hazard, _after(np.where(fast, opened + WORKS_DAYS, DAYS)), ratio)
+    loops, never = _loops(rng, np.arange(ACCOUNTS), opened, fast, left), np.zeros_like(drawn.hazard)
+    return Book(_tables({**_frames(rng, drawn, left), "loops": loops}), drawn.hazard, never, never, ratio)
 
 
 def loop_book(seed: int, ratio: float) -> Book:
-    """Return a book of loops."""
-    rng = np.random.default_rng([seed, 2])
+    """Return a book in which loops recur, at most one a day."""
+    rng = np.random.default_rng([seed, 3])
     drawn = _state(rng)
-    opening = drawn.there * OPENS / MONTH * np.exp(OPENS_BY_SCORE * drawn.state["score"])
-    opened = _first_over(np.cumsum(opening, axis=1), rng.exponential(size=ACCOUNTS))
-    accounts, at = np.arange(ACCOUNTS), np.minimum(opened, DAYS - 1)
-    odds = FAST + FAST_BY["score"] * drawn.state["score"][accounts, at] + FAST_BY["value"] * drawn.value
-    fast = rng.random(ACCOUNTS) < 1 / (1 + np.exp(-odds))
-    left = _left(rng, drawn.hazard, np.where(fast, opened + 2, DAYS), ratio)
-    hours = np.where(fast, rng.uniform(2, 47, ACCOUNTS), rng.uniform(60, 1_400, ACCOUNTS))
-    hours[~fast & (rng.random(ACCOUNTS) < NEVER)] = np.nan
-    hours[opened + hours / 24 >= left] = np.nan
-    loops = _frame(opened < left, day=opened, hours=hours).assign(level=None, survey_id=None)
-    tables = _tables({**_frames(rng, drawn, left), "loops": loops})
-    return Book(tables, drawn.hazard, np.zeros_like(drawn.hazard), ratio)
+    opens, fast = -np.expm1(-_opening(drawn)), _fast(drawn)
+    account, day = np.nonzero(rng.random(opens.shape) < opens)
+    closed_fast = rng.random(len(day)) < fast[account, day]
+    decided = np.full((ACCOUNTS, DAYS + WORKS_DAYS + 1), np.nan)
+    decided[account, day + WORKS_DAYS + 1] = closed_fast
+    works = pd.DataFrame(decided[:, :DAYS]).ffill(axis=1).fillna(0.0).to_numpy(bool)
+    left = _left(rng, drawn.hazard, works, ratio)
+    loops = _loops(rng, account, day, closed_fast, left)
+    begins, ends = (_days_later(opens * share, WORKS_DAYS) for share in (fast, 1 - fast))
+    return Book(_tables({**_frames(rng, drawn, left), "loops": loops}), drawn.hazard, begins, ends, ratio)
+
+
+def _opening(drawn: _State) -> np.ndarray:
+    return np.asarray(drawn.there * OPENS / MONTH * np.exp(OPENS_BY_SCORE * drawn.state["score"]))
+
+
+def _fast(drawn: _State) -> np.ndarray:
+    """Return the chance that a loop opened on a day is closed within 48 hours, shape (accounts, DAYS)."""
+    odds = FAST + FAST_BY["score"] * drawn.state["score"] + FAST_BY["value"] * drawn.value[:, None]
+    return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _loops(
+    rng: np.random.Generator, account: np.ndarray, day: np.ndarray, fast: np.ndarray, left: np.ndarray
+) -> pd.DataFrame:
+    """Return the loops of those that are still there; none is closed after its account has left."""
+    hours = np.where(fast, rng.uniform(2, 47, len(day)), rng.uniform(60, 1_400, len(day)))
+    hours[~fast & (rng.random(len(day)) < NEVER)] = np.nan
+    hours[day + hours / 24 >= left[account]] = np.nan
+    rows = pd.DataFrame({"account": account, "day": day, "hours": hours, "level": None, "survey_id": None})
+    return rows[day < left[account]]
+
+
+def _days_later(table: np.ndarray, days: int) -> np.ndarray:
+    return np.hstack([np.zeros((len(table), days)), table[:, :-days]])
 
 
 def _state(rng: np.random.Generator) -> _State:
@@ -135,10 +181,15 @@ def _state(rng: np.random.Generator) -> _State:
     return _State(value, since, surveys, tickets, state, there, hazard)
 
 
-def _left(rng: np.random.Generator, hazard: np.ndarray, after: np.ndarray, ratio: float) -> np.ndarray:
-    """Return the day on which each account leaves; its hazard is multiplied from the day after `after` on."""
-    works = np.where(np.arange(DAYS) > after[:, None], ratio, 1.0)
-    return _first_over(np.cumsum(hazard * works, axis=1), rng.exponential(size=ACCOUNTS))
+def _after(days: np.ndarray) -> np.ndarray:
+    """Return whether each day comes after its account's own, shape (accounts, DAYS)."""
+    return np.arange(DAYS) > days[:, None]
+
+
+def _left(rng: np.random.Generator, hazard: np.ndarray, works: np.ndarray, ratio: float) -> np.ndarray:
+    """Return the day on which each account leaves; its hazard is multiplied on the days on which treatment works."""
+    total = np.cumsum(hazard * np.where(works, ratio, 1.0), axis=1)
+    return _first_over(total, rng.exponential(size=ACCOUNTS))
 
 
 def _frames(rng: np.random.Generator, drawn: _State, left: np.ndarray) -> dict[str, pd.DataFrame]:

@@ -30,7 +30,7 @@ def test_a_comparison_that_is_refused_says_why(churn_risk: Command, book_folder:
     shown = churn_risk("compare-groups", book_folder, "--as-of", "2026-01-01", "--compare", "loops_never",
                        "--lang", "de")  # fmt: skip
     assert shown.code == 0 and "Feedback nicht beantwortet" in shown.out and "Kein Experiment" in shown.out
-    assert "Kein Vergleich: 4 der Kunden gingen" in shown.out
+    assert "Kein Vergleich: die Gruppen sind nicht vergleichbar: 40 von 82 gleichen keinem" in shown.out
 
 
 def test_everything_wrong_is_said_at_once(churn_risk: Command, book_folder: Path) -> None:

@@ -69,6 +69,14 @@ def test_rows_of_one_account_count_once() -> None:
     assert thrice.as_dict() == pytest.approx(once.as_dict())
 
 
+def test_an_account_in_both_groups_errs_in_both_at_once() -> None:
+    """The same accounts with the same outcomes on either side: their chance drops out of the difference."""
+    found = difference(group(10, 50, "a"), group(10, 50, "a"), is_rate=True)
+    assert (found.low, found.value, found.high) == (0, 0, 0)
+    apart = difference(group(10, 50, "a"), group(10, 50, "b"), is_rate=True)
+    assert apart.high == pytest.approx(1.959964 * np.sqrt(2 * 0.2 * 0.8 / 50))
+
+
 def test_nobody_who_left_is_no_certainty() -> None:
     found = difference(group(0, 30, "t"), group(10, 100, "o"), is_rate=True)
     rate = 1 / 32  # one more of either outcome

@@ -94,6 +94,25 @@ def test_loops_closed_fast_late_and_never() -> None:
     assert scores["a"] == 3 and scores.drop("a").isna().all()  # that of b came after its loop was opened
 
 
+def test_an_account_starts_again_with_a_loop_a_fortnight_after_its_last_start() -> None:
+    rows = loops(
+        ("a", "2024-03-01 10:00", "2024-03-02 10:00"),
+        ("a", "2024-03-14 10:00", "2024-03-15 10:00"),  # 13 days after a start
+        ("a", "2024-03-15 10:00", None),  # 14 days after it
+        ("a", "2024-03-28 10:00", None),  # 14 days after a loop that was no start, 13 after one
+        ("a", "2024-06-01 10:00", "2024-06-02 10:00"),
+        ("b", "2024-03-20 11:00", None),
+        ("b", "2024-03-20 10:00", "2024-03-21 10:00"),  # of two on a day the first counts
+        ("c", "2024-03-01 10:00", None),
+        ("c", "2024-04-01 10:00", None),  # has left by then
+    )
+    left = pd.DataFrame({"account_id": ["c"], "churned_on": [date(2024, 3, 20)], "reason": None})
+    found = opened(book(loops=rows, churns=left), Asked(END), FAST, date(2020, 1, 1))
+    assert list(zip(found["account_id"], found["as_of"].dt.strftime("%m-%d"), found["treated"], strict=True)) == [
+        ("a", "03-01", True), ("a", "03-15", False), ("a", "06-01", True), ("b", "03-20", True), ("c", "03-01", False),
+    ]  # fmt: skip
+
+
 def test_who_left_before_the_outcome_begins_is_in_no_group() -> None:
     left = {"a": "2024-03-14", "b": "2024-03-15", "c": "2024-09-10", "d": "2024-09-11", "e": "2024-02-20"}
     churns = pd.DataFrame({"account_id": list(left), "churned_on": pd.to_datetime(list(left.values())).date})
