@@ -40,12 +40,12 @@ def create(
     """Make an API key; it is shown this once."""
     ends = None if expires is None else datetime.combine(expires, time(), UTC)
     with _keys() as keys:
-        _warn_of_strangers(account_manager or ())
+        warn_of_strangers(account_manager or ())
         _tell(*keys.create(scope, account_manager or None, ends, name), keys, as_json)
 
 
-def _warn_of_strangers(account_managers: Sequence[str]) -> None:
-    """Say of whom no account of the newest scores is: the key would show nothing of them."""
+def warn_of_strangers(account_managers: Sequence[str]) -> None:
+    """Say of whom no account of the newest scores is: a key would show, a webhook send nothing of them."""
     if not account_managers:
         return
     from difflib import get_close_matches

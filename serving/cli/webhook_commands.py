@@ -15,6 +15,7 @@ import typer
 
 from features.console import JsonOption, emit, put, say, table
 from features.errors import InputError
+from serving.cli.key_commands import warn_of_strangers
 from serving.clock import utc_now
 from serving.errors import NotDelivered
 from serving.webhooks.changes import SUBSCRIBED, TYPES
@@ -52,6 +53,7 @@ def add(
         checked = checked_url(url, settings.webhook_private)
         endpoint = new_endpoint(checked, event or TYPES, utc_now(), account_manager, style, lang, signature)
         demand_secret_of(endpoint, settings)
+        warn_of_strangers([] if account_manager is None else [account_manager])
         with writing(engine) as connection:
             add_endpoint(connection, endpoint)
         _show_secret(endpoint, settings, as_json, f"endpoint {endpoint.endpoint_id} added: {endpoint.masked_url}")

@@ -16,7 +16,7 @@ from serving.errors import Refusal
 from serving.faults import Fault
 from serving.predict.history import known_facts, missing_tables
 from serving.predict.values import quoted
-from serving.scoring.cautions import ENOUGH, Caution, cautions, invoices_ended, last_invoice_age
+from serving.scoring.cautions import Caution, cautions
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_matrix
 from training.bundle.bundle import Bundle
@@ -67,15 +67,6 @@ class Predictor:
     def cautions(self, values: Sequence[float], currencies: Collection[str | None]) -> list[Caution]:
         """Return what to know beside the scores of one call, by the accounts' yearly values and currencies."""
         return cautions(self.bundle, values, currencies)
-
-    def cautions_of(self, scores: Sequence[Score]) -> list[Caution]:
-        """Return what to know beside the scores of one call, also that the invoices of all its accounts ended."""
-        found = self.cautions([score.value for score in scores], {score.currency for score in scores})
-        if len(scores) >= ENOUGH:
-            age = last_invoice_age(score.reasons for score in scores)
-            ended = invoices_ended(self.bundle.reference, age, scores[0].as_of)
-            found += [] if ended is None else [ended]
-        return found
 
     def predict(self, histories: Sequence[Any], as_of: date | None) -> list[Score]:
         """Score accounts in the order given.

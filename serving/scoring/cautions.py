@@ -32,6 +32,8 @@ ABOVE, BELOW = 3.0, 30.0
 MANY, APART = 50, 30.0
 #: From so many accounts on, no invoice of any of them says something of the records and not of the accounts.
 ENOUGH = 20
+#: Stands for all tables together.
+ANY_TABLE = "*"
 #: Estimates that are older than a month are said to be.
 AGED_DAYS = 31
 #: The signal that says how long ago an account was invoiced last, and the quantile of the book that was so lately.
@@ -47,7 +49,8 @@ class Caution:
     code : str
     figures : mapping
         What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
-        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended; `columns`, how many
+        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all
+        together with `gap_days`, the longest time between two invoices; `columns`, how many
         timestamps of each date column were cut to their day; `days`, how old the estimates are; `value` of a filter
         that names nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account
         may read it.

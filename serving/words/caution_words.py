@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from serving.scoring.cautions import Caution
+from serving.scoring.cautions import ANY_TABLE, Caution
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts
 
@@ -34,6 +34,9 @@ def told(caution: Caution, lang: Lang) -> str:
         formats, tables = Formats(lang), page_texts(lang)["tables"]
         figures["table"] = tables.get(figures["table"], figures["table"])
         figures["last"], figures["age_days"] = formats.day(figures["last"]), formats.number(figures["age_days"])
+        if figures["table"] == ANY_TABLE:
+            figures["gap_days"] = formats.number(figures["gap_days"])
+            return str(texts["stale_all"].format_map(figures))
     if caution.code == "dates":
         figures["columns"] = ", ".join(f"{name} {Formats(lang).number(n)}" for name, n in figures["columns"].items())
     if caution.code == "amounts":

@@ -93,6 +93,16 @@ def test_a_refusal_is_shown_and_ends_it(service: Service, name: str, ending: str
 
 
 @in_languages("sh", "py", "mjs")
+def test_a_body_that_is_too_large_is_told_though_it_is_still_being_sent(
+    service: Service, ending: str, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.json"
+    large.write_text(json.dumps({"accounts": "x" * 14_000_000}))
+    done = service.example("predict", ending, tmp_path, large)
+    assert done.returncode == 1 and "the body is larger than" in done.stderr, done.stderr
+
+
+@in_languages("sh", "py", "mjs")
 def test_accounts(service: Service, ending: str, tmp_path: Path) -> None:
     expected = service.stored(100)
     assert len(expected) > 200 and expected[0]["threat"] and not expected[-1]["threat"]  # Two pages of an example.

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from standardwebhooks import Webhook
 from support.personal import leaks, names_in
 from support.served import Done, run_command
+from support.stored import SCORE, opened, put
 from support.webhooks import MASTER, Receiver, deliveries, put_event, receiving, rows
 
 from serving.database.engine import open_database, reading
@@ -90,6 +91,16 @@ def test_the_secret_alone_is_printed_and_all_else_is_told(churn_risk: Command, e
     secret = done.out.removesuffix("\n")
     assert secret.startswith("whsec_") and len(secret.split()) == 1
     assert added(engine).endpoint_id in done.err and "shown this once" in done.err and secret not in done.err
+
+
+def test_a_manager_who_is_nobody_is_told(churn_risk: Command, environment: Environment) -> None:
+    with opened(environment.scores_url) as store:
+        put(store, SCORE, evidence={SCORE.account_id: {"account": {"account_manager": "Eva Groß"}}})
+    misspelt, right = (
+        churn_risk("add", "https://crm.example", "--account-manager", who) for who in ("Eva Gros", "Eva Groß")
+    )
+    assert misspelt.code == right.code == 0 and "warning" not in right.err
+    assert "has the account manager 'Eva Gros'; did you mean 'Eva Groß'?" in misspelt.err
 
 
 def test_add_with_everything(churn_risk: Command, engine: Engine) -> None:
