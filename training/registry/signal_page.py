@@ -15,8 +15,8 @@ from features.signal import Signal, all_signals
 HEAD = """# The signals
 
 Written by `python -m training.registry.signal_page docs/signals.md` from the declarations in `features/signals/`; a
-test fails when it is stale. `churn-risk features SOURCE --as-of DATE --out FILE.parquet` computes them, in single precision;
-predictions and reports give them as reasons. Nothing later than the as-of date is seen ([data.md](data.md)).
+test fails when it is stale. `churn-risk features SOURCE --as-of DATE --out FILE.parquet` computes them, in single
+precision; predictions and reports give them as reasons. Nothing later than the as-of date is seen ([data.md](data.md)).
 
 - *Null without* names the tables that must be there, *looks back* the days of records without which a signal is null,
   *told by* the optional column that one of the account's records at least must have.
