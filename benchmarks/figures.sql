@@ -123,7 +123,8 @@ SELECT c.segment, k.contact_id, coalesce(any_value(k.decision_maker), false) AS 
     count(s.answered) AS got
 FROM customers c JOIN contacts k USING (account_id)
 LEFT JOIN sent s ON s.account_id = c.account_id AND s.contact_id = k.contact_id AND s.age <= 365
-WHERE k.valid_from < $day::DATE AND (k.valid_to IS NULL OR k.valid_to >= $day::DATE) GROUP BY ALL;
+WHERE k.valid_from < $day::DATE AND (k.valid_to IS NULL OR k.valid_to >= $day::DATE) AND c.account_id NOT IN
+    (SELECT account_id FROM sent WHERE age <= 365 GROUP BY account_id HAVING count(contact_id) = 0) GROUP BY ALL;
 CREATE TEMP TABLE looped AS
 SELECT c.segment, epoch($day::DATE::TIMESTAMP - l.opened_at) / 86400 AS age,
     CASE WHEN l.closed_at < $day::DATE THEN epoch(l.closed_at - l.opened_at) / 3600 END AS hours

@@ -114,7 +114,7 @@ class ScoredBook:
     def loss(self) -> Loss:
         """Return the revenue expected to leave with the accounts, and the interval that holds four times in five."""
         probability, revenue = (self.frame[name].to_numpy(float) for name in ("churn_probability", "revenue_365d"))
-        return predicted_loss(probability, revenue, self.bundle.level)
+        return predicted_loss(probability, revenue, self.bundle.level, self.frame["account_id"].tolist())
 
     def shrinking(self) -> float | None:
         """Return the revenue expected to be lost though the accounts stay; None where it is not foreseen."""

@@ -32,10 +32,14 @@ def _invitations(programme: Programme) -> ir.Table:
 
 
 def _contacts(programme: Programme) -> ir.Table:
-    """Return the contacts that are there at as_of, and whether each was asked and answered in 365 days."""
+    """Return the contacts that are there at as_of, and whether each was asked and answered in 365 days.
+
+    Customers whose invitations name no contact are left out: whom of them was asked is not known.
+    """
     view = programme.customers
-    there = view["contacts"].filter(lambda t: (t.valid_to_age_days <= 0).fill_null(True))
     recent = sent(programme)
+    nameless = recent.group_by(KEYS).having(recent.contact_id.count() == 0).aggregate(sent=recent.count())
+    there = view["contacts"].filter(lambda t: (t.valid_to_age_days <= 0).fill_null(True)).anti_join(nameless, KEYS)
     by_contact = recent.group_by([*KEYS, "contact_id"]).aggregate(
         sent=recent.count(), got=recent.answered_age_days.count()
     )
@@ -82,12 +86,15 @@ FIGURES: tuple[Figure, ...] = (
         "unzustellbare nicht.")),
     PEOPLE.rate("contacts_asked", "asked", "there", Words(
         "Contacts asked", "Befragte Ansprechpartner",
-        "Share of the contacts of customers who were sent a survey in 365 days.",
-        "Anteil der Ansprechpartner von Kunden, die in 365 Tagen eine Befragung bekamen.")),
+        "Share of the contacts of customers who were sent a survey in 365 days. Customers whose invitations name no "
+        "contact are left out.",
+        "Anteil der Ansprechpartner von Kunden, die in 365 Tagen eine Befragung bekamen. Ohne Kunden, deren "
+        "Einladungen keinen Ansprechpartner nennen.")),
     PEOPLE.rate("contacts_heard", "answered", "there", Words(
         "Contacts heard", "Gehörte Ansprechpartner",
-        "Share of the contacts of customers who answered a survey of the last 365 days.",
-        "Anteil der Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten.")),
+        "Share of the contacts of customers who answered a survey of the last 365 days, of the same customers.",
+        "Anteil der Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten, bei denselben "
+        "Kunden.")),
     PEOPLE.rate("decision_makers_heard", "deciding_answered", "deciding", Words(
         "Decision makers heard", "Gehörte Entscheider",
         "The same among contacts who decide.", "Dasselbe unter den Entscheidern.")),

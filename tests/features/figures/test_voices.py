@@ -174,3 +174,32 @@ def test_nobody_is_to_be_asked_who_gave_less_within_the_year() -> None:
         }
     )
     assert at(book, DAY, "promoters_to_ask")["value"].tolist() == [2]
+
+
+def test_invitations_that_name_no_contact_do_not_say_who_was_asked() -> None:
+    """Of A one contact of two was asked, of C nobody; B was asked without a name, and its contact is not counted."""
+    book = book_of(
+        {
+            "accounts": rows_of("account_id customer_since segment", *((name, "2022-01-01", name) for name in "ABC")),
+            "invoices": rows_of("invoice_id account_id invoiced_on amount", ("i", "A", "2022-01-01", 1)),
+            "contacts": rows_of(
+                "contact_id account_id decision_maker valid_from",
+                *(
+                    (key, account, True, "2022-01-01")
+                    for key, account in (("1", "A"), ("2", "A"), ("3", "B"), ("4", "C"))
+                ),
+            ),
+            "surveys": rows_of(
+                ANSWER,
+                ("old", "A", "2", "relationship", "2022-06-01", "2022-06-02", 9, False),
+                ("a", "A", "1", "relationship", "2024-06-01", "2024-06-02", 9, False),
+                ("b", "B", None, "relationship", "2024-06-01", "2024-06-02", 3, False),
+            ),
+        }
+    )
+    found = at(book, DAY, "contacts_", "decision_makers_heard", split="segment")
+    for name in ("contacts_asked", "contacts_heard", "decision_makers_heard"):
+        whole = found[(found["figure"] == name) & found["split"].isna()].iloc[0]
+        assert (whole["value"], whole["n"]) == (pytest.approx(1 / 3), 3), name
+        unknown = found[(found["figure"] == name) & (found["group"] == "B")]["value"]
+        assert unknown.isna().all(), "what of B's contact is not known is not 0"

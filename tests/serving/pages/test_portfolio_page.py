@@ -46,7 +46,7 @@ def loss_of(listed: Iterable[dict[str, Any]]) -> Loss:
     """Return the loss that the model's level makes of rows of the API."""
     of = sorted(listed, key=lambda row: row["account_id"])
     share, revenue = (np.array([row[name] for row in of]) for name in ("churn_probability", "revenue_365d"))
-    return predicted_loss(share, revenue, level_from(MODEL["level"]))
+    return predicted_loss(share, revenue, level_from(MODEL["level"]), [row["account_id"] for row in of])
 
 
 def sums_of(page: Element, part: str = "value") -> list[str]:

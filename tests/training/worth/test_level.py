@@ -81,3 +81,19 @@ def test_the_interval_holds_its_mean(share: float, end: str) -> None:
     """Of one account nine draws in ten are the same: it stays, or it leaves."""
     loss = predicted_loss(np.array([share]), np.array([1000.0]), Level(0.01, 100, 9))
     assert getattr(loss, end) == loss.expected == pytest.approx(1000 * share) and loss.low < loss.high
+
+
+def test_a_part_of_a_book_never_has_more_to_lose_than_the_whole() -> None:
+    """Whatever accounts are left out: neither mean nor an end of the interval rises, however few are large."""
+    rng, level = np.random.default_rng(8), Level(0.2, 6, 3)
+    probability, revenue = rng.beta(1, 9, 40), rng.lognormal(9, 2, 40)
+    names = np.array([f"A{place:03d}" for place in range(40)])
+    for _ in range(20):
+        order = rng.permutation(40)
+        parts = [
+            predicted_loss(probability[kept], revenue[kept], level, names[kept].tolist())
+            for kept in (order[:count] for count in (1, 2, 5, 20, 40))
+        ]
+        for end in ("low", "expected", "high"):
+            ends = [getattr(part, end) for part in parts]
+            assert ends == sorted(ends), end
