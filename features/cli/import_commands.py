@@ -150,7 +150,8 @@ def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) ->
         say(f'assumed: {name} = ""; {ask}')
     for name, column in made.proposed.items():
         say(f"to be confirmed in {out}: {name} = {column}")
-    say(f"to be answered in {out}: {', '.join(made.open_questions) or 'nothing'}")
+    to_fill = ['every "?" of a table that the files have'] if '"?"' in made.text else []
+    say(f"to be answered in {out}: {', '.join([*made.open_questions, *to_fill]) or 'nothing'}")
 
 
 def _show(report: ImportReport, out: Path) -> None:

@@ -209,9 +209,20 @@ def concluded(verdict: Verdict, origins: int) -> str:
         measure, rival = name.split(" - ", 1)
         by_measure.setdefault(MEASURES[measure][0], []).append(rival)
     if not by_measure:
-        return f"{over}, no rival is ahead of the model beyond chance in any of these figures"
+        return f"{over}, no rival is ahead of the model beyond chance in any of these figures{_within_chance(verdict)}"
     ahead = "; ".join(f"{label} ({', '.join(rivals)})" for label, rivals in by_measure.items())
-    return f"{over}, a rival is ahead of the model beyond chance in: {ahead}"
+    return f"{over}, a rival is ahead of the model beyond chance in: {ahead}{_within_chance(verdict)}"
+
+
+def _within_chance(verdict: Verdict) -> str:
+    """Return how often rivals are ahead by what may be chance; nothing where none is."""
+    ahead = [name.split(" - ", 1)[1] for name, lead in verdict.intervals.items() if _maybe_behind(name, lead)]
+    told = ", ".join(f"{rival} in {ahead.count(rival)}" for rival in dict.fromkeys(ahead))
+    return f"; ahead by what may be chance: {told}" if told else ""
+
+
+def _maybe_behind(name: str, lead: Interval) -> bool:
+    return " - " in name and lead.value < 0 and not lead.below
 
 
 def interval_text(interval: Interval, form: str, signed: bool = False) -> str:

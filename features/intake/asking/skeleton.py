@@ -17,11 +17,9 @@ from features.intake.language.mapping_model import IDENTITIES
 from features.schema import Kind
 from features.tables import TABLES
 
-#: The tables that most books have.
-SHOWN = ("accounts", "invoices", "churns", "contracts", "contacts", "surveys", "tickets")
 VALUES = {
     Kind.DATE: '{ column = "?", date = "%d.%m.%Y" }',
-    Kind.INSTANT: '{ column = "?", date = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }',
+    Kind.INSTANT: '{ column = "?", date = "%d.%m.%Y %H:%M", zone = "?" }',
     Kind.NUMBER: '{ column = "?", decimal = "," }',
 }
 PLAIN = '"?"'
@@ -49,7 +47,7 @@ def skeleton(files: Sequence[UnknownFile], named: str) -> str:
     """Return a mapping to fill, of files in a folder that it names so."""
     lines = [*ABOVE, "", "format = 1", f"folder = {json.dumps(named)}", ""]
     lines += [line.replace("## ", "# ", 1) for line in _sources(files, ())]
-    for table in SHOWN:
+    for table in TABLES:
         lines += [f"# {line}" for line in _table(table, None)]
         lines.append("")
     return "\n".join(lines)
@@ -74,7 +72,7 @@ def beside(files: Sequence[UnknownFile], filled: Collection[str], others: Collec
     """
     yield from (line.format(lacking=" and ".join(lacking_tables(filled))) for line in BESIDE)
     lines = ["", "[book]", f'master = "{OWN}"', "", *_sources(files, others), *_identities(), ""]
-    for table in SHOWN:
+    for table in TABLES:
         if TABLES[table].required or table not in filled:
             lines += [*_table(table, OWN), ""]
     yield from (line if line.startswith("##") or not line else f"# {line}" for line in lines)

@@ -10,6 +10,7 @@ from support.more_preset_samples import XERO_SHEET
 from support.presets import answered
 
 from features.intake.asking.suggesting import suggest
+from features.tables import TABLES
 
 HUBSPOT = (
     "Record ID,Company name,City,Company Domain Name,Industry,Company owner,Create Date\n"
@@ -20,7 +21,7 @@ HEADINGS = {
     "id": "Händler", "account_id": "Händler", "invoice_id": "Beleg", "name": "Name", "invoiced_on": "Tag",
     "amount": "Netto", "from": "provisionen",
 }  # fmt: skip
-OTHERS = ("churns", "contracts", "contacts", "surveys", "tickets")
+OTHERS = tuple(table for table in TABLES if table not in ("accounts", "invoices"))
 
 
 @pytest.fixture
@@ -64,6 +65,8 @@ def test_a_folder_without_known_files_has_the_same_sources_uncommented(exports: 
     exports.put("sep.csv", "sep=;\na;b\n1;2\n")
     made = suggest(exports.folder, ".")
     assert '[sources.provisionen]\nfiles = ["provisionen_[0-9]*.csv"]\nheader_with = ["Beleg", ' in made.text
+    assert all(f"# [[tables.{table}]]" in made.text for table in TABLES)
+    assert "Europe/Berlin" not in made.text, "a zone is asked"
     assert '[sources.sep]\nfiles = ["sep.csv"]\n\n' in made.text, "the reader passes over sep=; itself"
     start, mark, end = made.text.partition("# [[tables.accounts]]")
     body = filled(mark + end).replace('name = "Name"\n', "")

@@ -30,6 +30,7 @@ def test_a_backtest_ends_with_who_is_ahead_beyond_chance() -> None:
     told = concluded(Verdict((), {}, leads, None), 6)
     assert told == (
         "over 6 origins, a rival is ahead of the model beyond chance in: profit at capacity, currency an account (B)"
+        "; ahead by what may be chance: A in 1"
     )
     del leads["profit_at_capacity - B"]
     assert concluded(Verdict((), {}, leads, None), 1).startswith("at the one origin, no rival is ahead")
