@@ -29,14 +29,14 @@ def client(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Client:
     return client_of(bundle, store)
 
 
-@pytest.mark.parametrize("text", ["2026/1/1", "2026-1-1", "2026-01-01T09:00:00Z", "", None], ids=str)
+@pytest.mark.parametrize("text", ["2099/1/1", "2099-1-1", "2099-01-01T09:00:00Z", "", None], ids=str)
 def test_a_date_is_read_alike(text: str | None, client: Client) -> None:
     shown = "null" if text is None else f'"{text}"'
     found = read_submission(f'{{"as_of": {shown}, "accounts": [{{}}]}}'.encode(), 10).as_of
-    assert (found and found.isoformat()) == ("2026-01-01" if text else None)
+    assert (found and found.isoformat()) == ("2099-01-01" if text else None)
     step = {"kind": " Visit", "what": "w", "owner": "o", "due_on": text}
     answer = client.ask("POST", "/v1/accounts/A1/steps", json=step)
-    assert (answer.status_code, answer.json().get("due_on")) == ((200, "2026-01-01") if text else (422, None))
+    assert (answer.status_code, answer.json().get("due_on")) == ((200, "2099-01-01") if text else (422, None))
 
 
 def test_choices_are_read_without_case_and_empty_texts_are_null(client: Client) -> None:
