@@ -13,6 +13,7 @@ import orjson
 
 from serving import metrics
 from serving.api.answers.shown import Reasons, chosen
+from serving.predict.doubtful_records import doubts_of
 from serving.predict.predictor import Predictor
 from serving.predict.told_records import told_records
 from serving.scoring.cautions import cut_dates
@@ -40,7 +41,7 @@ def rendered_predictions(
     cut : iterable of mapping of str to int
         How many timestamps of each date column were cut to their day, as the request's parts count them.
     """
-    found, version = [*predictor.cautions_of(scores), *cut_dates(cut)], predictor.bundle.version
+    found, version = [*predictor.cautions_of(scores), *cut_dates(cut), *doubts_of(histories)], predictor.bundle.version
     metrics.cautioned(caution.code for caution in found)
     body = {
         "model_version": version,
