@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from serving.scoring.cautions import Code
 from serving.scoring.scores import Reason
 from serving.words.formats import Lang
 
@@ -35,15 +36,13 @@ class ModelBrief(BaseModel):
 class WarningOut(BaseModel):
     """Something to know before a score is acted on."""
 
-    code: Literal["grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "aged", "filter"] = (
-        Field(
-            description="grade: a model of grade D; leak: records told in training who left; "
-            "amounts: far from those of the training book; currency: another one; "
-            "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day; "
-            "names: keys that are not read and nearly those of absent tables or columns; "
-            "endless: contracts that began one after the other, none with an end, whose values add up; "
-            "aged: stored estimates older than a month; filter: account_manager names nobody whose accounts are there"
-        )
+    code: Code = Field(
+        description="grade: a model of grade D; leak: records told in training who left; "
+        "amounts: far from those of the training book; currency: another one; "
+        "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day; "
+        "names: keys that are not read and nearly those of absent tables or columns; "
+        "endless: contracts that began one after the other, none with an end, whose values add up; "
+        "aged: stored estimates older than a month; filter: account_manager names nobody whose accounts are there"
     )
     detail: str = Field(description="The same as a sentence")
 
