@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from serving.predict.loose_texts import bare_choice
 from serving.scoring.cautions import Code
 from serving.scoring.scores import Reason
 from serving.words.formats import Lang
@@ -16,13 +17,15 @@ Reasons = Literal["all", "top", "none"]
 #: How many of the weightiest reasons `reasons=top` gives.
 TOP = 10
 MOST_REASONS: dict[Reasons, int | None] = {"all": None, "top": TOP, "none": 0}
-LangQuery = Annotated[Lang, Query(description="Language of all sentences")]
+LangQuery = Annotated[Lang, BeforeValidator(bare_choice), Query(description="Language of all sentences")]
 ReasonsQuery = Annotated[
-    Reasons, Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay")
+    Reasons,
+    BeforeValidator(bare_choice),
+    Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay"),
 ]
 
 OffsetQuery = Annotated[int, Query(ge=0, le=10_000_000, description="Entries that are left out at the front")]
-FormatQuery = Annotated[Literal["html", "pdf"], Query(description="Format")]
+FormatQuery = Annotated[Literal["html", "pdf"], BeforeValidator(bare_choice), Query(description="Format")]
 
 
 class ModelBrief(BaseModel):

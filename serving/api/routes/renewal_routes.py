@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from serving.access.principal import Principal
 from serving.api.answers.figure_models import rounded_number
@@ -19,6 +19,7 @@ from serving.api.edge.noted import note_read
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
+from serving.predict.loose_texts import bare_choice
 from serving.renewals.calls import Outcome, Renewal, read_renewals
 from serving.scoring.scoring import CENTS
 
@@ -104,7 +105,7 @@ def renewals(
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
     account_manager: ManagerQuery = None,
-    kind: Annotated[Literal["soon", "overdue"], Query(description=KINDS)] = "soon",
+    kind: Annotated[Literal["soon", "overdue"], BeforeValidator(bare_choice), Query(description=KINDS)] = "soon",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most contracts of an answer")] = 50,
     offset: OffsetQuery = 0,
     lang: LangQuery = "en",

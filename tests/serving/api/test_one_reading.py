@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.served import Client, client_of
+from support.served import Client, assert_problem, client_of
 from support.stored import DAY, SCORE, put
 
 from features.signal import all_signals
@@ -39,8 +39,16 @@ def test_a_date_is_read_alike(text: str | None, client: Client) -> None:
     assert (answer.status_code, answer.json().get("due_on")) == ((200, "2099-01-01") if text else (422, None))
 
 
+@pytest.mark.parametrize("path", ["/v1/predictions", "/v1/jobs", "/v1/accounts/A1/what-if"])
+def test_a_day_that_stands_twice_is_refused(path: str, client: Client) -> None:
+    body = '{"as_of": "2026-01-01", "accounts": [{"as_of": 1}], "as_of": "2025-01-01"}'
+    assert_problem(client.ask("POST", path, content=body, headers={"Content-Type": "application/json"}), 422, "/as_of")
+
+
 def test_choices_are_read_without_case_and_empty_texts_are_null(client: Client) -> None:
     assert client.ask("POST", "/v1/accounts/A1/feedback", json={"verdict": "Agree"}).json()["verdict"] == "agree"
+    for path in ("accounts?band=Safe", "accounts?lang=DE", "renewals?kind=Overdue", "accounts/A1/risk?reasons=TOP"):
+        assert client.get(f"/v1/{path}").status_code == 200, path
     edit: Any = {"kind": "Invitation_Sent", "contact_id": " "}
     assert Edit.model_validate(edit) == Edit(kind="invitation_sent")
 
