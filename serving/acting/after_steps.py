@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acting_tables import STEPS
+from serving.scoring.scoring import DECIMALS
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, same_account
 from serving.store.whose import Whose, theirs
 
@@ -81,7 +82,11 @@ def after_steps(connection: Connection, account_id: str, whose: Whose) -> AfterS
     number, *means = connection.execute(_left_alone(connection, account_id, before, now, whose)).one()
     if number < LEAST:
         return AfterSteps(day, comparable=number, missing="comparable", **known)
-    return AfterSteps(day, comparable=number, alone_before=means[0], alone_now=means[1], **known)
+    return AfterSteps(day, comparable=number, alone_before=_rounded(means[0]), alone_now=_rounded(means[1]), **known)
+
+
+def _rounded(mean: float) -> float:
+    return round(mean, DECIMALS) + 0.0
 
 
 def _left_alone(connection: Connection, account_id: str, before: Any, now: Any, whose: Whose) -> sa.Select[Any]:

@@ -33,7 +33,9 @@ def step_of(sent: Mapping[str, str | None], not_before: date | None = None) -> t
     """Return the step that was sent, or every fault of it; one that is due before `not_before` is a fault."""
     what, owner, kind = (_clean(sent.get(name)) for name in ("what", "owner", "kind"))
     due_on, faults = _date(_clean(sent.get("due_on"))), [*_missing(what, owner), *_long(what=what, owner=owner)]
-    if due_on is None:
+    if not _clean(sent.get("due_on")):
+        faults.append(Wrong("due_on", "due_missing"))
+    elif due_on is None:
         faults.append(Wrong("due_on", "no_due", {"value": _clean(sent.get("due_on"))[:QUOTED]}))
     elif not_before is not None and due_on < not_before:
         faults.append(Wrong("due_on", "due_in_the_past", {"value": due_on.isoformat()}))

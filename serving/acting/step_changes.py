@@ -50,7 +50,7 @@ def version_of(step: Mapping[str, Any]) -> str:
     >>> version_of(step) == version_of(step | {"step_id": 7}), version_of(step) == version_of(step | {"owner": "Jan"})
     (True, False)
     """
-    return sha256(repr(_planned(step)).encode("utf-8", "replace")).hexdigest()[:32]
+    return sha256(repr(planned(step)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def change_step(
@@ -74,13 +74,13 @@ def change_step(
     old = step_of_account(connection, score.account_id, step_id)
     if old is None or old["done_at"] is not None:
         return "no_step" if old is None else "step_done"
-    if _planned(old) == step:
+    if planned(old) == step:
         return None
-    same = [STEPS.c[name] == value for name, value in asdict(_planned(old)).items()]
+    same = [STEPS.c[name] == value for name, value in asdict(planned(old)).items()]
     mine = sa.update(STEPS).where(STEPS.c.step_id == step_id, STEPS.c.done_at.is_(None), *same)
     if version_of(old) != version or not connection.execute(mine.values(**asdict(step))).rowcount:
         return "step_moved"
-    was = asdict(_planned(old)) | {"step_id": step_id, "due_on": old["due_on"].isoformat()}
+    was = asdict(planned(old)) | {"step_id": step_id, "due_on": old["due_on"].isoformat()}
     row = {"verdict": STEP_CHANGED, "text": json.dumps(was), "created_at": at, "created_by": by, "once": once}
     connection.execute(sa.insert(FEEDBACK), row | seen_of(score))
     return None
@@ -93,10 +93,11 @@ def changes_of(connection: Connection, account_id: str) -> Mapping[int, Sequence
     for row in connection.execute(sa.select(FEEDBACK).where(mine).order_by(FEEDBACK.c.feedback_id.desc())):
         was = json.loads(row.text)
         step_id = was.pop("step_id")
-        planned = NewStep(**was | {"due_on": date.fromisoformat(was["due_on"])})
-        found[step_id].append(Change(planned, row.created_by, row.created_at))
+        before = NewStep(**was | {"due_on": date.fromisoformat(was["due_on"])})
+        found[step_id].append(Change(before, row.created_by, row.created_at))
     return found
 
 
-def _planned(step: Mapping[str, Any]) -> NewStep:
+def planned(step: Mapping[str, Any]) -> NewStep:
+    """Return what a stored step says."""
     return NewStep(step["kind"], step["what"], step["owner"], step["due_on"])

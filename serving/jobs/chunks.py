@@ -138,4 +138,4 @@ def _scored(number: int, score: Score, grade: str | None, history: Any) -> Outco
     records = told_records(history, score.as_of)
     said = {lang: short_reasons(score, records, lang) for lang in LANGS}
     kept = {name: getattr(score, name) for name in FIELDS} | said.pop(KEPT)
-    return Outcome(number, "done", kept | {"model_grade": grade, SAID: said}, history.cut)
+    return Outcome(number, "done", kept | {"model_grade": grade, SAID: said}, history.cut, history.doubts)

@@ -20,9 +20,12 @@ from serving.database.engine import reading, writing
 from serving.database.leases import has_passed
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 from serving.jobs.turns import Candidate, Turns
-from serving.scoring.cautions import ENOUGH, Caution, cut_dates
+from serving.predict.doubtful_records import Doubts
+from serving.scoring.cautions import ENOUGH, Caution, cut_dates, doubtful
 
 LEASE = timedelta(seconds=60)
+#: Cautions that are told once of all chunks of a job.
+SUMMED = ("dates", "names", "endless")
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one account; `found` has the fields of a score, or a `problem`; `cut` counts its cut dates."""
+    """The outcome of one account; `found` has the fields of a score, or a `problem`; the rest is of its records."""
 
     number: int
     state: AccountState
     found: dict[str, Any]
     cut: Mapping[str, int] = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 @dataclass(frozen=True)
@@ -245,12 +249,15 @@ def _count(
 def _noted(notes: dict[str, Any], scorer: Scorer, accounts: int) -> dict[str, Any]:
     """Return a job's notes with a model's grade and those of its cautions that say something new."""
     before = notes.get("cautions", [])
-    kept = [caution for caution in before if caution["code"] not in ("stale", "dates")]
+    kept = [caution for caution in before if caution["code"] not in ("stale", *SUMMED)]
     codes = {caution["code"] for caution in kept}
-    new = [caution.as_dict() for caution in scorer.cautions if caution.code not in (*codes, "dates")]
+    new = [caution.as_dict() for caution in scorer.cautions if caution.code not in (*codes, *SUMMED)]
     every = (*before, *(caution.as_dict() for caution in scorer.cautions))
-    cut = cut_dates(caution["figures"]["columns"] for caution in every if caution["code"] == "dates")
-    new += [caution.as_dict() for caution in cut]
+    summed = {code: [each["figures"] for each in every if each["code"] == code] for code in SUMMED}
+    found = cut_dates(figures["columns"] for figures in summed["dates"])
+    endless = sum(figures["accounts"] for figures in summed["endless"])
+    found += doubtful((figures["names"] for figures in summed["names"]), endless)
+    new += [caution.as_dict() for caution in found]
     last = _last_invoice(notes.get("invoices"), scorer)
     ended = [last["ended"]] if accounts >= ENOUGH and last is not None and last["ended"] else []
     grades = notes.get("grades", {}) | {scorer.version: scorer.grade}

@@ -7,6 +7,7 @@ again as they are read. They go with the run, and with an account that is forgot
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -22,7 +23,7 @@ from features.tables import Tables
 from serving.losses.departures import Departure, departures
 from serving.scoring.book_figures import DEPARTURES, BookFigures
 from serving.store.figure_tables import FIGURES, read_beside
-from serving.store.score_tables import newest_run
+from serving.store.score_tables import RUNS, newest_run
 from serving.store.whose import Whose
 
 #: Where a record of figures says which losses are kept.
@@ -42,6 +43,9 @@ class Kept:
     left : tuple of Departure
     why : Because or None
         Why none are kept; None where they are, or there were none.
+    model_version : str
+    model : mapping
+        The facts about the run's model.
     """
 
     as_of: date
@@ -49,6 +53,8 @@ class Kept:
     currency: str | None
     left: tuple[Departure, ...]
     why: Because | None
+    model_version: str
+    model: Mapping[str, Any]
 
 
 def with_departures(figures: BookFigures, tables: Tables, as_of: date) -> BookFigures:
@@ -77,14 +83,15 @@ def read_kept(connection: Connection, whose: Whose) -> Kept | None:
         return None
     whole = (FIGURES.c.run_id == run["run_id"]) & (FIGURES.c.place == 0)
     record = connection.execute(sa.select(FIGURES.c.record).where(whole)).scalar_one_or_none() or {}
-    said = record.get(LOSSES)
+    facts = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
+    model, said = (run["model_version"], facts), record.get(LOSSES)
     if said is None:
-        return Kept(run["as_of"], run["as_of"], record.get("currency"), (), because("not_stored"))
+        return Kept(run["as_of"], run["as_of"], record.get("currency"), (), because("not_stored"), *model)
     rows = read_beside(connection, run["run_id"], DEPARTURES, whose)
     left = tuple(_departure(row["account_id"], kept) for row in rows for kept in row["kept"])
     code = said["reason"]
     why = None if code is None else because(code[0], **code[1])
-    return Kept(run["as_of"], date.fromisoformat(said["first"]), record["currency"], left, why)
+    return Kept(run["as_of"], date.fromisoformat(said["first"]), record["currency"], left, why, *model)
 
 
 def _plain(departure: Departure) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import cast
 from urllib.parse import parse_qsl, urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -77,7 +76,7 @@ class Visit:
     @property
     def today(self) -> date:
         """The day that it is for readers, in the zone of the pages."""
-        return self.served.access.now().astimezone(ZoneInfo(self.served.settings.timezone)).date()
+        return self.served.today
 
     def sent_token(self, form: dict[str, str]) -> bool:
         """Whether a form comes from a page of ours that this browser was shown."""

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, time
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from features.tables import TABLES, Kind
 
@@ -39,3 +42,24 @@ def counting() -> Iterator[Mapping[str, int]]:
         yield counted
     finally:
         _COUNTED.reset(token)
+
+
+class Counted(BaseModel):
+    """What is read with a count of the timestamps that are cut to their day, `cut`, by column."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _cut: Mapping[str, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def cut(self) -> Mapping[str, int]:
+        """How many timestamps lost a time of day, by column."""
+        return self._cut
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _counting(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        with counting() as counted:
+            read: Self = handler(value)
+        if counted:
+            read._cut = counted
+        return read

@@ -31,11 +31,16 @@ TABLE_OF: dict[Kind, str] = {
     "invitation_sent": "surveys", "action_done": "actions",
 }  # fmt: skip
 CLOSES: dict[Kind, str] = {"loop_closed": "loop_id", "ticket_closed": "ticket_id"}
+#: The fields that count of each kind of edit.
+FIELDS_OF: dict[Kind, tuple[str, ...]] = {
+    "contact_named": ("role", "decision_maker"), "loop_closed": ("loop_id",), "ticket_closed": ("ticket_id",),
+    "invitation_sent": ("contact_id",), "action_done": ("action",),
+}  # fmt: skip
 SECOND = timedelta(seconds=1)
 
 
 class Edit(BaseModel):
-    """One record that can still be made; which of the other fields count, says its kind."""
+    """One record that can still be made; which of the other fields may stand, says its kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: Annotated[Kind, BeforeValidator(bare_choice)] = Field(description="What is done on the day")
@@ -75,6 +80,9 @@ def edited(history: Any, edits: Sequence[Edit], day: date) -> tuple[Any, list[Fa
 
 def _contradictions(edit: Edit, number: int, history: Any, rows: Sequence[Any] | None, at: datetime) -> Iterator[Fault]:
     table = TABLE_OF[edit.kind]
+    for field, sent in edit.model_dump(exclude={"kind"}, exclude_none=True).items():
+        if field not in FIELDS_OF[edit.kind]:
+            yield _fault(number, field, f"{quoted(sent)} does not belong to {edit.kind}, which would leave it out")
     if rows is None:
         yield _fault(number, "kind", f"the table {table} is not known of this account, so one record would be invented")
         return

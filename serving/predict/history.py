@@ -6,7 +6,7 @@ that a request takes the texts that a cell of a file may hold. The types here ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +17,6 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PlainValidator,
-    PrivateAttr,
     StrictBool,
     TypeAdapter,
     ValidationError,
@@ -32,7 +31,8 @@ from pydantic import (
 from features.conversion import BLANKS
 from features.schema import undated
 from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
-from serving.predict.cut_days import counting
+from serving.predict.cut_days import Counted
+from serving.predict.doubtful_records import Doubted
 from serving.predict.fault_words import NOT_BLANK
 from serving.predict.values import day, quoted, reader_of, text
 
@@ -116,27 +116,6 @@ _SINCE, _UNTIL = (
 )
 
 
-class Counted(BaseModel):
-    """What is read with a count of the timestamps that are cut to their day, `cut`, by column."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _cut: Mapping[str, int] = PrivateAttr(default_factory=dict)
-
-    @property
-    def cut(self) -> Mapping[str, int]:
-        """How many timestamps lost a time of day, by column."""
-        return self._cut
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _counting(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        with counting() as counted:
-            read: Self = handler(value)
-        if counted:
-            read._cut = counted
-        return read
-
-
 class SourceFacts(BaseModel):
     """What is known of the source of one table beyond its rows; see `features.book_facts`."""
 
@@ -197,7 +176,7 @@ def _history_model(every_fault: bool) -> type[BaseModel]:
         rows = rows if every_fault else Annotated[rows, Field(fail_fast=True)]
         fields[name] = (rows, ...) if TABLES[name].required else (rows | None, None)
     checks = {f"check_times_of_{name}": _with_times(name, every_fault) for name in NESTED if TABLES[name].dated}
-    return create_model("AccountHistory", __base__=Counted, __validators__=checks, **fields)
+    return create_model("AccountHistory", __base__=Doubted, __validators__=checks, **fields)
 
 
 #: One account; of each table's faults, all or the first bad row's only.

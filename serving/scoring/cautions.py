@@ -20,7 +20,7 @@ from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Reference
 
-Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates", "aged", "filter"]
+Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "aged", "filter"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
 #: From this ROC AUC of a single signal on, training is held to have been told who left.
@@ -34,6 +34,8 @@ MANY, APART = 50, 30.0
 ENOUGH = 20
 #: Stands for all tables together.
 ANY_TABLE = "*"
+#: How many keys that are not read are told.
+MOST_NAMES = 20
 #: Estimates that are older than a month are said to be.
 AGED_DAYS = 31
 #: The signal that says how long ago an account was invoiced last, and the quantile of the book that was so lately.
@@ -49,11 +51,11 @@ class Caution:
     code : str
     figures : mapping
         What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
-        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all
-        together with `gap_days`, the longest time between two invoices; `columns`, how many
-        timestamps of each date column were cut to their day; `days`, how old the estimates are; `value` of a filter
-        that names nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account
-        may read it.
+        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all together with
+        `gap_days`, the longest time between two invoices; `columns`, how many timestamps of each date column were cut
+        to their day; `days`, how old the estimates are; `names`, the keys of a request that are nearly a name of the
+        contract, with that name; `accounts`, how many have contracts without an end; `value` of a filter that names
+        nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account may read it.
     """
 
     code: Code
@@ -119,6 +121,21 @@ def cut_dates(each: Iterable[Mapping[str, int]]) -> list[Caution]:
     for columns in each:
         total.update(columns)
     return [Caution("dates", {"columns": dict(sorted(total.items()))})] if total else []
+
+
+def doubtful(misnamed: Iterable[Mapping[str, str]], endless: int) -> list[Caution]:
+    """Return what is doubtful in records that were sent.
+
+    Parameters
+    ----------
+    misnamed : iterable of mapping of str to str
+        Keys that are not read, with the name of the contract that each is near to, from several readings.
+    endless : int
+        How many accounts have contracts that began one after the other, none with an end.
+    """
+    names = {key: name for some in misnamed for key, name in some.items()}
+    found = [Caution("names", {"names": dict(sorted(names.items())[:MOST_NAMES])})] if names else []
+    return [*found, Caution("endless", {"accounts": endless})] if endless else found
 
 
 def last_invoice_age(each: Iterable[Sequence[Reason]]) -> int | None:

@@ -1,7 +1,7 @@
 """What of an account's records must not wait: its evidence goes in, alerts come out, at most one of each kind.
 
     detractor      somebody answered with 0 to 6
-    unanswered     a decision maker has answered no invitation for so many days
+    unanswered     a decision maker has answered no invitation for so many days of the calendar
     bounced        an invitation did not arrive, and none did since that went to the same contact
     loop_due       feedback is open and about to pass 48 hours
     contact_left   a contact left
@@ -45,7 +45,7 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class Alert:
-    """One cause at one account: since when, and the ids of its records; `since` is the first record's day."""
+    """One cause at one account with the ids of its records; `since` is the first one's day, of a contract its end."""
 
     kind: AlertKind
     since: date

@@ -39,6 +39,10 @@ def told(caution: Caution, lang: Lang) -> str:
             return str(texts["stale_all"].format_map(figures))
     if caution.code == "dates":
         figures["columns"] = ", ".join(f"{name} {Formats(lang).number(n)}" for name, n in figures["columns"].items())
+    if caution.code == "names":
+        figures["names"] = ", ".join(f"{key} ({name}?)" for key, name in figures["names"].items())
+    if caution.code == "endless":
+        return str(texts["endless_one" if figures["accounts"] == 1 else "endless_many"].format_map(figures))
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))

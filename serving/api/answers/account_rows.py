@@ -9,10 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.shown import BAND, CRM_URL, WARNINGS, ModelBrief, WarningOut
-from serving.api.answers.stored import run_warnings
+from serving.api.answers.stored import run_model, run_warnings
 from serving.scoring.cautions import Caution
 from serving.store import Listed, Page
-from serving.words.caution_words import model_brief
 from serving.words.crm_link import crm_link
 from serving.words.formats import Lang
 
@@ -68,12 +67,11 @@ class AccountsOut(BaseModel):
     def of(cls, page: Page, request_id: str, lang: Lang = "en", beside: Iterable[Caution] = ()) -> AccountsOut:
         """Return the answer for a page of the store; `beside` is what else to warn of."""
         version, facts = page.model_version, page.model
-        brief = None if version is None else model_brief(version, facts.get("grade"), lang)
         return cls(
             request_id=request_id,
             as_of=page.as_of,
             model_version=version,
-            model=None if brief is None else ModelBrief.model_validate(brief),
+            model=run_model(version, facts, lang),
             warnings=run_warnings(facts, page.as_of, lang, beside),
             accounts=[AccountRow.of(listed) for listed in page.rows],
             next_cursor=page.next,

@@ -17,18 +17,30 @@ KIND = Field(description="What sort of action it is, as the `kind` of a row of `
 
 
 class StepRequest(BaseModel):
-    """A step to plan (kind, what, owner, due_on), or the `step_id` of one that is done."""
+    """A step to plan (kind, what, owner, due_on), the `step_id` of one that is done, or that and what changes of it."""
 
     model_config = ConfigDict(extra="forbid")
     kind: Annotated[Kind, BeforeValidator(bare_choice)] = Field(
-        default="other", description="What sort of action it is"
+        default="other", description="What sort of action it is; `other` where a new step names none"
     )
     what: str | None = Field(default=None, max_length=LONGEST["what"], description="What is to be done")
     owner: str | None = Field(default=None, max_length=LONGEST["owner"], description="Who does it")
     due_on: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = Field(
-        default=None, description="By when"
+        default=None, description="By when: no day before today; a step that is overdue may keep its day"
     )
-    step_id: int | None = Field(default=None, ge=1, le=2**31 - 1, description="A step that is done; then nothing else")
+    step_id: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="A step of the account: alone it marks the step as done; with other fields it changes these of an "
+        "open step and leaves the rest as it is",
+    )
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """What was sent of a step besides its number; a null is as if it were not sent."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set - {"step_id"}}
+        return {name: str(value) for name, value in sent.items() if value is not None}
 
 
 class FeedbackRequest(BaseModel):

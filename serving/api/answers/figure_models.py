@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.figures.figure import Unit
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
-from serving.api.answers.shown import WARNINGS, WarningOut
-from serving.api.answers.stored import run_warnings
+from serving.api.answers.shown import WARNINGS, ModelBrief, WarningOut
+from serving.api.answers.stored import run_model, run_warnings
 from serving.programme.stored_words import in_words
 from serving.scoring.cautions import Caution
 from serving.scoring.scoring import CENTS, DECIMALS
@@ -25,7 +25,11 @@ from serving.words.summing import rounded_parts
 VALUE: Any = Field(description="The value in its unit; null when it is not known")
 LOW: Any = Field(description="Lower end of the 95 % interval; null where the figure has none")
 HIGH: Any = Field(description="Upper end of the interval")
-COUNTED: Any = Field(description="What was counted: accounts, answers, records")
+COUNTED: Any = Field(
+    description="What it was made of: accounts, answers, records. Of a share the denominator; of what follows "
+    "customers over a period those at its beginning, also for the number at its end. "
+    "The count of a figure itself is its `value`"
+)
 REASON: Any = Field(description="Why there is no value, as a sentence; null where there is one")
 
 
@@ -115,6 +119,7 @@ class OfRun(BaseModel):
     request_id: str = REQUEST_ID
     as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
     model_version: str | None = Field(description="Version of the model that scored; null while no scores are stored")
+    model: ModelBrief | None = Field(description="The model and its grade; null while no scores are stored")
     whole_book: bool = Field(description="Whether they are of the whole book, not of some managers' accounts")
     currency: str | None = Field(description="Currency of all sums, where it is known")
     warnings: list[WarningOut] = WARNINGS
@@ -128,6 +133,7 @@ class OfRun(BaseModel):
         record = None if stored is None else stored.record
         return {
             "request_id": request_id, "as_of": run.get("as_of"), "model_version": run.get("model_version"),
+            "model": run_model(run.get("model_version"), run.get("model", {}), lang),
             "whole_book": whole_book, "currency": None if record is None else record["currency"],
             "warnings": run_warnings(run.get("model", {}), run.get("as_of"), lang, beside),
         }  # fmt: skip

@@ -29,6 +29,7 @@ from serving.predict.values import day
 _Envelope: type[BaseModel] = create_model("JobEnvelope", as_of=(Annotated[Any, PlainValidator(day)], None))
 #: What the body of a job may say; a misspelt as_of would score today.
 MEMBERS = ("as_of", "accounts")
+TWICE = "stands there twice"
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
@@ -111,6 +112,8 @@ class _Envelopes:
         members: dict[str, Any] = {}
         for _ in self._items("}"):
             name = self._name()
+            if name in members and name in MEMBERS:
+                _refuse("value_error", name, error=ValueError(TWICE))
             members[name] = tuple(self._accounts()) if name == "accounts" else self._value()
         self._end()
         return members

@@ -13,6 +13,7 @@ import orjson
 
 from serving import metrics
 from serving.api.answers.shown import Reasons, chosen
+from serving.predict.doubtful_records import doubts_of
 from serving.predict.last_records import cautions_of
 from serving.predict.predictor import Predictor
 from serving.predict.told_records import told_records
@@ -41,7 +42,7 @@ def rendered_predictions(
     cut : iterable of mapping of str to int
         How many timestamps of each date column were cut to their day, as the request's parts count them.
     """
-    found = [*cautions_of(predictor, scores, histories), *cut_dates(cut)]
+    found = [*cautions_of(predictor, scores, histories), *cut_dates(cut), *doubts_of(histories)]
     version = predictor.bundle.version
     metrics.cautioned(caution.code for caution in found)
     body = {

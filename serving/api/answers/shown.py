@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from serving.predict.loose_texts import bare_choice
+from serving.scoring.cautions import Code
 from serving.scoring.scores import Reason
 from serving.words.formats import Lang
 
@@ -15,13 +17,15 @@ Reasons = Literal["all", "top", "none"]
 #: How many of the weightiest reasons `reasons=top` gives.
 TOP = 10
 MOST_REASONS: dict[Reasons, int | None] = {"all": None, "top": TOP, "none": 0}
-LangQuery = Annotated[Lang, Query(description="Language of all sentences")]
+LangQuery = Annotated[Lang, BeforeValidator(bare_choice), Query(description="Language of all sentences")]
 ReasonsQuery = Annotated[
-    Reasons, Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay")
+    Reasons,
+    BeforeValidator(bare_choice),
+    Query(description=f"Entries of `reasons`: all signals, the {TOP} weightiest, or none; sentences stay"),
 ]
 
 OffsetQuery = Annotated[int, Query(ge=0, le=10_000_000, description="Entries that are left out at the front")]
-FormatQuery = Annotated[Literal["html", "pdf"], Query(description="Format")]
+FormatQuery = Annotated[Literal["html", "pdf"], BeforeValidator(bare_choice), Query(description="Format")]
 
 
 class ModelBrief(BaseModel):
@@ -35,10 +39,12 @@ class ModelBrief(BaseModel):
 class WarningOut(BaseModel):
     """Something to know before a score is acted on."""
 
-    code: Literal["grade", "leak", "amounts", "currency", "stale", "dates", "aged", "filter"] = Field(
+    code: Code = Field(
         description="grade: a model of grade D; leak: records told in training who left; "
         "amounts: far from those of the training book; currency: another one; "
         "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day; "
+        "names: keys that are not read and nearly those of absent tables or columns; "
+        "endless: contracts that began one after the other, none with an end, whose values add up; "
         "aged: stored estimates older than a month; filter: account_manager names nobody whose accounts are there"
     )
     detail: str = Field(description="The same as a sentence")

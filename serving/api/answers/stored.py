@@ -10,7 +10,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 
 from serving.access.principal import Principal
-from serving.api.answers.shown import WarningOut
+from serving.api.answers.shown import ModelBrief, WarningOut
 from serving.api.edge.papers import headers_of
 from serving.clock import utc_now
 from serving.reports.report import account_report
@@ -18,7 +18,7 @@ from serving.reports.report_html import render_account
 from serving.scoring.cautions import Caution, aged
 from serving.store import ScoreStore, Stored
 from serving.store.store import unknown
-from serving.words.caution_words import kept_cautions, warnings_of
+from serving.words.caution_words import kept_cautions, model_brief, warnings_of
 from serving.words.formats import Lang
 
 #: Longer names are like nobody's.
@@ -42,6 +42,11 @@ def run_warnings(
     old = [] if as_of is None else aged(as_of, utc_now().date())
     found = warnings_of([*kept_cautions(model), *old, *beside], lang)
     return [WarningOut.model_validate(warning) for warning in found]
+
+
+def run_model(version: str | None, model: Mapping[str, Any], lang: Lang) -> ModelBrief | None:
+    """Return the model of a run with its grade; None where there is no run."""
+    return None if version is None else ModelBrief.model_validate(model_brief(version, model.get("grade"), lang))
 
 
 def met_nobody(store: ScoreStore, principal: Principal, asked: str | None) -> list[Caution]:

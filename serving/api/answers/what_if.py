@@ -23,6 +23,7 @@ from serving.clock import utc_now
 from serving.errors import Overloaded, Refusal
 from serving.faults import Fault, pointer
 from serving.predict.account_records import history_in
+from serving.predict.doubtful_records import doubts_of
 from serving.predict.edits import Edit, edited
 from serving.predict.last_records import cautions_of
 from serving.predict.predictor import Call
@@ -133,7 +134,9 @@ async def what_if(
     predictor = served.predictor
     as_of = day + timedelta(days=1)
     before, after, *alone = await _scored(served, histories, as_of)
-    cautions = [*cautions_of(predictor, [before], [history]), *beside, *cut_dates([history.cut, *cut])]
+    cautions = [
+        *cautions_of(predictor, [before], [history]), *beside, *cut_dates([history.cut, *cut]), *doubts_of([history])
+    ]  # fmt: skip
     metrics.cautioned(caution.code for caution in cautions)
     told_before, told_after = told_records(history, as_of), told_records(whole, as_of)
     return WhatIf(edits, day, as_of, before, after, alone or [after], told_before, told_after, cautions)

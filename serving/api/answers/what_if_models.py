@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WrapValidator
 from serving.api.answers.movement_models import ThemeMoved
 from serving.api.answers.shown import BAND, WARNINGS, ModelBrief, WarningOut
 from serving.api.answers.what_if import WhatIf
+from serving.predict.cut_days import Counted
 from serving.predict.edits import MOST_EDITS, Edit, Kind
-from serving.predict.history import Counted, OneHistory, told_in_full
+from serving.predict.history import OneHistory, told_in_full
 from serving.predict.values import day
 from serving.scoring.movement import movement
 from serving.scoring.scores import Score

@@ -76,7 +76,7 @@ WHOLE: Mapping[str, Any] = {
         "edits": [{"kind": "loop_closed", "loop_id": "L-12"}], "as_of": AS_OF, "records": HISTORY,
     },
     "StepRequest": {
-        "kind": "visit", "what": "Call about the late deliveries", "owner": "Jana Brandt", "due_on": "2026-02-13",
+        "kind": "visit", "what": "Call about the late deliveries", "owner": "Jana Brandt", "due_on": "2099-02-13",
     },
     "MovementOut.before": _THEN,
     "MovementOut.themes": [

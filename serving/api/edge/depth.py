@@ -1,13 +1,15 @@
-"""How deeply a JSON body is nested, before a parser sees it: at the speed of `bytes.replace`, a microsecond a kilobyte.
+"""How deeply a JSON body is nested, and whether a member stands twice, before a parser sees it.
 
-The check removes the strings, then the innermost pairs of brackets, one level per round, for as many rounds as the
-limit has levels. It need not recognise invalid JSON exactly; it only has to ensure that a parser opens no more levels
-than the limit allows before it stops.
+The first costs a microsecond a kilobyte, the speed of `bytes.replace`: the check removes the strings, then the
+innermost pairs of brackets, one level per round, for as many rounds as the limit has levels. It need not recognise
+invalid JSON exactly; it only has to ensure that a parser opens no more levels than the limit allows before it stops.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 #: Both kinds of bracket count as one; a parser refuses mixed-up brackets, but at no greater depth.
 _ALIKE = bytes.maketrans(b"{}", b"[]")
@@ -34,6 +36,30 @@ def too_deep(body: bytes, limit: int) -> bool:
             return len(inner) - len(inner.lstrip(b"[")) + level > limit
         brackets = inner
     return True
+
+
+def stands_twice(body: bytes, name: str) -> bool:
+    """Whether the object of a body has a member of this name twice; of a body that is no object, or broken, False.
+
+    Only a body that holds the name twice anywhere is parsed for it.
+
+    Examples
+    --------
+    >>> stands_twice(b'{"a": 1, "a": 2}', "a"), stands_twice(b'{"a": 1, "b": {"a": 2}}', "a")
+    (True, False)
+    """
+    if body.count(f'"{name}"'.encode()) < 2:
+        return False
+    names: list[str] = []
+
+    def last(pairs: list[tuple[str, Any]]) -> None:
+        names[:] = [key for key, _ in pairs]  # A parser ends the outermost object last.
+
+    try:
+        json.loads(body, object_pairs_hook=last)
+    except (ValueError, RecursionError):
+        return False
+    return names.count(name) > 1 and body.lstrip()[:1] == b"{"
 
 
 def _brackets(body: bytes) -> bytes:

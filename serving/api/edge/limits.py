@@ -19,12 +19,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api.edge.depth import too_deep
+from serving.api.edge.depth import stands_twice, too_deep
 from serving.api.edge.handlers import broken_json, says_json
 from serving.api.edge.matching import matching
-from serving.api.edge.problems import problem
+from serving.api.edge.problems import FieldError, problem
 from serving.settings import ServiceSettings
 
+#: The day of a request: of two, a parser would take the last.
+AS_OF = "as_of"
 BOM = b"\xef\xbb\xbf"
 #: Methods whose requests may be given up without harm: they store nothing, so the caller can repeat them.
 GIVEN_UP = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -245,6 +247,9 @@ def _readable(request: Request, body: bytes, depth: int) -> bytes:
         raise Refused(problem(request, 413, "body-too-large", detail))
     if too_deep(body, depth):
         raise Refused(broken_json(request, f"nested more than {depth} levels deep"))
+    if request.url.path != JOBS and stands_twice(body, AS_OF):  # The reader of jobs sees it itself.
+        faults = [FieldError(pointer=f"/{AS_OF}", detail="stands there twice")]
+        raise Refused(problem(request, 422, "invalid-request", "it is not clear which day is meant", faults))
     return body
 
 

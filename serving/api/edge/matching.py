@@ -63,6 +63,8 @@ def query_faults(names: Iterable[str], known: Collection[str], several: Collecti
     --------
     >>> query_faults(["Limitt", "utm_source", "lang", "lang"], ["limit", "lang"])
     (QueryFault(name='Limitt', meant='limit', repeated=False), QueryFault(name='lang', meant=None, repeated=True))
+    >>> query_faults(["manager"], ["unmanaged", "account_manager"])[0].meant
+    'account_manager'
     """
     sent = [name for name in names if name not in TRACKERS and not name.startswith(TRACKER_PREFIX)]
     return tuple(_faults(sent, known, several))[:MOST_TOLD]
@@ -72,6 +74,13 @@ def _faults(sent: list[str], known: Collection[str], several: Collection[str]) -
     different = dict.fromkeys(sent)
     for name in list(different)[: MOST_TOLD + len(known)]:
         if name not in known:
-            like = get_close_matches(name.lower(), known, 1) if len(name) <= LONGEST_NAME else []
-            yield QueryFault(name, next(iter(like), None), False)
+            yield QueryFault(name, _meant(name.lower(), known), False)
     yield from (QueryFault(name, None, True) for name in known if name not in several and sent.count(name) > 1)
+
+
+def _meant(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that is like another: the only one that has it as a word, else the nearest one."""
+    if len(name) > LONGEST_NAME:
+        return None
+    having = [each for each in known if name in each.split("_")]
+    return having[0] if len(having) == 1 else next(iter(get_close_matches(name, known, 1)), None)

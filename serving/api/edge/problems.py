@@ -106,7 +106,7 @@ def problem(
         type=f"urn:churn-risk:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=_with_first(detail, errors) if status == HTTPStatus.UNPROCESSABLE_ENTITY else detail,
+        detail=_with_first(status, detail, errors),
         instance=path_of(request),
         request_id=request_id(request),
         errors=list(errors[:MOST_ERRORS]),
@@ -117,9 +117,9 @@ def problem(
     return Response(content, status, headers, media_type=_media_type(request))
 
 
-def _with_first(detail: str, errors: Sequence[FieldError]) -> str:
-    """Return the detail with the first field's error added, for clients that show only the detail."""
-    if not errors or errors[0].detail in detail:
+def _with_first(status: int, detail: str, errors: Sequence[FieldError]) -> str:
+    """Return the detail of a 422 with the first field's error added, for clients that show only the detail."""
+    if status != HTTPStatus.UNPROCESSABLE_ENTITY or not errors or errors[0].detail in detail:
         return detail
     return f"{detail}: {errors[0].pointer or 'the body'}: {errors[0].detail}"
 
@@ -154,7 +154,7 @@ def account_problem(code: str, detail: str, errors: Sequence[Mapping[str, str]])
         "type": f"urn:churn-risk:problem:{code}",
         "title": status.phrase,
         "status": status.value,
-        "detail": detail,
+        "detail": _with_first(status, detail, [FieldError.model_validate(error) for error in errors[:1]]),
         "errors": list(errors[:MOST_ERRORS]),
     }
 

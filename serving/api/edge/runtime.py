@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
@@ -44,6 +46,11 @@ class Runtime:
     def predictor(self) -> Predictor:
         """The current predictor; a request reads this once, because it may change a moment later."""
         return self.model.predictor
+
+    @property
+    def today(self) -> date:
+        """The day that it is for readers, in the zone of the pages."""
+        return self.access.now().astimezone(ZoneInfo(self.settings.timezone)).date()
 
     @cached_property
     def writes(self) -> WriteCheck:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -28,6 +29,7 @@ from serving.api.edge.papers import pdf_answer
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
+from serving.predict.loose_texts import bare_choice
 from serving.store import Page, ScoreStore
 from serving.store.whose import Whose
 from serving.words.formats import Lang
@@ -51,7 +53,9 @@ def accounts(
     request: Request,
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
-    band: Annotated[Literal["unknown", "at_risk", "safe"] | None, Query(description="Only this band")] = None,
+    band: Annotated[
+        Literal["unknown", "at_risk", "safe"] | None, BeforeValidator(bare_choice), Query(description="Only this band")
+    ] = None,
     account_manager: Annotated[str | None, Query(description="Only this account manager's accounts")] = None,
     threat: Annotated[bool | None, Query(description="Only threats, or only the others")] = None,
     unmanaged: Annotated[
@@ -110,7 +114,7 @@ async def report(
     account_id: AccountId,
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
-    lang: Annotated[Literal["de", "en"], Query(description="Language")] = "en",
+    lang: LangQuery = "en",
     format: FormatQuery = "html",
 ) -> Response:
     """Return the report; as a PDF, it comes under a name to be saved."""

@@ -11,6 +11,7 @@ from typing import IO, Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import BeforeValidator
 from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
@@ -32,6 +33,7 @@ from serving.errors import JobUnknown, QuotaReached
 from serving.jobs.ledger import Finished, Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.quota import demand_room
 from serving.jobs.results import ResultFormat, write_results
+from serving.predict.loose_texts import bare_choice
 from serving.scoring.cautions import cut_dates
 from serving.words.formats import Lang
 
@@ -141,7 +143,9 @@ async def results(
     job_id: JobId,
     principal: Score,
     served: Served,
-    format: Annotated[ResultFormat, Query(description="Of the file; reasons are JSON text in CSV")] = "parquet",
+    format: Annotated[
+        ResultFormat, BeforeValidator(bare_choice), Query(description="Of the file; reasons are JSON text in CSV")
+    ] = "parquet",
     lang: LangQuery = "en",
     reasons: ReasonsQuery = "all",
     raw_csv: Annotated[

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -27,7 +27,9 @@ from serving.api.edge.problems import RequestProblem
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import AccessRefused, LinkRefused
+from serving.predict.loose_texts import bare_choice
 from serving.store import Stored
+from serving.words.formats import Lang
 
 DAY_SECONDS = 86_400
 
@@ -41,7 +43,7 @@ class LinkRequest(BaseModel):
     account_id: str = Field(
         description="The account's id as in the accounts table", min_length=1, max_length=LONGEST_ID
     )
-    lang: Literal["de", "en"] = Field(default="en", description="Language of the report")
+    lang: Annotated[Lang, BeforeValidator(bare_choice)] = Field(default="en", description="Language of the report")
     expires_in_seconds: int = Field(default=3600, ge=60, le=7 * DAY_SECONDS, description="How long the link is good")
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.access.principal import Principal
 from serving.api.answers.responses import REQUEST_ID
-from serving.api.answers.shown import WARNINGS, LangQuery, OffsetQuery, WarningOut
-from serving.api.answers.stored import met_nobody, run_warnings
+from serving.api.answers.shown import WARNINGS, LangQuery, ModelBrief, OffsetQuery, WarningOut
+from serving.api.answers.stored import met_nobody, run_model, run_warnings
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
@@ -88,6 +88,7 @@ class LossesOut(BaseModel):
 
     request_id: str = REQUEST_ID
     as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
+    model: ModelBrief | None = Field(description="The model and its grade; null while no scores are stored")
     first: date | None = Field(description="First day of the period before it")
     currency: str | None = Field(description="Currency of all amounts, where it is known")
     reason: str | None = Field(description="Why no losses are known, as a sentence; null where they are")
@@ -122,7 +123,8 @@ def losses(
     note_read(request, served, principal.id, "list", [review.departure.account_id for review in listed])
     return LossesOut(
         request_id=request_id(request), **_period(kept, lang), total=len(found), verdicts=_sums(found),
-        warnings=run_warnings({}, None if kept is None else kept.as_of, lang, beside),
+        model=None if kept is None else run_model(kept.model_version, kept.model, lang),
+        warnings=run_warnings({} if kept is None else kept.model, None if kept is None else kept.as_of, lang, beside),
         losses=[LossOut.model_validate(as_plain(review)) for review in listed],
     )  # fmt: skip
 

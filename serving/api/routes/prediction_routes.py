@@ -19,7 +19,8 @@ from serving.api.edge.problems import unavailable
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import Overloaded
-from serving.predict.history import Counted, PredictionRequest
+from serving.predict.cut_days import Counted
+from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
 

@@ -6,22 +6,30 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from serving.access.principal import Principal
+from serving.api.answers.figure_models import rounded_number
 from serving.api.answers.responses import REQUEST_ID
-from serving.api.answers.shown import WARNINGS, LangQuery, OffsetQuery, WarningOut
-from serving.api.answers.stored import met_nobody, run_warnings
+from serving.api.answers.shown import WARNINGS, LangQuery, ModelBrief, OffsetQuery, WarningOut
+from serving.api.answers.stored import met_nobody, run_model, run_warnings
 from serving.api.document.documented import errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
+from serving.predict.loose_texts import bare_choice
 from serving.renewals.calls import Outcome, Renewal, read_renewals
+from serving.scoring.scoring import CENTS
 
 router = APIRouter(tags=["Figures"])
 MOST_ROWS = 200
+KINDS = (
+    "soon: the signed end lies within 180 days from `as_of` on; overdue: it was 2 to 90 days before, and no contract "
+    "of the account runs. A contract that ended the day before `as_of` is in neither: one that follows without a gap "
+    "begins at `as_of` and is known a day later, so score month-end terms on the 2nd"
+)
 
 
 class CallOut(BaseModel):
@@ -46,7 +54,7 @@ class RenewalOut(BaseModel):
     contract_id: str = Field(description="As in the contracts table")
     ends_on: date = Field(description="Its signed end")
     annual_value: float = Field(description="In `currency`")
-    overdue: bool = Field(description="Whether it has ended and no contract of the account runs")
+    overdue: bool = Field(description="Whether it ended 2 to 90 days before `as_of` and no other one runs")
     stays_probability: float | None = Field(
         description="That the customer is there 30 days after the end; null where it is overdue or not estimated"
     )
@@ -57,7 +65,7 @@ class RenewalOut(BaseModel):
     @classmethod
     def of(cls, renewal: Renewal) -> RenewalOut:
         """Return a contract as an answer has it."""
-        names = ("account_id", "name", "account_manager", "contract_id", "ends_on", "overdue", "expected", "disagreed")
+        names = ("account_id", "name", "account_manager", "contract_id", "ends_on", "overdue", "disagreed")
         calls = [
             CallOut(
                 days_before=stage, as_of=call.as_of, model_version=call.model_version,
@@ -66,7 +74,9 @@ class RenewalOut(BaseModel):
             for stage, call in sorted(renewal.calls.items(), reverse=True)
         ]  # fmt: skip
         own = {name: getattr(renewal, name) for name in names}
-        return cls(**own, annual_value=renewal.value, stays_probability=renewal.stays, calls=calls)
+        stays, expected = rounded_number(renewal.stays, "share"), rounded_number(renewal.expected, "currency")
+        value = round(renewal.value, CENTS) + 0.0
+        return cls(**own, annual_value=value, stays_probability=stays, expected=expected, calls=calls)
 
 
 class RenewalsOut(BaseModel):
@@ -76,6 +86,7 @@ class RenewalsOut(BaseModel):
     request_id: str = REQUEST_ID
     as_of: date | None = Field(description="The run's as-of date; null while no scores are stored")
     model_version: str | None = Field(description="Version of the model that scored; null while none has")
+    model: ModelBrief | None = Field(description="The model and its grade; null while no scores are stored")
     stored: bool = Field(description="Whether the run keeps contracts: one without figures keeps none")
     currency: str | None = Field(description="Currency of all amounts, where it is known")
     total: int = Field(description="Number of contracts of this kind that the caller may see")
@@ -94,7 +105,7 @@ def renewals(
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Annotated[Runtime, Depends(runtime)],
     account_manager: ManagerQuery = None,
-    kind: Annotated[Literal["soon", "overdue"], Query(description="Those that end soon, or that are overdue")] = "soon",
+    kind: Annotated[Literal["soon", "overdue"], BeforeValidator(bare_choice), Query(description=KINDS)] = "soon",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most contracts of an answer")] = 50,
     offset: OffsetQuery = 0,
     lang: LangQuery = "en",
@@ -111,6 +122,7 @@ def renewals(
     return RenewalsOut(
         request_id=request_id(request), as_of=run.get("as_of"), model_version=run.get("model_version"),
         stored=found is not None and found.stored, currency=None if found is None else found.currency,
+        model=run_model(run.get("model_version"), run.get("model", {}), lang),
         warnings=run_warnings(run.get("model", {}), run.get("as_of"), lang, beside),
         total=len(rows), renewals=[RenewalOut.of(row) for row in listed],
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from support.stored import opened, put
 
 from serving.access.reads import READS
 from serving.acting.acting_tables import FEEDBACK, STEPS
-from serving.database.engine import open_database, reading
+from serving.acting.acts import NewStep
+from serving.acting.step_changes import changes_of
+from serving.database.engine import open_database, reading, writing
 from serving.run.backup import back_up, restore
 from serving.run.forgetting import forget
 
-STEP = {"kind": "call", "what": "=Ask why", "owner": "Eva", "due_on": "2026-02-01"}
+STEP = {"kind": "call", "what": "=Ask why", "owner": "Eva", "due_on": "2099-02-01"}
 Sent = dict[str, Any]
 
 
@@ -49,7 +52,7 @@ def test_a_step_from_its_plan_to_its_end(site: Site, eva: Client) -> None:
     assert made.status_code == 200 and made.json()["done_at"] is None
     assert {name: made.json()[name] for name in STEP} == STEP and made.json()["account_id"] == "E/2"
     number = made.json()["step_id"]
-    eva.ask("POST", "/v1/accounts/E%2F2/steps", json=STEP | {"due_on": "2026-01-15"})
+    eva.ask("POST", "/v1/accounts/E%2F2/steps", json=STEP | {"due_on": "2099-01-15"})
     done = [eva.ask("POST", "/v1/accounts/E%2F2/steps", json={"step_id": number}).json() for _ in range(2)]
     assert done[0]["done_at"] == done[1]["done_at"] is not None
     assert (
@@ -59,6 +62,27 @@ def test_a_step_from_its_plan_to_its_end(site: Site, eva: Client) -> None:
     assert [step["done_at"] is None for step in listed] == [True, False]
     assert listed[1]["created_by"] == listed[1]["done_by"] and listed[1]["done_by"].startswith("key:")
     assert_problem(eva.ask("POST", "/v1/accounts/E1/steps", json={"step_id": number}), 404, "/step_id")
+
+
+def test_an_open_step_is_changed_and_a_done_one_is_not(site: Site, eva: Client) -> None:
+    number = eva.ask("POST", "/v1/accounts/E1/steps", json=STEP).json()["step_id"]
+    new = {"kind": "visit", "what": "Go there", "due_on": "2099-03-01"}
+    made = eva.ask("POST", "/v1/accounts/E1/steps", json=new | {"step_id": number}).json()
+    assert made["done_at"] is None and {name: made[name] for name in STEP} == STEP | new, "the owner stays"
+    with writing(site.store.engine) as connection:
+        connection.execute(STEPS.update().where(STEPS.c.step_id == number).values(due_on=date(2026, 1, 2)))
+        assert changes_of(connection, "E1")[number][0].was == NewStep(**STEP | {"due_on": date(2099, 2, 1)})
+    late = eva.ask("POST", "/v1/accounts/E1/steps", json={"step_id": number, "owner": "Jan"})
+    assert (late.status_code, late.json()["owner"]) == (200, "Jan"), "what is overdue may stay so"
+    for wrong in ({"owner": " "}, {"due_on": "2026-01-01"}):
+        assert_problem(
+            eva.ask("POST", "/v1/accounts/E1/steps", json=wrong | {"step_id": number}), 422, *map("/".__add__, wrong)
+        )
+    assert_problem(eva.ask("POST", "/v1/accounts/E/2/steps", json={"step_id": number, "what": "x"}), 404, "/step_id")
+    eva.ask("POST", "/v1/accounts/E1/steps", json={"step_id": number})
+    assert_problem(eva.ask("POST", "/v1/accounts/E1/steps", json={"step_id": number, "what": "x"}), 422, "/step_id")
+    with writing(site.store.engine) as connection:
+        connection.execute(STEPS.delete().where(STEPS.c.step_id == number))
 
 
 def test_feedback_is_of_the_score_that_was_seen(eva: Client) -> None:
@@ -73,6 +97,7 @@ def test_feedback_is_of_the_score_that_was_seen(eva: Client) -> None:
         ("steps", {}, ["/what", "/owner", "/due_on"]),
         ("steps", STEP | {"owner": " "}, ["/owner"]),
         ("steps", STEP | {"due_on": "31.1.2026"}, ["/due_on"]),
+        ("steps", STEP | {"due_on": "1999-01-01"}, ["/due_on"]),
         ("steps", STEP | {"kind": "fax"}, ["/kind"]),
         ("steps", STEP | {"what": "x" * 501}, ["/what"]),
         ("steps", STEP | {"by": "me"}, ["/by"]),

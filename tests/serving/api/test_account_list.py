@@ -119,7 +119,7 @@ def test_filters(client: Client, query: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
-        ("band=AT_RISK", "band"), ("band=", "band"), ("threat=maybe", "threat"), ("limit=0", "limit"),
+        ("band=atrisk", "band"), ("band=", "band"), ("threat=maybe", "threat"), ("limit=0", "limit"),
         ("limit=201", "limit"), ("limit=x", "limit"), ("cursor=x", "cursor"),
         ("cursor=" + "A" * 5000, "cursor"),
     ],

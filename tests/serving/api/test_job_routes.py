@@ -110,6 +110,8 @@ def test_a_job_scores_exactly_as_predictions_do(both: Bulk, rows: dict[str, list
                 for error in problem["errors"]
             ]
             assert row["problem"]["errors"] == errors and row["problem"]["type"] == problem["type"]
+            own = problem["detail"].replace("/accounts/0", f"/accounts/{number}")
+            assert row["problem"]["detail"] == own and errors[0]["detail"] in own
     facts = both.job(job["job_id"])
     assert (facts["done"], facts["failed"]) == (scored, len(accounts) - scored) and 30 < scored < len(accounts) - 3
 

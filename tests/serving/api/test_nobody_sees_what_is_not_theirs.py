@@ -55,7 +55,7 @@ RULES = {
     ("POST", "/v1/accounts/{account_id:path}/feedback"): Rule("feedback", {"verdict": "agree"}),
     ("GET", "/v1/accounts/{account_id:path}/steps"): Rule("read"),
     ("POST", "/v1/accounts/{account_id:path}/steps"): Rule(
-        "feedback", {"what": "Call", "owner": "Anna", "due_on": "2026-01-31"}
+        "feedback", {"what": "Call", "owner": "Anna", "due_on": "2099-01-31"}
     ),
     ("GET", "/v1/figures"): Rule("read"),
     ("GET", "/v1/figures/{name}"): Rule("read"),

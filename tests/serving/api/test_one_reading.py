@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.served import Client, client_of
+from support.served import Client, assert_problem, client_of
 from support.stored import DAY, SCORE, put
 
 from features.signal import all_signals
@@ -29,18 +29,26 @@ def client(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Client:
     return client_of(bundle, store)
 
 
-@pytest.mark.parametrize("text", ["2026/1/1", "2026-1-1", "2026-01-01T09:00:00Z", "", None], ids=str)
+@pytest.mark.parametrize("text", ["2099/1/1", "2099-1-1", "2099-01-01T09:00:00Z", "", None], ids=str)
 def test_a_date_is_read_alike(text: str | None, client: Client) -> None:
     shown = "null" if text is None else f'"{text}"'
     found = read_submission(f'{{"as_of": {shown}, "accounts": [{{}}]}}'.encode(), 10).as_of
-    assert (found and found.isoformat()) == ("2026-01-01" if text else None)
+    assert (found and found.isoformat()) == ("2099-01-01" if text else None)
     step = {"kind": " Visit", "what": "w", "owner": "o", "due_on": text}
     answer = client.ask("POST", "/v1/accounts/A1/steps", json=step)
-    assert (answer.status_code, answer.json().get("due_on")) == ((200, "2026-01-01") if text else (422, None))
+    assert (answer.status_code, answer.json().get("due_on")) == ((200, "2099-01-01") if text else (422, None))
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions", "/v1/jobs", "/v1/accounts/A1/what-if"])
+def test_a_day_that_stands_twice_is_refused(path: str, client: Client) -> None:
+    body = '{"as_of": "2026-01-01", "accounts": [{"as_of": 1}], "as_of": "2025-01-01"}'
+    assert_problem(client.ask("POST", path, content=body, headers={"Content-Type": "application/json"}), 422, "/as_of")
 
 
 def test_choices_are_read_without_case_and_empty_texts_are_null(client: Client) -> None:
     assert client.ask("POST", "/v1/accounts/A1/feedback", json={"verdict": "Agree"}).json()["verdict"] == "agree"
+    for path in ("accounts?band=Safe", "accounts?lang=DE", "renewals?kind=Overdue", "accounts/A1/risk?reasons=TOP"):
+        assert client.get(f"/v1/{path}").status_code == 200, path
     edit: Any = {"kind": "Invitation_Sent", "contact_id": " "}
     assert Edit.model_validate(edit) == Edit(kind="invitation_sent")
 

@@ -182,7 +182,7 @@ def test_an_unknown_account_whose_id_is_odd(client: Client) -> None:
         ("lang=fr", ["/query/lang"]),
         ("lang=", ["/query/lang"]),
         ("format=docx", ["/query/format"]),
-        ("lang=DE&format=docx", ["/query/lang", "/query/format"]),
+        ("lang=fr&format=docx", ["/query/lang", "/query/format"]),
     ],
 )
 def test_unknown_language_or_format(client: Client, batch: Batch, query: str, pointers: list[str]) -> None:

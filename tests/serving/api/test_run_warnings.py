@@ -56,6 +56,18 @@ def test_old_scores_say_their_age(site: Site, lang: Lang, monkeypatch: pytest.Mo
             assert found.get("aged", "").startswith(said) is expected and ("aged" in found) is expected, path
 
 
+def test_every_list_names_the_model_and_warns_of_a_weak_one(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'weak.db'}") as store:
+        weak = MODEL | {"grade": "D", "cautions": [{"code": "grade", "figures": {"grade": "D"}}]}
+        store.write([SCORE], {}, weak, SCORE.as_of, SCORE.scored_at, figures=figures_by_hand())
+        site = Site(store, rate_limit="100000/minute")
+        for path in LISTS:
+            answer = client(site).get(path).json()
+            codes = [warning["code"] for warning in answer["warnings"]]
+            assert (answer["model"]["version"], answer["model"]["grade"], "grade" in codes) == ("1", "D", True), path
+        site.app.state.runtime.access.close()
+
+
 def test_a_manager_who_is_nobody_is_told_with_who_may_be_meant(site: Site) -> None:
     everybody, eva = client(site), client(site, EVA)
     for path in LISTS:

@@ -169,10 +169,18 @@ def test_what_contradicts_the_records_is_told_at_once(client: Client, waiting: J
         {"kind": "invitation_sent", "contact_id": "P10"},
         {"kind": "action_done", "action": "call"},
         {"kind": "action_done"},
+        {"kind": "invitation_sent", "role": "Chief"},
     ]
     answer = ask(client, waiting, {"edits": edits, "as_of": str(as_of), "records": records})
     places = [f"/edits/{n}/{name}" for n, name in enumerate(["loop_id"] * 4)]
-    others = ["/edits/5/loop_id", "/edits/6/contact_id", "/edits/7/contact_id", "/edits/8/kind", "/edits/9/kind"]
+    others = [
+        "/edits/5/loop_id",
+        "/edits/6/contact_id",
+        "/edits/7/contact_id",
+        "/edits/8/kind",
+        "/edits/9/kind",
+        "/edits/10/role",
+    ]
     problem = assert_problem(answer, 422, *places, *others)
     told = json.dumps(problem["errors"])
     assert all(words in told for words in ("closed already", "opened later", "has left", "would be invented"))

@@ -17,12 +17,13 @@ from support.stored import MODEL, SCORE, opened, put
 from features.errors import InputError
 from serving.acting.acting_tables import Verdict
 from serving.acting.acts import NewFeedback, add_feedback
+from serving.api.routes.renewal_routes import RenewalOut
 from serving.database.engine import reading, writing
 from serving.losses import kept_departures
 from serving.losses.departures import BEFORE, FACTS, Departure
 from serving.losses.kept_departures import read_kept, with_departures
 from serving.pages import renewals_page
-from serving.renewals.calls import STAGES, Renewals, read_renewals
+from serving.renewals.calls import STAGES, Renewal, Renewals, read_renewals
 from serving.renewals.renewal_list import renewal_table
 from serving.scoring.book_figures import CONTRACTS, BookFigures
 from serving.store import ScoreStore
@@ -109,6 +110,12 @@ def test_the_calls_of_each_stage_stand_side_by_side(site: Site) -> None:
     assert STAGES == (180, 90, 0)
 
 
+def test_an_answer_rounds_once() -> None:
+    contract = Renewal("A", None, None, "C", NEWEST, 955960.123456, False, 0.9920279765364121, {})
+    out = RenewalOut.of(contract)
+    assert (out.stays_probability, out.expected, out.annual_value) == (0.992028, 948339.19, 955960.12)
+
+
 def test_disagreements_come_first_then_what_may_be_lost(site: Site) -> None:
     """Of ana-1 the newest call that Ana said is the model's own; her first was another one."""
     found = read(site)
@@ -134,6 +141,7 @@ def test_the_api_gives_one_s_own_contracts(site: Site, who: str | None, asked: s
         first, second = body["renewals"][:2]
         assert (first["account_id"], first["disagreed"], first["stays_probability"]) == ("ana-2", True, None)
         assert (second["expected"], second["calls"][0]["days_before"]) == (350.0, 180)
+        assert (body["model"]["version"], body["model"]["grade"]) == (body["model_version"], "B")
         page = client(site).get("/v1/renewals?limit=1&offset=2").json()["renewals"]
         assert [row["account_id"] for row in page] == ["ana-1"]
         overdue = client(site).get("/v1/renewals?kind=overdue").json()["renewals"]
