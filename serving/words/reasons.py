@@ -18,10 +18,10 @@ from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import CONTRACT_FALL, LOW_ANSWER, LOW_DECIDER, advice_key
+from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DECIDER, advice_key
 from serving.words.contract_change import value_before
 from serving.words.formats import Formats, Lang
-from serving.words.people import low_answers, role_words
+from serving.words.people import departments, low_answers, role_words
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -296,4 +296,4 @@ class Speaker:
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
         waits = low_answers(self._evidence, self._values, self._score.as_of) if theme.code == "nps" else (False, False)
         told = {CONTRACT_FALL: fall, LOW_ANSWER: float(waits[0]), LOW_DECIDER: float(waits[1])}
-        return advice_key(theme.code, self._values | told, raising)
+        return advice_key(theme.code, self._values | told | {DEPARTMENTS: departments(self._evidence)}, raising)
