@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from serving.acting.acting_tables import FEEDBACK, STEPS
 from serving.acting.acts import SAID, last_verdict
 from serving.digest.digest_ledger import Baseline, Standing
+from serving.digest.lost_accounts import Lost, departed, lost_since
 from serving.digest.standing_changes import Change, Left, changed, left
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.wanted import Wanted
@@ -47,6 +48,8 @@ class Findings:
     changes : sequence of Change
     gone : sequence of Left
         Accounts that the last digest named as ones to call and this one does not, with why.
+    lost : sequence of Lost
+        The manager's accounts that left the company since what the changes compare with.
     alerts : sequence of (mapping, Alert)
         What of the accounts' records must not wait, each with its account, the largest revenue at risk first.
     steps : sequence of mapping
@@ -64,6 +67,7 @@ class Findings:
     before: Before
     changes: Sequence[Change]
     gone: Sequence[Left]
+    lost: Sequence[Lost]
     alerts: Sequence[tuple[Row, Alert]]
     steps: Sequence[Row]
     said_since: datetime
@@ -74,7 +78,8 @@ class Findings:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (self.found.rows or self.changes or self.gone or self.alerts or self.steps or self.said or self.done)
+        told = (self.changes, self.gone, self.lost, self.alerts, self.steps, self.said, self.done)
+        return not (self.found.rows or any(told))
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,14 @@ def read_findings(
     found = _to_call(connection, manager, bounds.capacity, handled)
     listed = {row["account_id"] for row in found.rows}
     now_standing = [_standing(row, row["account_id"] in listed) for row in scores.values()]
+    departures = departed(connection, manager)
+    ended = [each.account_id for each in departures]
     before = (
-        Before(base.as_of, base.model_version, base.standings) if base else _run_before(connection, seen, run.as_of)
+        Before(base.as_of, base.model_version, base.standings)
+        if base
+        else _run_before(connection, seen, ended, run.as_of)
     )
+    lost = lost_since(departures, before.as_of, before.standings)
     since = base.begun_at if base else now - WEEK
     due = STEPS.c.done_at.is_(None) & (STEPS.c.due_on <= day + WEEK)
     return Findings(
@@ -137,7 +147,8 @@ def read_findings(
         more=sum(each.band == "at_risk" and not each.listed for each in now_standing) - found.lapsed,
         before=before,
         changes=changed(scores, before.standings, now_standing, bounds.points) if before.as_of else (),
-        gone=left(base, scores, now_standing, handled) if base else (),
+        gone=left(base, scores, now_standing, handled, {each.departure.account_id for each in lost}) if base else (),
+        lost=lost,
         alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules),
         steps=_acts(connection, STEPS, seen, due, STEPS.c.due_on, STEPS.c.step_id),
         said_since=since,
@@ -171,13 +182,13 @@ def _handled(connection: Connection, seen: sa.ColumnElement[bool], as_of: date) 
     return set(connection.execute(sa.select(SCORES.c.account_id).where(seen, verdict == "handled")).scalars())
 
 
-def _run_before(connection: Connection, seen: sa.ColumnElement[bool], as_of: date) -> Before:
-    """Return how the manager's accounts stood in the newest run of an earlier as-of date."""
+def _run_before(connection: Connection, seen: sa.ColumnElement[bool], ended: Sequence[str], as_of: date) -> Before:
+    """Return how the manager's accounts, and those that ended, stood in the newest run of an earlier as-of date."""
     run = connection.execute(newest_run().where(RUNS.c.as_of < as_of)).first()
     if run is None:
         return Before(None, None, {})
     past = SCORES.alias("past")
-    mine = past.c.account_id.in_(sa.select(SCORES.c.account_id).where(seen))
+    mine = past.c.account_id.in_(sa.select(SCORES.c.account_id).where(seen)) | past.c.account_id.in_(ended)
     rows = _all(connection, sa.select(*(past.c[name] for name in STANDING)).where(past.c.run_id == run.run_id, mine))
     return Before(run.as_of, run.model_version, {row["account_id"]: _standing(row, False) for row in rows})
 
