@@ -100,8 +100,8 @@ def left(
 ) -> tuple[Left, ...]:
     """Return the accounts that the digest before named as ones to call and this one does not, with why.
 
-    Those `lost`, who left the company, are told elsewhere. Who else is away has another manager now, whom this reader is
-    not told.
+    Those `lost`, who left the company, are told elsewhere. Who else is away has another manager now, whom this
+    reader is not told.
     """
     standing = {each.account_id: each for each in now}
     found = []

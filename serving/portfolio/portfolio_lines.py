@@ -23,7 +23,7 @@ from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told
 from serving.words.crm_link import crm_link
-from serving.words.formats import Formats, Lang
+from serving.words.formats import Formats, Lang, shown_change
 from serving.words.grades import grade_sentence
 from serving.words.movement_words import theme_label
 from serving.words.short_reasons import main_reason
@@ -243,8 +243,8 @@ def _change(row: Mapping[str, Any], before: date | None, formats: Formats, words
     """Return the change of the probability in points since the run before, and whether it rose or fell."""
     if before is None or row["probability_before"] is None or "unknown" in (row["band"], row["band_before"]):
         return "", ""
-    change = row["churn_probability"] - row["probability_before"]
-    kind = "same" if abs(change) < 0.0005 else "up" if change > 0 else "down"
+    change = shown_change(row["probability_before"], row["churn_probability"])
+    kind = "same" if change == 0 else "up" if change > 0 else "down"
     return words[f"change_{kind}"].format(points=formats.points(change), day=formats.day(before)), kind
 
 
@@ -270,10 +270,10 @@ def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Ma
         # The evidence keeps the oldest ones: where all of them are late, those it left out may be late too.
         more = late == len(loops["rows"]) < loops["total"]
         text = words["loop" if late == 1 and not more else "loops_more" if more else "loops"]
-        oldest = loops["rows"][hours.index(max(hours))]["loop_id"]
+        oldest = loops["rows"][hours.index(max(hours))]
         # Counted as the account's report counts it.
-        longest = formats.dative(formats.hours(max(hours)))
-        lines.append(text.format(n=formats.number(late), id=oldest, days=longest))
+        longest = formats.dative(formats.waited(oldest.get("opened_at"), max(hours)))
+        lines.append(text.format(n=formats.number(late), id=oldest["loop_id"], days=longest))
     ends = renewal(evidence)
     days = (ends - as_of).days if ends else None
     if days is not None and 0 <= days <= SOON_DAYS:

@@ -110,9 +110,9 @@ class Cells:
         """Return a signed percentage."""
         return self.unknown() if value is None else Cell(self.formats.percent(value, 1, signed=True))
 
-    def hours(self, value: float) -> Cell:
-        """Return a span of hours."""
-        return Cell(self.formats.hours(value))
+    def waited(self, row: Row) -> Cell:
+        """Return the span from opening to closing, or until now."""
+        return Cell(self.formats.waited(row["opened_at"], row["hours"]))
 
     def mark(self, hours: float) -> Cell:
         """Return whether the 48-hour mark was kept."""
@@ -141,13 +141,13 @@ class Cells:
 
 _OPEN: tuple[Spec, ...] = (
     ("opened", False, lambda c, r: c.day(r["opened_at"])),
-    ("age", True, lambda c, r: c.hours(r["hours"])),
+    ("age", True, lambda c, r: c.waited(r)),
     ("mark", False, lambda c, r: c.mark(r["hours"])),
 )
 _CLOSED: tuple[Spec, ...] = (
     ("opened", False, lambda c, r: c.day(r["opened_at"])),
     ("closed", False, lambda c, r: c.day(r["closed_at"])),
-    ("took", True, lambda c, r: c.hours(r["hours"])),
+    ("took", True, lambda c, r: c.waited(r)),
     ("mark", False, lambda c, r: c.mark(r["hours"])),
 )
 _LOOP: tuple[Spec, ...] = (("loop", False, lambda c, r: c.key(r.get("loop_id"))),)

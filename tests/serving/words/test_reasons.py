@@ -216,3 +216,17 @@ def test_formats():
 def test_a_change_from_nothing_or_to_nothing_has_no_size(signal: str, value: float, expected: str) -> None:
     """As a share of what was before, a change from nothing is infinite."""
     assert said("en", signal, value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("lang", "signal", "expected"),
+    [
+        ("de", "ticket_open_oldest_days", ("07.10.2025", "100 Tage")),
+        ("en", "ticket_open_oldest_days", ("7 Oct 2025", "100 days")),
+        ("de", "action_age_days", ("07.10.2025", "100 Tagen")),
+    ],
+)
+def test_days_beside_a_date_are_counted_by_the_calendar(lang: Any, signal: str, expected: tuple[str, str]) -> None:
+    """Something of 7 October at 15:00 was told on 15 January, at midnight, as 99 days old."""
+    assert all(text in said(lang, signal, 99.375) for text in expected)
+    assert figure(signal_of(signal), 99.0, Formats(lang)) == f"99{NBSP}{'days' if lang == 'en' else 'Tage'}"
