@@ -30,6 +30,8 @@ from serving.words.wording import page_texts, screen_texts
 
 #: Most entries of a section that are listed, and how much of a text that somebody wrote.
 MOST, LONGEST = 15, 300
+#: Most accounts that a sentence names.
+NAMED = 5
 Words = Mapping[str, str]
 
 
@@ -181,6 +183,11 @@ def _more(findings: Findings, formats: Formats, words: Words) -> Iterator[str]:
         for name, number in (("more", findings.more), ("unknown", unknown))
         if number
     ]
+    if findings.handled:
+        named = list(findings.handled[:NAMED])
+        if rest := len(findings.handled) - len(named):
+            named.append(counted(rest, "rest", words, formats))
+        parts.append(words["handled"].format(names=", ".join(named)))
     yield " ".join(parts)
 
 

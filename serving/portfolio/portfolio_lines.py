@@ -95,6 +95,7 @@ class Head:
     figures: tuple[tuple[str, str, str], ...]
     moved: tuple[tuple[str, str], ...]
     urgent: str
+    decide: str
 
 
 def head_of(found: Found, lang: Lang, today: date) -> Head:
@@ -112,6 +113,7 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         figures=_figures(found, formats, words["sums"]) if found.run else (),
         moved=moved_lines(found.moved, formats),
         urgent=_urgent(found, formats, words["steps"]),
+        decide=words["steps"]["decide"] if found.disagreed else "",
     )
 
 
@@ -224,10 +226,18 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
-        step=step["what"] if step else done["what"] if done else "",
+        step=_step(row, step, done, words["steps"]),
         step_note=_step_note(step, done, formats, words["steps"]),
         overdue=bool(step and step["due_on"] < today),
     )
+
+
+def _step(
+    row: Mapping[str, Any], step: Mapping[str, Any] | None, done: Mapping[str, Any] | None, words: Mapping[str, str]
+) -> str:
+    """Return the next step, else the one that was done, else that the account was reported as handled."""
+    planned = step or done
+    return planned["what"] if planned else words["handled"] if row["handled"] else ""
 
 
 def _step_note(
