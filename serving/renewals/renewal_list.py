@@ -61,7 +61,7 @@ def renewal_table(key: Kind, found: Renewals, shown: Sequence[Renewal], lang: La
     """Return a table of the newest run with those of its contracts that are shown."""
     texts, formats = screen_texts(lang)["renewals"], Formats(lang, found.currency)
     rows = found.soon if key == "soon" else found.overdue
-    counted = texts["counted"].format(
+    counted = texts["counted_one" if len(rows) == 1 else "counted"].format(
         n=formats.number(len(rows)), disagreed=formats.number(sum(row.disagreed for row in rows)),
         money=formats.money(sum(row.value for row in rows), whole=True),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from serving.scoring.scores import Score
 from serving.words.formats import Formats
 from serving.words.people import meant_by, rows_of
 from serving.words.reasons import ReasonSentence
-from serving.words.wording import catalogue, page_texts
+from serving.words.wording import page_texts
 
 #: No step for a theme that raises the estimate by less than this (a tenth of a point).
 ADVISED_FROM = 0.001
@@ -82,6 +82,6 @@ def _waits_low(evidence: Mapping[str, Any]) -> bool:
 def _open_low(score: Score, evidence: Mapping[str, Any], formats: Formats, named: bool) -> Advice:
     """Return the step that answers open feedback; a low score in it waits for an answer even if no theme says so."""
     words = page_texts(formats.lang)["advice"]
-    text = catalogue(formats.lang).advice[OPEN_LOOPS].format(loops_open=evidence["open_loops"]["total"])
+    text = words["open_low"].format(n=formats.number(evidence["open_loops"]["total"]))
     who = tuple(each.told for each in meant_by(OPEN_LOOPS, evidence, score.as_of, formats, named))
     return Advice(words["open_low_theme"], text, words["open_low_points"], who)

@@ -182,7 +182,8 @@ class Speaker:
         if abs(theme.contribution) < NO_EFFECT or shown == part:
             return fact
         kind = "part" if abs(part) < abs(shown) else "offset"
-        points = {"part": self.formats.number(abs(part), 1), "points": self.formats.number(abs(shown), 1)}
+        told = self.formats.number(abs(part), 1) if kind == "part" else self.formats.number(part, 1, signed=True)
+        points = {"part": told, "points": self.formats.number(abs(shown), 1)}
         part_of = self._words.effect[kind].format(**points)
         return f"{fact[:-1]}; {part_of})" if fact.endswith(")") else f"{fact} ({part_of})"
 
