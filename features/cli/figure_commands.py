@@ -22,6 +22,8 @@ HEADS = {
     "de": ["Kennzahl", "Stichtag", "Gruppe", "Wert", "Intervall", "n", "nicht bekannt, weil"],
 }
 NOT_KNOWN = {"en": "(not known)", "de": "(nicht bekannt)"}
+#: Between the ends of an interval; a dash would stand beside the sign of a negative end.
+TO = {"de": " bis ", "en": " to "}
 WHOLE = {"en": "all", "de": "gesamt"}
 TITLE = {
     "en": "{source}: money in {currency}; retention over {months} months; definitions in docs/figures.md or --json",
@@ -101,7 +103,7 @@ def _show(found: pd.DataFrame, wanted: list[Figure], lang: Literal["de", "en"], 
             str(row.as_of),
             WHOLE[lang] if row.split is None else row.group if row.group is not None else NOT_KNOWN[lang],
             _said(row.value, declared[row.figure].unit, lang),
-            "" if row.low != row.low else " - ".join(
+            "" if row.low != row.low else TO[lang].join(
                 _said(bound, declared[row.figure].unit, lang) for bound in (row.low, row.high)
             ),
             "" if row.n != row.n else _number(row.n, 0, lang),

@@ -49,17 +49,23 @@ REASONS = {
         "en": "it stands on the estimates of a scoring run, which has none for this date",
         "de": "beruht auf den Schätzungen eines Bewertungslaufs, und für diesen Stichtag gibt es keine",
     },
+    "not_read": {
+        "en": "it stands on the estimates of a scoring run, and none was read here; the page of figures has it of the "
+        "newest stored run",
+        "de": "beruht auf den Schätzungen eines Bewertungslaufs, und hier wurde keiner gelesen; die Seite der "
+        "Kennzahlen hat sie vom neuesten gespeicherten Lauf",
+    },
     "not_estimated": {
-        "en": "the model of this run does not estimate it: the course over time or the expected decline is missing",
-        "de": "das Modell dieses Laufs schätzt das nicht: Verlauf über die Zeit oder erwarteter Rückgang fehlt",
+        "en": "the model of this run does not estimate the course over time or the expected decline",
+        "de": "das Modell dieses Laufs schätzt den Verlauf über die Zeit oder den erwarteten Rückgang nicht",
     },
     "no_course": {
-        "en": "the model of this run does not estimate it: the course over time is missing",
-        "de": "das Modell dieses Laufs schätzt das nicht: der Verlauf über die Zeit fehlt",
+        "en": "the model of this run does not estimate the course over time",
+        "de": "das Modell dieses Laufs schätzt den Verlauf über die Zeit nicht",
     },
     "no_decline": {
-        "en": "the model of this run does not estimate it: the expected decline is missing",
-        "de": "das Modell dieses Laufs schätzt das nicht: der erwartete Rückgang fehlt",
+        "en": "the model of this run does not estimate the expected decline",
+        "de": "das Modell dieses Laufs schätzt den erwarteten Rückgang nicht",
     },
     "several": {
         "en": "of several account managers together only sums are known; ask for one of them",
@@ -140,7 +146,9 @@ class Unknown:
         return self._not_estimated(figure, as_of) if figure.estimates else None
 
     def _not_estimated(self, figure: Figure, as_of: date) -> Because | None:
-        if self.estimates is None or self.estimates.as_of != as_of:
+        if self.estimates is None:
+            return because("not_read")
+        if self.estimates.as_of != as_of:
             return because("not_scored")
         if self.estimates.has(figure.estimates):
             return None

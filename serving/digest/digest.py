@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from serving.digest.alert_records import records_told
 from serving.digest.digest_findings import WEEK, Findings
+from serving.digest.lost_accounts import told_of
 from serving.digest.standing_changes import Change
 from serving.portfolio.first_step import first_step
 from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
@@ -29,6 +30,8 @@ from serving.words.wording import page_texts, screen_texts
 
 #: Most entries of a section that are listed, and how much of a text that somebody wrote.
 MOST, LONGEST = 15, 300
+#: Most accounts that a sentence names.
+NAMED = 5
 Words = Mapping[str, str]
 
 
@@ -151,7 +154,7 @@ def _subject(findings: Findings, filters: Filters, formats: Formats, words: Mapp
     numbers = {
         "calls": len(findings.found.rows),
         "alerts": len(findings.alerts),
-        "changes": len(findings.changes) + len(findings.gone),
+        "changes": len(findings.changes) + len(findings.gone) + len(findings.lost),
         "late": late,
         "due": len(findings.steps) - late,
         "said": len(findings.said) + len(findings.done),
@@ -180,6 +183,11 @@ def _more(findings: Findings, formats: Formats, words: Words) -> Iterator[str]:
         for name, number in (("more", findings.more), ("unknown", unknown))
         if number
     ]
+    if findings.handled:
+        named = list(findings.handled[:NAMED])
+        if rest := len(findings.handled) - len(named):
+            named.append(counted(rest, "rest", words, formats))
+        parts.append(words["handled"].format(names=", ".join(named)))
     yield " ".join(parts)
 
 
@@ -209,6 +217,9 @@ def _sections(findings: Findings, filters: Filters, formats: Formats, base: str)
     ]
     yield _section("alerts", words["alerts"]["heading"], alerts, formats)
     yield _section("changes", words["changes"]["heading"].format(day=since), changes, formats)
+    reviews = f"{base}/losses?lang={lang}" if base else ""
+    lost = [replace(entry(*told_of(each, words["lost"], formats)), address=reviews) for each in findings.lost]
+    yield _section("lost", words["lost"]["heading"].format(day=since), lost, formats)
     gone = [entry(each.account_id, each.name, "", words["gone"][each.why]) for each in findings.gone]
     yield _section("gone", words["gone"]["heading"], gone, formats)
     due = [entry(each["account_id"], each["name"], *_step(each, filters.day, formats)) for each in findings.steps]

@@ -1,8 +1,8 @@
 """What a digest of one account manager is about: the store's newest run and what was planned and said go in.
 
 The accounts to call are those of the portfolio, in its order by what a call is worth, as far as the manager's week
-goes. What was said to be handled since that run is not called again. Changes are against the last digest that surely
-was sent, or else against the run before.
+goes. What was said to be handled, or was called, since that run is not called again. Changes are against the last
+digest that surely was sent, or else against the run before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from serving.acting.acting_tables import FEEDBACK, STEPS
 from serving.acting.acts import SAID, last_verdict
 from serving.digest.digest_ledger import Baseline, Standing
+from serving.digest.lost_accounts import Lost, departed, lost_since
 from serving.digest.standing_changes import Change, Left, changed, left
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.wanted import Wanted
@@ -27,6 +28,8 @@ from serving.webhooks.alerts import Alert, AlertRules, alerts_of
 
 #: Days ahead in which a step counts as due, and back to which what was said is new without an earlier digest.
 WEEK = timedelta(days=7)
+#: Kinds of steps in which somebody spoke with the customer.
+SPOKEN = ("call", "visit")
 #: How an account stands, as the scores have it.
 STANDING = ("account_id", "band", "threat", "churn_probability")
 Row = Mapping[str, Any]
@@ -41,12 +44,16 @@ class Findings:
     found : Found
         The manager's portfolio: its rows are the accounts to call, its sums and counts are of all accounts.
     more : int
-        Accounts at risk that the week has no room for, or that were handled.
+        Accounts at risk that the week has no room for.
+    handled : sequence of str
+        Names of the accounts at risk that are not called, as they were handled already.
     before : Before
         What the changes compare with.
     changes : sequence of Change
     gone : sequence of Left
         Accounts that the last digest named as ones to call and this one does not, with why.
+    lost : sequence of Lost
+        The manager's accounts that left the company since what the changes compare with.
     alerts : sequence of (mapping, Alert)
         What of the accounts' records must not wait, each with its account, the largest revenue at risk first.
     steps : sequence of mapping
@@ -61,9 +68,11 @@ class Findings:
 
     found: Found
     more: int
+    handled: Sequence[str]
     before: Before
     changes: Sequence[Change]
     gone: Sequence[Left]
+    lost: Sequence[Lost]
     alerts: Sequence[tuple[Row, Alert]]
     steps: Sequence[Row]
     said_since: datetime
@@ -74,7 +83,8 @@ class Findings:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (self.found.rows or self.changes or self.gone or self.alerts or self.steps or self.said or self.done)
+        told = (self.changes, self.gone, self.lost, self.alerts, self.steps, self.said, self.done)
+        return not (self.found.rows or any(told))
 
 
 @dataclass(frozen=True)
@@ -121,23 +131,35 @@ def read_findings(
     if run is None:
         return None
     seen = (SCORES.c.run_id == run.run_id) & (SCORES.c.account_manager == manager)
-    columns = (SCORES.c[name] for name in (*STANDING, "name", "revenue_at_risk"))
+    columns = (SCORES.c[name] for name in (*STANDING, "name", "revenue_at_risk", "lapsed"))
     scores = {row["account_id"]: row for row in _all(connection, sa.select(*columns).where(seen))}
-    handled = _handled(connection, seen, run.as_of)
+    handled = _handled(connection, seen, run.as_of, run.scored_at)
     found = _to_call(connection, manager, bounds.capacity, handled)
     listed = {row["account_id"] for row in found.rows}
     now_standing = [_standing(row, row["account_id"] in listed) for row in scores.values()]
+    settled = [
+        scores[each.account_id]["name"] or each.account_id
+        for each in now_standing
+        if each.band == "at_risk" and each.account_id in handled and not scores[each.account_id]["lapsed"]
+    ]
+    departures = departed(connection, manager)
+    ended = [each.account_id for each in departures]
     before = (
-        Before(base.as_of, base.model_version, base.standings) if base else _run_before(connection, seen, run.as_of)
+        Before(base.as_of, base.model_version, base.standings)
+        if base
+        else _run_before(connection, seen, ended, run.as_of)
     )
+    lost = lost_since(departures, before.as_of, before.standings)
     since = base.begun_at if base else now - WEEK
     due = STEPS.c.done_at.is_(None) & (STEPS.c.due_on <= day + WEEK)
     return Findings(
         found=found,
-        more=sum(each.band == "at_risk" and not each.listed for each in now_standing) - found.lapsed,
+        more=sum(each.band == "at_risk" and not each.listed for each in now_standing) - found.lapsed - len(settled),
+        handled=settled,
         before=before,
         changes=changed(scores, before.standings, now_standing, bounds.points) if before.as_of else (),
-        gone=left(base, scores, now_standing, handled) if base else (),
+        gone=left(base, scores, now_standing, handled, {each.departure.account_id for each in lost}) if base else (),
+        lost=lost,
         alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules),
         steps=_acts(connection, STEPS, seen, due, STEPS.c.due_on, STEPS.c.step_id),
         said_since=since,
@@ -166,18 +188,23 @@ def _to_call(connection: Connection, manager: str, capacity: int, handled: Colle
         found = read_portfolio(connection, manager, Wanted(page=found.page + 1))
 
 
-def _handled(connection: Connection, seen: sa.ColumnElement[bool], as_of: date) -> set[str]:
-    verdict = last_verdict(SCORES.c.account_id, as_of)
-    return set(connection.execute(sa.select(SCORES.c.account_id).where(seen, verdict == "handled")).scalars())
+def _handled(connection: Connection, seen: sa.ColumnElement[bool], as_of: date, scored_at: datetime) -> set[str]:
+    """Return who was reported as handled, or was called or visited since the scores, with no further step planned."""
+    account_id = SCORES.c.account_id
+    reported = sa.func.coalesce(last_verdict(account_id, as_of), "") == "handled"
+    spoken = STEPS.c.kind.in_(SPOKEN) & (STEPS.c.done_at >= scored_at)
+    mine = STEPS.c.account_id == account_id
+    called = sa.exists().where(mine, spoken) & ~sa.exists().where(mine, STEPS.c.done_at.is_(None))
+    return set(connection.execute(sa.select(account_id).where(seen, reported | called)).scalars())
 
 
-def _run_before(connection: Connection, seen: sa.ColumnElement[bool], as_of: date) -> Before:
-    """Return how the manager's accounts stood in the newest run of an earlier as-of date."""
+def _run_before(connection: Connection, seen: sa.ColumnElement[bool], ended: Sequence[str], as_of: date) -> Before:
+    """Return how the manager's accounts, and those that ended, stood in the newest run of an earlier as-of date."""
     run = connection.execute(newest_run().where(RUNS.c.as_of < as_of)).first()
     if run is None:
         return Before(None, None, {})
     past = SCORES.alias("past")
-    mine = past.c.account_id.in_(sa.select(SCORES.c.account_id).where(seen))
+    mine = past.c.account_id.in_(sa.select(SCORES.c.account_id).where(seen)) | past.c.account_id.in_(ended)
     rows = _all(connection, sa.select(*(past.c[name] for name in STANDING)).where(past.c.run_id == run.run_id, mine))
     return Before(run.as_of, run.model_version, {row["account_id"]: _standing(row, False) for row in rows})
 

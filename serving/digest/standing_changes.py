@@ -92,17 +92,22 @@ def kind_of(before: Standing | None, after: Standing, points: float) -> Kind | N
 
 
 def left(
-    base: Baseline, scores: Mapping[str, Mapping[str, Any]], now: Sequence[Standing], handled: Collection[str]
+    base: Baseline,
+    scores: Mapping[str, Mapping[str, Any]],
+    now: Sequence[Standing],
+    handled: Collection[str],
+    lost: Collection[str] = (),
 ) -> tuple[Left, ...]:
     """Return the accounts that the digest before named as ones to call and this one does not, with why.
 
-    Whether an account left the company or has another manager now is not told apart: the latter is not for this reader.
+    Those `lost`, who left the company, are told elsewhere. Who else is away has another manager now, whom this
+    reader is not told.
     """
     standing = {each.account_id: each for each in now}
     found = []
     for account_id, before in base.standings.items():
         after = standing.get(account_id)
-        if not before.listed or (after is not None and after.listed):
+        if not before.listed or account_id in lost or (after is not None and after.listed):
             continue
         if after is None:
             found.append(Left(account_id, None, "away"))

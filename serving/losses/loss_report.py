@@ -36,6 +36,7 @@ class LossLine:
     returned: str
     rows: tuple[tuple[str, ...], ...]
     reason: str
+    late: str
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,23 @@ def _line(review: Review, texts: Mapping[str, str], formats: Formats) -> LossLin
         returned=texts["returned"] if departure.returned else "",
         rows=(*_of_runs(review, texts, formats), *_of_book(departure, texts, formats)),
         reason=texts["reason"].format(reason=reason) if reason else "",
+        late=_late(review, texts, formats),
     )
+
+
+def _late(review: Review, texts: Mapping[str, str], formats: Formats) -> str:
+    """Return what a run said that came too late to count, and why it does not; empty where there is none."""
+    late, ended_on = review.late, review.departure.ended_on
+    if late is None or late.band == "unknown":
+        return ""
+    text = texts["late"].format(
+        day=formats.day(late.run.as_of), days=(ended_on - late.run.as_of).days, asked=min(BEFORE),
+        share=formats.probability(late.churn_probability), rank=formats.number(late.rank),
+        of=formats.number(late.run.accounts),
+    )  # fmt: skip
+    known_until = late.run.known_until
+    fair = known_until is not None and known_until <= late.run.as_of
+    return text if fair else f"{text} {texts['late_learnt']}"
 
 
 def _cause(review: Review, texts: Mapping[str, str], lang: Lang) -> str:

@@ -97,6 +97,11 @@ def run_before(runs: Sequence[Run], day: date) -> Run | Why:
     return next(fair, "learnt_later")
 
 
+def run_between(runs: Sequence[Run], after: date, before: date) -> Run | None:
+    """Return the newest run of a date between two days, both left out, whatever its model had learnt from."""
+    return next((run for run in runs if after < run.as_of < before), None)
+
+
 def read_sights(connection: Connection, wanted: Mapping[Run, Iterable[str]]) -> dict[tuple[int, str], Sight]:
     """Return by run and account what each run said of the accounts wanted of it, as far as it scored them."""
     found = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeGuard
 
@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from serving.acting.acts import feedback_on
 from serving.losses.departures import BEFORE, Departure
-from serving.losses.past_runs import Run, Sight, Why, read_runs, read_sights, run_before
+from serving.losses.past_runs import Run, Sight, Why, read_runs, read_sights, run_before, run_between
 from serving.store.past_scores import KeptScore, kept_score
 
 Verdict = Literal["surprise", "not_known", "seen_afterwards", "seen"]
@@ -39,12 +39,15 @@ class Review:
         What somebody wrote last of the account before it left.
     last : KeptScore or None
         The score of the last of these runs, with its evidence.
+    late : Sight or None
+        What a run said that does not count, as it came later than the last of these days; only where no loss was seen.
     """
 
     departure: Departure
     sights: Mapping[int, Sight | Why]
     feedback: str | None
     last: KeptScore | None
+    late: Sight | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -90,9 +93,18 @@ def reviews(connection: Connection, left: Sequence[Departure]) -> list[Review]:
     for (place, _), run in asked.items():
         if isinstance(run, Run):
             wanted[run].add(left[place].account_id)
+    last_day = {place: departure.ended_on - timedelta(days=min(BEFORE)) for place, departure in enumerate(left)}
+    late = {place: run_between(runs, last_day[place], departure.ended_on) for place, departure in enumerate(left)}
+    for place, between in late.items():
+        if between is not None:
+            wanted[between].add(left[place].account_id)
     sights = read_sights(connection, wanted)
     made = [
-        _review(connection, departure, {days: _sight(asked[place, days], departure, sights) for days in BEFORE})
+        _with_late(
+            _review(connection, departure, {days: _sight(asked[place, days], departure, sights) for days in BEFORE}),
+            late[place],
+            sights,
+        )
         for place, departure in enumerate(left)
     ]
     return sorted(
@@ -117,6 +129,12 @@ def _review(connection: Connection, departure: Departure, sights: Mapping[int, S
         run = known[0].run
         last = kept_score(connection, departure.account_id, run.as_of, run.model_version)
     return Review(departure, sights, _said(connection, departure), last)
+
+
+def _with_late(review: Review, run: Run | None, sights: Mapping[tuple[int, str], Sight]) -> Review:
+    if run is None or review.seen_days is not None:
+        return review
+    return replace(review, late=sights.get((run.run_id, review.departure.account_id)))
 
 
 def _said(connection: Connection, departure: Departure) -> str | None:

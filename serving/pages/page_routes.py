@@ -26,15 +26,17 @@ async def asset_file(request: Request) -> Response:
 
 #: What an address of the portfolio may say, of the page and of the file alike.
 FILTERS = tuple(field.name for field in fields(Wanted))
+#: What an address of figures may say.
+OF_FIGURES = ("manager",)
 #: What an address of an account may say; several edits may stand in it.
 OF_ACCOUNT, EDITS = ("view", "from", "to", "edit", "done"), ("edit",)
 
 ROUTES = (
     PageRoute("/", portfolio_page, takes=FILTERS),
     PageRoute("/report.pdf", portfolio_pdf, takes=FILTERS),
-    PageRoute("/figures", figures_page),
-    PageRoute("/figures.pdf", figures_pdf),
-    PageRoute("/figures/{name}", figure_page),
+    PageRoute("/figures", figures_page, takes=OF_FIGURES),
+    PageRoute("/figures.pdf", figures_pdf, takes=OF_FIGURES),
+    PageRoute("/figures/{name}", figure_page, takes=OF_FIGURES),
     PageRoute("/renewals", renewals_page, takes=PAGES.values()),
     PageRoute("/losses", losses_page, takes=["page"]),
     PageRoute("/login", sign_in_page, takes=["next", "left", "state"]),

@@ -47,6 +47,7 @@ class Portfolio:
     unmanaged: bool
     counted: str
     urgent: str
+    decide: str
     urgent_address: str
     before: str
     after: str
@@ -79,6 +80,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, chooses: bool, today: da
         managers=tuple(Choice(name, name, name == wanted.manager) for name in found.managers) if chooses else (),
         unmanaged=chooses and bool(found.managers) and found.unmanaged,
         urgent=head.urgent,
+        decide=head.decide,
         urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
         counted=_counted(found, formats, words["portfolio"]),
         before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",
@@ -120,6 +122,6 @@ def _choices(values: Sequence[str], labels: Mapping[str, str], chosen: str) -> t
 def _counted(found: Found, formats: Formats, words: Mapping[str, str]) -> str:
     if not found.rows:
         return ""
-    return words["page"].format(
+    return words["page_one" if found.sums.accounts == 1 else "page"].format(
         page=formats.number(found.page), pages=formats.number(found.pages), total=formats.number(found.sums.accounts)
     )

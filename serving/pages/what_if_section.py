@@ -16,7 +16,7 @@ from serving.predict.edits import MOST_EDITS, Edit
 from serving.scoring.scores import Score
 from serving.store import Stored
 from serving.words.caution_words import told
-from serving.words.formats import Formats
+from serving.words.formats import Formats, shown_change
 from serving.words.wording import screen_texts
 
 #: Most loops and most tickets that can be chosen, the oldest ones.
@@ -118,7 +118,7 @@ def _line(label: str, score: Score, before: Score, visit: Visit) -> Answered:
     formats = Formats(visit.lang)
     if "unknown" in (score.band, before.band):
         return Answered(label, screen_texts(visit.lang)["portfolio"]["no_estimate"], "–", "same")
-    change = score.churn_probability - before.churn_probability
+    change = shown_change(before.churn_probability, score.churn_probability)
     points = "–" if score is before else formats.points(change)
-    kind = "same" if abs(change) < 0.0005 else "up" if change > 0 else "down"
+    kind = "same" if change == 0 else "up" if change > 0 else "down"
     return Answered(label, formats.percent(score.churn_probability, 1), points, kind)

@@ -23,7 +23,7 @@ from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
 from serving.words.caution_words import kept_cautions, told
 from serving.words.crm_link import crm_link
-from serving.words.formats import Formats, Lang
+from serving.words.formats import Formats, Lang, shown_change
 from serving.words.grades import grade_sentence
 from serving.words.movement_words import theme_label
 from serving.words.short_reasons import main_reason
@@ -95,6 +95,7 @@ class Head:
     figures: tuple[tuple[str, str, str], ...]
     moved: tuple[tuple[str, str], ...]
     urgent: str
+    decide: str
 
 
 def head_of(found: Found, lang: Lang, today: date) -> Head:
@@ -112,6 +113,7 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         figures=_figures(found, formats, words["sums"]) if found.run else (),
         moved=moved_lines(found.moved, formats),
         urgent=_urgent(found, formats, words["steps"]),
+        decide=words["steps"]["decide"] if found.disagreed else "",
     )
 
 
@@ -224,10 +226,18 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
-        step=step["what"] if step else done["what"] if done else "",
+        step=_step(row, step, done, words["steps"]),
         step_note=_step_note(step, done, formats, words["steps"]),
         overdue=bool(step and step["due_on"] < today),
     )
+
+
+def _step(
+    row: Mapping[str, Any], step: Mapping[str, Any] | None, done: Mapping[str, Any] | None, words: Mapping[str, str]
+) -> str:
+    """Return the next step, else the one that was done, else that the account was reported as handled."""
+    planned = step or done
+    return planned["what"] if planned else words["handled"] if row["handled"] else ""
 
 
 def _step_note(
@@ -243,8 +253,8 @@ def _change(row: Mapping[str, Any], before: date | None, formats: Formats, words
     """Return the change of the probability in points since the run before, and whether it rose or fell."""
     if before is None or row["probability_before"] is None or "unknown" in (row["band"], row["band_before"]):
         return "", ""
-    change = row["churn_probability"] - row["probability_before"]
-    kind = "same" if abs(change) < 0.0005 else "up" if change > 0 else "down"
+    change = shown_change(row["probability_before"], row["churn_probability"])
+    kind = "same" if change == 0 else "up" if change > 0 else "down"
     return words[f"change_{kind}"].format(points=formats.points(change), day=formats.day(before)), kind
 
 
@@ -270,10 +280,10 @@ def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Ma
         # The evidence keeps the oldest ones: where all of them are late, those it left out may be late too.
         more = late == len(loops["rows"]) < loops["total"]
         text = words["loop" if late == 1 and not more else "loops_more" if more else "loops"]
-        oldest = loops["rows"][hours.index(max(hours))]["loop_id"]
+        oldest = loops["rows"][hours.index(max(hours))]
         # Counted as the account's report counts it.
-        longest = formats.dative(formats.hours(max(hours)))
-        lines.append(text.format(n=formats.number(late), id=oldest, days=longest))
+        longest = formats.dative(formats.waited(oldest.get("opened_at"), max(hours)))
+        lines.append(text.format(n=formats.number(late), id=oldest["loop_id"], days=longest))
     ends = renewal(evidence)
     days = (ends - as_of).days if ends else None
     if days is not None and 0 <= days <= SOON_DAYS:

@@ -153,7 +153,7 @@ def read_portfolio(
 
 def _columns(waiting: Waiting) -> tuple[Any, ...]:
     before = (BEFORE.c.churn_probability.label("probability_before"), BEFORE.c.band.label("band_before"))
-    flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed"))
+    flags = (getattr(waiting, name).label(name) for name in ("unplanned", "disagreed", "handled"))
     return SCORES, *before, *flags
 
 

@@ -15,7 +15,7 @@ from serving.store.score_tables import SCORES
 
 @dataclass(frozen=True)
 class Waiting:
-    """A threat without a next step, and a score that was called wrong, wait; who has lapsed needs no next step.
+    """A threat without a next step, and a score that was called wrong, wait; handled or lapsed, it needs no next step.
 
     What was said counts for the score it was said of, and a step that was done since it was scored for that score: a
     later run asks anew.
@@ -23,6 +23,7 @@ class Waiting:
 
     unplanned: sa.ColumnElement[bool]
     disagreed: sa.ColumnElement[bool]
+    handled: sa.ColumnElement[bool]
     lapsed: sa.ColumnElement[bool]
 
     @classmethod
@@ -32,7 +33,7 @@ class Waiting:
         verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
         lapsed = _lapsed(model)
         unplanned = SCORES.c.threat & ~has_step(account_id, scored_at) & (verdict != "handled") & ~lapsed
-        return cls(unplanned, verdict == "wrong", lapsed)
+        return cls(unplanned, verdict == "wrong", verdict == "handled", lapsed)
 
     @property
     def any(self) -> sa.ColumnElement[bool]:

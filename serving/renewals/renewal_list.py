@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal
 
+from features.figures.contracts_ahead import GRACE_DAYS
 from serving.renewals.calls import STAGES, Call, Renewal, Renewals
 from serving.words.formats import Formats, Lang
 from serving.words.wording import screen_texts
@@ -18,12 +20,13 @@ SHOWN = 100
 
 @dataclass(frozen=True)
 class CallCell:
-    """Both calls at one stage; `tone` is `apart` where they differ, empty texts where there is none."""
+    """Both calls at one stage; `tone` is `apart` where they differ, `absent` says why there is none."""
 
     model: str
     manager: str
     run: str
     tone: str
+    absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,21 @@ def renewal_table(key: Kind, found: Renewals, shown: Sequence[Renewal], lang: La
     """Return a table of the newest run with those of its contracts that are shown."""
     texts, formats = screen_texts(lang)["renewals"], Formats(lang, found.currency)
     rows = found.soon if key == "soon" else found.overdue
-    counted = texts["counted"].format(
+    counted = texts["counted_one" if len(rows) == 1 else "counted"].format(
         n=formats.number(len(rows)), disagreed=formats.number(sum(row.disagreed for row in rows)),
         money=formats.money(sum(row.value for row in rows), whole=True),
     )  # fmt: skip
     none = texts["no_estimate" if found.estimates else "not_estimated"]
-    lines = tuple(_line(row, none, texts, formats) for row in shown)
+    lines = tuple(_line(row, found.run["as_of"], none, texts, formats) for row in shown)
     note = texts["soon_by_value" if key == "soon" and not found.estimates else f"{key}_note"]
     return RenewalTable(key, texts[key], note, lines, texts[f"{key}_none"], counted if rows else "")
 
 
-def _line(row: Renewal, none: str, texts: Mapping[str, str], formats: Formats) -> RenewalLine:
+def _line(row: Renewal, as_of: date, none: str, texts: Mapping[str, str], formats: Formats) -> RenewalLine:
     expected, leaves = none, ""
     if row.expected is not None and row.stays is not None:
         expected = formats.money(row.expected, whole=True)
-        leaves = texts["leaves_until"].format(share=formats.probability(1 - row.stays))
+        leaves = texts["leaves_until"].format(share=formats.probability(1 - row.stays), days=GRACE_DAYS)
     return RenewalLine(
         account_id=row.account_id,
         name=row.name or row.account_id,
@@ -82,14 +85,19 @@ def _line(row: Renewal, none: str, texts: Mapping[str, str], formats: Formats) -
         value=formats.money(row.value, whole=True),
         expected="" if row.overdue else expected,
         leaves=leaves,
-        calls=tuple(_cell(row.calls.get(stage), texts, formats) for stage in STAGES),
+        calls=tuple(_cell(row.calls.get(stage), texts, formats, _absent(row, stage, as_of)) for stage in STAGES),
         disagreed=texts["disagreed"] if row.disagreed else "",
     )
 
 
-def _cell(call: Call | None, texts: Mapping[str, str], formats: Formats) -> CallCell:
+def _absent(row: Renewal, stage: int, as_of: date) -> str:
+    """Return the key of why there is no call at a stage: its day is to come, or no run had scored the account."""
+    return "to_come" if stage and row.ends_on - timedelta(days=stage) > as_of else "no_call"
+
+
+def _cell(call: Call | None, texts: Mapping[str, str], formats: Formats, absent: str) -> CallCell:
     if call is None:
-        return CallCell("", "", "", "")
+        return CallCell("", "", "", "", texts[absent])
     model = texts["model_unknown"]
     if call.model is not None:
         model = texts[f"model_{call.model}"].format(share=formats.probability(call.churn_probability))

@@ -28,6 +28,8 @@ LEAST_ANSWERS, FEW_ANSWERS = 3, 10
 LEAST_ANONYMOUS = 5
 #: Evidence that is cut short holds all answers of the period if it reaches back so many days further.
 LATE_DAYS = 90
+#: Most answers shown under what contacts said: those that sentences quote, low scores of a year, then the newest.
+SAID = 8
 KINDS = ("relationship", "transactional")
 Row = Mapping[str, Any]
 
@@ -67,7 +69,10 @@ def rated(evidence: Row, as_of: date, formats: Formats) -> Rated | None:
         return Rated("", (), words["none"].format(period=period))
     if any(row.get("contact_id") is None and not row.get("anonymous") for rows in latest.values() for row in rows):
         period = f"{period} {words['unnamed']}"
-    figures = tuple(_figure(words[kind], rows, formats, words) for kind, rows in latest.items())
+    figures = tuple(
+        _figure(words[kind], rows, formats, words, [row for other in KINDS if other != kind for row in latest[other]])
+        for kind, rows in latest.items()
+    )
     return Rated(words["lead"].format(period=period), figures, "")
 
 
@@ -81,6 +86,27 @@ def latest_answers(evidence: Row, as_of: date, kind: str) -> list[Row]:
     ]
     answers.sort(key=lambda row: (_answered(row), row["survey_id"]))
     return list({(row.get("contact_id"), _alone(row)): row for row in answers}.values())
+
+
+def answers_shown(evidence: Row) -> Row:
+    """Return the answers, the latest first; where they are too many, the oldest without a low score are left out."""
+    answers = [row for row in _named(evidence) if row["comment"] or row["score"] is not None]
+    answers.sort(key=lambda row: str(row["answered_at"] or row["sent_at"]), reverse=True)
+    quoted = [*answers[:1], *[row for row in answers if row.get("decision_maker")][:1]]
+    since = (date.fromisoformat(evidence["as_of"]) - timedelta(days=DAYS)).isoformat()
+    low = [row for row in answers if row["category"] == "detractor" and str(row["answered_at"]) >= since]
+    ranked = sorted(answers, key=lambda row: 0 if row in quoted else 1 if row in low else 2)
+    shown = ranked[:SAID]
+    return {"total": len(answers), "rows": [row for row in answers if row in shown]}
+
+
+def _named(evidence: Row) -> list[Row]:
+    """Return the surveys, each with the name of who was asked; of an anonymous one nobody is told who it was."""
+    names = {row["contact_id"]: row.get("name") for row in rows_of(evidence, "contacts")}
+    return [
+        {**row, "name": None if row.get("anonymous") else names.get(row.get("contact_id") or "")}
+        for row in rows_of(evidence, "surveys")
+    ]
 
 
 def _alone(row: Row) -> str | None:
@@ -99,7 +125,10 @@ def _reaches(surveys: Row) -> date | None:
     return min(date.fromisoformat(row["sent_at"][:10]) for row in rows)
 
 
-def _figure(label: str, rows: Sequence[Row], formats: Formats, words: Mapping[str, str]) -> Figure:
+def _figure(
+    label: str, rows: Sequence[Row], formats: Formats, words: Mapping[str, str], others: Sequence[Row]
+) -> Figure:
+    """Return the score of one kind of survey; `others` are the answers of the other kind."""
     n = len(rows)
     answers = words["answers_one"] if n == 1 else words["answers_other"].format(n=formats.number(n))
     if not n:
@@ -117,7 +146,17 @@ def _figure(label: str, rows: Sequence[Row], formats: Formats, words: Mapping[st
     shares = {"promoters": promoters, "passives": counts["passive"], "detractors": detractors}
     note = words["interval"].format(**ends, answers=answers, **shares)
     few = f" {words['few']}" if n < FEW_ANSWERS else ""
-    return Figure(label, _points((promoters - detractors) / n, formats), note + few)
+    apart = "" if detractors else _apart(others, formats, words)
+    return Figure(label, _points((promoters - detractors) / n, formats), note + few + apart)
+
+
+def _apart(others: Sequence[Row], formats: Formats, words: Mapping[str, str]) -> str:
+    """Return that the newest low answer is one of the other kind, which is not counted here; empty without one."""
+    low = [row for row in others if row["category"] == "detractor" and not row.get("anonymous")]
+    if not low:
+        return ""
+    row = max(low, key=_answered)
+    return f" {words['apart'].format(score=row['score'], day=formats.day(_answered(row)), kind=words[row['kind']])}"
 
 
 def _points(score: float, formats: Formats) -> str:

@@ -6,10 +6,11 @@ Every table says which rows are left out, or that its data are not known.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from features.formulas.closing import MARK_HOURS
+from serving.reports.rated import answers_shown
 from serving.words.formats import NBSP, Formats
 from serving.words.glossary import glossary
 from serving.words.wording import page_texts
@@ -61,8 +62,6 @@ def _is_long(text: str) -> bool:
 
 
 Row = Mapping[str, Any]
-#: Most answers shown under what contacts said: those that sentences quote, then comments and low scores, then others.
-SAID = 8
 #: One column: the key of its heading, whether it holds figures, and how a row fills it.
 Spec = tuple[str, bool, Callable[["Cells", Row], Cell]]
 
@@ -90,6 +89,11 @@ class Cells:
         """Return the role of who was asked, or that the survey was anonymous."""
         return Cell(self.words["anonymous"], "quiet") if row.get("anonymous") else self.called("role", row["role"])
 
+    def by(self, row: Row) -> Cell:
+        """Return name and role of who answered, or that the survey was anonymous."""
+        role = self.who(row)
+        return Cell(f"{row['name']}, {role.text}" if row["role"] else row["name"]) if row.get("name") else role
+
     def comment(self, row: Row) -> Cell:
         """Return what was said, or that nothing was."""
         return Cell(row["comment"]) if row["comment"] else Cell(self.words["no_comment"], "quiet")
@@ -110,9 +114,9 @@ class Cells:
         """Return a signed percentage."""
         return self.unknown() if value is None else Cell(self.formats.percent(value, 1, signed=True))
 
-    def hours(self, value: float) -> Cell:
-        """Return a span of hours."""
-        return Cell(self.formats.hours(value))
+    def waited(self, row: Row) -> Cell:
+        """Return the span from opening to closing, or until now."""
+        return Cell(self.formats.waited(row["opened_at"], row["hours"]))
 
     def mark(self, hours: float) -> Cell:
         """Return whether the 48-hour mark was kept."""
@@ -141,13 +145,13 @@ class Cells:
 
 _OPEN: tuple[Spec, ...] = (
     ("opened", False, lambda c, r: c.day(r["opened_at"])),
-    ("age", True, lambda c, r: c.hours(r["hours"])),
+    ("age", True, lambda c, r: c.waited(r)),
     ("mark", False, lambda c, r: c.mark(r["hours"])),
 )
 _CLOSED: tuple[Spec, ...] = (
     ("opened", False, lambda c, r: c.day(r["opened_at"])),
     ("closed", False, lambda c, r: c.day(r["closed_at"])),
-    ("took", True, lambda c, r: c.hours(r["hours"])),
+    ("took", True, lambda c, r: c.waited(r)),
     ("mark", False, lambda c, r: c.mark(r["hours"])),
 )
 _LOOP: tuple[Spec, ...] = (("loop", False, lambda c, r: c.key(r.get("loop_id"))),)
@@ -212,8 +216,9 @@ SPECS: dict[str, tuple[Spec, ...]] = {
 COMMENTS: tuple[Spec, ...] = (
     *_SURVEY,
     ("answered", False, lambda c, r: c.day(r["answered_at"])),
+    ("kind", False, lambda c, r: c.called("survey_kind", r["kind"])),
     ("score", True, lambda c, r: c.score(r)),
-    ("role", False, lambda c, r: c.who(r)),
+    ("who", False, lambda c, r: c.by(r)),
     ("comment", False, lambda c, r: c.comment(r)),
 )
 ANSWERS: tuple[Spec, ...] = (
@@ -235,21 +240,10 @@ def evidence_tables(evidence: Row, formats: Formats) -> tuple[DataTable, ...]:
     words = page_texts(formats.lang)["evidence"]
     shown = [key for key in SPECS if key != "bounced_surveys" or (evidence.get(key) or {}).get("rows")]
     tables = [table(key, words[key], evidence.get(key), SPECS[key], formats) for key in shown]
-    surveys = evidence.get("surveys")
-    comments = None if surveys is None else _said(surveys["rows"])
-    return (*tables[:2], table("comments", words["comments"], comments, COMMENTS, formats), *tables[2:])
-
-
-def _said(surveys: Sequence[Row]) -> Row:
-    """Return the answers, the latest first; where they are too many, those that say less are left out."""
-    answers = [row for row in surveys if row["comment"] or row["score"] is not None]
-    answers.sort(key=lambda row: str(row["answered_at"] or row["sent_at"]), reverse=True)
-    quoted = [*answers[:1], *[row for row in answers if row.get("decision_maker")][:1]]
-    ranked = sorted(
-        answers, key=lambda row: 0 if row in quoted else 1 if row["comment"] or row["category"] == "detractor" else 2
-    )
-    shown = ranked[:SAID]
-    return {"total": len(answers), "rows": [row for row in answers if row in shown]}
+    comments = None if evidence.get("surveys") is None else answers_shown(evidence)
+    said = table("comments", words["comments"], comments, COMMENTS, formats)
+    said = replace(said, note=f"{said.note} {words['chosen']}" if said.note else "")
+    return (*tables[:2], said, *tables[2:])
 
 
 def without_rows(tables: Sequence[DataTable], formats: Formats) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Stakeholder:
     score: int | None
     answered: str
     silent: bool
-    decides: bool
+    decides: bool | None
     left: str
 
     @property
@@ -157,7 +157,7 @@ def _people(evidence: Row, as_of: date, formats: Formats) -> list[Stakeholder]:
                 score=answer["score"] if answer else None,
                 answered=formats.day(answer["answered_at"] or answer["sent_at"]) if answer else "",
                 silent=(who in silent or (who in in_vain and answer is None)) and row["valid_to"] is None,
-                decides=bool(row["decision_maker"]),
+                decides=row["decision_maker"],
                 left=formats.day(row["valid_to"]) if row["valid_to"] else "",
             )
         )
@@ -206,7 +206,7 @@ def _table(people: Sequence[Stakeholder], formats: Formats, words: Mapping[str, 
         (
             Cell(person.role),
             Cell(person.name),
-            Cell(flags["yes" if person.decides else "no"]),
+            Cell("–", "quiet") if person.decides is None else Cell(flags["yes" if person.decides else "no"]),
             Cell("–", "quiet")
             if person.score is None
             else Cell(f"{person.score}/10", "alert" if person.kind == "detractor" else ""),

@@ -1,6 +1,7 @@
 """What can be done for an account: themes in words and the outlook go in, the steps come out in order.
 
-A step carries the points of its theme as every other section shows them. Where a notable part of the revenue is
+A step carries the points of its theme as every other section shows them. Open feedback on a low score is answered
+whatever its theme adds. Where a notable part of the revenue is
 expected to fall away though the customer stays, there is a step against that too.
 """
 
@@ -10,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from features.signals.nps import DETRACTOR
 from serving.scoring.scores import Score
 from serving.words.formats import Formats
-from serving.words.people import meant_by
+from serving.words.people import meant_by, rows_of
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 
@@ -20,6 +22,8 @@ from serving.words.wording import page_texts
 ADVISED_FROM = 0.001
 #: The share of the revenue that, expected to fall away, asks for a step.
 SHRINKING_FROM = 0.1
+#: The step that answers open feedback.
+OPEN_LOOPS = "close_open_loops"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def steps_of(
             points = words["points"].format(points=formats.points(sentence.contribution))
             who = tuple(each.told for each in meant_by(sentence.advice_key, evidence, score.as_of, formats, named))
             by_key.setdefault(sentence.advice_key, Advice(sentence.theme, sentence.advice, points, who))
+    if OPEN_LOOPS not in by_key and _waits_low(evidence):
+        by_key[OPEN_LOOPS] = _open_low(score, evidence, formats, named)
     against_leaving = tuple(by_key.values())
     share = shrinking_share(score, evidence)
     if not share:
@@ -66,3 +72,16 @@ def steps_of(
     if loss > score.revenue_at_risk:
         return against_shrinking + against_leaving
     return against_leaving + against_shrinking
+
+
+def _waits_low(evidence: Mapping[str, Any]) -> bool:
+    scores = [row.get("score") for row in rows_of(evidence, "open_loops")]
+    return any(score is not None and score <= DETRACTOR for score in scores)
+
+
+def _open_low(score: Score, evidence: Mapping[str, Any], formats: Formats, named: bool) -> Advice:
+    """Return the step that answers open feedback; a low score in it waits for an answer even if no theme says so."""
+    words = page_texts(formats.lang)["advice"]
+    text = words["open_low"].format(n=formats.number(evidence["open_loops"]["total"]))
+    who = tuple(each.told for each in meant_by(OPEN_LOOPS, evidence, score.as_of, formats, named))
+    return Advice(words["open_low_theme"], text, words["open_low_points"], who)

@@ -107,6 +107,14 @@ def read_figures(connection: Connection, whose: Whose, as_of: date | None = None
     return StoredFigures({**run, "model": model}, whose is None, stored, together(kept) if kept else None)
 
 
+def managers_with_figures(connection: Connection, run_id: int, whose: Whose) -> list[str]:
+    """Return the account managers of whom a run keeps figures, of all (None) or of some, by name."""
+    which = (FIGURES.c.run_id == run_id) & (FIGURES.c.place != 0) & theirs(FIGURES.c.account_manager, whose)
+    return sorted(
+        name for name in connection.execute(sa.select(FIGURES.c.account_manager).where(which)).scalars() if name
+    )
+
+
 def run_dates(connection: Connection) -> list[date]:
     """Return the as-of dates of the current runs, the newest first."""
     dates = sa.select(RUNS.c.as_of).where(CURRENT).distinct().order_by(RUNS.c.as_of.desc())

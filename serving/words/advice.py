@@ -16,6 +16,8 @@ NEVER_ADVISED = frozenset({"actions"})
 CONTRACT_FALL = "contract_value_fall"
 #: A low answer that is its contact's latest and young or still open, of anybody and of who decides: told by evidence.
 LOW_ANSWER, LOW_DECIDER = "low_answer_to_settle", "low_decider_to_settle"
+#: The departments in which contacts are active: told by evidence.
+DEPARTMENTS = "contacts_departments"
 #: Steps that need more than their own signal: a talk within days about a score fits only while there is one to settle.
 ONLY_WITH: Mapping[str, str] = {"talk_detractor": LOW_ANSWER, "talk_decision_maker": LOW_DECIDER}
 #: Per theme the steps in order: each fits when its signal lies within [low, high]; one without a signal always fits.
@@ -35,6 +37,8 @@ ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
         ("second_contact", "contacts_single", 1, 1),
         ("decision_maker", "contacts_decision_makers", 0, 0),
         ("greet_successor", "contacts_left_365d", 1, _ANY),
+        ("widen_departments", DEPARTMENTS, 0, 1),
+        ("keep_contacts", "contacts_decision_makers", 1, _ANY),
         ("widen_contacts", None, 0, 0),
     ),
     "nps": (

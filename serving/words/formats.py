@@ -6,7 +6,7 @@ A figure may be signed ("+12 %"); the minus is the typographic one. English foll
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, cached_property, lru_cache
 from typing import Literal
 
@@ -22,6 +22,8 @@ MINUS, NBSP = "\u2212", "\u00a0"
 MANY_HOURS, MANY_DAYS = 72, 731
 
 
+#: Decimals of a fraction that is shown as points with one decimal.
+POINT_DIGITS = 3
 #: Figures that stay written: most points and counts come again and again.
 KEPT_FIGURES = 20_000
 
@@ -105,6 +107,21 @@ class Formats:
             return self._span(days / 365.25, "year", 1, signed)
         return self._span(days, "day", 0, signed)
 
+    def waited(self, since: str | None, hours: float) -> str:
+        """Return a span of hours since an instant; from 72 hours on in days of the calendar, as dates beside it count.
+
+        Examples
+        --------
+        >>> Formats("en").waited("2025-11-17T15:00:00Z", 1065.0)
+        '45\\xa0days'
+        """
+        if since is None or abs(hours) < MANY_HOURS:
+            return self.hours(hours)
+        first = datetime.fromisoformat(since)
+        # Hours are rounded: a second keeps an end at midnight on its day.
+        last = first + timedelta(hours=hours, seconds=1)
+        return self.days((last.date() - first.date()).days)
+
     def months(self, months: float) -> str:
         """Return a span given in months."""
         return self._span(months, "month", 1, signed=False)
@@ -127,6 +144,17 @@ class Formats:
         if value < 0:
             return MINUS + text
         return f"+{text}" if signed and value > 0 else text
+
+
+def shown_change(before: float, after: float) -> float:
+    """Return the change between two probabilities as they are shown with a decimal, so that a reader can follow it.
+
+    Examples
+    --------
+    >>> shown_change(0.0404, 0.0806)
+    0.041
+    """
+    return round(round(after, POINT_DIGITS) - round(before, POINT_DIGITS), POINT_DIGITS)
 
 
 @cache

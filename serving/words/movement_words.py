@@ -14,16 +14,13 @@ from typing import Any
 from serving.errors import MissingWords
 from serving.scoring.movement import Movement
 from serving.scoring.scores import Reason, Score
-from serving.words.formats import Formats, Lang
+from serving.words.formats import POINT_DIGITS, Formats, Lang, shown_change
 from serving.words.reasons import Speaker
 from serving.words.summing import rounded_parts
 from serving.words.wording import catalogue, screen_texts
 
 #: Themes that moved the estimate by less than half a point share a row.
 SHOWN_FROM = 0.005
-#: Decimals of a fraction that is shown as points with one decimal.
-DIGITS = 3
-UNCHANGED = 0.0005
 
 
 @dataclass(frozen=True)
@@ -100,23 +97,39 @@ def _rows(moved: Movement, speakers: Speakers, lang: Lang) -> tuple[MovedRow, ..
     if moved.before.model_version != moved.after.model_version:
         versions = (words["version"].format(version=score.model_version) for score in (moved.before, moved.after))
         parts.append(("model", words["model"], moved.model or 0.0, *versions))
-    points = rounded_parts([part for _, _, part, _, _ in parts], moved.change, DIGITS)
+    points = rounded_parts([part for _, _, part, _, _ in parts], _shown(moved), POINT_DIGITS)
     rows = [
         MovedRow(code, label, formats.points(point), then, now)
         for (code, label, _, then, now), point in zip(parts, points, strict=True)
     ]
-    ends = (formats.probability(score.churn_probability) for score in (moved.before, moved.after))
-    return (*rows, MovedRow("total", words["total"], formats.points(round(moved.change, DIGITS)), *ends))
+    return (*rows, MovedRow("total", words["total"], formats.points(_shown(moved)), *_ends(moved, formats)))
+
+
+def _shown(moved: Movement) -> float:
+    """Return the change between the two estimates as they are shown, so that a reader can follow it."""
+    return shown_change(moved.before.churn_probability, moved.after.churn_probability)
+
+
+def _ends(moved: Movement, formats: Formats) -> tuple[str, str]:
+    """Return both estimates with as many decimals as the change between them."""
+    before, after = (score.churn_probability for score in (moved.before, moved.after))
+    return _end(before, formats), _end(after, formats)
+
+
+def _end(probability: float, formats: Formats) -> str:
+    sure = not 0.001 <= probability <= 0.999
+    return formats.probability(probability) if sure else formats.percent(probability, 1)
 
 
 def _change(moved: Movement, lang: Lang) -> str:
     words, formats = screen_texts(lang)["moved"], Formats(lang)
-    which = "same" if abs(moved.change) < UNCHANGED else "up" if moved.change > 0 else "down"
+    change, (first, last) = _shown(moved), _ends(moved, formats)
+    which = "same" if change == 0 else "up" if change > 0 else "down"
     before, after = moved.before, moved.after
     return words[f"lead_{which}"].format(
-        points=formats.points(round(moved.change, DIGITS)).lstrip("+−"),
-        before=formats.probability(before.churn_probability),
-        after=formats.probability(after.churn_probability),
+        points=formats.points(change).lstrip("+−"),
+        before=first,
+        after=last,
         day_before=formats.day(before.as_of),
         day_after=formats.day(after.as_of),
     )
@@ -129,7 +142,7 @@ def _whose(moved: Movement, lang: Lang) -> str:
         return words[str(moved.whole_only)].format(**versions)
     if moved.before.model_version == moved.after.model_version:
         return words["one_model"].format(version=moved.after.model_version)
-    account, model = rounded_parts([moved.account, moved.model], moved.change, DIGITS)
+    account, model = rounded_parts([moved.account, moved.model], _shown(moved), POINT_DIGITS)
     return words["two_models"].format(account=formats.points(account), model=formats.points(model), **versions)
 
 

@@ -66,6 +66,12 @@ def rows_of(evidence: Row, name: str) -> list[Row]:
     return list((evidence.get(name) or {"rows": []})["rows"])
 
 
+def departments(evidence: Row) -> float | None:
+    """Return in how many departments contacts are active; None where that is not known of every one."""
+    roles = [row["role"] for row in rows_of(evidence, "contacts") if row["valid_to"] is None]
+    return float(len(set(roles))) if roles and all(roles) else None
+
+
 def low_answers(evidence: Row, values: Row, as_of: date) -> tuple[bool, bool]:
     """Return whether a low answer waits for a talk, of anybody and of a decision maker.
 
@@ -188,10 +194,12 @@ def _rated(rows: Iterable[Row]) -> Iterator[Found]:
 
 def _silent(evidence: Row, as_of: date) -> Iterator[Found]:
     surveys, gone = rows_of(evidence, "surveys"), _gone(evidence)
-    for who in silent_contacts(surveys, as_of):
+    silent = [who for who in silent_contacts(surveys, as_of) if who not in gone]
+    for who in silent:
         last = max((row for row in surveys if row["contact_id"] == who and row["answered_at"]), key=_answered)
-        if who not in gone:
-            yield last, "last_heard", {"day": last["answered_at"]}
+        yield last, "last_heard", {"day": last["answered_at"]}
+    if not silent:  # The last answer may be older than the evidence.
+        yield from list(_unanswered(evidence, as_of)) or _active(evidence)
 
 
 def _unanswered(evidence: Row, as_of: date) -> Iterator[Found]:
@@ -213,9 +221,32 @@ def _left(evidence: Row, as_of: date) -> Iterator[Found]:
         yield row, "gone", {"day": row["valid_to"]}
 
 
-def _only(evidence: Row, as_of: date) -> Iterator[Found]:
+def _active(evidence: Row) -> list[Found]:
     active = [row for row in rows_of(evidence, "contacts") if row["valid_to"] is None]
-    yield from ((row, "active", {"day": row["valid_from"]}) for row in active if len(active) == 1)
+    return [(row, "active", {"day": row["valid_from"]}) for row in active]
+
+
+def _only(evidence: Row, as_of: date) -> list[Found]:
+    active = _active(evidence)
+    return active if len(active) == 1 else []
+
+
+def _partners(evidence: Row, as_of: date) -> list[Found]:
+    """Return who decides of the active contacts, or the only contact: with whom to speak about a contract."""
+    deciding: list[Found] = [(row, "decides", {}) for row, _, _ in _active(evidence) if row["decision_maker"]]
+    return deciding or _only(evidence, as_of)
+
+
+def _falling(evidence: Row, as_of: date) -> Iterator[Found]:
+    """Yield contacts whose latest answer is low or below the one before, the newest first."""
+    latest, before = _latest_answers(evidence), dict[str, Row]()
+    for row in rows_of(evidence, "surveys"):
+        who, newest = row.get("contact_id"), latest.get(row.get("contact_id"))
+        if who and newest and row.get("score") is not None and _answered(row) < _answered(newest):
+            before[who] = max(before.get(who, row), row, key=_answered)
+    there = {who: row for who, row in latest.items() if who not in _gone(evidence)}
+    fallen = {who for who, row in before.items() if latest[who]["score"] < row["score"]}
+    yield from _rated(row for who, row in there.items() if who in fallen or _is_low(row["score"]))
 
 
 def _records(listing: str, said: str, own: str, day: str) -> Callable[[Row, date], Iterator[Found]]:
@@ -255,6 +286,8 @@ _MEANT: Mapping[str, Callable[[Row, date], Iterable[Found]]] = {
     "meet_successor": lambda evidence, as_of: [each for each in _left(evidence, as_of) if each[0]["decision_maker"]],
     "greet_successor": _left,
     "second_contact": _only,
+    "ask_change": _falling,
+    **dict.fromkeys(("renew_soon", "renew_ended", "ask_contract_cut", "explain_price", "review_contract"), _partners),
     "close_open_loops": _loops,
     "settle_tickets": _records("open_tickets", "open_ticket", "ticket_id", "opened_at"),
     "follow_up_referral": _waiting,

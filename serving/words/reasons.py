@@ -18,10 +18,10 @@ from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import CONTRACT_FALL, LOW_ANSWER, LOW_DECIDER, advice_key
+from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DECIDER, advice_key
 from serving.words.contract_change import value_before
 from serving.words.formats import Formats, Lang
-from serving.words.people import low_answers, role_words
+from serving.words.people import departments, low_answers, role_words
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -182,7 +182,8 @@ class Speaker:
         if abs(theme.contribution) < NO_EFFECT or shown == part:
             return fact
         kind = "part" if abs(part) < abs(shown) else "offset"
-        points = {"part": self.formats.number(abs(part), 1), "points": self.formats.number(abs(shown), 1)}
+        told = self.formats.number(abs(part), 1) if kind == "part" else self.formats.number(part, 1, signed=True)
+        points = {"part": told, "points": self.formats.number(abs(shown), 1)}
         part_of = self._words.effect[kind].format(**points)
         return f"{fact[:-1]}; {part_of})" if fact.endswith(")") else f"{fact} ({part_of})"
 
@@ -296,4 +297,4 @@ class Speaker:
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
         waits = low_answers(self._evidence, self._values, self._score.as_of) if theme.code == "nps" else (False, False)
         told = {CONTRACT_FALL: fall, LOW_ANSWER: float(waits[0]), LOW_DECIDER: float(waits[1])}
-        return advice_key(theme.code, self._values | told, raising)
+        return advice_key(theme.code, self._values | told | {DEPARTMENTS: departments(self._evidence)}, raising)

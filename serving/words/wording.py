@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import Any
 
 from features.signal import Signal, all_signals
@@ -28,6 +29,8 @@ FADED = "_halflife_"
 SUBJECT_OF = {"account_segment": "segment", "account_industry": "industry"}
 #: From here on a relative change is from nothing to something or the other way.
 ALL = 0.9995
+#: Days since an instant whose day stands beside them: counted by the calendar, as a reader would.
+AGES = frozenset({"action_age_days", "invoice_recency_days", "loop_open_oldest_days", "ticket_open_oldest_days"})
 #: Half of what the last digit shown stands for, by unit: what is smaller is told as no change or nothing.
 SMALL = {"share": 0.005, "fraction": 0.0005, "relative change": 0.0025, "hours": 0.5, "months": 0.05}
 SMALL_POINTS = 0.05
@@ -170,7 +173,7 @@ def figure(signal: Signal, value: float | str | None, formats: Formats) -> str:
         case "hours":
             return formats.hours(value, signed)
         case "days":
-            return formats.days(value)
+            return formats.days(ceil(round(value, 4)) if signal.name in AGES else value)
         case "months":
             return formats.months(value)
         case "root of currency":

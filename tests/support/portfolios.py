@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from serving.scoring.scores import Score
@@ -63,6 +63,6 @@ def evidence() -> dict[str, Any]:
 
 
 def _loop(hours: float) -> dict[str, Any]:
-    opened_at = "2025-12-01T00:00:00Z"
+    opened_at = f"{datetime(2026, 1, 1) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
     return {"loop_id": f"L{hours}", "level": "frontline", "opened_at": opened_at, "closed_at": None, "hours": hours,
             "score": 3, "category": "detractor"}  # fmt: skip

@@ -67,7 +67,7 @@ def evidence_of(**changed: Any) -> dict[str, Any]:
          "answered_at": "2025-03-02T08:00:00Z", "category": "detractor", **who},
     ]  # fmt: skip
     loop = {"loop_id": "L1", "level": "frontline", "opened_at": "2026-01-01T00:00:00Z", "closed_at": None,
-            "hours": 336.0, "score": 3, "category": "detractor"}  # fmt: skip
+            "hours": 336.0, "score": 8, "category": "passive"}  # fmt: skip
     record: dict[str, Any] = {
         "as_of": "2026-01-15", "missing_tables": [],
         "account": {"account_id": "A1", "name": EVIL, "segment": "mid", "industry": EVIL, "country": "DE",

@@ -83,7 +83,7 @@ FIGURES: tuple[Figure, ...] = (
         "Rewards / revenue of the won referrals of 365 days.",
         "Prämien / Umsatz der gewonnenen Empfehlungen von 365 Tagen."), "won", "currency per currency"),
     MADE.figure("referral_hand_over_hours", "hours", ("hours", "handed"), _hours, _words(
-        "Hours to contact", "Stunden bis zum Kontakt",
+        "Time to contact", "Zeit bis zum Kontakt",
         "Mean hours from referral to contact, of the contacted referrals of 365 days.",
         "Mittlere Stunden von der Empfehlung zum Kontakt, der kontaktierten Empfehlungen von 365 Tagen.")),
     ASK.total("promoters_to_ask", "accounts", "to_ask", _words(

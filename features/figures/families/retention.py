@@ -116,8 +116,10 @@ def _money(basis: str, needs: tuple[str, ...], back: dict[str, int], en: str, de
     parts = [
         ("revenue_opening", "opening", "Opening value", "Anfangswert",
          "Value at the beginning of the period.", "Wert zu Beginn des Zeitraums."),
-        ("revenue_new", "new", "New", "Neu", "Value of accounts that never bought before the period.",
-         "Wert von Kunden, die vor dem Zeitraum nie gekauft haben."),
+        ("revenue_new", "new", "New", "Neu",
+         "Value of accounts that never bought before the period; they may have been customers without revenue before.",
+         "Wert von Kunden, die vor dem Zeitraum nie gekauft haben; ohne Umsatz können sie schon Kunden "
+         "gewesen sein."),
         ("revenue_reactivated", "reactivated", "Reactivation", "Reaktiviert",
          "Value of accounts that had bought before but had none at the beginning, whether they had left or had stayed "
          "customers all the time, as between two contracts.",
@@ -202,7 +204,8 @@ FIGURES: tuple[Figure, ...] = (
     _logo("customers_opening", "opening", "Customers at the beginning", "Kunden zu Beginn",
           "Customers at the beginning of the period.", "Kunden zu Beginn des Zeitraums."),
     _logo("customers_new", "new", "New customers", "Neue Kunden",
-          "Customers at the date who became so in the period.", "Kunden am Stichtag, die es im Zeitraum wurden."),
+          "Customers at the date who became so in the period, by the day on which the relationship began.",
+          "Kunden am Stichtag, die es im Zeitraum wurden, nach dem Tag, an dem die Beziehung begann."),
     _logo("customers_returned", "returned", "Back after leaving", "Nach Abwanderung zurück",
           "Customers at the date who had left before the period. Who never left but had no revenue or contract for a "
           "while is not counted here, only in what was reactivated.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -197,3 +198,10 @@ def test_a_contract_that_follows_without_a_gap_is_no_renewal_overdue_and_no_dip_
     found = [values(book, day, "renewals_overdue", "revenue_closing_contracted") for day in days]
     assert [each["renewals_overdue"] for each in found] == [0, 0, 7]
     assert [each["revenue_closing_contracted"] for each in found] == [137, 137, 130]
+
+
+@pytest.mark.parametrize(("lang", "said"), [("de", "hier wurde keiner gelesen"), ("en", "none was read here")])
+def test_what_stands_on_a_run_says_that_none_was_read(lang: Any, said: str) -> None:
+    """It said that no run had it for this date, where one was stored that the command does not read."""
+    estimated = [figure for figure in all_figures() if figure.name == "renewals_expected_365d"]
+    assert said in measure(hundred(), [DAY], estimated, lang=lang)["reason"].iloc[0]

@@ -23,7 +23,7 @@ from serving.predict.account_records import history_in
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Predictor
 from serving.settings import ServiceSettings
-from serving.words.formats import LANGS, Formats, Lang
+from serving.words.formats import LANGS, Formats, Lang, shown_change
 from serving.words.wording import screen_texts
 from training.bundle.bundle import Bundle
 
@@ -249,7 +249,8 @@ def test_the_page_tells_the_route_s_figures(
     shares = [answer["before"], *answer["each"], answer["after"]]
     rows = [[each.text for each in row.all("td")] for row in found.one("tbody").all("tr")]
     assert [row[0] for row in rows] == [" ".join(formats.percent(s["churn_probability"], 1).split()) for s in shares]
-    changes = [formats.points(each["change"]) for each in (*answer["each"], answer)]
+    before, *others = (each["churn_probability"] for each in shares)
+    changes = [formats.points(shown_change(before, share)) for share in others]
     assert [row[1] for row in rows] == ["–", *changes]
     assert answer["note"] == found.one("p", class_="note").text or lang == "de"
     told = ask(client, waiting, {"edits": edits, "as_of": str(as_of), "records": waiting}, params={"lang": lang})

@@ -163,7 +163,7 @@ def test_changes_since_the_last_digest_and_why_accounts_left_the_list(store: Sco
     digest = of(made(store, now=LATER + timedelta(hours=1)))
     gone = next(section for section in digest.sections if section.name == "gone").entries
     assert [(entry.account_id, entry.told) for entry in gone] == [
-        ("E/2", "was reported as handled already"),
+        ("E/2", "is handled already: reported so, or called"),
         ("E1", "is no longer at risk"),
     ]
     assert [line.account_id for line in digest.calls] == ["E4"]
@@ -257,3 +257,21 @@ def test_what_can_be_done_names_contacts_by_role(store: ScoreStore) -> None:
     assert "(purchasing: gave 3 of 10 on 2 Mar 2025)" in digest.call_steps[1]
     for text in (html_of(digest), text_of(digest), slack_text_of(digest)):
         assert "purchasing: gave 3 of 10" in text and "Geheim" not in text and "+49" not in text
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("de", "Gefährdet, aber schon erledigt (so gemeldet, oder angerufen): "),
+     ("en", "At risk, but handled already (reported so, or called): ")],
+)  # fmt: skip
+def test_whose_call_is_done_is_named_and_not_called_again(store: ScoreStore, lang: Any, said: str) -> None:
+    """It stood among the calls of the week; who was reported as handled was "1 more account", without a name."""
+    score = score_of("E/2")
+    with writing(store.engine) as connection:
+        step = NewStep("call", "Anrufen", EVA, date(2026, 1, 9))
+        step_id = add_step(connection, score.account_id, step, "key:1", NOW, "s")["step_id"]
+        assert finish_step(connection, score.account_id, step_id, "key:1", NOW)
+    digest = of(made(store, lang))
+    assert [line.account_id for line in digest.calls] == ["E1"] and digest.more.endswith(
+        f"{said}{ACCOUNTS['E/2'][-1]}."
+    )

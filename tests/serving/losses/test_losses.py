@@ -253,3 +253,26 @@ def test_what_was_scored_only_after_the_loss_nobody_could_have_seen(made: dict[s
         report = loss_report([only_after], FIRST, AS_OF, None, lang)  # type: ignore[arg-type]
         assert [int(number) for _, number, *_ in report.figures] == [0, 0, 1, 0]
         assert report.lines[0].verdict_label.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("de", "Der Lauf vom 01.06.2025 zählt nicht, denn er war nur 29 Tage vorher; gefragt ist, was mindestens 30 Tage "
+            "vorher bekannt war. Er sagte 23 %, Platz 1 von 2."),
+     ("en", "The run of 1 Jun 2025 does not count, as it was only 29 days before; asked is what was known at least 30 "
+            "days before. It said 23%, place 1 of 2.")],
+)  # fmt: skip
+@pytest.mark.parametrize(("slices", "learnt"), [(["2024-05-01"], False), (["2025-03-01"], True)])
+def test_a_run_that_came_too_late_to_count_is_named(
+    tmp_path: Path, lang: Any, said: str, slices: list[str], learnt: bool
+) -> None:
+    """It was told that no run was stored, though one of 27 days before had it at the top."""
+    lost = Departure("lost", "Lost Ltd", None, END, None, False, 1200.0, {})
+    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as late:
+        rows = (("lost", 0.23, 900.0, "at_risk"), ("stays", 0.1, 20.0, "safe"))
+        store_run(late, date(2025, 6, 1), "1", slices, *rows)
+        with reading(late.engine) as connection:
+            found = reviews(connection, [lost])
+    line = loss_report(found, FIRST, AS_OF, "EUR", lang).lines[0]
+    assert line.verdict == "not_known" and line.late.replace("\u00a0", " ").startswith(said)
+    assert ("Späterem" in line.late or "later, too" in line.late) is learnt

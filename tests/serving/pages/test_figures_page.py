@@ -125,3 +125,23 @@ def test_the_page_is_linked_and_says_what_is_not_there(site: Site, tmp_path: Pat
             assert told in page_of(bare, "en").text
             put(store, SCORE)
         bare.app.state.runtime.access.close()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("de", "Kennzahlen nur der Kunden von"), ("en", "Figures of the accounts of")]
+)
+def test_a_lead_asks_for_one_of_the_managers(site: Site, lang: Lang, said: str) -> None:
+    """Of several managers only sums are known; the page told to ask for one of them, and had no way to."""
+    lead = site.browser(site.key("read", account_manager=(ANA, BO)))
+    page = tree(lead.get(f"/figures?lang={lang}"))
+    form = next(form for form in page.all("form") if form.attributes.get("action") == "/figures")
+    assert [option.attributes["value"] for option in form.all("option")] == ["", ANA, BO]
+    one = tree(lead.get(f"/figures?lang={lang}&manager={ANA}"))
+    money = Formats(lang, "EUR").money
+    assert f"{said} {ANA}" in one.text and " ".join(money(850.0).split()) in one.text
+    links = {each.attributes["href"] for each in one.all("a")}
+    assert f"/figures/revenue_customers?lang={lang}&manager={ANA.replace(' ', '+')}" in links
+    behind = tree(lead.get(f"/figures/revenue_customers?lang={lang}&manager={ANA}")).text
+    assert "ana-1" in behind and "bo-1" not in behind
+    other = tree(site.browser(site.key("read", account_manager=ANA)).get(f"/figures?lang=en&manager={BO}")).text
+    assert "you see no account of this run" in other and " ".join(money(7000.0).split()) not in other

@@ -19,7 +19,7 @@ from serving.database.engine import reading
 from serving.run.forgetting import forget
 from serving.scoring.movement import movement
 from serving.store.book_movement import read_moves
-from serving.words.formats import LANGS, Formats, Lang
+from serving.words.formats import LANGS, Formats, Lang, shown_change
 from serving.words.movement_words import moved_told
 from serving.words.summing import rounded_parts
 from serving.words.wording import catalogue
@@ -83,7 +83,7 @@ def test_page_and_api_say_the_same_and_the_rows_add_up(browser: Browser, api: Cl
     assert parts == [[catalogue(lang).theme("nps"), formats.points(0.17), nps["then"], nps["now"]]]
     assert sum(points(row[1]) for row in parts) == pytest.approx(points(total[1]))
     assert "7" in nps["then"] and "3" in nps["now"] and total[2:] == [
-        " ".join(formats.probability(share).split()) for share in (0.25, 0.42)
+        " ".join(formats.percent(share, 1).split()) for share in (0.25, 0.42)
     ]  # fmt: skip
 
 
@@ -217,3 +217,12 @@ def test_a_book_s_parts_are_of_each_theme_of_revenue_and_of_what_is_not_told_apa
         forget(store.engine, "J1")
         with reading(store.engine) as connection:
             assert not read_moves(connection, 2, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [(0.0404, 0.0806, 0.041), (0.2784, 0.4434, 0.165), (0.1721, 0.1699, -0.002), (0.17, 0.1704, 0.0)],
+)
+def test_a_change_is_that_of_the_two_figures_beside_it(before: float, after: float, expected: float) -> None:
+    """ "By 4.0 points, from 4.0 % to 8.1 %" and "by 0.2 points, from 17 % to 17 %" read as errors."""
+    assert shown_change(before, after) == expected

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from support.portfolios import ACCOUNTS, EVA, JAN, evidence, score_of
-from support.stored import opened, put
+from support.stored import AT, opened, put
 
 from features.as_of import customers
 from features.sources import open_source
 from features.validation import validate
-from serving.database.engine import reading
-from serving.portfolio.portfolio_lines import head_of
+from serving.acting.acts import NewFeedback, add_feedback
+from serving.database.engine import reading, writing
+from serving.portfolio.portfolio_lines import head_of, lines_of
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.portfolio_report import portfolio_report, render_portfolio
 from serving.portfolio.wanted import Wanted
@@ -110,3 +111,23 @@ def test_a_sum_of_which_one_account_is_not_known_is_not_known(database_url: str,
     unheard, due = head_of(whole, lang, AS_OF).figures[-3:-1]
     assert unheard[1] == due[1] == "–" and unheard[2].startswith(no) and due[2].startswith(no)
     assert render_portfolio(portfolio_report(whole, None, Wanted(), lang, AS_OF)).count(no) == 2
+
+
+@pytest.mark.parametrize(("lang", "handled", "decide"), [
+    ("de", "Als schon erledigt gemeldet", "Der Hinweis verschwindet"),
+    ("en", "Reported as handled already", "The note goes once"),
+])  # fmt: skip
+def test_the_list_says_what_was_reported_and_what_is_to_decide(
+    tmp_path: Path, lang: Any, handled: str, decide: str
+) -> None:
+    """What was handled looked like what nobody had touched, and what was called wrong stood on top for good."""
+    with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
+        put(store, *(score_of(name) for name in ACCOUNTS), evidence=evidence())
+        with writing(store.engine) as connection:
+            for name, verdict in (("J1", "handled"), ("E1", "wrong")):
+                add_feedback(connection, score_of(name), NewFeedback(verdict, "so"), "key:1", AT, name)
+        with reading(store.engine) as connection:
+            found = read_portfolio(connection, None, Wanted())
+    lines = {line.account_id: line for line in lines_of(found, lang, AS_OF)}
+    assert (lines["J1"].step, lines["J1"].flags) == (handled, ()) and not lines["E/2"].step
+    assert decide in head_of(found, lang, AS_OF).decide

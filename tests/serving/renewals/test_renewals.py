@@ -237,3 +237,15 @@ def test_lists_have_pages_and_the_model_its_grade(site: Site, monkeypatch: pytes
     answers = [browser.get(f"/{path}?lang=de&page=9") for path in ("renewals", "losses")]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert "die letzte ist Seite 1" in tree(answers[1]).text
+
+
+@pytest.mark.parametrize(
+    ("lang", "leaves", "absent"),
+    [("de", "10 % gehen bis 30 Tage nach Vertragsende", ("bis dahin kein Lauf", "noch nicht erreicht")),
+     ("en", "10% leave by 30 days after the end", ("no run by then", "not yet reached"))],
+)  # fmt: skip
+def test_a_line_says_until_when_and_why_there_is_no_call(site: Site, lang: Lang, leaves: str, absent: Any) -> None:
+    found = read(site)
+    lines = {line.account_id: line for line in renewal_table("soon", found, found.soon, lang).lines}
+    assert lines["ana-1"].leaves.replace("\u00a0", " ") == leaves
+    assert tuple(cell.absent for cell in lines["ana-2"].calls) == (*absent, "")

@@ -9,6 +9,7 @@ from support.reports import AS_OF, Checker, evidence_of, report
 
 from features.figures.families.promoters import LEAST_ANONYMOUS as PROGRAMMES_LEAST
 from serving.reports.rated import LEAST_ANONYMOUS, Rated, rated
+from serving.reports.record_tables import evidence_tables
 from serving.reports.report_html import render_account
 from serving.words.formats import Formats
 
@@ -103,3 +104,38 @@ def test_without_answers_the_page_says_so(lang, message) -> None:
     assert message in page
     assert told(answer(1, "2025-11-03", None)).message.startswith("No NPS: no answer with a score. Counted are answers")
     assert rated({}, AS_OF, Formats("en")) is None
+
+
+@pytest.mark.parametrize("lang", ["de", "en"])
+def test_what_contacts_said_has_a_name_and_a_kind_and_takes_the_newest(lang: Any) -> None:
+    """Two years old ones with a comment pushed newer ones out, and nothing said whose they were."""
+    old = [answer(month, f"2024-0{month}-03", 2, "C1", comment="old") for month in range(1, 7)]
+    new = [answer(9 + month, f"2025-{month + 1:02}-03", 4 if month == 1 else 9, "C1") for month in range(1, 11)]
+    people = [{"contact_id": "C1", "name": "Petra", "role": "IT", "decision_maker": False, "valid_from": "2020-01-01",
+               "valid_to": None}]  # fmt: skip
+    evidence = evidence_of(
+        as_of="2026-01-01", surveys={"total": 16, "rows": old + new}, contacts={"total": 1, "rows": people}
+    )
+    shown = next(each for each in evidence_tables(evidence, Formats(lang)) if each.key == "comments")
+    assert [row[1].text[-4:] for row in shown.rows] == ["2025"] * 8 and shown.rows[-1][3].text == "4/10"
+    assert shown.rows[0][4].text == "Petra, IT"
+    assert shown.rows[0][2].text == {"de": "Beziehung", "en": "relationship"}[lang]
+    assert (
+        shown.note
+        == {
+            "de": "8 von 16 gezeigt. Es sind die neuesten; schlechte Bewertungen der letzten 365 Tage gehen vor.",
+            "en": "8 of 16 shown. These are the newest; low scores of the last 365 days come first.",
+        }[lang]
+    )
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("de", "Nicht darin: 3 von 10 vom 14.11.2025 (NPS, nach einem Vorgang)."),
+     ("en", "Not in it: 3 of 10 on 14 Nov 2025 (NPS, after a transaction).")],
+)  # fmt: skip
+def test_a_score_without_detractors_names_the_low_answer_of_the_other_kind(lang: Any, said: str) -> None:
+    rows = [answer(number, "2025-11-03", 9, f"C{number}") for number in range(1, 5)]
+    low = answer(9, "2025-11-14", 3, "C1", kind="transactional")
+    assert told(*rows, low, lang=lang).figures[0].note.endswith(said)
+    assert said not in told(*rows, lang=lang).figures[0].note

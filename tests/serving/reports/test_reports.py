@@ -172,7 +172,7 @@ def test_absent_and_empty_tables_are_told_apart():
 def test_evidence_marks_what_is_late_and_says_what_is_left_out():
     loops = report("de").evidence[0]
     assert [cell.text.replace("\u00a0", " ") for cell in loops.rows[0]] == [
-        "L1", "01.01.2026", "14 Tage", "über 48 Std.", "Kundenbetreuung", "3/10",
+        "L1", "01.01.2026", "14 Tage", "über 48 Std.", "Kundenbetreuung", "8/10",
     ]  # fmt: skip
     assert loops.rows[0][3].tone == "alert" and loops.note == "1 von 25 gezeigt."
 

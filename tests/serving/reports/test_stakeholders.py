@@ -9,7 +9,7 @@ from support.reports import AS_OF, Checker, evidence_of, report
 
 from serving.reports.report_html import render_account
 from serving.reports.stakeholders import NARROW, WIDE, Stakeholders, stakeholders_of
-from serving.words.formats import Formats
+from serving.words.formats import LANGS, Formats
 
 
 def contact(number: int, role: str | None, **changed: Any) -> dict[str, Any]:
@@ -110,3 +110,11 @@ def test_what_is_cut_off_or_not_known_is_said() -> None:
         assert stakeholders_of(evidence_of(contacts=contacts), AS_OF, Formats("en")) is None
     unknown = stakeholders_of(evidence() | {"surveys": None}, AS_OF, Formats("en"))
     assert unknown is not None and {mark.person.kind for mark in unknown.charts[0].marks} == {"unasked"}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_who_decides_is_no_where_known_and_a_dash_where_not(lang: Any) -> None:
+    rows = [contact(number, "IT", decision_maker=flag) for number, flag in enumerate((None, False, True))]
+    found = stakeholders_of(evidence_of(contacts={"total": 3, "rows": rows}), AS_OF, Formats(lang))
+    assert found is not None
+    assert {row[2].text for row in found.table.rows} == {"–", *({"de": ("ja", "nein"), "en": ("yes", "no")}[lang])}

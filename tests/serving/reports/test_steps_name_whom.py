@@ -104,3 +104,48 @@ def test_the_report_names_whom_to_speak_with(lang: Any, said: str) -> None:
     assert found.advice[0].who[0].startswith("Name C1, ") and said in found.advice[0].who[0]
     for paper in (False, True):
         assert f'<p class="who">{found.advice[0].who[0]}</p>' in render_account(found, paper)
+
+
+STAFF = {"contacts": listing(BOSS, contact("C4"))}
+
+
+@pytest.mark.parametrize(
+    ("step", "surveys", "said"),
+    [
+        ("call_silent", [], ["Name C1, Finanzen: Ansprechpartner seit 01.01.2021 (+49 30 1)",
+                             "Name C4, IT: Ansprechpartner seit 01.01.2021 (+49 30 1)"]),
+        ("call_silent", [answer("C4", "2025-11-01", None)],
+         ["Name C4, IT: hat die Befragung vom 01.11.2025 nicht beantwortet (+49 30 1)"]),
+        ("ask_change", [answer("C1", "2025-11-14", 3), answer("C4", "2025-11-01", 10), answer("C4", "2025-12-01", 8)],
+         ["Name C4, IT: vergab am 01.12.2025 8 von 10 (+49 30 1)",
+          "Name C1, Finanzen: vergab am 14.11.2025 3 von 10 (+49 30 1)"]),
+        ("ask_change", [answer("C4", "2025-11-01", 9), answer("C4", "2025-12-01", 9)], []),
+        ("renew_soon", [], ["Name C1, Finanzen: Entscheider (+49 30 1)"]),
+    ],
+)  # fmt: skip
+def test_whom_a_step_means_where_evidence_is_thin(step: str, surveys: list[Any], said: list[str]) -> None:
+    lists = STAFF | {"surveys": listing(*surveys)}
+    assert [each.told for each in meant_by(step, lists, AS_OF, Formats("de"), True)] == said
+
+
+@pytest.mark.parametrize("lang", ["de", "en"])
+def test_nobody_is_told_to_win_whom_they_have(lang: Any) -> None:
+    """With a decision maker and two departments the step asked for "more departments, and one decision maker"."""
+    parts = {"contacts_change_365d": (-1.0, 0.1), "contacts_active": (2.0, 0.0), "contacts_decision_makers": (1.0, 0.0)}
+    two, one = (
+        report(lang, score_of(parts), evidence_of(contacts=rows)).advice[0].text
+        for rows in (STAFF["contacts"], listing(BOSS, contact("C4", role="finance")))
+    )
+    assert two.startswith({"de": "Halten Sie zu jedem", "en": "Keep in touch"}[lang])
+    assert {"de": "in derselben Abteilung", "en": "in one department"}[lang] in one
+
+
+@pytest.mark.parametrize(("score", "steps"), [(3, 1), (9, 0)])
+@pytest.mark.parametrize("lang", ["de", "en"])
+def test_open_feedback_on_a_low_score_has_a_step_whatever_the_model_says(lang: Any, score: int, steps: int) -> None:
+    loop = LOOP | {"score": score, "hours": 300.0, "level": None, "category": None}
+    lists = {"contacts": LISTS["contacts"], "surveys": LISTS["surveys"], "open_loops": listing(loop)}
+    found = report(lang, score_of({"loops_open": (1.0, -0.01)}), evidence_of(**lists))
+    assert len(found.advice) == steps
+    if steps:
+        assert "L7" in found.advice[0].who[0] and {"de": "Offen: 1.", "en": "Open: 1."}[lang] in found.advice[0].text

@@ -108,7 +108,7 @@ def test_an_answer_without_a_comment_is_said_too(lang: Any, without: str) -> Non
     (said,) = [
         table for table in report(lang, evidence=evidence_of(surveys=surveys)).evidence if table.key == "comments"
     ]
-    assert [[cell.text for cell in row][2:] for row in said.rows] == [["4/10", "IT", without], ["9/10", "IT", without]]
+    assert [[cell.text for cell in row][3:] for row in said.rows] == [["4/10", "IT", without], ["9/10", "IT", without]]
 
 
 def test_the_answers_that_sentences_quote_are_among_those_shown() -> None:
@@ -116,7 +116,7 @@ def test_the_answers_that_sentences_quote_are_among_those_shown() -> None:
     low = [answer("C3", f"2025-11-{day:02}", 3, decision_maker=False) for day in range(10, 20)]
     found = report("en", evidence=evidence_of(surveys=listing(*latest, *low))).evidence
     (said,) = [table for table in found if table.key == "comments"]
-    assert [row[2].text for row in said.rows] == ["10/10", "9/10", *["3/10"] * 6]
+    assert [row[3].text for row in said.rows] == ["10/10", "9/10", *["3/10"] * 6]
     assert "12" in said.note
 
 
@@ -124,5 +124,5 @@ def test_an_anonymous_answer_has_no_role() -> None:
     row = answer(None, "2025-11-03", 2, anonymous=True, role=None, decision_maker=None, comment="Nie wieder")
     found = report("de", evidence=evidence_of(surveys=listing(row), contacts=listing(contact(1))))
     (said,) = [table for table in found.evidence if table.key == "comments"]
-    assert [cell.text for cell in said.rows[0]][2:] == ["2/10", "anonym", "Nie wieder"]
+    assert [cell.text for cell in said.rows[0]][3:] == ["2/10", "anonym", "Nie wieder"]
     assert "2 von 10" not in found.people.people[0].why

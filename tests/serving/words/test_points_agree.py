@@ -41,7 +41,9 @@ def test_a_sentence_alone_in_its_theme_has_no_part() -> None:
 
 def test_a_signal_that_is_partly_offset_says_so() -> None:
     score = score_of({"contacts_left_365d": (1.0, 0.12), "contacts_active": (9.0, -0.018)})
-    assert str(short_reasons(score)["reason_1"]).endswith("(12.0 points alone, partly offset by others)")
+    assert str(short_reasons(score)["reason_1"]).endswith(
+        "(+12.0 points by itself; the rest of the theme offsets a part of it)"
+    )
 
 
 @given(parts=st.lists(st.floats(-0.2, 0.2), min_size=len(all_signals()), max_size=len(all_signals())))

@@ -216,3 +216,22 @@ def test_formats():
 def test_a_change_from_nothing_or_to_nothing_has_no_size(signal: str, value: float, expected: str) -> None:
     """As a share of what was before, a change from nothing is infinite."""
     assert said("en", signal, value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("lang", "signal", "expected"),
+    [
+        ("de", "ticket_open_oldest_days", ("07.10.2025", "100 Tage")),
+        ("en", "ticket_open_oldest_days", ("7 Oct 2025", "100 days")),
+        ("de", "action_age_days", ("07.10.2025", "100 Tagen")),
+    ],
+)
+def test_days_beside_a_date_are_counted_by_the_calendar(lang: Any, signal: str, expected: tuple[str, str]) -> None:
+    """Something of 7 October at 15:00 was told on 15 January, at midnight, as 99 days old."""
+    assert all(text in said(lang, signal, 99.375) for text in expected)
+    assert figure(signal_of(signal), 99.0, Formats(lang)) == f"99{NBSP}{'days' if lang == 'en' else 'Tage'}"
+
+
+@pytest.mark.parametrize(("lang", "told"), [("de", "für sich +2,9 Punkte"), ("en", "+2.9 points by itself")])
+def test_a_part_beyond_its_theme_has_its_sign(lang: Any, told: str) -> None:
+    assert told in said(lang, "contract_days_to_end", 89.0, 0.029, contract_value=(880_450.0, -0.003))
