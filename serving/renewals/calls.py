@@ -3,7 +3,8 @@
 In: the store. Out: `Renewals` of the newest run, of all accounts or of a manager's.
 
 The model's call of a day is the band of the newest run until then, at risk or safe. The manager's is what was said last
-of that run's score: to agree is the same call, `wrong` is the other one.
+of that run's score: to agree is the same call; `wrong` is another one, and does not say whether the risk is too high or
+too low.
 Of a contract that ends sooner, the newest run's call stands beside it as well.
 """
 
@@ -32,6 +33,7 @@ PIECE = 500
 #: Reasons for which a run has no estimate of any renewal.
 NO_COURSE = ("no_course", "not_estimated")
 Outcome = Literal["at_risk", "safe"]
+OwnCall = Literal["at_risk", "safe", "wrong"]
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,11 @@ class Call:
         return "at_risk" if self.band == "at_risk" else "safe"
 
     @property
-    def manager(self) -> Outcome | None:
-        """The manager's own call; None where nobody said one."""
+    def manager(self) -> OwnCall | None:
+        """The manager's own call, `wrong` where it is only known to be another one; None where nobody said one."""
         if self.said is None or self.model is None:
             return None
-        if self.said == "agree":
-            return self.model
-        return "safe" if self.model == "at_risk" else "at_risk"
+        return self.model if self.said == "agree" else "wrong"
 
     @property
     def disagrees(self) -> bool:

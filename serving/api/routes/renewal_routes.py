@@ -20,7 +20,7 @@ from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
 from serving.predict.loose_texts import bare_choice
-from serving.renewals.calls import Outcome, Renewal, read_renewals
+from serving.renewals.calls import Outcome, OwnCall, Renewal, read_renewals
 from serving.scoring.scoring import CENTS
 
 router = APIRouter(tags=["Figures"])
@@ -42,7 +42,9 @@ class CallOut(BaseModel):
     churn_probability: float = Field(description="Of that run, 0-1")
     band: str = Field(description="Of that run")
     model: Outcome | None = Field(description="The band; null: too little was known")
-    manager: Outcome | None = Field(description="What somebody said of that score; null: nobody said")
+    manager: OwnCall | None = Field(
+        description="What somebody said of that score; wrong: too high or too low is not said; null: nobody said"
+    )
 
 
 class RenewalOut(BaseModel):

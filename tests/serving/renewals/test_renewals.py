@@ -102,9 +102,9 @@ def test_the_calls_of_each_stage_stand_side_by_side(site: Site) -> None:
     }
     assert calls == {
         # Its end is 59 days ahead: 180 days before is September, 90 days before is December.
-        "ana-1": {180: (8, "safe", "at_risk"), 90: (10, "at_risk", "at_risk"), 0: (1, "at_risk", None)},
+        "ana-1": {180: (8, "safe", "wrong"), 90: (10, "at_risk", "at_risk"), 0: (1, "at_risk", None)},
         # 151 days ahead: 180 days before it no run had scored it, 90 days before is to come.
-        "ana-2": {0: (1, "safe", "at_risk")},
+        "ana-2": {0: (1, "safe", "wrong")},
         "bo-1": {180: (8, None, None), 0: (1, "safe", None)},
     }  # fmt: skip
     assert STAGES == (180, 90, 0)
@@ -155,8 +155,10 @@ def test_the_pages_show_one_s_own_and_say_what_is_not_there(site: Site, lang: La
     rows = page.all("table", class_="to-renew")[0].one("tbody").all("tr")
     assert ["apart" in row.attributes.get("class", "") for row in rows] == [True, False, False]
     assert rows[0].one("a").attributes["href"] == f"/accounts/ana-2?lang={lang}"
-    said = {"en": ("Manager: at risk", "Model: too little data", "The calls differ"),
-            "de": ("Betreuung: gefährdet", "Modell: zu wenig Daten", "Einschätzungen gehen auseinander")}  # fmt: skip
+    said = {
+        "en": ("Manager: says this is wrong", "Model: too little data", "The calls differ"),
+        "de": ("Betreuung: hält das für falsch", "Modell: zu wenig Daten", "Einschätzungen gehen auseinander"),
+    }
     assert all(text in page.text for text in said[lang])
     mine = tree(ana.get(f"/renewals?lang={lang}")).text
     assert "ana-2" in mine and "bo-" not in mine and BO not in mine
