@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from training.worth import level
 from training.worth.level import PRIOR_PERIODS, PRIOR_SPREAD, Level, level_from, level_of, predicted_loss
 
 DAYS = np.array("2020-01-01", "datetime64[D]") + 30 * np.arange(40)
@@ -97,3 +98,13 @@ def test_a_part_of_a_book_never_has_more_to_lose_than_the_whole() -> None:
         for end in ("low", "expected", "high"):
             ends = [getattr(part, end) for part in parts]
             assert ends == sorted(ends), end
+
+
+def test_small_accounts_together_lose_what_they_lose_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, spread = np.random.default_rng(9), Level(0.3, 6, 3)
+    probability, revenue = rng.beta(1, 9, 3_000), rng.lognormal(8, 1.5, 3_000)
+    together = predicted_loss(probability, revenue, spread)
+    monkeypatch.setattr(level, "DRAWN_ALONE", 3_000)
+    alone = predicted_loss(probability, revenue, spread)
+    assert together.expected == alone.expected
+    assert (together.low, together.high) == pytest.approx((alone.low, alone.high), rel=0.05)
