@@ -18,11 +18,11 @@ from sqlalchemy.engine import Connection
 
 from serving.acting.acts import done_steps, next_steps
 from serving.portfolio.portfolio_sums import BEFORE, Sums, sums_by_band, sums_of
-from serving.portfolio.searching import folded, holds
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
 from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run, same_account
+from serving.store.searching import holds, looked_through
 from serving.store.whose import Whose, names_of, theirs, unmanaged
 
 ROWS = 25
@@ -175,7 +175,7 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
     if wanted.threat:
         conditions.append(SCORES.c.threat == (wanted.threat == "yes"))
     if wanted.q:
-        conditions.append(sa.or_(holds(SCORES.c.name, wanted.q), holds(SCORES.c.account_id, wanted.q)))
+        conditions.append(holds(SCORES.c, wanted.q))
     return sa.and_(*conditions)
 
 
@@ -200,7 +200,7 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
         "revenue_at_risk": [unknown],
         "probability": [unknown, SCORES.c.churn_probability.desc()],
         "change": [compared, CHANGE.desc()],
-        "name": [folded(sa.func.coalesce(SCORES.c.name, SCORES.c.account_id))],
+        "name": [looked_through(SCORES.c)],
     }
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]
 

@@ -15,6 +15,7 @@ from serving.database.metadata import AnyText, Instant, metadata
 from serving.scoring.evidence_pieces import STANDING
 from serving.scoring.lapsed import KEY
 from serving.scoring.scores import FIELDS, Band, Reason, Score
+from serving.store.searching import searched
 from serving.words.formats import Lang
 from serving.words.short_reasons import NAMES, short_reasons
 
@@ -58,10 +59,12 @@ RUNS = sa.Table(
 LISTED = (
     "run_id", "account_id", "band", "threat", "best_action", "expected_profit", "revenue_at_risk", "churn_probability",
     "revenue_365d", "currency", "account_manager", "name", "lapsed", "unheard_180d", "renewals_due_90d",
+    "searched",
 )  # fmt: skip
 #: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
 #: from before these columns existed. `lapsed`: whether the evidence says that the account has left already.
 #: `unheard_180d`, `renewals_due_90d`: its standing (`serving.scoring.evidence_pieces.standings`), null likewise.
+#: `searched`: name and id as `serving.store.searching` folds them, null likewise.
 SCORES = sa.Table(
     "scores",
     metadata,
@@ -77,6 +80,7 @@ SCORES = sa.Table(
     sa.Column("lapsed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("unheard_180d", sa.Boolean),
     sa.Column("renewals_due_90d", sa.Double),
+    sa.Column("searched", AnyText),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
@@ -124,8 +128,14 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
     if len(score.account_id) > LONGEST_ID:
         shown = f"{score.account_id[:40]}…"
         raise InputError(f"accounts.account_id: {shown!r} has more than {LONGEST_ID} characters, the store's limit")
-    manager = (evidence.get("account") or {}).get("account_manager")
-    own = {"run_id": run_id, "account_manager": manager, "lapsed": KEY in evidence, "evidence": dict(evidence)}
+    account = evidence.get("account") or {}
+    own = {
+        "run_id": run_id,
+        "account_manager": account.get("account_manager"),
+        "lapsed": KEY in evidence,
+        "searched": searched(account.get("name"), score.account_id),
+        "evidence": dict(evidence),
+    }
     return score.in_full() | own | standing_in(evidence) | shown_in_lists(score, evidence)
 
 

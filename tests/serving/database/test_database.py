@@ -18,6 +18,7 @@ from serving.database.engine import connect, open_database, reading, writing
 from serving.database.metadata import AnyText, Instant
 from serving.database.migrate import current, migrate, scripts
 from serving.errors import DatabaseTooNew
+from serving.store.searching import searched
 
 #: Account, as-of date, version, hours after AT at which it was scored, account manager.
 OLD = (
@@ -104,7 +105,11 @@ def test_nothing_is_left_of_the_old_tables(database_url: str, engine: Engine) ->
     with engine.connect() as connection:
         current_revision = current(connection)
         gone = connection.execute(sa.text("SELECT account_id, as_of FROM scores WHERE lapsed")).all()
+        kept = connection.execute(sa.text("SELECT account_id, name, as_of, searched FROM scores")).all()
     assert [(row.account_id, str(row.as_of)) for row in gone] == [("A2", str(DAY))]
+    newest = max(str(row.as_of) for row in kept)
+    for row in kept:
+        assert row.searched == (searched(row.name, row.account_id) if str(row.as_of) == newest else None)
     assert current_revision == scripts().get_current_head()
 
 

@@ -58,15 +58,15 @@ def test_they_stand_after_what_can_be_kept_and_wait_for_nothing(database_url: st
             assert read_portfolio(connection, None, Wanted()).rows[0]["account_id"] == "J1", "no rule of silence"
 
 
-@pytest.mark.parametrize("sort", SORTS)
-def test_whole_rows_are_read_of_the_accounts_that_are_shown_alone(tmp_path: Path, sort: str) -> None:
+@pytest.mark.parametrize("wanted", [*(Wanted(sort=sort) for sort in SORTS), Wanted(q="ä")], ids=str)
+def test_whole_rows_are_read_of_the_accounts_that_are_shown_alone(tmp_path: Path, wanted: Wanted) -> None:
     """A row carries its evidence along, so that every other question is answered by an index."""
     asked: list[tuple[str, Any]] = []
     with opened(f"sqlite:///{tmp_path / 'scores.db'}") as store:
         fill(store, silence_days=180)
         sa.event.listen(store.engine, "before_cursor_execute", lambda *sent: asked.append(sent[2:4]))
         with reading(store.engine) as connection:
-            read_portfolio(connection, None, Wanted(sort=sort))
+            read_portfolio(connection, None, wanted)
             over_run = [one for one in asked if "scores.run_id = ?" in one[0] and "scores.evidence" not in one[0]]
             plans = [
                 plan.detail

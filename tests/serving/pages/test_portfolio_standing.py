@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from support.portfolios import ACCOUNTS, EVA, JAN, evidence, score_of
 from support.stored import AT, opened, put
 
@@ -96,6 +97,10 @@ def test_sums_are_of_what_is_seen_and_listed(database_url: str) -> None:
         for typed in ("ärzte", "ÄRZTE", "aerzte", "AeRZTE", "a\u0308rzte"):
             assert [row["account_id"] for row in found(store, q=typed).rows] == ["E1"], typed
         assert not found(store, q="arzte").rows and not found(store, q="%").rows
+        with writing(store.engine) as connection:  # as a run from before it was kept
+            connection.execute(sa.text("UPDATE scores SET searched = NULL"))
+        assert [row["account_id"] for row in found(store, q="E1").rows] == ["E1"]
+        assert {row["account_id"] for row in found(store, sort="name").rows} == set(ACCOUNTS)
 
 
 @pytest.mark.parametrize(("lang", "no"), [("en", "not known: the book has no"), ("de", "nicht bekannt: keine")])
