@@ -31,16 +31,17 @@ from features.validation.currencies import currency_of
 from features.validation.doubts import (
     doubts_of_end,
     endless_contracts,
+    future_customers,
     lone_beginnings,
     misnamed,
     stateless,
-    strange_scales,
     told_departures,
 )
 from features.validation.names import meant, near, near_file, of_this_place
 from features.validation.quoting import EXAMPLES, broken_rule, problem
 from features.validation.rising_keys import rises
 from features.validation.row_rules import Level, Rule, rules
+from features.validation.scales import strange_scales, strange_values
 
 #: Compiled countings that are kept.
 COUNTINGS = 64
@@ -111,8 +112,8 @@ def _judged(source: Source, tables: Tables, ahead: list[Problem], today: date) -
     recorded = recording(tables, today)
     doubts, told = doubts_of_end(tables, recorded)
     warned = [
-        *ahead, *doubts, *told, *lone_beginnings(tables, recorded), *contradictions(tables), *strange_scales(tables),
-        *told_departures(tables), *endless_contracts(tables),
+        *ahead, *doubts, *told, *lone_beginnings(tables, recorded), *contradictions(tables), *strange_values(tables),
+        *told_departures(tables), *endless_contracts(tables), *future_customers(tables, today),
         *stateless(source.frames), *misnamed(source.frames, source.seen),
     ]  # fmt: skip
     return _warned(tables, warned, (*ahead, *doubts))

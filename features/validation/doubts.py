@@ -1,4 +1,4 @@
-"""What can be meant, but may mislead: where the data end and begin, scales, states, and names that nobody reads.
+"""What can be meant, but may mislead: where the data end and begin, states, and names that nobody reads.
 
 In: a sound book and when it is recorded. Out: `Problem`s that refuse nothing. Those that leave the end of the data in
 doubt stand apart: no model is registered from such a book until the user says the end.
@@ -23,8 +23,6 @@ from features.validation.quoting import problem
 LONGEST_NOTICE_DAYS = 366
 #: Tables of what lasts, each row from a day on: a long time without a new row is no end.
 STATES_OF = ("contacts", "memberships")
-#: Answers that show a scale, and the highest score of the scales that are not 0 to 10.
-LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
 #: Words for a ticket or loop that has ended, in a column of `STATES` beside `closed_at`.
 ENDED = ("closed", "resolved", "solved", "done", "completed", "geschlossen", "erledigt", "gelöst", "abgeschlossen")
 
@@ -102,19 +100,11 @@ def lone_beginnings(tables: Tables, recorded: Recording) -> Iterator[Problem]:
         yield from _rows_problem(tables, table, table.time, early, text)
 
 
-def strange_scales(tables: Tables) -> Iterator[Problem]:
-    """Yield the kinds of surveys whose scores lie in 1 to 5 or 1 to 7, so that nearly everyone is a detractor."""
-    answered = tables["surveys"].filter(lambda t: t.score.notnull())
-    counted = answered.group_by("kind", "score").aggregate(rows=lambda t: t.count()).order_by("kind", "score")
-    for kind, scores in counted.execute().groupby("kind"):
-        low, high, rows = int(scores["score"].min()), int(scores["score"].max()), int(scores["rows"].sum())
-        if rows >= LEAST_ANSWERS and high <= HIGHEST_OF_OTHERS:
-            held = ", ".join(f"{score}: {count}" for score, count in zip(scores["score"], scores["rows"], strict=True))
-            text = (
-                f"0 to 10 is expected, but the {rows} scores of kind {kind} lie in {low} to {high} ({held}): "
-                f"if that is another scale, convert it, since every score up to 6 counts as a detractor"
-            )
-            yield Problem("surveys", "score", text)
+def future_customers(tables: Tables, today: date) -> Iterator[Problem]:
+    """Yield the accounts whose `customer_since` is after today: no score and no figure has them until then."""
+    later = tables["accounts"].customer_since > _day(today)
+    text = "after today: not a customer until then, so in no score or figure"
+    yield from _rows_problem(tables, TABLES["accounts"], "customer_since", later, text)
 
 
 def told_departures(tables: Tables) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ Lists have folded umlauts in SQL, row by row. Filled for the newest date; of old
 
 from __future__ import annotations
 
+from typing import Any
 from unicodedata import combining, normalize
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from alembic import op
 revision = "0020"
 down_revision = "0019"
 
+SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 KEY = ("run_id", "account_id")
 RUNS = sa.table("score_runs", *(sa.column(name) for name in ("run_id", "as_of")))
 SCORES = sa.table("scores", *(sa.column(name) for name in (*KEY, "name", "searched")))
@@ -42,10 +44,10 @@ def upgrade() -> None:
         )  # fmt: skip
 
 
-def _searched(row: sa.Row[tuple[object, ...]]) -> str:
+def _searched(row: sa.Row[Any]) -> str:
     return _folded(row.name or row.account_id) + "\n" + _folded(row.account_id)
 
 
 def _folded(text: str) -> str:
-    spelt = normalize("NFC", text).casefold().translate(str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"}))
+    spelt = normalize("NFC", text).casefold().translate(SPELT)
     return "".join(letter for letter in normalize("NFKD", spelt) if not combining(letter))

@@ -1,0 +1,136 @@
+"""Values in another scale, unit or sign than the contract's, rows that stand twice, and references into nothing.
+
+In: a sound book. Out: `Problem`s that refuse nothing: each can be meant, but is mostly a slip of an export, and a score
+made of it misleads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ibis
+
+from features.errors import Problem
+from features.tables import TABLES, Tables
+from features.validation.quoting import problem
+
+#: Answers that show a scale, and the highest score of the scales that are not 0 to 10.
+LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
+#: So many rows, of which so large a share repeats another but for the key, look like rows that were exported twice.
+LEAST_ROWS, REPEATED_SHARE = 30, 0.4
+#: What a row tells, of tables whose keys an export may make anew.
+TOLD = {
+    "invoices": ("account_id", "invoiced_on", "amount"),
+    "surveys": ("account_id", "contact_id", "kind", "sent_at", "answered_at", "score"),
+    "tickets": ("account_id", "kind", "severity", "opened_at", "closed_at", "topic", "contact_id"),
+}
+#: References beside the accounts': a table and its column, and the table that should hold the value under its key.
+REFERENCES = (
+    ("surveys", "contact_id", "contacts"),
+    ("tickets", "contact_id", "contacts"),
+    ("loops", "survey_id", "surveys"),
+)
+#: Contracts are compared with what was invoiced in a year, of so many accounts at least, and by the median.
+LEAST_CONTRACTS, YEAR_DAYS = 20, 365
+UNITS = {"month": (8.0, 18.0), "quarter": (3.0, 5.0)}
+
+
+def strange_values(tables: Tables) -> list[Problem]:
+    """Return what looks like another scale, unit or sign, rows that stand twice, and references into nothing."""
+    return [
+        *strange_scales(tables), *_turned_amounts(tables), *_per_cent_changes(tables), *_values_of_a_month(tables),
+        *_repeated_rows(tables), *_dangling_references(tables),
+    ]  # fmt: skip
+
+
+def strange_scales(tables: Tables) -> Iterator[Problem]:
+    """Yield the kinds of surveys whose scores lie in 1 to 5 or 1 to 7, so that nearly everyone is a detractor."""
+    answered = tables["surveys"].filter(lambda t: t.score.notnull())
+    counted = answered.group_by("kind", "score").aggregate(rows=lambda t: t.count()).order_by("kind", "score")
+    for kind, scores in counted.execute().groupby("kind"):
+        low, high, rows = int(scores["score"].min()), int(scores["score"].max()), int(scores["rows"].sum())
+        if rows >= LEAST_ANSWERS and high <= HIGHEST_OF_OTHERS:
+            held = ", ".join(f"{score}: {count}" for score, count in zip(scores["score"], scores["rows"], strict=True))
+            text = (
+                f"0 to 10 is expected, but the {rows} scores of kind {kind} lie in {low} to {high} ({held}): "
+                f"if that is another scale, convert it, since every score up to 6 counts as a detractor"
+            )
+            yield Problem("surveys", "score", text)
+
+
+def _turned_amounts(tables: Tables) -> Iterator[Problem]:
+    """Yield a problem where most amounts are below 0, as in books that write what is owed to a firm as a debit."""
+    rows = tables["invoices"]
+    below, above = rows.count(where=rows.amount < 0), rows.count(where=rows.amount > 0)
+    found = rows.aggregate(below=below, above=above, one=rows.amount.min()).execute().iloc[0]
+    if found["below"] > found["above"]:
+        text = (
+            f"{found['below']:.0f} amounts are below 0, as {found['one']:g}, and {found['above']:.0f} above: an amount "
+            "below 0 is a credit note, so most of the revenue is missing; if the sign is turned, turn it"
+        )
+        yield Problem("invoices", "amount", text)
+
+
+def _per_cent_changes(tables: Tables) -> Iterator[Problem]:
+    table, rows = TABLES["contracts"], tables["contracts"]
+    large = rows.filter(rows.price_change.abs() > 1)
+    count = int(large.count().execute())
+    if count:
+        text = "a change of the price by more than 100 %: a share is expected, .08 for 8 % more"
+        yield problem(table, large, "price_change", text, count, large.price_change)
+
+
+def _values_of_a_month(tables: Tables) -> Iterator[Problem]:
+    """Yield a problem where contracts are worth a month or a quarter of what is invoiced in a year.
+
+    Of each account the year from its newest contract on that has passed, beside all contracts that ran on that day.
+    """
+    year, invoices = ibis.interval(days=YEAR_DAYS), tables["invoices"]
+    contracts = tables["contracts"].filter(lambda t: t.annual_value > 0)
+    last = invoices.aggregate(last=invoices.invoiced_on.max())
+    passed = contracts.cross_join(last).filter(lambda t: t.starts_on + year <= t.last)
+    begun = passed.group_by("account_id").aggregate(begun=passed.starts_on.max())
+    both = contracts.inner_join(begun, "account_id")
+    runs = (both.starts_on <= both.begun) & (both.ends_on.isnull() | (both.ends_on > both.begun))
+    worth = both.filter(runs).group_by("account_id", "begun").aggregate(value=lambda t: t.annual_value.sum())
+    billed = worth.inner_join(invoices.select("account_id", "invoiced_on", "amount"), "account_id")
+    billed = billed.filter((billed.invoiced_on >= billed.begun) & (billed.invoiced_on < billed.begun + year))
+    ratios = billed.group_by("account_id").aggregate(ratio=billed.amount.sum() / billed.value.max())
+    found = ratios.filter(ratios.ratio > 0).aggregate(rows=lambda t: t.count(), ratio=lambda t: t.ratio.median())
+    accounts, ratio = found.execute().iloc[0]
+    if accounts < LEAST_CONTRACTS:
+        return
+    for unit, (low, high) in UNITS.items():
+        if low <= ratio < high:
+            text = (
+                f"the median of {accounts:.0f} accounts was invoiced {ratio:.1f} times the annual value of its "
+                f"contracts within a year: if it is the value of a {unit}, make it a year's"
+            )
+            yield Problem("contracts", "annual_value", text)
+
+
+def _repeated_rows(tables: Tables) -> Iterator[Problem]:
+    """Yield the tables of which many rows stand twice under different keys; counted roughly first."""
+    for name, columns in TOLD.items():
+        rows = tables[name].filter(lambda t: t.contact_id.notnull()) if name == "surveys" else tables[name]
+        told = ibis.struct({column: rows[column] for column in columns})
+        count, different = rows.aggregate(rows=rows.count(), different=told.approx_nunique()).execute().iloc[0]
+        if count < LEAST_ROWS or count - different < REPEATED_SHARE * count:
+            continue
+        key = TABLES[name].key[0]
+        again = rows.group_by(list(columns)).aggregate(**{key: rows[key].min()}, times=rows.count())
+        again = again.filter(again.times > 1)
+        text = f"rows that others repeat in all but {key}, of {count:,}: if they were exported twice, keep one of each"
+        yield problem(TABLES[name], again, key, text, int(again.times.sum().execute()))
+
+
+def _dangling_references(tables: Tables) -> Iterator[Problem]:
+    for name, column, other in REFERENCES:
+        if {name, other} & tables.missing:
+            continue
+        rows, held = tables[name].drop_null([column]), tables[other].select(**{column: TABLES[other].key[0]})
+        loose = rows.anti_join(held, column)
+        count = int(loose.count().execute())
+        if count:
+            text = f"not in {other}: nothing is known of it"
+            yield problem(TABLES[name], loose, column, text, count, loose[column])
