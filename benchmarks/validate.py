@@ -30,7 +30,8 @@ from features.sources import open_source
 from features.tables import Tables
 from features.validation import validate as validate_source
 from features.validation.contradictions import contradictions, notes
-from features.validation.doubts import doubts_of_end, strange_scales
+from features.validation.doubts import doubts_of_end
+from features.validation.scales import strange_values
 
 #: Enough for ten million rows in all tables.
 ACCOUNTS = 180_000
@@ -93,7 +94,7 @@ def _checks(tables: Tables) -> dict[str, float]:
         "doubts of the end": lambda: doubts_of_end(tables, recorded),
         "contradictions": lambda: contradictions(tables),
         "notes, by the command alone": lambda: notes(tables),
-        "scales": lambda: list(strange_scales(tables)),
+        "strange values": lambda: strange_values(tables),
         "freshness, by score alone": lambda: freshness(tables, recorded.today),
     }
     return {name: _seconds(check) for name, check in checks.items()}
