@@ -18,11 +18,15 @@ from features.validation.quoting import problem
 LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
 #: So many rows, of which so large a share repeats another but for the key, look like rows that were exported twice.
 LEAST_ROWS, REPEATED_SHARE = 30, 0.4
+#: An account of so many amounts below 0, and none above, owes by another sign.
+LEAST_TURNED = 3
 #: What a row tells, of tables whose keys an export may make anew.
 TOLD = {
     "invoices": ("account_id", "invoiced_on", "amount"),
     "surveys": ("account_id", "contact_id", "kind", "sent_at", "answered_at", "score"),
     "tickets": ("account_id", "kind", "severity", "opened_at", "closed_at", "topic", "contact_id"),
+    "contracts": ("account_id", "starts_on", "ends_on", "annual_value", "price_change"),
+    "contacts": ("account_id", "role", "valid_from", "valid_to", "name", "email", "phone"),
 }
 #: References beside the accounts': a table and its column, and the table that should hold the value under its key.
 REFERENCES = (
@@ -33,13 +37,15 @@ REFERENCES = (
 #: Contracts are compared with what was invoiced in a year, of so many accounts at least, and by the median.
 LEAST_CONTRACTS, YEAR_DAYS = 20, 365
 UNITS = {"month": (8.0, 18.0), "quarter": (3.0, 5.0)}
+#: Beyond so many times, or below its inverse, the two are not in one unit.
+FAR_OFF = 20.0
 
 
 def strange_values(tables: Tables) -> list[Problem]:
     """Return what looks like another scale, unit or sign, rows that stand twice, and references into nothing."""
     return [
-        *strange_scales(tables), *_turned_amounts(tables), *_per_cent_changes(tables), *_values_of_a_month(tables),
-        *_repeated_rows(tables), *_dangling_references(tables),
+        *strange_scales(tables), *_turned_amounts(tables), *_per_cent_changes(tables),
+        *_values_of_a_month(tables), *_repeated_rows(tables), *_dangling_references(tables),
     ]  # fmt: skip
 
 
@@ -59,16 +65,26 @@ def strange_scales(tables: Tables) -> Iterator[Problem]:
 
 
 def _turned_amounts(tables: Tables) -> Iterator[Problem]:
-    """Yield a problem where most amounts are below 0, as in books that write what is owed to a firm as a debit."""
+    """Yield a problem for accounts that are only credited, as in books of debits, and for contracts of no value."""
     rows = tables["invoices"]
-    below, above = rows.count(where=rows.amount < 0), rows.count(where=rows.amount > 0)
-    found = rows.aggregate(below=below, above=above, one=rows.amount.min()).execute().iloc[0]
-    if found["below"] > found["above"]:
+    by_account = rows.group_by("account_id").aggregate(
+        below=rows.count(where=rows.amount < 0), above=rows.count(where=rows.amount > 0), one=rows.amount.min()
+    )
+    turned = by_account.filter((by_account.below >= LEAST_TURNED) & (by_account.above == 0))
+    found = turned.aggregate(accounts=turned.count(), one=turned.account_id.min(), amount=turned.one.min())
+    accounts, one, amount = found.execute().iloc[0]
+    if accounts:
         text = (
-            f"{found['below']:.0f} amounts are below 0, as {found['one']:g}, and {found['above']:.0f} above: an amount "
-            "below 0 is a credit note, so most of the revenue is missing; if the sign is turned, turn it"
+            f"all amounts of {accounts} account{'s' * bool(accounts > 1)} are below 0, as {amount:g}, the first "
+            f"account being {one}: an amount below 0 is a credit note; if the sign is turned, turn it"
         )
         yield Problem("invoices", "amount", text)
+    table, contracts = TABLES["contracts"], tables["contracts"]
+    nothing = contracts.filter(contracts.annual_value <= 0)
+    count = int(nothing.count().execute())
+    if 2 * count > int(contracts.count().execute()):
+        text = "most contracts are worth nothing or less: contract values are missing from what is at stake"
+        yield problem(table, nothing, "annual_value", text, count, nothing.annual_value)
 
 
 def _per_cent_changes(tables: Tables) -> Iterator[Problem]:
@@ -100,6 +116,12 @@ def _values_of_a_month(tables: Tables) -> Iterator[Problem]:
     accounts, ratio = found.execute().iloc[0]
     if accounts < LEAST_CONTRACTS:
         return
+    if not 1 / FAR_OFF < ratio < FAR_OFF:
+        text = (
+            f"the median of {accounts:.0f} accounts was invoiced {ratio:.4g} times the annual value of its contracts "
+            "within a year: are both in one unit?"
+        )
+        yield Problem("contracts", "annual_value", text)
     for unit, (low, high) in UNITS.items():
         if low <= ratio < high:
             text = (

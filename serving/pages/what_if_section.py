@@ -109,9 +109,10 @@ def _lines(found: WhatIf, labels: Sequence[str], visit: Visit) -> tuple[Answered
 
 
 def sign_of(lines: Sequence[Answered], chosen: Sequence[str], words: Mapping[str, str]) -> tuple[str, ...]:
-    """Return why an action that raises the estimate is still one to take, where the answer has such a line."""
-    raised = [value for value, line in zip(chosen, lines[1:], strict=False) if line.kind == "up"]
-    return (words["action_sign"],) if ACTION in raised else ()
+    """Return why a step that raises the estimate is still one to take, where the answer has such a line."""
+    raised = {value for value, line in zip(chosen, lines[1:], strict=False) if line.kind == "up"}
+    called = (words["action_sign"],) if ACTION in raised else ()
+    return (*called, words["step_sign"]) if raised - {ACTION} else called
 
 
 def _line(label: str, score: Score, before: Score, visit: Visit) -> Answered:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
+from serving.portfolio.action_words import what_it_brings
 from serving.portfolio.portfolio_query import Found
 from serving.reports.quiet import quiet
 from serving.reports.report_head import by_size
@@ -43,6 +44,8 @@ MOST_PARTS = 7
 @dataclass(frozen=True)
 class Line:
     """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone.
+
+    `profit`: what `action` is expected to bring, or why there is none.
 
     `address` is that of its page here, `crm` that in the reader's CRM.
     """
@@ -222,7 +225,7 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         spark=_spark(past, formats, words["portfolio"]),
         revenue_at_risk=formats.money(row["revenue_at_risk"]) if known else NONE,
         action=words["actions"].get(action, words["actions"]["other"].format(name=action)) if action else "",
-        profit=words["portfolio"]["brings"].format(profit=formats.money(row["expected_profit"])) if action else "",
+        profit=what_it_brings(row, formats, words["portfolio"]),
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),

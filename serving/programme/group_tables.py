@@ -1,11 +1,12 @@
 """Groups of figures that a run keeps as tables: lifetime values by segment, renewals by quarter and month.
 
-A table has a row a group and a column a figure; the rows of a sum add up to the whole.
+A table has a row a group and a column a figure; the rows of a sum add up to the whole. A figure that is known of no
+group has no column: the list of figures says once why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +51,10 @@ def group_tables(
 ) -> Iterator[GroupTable]:
     """Yield the tables of a family of which the run keeps groups; what belongs to no known group comes last."""
     for of_family, split, names in TABLES:
-        figures = [by_name[name] for name in names]
-        found = {
-            figure.figure.name: {group.group: group for group in figure.groups if group.split == split}
-            for figure in figures
-        }
+        found = {name: {group.group: group for group in by_name[name].groups if group.split == split} for name in names}
+        figures = [by_name[name] for name in names if _is_known(by_name[name], found[name].values())]
         groups = sorted({group for of in found.values() for group in of}, key=lambda name: (name is None, name or ""))
-        if of_family != family or not groups:
+        if of_family != family or not groups or not figures:
             continue
         heads = tuple(_head(figure.label) for figure in figures)
         rows = tuple(
@@ -70,6 +68,10 @@ def group_tables(
             for group in groups
         )
         yield GroupTable(f"{family}-{split}", texts[f"by_{split}_{family}"], texts[f"by_{split}"], heads, rows)
+
+
+def _is_known(figure: FigureInWords, groups: Iterable[Group]) -> bool:
+    return figure.now.value is not None or any(group.value is not None for group in groups)
 
 
 def _head(label: str) -> str:

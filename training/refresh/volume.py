@@ -79,6 +79,8 @@ def _odd(what: str, days: Days, end: date, new: int) -> list[str]:
     """Return the first span of new months that is odd, in words; nothing if all are as usual."""
     counts = _by_month(days, end, new + YEAR + max(SPANS))
     for span in SPANS:
+        if len(counts) < span:  # Nothing, or too little, was ever recorded to call anything odd.
+            return []
         sums = np.convolve(counts, np.ones(span), "valid")
         earlier = sums[new : new + YEAR]
         for back, count in enumerate(sums[:new]):

@@ -42,7 +42,16 @@ def twice(key: str) -> str:
 @pytest.mark.parametrize(
     ("table", "query", "told"),
     [
-        ("invoices", with_values(amount="-amount"), "invoices.amount: .* amounts are below 0, as -"),
+        ("invoices", with_values(amount="-amount"), "invoices.amount: all amounts of .* accounts are below 0"),
+        (
+            "invoices",
+            with_values(amount="CASE WHEN account_id = 'A000007' THEN -amount ELSE amount END"),
+            "invoices.amount: all amounts of 1 account are below 0, as -.* account being A000007",
+        ),
+        ("contracts", with_values(annual_value="-annual_value"), "annual_value: most contracts are worth nothing"),
+        ("contracts", with_values(annual_value="annual_value * 100"), "annual_value: .* are both in one unit"),
+        ("contracts", twice("contract_id"), "contracts.contract_id: rows that others repeat in all but contract_id"),
+        ("contacts", twice("contact_id"), "contacts.contact_id: rows that others repeat in all but contact_id"),
         ("contracts", with_values(price_change="price_change * 100"), "contracts.price_change: a change"),
         ("contracts", with_values(annual_value="annual_value / 12"), "annual_value: .*the value of a month"),
         ("contracts", with_values(annual_value="annual_value / 4"), "annual_value: .*the value of a quarter"),

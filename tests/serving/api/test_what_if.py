@@ -276,4 +276,6 @@ def test_a_call_that_raises_the_estimate_is_no_reason_not_to_call(kind: str, tol
     lines = [Answered("", "", "", "same"), Answered("", "", "", "up"), Answered("", "", "", kind)]
     for lang in LANGS:
         words = screen_texts(lang)["what_if"]
-        assert sign_of(lines, ["contact_named", "action_done"], words) == ((words["action_sign"],) if told else ())
+        signs = (words["step_sign"],), (words["action_sign"], words["step_sign"])
+        assert sign_of(lines, ["contact_named", "action_done"], words) == signs[told]
+        assert sign_of(lines[2:], ["action_done"], words) == ()

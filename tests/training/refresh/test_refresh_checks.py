@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from support.handmade import dataset
+from support.small_books import MONTHS, small_book
 
 import training.refresh.forward as forward
 from training.judge.origins import Origin
@@ -18,6 +20,7 @@ from training.refresh.agreement import check_agreement
 from training.refresh.checks import Check
 from training.refresh.forward import ForwardRows, check_forward, forward_rows
 from training.refresh.newest import check_churn_rate, check_nulls
+from training.refresh.volume import check_volume
 from training.settings import ChurnRule, TrainingSettings
 from training.slices.dataset import Dataset
 
@@ -133,3 +136,11 @@ def test_agreement_is_of_rank_and_level() -> None:
     assert failed(check_agreement(champion, 1.6 * champion, value)) == ["expected churns", "expected loss"]
     assert "rank agreement" in failed(check_agreement(champion, champion[::-1], value))
     assert failed(check_agreement(champion, champion, 0 * value)) == [], "a book without value"
+
+
+@pytest.mark.parametrize("closed", ["", "2025-12-03T00:00:00"])
+def test_a_column_without_a_value_or_with_a_late_one_is_no_fault(tmp_path: Path, closed: str) -> None:
+    """No ticket was ever closed: it ended in a traceback."""
+    tickets = [f"t{day},a1,{day}T00:00:00,{closed if day == MONTHS[-1] else ''}" for day in MONTHS]
+    check = check_volume(small_book(tmp_path, tickets=tickets), date(2025, 6, 1), date(2026, 1, 1))
+    assert check.passed, check.found
