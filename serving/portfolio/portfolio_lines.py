@@ -45,9 +45,8 @@ MOST_PARTS = 7
 class Line:
     """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone.
 
-    `profit`: what `action` is expected to bring, or why there is none.
-
-    `address` is that of its page here, `crm` that in the reader's CRM.
+    `profit`: what `action` is expected to bring, or why there is none. `address` is that of its page here, `crm` that
+    in the reader's CRM.
     """
 
     account_id: str
