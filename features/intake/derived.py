@@ -13,7 +13,7 @@ import duckdb
 from features.errors import Problem
 from features.intake.language.mapping_model import CURRENCY, RATES, TASKS, DerivedLoops, Mapping
 from features.intake.language.typed_sql import SIGNS, quoted
-from features.intake.stored_part import CODE, FILE, REASON, ROW, StoredPart
+from features.intake.stored_part import CODE, FILE, PLACE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES
@@ -43,13 +43,16 @@ def tell_currencies(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> 
         rule = f"one currency is expected, the cells name {named}"
         others = sum(rows for _, rows in counted[1:])
         problems = [Problem(part.table, amounts[0], rule, others)] if len(codes) > 1 else []
-        connection.execute(f"ALTER TABLE {part.stored} ADD COLUMN {CURRENCY} VARCHAR")
+        connection.execute(f"ALTER TABLE {part.rows} ADD COLUMN {CURRENCY} VARCHAR")
+        connection.execute(part.view_sql())
         part.columns[CURRENCY] = Kind.TEXT
         if len(counted) > len(codes) and codes[0] not in SIGNS:
             rule = f"the cells name {named}: where none is named, the currency is not known"
             part.doubts.append(Problem(part.table, amounts[0], rule))
     connection.execute(
-        f"UPDATE {part.stored} SET {CURRENCY} = {code} WHERE {CURRENCY} IS NULL AND {code} NOT IN ({_SHARED})"
+        f"UPDATE {part.rows} SET {CURRENCY} = told.code FROM (SELECT {PLACE} AS place, {code} AS code FROM "
+        f"{part.stored}) AS told WHERE {part.rows}.rowid = told.place AND {CURRENCY} IS NULL "
+        f"AND told.code NOT IN ({_SHARED})"
     )
     return problems
 
@@ -144,13 +147,13 @@ def _converted(connection: duckdb.DuckDBPyConnection, target: str, part: StoredP
     day = TABLES[part.table].time
     foreign = f"{REASON} IS NULL AND {CURRENCY} IS NOT NULL AND upper({CURRENCY}) <> {quoted(target)}"
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE rated AS SELECT p.{FILE} AS file, p.{ROW} AS row, rates.rate AS rate FROM "
+        f"CREATE OR REPLACE TEMP TABLE rated AS SELECT p.{PLACE} AS place, rates.rate AS rate FROM "
         f"(SELECT *, upper({CURRENCY}) AS _code FROM {part.stored} WHERE {foreign}) AS p ASOF JOIN rates "
         f"ON p._code = rates.currency AND CAST(p.{day} AS DATE) >= rates.valid_on"
     )
     without = connection.execute(
         f"SELECT upper({CURRENCY}), count(*), min({day})::VARCHAR FROM {part.stored} WHERE {foreign} AND NOT EXISTS "
-        f"(SELECT 1 FROM rated WHERE rated.file = {FILE} AND rated.row = {ROW}) GROUP BY 1 ORDER BY 1"
+        f"(SELECT 1 FROM rated WHERE rated.place = {PLACE}) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     if without:
         rule = f"no rate of the currency on or before the day, for {', '.join(row[0] for row in without)}"
@@ -160,9 +163,9 @@ def _converted(connection: duckdb.DuckDBPyConnection, target: str, part: StoredP
     amounts = [name for name, kind in part.columns.items() if kind is Kind.NUMBER and name != "price_change"]
     changed = ", ".join(f'"{name}" = round("{name}" * rated.rate, 2)' for name in amounts)
     connection.execute(
-        f"UPDATE {part.stored} SET {changed} FROM rated WHERE rated.file = {FILE} AND rated.row = {ROW} AND {foreign}"
+        f"UPDATE {part.rows} SET {changed} FROM rated WHERE rated.place = {part.rows}.rowid AND {foreign}"
     )
-    connection.execute(f"UPDATE {part.stored} SET {CURRENCY} = {quoted(target)} WHERE {CURRENCY} IS NOT NULL")
+    connection.execute(f"UPDATE {part.rows} SET {CURRENCY} = {quoted(target)} WHERE {CURRENCY} IS NOT NULL")
 
 
 def make_loops(connection: duckdb.DuckDBPyConnection, rule: DerivedLoops, parts: Sequence[StoredPart]) -> None:

@@ -13,7 +13,7 @@ import duckdb
 from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
 from features.intake.language.typed_sql import TYPES, quoted
 from features.intake.several_rows import LINE, merged_sql, summed_sql
-from features.intake.stored_part import ABSORBED, FILE, ORDER, REASON, ROW, StoredPart
+from features.intake.stored_part import ABSORBED, FILE, ORDER, PLACE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.rising_keys import rises
@@ -99,21 +99,21 @@ class Joining:
     def _leave_out_absorbed(self, part: StoredPart) -> None:
         (key,) = TABLES[part.table].key[:1]
         self.connection.execute(
-            f"UPDATE {part.stored} SET {REASON} = {quoted(MERGED)} WHERE {REASON} IS NULL AND {key} IN (SELECT "
+            f"UPDATE {part.rows} SET {REASON} = {quoted(MERGED)} WHERE {REASON} IS NULL AND {key} IN (SELECT "
             f"{ids_in(ABSORBED)} FROM {part.stored} "
             f"WHERE {ABSORBED} IS NOT NULL)"
         )
 
     def _to_survivors(self, part: StoredPart) -> None:
         system = quoted(part.part.system or "")
-        of_merge = f"FROM merged WHERE merged.system = {system} AND merged.id = {part.stored}."
+        of_merge = f"FROM merged WHERE merged.system = {system} AND merged.id = {part.rows}."
         if part.table in ("accounts", IDENTITIES):
             key = "id" if part.table == IDENTITIES else "account_id"
             self.connection.execute(
-                f"UPDATE {part.stored} SET {REASON} = {quoted(MERGED)} {of_merge}{key} AND {REASON} IS NULL"
+                f"UPDATE {part.rows} SET {REASON} = {quoted(MERGED)} {of_merge}{key} AND {REASON} IS NULL"
             )
         elif "account_id" in part.columns:
-            self.connection.execute(f"UPDATE {part.stored} SET account_id = merged.survivor {of_merge}account_id")
+            self.connection.execute(f"UPDATE {part.rows} SET account_id = merged.survivor {of_merge}account_id")
 
     def link_accounts(self) -> None:
         """Give each row of another system the account id of the master; one without a confirmed pair is left out."""
@@ -123,18 +123,18 @@ class Joining:
             if master is None or system in (None, master) or "account_id" not in part.columns:
                 continue
             pairs = f"FROM links WHERE links.system = {quoted(str(system))} AND links.id = "
-            account, whole = f"{part.stored}.account_id", any_address(f"{part.stored}.account_id")
+            account, whole = f"{part.rows}.account_id", any_address(f"{part.rows}.account_id")
             # An address stands above its domain, which is paired once for everybody there.
             self.connection.execute(
-                f"UPDATE {part.stored} SET account_id = {whole} WHERE {REASON} IS NULL AND contains(account_id, '@') "
+                f"UPDATE {part.rows} SET account_id = {whole} WHERE {REASON} IS NULL AND contains(account_id, '@') "
                 f"AND NOT EXISTS (SELECT 1 {pairs}{account}) AND EXISTS (SELECT 1 {pairs}{whole})"
             )
             self.connection.execute(
-                f"UPDATE {part.stored} SET {REASON} = {quoted(UNLINKED)} WHERE {REASON} IS NULL AND NOT EXISTS "
+                f"UPDATE {part.rows} SET {REASON} = {quoted(UNLINKED)} WHERE {REASON} IS NULL AND NOT EXISTS "
                 f"(SELECT 1 {pairs}{account})"
             )
             self.connection.execute(
-                f"UPDATE {part.stored} SET account_id = links.account_id {pairs}{account} AND {REASON} IS NULL"
+                f"UPDATE {part.rows} SET account_id = links.account_id {pairs}{account} AND {REASON} IS NULL"
             )
 
     def make_tables(self) -> list[str]:
@@ -200,9 +200,9 @@ class Joining:
             keys = (f"TRY_CAST({ORDER} AS DOUBLE)", ORDER, FILE, ROW)
             order = ", ".join(f"{each}{turned} NULLS LAST" for each in keys)
         self.connection.execute(
-            f"UPDATE {part.stored} SET {REASON} = {quoted(reason)} FROM (SELECT {FILE} AS file, {ROW} AS row, "
+            f"UPDATE {part.rows} SET {REASON} = {quoted(reason)} FROM (SELECT {PLACE} AS place, "
             f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS nth FROM {part.stored} WHERE {REASON} IS NULL) "
-            f"AS turn WHERE {FILE} = turn.file AND {ROW} = turn.row AND turn.nth > 1"
+            f"AS turn WHERE {part.rows}.rowid = turn.place AND turn.nth > 1"
         )
 
     def _leave_out_loose(self, part: StoredPart) -> None:
@@ -214,7 +214,7 @@ class Joining:
             if each.part.many != "merge"
         )
         where = f"AND {key} NOT IN ({others})" if others else ""
-        self.connection.execute(f"UPDATE {part.stored} SET {REASON} = {quoted(LOOSE)} WHERE {REASON} IS NULL {where}")
+        self.connection.execute(f"UPDATE {part.rows} SET {REASON} = {quoted(LOOSE)} WHERE {REASON} IS NULL {where}")
 
     def _make_accounts(self) -> None:
         """Make one row an account: the first that is known of each column, in the order of the parts."""
@@ -252,7 +252,7 @@ class Joining:
 
     def _leave_out_strangers(self, part: StoredPart) -> None:
         self.connection.execute(
-            f"UPDATE {part.stored} SET {REASON} = {quoted(NO_CUSTOMER)} WHERE {REASON} IS NULL AND account_id NOT IN "
+            f"UPDATE {part.rows} SET {REASON} = {quoted(NO_CUSTOMER)} WHERE {REASON} IS NULL AND account_id NOT IN "
             "(SELECT account_id FROM book_accounts WHERE account_id IS NOT NULL)"
         )
 

@@ -16,23 +16,23 @@ from features.intake.files.footers import footer_bits_sql, matched_patterns, rej
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
 from features.intake.language.told_by import at_answers, reading, whole_number
-from features.intake.language.typed_sql import TYPES, currency_sql, not_before_sql, quoted
+from features.intake.language.typed_sql import TYPES, not_before_sql, plain_number_sql, quoted
+from features.intake.several_rows import leave_out_overlap
 from features.intake.stored_part import (
     ABSORBED,
     BITS,
     BROKEN,
     CELL,
-    CODE,
     CONTENT,
     FILE,
     FOOTER,
     MADE,
+    MORE,
     NO_ACCOUNT,
     NOT_FOOTER,
     ORDER,
     REASON,
     ROW,
-    TWICE,
     UNMATCHED,
     UNREAD,
     StoredPart,
@@ -88,7 +88,7 @@ def run_part(
         problems += _cut_off(space, stored, file)
         stored.matched.update(_matched(space, stored, place))
     if part.many == "sum" and len(files) > 1:
-        _leave_out_overlap(space, stored)
+        leave_out_overlap(space.connection, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
     wrong = [*_unread(space, stored), *_broken(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
     return stored, [*problems, *wrong]
@@ -100,7 +100,9 @@ def _select(
     """Return the SQL that maps the rows of one file."""
     part = stored.part
     values = FileValues(file.name, file.head, part.let, problems, earlier)
-    chosen = {FILE: f"CAST({place} AS INTEGER)", ROW: "row", REASON: _reason(stored, values, file), BITS: BITS}
+    chosen = {FILE: f"CAST({place} AS INTEGER)", REASON: _reason(stored, values, file)}
+    if stored.has_footers:
+        chosen[BITS] = BITS
     read = {name: values.typed(part.columns[name], kind) for name, kind in stored.columns.items()}
     later = dict(TABLES[stored.table].order) if stored.table in TABLES else {}
     for name, kind in stored.columns.items():
@@ -110,7 +112,10 @@ def _select(
         # usd and USD are one currency.
         typed = f"upper({typed})" if name == CURRENCY else typed
         chosen[name] = f"CAST({typed} AS {TYPES[kind]})"
-        if kind is not Kind.TEXT:
+        if name in stored.amounts:
+            plain = plain_number_sql(text, part.columns[name].decimal)
+            chosen[name + MORE] = f"CASE WHEN {typed} IS NULL OR {plain} IS NULL THEN {text} END"
+        elif kind is not Kind.TEXT:
             chosen[name + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
         if kind is Kind.INTEGER:
             number, _ = values.typed(part.columns[name], Kind.NUMBER)
@@ -123,11 +128,10 @@ def _select(
         if kind in (Kind.NUMBER, Kind.INTEGER):
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
-        if kind is Kind.NUMBER and name != "price_change" and stored.table in TABLES:
-            chosen[name + CODE] = currency_sql(text)
     chosen |= odd_columns(part, values)
-    chosen[ORDER] = "CAST(NULL AS VARCHAR)" if part.order is None else values.text(part.order)
-    chosen[ABSORBED] = NOTHING if part.absorbed is None else values.text(part.absorbed)
+    for name, value in ((ORDER, part.order), (ABSORBED, part.absorbed)):
+        if value is not None:
+            chosen[name] = values.text(value)
     if part.many == "sum":
         # What stands above the rows counts too: `1501` is another day in the file of another year.
         cells = [f"c{place}" for place in range(len(file.head.headings))]
@@ -137,25 +141,34 @@ def _select(
         stored.doubts.append(Problem(file.name, heading, told))
     listed = ", ".join(f'{sql} AS "{name}"' for name, sql in chosen.items())
     bits = footer_bits_sql(file.footer, len(file.head.headings), file.head.delimiter)
-    rows = f"(SELECT *, rowid + {file.head.above + 1} AS row, {bits} AS {BITS} FROM {_cells(stored, place)})"
-    return f"SELECT {listed} FROM {values.relation(rows)}"
+    if not values.asks_other_rows:
+        return f"SELECT {listed} FROM {values.relation(f'(SELECT *, {bits} AS {BITS} FROM {file.relation})')}"
+    rows = f"(SELECT *, rowid + {file.head.above + 1} AS row, {bits} AS {BITS} FROM {_cells(stored)})"
+    return f"SELECT {listed} FROM {values.relation(rows)} ORDER BY row"
 
 
-def _cells(stored: StoredPart, place: int) -> str:
-    """Return the name of the table that holds the texts of a file while the part is run."""
-    return f"cells_{stored.stored}_{place}"
+def _cells(stored: StoredPart) -> str:
+    """Return the name of the table that holds the texts of a file whose values depend on other rows."""
+    return f"cells_{stored.stored}"
 
 
 def _store(space: Workspace, stored: StoredPart, selects: Sequence[str]) -> None:
-    """Run the SQL of every file. Its texts are stored first: a row that must be counted is read by one thread only."""
+    """Run the SQL of every file, the rows in the order of the file: their places tell their numbers.
+
+    Where a value depends on other rows the texts are stored first: a row that must be counted while it is read is
+    read by one thread only.
+    """
+    run, cells, many = space.connection.execute, _cells(stored), 0
     for place, (file, select) in enumerate(zip(stored.files, selects, strict=True)):
-        needed = set(re.findall(r"\bc\d+\b", select))
-        listed = [name for name in (f"c{number}" for number in range(len(file.head.headings))) if name in needed]
-        texts = f"SELECT {', '.join(listed) or '0'} FROM {file.relation}"
-        space.connection.execute(f"CREATE TABLE {_cells(stored, place)} AS {texts}")
-    space.connection.execute(f"CREATE TABLE {stored.stored} AS {' UNION ALL '.join(selects)}")
-    for place in range(len(selects)):
-        space.connection.execute(f"DROP TABLE {_cells(stored, place)}")
+        if cells in select:
+            needed = set(re.findall(r"\bc\d+\b", select))
+            listed = [name for name in (f"c{number}" for number in range(len(file.head.headings))) if name in needed]
+            run(f"CREATE TABLE {cells} AS SELECT {', '.join(listed) or '0'} FROM {file.relation}")
+        run(f"INSERT INTO {stored.rows} {select}" if place else f"CREATE TABLE {stored.rows} AS {select}")
+        run(f"DROP TABLE IF EXISTS {cells}")
+        stored.above.append(file.head.above + 1 - many)
+        (many,) = run(f"SELECT count(*) FROM {stored.rows}").fetchone() or (0,)
+    run(stored.view_sql())
 
 
 def _reason(stored: StoredPart, values: FileValues, file: OpenFile) -> str:
@@ -278,13 +291,3 @@ def _quoted(
     shown = rows[:EXAMPLES]
     ids = tuple(f"{stored.files[place[0]].name} row {place[1]}" for place, *_ in shown)
     return (ids, tuple(shortened(text) for _, text, _ in shown)), sum(count for *_, count in rows)
-
-
-def _leave_out_overlap(space: Workspace, stored: StoredPart) -> None:
-    """Leave out rows that an earlier file has too, as often as it has them: exports of overlapping months."""
-    space.connection.execute(
-        f"UPDATE {stored.stored} SET {REASON} = {quoted(TWICE)} FROM (SELECT {FILE} AS file, {ROW} AS row, "
-        f"row_number() OVER (PARTITION BY {CONTENT}, nth ORDER BY {FILE}) AS copy FROM (SELECT {FILE}, {ROW}, "
-        f"{CONTENT}, row_number() OVER (PARTITION BY {FILE}, {CONTENT} ORDER BY {ROW}) AS nth FROM {stored.stored})) "
-        f"AS seen WHERE {FILE} = seen.file AND {ROW} = seen.row AND seen.copy > 1 AND {REASON} IS NULL"
-    )

@@ -12,7 +12,7 @@ import duckdb
 
 from features.errors import Problem
 from features.intake.language.typed_sql import quoted
-from features.intake.stored_part import CONTENT, FILE, REASON, ROW, StoredPart
+from features.intake.stored_part import CONTENT, FILE, PLACE, REASON, ROW, TWICE, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES
@@ -43,6 +43,16 @@ def merged_sql(table: str, columns: dict[str, Kind], rows: str) -> str:
         if name not in key
     ]
     return f"SELECT {', '.join([*key, *firsts])} FROM ({rows}) GROUP BY {', '.join(key)}"
+
+
+def leave_out_overlap(connection: duckdb.DuckDBPyConnection, stored: StoredPart) -> None:
+    """Leave out rows that an earlier file has too, as often as it has them: exports of overlapping months."""
+    connection.execute(
+        f"UPDATE {stored.rows} SET {REASON} = {quoted(TWICE)} FROM (SELECT {PLACE} AS place, "
+        f"row_number() OVER (PARTITION BY {CONTENT}, nth ORDER BY {FILE}) AS copy FROM (SELECT {FILE}, {PLACE}, "
+        f"{CONTENT}, row_number() OVER (PARTITION BY {FILE}, {CONTENT} ORDER BY {PLACE}) AS nth FROM {stored.stored})) "
+        f"AS seen WHERE {stored.rows}.rowid = seen.place AND seen.copy > 1 AND {REASON} IS NULL"
+    )
 
 
 def doubtful_records(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> list[Problem]:

@@ -31,6 +31,8 @@ from features.validation.names import meant, near
 
 NOTHING = "CAST(NULL AS VARCHAR)"
 _STEP = re.compile(r"\b_v\d+\b")
+#: What the SQL of a value names that asks for more than the cells of its row.
+_OTHER_ROWS = re.compile(r"\brow\b|\bOVER\b|\bAS looked\b")
 #: A column, a step or a number: as short as its name would be.
 _SHORT = re.compile(r"_?[cv]\d+|[\d.]+")
 
@@ -72,13 +74,17 @@ class FileValues:
             rows = f"(SELECT *, {steps} FROM {rows})"
         return rows
 
+    @property
+    def asks_other_rows(self) -> bool:
+        """Whether a value depends on more than the cells of its row: its number, rows above it, other records."""
+        return any(_OTHER_ROWS.search(sql) for sql in self._staged)
+
     def _step(self, sql: str) -> str:
         """Return the name of the column that holds the value of some SQL; what is short stays as it is."""
         if sql == NOTHING or _SHORT.fullmatch(sql):
             return sql
         if sql not in self._staged:
-            levels = {name: level for name, level in self._staged.values()}
-            deepest = max((levels.get(name, 0) for name in _STEP.findall(sql)), default=0)
+            deepest = max((dict(self._staged.values()).get(name, 0) for name in _STEP.findall(sql)), default=0)
             self._staged[sql] = (f"_v{len(self._staged)}", deepest + 1)
         return self._staged[sql][0]
 
@@ -89,8 +95,10 @@ class FileValues:
             return self._step(whole_sql(number)), text
         read = self._inner(value)
         if read.first_of is not None and (choices := self._choices(read)):
-            sql, text = self._first_typed([self.typed(each, kind) for each in choices])
-            return sql, text if read is value else self.text(value)
+            typed = [self.typed(each, kind) for each in choices]
+            cases = " ".join(f"WHEN {text} IS NOT NULL THEN {sql}" for sql, text in typed)
+            first = f"coalesce({', '.join(text for _, text in typed)})"
+            return self._step(f"CASE {cases} END"), self._step(first) if read is value else self.text(value)
         text = self.text(value)
         sql = typed_sql(kind, text, read, self._zone(read) if kind.is_time else None, self._year(read))
         if kind is Kind.NUMBER:
@@ -110,11 +118,6 @@ class FileValues:
             each.model_copy(update={name: told[name] for name in told if name not in each.model_fields_set})
             for each in choices
         ]
-
-    def _first_typed(self, choices: list[tuple[str, str]]) -> tuple[str, str]:
-        """Return the first value whose text is there, each read in its own way, and that text."""
-        cases = " ".join(f"WHEN {text} IS NOT NULL THEN {sql}" for sql, text in choices)
-        return self._step(f"CASE {cases} END"), self._step(f"coalesce({', '.join(text for _, text in choices)})")
 
     def text(self, value: Value) -> str:
         """Return the SQL of the text of a value; null where it is empty or a word for nothing."""
@@ -237,12 +240,10 @@ class FileValues:
             text = self._step(f"CASE WHEN {number} BETWEEN {low!r} AND {high!r} THEN {text} END")
         if value.map or value.otherwise is not None:
             cases = "".join(f" WHEN {quoted(key.lower())} THEN {quoted(to)}" for key, to in value.map.items())
-            otherwise = (
-                text if value.otherwise is None else f"CASE WHEN {text} IS NOT NULL THEN {quoted(value.otherwise)} END"
-            )
+            filled = f"CASE WHEN {text} IS NOT NULL THEN {quoted(value.otherwise or '')} END"
+            otherwise = text if value.otherwise is None else filled
             text = f"CASE lower({text}){cases} ELSE {otherwise} END" if cases else otherwise
-        if value.map:
-            text = f"nullif({text}, '')"
+        text = f"nullif({text}, '')" if value.map else text
         if value.only_when is not None:
             text = f"CASE WHEN {self.condition(value.only_when)} THEN {text} END"
         if value.fill_down:
@@ -261,7 +262,7 @@ class FileValues:
         if value.zone != "file":
             return value.zone
         place = self.head.ids.get(value.id) if value.id else self.head.position(value.column or (), value.nth)
-        zone = None if place is None else self.head.zones.get(place)
+        zone = self.head.zones.get(-1 if place is None else place)
         if zone is None:
             rule = "the file names no zone for it; the mapping must: zone = 'Europe/Berlin'"
             self.problems.append(Problem(self.file, value.id or " or ".join(value.column or ()), rule))
@@ -274,9 +275,8 @@ class FileValues:
         if len(day) == 8 and day.isdigit():
             return day
         place = f"row {value.year_from.row}, cell {value.year_from.column}"
-        self.problems.append(
-            Problem(self.file, place, f"the first day of the year is expected, as 20260101, found {day!r}")
-        )
+        rule = f"the first day of the year is expected, as 20260101, found {day!r}"
+        self.problems.append(Problem(self.file, place, rule))
         return "19700101"
 
     def _signed(self, number: str, value: Value) -> str:

@@ -42,6 +42,8 @@ TITLES = 200
 MORE_PAGES = "it says itself that more records follow on a further page: is that page in another file?"
 #: A file of an archive.
 ZIPPED = re.compile(r"(.+?\.zip)/(.+)", re.IGNORECASE)
+#: Bytes of a line at most. DuckDB would read sixteen times as much at once, and its threads wait for each other.
+LONGEST_LINE = 1 << 24
 #: Lines that a message names.
 MOST_LINES = 5
 
@@ -179,7 +181,8 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
         f"read_csv({quoted(str(text))}, auto_detect=false, header=false, skip={head.above}, "
         f"columns={{{columns}}}, "
         f"delim={quoted(head.delimiter)}, quote='\"', escape='\"', nullstr='', store_rejects=true, "
-        f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', max_line_size=16777216)"
+        f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', "
+        f"max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE})"
     )
     return OpenFile(path.name, path, head, relation, rejects, source.footer)
 

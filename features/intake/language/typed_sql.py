@@ -84,9 +84,14 @@ def number_sql(text: str, decimal: str = ".", percent: bool = True) -> str:
         f"CASE WHEN regexp_full_match({bare}, {form}) THEN "
         f"CASE WHEN regexp_matches({bare}, '^-|-$|^\\(') THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE) END"
     )
+    return _else(plain_number_sql(text, decimal), slow)
+
+
+def plain_number_sql(text: str, decimal: str = ".") -> str:
+    """Return the SQL of a number that is written with digits, a sign and the mark before its decimals alone."""
     if decimal == ".":
-        return _else(f"TRY_CAST({text} AS DOUBLE)", slow)
-    return _else(f"CASE WHEN NOT contains({text}, '.') THEN TRY_CAST(replace({text}, ',', '.') AS DOUBLE) END", slow)
+        return f"TRY_CAST({text} AS DOUBLE)"
+    return f"CASE WHEN NOT contains({text}, '.') THEN TRY_CAST(replace({text}, ',', '.') AS DOUBLE) END"
 
 
 def currency_sql(text: str) -> str:
