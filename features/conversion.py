@@ -69,7 +69,9 @@ def named(table: Table, raw: ir.Table) -> ir.Table:
     return raw.rename({name: raw_names[name] for name in renamed})
 
 
-def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown | None = None) -> ir.Table:
+def convert(
+    connection: Backend, table: Table, raw: ir.Table, known: TableKnown | None = None, is_stored: bool = False
+) -> ir.Table:
     """Store the table with its declared columns and their marks. A column that the source lacks is null.
 
     The table is empty when the source has none of the declared columns, because no row then holds anything to judge.
@@ -78,12 +80,15 @@ def convert(connection: Backend, table: Table, raw: ir.Table, known: TableKnown 
     ----------
     known : TableKnown, optional
         What `book.toml` says of the table: answers of a source with one time only are answered when they are sent.
+    is_stored : bool
+        Whether the raw rows are in the connection already, typed: a view of them is cheaper than a second copy.
     """
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
     connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {RAW}{table.name} AS {connection.compile(raw)}")
     sql = _conversion(table.name, raw.schema(), known is not None and known.answered_at_is_sent_at)
-    connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CONVERTED}{table.name} AS {sql}")
+    kind = "VIEW" if is_stored else "TABLE"
+    connection.raw_sql(f"CREATE OR REPLACE TEMP {kind} {CONVERTED}{table.name} AS {sql}")
     return connection.table(f"{CONVERTED}{table.name}")
 
 

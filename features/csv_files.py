@@ -10,6 +10,7 @@ OWASP, "CSV Injection", https://owasp.org/www-community/attacks/CSV_Injection
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,8 @@ from unicodedata import normalize
 
 import pandas as pd
 
+#: What may stand between the columns of a source.
+DELIMITERS = ",;\t|"
 #: What begins a formula; the minus sign of typography counts in LibreOffice. Full-width forms are normalised to these.
 FORMULA = frozenset("=+-@\N{MINUS SIGN}")
 #: Blanks, control characters and characters without width, behind which a spreadsheet still sees a formula.
@@ -66,3 +69,24 @@ def _texts(rows: pd.DataFrame) -> list[str]:
 
 def _safe(value: Any) -> Any:
     return safe_text(value) if isinstance(value, str) else value
+
+
+def header_of(path: Path) -> tuple[str, list[str]]:
+    """Return the delimiter and the column names of a file, read from its first line only; the rows play no part.
+
+    Raises
+    ------
+    ValueError
+        When the file is empty, or two columns have one name.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        line = file.readline()
+    if not line.strip():
+        raise ValueError("the file is empty; a line of column names is expected")
+    delimiter = max(DELIMITERS, key=line.count)
+    names = next(csv.reader([line], delimiter=delimiter))
+    lower = [name.strip().lower() for name in names]
+    twice = sorted({name for name in lower if lower.count(name) > 1})
+    if twice:
+        raise ValueError(f"two columns have the same name: {', '.join(twice)}")
+    return delimiter, names

@@ -6,7 +6,6 @@ text), on one DuckDB connection. This module checks only that the source can be 
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from features.book_facts import FILE, read_book_facts, read_book_file
+from features.csv_files import header_of
 from features.errors import EngineMissing, InputError, Problem, SourceGone, UnusableSource
 from features.machine.memory import memory_limit
 from features.machine.spilling import spill_folder
@@ -33,7 +33,6 @@ from features.spark.catalog_address import read_address as read_spark_address
 from features.tables import CURRENCY, STATED, STATES, TABLES, BookKnown
 
 DUCKDB = "duckdb:///"
-DELIMITERS = ",;\t|"
 ENDINGS = (".parquet", ".csv")
 #: The schema of a DuckDB file whose tables are read.
 MAIN = "main"
@@ -50,6 +49,10 @@ class Source:
         Names of the files or tables that are no table of the contract; of tables in another schema with its name.
     copies : Path or None
         The folder of what was copied of a database.
+    is_stored : bool
+        Whether the rows are in the connection, with their types: an import's.
+    unique : frozenset of str
+        Tables without a repeated key, as is known.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Source:
     known: BookKnown = field(default_factory=BookKnown)
     seen: tuple[str, ...] = ()
     copies: Path | None = None
+    is_stored: bool = False
+    unique: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Let the connection go, and with it what was copied of a database."""
@@ -176,25 +181,10 @@ def _read_file(connection: Backend, path: Path, name: str) -> ir.Table:
     """Read Parquet with its types, and CSV as text, so that a message can quote a value that cannot be converted."""
     if path.suffix.lower() == ".parquet":
         return connection.read_parquet(path)
-    delimiter, names = _header(path)
+    delimiter, names = header_of(path)
     columns = dict.fromkeys(names, "string")
     text = connection.read_csv(path, columns=columns, delim=delimiter, quote='"', escape='"', header=True, nullstr="")
     return stored(connection, f"csv_{name}", text)
-
-
-def _header(path: Path) -> tuple[str, list[str]]:
-    """Return delimiter and column names, read from the first line only; the rows play no part."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        line = file.readline()
-    if not line.strip():
-        raise ValueError("the file is empty; a line of column names is expected")
-    delimiter = max(DELIMITERS, key=line.count)
-    names = next(csv.reader([line], delimiter=delimiter))
-    lower = [name.strip().lower() for name in names]
-    twice = sorted({name for name in lower if lower.count(name) > 1})
-    if twice:
-        raise ValueError(f"two columns have the same name: {', '.join(twice)}")
-    return delimiter, names
 
 
 def _open_duckdb(source: str) -> Source:

@@ -12,10 +12,10 @@ from pathlib import Path
 import duckdb
 
 from features.errors import Problem
-from features.intake.joined import UNLINKED, any_address
 from features.intake.language.mapping_model import IDENTITIES, Mapping
 from features.intake.language.typed_sql import long_id_sql, quoted
-from features.intake.stored_part import FILE, REASON, ROW, StoredPart
+from features.intake.records.joined import UNLINKED, any_address
+from features.intake.records.stored_part import FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES

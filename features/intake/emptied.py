@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from features.errors import Problem
-from features.intake.joined import NO_CUSTOMER, UNLINKED
 from features.intake.language.mapping_model import LeaveOut, Part, Value
 from features.intake.language.typed_sql import quoted
-from features.intake.stored_part import REASON, StoredPart
+from features.intake.records.joined import NO_CUSTOMER, UNLINKED
+from features.intake.records.stored_part import REASON, StoredPart
 from features.tables import TABLES
 from features.validation.quoting import shortened
 

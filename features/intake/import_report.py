@@ -18,9 +18,9 @@ from features.intake.crosswalk import Pair
 from features.intake.crosswalk_report import accounts_of_one_system
 from features.intake.language.mapping_file import parts_of
 from features.intake.language.mapping_model import Mapping
+from features.intake.records.several_rows import LINE
+from features.intake.records.stored_part import FILE, FOOTER, REASON, ROW, StoredPart
 from features.intake.remembered import Months
-from features.intake.several_rows import LINE
-from features.intake.stored_part import FILE, FOOTER, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import OPTIONAL_HISTORY, TABLES
 from features.validation.quoting import EXAMPLES

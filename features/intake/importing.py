@@ -6,11 +6,10 @@ Everything is made in a scratch folder beside the book and moved into place once
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -21,27 +20,22 @@ from features.intake.asking.idle_footers import idle_footers
 from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
-from features.intake.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
 from features.intake.emptied import emptied_tables, stranger_tables
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
-from features.intake.joined import Joining
 from features.intake.language.mapping_file import open_mapping, parts_of, read_mapping
-from features.intake.language.mapping_model import CURRENCY, Mapping, Part
+from features.intake.language.mapping_model import Mapping, Part
 from features.intake.language.refusals import dotted
 from features.intake.language.typed_sql import quoted
-from features.intake.parts_sql import run_part
+from features.intake.made_book import book_in_memory, check_book, columns_of_book
+from features.intake.records.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
+from features.intake.records.joined import Joining
+from features.intake.records.parts_sql import run_part
+from features.intake.records.several_rows import doubtful_records
+from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import remember
-from features.intake.several_rows import doubtful_records
-from features.intake.stored_part import StoredPart
-from features.sources import open_source
 from features.tables import TABLES
-from features.validation import validate
-from features.validation.rising_keys import rises
-
-#: What is told of the file that an import writes: which section says it.
-IN_BOOK = re.compile(rf"\[({'|'.join(TABLES)})\] (since|until|invitations|answered_at) = ")
 
 Step = Callable[[str, int, int], None]
 
@@ -153,9 +147,10 @@ def _import(
         names = [*names, "loops"]
     made = space.scratch / "book"
     made.mkdir()
+    ordered = joining.ordered()
     for place, name in enumerate(names):
         step(f"writing {name}", place, len(names))
-        _write(space.connection, name, made / f"{name}.parquet")
+        _write(space.connection, name, made / f"{name}.parquet", name in ordered)
     memory = remember(space.connection, path, mapping, parts, names, out)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
@@ -170,7 +165,8 @@ def _import(
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
-    checked = _validated(made, partial, mixed_currencies(space.connection, parts, names))
+    mixed = mixed_currencies(space.connection, parts, names)
+    checked = check_book(book_in_memory(space.connection, made, names, ordered), partial, mixed)
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
     report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk, unread)
     _move(made, out)
@@ -247,41 +243,13 @@ def _proposals(
     return proposals
 
 
-def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> None:
-    columns = [row[0] for row in connection.execute(f"DESCRIBE book_{name}").fetchall() if not row[0].startswith("_")]
+def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path, is_ordered: bool) -> None:
+    columns = columns_of_book(connection, name)
     listed = ", ".join(f'"{column}"' for column in columns)
     # In the order of the key: the same exports give the same bytes.
     key = [column for column in TABLES[name].key if column in columns]
-    is_ordered = len(key) == 1 and rises(connection, key[0], f"book_{name}")
     rows = f"SELECT {listed} FROM book_{name}" + ("" if is_ordered else f" ORDER BY {', '.join(key) or 'ALL'}")
     connection.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
-
-
-def _validated(made: Path, partial: bool, mixed: list[Problem]) -> tuple[str, ...]:
-    """Check the tables against the contract; return what may mislead. Rows in several currencies are problems, too."""
-    warnings: tuple[str, ...] = ()
-    lacking: list[Problem] = []
-    try:
-        warnings = tuple(map(_of_mapping, validate(open_source(made), partial=partial).warnings))
-    except InvalidTables as error:
-        lacking = [*error.problems]
-    if mixed:
-        lacking = [*(each for each in lacking if each.column != CURRENCY), *mixed]
-    if lacking:
-        raise InvalidTables([_with_way(each) for each in lacking])
-    return warnings
-
-
-def _with_way(problem: Problem) -> Problem:
-    """Return a problem with what a mapping can do about it: rates for several currencies, what is known of a table."""
-    if problem.column != CURRENCY:
-        return replace(problem, rule=_of_mapping(problem.rule))
-    return replace(problem, rule=f"{problem.rule}; [[rates]] in the mapping and [book] currency convert them")
-
-
-def _of_mapping(text: str) -> str:
-    """Return a text that names a section of book.toml as one that names the mapping's: the import writes that file."""
-    return IN_BOOK.sub(r"[known.\1] \2 = ", text).replace("book.toml", "the mapping")
 
 
 def _move(made: Path, out: Path) -> None:

@@ -21,7 +21,7 @@ import duckdb
 
 from features.book_facts import FILE, FINGERPRINTS
 from features.intake.language.mapping_model import Mapping
-from features.intake.stored_part import StoredPart
+from features.intake.records.stored_part import StoredPart
 from features.tables import TABLES
 
 Months = MappingOf[str, MappingOf[str, Sequence[int]]]

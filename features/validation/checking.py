@@ -149,7 +149,7 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
     known = source.known[table.name]
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
-    rows = convert(source.connection, table, raw, known)
+    rows = convert(source.connection, table, raw, known, source.is_stored)
     sql = _counting(table.name, rows.schema(), frozenset(absent), known, today)
     ((_, *counted),) = source.connection.raw_sql(sql).fetchall()
     asked = _asked(table, rows, absent, known, today)
@@ -159,7 +159,8 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
         if count
     ]
     problems = [*_absent_columns(table, raw, absent), *(found for level, found in broken if level is Level.REFUSED)]
-    if not set(absent) & set(table.key) and _repeats(source.connection.con, table):
+    may_repeat = table.name not in source.unique and not set(absent) & set(table.key)
+    if may_repeat and _repeats(source.connection.con, table):
         problems += _duplicates(table, rows)
     corrections = (
         f"{table.name}.{name}: {count} timestamps in a date column were cut to their UTC day"

@@ -12,7 +12,7 @@ import duckdb
 
 from features.errors import Problem
 from features.intake.language.typed_sql import quoted
-from features.intake.stored_part import CONTENT, FILE, PLACE, REASON, ROW, TWICE, StoredPart
+from features.intake.records.stored_part import CONTENT, FILE, PLACE, REASON, ROW, TWICE, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES

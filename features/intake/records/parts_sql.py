@@ -17,8 +17,8 @@ from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
 from features.intake.language.told_by import at_answers, reading, whole_number
 from features.intake.language.typed_sql import TYPES, not_before_sql, plain_number_sql, quoted
-from features.intake.several_rows import leave_out_overlap
-from features.intake.stored_part import (
+from features.intake.records.several_rows import leave_out_overlap
+from features.intake.records.stored_part import (
     ABSORBED,
     BITS,
     BROKEN,
@@ -37,8 +37,8 @@ from features.intake.stored_part import (
     UNREAD,
     StoredPart,
 )
-from features.intake.strangers import odd_columns, odd_words
-from features.intake.values_sql import NOTHING, FileValues
+from features.intake.records.strangers import odd_columns, odd_words
+from features.intake.records.values_sql import NOTHING, FileValues
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.forms import told_apart

@@ -12,8 +12,8 @@ import duckdb
 
 from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
 from features.intake.language.typed_sql import TYPES, quoted
-from features.intake.several_rows import LINE, merged_sql, summed_sql
-from features.intake.stored_part import ABSORBED, FILE, ORDER, PLACE, REASON, ROW, StoredPart
+from features.intake.records.several_rows import LINE, merged_sql, summed_sql
+from features.intake.records.stored_part import ABSORBED, FILE, ORDER, PLACE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.rising_keys import rises
@@ -52,6 +52,7 @@ class Joining:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, mapping: Mapping, parts: Sequence[StoredPart]) -> None:
         self.connection, self.mapping, self.parts = connection, mapping, parts
+        self._all_billed = False
 
     def of(self, table: str) -> list[StoredPart]:
         """Return the parts of a table."""
@@ -158,6 +159,12 @@ class Joining:
                 self._make(name)
         return names
 
+    def ordered(self) -> frozenset[str]:
+        """Return the tables whose rows are known to stand in the order of their keys, none of which repeats."""
+        return frozenset(
+            name for name in TABLES if len(self.of(name)) == 1 and self.of(name)[0].rising == {*TABLES[name].key}
+        )
+
     def is_lost(self, table: str) -> bool:
         """Return whether no row of a table is of an account of the book: an empty one means "none", no table "unknown".
 
@@ -188,6 +195,7 @@ class Joining:
         if many == "one":
             key, kept = self._key(part), f"{part.stored} WHERE {REASON} IS NULL"
             if "," not in key and rises(self.connection, key, kept):
+                part.rising.add(key)
                 return
             (rows, keys) = self.connection.execute(
                 f"SELECT count(*), count(DISTINCT ({key})) FROM {kept}"
@@ -233,9 +241,10 @@ class Joining:
             f"CREATE TABLE book_accounts AS WITH a AS (SELECT account_id, {firsts} FROM ({known}) "
             f"GROUP BY account_id), b AS ({billed}) SELECT coalesce(a.account_id, b.account_id) AS account_id{others}, "
             f"coalesce(a.customer_since, b.first) AS customer_since, a.account_id IS NULL AS _billed_only "
-            f"FROM a {side} JOIN b ON a.account_id = b.account_id "
-            "WHERE coalesce(a.customer_since, b.first) IS NOT NULL"
+            f"FROM a {side} JOIN b ON a.account_id = b.account_id"
         )
+        dateless = self.connection.execute("DELETE FROM book_accounts WHERE customer_since IS NULL RETURNING 1")
+        self._all_billed = not dateless.fetchall() and self.mapping.book.accounts_of_invoices
 
     def _first_days(self) -> str:
         """Return the SQL of the accounts that invoices or contracts name, with the first day of each."""
@@ -251,6 +260,8 @@ class Joining:
         return f"SELECT account_id, min(first) AS first FROM ({' UNION ALL '.join(selects)}) GROUP BY account_id"
 
     def _leave_out_strangers(self, part: StoredPart) -> None:
+        if self._all_billed and part.table in self.mapping.book.customers_by:
+            return  # Its accounts are customers by its own rows.
         self.connection.execute(
             f"UPDATE {part.rows} SET {REASON} = {quoted(NO_CUSTOMER)} WHERE {REASON} IS NULL AND account_id NOT IN "
             "(SELECT account_id FROM book_accounts WHERE account_id IS NOT NULL)"

@@ -56,6 +56,8 @@ class StoredPart:
         The patterns of footers that some line matches.
     above : list of int
         For each file what the place of a row of it lacks to the row's number.
+    rising : set of str
+        The key, where each row that is kept has one above that of the row before.
     doubts : list of Problem
         What may mislead: some cells give no value, the pattern of the mapping not matching them.
     """
@@ -69,6 +71,7 @@ class StoredPart:
     matched: set[str] = field(default_factory=set)
     above: list[int] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
+    rising: set[str] = field(default_factory=set)
 
     @property
     def rows(self) -> str:

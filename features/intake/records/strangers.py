@@ -13,7 +13,7 @@ import duckdb
 from features.errors import Problem
 from features.intake.language.mapping_model import Condition, Part, Value
 from features.intake.language.typed_sql import quoted
-from features.intake.values_sql import FileValues
+from features.intake.records.values_sql import FileValues
 from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
 
 #: Begins the names of columns that hold words which are not known.

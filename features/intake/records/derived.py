@@ -13,7 +13,7 @@ import duckdb
 from features.errors import Problem
 from features.intake.language.mapping_model import CURRENCY, RATES, TASKS, DerivedLoops, Mapping
 from features.intake.language.typed_sql import SIGNS, quoted
-from features.intake.stored_part import CODE, FILE, PLACE, REASON, ROW, StoredPart
+from features.intake.records.stored_part import CODE, FILE, PLACE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
 from features.validation.quoting import EXAMPLES
