@@ -53,6 +53,8 @@ class Source:
         Whether the rows are in the connection, with their types: an import's.
     unique : frozenset of str
         Tables without a repeated key, as is known.
+    is_linked : bool
+        Whether it is known that all tables name accounts of `accounts` only.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Source:
     copies: Path | None = None
     is_stored: bool = False
     unique: frozenset[str] = frozenset()
+    is_linked: bool = False
 
     def close(self) -> None:
         """Let the connection go, and with it what was copied of a database."""

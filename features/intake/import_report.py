@@ -20,7 +20,7 @@ from features.intake.language.mapping_file import parts_of
 from features.intake.language.mapping_model import Mapping
 from features.intake.records.several_rows import LINE
 from features.intake.records.stored_part import FILE, FOOTER, REASON, ROW, StoredPart
-from features.intake.remembered import Months
+from features.intake.remembered import Remembered
 from features.schema import Kind
 from features.tables import OPTIONAL_HISTORY, TABLES
 from features.validation.quoting import EXAMPLES
@@ -97,20 +97,20 @@ def collect_report(
     connection: duckdb.DuckDBPyConnection,
     mapping: Mapping,
     parts: Sequence[StoredPart],
-    months: Months,
+    memory: Remembered,
     warnings: Sequence[str],
     proposals: Sequence[Pair],
     crosswalk: Path,
     unread: Sequence[UnreadFile] = (),
 ) -> ImportReport:
-    """Collect the report of an import whose tables are made; `months` are those of `remembered`, a table each."""
-    tables = list(months)
+    """Collect the report of an import whose tables are made; `memory` has what they hold by month and year."""
+    tables = list(memory.months)
     counted = {table: _one(connection, f"SELECT count(*) FROM book_{table}") for table in tables}
     return ImportReport(
         files=tuple(report for part in parts for report in _files(connection, part)),
         records=counted,
-        by_month={table: {month: rows for month, (rows, _) in found.items()} for table, found in months.items()},
-        revenue_by_year=_revenue(connection) if "invoices" in tables else {},
+        by_month={table: {month: rows for month, (rows, _) in found.items()} for table, found in memory.months.items()},
+        revenue_by_year=dict(memory.revenue),
         gross=_gross(parts),
         one_system_only=accounts_of_one_system(connection, mapping, parts, tables),
         unknown=tuple(_unknown(connection, mapping, tables)),
@@ -158,15 +158,6 @@ def _places(connection: duckdb.DuckDBPyConnection, part: StoredPart, file: int, 
         [file, reason],
     ).fetchall()
     return tuple(f"row {row}" + (f": {key}" if key else "") for row, key in rows)
-
-
-def _revenue(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    rows = connection.execute(
-        "SELECT strftime(year, '%Y'), CAST(revenue AS DECIMAL(24, 2))::VARCHAR FROM (SELECT date_trunc('year', "
-        "invoiced_on) AS year, sum(CAST(amount AS DECIMAL(24, 6))) AS revenue FROM book_invoices "
-        "WHERE invoiced_on IS NOT NULL GROUP BY 1) ORDER BY 1"
-    ).fetchall()
-    return dict(rows)
 
 
 def _gross(parts: Sequence[StoredPart]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from features.intake.records.joined import Joining
 from features.intake.records.parts_sql import run_part
 from features.intake.records.several_rows import doubtful_records
 from features.intake.records.stored_part import StoredPart
-from features.intake.remembered import remember
+from features.intake.remembered import digest, remember
 from features.tables import TABLES
 
 Step = Callable[[str, int, int], None]
@@ -94,9 +95,11 @@ def import_book(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".import-", dir=out.parent) as scratch:
         space = Workspace(connection_in(Path(scratch)), Path(scratch), exports)
+        pool = ThreadPoolExecutor(1)
         try:
-            return _import(space, mapping, problems, path, out, partial, change_share, step or (lambda *_: None))
+            return _import(space, pool, mapping, problems, path, out, partial, change_share, step or (lambda *_: None))
         finally:
+            pool.shutdown(cancel_futures=True)
             space.databases.close()
             space.connection.close()
 
@@ -115,6 +118,7 @@ def confirm_pairs(path: Path, least: int) -> tuple[Path, int, int]:
 
 def _import(
     space: Workspace,
+    pool: Executor,
     mapping: Mapping,
     unsound: Sequence[Problem],
     path: Path,
@@ -127,6 +131,8 @@ def _import(
     links, torn = read_links(crosswalk)
     problems = [*unsound, *torn]
     parts = _run(space, mapping, problems, step)
+    # Beside everything else: DuckDB does not keep both processors busy all the time.
+    digests = {file: pool.submit(digest, file) for file in {file.path for part in parts for file in part.files}}
     joining = Joining(space.connection, mapping, parts)
     emptied = emptied_tables(space.connection, parts)
     joining.follow_merges()
@@ -151,7 +157,7 @@ def _import(
     for place, name in enumerate(names):
         step(f"writing {name}", place, len(names))
         _write(space.connection, name, made / f"{name}.parquet", name in ordered)
-    memory = remember(space.connection, path, mapping, parts, names, out)
+    memory = remember(space.connection, path, mapping, parts, names, out, digests)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
     doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
@@ -168,7 +174,7 @@ def _import(
     mixed = mixed_currencies(space.connection, parts, names)
     checked = check_book(book_in_memory(space.connection, made, names, ordered), partial, mixed)
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
-    report = collect_report(space.connection, mapping, parts, memory.months, warnings, proposed, crosswalk, unread)
+    report = collect_report(space.connection, mapping, parts, memory, warnings, proposed, crosswalk, unread)
     _move(made, out)
     return Imported(out, report)
 

@@ -38,7 +38,9 @@ def book_in_memory(
     place = ("memory", "main")
     frames = {name: backend.table(f"book_{name}", database=place)[columns_of_book(connection, name)] for name in names}
     known, wrong = read_book_facts(made)
-    return Source(str(made), backend, frames, tuple(wrong), known, is_stored=True, unique=ordered)
+    return Source(
+        str(made), backend, frames, tuple(wrong), known, is_stored=True, unique=ordered, is_linked="accounts" in names
+    )
 
 
 def check_book(source: Source, partial: bool, mixed: list[Problem]) -> tuple[str, ...]:

@@ -11,9 +11,11 @@ import json
 import tomllib
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from features.tables import TABLES
 
 Months = MappingOf[str, MappingOf[str, Sequence[int]]]
 MOST_NAMED = 6
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Remembered:
     sizes, sizes_before : mapping of file name to bytes
     change : str
         What else than the data may have changed a month: the mapping, or what a person confirmed.
+    revenue : mapping of year to str
+        The amounts of all invoices of a year, to the cent.
     """
 
     text: str
@@ -49,6 +54,7 @@ class Remembered:
     sizes: MappingOf[str, int]
     sizes_before: MappingOf[str, int]
     change: str = ""
+    revenue: MappingOf[str, str] = field(default_factory=dict)
 
     def warnings(self, share: float) -> tuple[str, ...]:
         """Return what has changed since the last import: months by more than a share, files that became smaller."""
@@ -95,19 +101,31 @@ def _difference(before: Sequence[int], now: Sequence[int]) -> str:
     return f"{before[0]} records to {now[0]}"
 
 
-def months_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple[int, int]]:
-    """Return records and cents of each month of a table that was made, by the time of its records."""
-    cents = "CAST(round(sum(CAST(amount AS DECIMAL(24, 6))) * 100) AS BIGINT)" if table == "invoices" else "0"
+def months_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple[int, Decimal]]:
+    """Return records and amount of each month of a table that was made, by the time of its records."""
+    amount = "sum(CAST(amount AS DECIMAL(24, 6)))" if table == "invoices" else "CAST(0 AS DECIMAL(24, 6))"
     time = TABLES[table].time
     columns = {row[0] for row in connection.execute(f"DESCRIBE book_{table}").fetchall()}
     if not {time, *(("amount",) if table == "invoices" else ())} <= columns:
         return {}
     # Words of each month, not of each row.
     rows = connection.execute(
-        f"SELECT strftime(month, '%Y-%m'), rows, cents FROM (SELECT date_trunc('month', {time}) AS month, "
-        f"count(*) AS rows, {cents} AS cents FROM book_{table} WHERE {time} IS NOT NULL GROUP BY 1) ORDER BY 1"
+        f"SELECT strftime(month, '%Y-%m'), rows, amount FROM (SELECT date_trunc('month', {time}) AS month, "
+        f"count(*) AS rows, {amount} AS amount FROM book_{table} WHERE {time} IS NOT NULL GROUP BY 1) ORDER BY 1"
     ).fetchall()
-    return {month: (count, cents) for month, count, cents in rows}
+    return {month: (count, amount) for month, count, amount in rows}
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """Return an amount to the cent, half a cent away from 0 as DuckDB rounds."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def _by_year(months: MappingOf[str, tuple[int, Decimal]]) -> dict[str, str]:
+    years: dict[str, Decimal] = {}
+    for month, (_, amount) in sorted(months.items()):
+        years[month[:4]] = years.get(month[:4], Decimal()) + amount
+    return {year: str(_rounded(amount)) for year, amount in years.items()}
 
 
 def remember(
@@ -117,13 +135,18 @@ def remember(
     parts: Sequence[StoredPart],
     tables: Sequence[str],
     out: Path,
+    digests: MappingOf[Path, Future[str]],
 ) -> Remembered:
-    """Return the new `book.toml`, with what the one in `out` remembers."""
+    """Return the new `book.toml`, with what the one in `out` remembers; `digests` are those of the files."""
     files = {file.name: file.path for part in parts for file in part.files}
-    months = {table: months_of(connection, table) for table in tables}
+    exact = {table: months_of(connection, table) for table in tables}
+    months = {
+        table: {month: (rows, int(_rounded(amount) * 100)) for month, (rows, amount) in found.items()}
+        for table, found in exact.items()
+    }
     before = _before(out)
-    digest_of = {name: _digest(file) for name, file in sorted(files.items())}
-    mapping_digest = _digest(path)
+    digest_of = {name: digests[file].result() for name, file in sorted(files.items())}
+    mapping_digest = digest(path)
     text = [f"# Written by `churn-risk import {path.name}`.", ""]
     for table, facts in mapping.known.items():
         text += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in facts.items()), ""]
@@ -142,7 +165,8 @@ def remember(
     sizes_before = {name: facts.get("bytes", 0) for name, facts in before.get("files", {}).items()}
     same_files = digest_of == {name: facts.get("sha256") for name, facts in before.get("files", {}).items()}
     change = _change(before.get("mapping") not in (None, mapping_digest), same_files)
-    return Remembered("\n".join(text) + "\n", months, before.get("months", {}), sizes, sizes_before, change)
+    revenue = _by_year(exact.get("invoices", {}))
+    return Remembered("\n".join(text) + "\n", months, before.get("months", {}), sizes, sizes_before, change, revenue)
 
 
 def _change(new_mapping: bool, same_files: bool) -> str:
@@ -165,6 +189,7 @@ def _toml(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

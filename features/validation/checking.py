@@ -81,7 +81,8 @@ def validate(source: Source, today: date | None = None, partial: bool = False) -
     today = today or utc_today()
     checked, problems = _checked_tables(source, today, partial)
     converted = {name: found.rows for name, found in checked.items()}
-    problems += _foreign_accounts(source.connection, converted)
+    if not source.is_linked:
+        problems += _foreign_accounts(source.connection, converted)
     if "accounts" in checked and not _has_rows(source.frames["accounts"]):
         problems.append(Problem("accounts", "", "the table is empty"))
     currency, mixed = currency_of({name: source.frames[name] for name in converted})
