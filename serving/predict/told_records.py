@@ -7,7 +7,7 @@ words need of them: roles, no names or numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from operator import attrgetter
 from typing import Any
@@ -31,18 +31,28 @@ def told_records(history: Any, as_of: date) -> Known:
     mapping of str to dict or None
         `rows` of each list, as many and in the order that evidence keeps; None where the table is not known.
     """
-    midnight = datetime.combine(as_of, time())
-    contacts = _contacts(history, as_of)
-    lists: Mapping[str, tuple[str, Callable[[], list[Row]]]] = {
-        "contacts": ("contacts", lambda: contacts),
-        "surveys": ("surveys", lambda: _surveys(history, contacts, midnight)),
-        "open_loops": ("loops", lambda: _open_loops(history, midnight)),
-        "contracts": ("contracts", lambda: _contracts(history, as_of)),
-    }
-    return {
-        name: None if getattr(history, table) is None else {"rows": rows()[: LIMITS[name]]}
-        for name, (table, rows) in lists.items()
-    }
+    return _Told(history, as_of)
+
+
+class _Told(Known):
+    """Lists that are made when a sentence asks for them: few do."""
+
+    def __init__(self, history: Any, as_of: date) -> None:
+        self._history, self._as_of = history, as_of
+        self._made: dict[str, dict[str, Any] | None] = {}
+
+    def __getitem__(self, name: str) -> dict[str, Any] | None:
+        if name not in self._made:
+            table, rows = _LISTS[name]
+            known = getattr(self._history, table) is not None
+            self._made[name] = {"rows": rows(self._history, self._as_of)[: LIMITS[name]]} if known else None
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_LISTS)
+
+    def __len__(self) -> int:
+        return len(_LISTS)
 
 
 def _contacts(history: Any, as_of: date) -> list[Row]:
@@ -61,8 +71,8 @@ def _contacts(history: Any, as_of: date) -> list[Row]:
     ]
 
 
-def _surveys(history: Any, contacts: Sequence[Row], midnight: datetime) -> list[Row]:
-    people = {row["contact_id"]: row for row in contacts}
+def _surveys(history: Any, as_of: date) -> list[Row]:
+    people, midnight = {row["contact_id"]: row for row in _contacts(history, as_of)}, _midnight(as_of)
     first = datetime.combine(month_starts(midnight.date())[0], time())
     rows = [
         row
@@ -89,7 +99,8 @@ def _survey(row: Any, people: Mapping[str | None, Row], midnight: datetime) -> R
     }
 
 
-def _open_loops(history: Any, midnight: datetime) -> list[Row]:
+def _open_loops(history: Any, as_of: date) -> list[Row]:
+    midnight = _midnight(as_of)
     loops = [
         row for row in rows_in(history, "loops") if row.opened_at < midnight and not _is_past(row.closed_at, midnight)
     ]
@@ -121,3 +132,16 @@ def _contracts(history: Any, as_of: date) -> list[Row]:
 
 def _is_past(moment: date | None, now: date) -> bool:
     return moment is not None and moment < now
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+#: Each list: the table that it is of, and what makes it.
+_LISTS: Mapping[str, tuple[str, Callable[[Any, date], list[Row]]]] = {
+    "contacts": ("contacts", _contacts),
+    "surveys": ("surveys", _surveys),
+    "open_loops": ("loops", _open_loops),
+    "contracts": ("contracts", _contracts),
+}
