@@ -26,10 +26,12 @@ MONTH = "datetime64[M]"
 def cut_exports(counts: Counts, recorded: Recording) -> Iterator[Problem]:
     """Yield the tables that seem to have been cut: at a limit of rows, or with months missing.
 
-    A cut accounts table is refused for the records of the others, so round numbers of accounts are as good as any.
+    A cut accounts table is refused for the records of the others, so round numbers of accounts are as good as any, and
+    so are as many rows of another table.
     """
+    accounts = counts.rows.get("accounts")
     for name, rows in counts.rows.items():
-        if name != "accounts" and is_limit(rows):
+        if rows != accounts and is_limit(rows):
             text = (
                 f"exactly {rows:,} rows, at which many exports end: if more were asked for, the rest is missing and "
                 "reads as nothing"

@@ -86,7 +86,8 @@ def score(
             of_book = partial(figures_of, tables, as_of) if figures and out is None else None
             book = score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
-    warnings += filter(None, [bundle.manifest.distrust])
+    if bundle.manifest.distrust and not any(caution.code == "leak" for caution in book.cautions()):
+        warnings.append(bundle.manifest.distrust)
     for warning in warnings:
         say(f"warning: {warning}")
     if as_json:
