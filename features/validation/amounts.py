@@ -68,7 +68,7 @@ def _amounts(tables: Tables) -> ir.Table:
         above=rows.count(where=positive),
         one=rows.amount.min(),
         least=rows.amount.min(where=positive),
-        most=rows.amount.max(where=positive),
+        most=rows.amount.max(),
     )
 
 
