@@ -62,8 +62,12 @@ def contract(name: str, since: str = "2023-01-01", until: str = "2026-12-31", va
     [
         (20, [contract(name) for name in NAMES], "10 of 30 accounts that have been under contract"),
         (21, [contract(name) for name in NAMES], None),
-        (20, [contract(name, since="2025-01-01") for name in NAMES], None),
-        (20, [contract(name, until="2024-12-31") for name in NAMES], None),
+        (
+            20,
+            [contract(name, since="2025-01-01") for name in NAMES[:25]]
+            + [contract(name, until="2024-12-31") for name in NAMES[25:]],
+            None,
+        ),
         (20, [contract(name) for name in NAMES[20:]], None),
     ],
 )
