@@ -29,6 +29,7 @@ from features.simulation import World, simulate
 from features.sources import open_source
 from features.tables import Tables
 from features.validation import validate as validate_source
+from features.validation.amounts import strange_amounts
 from features.validation.contradictions import contradictions, notes
 from features.validation.doubts import doubts_of_end
 from features.validation.scales import strange_values
@@ -95,6 +96,7 @@ def _checks(tables: Tables) -> dict[str, float]:
         "contradictions": lambda: contradictions(tables),
         "notes, by the command alone": lambda: notes(tables),
         "strange values": lambda: strange_values(tables),
+        "strange amounts": lambda: list(strange_amounts(tables, recorded)),
         "freshness, by score alone": lambda: freshness(tables, recorded.today),
     }
     return {name: _seconds(check) for name, check in checks.items()}

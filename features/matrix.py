@@ -140,6 +140,8 @@ def unknown_by(known: BookKnown, recorded_since: Mapping[str, date], dates: np.n
             unknown |= relying_on("invitations")
         if facts.answered_at_is_sent_at:
             unknown |= relying_on("answer_times")
+        if not facts.kinds:
+            unknown |= relying_on("kinds")
         outside = np.zeros(len(dates), dtype=bool)
         if facts.since is not None:
             outside |= dates <= np.datetime64(facts.since, "D")

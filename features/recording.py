@@ -111,12 +111,15 @@ class Recording:
         Over all tables of events; None without a record.
     breaks : tuple of (date, date)
         Days with records around each hole within the book's dense part.
+    days : mapping of table name to Days
+        The days with records of every such table that is there.
     """
 
     today: date
     tables: Mapping[str, Span]
     book: Span | None
     breaks: tuple[tuple[date, date], ...] = field(default=())
+    days: Mapping[str, Days] = field(default_factory=dict, compare=False, repr=False)
 
 
 def recording(tables: Tables, today: date | None = None) -> Recording:
@@ -134,7 +137,7 @@ def recording(tables: Tables, today: date | None = None) -> Recording:
     end = None if book is None else book.last
     spans = {name: span_of(found, name in EVENTS, end) for name, found in days.items()}
     breaks = () if book is None else _breaks(events.part(slice(*dense(events))))
-    return Recording(today, {name: span for name, span in spans.items() if span is not None}, book, breaks)
+    return Recording(today, {name: span for name, span in spans.items() if span is not None}, book, breaks, days)
 
 
 def first_recorded(tables: Tables, names: Sequence[str]) -> dict[str, date]:

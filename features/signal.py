@@ -27,7 +27,7 @@ import ibis.expr.types as ir
 from features.as_of import AsOf
 
 Riskier = Literal["rising", "falling", "either"]
-Fact = Literal["invitations", "answer_times"]
+Fact = Literal["invitations", "answer_times", "kinds"]
 Expression = Callable[[ir.Table], ir.Value]
 
 
@@ -82,7 +82,8 @@ class Signal:
         Tables it needs: it is null when one of them is absent.
     relies_on : tuple of str
         What its tables must hold beside answers: "invitations", also those that got no answer, and "answer_times" of
-        their own. It is null where `book.toml` says that they do not.
+        their own. It is null where `book.toml` says that they do not. Of "kinds", words that tell defects, validation
+        says it.
     told_by : str or None
         "table.column", an optional column: it is null for an account with records of the table of which none has it.
     history_days : int or None

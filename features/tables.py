@@ -17,8 +17,8 @@ from features.formulas.reversals import REVERSED_ON
 from features.schema import LARGEST, LONGEST_ID, Column, Kind, Table, amount, day, flag, instant, text
 
 __all__ = [
-    "CURRENCY", "HISTORY", "LARGEST", "LONGEST_ID", "OPTIONAL_HISTORY", "STATED", "STATES", "TABLES", "BookKnown",
-    "Column", "Kind", "Table", "TableKnown", "Tables",
+    "CURRENCY", "DEFECT", "HISTORY", "LARGEST", "LONGEST_ID", "OPTIONAL_HISTORY", "OTHER_KINDS", "STATED", "STATES",
+    "TABLES", "BookKnown", "Column", "Kind", "Table", "TableKnown", "Tables",
 ]  # fmt: skip
 
 ACCOUNT_ID = text("account_id")
@@ -26,6 +26,8 @@ ACCOUNT_ID = text("account_id")
 #: records of some tables have ended.
 CURRENCY = "currency"
 STATES, STATED = ("status", "state"), ("tickets", "loops")
+#: The kind of ticket that is counted by its word, and kinds that are none of it. Other words are an export's own.
+DEFECT, OTHER_KINDS = "defect", ("question", "delivery", "billing")
 
 ACCOUNTS = Table(
     name="accounts",
@@ -211,12 +213,15 @@ class TableKnown:
         Whether the source has one time only, so that an answer's time is that of sending.
     since, until : date or None
         First day and last day that the source covers, both included; None: what the records tell.
+    kinds : bool
+        Whether tickets' kinds tell defects; false where validation meets no `DEFECT`, but words that nobody knows.
     """
 
     invitations: bool = True
     answered_at_is_sent_at: bool = False
     since: date | None = None
     until: date | None = None
+    kinds: bool = True
 
 
 @dataclass(frozen=True)
@@ -228,6 +233,10 @@ class BookKnown:
     def __getitem__(self, name: str) -> TableKnown:
         """Return what is known of one table; nothing said is the default."""
         return self.tables.get(name, TableKnown())
+
+    def without_kinds(self) -> BookKnown:
+        """Return the same of a book whose tickets have kinds that tell no defects."""
+        return BookKnown({**self.tables, "tickets": replace(self["tickets"], kinds=False)})
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from features.intake.records.stored_part import FILE, FOOTER, REASON, ROW, Store
 from features.intake.remembered import Remembered
 from features.schema import Kind
 from features.tables import OPTIONAL_HISTORY, TABLES
+from features.validation.cut_exports import is_limit
 from features.validation.quoting import EXAMPLES
 
 
@@ -106,8 +107,9 @@ def collect_report(
     """Collect the report of an import whose tables are made; `memory` has what they hold by month and year."""
     tables = list(memory.months)
     counted = {table: _one(connection, f"SELECT count(*) FROM book_{table}") for table in tables}
+    files = tuple(report for part in parts for report in _files(connection, part))
     return ImportReport(
-        files=tuple(report for part in parts for report in _files(connection, part)),
+        files=files,
         records=counted,
         by_month={table: {month: rows for month, (rows, _) in found.items()} for table, found in memory.months.items()},
         revenue_by_year=dict(memory.revenue),
@@ -116,10 +118,18 @@ def collect_report(
         unknown=tuple(_unknown(connection, mapping, tables)),
         proposals=len(proposals),
         crosswalk=str(crosswalk),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *_cut(files, counted)),
         unread=tuple(unread),
         assumed=tuple(_assumed(mapping)),
     )
+
+
+def _cut(files: Sequence[FileReport], counted: dict[str, int]) -> Iterator[str]:
+    """Yield the files with as many rows as exports often end at; of a whole table but accounts validation tells it."""
+    for name, rows in dict.fromkeys((each.file, each.rows) for each in files):
+        tables = [each.table for each in files if each.file == name]
+        if is_limit(rows) and not any(counted.get(table) == rows for table in tables if table != "accounts"):
+            yield f"{name}: exactly {rows:,} rows, at which many exports end: is the rest of {tables[0]} missing?"
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

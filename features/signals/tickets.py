@@ -6,6 +6,7 @@ import ibis.expr.types as ir
 
 from features.formulas import closing
 from features.signal import theme
+from features.tables import DEFECT
 
 signal = theme("tickets")
 
@@ -46,11 +47,12 @@ def tickets_change_90d(rows: ir.Table) -> ir.Value:
     de="Gemeldete Fehler, 365 Tage",
     riskier="rising",
     when_none=0,
+    relies_on=("kinds",),
     told_by="tickets.kind",
 )
 def tickets_defects_365d(rows: ir.Table) -> ir.Value:
     """Tickets of kind 'defect' opened in the last 365 days."""
-    return rows.count(where=(rows.age_days <= 365) & (rows.kind == "defect"))
+    return rows.count(where=(rows.age_days <= 365) & (rows.kind == DEFECT))
 
 
 @signal(

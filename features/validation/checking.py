@@ -9,7 +9,7 @@ can be meant, but may mislead, is a warning (`features.validation.doubts`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
@@ -17,7 +17,6 @@ from functools import cache, lru_cache
 import duckdb
 import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
 from features.conversion import CONVERTED, convert, empty, named
 from features.errors import InvalidTables, Problem
@@ -26,22 +25,27 @@ from features.recording import recording, utc_today
 from features.schema import Table
 from features.sources import Source, unreadable
 from features.tables import TABLES, TableKnown, Tables
+from features.validation.amounts import strange_amounts
 from features.validation.contradictions import contradictions
 from features.validation.currencies import currency_of
+from features.validation.cut_exports import cut_exports
 from features.validation.doubts import (
     doubts_of_end,
     endless_contracts,
     future_customers,
     lone_beginnings,
     misnamed,
+    one_day_departures,
     stateless,
     told_departures,
 )
+from features.validation.filled import Counts, countings, foreign_kinds, never_filled, only_answers, tells_no_defects
 from features.validation.names import meant, near, near_file, of_this_place
-from features.validation.quoting import EXAMPLES, broken_rule, problem
+from features.validation.quoting import broken_rule, problem
 from features.validation.rising_keys import rises
 from features.validation.row_rules import Level, Rule, rules
 from features.validation.scales import strange_scales, strange_values
+from features.validation.unknown_ids import unknown_accounts
 
 #: Compiled countings that are kept.
 COUNTINGS = 64
@@ -49,9 +53,14 @@ COUNTINGS = 64
 
 @dataclass(frozen=True)
 class Checked:
-    """One table: its rows with their marks, what is wrong, what leaves the end in doubt, and what was corrected."""
+    """One table: its rows with their marks, what is wrong, what leaves the end in doubt, and what was corrected.
+
+    `count` is the number of rows, `filled` what `features.validation.filled.countings` counts.
+    """
 
     rows: ir.Table
+    count: int
+    filled: Mapping[str, int]
     problems: tuple[Problem, ...]
     doubts: tuple[Problem, ...]
     corrections: tuple[str, ...]
@@ -82,7 +91,7 @@ def validate(source: Source, today: date | None = None, partial: bool = False) -
     checked, problems = _checked_tables(source, today, partial)
     converted = {name: found.rows for name, found in checked.items()}
     if not source.is_linked:
-        problems += _foreign_accounts(source.connection, converted)
+        problems += unknown_accounts(source.connection, converted)
     if "accounts" in checked and not _has_rows(source.frames["accounts"]):
         problems.append(Problem("accounts", "", "the table is empty"))
     currency, mixed = currency_of({name: source.frames[name] for name in converted})
@@ -99,23 +108,27 @@ def validate(source: Source, today: date | None = None, partial: bool = False) -
     missing = frozenset(TABLES) - frozenset(converted)
     corrections = tuple(text for found in checked.values() for text in found.corrections)
     ahead = [doubt for found in checked.values() for doubt in found.doubts]
+    counts = Counts({name: found.count for name, found in checked.items()}, {k: c.filled for k, c in checked.items()})
+    known = source.known.without_kinds() if tells_no_defects(counts) else source.known
+    tables = Tables(frames, missing, currency, corrections, known)
     if any(TABLES[name].required for name in missing):
-        tables = Tables(frames, missing, currency, corrections, source.known)
         return _warned(tables, [*ahead, *strange_scales(tables), *stateless(source.frames)])
     # Found once and stored: each relation over invoices asks for it.
     source.connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CONVERTED}invoices_paired AS {_pairing()}")
     frames["invoices"] = source.connection.table(f"{CONVERTED}invoices_paired")
-    return _judged(source, Tables(frames, missing, currency, corrections, source.known), ahead, today)
+    return _judged(source, tables, counts, ahead, today)
 
 
-def _judged(source: Source, tables: Tables, ahead: list[Problem], today: date) -> Tables:
+def _judged(source: Source, tables: Tables, counts: Counts, ahead: list[Problem], today: date) -> Tables:
     """Return sound tables with everything that may mislead beside them."""
     recorded = recording(tables, today)
     doubts, told = doubts_of_end(tables, recorded)
     warned = [
-        *ahead, *doubts, *told, *lone_beginnings(tables, recorded), *contradictions(tables), *strange_values(tables),
-        *told_departures(tables), *endless_contracts(tables), *future_customers(tables, today),
-        *stateless(source.frames), *misnamed(source.frames, source.seen),
+        *ahead, *doubts, *told, *lone_beginnings(tables, recorded), *contradictions(tables),
+        *one_day_departures(tables), *strange_values(tables), *strange_amounts(tables, recorded),
+        *cut_exports(counts, recorded), *never_filled(counts, recorded), *only_answers(counts, tables.known),
+        *foreign_kinds(tables), *told_departures(tables), *endless_contracts(tables),
+        *future_customers(tables, today), *stateless(source.frames), *misnamed(source.frames, source.seen),
     ]  # fmt: skip
     return _warned(tables, warned, (*ahead, *doubts))
 
@@ -152,11 +165,12 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
     absent = [column.name for column in table.columns if column.name not in raw.columns]
     rows = convert(source.connection, table, raw, known, source.is_stored)
     sql = _counting(table.name, rows.schema(), frozenset(absent), known, today)
-    ((_, *counted),) = source.connection.raw_sql(sql).fetchall()
-    asked = _asked(table, rows, absent, known, today)
+    ((total, *counted),) = source.connection.raw_sql(sql).fetchall()
+    asked, cut = _asked(table, rows, absent, known, today), _cut_columns(rows)
+    broken_rows, cut_rows = counted[: len(asked)], counted[len(asked) :][: len(cut)]
     broken = [
         (rule.level, broken_rule(table, rule, rows, raw, count))
-        for rule, count in zip(asked, counted[: len(asked)], strict=True)
+        for rule, count in zip(asked, broken_rows, strict=True)
         if count
     ]
     problems = [*_absent_columns(table, raw, absent), *(found for level, found in broken if level is Level.REFUSED)]
@@ -165,11 +179,12 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
         problems += _duplicates(table, rows)
     corrections = (
         f"{table.name}.{name}: {count} timestamps in a date column were cut to their UTC day"
-        for name, count in zip(_cut_columns(rows), counted[len(asked) :], strict=True)
+        for name, count in zip(cut, cut_rows, strict=True)
         if count
     )
     doubts = tuple(found for level, found in broken if level is Level.DOUBTED)
-    return Checked(rows, tuple(problems), doubts, tuple(corrections))
+    filled = dict(zip(countings(table.name, rows), counted[len(asked) + len(cut) :], strict=True))
+    return Checked(rows, total, filled, tuple(problems), doubts, tuple(corrections))
 
 
 def _asked(table: Table, rows: ir.Table, absent: Collection[str], known: TableKnown, today: date) -> list[Rule]:
@@ -182,7 +197,7 @@ def _cut_columns(rows: ir.Table) -> list[str]:
 
 @lru_cache(COUNTINGS)
 def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: TableKnown, today: date) -> str:
-    """Return as SQL: the rows, those that break each rule, and the times of day cut off each date column.
+    """Return as SQL: the rows, those that break each rule, the times of day cut off each date column, and `countings`.
 
     Ibis takes longer to compile it than DuckDB to run it, so it is kept for the next book of the same columns.
 
@@ -197,6 +212,7 @@ def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: Tab
     counts = [rows.count()]
     counts += [rule.broken.fill_null(False).sum() for rule in _asked(table, rows, absent, known, today)]
     counts += [rows[f"{column}__cut"].sum() for column in _cut_columns(rows)]
+    counts += countings(name, rows).values()
     counted = {f"c{place}": count.fill_null(0) for place, count in enumerate(counts)}
     return str(ibis.to_sql(rows.aggregate(**counted), dialect="duckdb"))
 
@@ -238,40 +254,3 @@ def _pairing() -> str:
 
 def _has_rows(rows: ir.Table) -> bool:
     return bool(rows.limit(1).count().execute())
-
-
-def _foreign_accounts(connection: Backend, converted: dict[str, ir.Table]) -> list[Problem]:
-    """Return a problem for each table that names unknown accounts, listed by their ids; none without any account."""
-    others = tuple(name for name in converted if name != "accounts")
-    if "accounts" not in converted or not others:
-        return []
-    counted = dict(connection.raw_sql(_foreign_rows(others)).fetchall())
-    known = converted["accounts"].select("account_id").drop_null()
-    return [
-        _foreign(TABLES[name], converted[name].drop_null(["account_id"]).anti_join(known, "account_id"))
-        for name in others
-        if counted[name]
-    ]
-
-
-@lru_cache(COUNTINGS)
-def _foreign_rows(names: tuple[str, ...]) -> str:
-    """Return as SQL: for each converted table the rows that name an unknown account, 0 without any account."""
-    ids = {name: ibis.table({"account_id": "string"}, name=f"{CONVERTED}{name}") for name in ("accounts", *names)}
-    known = ids["accounts"].drop_null()
-    counts = []
-    for name in names:
-        foreign = ids[name].drop_null().anti_join(known, "account_id")
-        counts.append(foreign.aggregate(rows=foreign.count()).select(table=ibis.literal(name), rows="rows"))
-    some = known.aggregate(accounts=known.count())
-    counted = ibis.union(*counts) if len(counts) > 1 else counts[0]
-    judged = counted.cross_join(some).select("table", rows=lambda t: ibis.ifelse(t.accounts > 0, t.rows, 0))
-    return str(ibis.to_sql(judged, dialect="duckdb"))
-
-
-def _foreign(table: Table, rows: ir.Table) -> Problem:
-    by_account = rows.group_by("account_id").aggregate(rows=lambda t: t.count())
-    counted = by_account.order_by("account_id").execute()
-    ids, total = tuple(counted["account_id"][:EXAMPLES]), int(counted["rows"].sum())
-    text = "not in accounts" if len(counted) == 1 else f"{len(counted)} accounts that are not in accounts"
-    return Problem(table.name, "account_id", text, total, ids)

@@ -16,8 +16,10 @@ def currency_of(frames: Mapping[str, ir.Table]) -> tuple[str | None, list[Proble
     """Return the currency of raw tables, None where none is named; and the problem that there are several."""
     by_table = {name: found for name, rows in frames.items() if (found := _currencies(rows))}
     different = sorted({value for found in by_table.values() for value in found})
-    if len(different) < 2:
-        return (different[0] if different else None), []
+    codes = {value.upper() for value in different}
+    if len(codes) < 2:
+        # EUR beside eur is one currency.
+        return (different[0] if len(different) == 1 else next(iter(codes), None)), []
     places = "; ".join(f"{name} {_counted(found)}" for name, found in by_table.items())
     text = f"one currency is expected, found {', '.join(different[:MOST])}: {places}"
     return None, [Problem("*", "currency", text)]

@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.errors import Problem
+from features.formulas.departure_days import NO_DEPARTURE, ONE_DAY, departures
 from features.recording import EVENTS, LEAST_DAYS, Recording, Span
 from features.schema import Table
 from features.tables import STATED, STATES, TABLES, Tables
@@ -23,6 +24,8 @@ from features.validation.quoting import problem
 LONGEST_NOTICE_DAYS = 366
 #: Tables of what lasts, each row from a day on: a long time without a new row is no end.
 STATES_OF = ("contacts", "memberships")
+#: From so many accounts on it is odd that none has ever left.
+LEAST_ACCOUNTS = 30
 #: Words for a ticket or loop that has ended, in a column of `STATES` beside `closed_at`.
 ENDED = ("closed", "resolved", "solved", "done", "completed", "geschlossen", "erledigt", "gelöst", "abgeschlossen")
 
@@ -130,6 +133,18 @@ def endless_contracts(tables: Tables) -> Iterator[Problem]:
             "counts several times; ends_on must say when each ends"
         )
         yield Problem("contracts", "ends_on", text)
+
+
+def one_day_departures(tables: Tables) -> Iterator[Problem]:
+    """Yield that a book of some size has no departure, or that nearly all fall on one day, as an export's date does."""
+    if "churns" in tables.missing:
+        return
+    found = departures(tables["churns"])
+    if found.is_one_day:
+        yield Problem("churns", "churned_on", f"{found.told()}: {ONE_DAY}")
+    accounts = 0 if found.rows else int(tables["accounts"].count().execute())
+    if accounts >= LEAST_ACCOUNTS:
+        yield Problem("churns", "", f"no departure of {accounts:,} accounts: {NO_DEPARTURE}")
 
 
 def stateless(frames: Mapping[str, ir.Table]) -> Iterator[Problem]:

@@ -30,12 +30,22 @@ def broken_rule(table: Table, rule: Rule, converted: ir.Table, raw: ir.Table, ro
         How many rows break the rule.
     """
     if not rule.is_unread:
-        return problem(table, converted.filter(rule.broken), rule.column, rule.text, rows, rule.quoted)
+        text = f"{rule.text}{_caused(rule, converted, rows)}"
+        return problem(table, converted.filter(rule.broken), rule.column, text, rows, rule.quoted)
     again = typed(table, raw, quoted=rule.column)
     refused = again.filter(again[f"{rule.column}__bad"])
     text = refused[f"{rule.column}__raw"]
     forms = told_apart(table.column(rule.column).kind, _most_frequent(refused.select(value=text)))
     return problem(table, refused, rule.column, f"{rule.text}; {forms}" if forms else rule.text, rows, text)
+
+
+def _caused(rule: Rule, converted: ir.Table, rows: int) -> str:
+    """Return what explains some of the rows, as the end of a sentence; nothing where it explains none."""
+    if rule.cause is None:
+        return ""
+    met, text = rule.cause
+    explained = int(converted.filter(rule.broken & met).count().execute())
+    return f"; {'' if explained == rows else f'{explained} of them '}{text}" if explained else ""
 
 
 def problem(

@@ -42,6 +42,8 @@ class Rule:
         What a message quotes; None: nothing stands there.
     is_unread : bool
         Whether the value could not be converted, so that the raw text is quoted.
+    cause : (boolean column, str) or None
+        What explains some of the rows that meet it, and in words.
     """
 
     column: str
@@ -50,6 +52,7 @@ class Rule:
     quoted: ir.Value | None = None
     is_unread: bool = False
     level: Level = Level.REFUSED
+    cause: tuple[ir.BooleanValue, str] | None = None
 
 
 def rules(table: Table, rows: ir.Table, known: TableKnown, today: date) -> Iterator[Rule]:
@@ -70,7 +73,15 @@ def rules(table: Table, rows: ir.Table, known: TableKnown, today: date) -> Itera
             yield _undated(table, column, at, rows)
     for later, earlier in table.order:
         both = rows[later].cast("string") + f", {earlier} " + rows[earlier].cast("string")
-        yield Rule(later, f"before {earlier}", rows[later] < rows[earlier], both)
+        yield Rule(later, f"before {earlier}", rows[later] < rows[earlier], both, cause=_midnight(later, earlier, rows))
+
+
+def _midnight(later: str, earlier: str, rows: ir.Table) -> tuple[ir.BooleanValue, str] | None:
+    """Return which instants are the midnight of the other's day: a day without a time is read as that."""
+    if not rows[later].type().is_timestamp():
+        return None
+    text = f"00:00 of the same day, as which a day without a time is read: write both as days, or {later} with its time"
+    return rows[later] == rows[earlier].truncate("D"), text
 
 
 def _column_rules(column: Column, rows: ir.Table) -> Iterator[Rule]:

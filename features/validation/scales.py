@@ -1,4 +1,4 @@
-"""Values in another scale, unit or sign than the contract's, rows that stand twice, and references into nothing.
+"""Values in another scale or unit than the contract's, rows that stand twice, and references into nothing.
 
 In: a sound book. Out: `Problem`s that refuse nothing: each can be meant, but is mostly a slip of an export, and a score
 made of it misleads.
@@ -6,20 +6,21 @@ made of it misleads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import ibis
 
 from features.errors import Problem
 from features.tables import TABLES, Tables
 from features.validation.quoting import problem
+from features.validation.unknown_ids import written_otherwise
 
 #: Answers that show a scale, and the highest score of the scales that are not 0 to 10.
 LEAST_ANSWERS, HIGHEST_OF_OTHERS = 30, 7
 #: So many rows, of which so large a share repeats another but for the key, look like rows that were exported twice.
 LEAST_ROWS, REPEATED_SHARE = 30, 0.4
-#: An account of so many amounts below 0, and none above, owes by another sign.
-LEAST_TURNED = 3
+#: Scores of 0 stand for no answer where they are so large a share, and so many times each of the scores 1 to 4.
+ZERO_SHARE, ZERO_TIMES, LOW_SCORES = 0.25, 10, range(1, 5)
 #: What a row tells, of tables whose keys an export may make anew.
 TOLD = {
     "invoices": ("account_id", "invoiced_on", "amount"),
@@ -42,19 +43,20 @@ FAR_OFF = 20.0
 
 
 def strange_values(tables: Tables) -> list[Problem]:
-    """Return what looks like another scale, unit or sign, rows that stand twice, and references into nothing."""
+    """Return what looks like another scale or unit, rows that stand twice, and references into nothing."""
     return [
-        *strange_scales(tables), *_turned_amounts(tables), *_per_cent_changes(tables),
-        *_values_of_a_month(tables), *_repeated_rows(tables), *_dangling_references(tables),
+        *strange_scales(tables), *_per_cent_changes(tables), *_values_of_a_month(tables),
+        *_repeated_rows(tables), *_dangling_references(tables),
     ]  # fmt: skip
 
 
 def strange_scales(tables: Tables) -> Iterator[Problem]:
-    """Yield the kinds of surveys whose scores lie in 1 to 5 or 1 to 7, so that nearly everyone is a detractor."""
+    """Yield the kinds of surveys whose scores lie in 1 to 5 or 1 to 7, or of which many are a 0 for no answer."""
     answered = tables["surveys"].filter(lambda t: t.score.notnull())
     counted = answered.group_by("kind", "score").aggregate(rows=lambda t: t.count()).order_by("kind", "score")
     for kind, scores in counted.execute().groupby("kind"):
         low, high, rows = int(scores["score"].min()), int(scores["score"].max()), int(scores["rows"].sum())
+        yield from _zeros(kind, dict(zip(scores["score"], scores["rows"], strict=True)), rows)
         if rows >= LEAST_ANSWERS and high <= HIGHEST_OF_OTHERS:
             held = ", ".join(f"{score}: {count}" for score, count in zip(scores["score"], scores["rows"], strict=True))
             text = (
@@ -64,27 +66,15 @@ def strange_scales(tables: Tables) -> Iterator[Problem]:
             yield Problem("surveys", "score", text)
 
 
-def _turned_amounts(tables: Tables) -> Iterator[Problem]:
-    """Yield a problem for accounts that are only credited, as in books of debits, and for contracts of no value."""
-    rows = tables["invoices"]
-    by_account = rows.group_by("account_id").aggregate(
-        below=rows.count(where=rows.amount < 0), above=rows.count(where=rows.amount > 0), one=rows.amount.min()
-    )
-    turned = by_account.filter((by_account.below >= LEAST_TURNED) & (by_account.above == 0))
-    found = turned.aggregate(accounts=turned.count(), one=turned.account_id.min(), amount=turned.one.min())
-    accounts, one, amount = found.execute().iloc[0]
-    if accounts:
+def _zeros(kind: str, scores: Mapping[int, int], rows: int) -> Iterator[Problem]:
+    """Yield that 0 stands apart: people who are angry give a 1 or 2 nearly as often."""
+    zeros, others = scores.get(0, 0), max(scores.get(score, 0) for score in LOW_SCORES)
+    if rows >= LEAST_ANSWERS and zeros >= ZERO_SHARE * rows and zeros >= ZERO_TIMES * max(others, 1):
         text = (
-            f"all amounts of {accounts} account{'s' * bool(accounts > 1)} are below 0, as {amount:g}, the first "
-            f"account being {one}: an amount below 0 is a credit note; if the sign is turned, turn it"
+            f"{zeros:,} of the {rows:,} scores of kind {kind} are 0, and each of 1 to 4 {others:,} at most: if 0 "
+            "stands for no answer, leave it empty, since each counts as a detractor"
         )
-        yield Problem("invoices", "amount", text)
-    table, contracts = TABLES["contracts"], tables["contracts"]
-    nothing = contracts.filter(contracts.annual_value <= 0)
-    count = int(nothing.count().execute())
-    if 2 * count > int(contracts.count().execute()):
-        text = "most contracts are worth nothing or less: contract values are missing from what is at stake"
-        yield problem(table, nothing, "annual_value", text, count, nothing.annual_value)
+        yield Problem("surveys", "score", text)
 
 
 def _per_cent_changes(tables: Tables) -> Iterator[Problem]:
@@ -154,5 +144,5 @@ def _dangling_references(tables: Tables) -> Iterator[Problem]:
         loose = rows.anti_join(held, column)
         count = int(loose.count().execute())
         if count:
-            text = f"not in {other}: nothing is known of it"
+            text = f"not in {other}: nothing is known of it{written_otherwise(loose[column], held[column])}"
             yield problem(TABLES[name], loose, column, text, count, loose[column])

@@ -86,6 +86,8 @@ def score(
             of_book = partial(figures_of, tables, as_of) if figures and out is None else None
             book = score_into(opened, scoring, tables, bundle, step, of_book)
     warnings += [told(caution, "en") for caution in book.cautions()]
+    if bundle.manifest.distrust and not any(caution.code == "leak" for caution in book.cautions()):
+        warnings.append(bundle.manifest.distrust)
     for warning in warnings:
         say(f"warning: {warning}")
     if as_json:
@@ -148,6 +150,8 @@ def _show(book: ScoredBook, as_of: date, where: str) -> None:
     if summary["missing_tables"]:
         say(f"not known: {', '.join(summary['missing_tables'])}")
     say(grade_sentence(summary["grade"], "en"))
+    if book.bundle.manifest.distrust:
+        say(f"warning: {book.bundle.manifest.distrust}")
     say(f"version {summary['model_version']}, written to {where}")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from features.freshness import Freshness
 from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
-from training.bundle.bundle import Bundle, Reference
+from training.bundle.bundle import Bundle, Manifest, Reference
 
 Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "aged", "filter"]
 #: The grade that no score should be acted on alone with.
@@ -78,7 +78,7 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     """
     grade, trained = bundle.manifest.verdict.get("grade"), bundle.manifest.currency
     found = [Caution("grade", {"grade": grade})] if grade == WEAK else []
-    if bundle.manifest.rule.get("silence_days") is None and _told_who_left(bundle.manifest.findings):
+    if _told_who_left(bundle.manifest):
         found.append(Caution("leak", {}))
     power = power_apart(np.asarray(values, float), bundle.reference)
     if power:
@@ -89,9 +89,15 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     return found
 
 
-def _told_who_left(findings: Mapping[str, Any]) -> bool:
-    """Return whether a signal alone told in training who leaves, which nothing honest does: no grade counts then."""
-    return any(suspect["roc_auc"] >= LEAK_AUC for suspect in findings.get("suspects") or ())
+def _told_who_left(manifest: Manifest) -> bool:
+    """Return whether a signal alone, or the whole model, told in training who leaves: no grade counts then.
+
+    Nothing honest does. Of silence the last invoice tells it, and the model's figure is judged without that.
+    """
+    if manifest.findings.get("too_good") is not None:
+        return True
+    by_silence = manifest.rule.get("silence_days") is not None
+    return not by_silence and any(each["roc_auc"] >= LEAK_AUC for each in manifest.findings.get("suspects") or ())
 
 
 def stale(ages: Mapping[str, Freshness]) -> list[Caution]:

@@ -58,6 +58,7 @@ def nulled(found: Matrix, usual: Matrix) -> set[str]:
 CASES = {
     "no invitations": (BookKnown({"surveys": TableKnown(invitations=False)}), INVITED),
     "one time only": (BookKnown({"surveys": TableKnown(answered_at_is_sent_at=True)}), DELAYS),
+    "kinds in other words": (BookKnown({"tickets": TableKnown(kinds=False)}), {"tickets_defects_365d"}),
     "not begun": (BookKnown({"tickets": TableKnown(since=CENTRE)}), {"tickets"}),
     "ended long ago": (BookKnown({"loops": TableKnown(until=CENTRE - timedelta(days=END_SLACK_DAYS + 2))}), {"loops"}),
     "ended lately": (BookKnown({"loops": TableKnown(until=CENTRE - timedelta(days=END_SLACK_DAYS + 1))}), set()),

@@ -39,6 +39,8 @@ MODEL, MANIFEST, VERSION = "model.txt", "manifest.json", "version.json"
 HAZARD, CONTRACTION = "hazard.txt", "contraction.txt"
 #: The files that a bundle may hold.
 FILES = (MODEL, HAZARD, CONTRACTION, MANIFEST, VERSION)
+#: Suspected leaks that stand beside a grade.
+MOST_SUSPECTS = 3
 
 
 class SegmentMedians(BaseModel):
@@ -125,6 +127,24 @@ class Manifest(BaseModel):
     settings: dict[str, Any]
     model_sha256: str
     outlook_sha256: dict[str, str]
+
+    @property
+    def suspected(self) -> tuple[str, ...]:
+        """What told too well in training who churns, in words; no grade counts before it is looked up."""
+        too_good = self.findings.get("too_good")  # findings from before it was kept lack it
+        signals = self.findings.get("suspects") or ()
+        return (
+            *(f"{signal['signal']} alone with a ROC AUC of {signal['roc_auc']:.2f}" for signal in signals),
+            *([f"the whole model with a ROC AUC of {too_good:.3f}"] if too_good is not None else []),
+        )
+
+    @property
+    def distrust(self) -> str:
+        """Return that a leak is suspected, as stands beside the grade; empty where none is."""
+        more = len(self.suspected) - MOST_SUSPECTS
+        told = "; ".join([*self.suspected[:MOST_SUSPECTS], *([f"and {more} more"] if more > 0 else [])])
+        text = "a leak is suspected, so the grade is not to be trusted before that is looked up on the model card"
+        return f"{text}: {told}" if told else ""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,17 @@ from training.card.rival_tables import plain_words
 from training.card.trust import tone_of
 
 #: Findings that other functions show.
-SHOWN = ("reliability", "apart", "ablation", "suspects", "warnings", "refresh", "small_book", "silent_already")
+SHOWN = (
+    "reliability",
+    "apart",
+    "ablation",
+    "suspects",
+    "warnings",
+    "refresh",
+    "small_book",
+    "silent_already",
+    "too_good",
+)
 TITLES = {"hazard": "When, not only whether", "contraction": "Contraction: revenue lost by shrinking"}
 NOT_KNOWN = "there was nothing to tell it by"
 #: A text longer than this is a sentence, not a figure.

@@ -77,7 +77,8 @@ def graded(manifest: Manifest) -> str:
     lead_text = (
         "Its lead is not known" if lead is None else f"Lead over {best}: {with_interval(lead, '.3f', signed=True)}"
     )
-    return f"Grade {grade}: {GRADES[grade]}. {lead_text}."
+    doubt = f" {capital(manifest.distrust)}." if manifest.distrust else ""
+    return f"Grade {grade}: {GRADES[grade]}. {lead_text}.{doubt}"
 
 
 def remarks(manifest: Manifest) -> Iterator[Remark]:

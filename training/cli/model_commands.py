@@ -127,7 +127,9 @@ def train(
         against = None if champion is None else champion.version
         registered, manifest = register(trained, environment, source, against=against, tuning=tuning, figures=kept)
     if as_json:
-        emit(_as_dict(registered, trained, manifest, tuning) | {"warnings": told})
+        emit(
+            _as_dict(registered, trained, manifest, tuning) | {"warnings": [*told, *filter(None, [manifest.distrust])]}
+        )
     else:
         _show(registered, trained, manifest, tuning)
     if refresh and not registered.champion:
@@ -146,6 +148,8 @@ def _show(registered: Registered, trained: Trained, manifest: Manifest, tuning: 
     say(f"\nlearnt from {manifest.rows:,} rows at {len(manifest.slices)} as-of dates to {manifest.slices[-1]}{drawn}")
     say(f"version {registered.version}, kept in {registered.tracking_uri}")
     say(f"grade {trained.verdict.grade}: {trained.verdict.grade_why}")
+    if manifest.distrust:
+        say(f"warning: {manifest.distrust}")
     say(_standing(registered, trained))
 
 

@@ -149,6 +149,11 @@ def suspects(data: Dataset, rule: ChurnRule) -> tuple[Suspect, ...]:
     return tuple(sorted(by_signal.values(), key=lambda suspect: (-suspect.roc_auc, suspect.signal)))
 
 
+def is_too_good(roc_auc: float, silent: SilentAlready | None = None, bound: float = MODEL_AUC) -> bool:
+    """Return whether a model's ROC AUC suggests a leak: beyond the bound, and not by silence that had begun."""
+    return roc_auc >= bound and not _by_silence(silent, bound)
+
+
 def model_warning(roc_auc: float, bound: float = MODEL_AUC, silent: SilentAlready | None = None) -> str | None:
     """Return a warning where a model's ROC AUC is too good to be true, else None.
 

@@ -16,7 +16,7 @@ from features.tables import OPTIONAL_HISTORY, Tables
 from training.bundle.bundle import Bundle
 from training.judge.ablation import Ablated, ablate
 from training.judge.champion_gate import NOBODY_REIGNS, Gate, decide
-from training.judge.leaks import Suspect, model_warning, suspects
+from training.judge.leaks import Suspect, is_too_good, model_warning, suspects
 from training.judge.origins import contend, latest_origin
 from training.judge.outlook import Making, Outlook, look_ahead
 from training.judge.reigning import reigning_probability
@@ -74,6 +74,8 @@ class Findings:
         What the book lacks; None if it is not small, or was not asked for.
     silent : SilentAlready or None
         The judged rows that had been silent already; None where churn is not told by silence.
+    too_good : float or None
+        The model's ROC AUC where it is too good to be true, 0-1; else None.
     """
 
     reliability: Reliability
@@ -85,6 +87,7 @@ class Findings:
     refresh: Renewal | None = None
     small_book: SmallBook | None = None
     silent: SilentAlready | None = None
+    too_good: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the findings as plain values."""
@@ -98,6 +101,7 @@ class Findings:
             "refresh": None if self.refresh is None else self.refresh.as_dict(),
             "small_book": None if self.small_book is None else self.small_book.as_dict(),
             "silent_already": None if self.silent is None else self.silent.as_dict(),
+            "too_good": self.too_good,
         }
 
 
@@ -218,7 +222,8 @@ def _examine(making: Making, verdict: Verdict, probabilities: Mapping[str, np.nd
     leaking = suspects(making.prepared.data, settings.rule)
     trusted = reliability(test, probability, settings)
     silent = judge_silent(test, probabilities, settings)
-    told = (model_warning(verdict.metrics[MODEL].roc_auc, silent=silent), trusted.warning())
+    roc_auc = verdict.metrics[MODEL].roc_auc
+    told = (model_warning(roc_auc, silent=silent), trusted.warning())
     progress("hazard and contraction", 0, 1)
     return Findings(
         reliability=trusted,
@@ -228,4 +233,5 @@ def _examine(making: Making, verdict: Verdict, probabilities: Mapping[str, np.nd
         suspects=leaking,
         warnings=(*(suspect.message() for suspect in leaking), *(warning for warning in told if warning)),
         silent=silent,
+        too_good=roc_auc if is_too_good(roc_auc, silent) else None,
     )

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from features.as_of import KEYS
 from features.errors import InputError
+from features.formulas.departure_days import departures
 from features.formulas.reversals import REVERSED_ON, with_reversals
 from features.recording import days_of, recording
 from features.tables import Tables
@@ -57,7 +58,10 @@ def check_rule(tables: Tables, rule: ChurnRule) -> None:
     """Raise InputError for a book with both a churns table and a rule of silence, or with neither."""
     has_churns = "churns" not in tables.missing
     if rule.by_silence and has_churns:
-        raise InputError("--silence-days is for books without a churns table; this one has it")
+        raise InputError(
+            "--silence-days is for books without a churns table; this one has it, with "
+            f"{departures(tables['churns']).told()}: to read churn from silence, leave the table out"
+        )
     if not rule.by_silence and not has_churns:
         raise InputError("there is no churns table: add it, or derive churn from silence with --silence-days N")
 

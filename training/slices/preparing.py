@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from features.errors import NotEnoughData, UnsettledEnd
+from features.formulas.departure_days import NO_DEPARTURE, ONE_DAY, departures
 from features.matrix import first_records
 from features.tables import Tables
 from training.settings import TrainingSettings
@@ -94,7 +95,7 @@ def prepare(tables: Tables, settings: TrainingSettings) -> Prepared:
     demand_settled_end(tables, settings.until)
     recorded, end, dates = _recorded_and_dates(tables, settings)
     data = build_dataset(tables, dates, settings.rule, recorded)
-    _demand_both_outcomes(data)
+    _demand_both_outcomes(data, tables, settings)
     return Prepared(data, recorded, end)
 
 
@@ -120,10 +121,29 @@ def _recorded_and_dates(tables: Tables, settings: TrainingSettings) -> tuple[dic
     return recorded, end, dates
 
 
-def _demand_both_outcomes(data: Dataset) -> None:
+def _demand_both_outcomes(data: Dataset, tables: Tables, settings: TrainingSettings) -> None:
     accounts = [len(np.unique(data.accounts[data.churned == outcome])) for outcome in (True, False)]
     if min(accounts) < LEAST_ACCOUNTS:
         raise NotEnoughData(
             f"{accounts[0]} accounts churned and {accounts[1]} stayed over {len(data.dates)} as-of dates; "
-            f"at least {LEAST_ACCOUNTS} of each are needed"
+            f"at least {LEAST_ACCOUNTS} of each are needed; {_what_to_do(tables, settings, accounts[0] < accounts[1])}"
         )
+
+
+def _what_to_do(tables: Tables, settings: TrainingSettings, few_churned: bool) -> str:
+    """Return what a book with too few of one outcome has of departures, and what to do."""
+    rule = settings.rule
+    if rule.by_silence:
+        other = "fewer" if few_churned else "more"
+        return f"by the rule, churn is a silence of {rule.silence_days} days: try {other} days with --silence-days"
+    found = departures(tables["churns"])
+    if not few_churned:
+        return f"the churns table has {found.told()}: are the customers who stay in the book?"
+    if not found.rows:
+        return f"the churns table has {found.told()}: {NO_DEPARTURE}"
+    if found.is_one_day:
+        return f"the churns table has {found.told()}: {ONE_DAY}"
+    return (
+        f"the churns table has {found.told()}; one counts where the account was a customer at an as-of date and left "
+        f"within {rule.reach_days} days of it"
+    )

@@ -11,6 +11,7 @@ import unicodedata
 import numpy as np
 
 from features.simulation.ground.world import BoolArray, IntArray
+from features.tables import DEFECT, OTHER_KINDS
 
 SEGMENTS = ("small", "mid-market", "enterprise")
 INDUSTRIES = ("machinery", "logistics", "retail", "health care", "software", "construction", "food", "energy")
@@ -22,7 +23,7 @@ MANAGERS = (
     "Mehmet Aydın", "Sabine Krüger", "Pieter van Dael", "Lea Hofstätter",
 )  # fmt: skip
 ROLES = ("management", "purchasing", "operations", "IT", "finance", "quality")
-TICKET_KINDS = ("defect", "question", "delivery", "billing")
+TICKET_KINDS = (DEFECT, *OTHER_KINDS)
 SEVERITIES = ("low", "normal", "high", "critical")
 TOPICS = ("delivery", "invoice", "interface", "operation", "access", "documentation")
 CHANNELS = ("email", "phone", "app")

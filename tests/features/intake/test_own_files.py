@@ -31,6 +31,16 @@ def test_a_footer_that_matches_no_line_is_warned_of_but_not_those_of_presets(exp
     assert warning.startswith("sources.bills.footer: no line matches '^Total,', so nothing is left out by it")
 
 
+def test_one_file_of_several_that_ends_at_a_limit_is_told(exports: Exports) -> None:
+    """The table has more rows than that, so that nothing of it alone shows that one export was cut."""
+    head = INVOICES.splitlines()[0]
+    rows = "".join(f"J{place},A1,2025-{place % 12 + 1:02d}-03,{place}\n" for place in range(1000))
+    exports.put("invoices-2.csv", f"{head}\n{rows}")
+    report = exports.book(PLAIN.replace('files = "invoices.csv"', 'files = "invoices*.csv"'))
+    (warning,) = report.warnings
+    assert warning == "invoices-2.csv: exactly 1,000 rows, at which many exports end: is the rest of invoices missing?"
+
+
 def stars(score: str) -> str:
     """Return the sections of answers in stars, read so."""
     return f"""

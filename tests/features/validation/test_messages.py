@@ -149,6 +149,22 @@ def test_few_answers_or_one_high_one_tell_no_scale(tmp_path: Path, values: list[
     assert small_book(tmp_path, surveys=scores(*values)).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        ([0] * 10 + [9] * 26 + [3], True),
+        ([0] * 9 + [9] * 26 + [3], False),
+        ([0] * 10 + [9] * 31, False),
+        ([0] * 10 + [9] * 24 + [3, 3], False),
+        ([0] * 10 + [9] * 19, False),
+    ],
+)
+def test_a_zero_for_no_answer_stands_apart(tmp_path: Path, values: list[int], is_told: bool) -> None:
+    told = "surveys.score: 10 of the 37 scores of kind relationship are 0, and each of 1 to 4 1 at most: if 0 stands"
+    warnings = small_book(tmp_path, surveys=scores(*values)).warnings
+    assert [warning.startswith(told) for warning in warnings] == [True] * is_told
+
+
 # Names ----------------------------------------------------------------------------------------------------------------
 
 

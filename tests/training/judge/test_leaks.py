@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from support.handmade import dataset
 
-from training.judge.leaks import Suspect, model_warning, suspects
+from training.judge.leaks import Suspect, is_too_good, model_warning, suspects
 from training.settings import ChurnRule
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Interval
@@ -345,6 +345,7 @@ def test_the_warning_names_silence_where_only_it_raises_the_figure(
     figures = {"roc_auc": Interval(others, others, others)}
     silent = SilentAlready(180, 150, 150, 600, 60, figures, 30, in_rhythm)
     warning = model_warning(0.97, silent=silent)
+    assert is_too_good(0.97, silent) is (words == "hardly ever honest") and not is_too_good(0.94, silent)
     assert warning is not None and words in warning
 
 

@@ -164,7 +164,8 @@ def test_a_book_without_invoices_says_so(frames: Frames) -> None:
 def test_a_book_with_few_churns_says_how_many(frames: Frames) -> None:
     churned = pd.to_datetime(frames["churns"]["churned_on"])
     few = frames["churns"][churned < INSTANT].tail(4)
-    with pytest.raises(NotEnoughData, match=r"^\d accounts churned and \d+ stayed .* at least 10 of each are needed$"):
+    said = r"^\d accounts churned and \d+ stayed .* at least 10 of each are needed; the churns table has 4 departures "
+    with pytest.raises(NotEnoughData, match=said):
         prepare(tables_of({**frames, "churns": few}), replace(BRIEF, slice_days=400))
 
 

@@ -1,0 +1,85 @@
+"""Ids that no account has: they are refused, with those that differ from a known one by how they are written only.
+
+In: the converted tables. Out: a `Problem` a table. A spreadsheet takes leading zeros away, and systems differ in case.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from features.conversion import CONVERTED
+from features.errors import Problem
+from features.schema import Table
+from features.tables import TABLES
+from features.validation.quoting import EXAMPLES, shortened
+
+#: Compiled countings that are kept.
+COUNTINGS = 64
+
+
+def unknown_accounts(connection: Backend, converted: dict[str, ir.Table]) -> list[Problem]:
+    """Return a problem for each table that names unknown accounts, listed by their ids; none without any account."""
+    others = tuple(name for name in converted if name != "accounts")
+    if "accounts" not in converted or not others:
+        return []
+    counted = dict(connection.raw_sql(_foreign_rows(others)).fetchall())
+    known = converted["accounts"].select("account_id").drop_null()
+    return [
+        _foreign(TABLES[name], converted[name].drop_null(["account_id"]).anti_join(known, "account_id"), known)
+        for name in others
+        if counted[name]
+    ]
+
+
+def written_otherwise(ids: ir.StringColumn, known: ir.StringColumn) -> str:
+    """Return the end of a message: how many ids differ from a known one in writing only, with a pair; or nothing.
+
+    Parameters
+    ----------
+    ids, known : column of texts
+        Ids that are not among the known ones, and these.
+    """
+    own, there = ids.name("own").as_table().distinct(), known.name("there").as_table().distinct()
+    pairs = own.mutate(plain=_plain(own.own)).inner_join(there.mutate(plain=_plain(there.there)), "plain")
+    pairs = pairs.filter(pairs.plain != "").group_by("own").aggregate(there=lambda t: t.there.min())
+    found = pairs.mutate(all=pairs.own.count().over()).order_by("own").limit(1).execute()
+    if not len(found):
+        return ""
+    mine, theirs, count = found.iloc[0][["own", "there", "all"]]
+    differs = "1 differs" if count == 1 else f"{count} differ"
+    return (
+        f"; {differs} in case, outer blanks or leading zeros only: {shortened(mine)!r} is {shortened(theirs)!r} there; "
+        "write them alike"
+    )
+
+
+def _plain(ids: ir.StringValue) -> ir.StringValue:
+    return ids.strip().lower().re_replace("^0+", "")
+
+
+@lru_cache(COUNTINGS)
+def _foreign_rows(names: tuple[str, ...]) -> str:
+    """Return as SQL: for each converted table the rows that name an unknown account, 0 without any account."""
+    ids = {name: ibis.table({"account_id": "string"}, name=f"{CONVERTED}{name}") for name in ("accounts", *names)}
+    known = ids["accounts"].drop_null()
+    counts = []
+    for name in names:
+        foreign = ids[name].drop_null().anti_join(known, "account_id")
+        counts.append(foreign.aggregate(rows=foreign.count()).select(table=ibis.literal(name), rows="rows"))
+    some = known.aggregate(accounts=known.count())
+    counted = ibis.union(*counts) if len(counts) > 1 else counts[0]
+    judged = counted.cross_join(some).select("table", rows=lambda t: ibis.ifelse(t.accounts > 0, t.rows, 0))
+    return str(ibis.to_sql(judged, dialect="duckdb"))
+
+
+def _foreign(table: Table, rows: ir.Table, known: ir.Table) -> Problem:
+    by_account = rows.group_by("account_id").aggregate(rows=lambda t: t.count())
+    counted = by_account.order_by("account_id").execute()
+    ids, total = tuple(counted["account_id"][:EXAMPLES]), int(counted["rows"].sum())
+    text = "not in accounts" if len(counted) == 1 else f"{len(counted)} accounts that are not in accounts"
+    alike = written_otherwise(rows.account_id, known.account_id)
+    return Problem(table.name, "account_id", text + alike, total, ids)
