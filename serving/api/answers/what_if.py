@@ -27,6 +27,7 @@ from serving.predict.doubtful_records import doubts_of
 from serving.predict.edits import Edit, edited
 from serving.predict.last_records import cautions_of
 from serving.predict.predictor import Call
+from serving.predict.readings import readings_told
 from serving.predict.told_records import Known, told_records
 from serving.scoring.cautions import Caution, cut_dates
 from serving.scoring.scores import Score
@@ -135,7 +136,8 @@ async def what_if(
     as_of = day + timedelta(days=1)
     before, after, *alone = await _scored(served, histories, as_of)
     cautions = [
-        *cautions_of(predictor, [before], [history]), *beside, *cut_dates([history.cut, *cut]), *doubts_of([history])
+        *cautions_of(predictor, [before], [history]), *beside, *cut_dates([history.cut, *cut]), *doubts_of([history]),
+        *readings_told([history], as_of, predictor.categories),
     ]  # fmt: skip
     metrics.cautioned(caution.code for caution in cautions)
     told_before, told_after = told_records(history, as_of), told_records(whole, as_of)
