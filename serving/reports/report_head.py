@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.reports.quiet import quiet
+from serving.scoring.cautions import Caution
 from serving.scoring.lapsed import KEY
 from serving.scoring.scores import Score
 from serving.words.caution_words import kept_cautions, told
@@ -76,6 +77,7 @@ def headline(
     shrinking: float,
     formats: Formats,
     evidence: Mapping[str, Any],
+    beside: Sequence[Caution] = (),
 ) -> Headline:
     """Return the head of an account's report.
 
@@ -92,6 +94,8 @@ def headline(
         Language and currency of the report.
     evidence : mapping
         As `serving.scoring.evidence` has it; any part may be missing.
+    beside : sequence of Caution
+        What else to know, before what the model's facts say.
     """
     texts = page_texts(formats.lang)
     words, band = texts["headline"], score.band
@@ -108,7 +112,9 @@ def headline(
         else _meaning(score, model.get("reference") or {}, shrinking, formats, texts["meaning"]),
         grade=grade_sentence(model["grade"], formats.lang) if "grade" in model else "",
         threat=words["threat"] if score.threat else "",
-        cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
+        cautions=tuple(
+            f"{told(one, formats.lang)}." for one in (*beside, *kept_cautions(model)) if one.code != "grade"
+        ),
         threat_text=words["threat_text"] if score.threat else "",
         quiet=quiet(score, formats, evidence),
         gist=_gist(sentences, score, words) if known else provisional,

@@ -115,6 +115,12 @@ def aged(as_of: date, today: date) -> list[Caution]:
     return [Caution("aged", {"days": days})] if days > AGED_DAYS else []
 
 
+def left(as_of: date, run: date, ended_on: date | None) -> Caution:
+    """Return that an account's latest score, of `as_of`, is none of the newest run's, and when it left, if known."""
+    ends = None if ended_on is None else ended_on.isoformat()
+    return Caution("left", {"as_of": as_of.isoformat(), "run": run.isoformat(), "ended_on": ends})
+
+
 def cut_dates(each: Iterable[Mapping[str, int]]) -> list[Caution]:
     """Return that timestamps in date columns lost a time of day: a local midnight may be the day before in UTC.
 

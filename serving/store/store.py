@@ -17,10 +17,12 @@ from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
 from serving.scoring.book_figures import BookFigures
+from serving.scoring.cautions import Caution, aged
 from serving.scoring.movement import BundleOf
 from serving.scoring.scores import PastScore, Score
 from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import Behind, StoredFigures, read_behind, read_figures
+from serving.store.left_since import NEWEST, left_since
 from serving.store.open_run import OpenRun
 from serving.store.pages import Filters, Page, read_page
 from serving.store.runs import PublicationHook, RunWriter
@@ -50,6 +52,8 @@ class Stored:
         Facts about the model at the time of the score: version, slices, rule, grade, reference figures, metrics.
     account_manager : str or None
         The account's manager at the time of the score.
+    left : Caution or None
+        That the newest run has no score of the account, and when it left, if known; None where the score is that run's.
     """
 
     score: Score
@@ -57,6 +61,11 @@ class Stored:
     evidence: dict[str, Any]
     model: dict[str, Any]
     account_manager: str | None
+    left: Caution | None = None
+
+    def cautions(self, today: date) -> list[Caution]:
+        """Return what to know of it on a day: that the account has left, that the score is old."""
+        return [*([] if self.left is None else [self.left]), *aged(self.score.as_of, today)]
 
 
 class ScoreStore:
@@ -175,14 +184,16 @@ class ScoreStore:
     def latest(self, account_id: str) -> Stored:
         """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
         mine = CURRENT & (SCORES.c.account_id == account_id)
-        query = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
+        query = sa.select(SCORES, RUNS.c.model, NEWEST).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
         with reading(self._engine) as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
                 raise unknown(account_id)
             history = connection.execute(_history(mine)).mappings().all()
+            newest, score = row["newest_run_id"], score_of(dict(row))
+            left = None if newest == row["run_id"] else left_since(connection, account_id, newest, score.as_of)
         past = tuple(PastScore(**row) for row in history)
-        return Stored(score_of(dict(row)), past, row["evidence"], row["model"], row["account_manager"])
+        return Stored(score, past, row["evidence"], row["model"], row["account_manager"], left)
 
     def page(
         self,

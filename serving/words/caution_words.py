@@ -51,6 +51,9 @@ def told(caution: Caution, lang: Lang) -> str:
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))
+    if caution.code == "left":
+        days = {name: day and Formats(lang).day(day) for name, day in figures.items()}
+        return str(texts["left" if days["ended_on"] else "left_unsaid"].format_map(days))
     if caution.code == "filter":
         kind = "_meant" if figures["meant"] else "" if figures["value"] else "_empty"
         return str(texts[f"filter{kind}"].format_map(figures))
