@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from hashlib import sha256
@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
 from serving.store.score_tables import KEPT, RUNS, SCORES, newest_run, score_of, shown_in_lists
+from serving.store.searching import folded, holds
 from serving.store.whose import Whose, names_of, theirs, unmanaged
 from serving.words.formats import Lang
 
@@ -37,21 +38,30 @@ class Filters:
     account_manager: Whose
     threat: bool | None
     unmanaged: bool | None = None
+    search: str = ""
 
-    def condition(self) -> sa.ColumnElement[bool]:
-        """Return the filters as SQL."""
+    def condition(self, run_id: int) -> sa.ColumnElement[bool]:
+        """Return the filters as SQL, of the scores of a run."""
         filters = {"band": self.band, "threat": self.threat}
         others = (SCORES.c[name] == value for name, value in filters.items() if value is not None)
         mine = theirs(SCORES.c.account_manager, self.account_manager)
         nobodys = sa.true() if self.unmanaged is None else unmanaged(SCORES.c.account_manager) == self.unmanaged
-        return sa.and_(mine, nobodys, *others)
+        return sa.and_(mine, nobodys, *others, *self._found(run_id))
+
+    def _found(self, run_id: int) -> Iterator[sa.ColumnElement[bool]]:
+        """Yield the search; looked through are the rows of an index, not the long rows that are shown."""
+        if self.search:
+            listed = SCORES.alias("searched_scores")
+            found = sa.select(listed.c.account_id).where(listed.c.run_id == run_id, holds(listed.c, self.search))
+            yield SCORES.c.account_id.in_(found)
 
     def digest(self) -> str:
         """Return a digest of the filters, which does not reveal the account managers."""
         names = names_of(self.account_manager)
         whose = sorted(names) if names is not None and len(names) > 1 else names and names[0]
-        # A list without the newest filter has the digest that it had before there was one.
-        newest = [] if self.unmanaged is None else [self.unmanaged]
+        # A list without the newest filters has the digest that it had before there was one.
+        newest: list[Any] = [] if self.unmanaged is None else [self.unmanaged]
+        newest += [folded(self.search)] if self.search else []
         return sha256(json.dumps([self.band, whose, self.threat, *newest]).encode()).hexdigest()[:16]
 
 
@@ -162,7 +172,7 @@ def read_page(
     run = _run(connection, cursor, since)
     if run is None:
         return Page(None, None, (), None)
-    which = (SCORES.c.run_id == run.run_id) & filters.condition()
+    which = (SCORES.c.run_id == run.run_id) & filters.condition(run.run_id)
     if cursor is not None:
         which &= cursor.after()
     listed = connection.execute(_listed_where(which, lang).limit(limit + 1)).mappings().all()

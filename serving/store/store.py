@@ -204,13 +204,14 @@ class ScoreStore:
         after: str | None = None,
         lang: Lang = KEPT,
         unmanaged: bool | None = None,
+        search: str = "",
     ) -> Page:
         """Return scores of the newest run, highest revenue at risk first, ties by account_id.
 
         Parameters
         ----------
-        band, account_manager, threat, unmanaged : optional
-            Filters of the list.
+        band, account_manager, threat, unmanaged, search : optional
+            Filters of the list; `search` is a part of a name or an id.
         limit : int
             Maximum number of scores of the page.
         after : str or None
@@ -227,8 +228,11 @@ class ScoreStore:
             When its run is no longer kept, or has not been the newest for as long as replaced runs are kept.
         """
         with reading(self._engine) as connection:
-            since = self._now() - self._keep_replaced
-            return read_page(connection, Filters(band, account_manager, threat, unmanaged), limit, after, since, lang)
+            since, filters = (
+                self._now() - self._keep_replaced,
+                Filters(band, account_manager, threat, unmanaged, search),
+            )
+            return read_page(connection, filters, limit, after, since, lang)
 
     def account_managers(self) -> list[str]:
         """Return the account managers of the newest run, in their order; none without a run."""

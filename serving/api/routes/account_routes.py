@@ -31,6 +31,7 @@ from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
 from serving.predict.loose_texts import bare_choice
 from serving.store import Page, ScoreStore
+from serving.store.searching import LONGEST_SEARCH, typed
 from serving.store.whose import Whose
 from serving.words.formats import Lang
 
@@ -62,6 +63,13 @@ def accounts(
         bool | None,
         Query(description="Only accounts that nobody manages, or only the others"),
     ] = None,
+    search: Annotated[
+        str,
+        Query(
+            max_length=LONGEST_SEARCH,
+            description="Only accounts whose name or id holds this text; case does not count, and ä is ae, ß is ss",
+        ),
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most accounts of a page")] = 50,
     cursor: Annotated[
         str | None,
@@ -73,7 +81,8 @@ def accounts(
     if unmanaged and account_manager is not None:
         detail = "either nobody's accounts or those of account_manager; leave one out"
         raise _refused(detail, 422, "invalid-request", "unmanaged")
-    page = _page(served.store, band, principal.whose(account_manager), threat, unmanaged, limit, cursor, lang)
+    filters = (band, principal.whose(account_manager), threat)
+    page = _page(served.store, filters, limit, cursor, lang, unmanaged, typed(search))
     if not principal.may_ask_for(account_manager):
         page = replace(page, rows=(), next=None)
     note_read(request, served, principal.id, "list", [row.account_id for row in page.rows])
@@ -129,11 +138,11 @@ async def report(
 
 
 def _page(
-    store: ScoreStore, band: str | None, whose: Whose, threat: bool | None, unmanaged: bool | None, limit: int,
-    cursor: str | None, lang: Lang,
+    store: ScoreStore, filters: tuple[str | None, Whose, bool | None], limit: int, cursor: str | None, lang: Lang,
+    unmanaged: bool | None, search: str,
 ) -> Page:  # fmt: skip
     try:
-        return store.page(band, whose, threat, limit, cursor or None, lang, unmanaged)
+        return store.page(*filters, limit, cursor or None, lang, unmanaged, search)
     except CursorInvalid as error:
         raise _refused(str(error), 422, "cursor-invalid") from error
     except PageGone as error:
