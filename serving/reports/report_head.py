@@ -43,6 +43,8 @@ class Headline:
         What the number means, or that there is none.
     band, band_label, meaning : str
         Code, label and plain words.
+    gone : str
+        That the account has left since; empty where the newest run has a score of it.
     grade : str
         What the model's grade means; empty where the model's facts hold none.
     cautions : tuple of str
@@ -61,6 +63,7 @@ class Headline:
     band: str
     band_label: str
     meaning: str
+    gone: str
     grade: str
     cautions: tuple[str, ...]
     threat: str
@@ -110,10 +113,13 @@ def headline(
         meaning=words["no_estimate_text"]
         if band == "unknown"
         else _meaning(score, model.get("reference") or {}, shrinking, formats, texts["meaning"]),
+        gone=" ".join(f"{told(one, formats.lang)}." for one in beside if one.code == "left"),
         grade=grade_sentence(model["grade"], formats.lang) if "grade" in model else "",
         threat=words["threat"] if score.threat else "",
         cautions=tuple(
-            f"{told(one, formats.lang)}." for one in (*beside, *kept_cautions(model)) if one.code != "grade"
+            f"{told(one, formats.lang)}."
+            for one in (*beside, *kept_cautions(model))
+            if one.code not in ("grade", "left")
         ),
         threat_text=words["threat_text"] if score.threat else "",
         quiet=quiet(score, formats, evidence),

@@ -40,7 +40,7 @@ def run_warnings(
         What else is known of the answer.
     """
     old = [] if as_of is None else aged(as_of, utc_now().date())
-    found = warnings_of([*kept_cautions(model), *old, *beside], lang)
+    found = warnings_of([*beside, *kept_cautions(model), *old], lang)
     return [WarningOut.model_validate(warning) for warning in found]
 
 

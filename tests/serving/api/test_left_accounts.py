@@ -71,7 +71,7 @@ def test_every_answer_about_it_says_so(reader: Client, who: str, lang: str) -> N
     for path in (f"/v1/accounts/{who}/report?lang={lang}", link):
         shown = reader.get(path).text
         for other, texts in GONE.items():
-            assert (f'<p class="caution">{texts[lang]}.</p>' in shown) is (other == who), path
+            assert (f"<p><strong>{texts[lang]}.</strong></p>" in shown) is (other == who), path
         assert any(f'<p class="caution">{begun}' in shown for begun in AGED), path
 
 
