@@ -1,20 +1,20 @@
 """What of an account's records is read in another way than its sender may think; nothing of it is refused.
 
 Records at or after the as-of date are left out, a text that the model does not know is read as none, a departure with
-later records is a return, and an invoice from before `customer_since` counts though nobody was a customer then. All of
-it is right by the contract, and none of it would be seen in the score.
+later records is a return, and an invoice from long before `customer_since` counts though nobody was a customer then.
+All of it is right by the contract, and none of it would be seen in the score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from operator import attrgetter
 from typing import Any
 
 from features.tables import HISTORY, TABLES, Kind
-from serving.scoring.cautions import Caution, read_otherwise
+from serving.scoring.cautions import ADVANCE_DAYS, Caution, read_otherwise
 
 #: When a record of each table happened, and whether that is a date.
 TIME_OF = {
@@ -40,7 +40,7 @@ class Reading:
     later : mapping of str to int
         By table the records at or after the as-of date, which are left out.
     early : int
-        Invoices from before `customer_since`, which count.
+        Invoices from more than `ADVANCE_DAYS` before `customer_since`, which count.
     returned : bool
         Whether a departure before the as-of date is followed by a return; only of an account that has a score.
     """
@@ -102,8 +102,9 @@ def _later(history: Any, as_of: date) -> dict[str, int]:
 
 
 def _early(history: Any) -> int:
-    """Count invoices from before `customer_since`, which may be that of a return: then none is early."""
+    """Count invoices from long before `customer_since`, which may be that of a return: then none is early."""
     since = history.account.customer_since
     if any(row.churned_on <= since for row in history.churns or ()):
         return 0
-    return sum(map(since.__gt__, map(TIME_OF["invoices"][0], history.invoices)))
+    first = since - timedelta(days=ADVANCE_DAYS)
+    return sum(map(first.__gt__, map(TIME_OF["invoices"][0], history.invoices)))

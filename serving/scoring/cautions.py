@@ -39,6 +39,8 @@ ENOUGH = 20
 ANY_TABLE = "*"
 #: How many keys that are not read are told, of a column how many values that are not known, and how many that are.
 MOST_NAMES, MOST_STRANGE, MOST_KNOWN = 20, 5, 12
+#: An invoice may come so many days before the customer does: what is paid in advance.
+ADVANCE_DAYS = 31
 #: Estimates that are older than a month are said to be.
 AGED_DAYS = 31
 #: The signal that says how long ago an account was invoiced last, and the quantile of the book that was so lately.
@@ -59,9 +61,9 @@ class Caution:
         to their day; `days`, how old the estimates are; `names`, the keys of a request that are nearly a name of the
         contract, with that name; `accounts`, how many have contracts without an end, or came back; `strange`, the
         values of each column that the model does not know, and `known`, those that it does; `records`, how many of
-        each table are left out; `invoices`, how many are from before their `accounts` were customers; `run`, the as-of
-        date of the newest run, and `ended_on`, when an account that it lacks left; `value` of a filter that names
-        nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account may read it.
+        each table are left out; `invoices`, how many are from long before their `accounts` were customers; `run`, the
+        as-of date of the newest run, and `ended_on`, when an account that it lacks left; `value` of a filter that
+        names nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account may read it.
     """
 
     code: Code
@@ -168,7 +170,7 @@ def read_otherwise(
     later : iterable of mapping of str to int
         Of each account how many records of each table are left out, as they are not before the as-of date.
     early : sequence of int
-        Of each account that has some, how many invoices are from before it was a customer.
+        Of each account that has some, how many invoices are from more than `ADVANCE_DAYS` before it was a customer.
     returned : int
         How many accounts left before the as-of date and came back.
     """

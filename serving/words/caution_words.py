@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from serving.scoring.cautions import ANY_TABLE, Caution
+from serving.scoring.cautions import ADVANCE_DAYS, ANY_TABLE, Caution
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts
 
@@ -45,6 +45,8 @@ def told(caution: Caution, lang: Lang) -> str:
         figures["values"] = "; ".join(_strange(name, texts, figures) for name in figures["strange"])
     if caution.code == "later":
         figures["records"] = _counted(figures["records"], lang)
+    if caution.code == "early":
+        figures["days"] = ADVANCE_DAYS
     if caution.code in ("endless", "early", "returned"):
         which = "one" if figures["accounts"] == 1 else "many"
         return str(texts[f"{caution.code}_{which}"].format_map(figures))

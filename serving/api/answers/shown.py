@@ -46,8 +46,8 @@ class WarningOut(BaseModel):
         "names: keys that are not read and nearly those of absent tables or columns; "
         "endless: contracts that began one after the other, none with an end, whose values add up; "
         "categories: values that the model does not know; later: records that are left out, as they are not before the "
-        "as-of date; early: invoices from before customer_since; returned: departures that later records take back; "
-        "left: the newest run has no score of the account; "
+        "as-of date; early: invoices from long before customer_since; "
+        "returned: departures that later records take back; left: the newest run has no score of the account; "
         "aged: stored estimates older than a month; filter: account_manager names nobody whose accounts are there"
     )
     detail: str = Field(description="The same as a sentence")

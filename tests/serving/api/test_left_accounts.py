@@ -16,7 +16,7 @@ from support.stored import AT, MODEL, SCORE, opened, scores
 from serving.scoring.book_figures import DEPARTURES
 from serving.store import ScoreStore
 
-NEXT = SCORE.as_of + timedelta(days=31)
+NEXT, BEFORE = (SCORE.as_of + timedelta(days=days) for days in (31, -31))
 #: A1 left before the newest run; A2 left, came back, and left in silence; A0 is a customer.
 ENDS = {"A1": "2026-01-20", "A2": "2025-06-30"}
 GONE = {
@@ -38,6 +38,8 @@ def fill(store: ScoreStore) -> None:
     store.write(scores(3, band="safe", threat=False), {}, MODEL, SCORE.as_of, AT)
     left = {who: {DEPARTURES: [{"ended_on": day, "reason": None, "returned": False}]} for who, day in ENDS.items()}
     kept = replace(figures_by_hand(), beside=left)
+    older = [replace(one, as_of=BEFORE, scored_at=AT - timedelta(days=31)) for one in scores(3)]
+    store.write(older, {}, MODEL, BEFORE, older[0].scored_at)
     newest = [replace(one, as_of=NEXT, scored_at=AT + timedelta(days=31)) for one in scores(1)]
     store.write(newest, {}, MODEL, NEXT, newest[0].scored_at, figures=kept)
 
@@ -67,6 +69,8 @@ def test_every_answer_about_it_says_so(reader: Client, who: str, lang: str) -> N
     for answer in answers:
         assert answer["as_of"] == str(SCORE.as_of if expected else NEXT)
         assert {each["code"]: each["detail"] for each in answer["warnings"]}.get("left") == expected
+    moved = reader.get(f"/v1/accounts/{who}/movement?lang={lang}").json()["warnings"]
+    assert moved == answers[0]["warnings"]
     link = answers[-1]["url"].removeprefix("http://127.0.0.1")
     for path in (f"/v1/accounts/{who}/report?lang={lang}", link):
         shown = reader.get(path).text

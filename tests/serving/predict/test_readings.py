@@ -62,7 +62,7 @@ def found(sent: Json) -> Json:
             {"later": {"records": {"churns": 1, "tickets": 1}}},
         ),
         (
-            GOOD | {"account": ACCOUNT | {"customer_since": "2024-03-15"}},
+            GOOD | {"account": ACCOUNT | {"customer_since": "2024-04-15"}},  # An invoice of 31 days before is none.
             {"early": {"invoices": 2, "accounts": 1}},
         ),
         (GOOD | {"churns": [{"churned_on": "2024-05-01"}]}, {"returned": {"accounts": 1}}),
@@ -78,7 +78,7 @@ def test_how_records_are_read_is_told(sent: Json, expected: Json) -> None:
 
 def test_a_prediction_warns_of_all_of_it(client: Client, bundle: Bundle) -> None:
     odd = GOOD | {
-        "account": ACCOUNT | {"segment": "Mid-Market", "customer_since": "2024-02-01", "contracts": []},
+        "account": ACCOUNT | {"segment": "Mid-Market", "customer_since": "2024-02-29", "contracts": []},
         "invoices": [*INVOICES, *LATER],
         "surveys": [{"survey_id": "s", "kind": "relationship", "sent_at": "2025-01-01", "nps_score": 9}],
     }
@@ -93,14 +93,14 @@ def test_a_prediction_warns_of_all_of_it(client: Client, bundle: Bundle) -> None
         "en": {
             "categories": f"account.segment “Mid-Market” (it knows: {first}",
             "later": "Records that are not before the as-of date are left out: invoices 2",
-            "early": "One account has invoices from before its customer_since (1): they count",
+            "early": "One account has invoices from more than 31 days before its customer_since (1): they count",
             "returned": "One account has a departure in churns before the as-of date and counts as one that came back",
             "names": "account.contracts (contracts?), surveys.nps_score (score?)",
         },
         "de": {
             "categories": f"account.segment „Mid-Market“ (es kennt: {first}",
             "later": "Einträge, die nicht vor dem Stichtag liegen, bleiben unberücksichtigt: invoices 2",
-            "early": "Ein Kunde hat Rechnungen von vor seinem customer_since (1): Sie zählen",
+            "early": "Ein Kunde hat Rechnungen von mehr als 31 Tagen vor seinem customer_since (1): Sie zählen",
             "returned": "Ein Kunde hat in churns einen Abgang vor dem Stichtag und gilt als zurückgekehrt",
             "names": "account.contracts (contracts?), surveys.nps_score (score?)",
         },
