@@ -24,7 +24,7 @@ from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import Behind, StoredFigures, read_behind, read_figures
 from serving.store.left_since import NEWEST, left_since
 from serving.store.open_run import OpenRun
-from serving.store.pages import Filters, Page, read_page
+from serving.store.pages import USUAL, Filters, Page, Sort, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
 from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, newest_run, score_of
@@ -205,8 +205,9 @@ class ScoreStore:
         lang: Lang = KEPT,
         unmanaged: bool | None = None,
         search: str = "",
+        sort: Sort = USUAL,
     ) -> Page:
-        """Return scores of the newest run, highest revenue at risk first, ties by account_id.
+        """Return scores of the newest run, highest revenue at risk or another figure first, ties by account_id.
 
         Parameters
         ----------
@@ -219,6 +220,8 @@ class ScoreStore:
             runs are written in between.
         lang : 'de' or 'en'
             The language of the reasons.
+        sort : str
+            The figure by which the list falls.
 
         Raises
         ------
@@ -228,10 +231,8 @@ class ScoreStore:
             When its run is no longer kept, or has not been the newest for as long as replaced runs are kept.
         """
         with reading(self._engine) as connection:
-            since, filters = (
-                self._now() - self._keep_replaced,
-                Filters(band, account_manager, threat, unmanaged, search),
-            )
+            since = self._now() - self._keep_replaced
+            filters = Filters(band, account_manager, threat, unmanaged, search, sort)
             return read_page(connection, filters, limit, after, since, lang)
 
     def account_managers(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""GET /v1/accounts?search=: a part of a name or an id, within what the caller sees, with cursors of its own."""
+"""GET /v1/accounts?search= and sort=: within what the caller sees, with cursors of their own."""
 
 from __future__ import annotations
 
@@ -59,3 +59,14 @@ def test_it_finds_parts_of_names_and_ids_within_what_is_seen(site: Site) -> None
     cursor = first["next_cursor"]
     assert found(everybody, f"limit=1&search=mueller&cursor={cursor}") == ["M-2"]
     assert_problem(everybody.get(f"/v1/accounts?limit=1&cursor={cursor}"), 422, "/query/cursor")
+
+
+def test_the_list_falls_by_another_figure(site: Site) -> None:
+    reader = Client(site.app, {"Authorization": f"Bearer {site.key('read')}"})
+    usual, same = (reader.get(f"/v1/accounts{query}").json() for query in ("", "?sort=Revenue_At_Risk"))
+    assert usual.pop("request_id") != same.pop("request_id") and usual == same
+    by_profit = reader.get("/v1/accounts?sort=expected_profit&limit=2").json()
+    assert [row["account_id"] for row in by_profit["accounts"]] == ["B-1", "B-2"], "ties by id"
+    assert reader.get(f"/v1/accounts?sort=expected_profit&cursor={by_profit['next_cursor']}").is_success
+    assert_problem(reader.get(f"/v1/accounts?cursor={by_profit['next_cursor']}"), 422, "/query/cursor")
+    assert_problem(reader.get("/v1/accounts?sort=worth"), 422, "/query/sort")
