@@ -100,8 +100,8 @@ FIGURES: tuple[Figure, ...] = (
         "Decision makers heard", "Gehörte Entscheider",
         "Share of the contacts who decide, of customers, who answered a survey of the last 365 days. Customers whose "
         "invitations name no contact are left out.",
-        "Anteil der Entscheider unter den Ansprechpartnern von Kunden, die eine Befragung der letzten 365 Tage "
-        "beantworteten. Ohne Kunden, deren Einladungen keinen Ansprechpartner nennen.")),
+        "Anteil der entscheidenden Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten. "
+        "Ohne Kunden, deren Einladungen keinen Ansprechpartner nennen.")),
     FIRMS.rate("customers_heard", "heard", "counted", Words(
         "Customers heard", "Gehörte Kunden",
         "Share of customers with an answer to a relationship survey in 365 days.",
