@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import PurePath
 
 #: How alike two names must be, 0-1.
 NEAR, MOST = 0.8, 12
+#: Words of a name: `ClosedDate` and `closed_date` have the same two.
+WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+#: Ends of names that say what sort of time a column holds; words that another ending parts are one.
+OF_TIMES, LEAST_STEM, LONGEST_ENDING = ("at", "on"), 3, 2
 #: What stands before another end of a name is a schema: `staging.surveys`.
 ENDINGS = (".csv", ".parquet", ".xlsx", ".xls", ".txt", ".tsv", ".json")
 
@@ -23,6 +28,32 @@ def near(name: str, candidates: Iterable[str]) -> str | None:
     plain = {candidate.strip().lower(): candidate for candidate in candidates}
     found = get_close_matches(name, plain, n=1, cutoff=NEAR)
     return plain[found[0]] if found else None
+
+
+def akin(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the first candidate that has all words of a name among its own, whatever their endings; None without one.
+
+    Examples
+    --------
+    >>> akin("score", ["region", "npsScore"]), akin("ends_on", ["contract_end"]), akin("contact_id", ["contact_role"])
+    ('npsScore', 'contract_end', None)
+    """
+    wanted = [word for word in _words(name) if word not in OF_TIMES]
+    for candidate in candidates:
+        words = _words(candidate)
+        if wanted and all(any(_same_word(word, other) for other in words) for word in wanted):
+            return candidate
+    return None
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in WORDS.findall(name)]
+
+
+def _same_word(word: str, other: str) -> bool:
+    short, long = sorted((word, other), key=len)
+    stem = len(short) >= LEAST_STEM and long.startswith(short)
+    return word == other or (stem and len(long) - len(short) <= LONGEST_ENDING)
 
 
 def near_file(table: str, seen: Iterable[str]) -> str | None:

@@ -90,11 +90,13 @@ def _content(documents: list[str], paper: bool) -> bytes:
 
 def _account(store: ScoreStore, account_id: str, lang: Literal["de", "en"], paper: bool) -> tuple[str, str]:
     """Return an account's report as HTML, and its as-of date."""
+    from serving.clock import utc_now
     from serving.reports.report import account_report
     from serving.reports.report_html import render_account
 
     stored = store.latest(account_id)
-    record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang)
+    beside = stored.cautions(utc_now().date())
+    record = account_report(stored.score, stored.history, stored.evidence, stored.model, lang, beside)
     return render_account(record, paper), stored.score.as_of.isoformat()
 
 

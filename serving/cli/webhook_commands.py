@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -146,11 +147,24 @@ def redeliver(
     identifier: Annotated[str, typer.Argument(help="An event, or an endpoint: all it missed.", metavar="ID")],
     as_json: JsonOption = False,
 ) -> None:
-    """Send an event again, or all that was given up of an endpoint's; the service or `deliver` does it."""
+    """Send an event again, or all that an endpoint has not got; the service or `deliver` does it."""
+    from serving.webhooks.deliveries import EVENT_PREFIX
     from serving.webhooks.deliveries import redeliver as again
+    from serving.webhooks.endpoints import endpoint_of
 
-    count = _change(lambda connection: again(connection, identifier, utc_now()))
-    _done({"id": identifier, "deliveries": count}, f"{count:,} deliveries are due again", as_json)
+    def change(connection: Connection) -> tuple[int, datetime | None]:
+        count = again(connection, identifier, now)
+        is_event = identifier.startswith(EVENT_PREFIX)
+        return count, None if is_event else endpoint_of(connection, identifier).paused_until
+
+    now = utc_now()
+    count, paused = _change(change)
+    said = f"{count:,} {'delivery is' if count == 1 else 'deliveries are'} due again"
+    if count:
+        said += ": the running service sends what is due, or `churn-risk webhooks deliver`"
+    if count and paused is not None and paused > now:
+        said += f", from {paused:%Y-%m-%d %H:%M} UTC on, as the receiver asked"
+    _done({"id": identifier, "deliveries": count}, said if count else f"{said}: nothing waits or was given up", as_json)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -21,6 +21,7 @@ from serving.jobs.results import KEPT, SAID
 from serving.predict.fault_words import sentence
 from serving.predict.history import AccountHistory
 from serving.predict.predictor import Call, Predictor
+from serving.predict.readings import reading_of
 from serving.predict.told_records import told_records
 from serving.scoring.scores import Score
 from serving.words.formats import LANGS
@@ -64,7 +65,7 @@ def score_chunk(waiting: Sequence[Waiting], predictor: Predictor, as_of: date) -
         outcomes.append(
             _refused(number, answer)
             if isinstance(answer, Refusal)
-            else _scored(number, answer[0], predictor.grade, sound[number])
+            else _scored(number, answer[0], predictor, sound[number])
         )
     return outcomes
 
@@ -133,9 +134,11 @@ def _refused(number: int, refusal: Refusal) -> Outcome:
     return Failure("refused", str(refusal), refusal.faults).outcome(number)
 
 
-def _scored(number: int, score: Score, grade: str | None, history: Any) -> Outcome:
+def _scored(number: int, score: Score, predictor: Predictor, history: Any) -> Outcome:
     """Return a score as an outcome: in words of every language, since the records that they tell of are not kept."""
     records = told_records(history, score.as_of)
     said = {lang: short_reasons(score, records, lang) for lang in LANGS}
     kept = {name: getattr(score, name) for name in FIELDS} | said.pop(KEPT)
-    return Outcome(number, "done", kept | {"model_grade": grade, SAID: said}, history.cut, history.doubts)
+    reading = reading_of(history, score.as_of, predictor.categories)
+    kept |= {"model_grade": predictor.grade, SAID: said}
+    return Outcome(number, "done", kept, history.cut, history.doubts, reading)

@@ -21,11 +21,13 @@ from serving.database.leases import has_passed
 from serving.jobs.job_tables import ACCOUNTS, CHUNKS, JOBS, AccountState, packed, unpacked
 from serving.jobs.turns import Candidate, Turns
 from serving.predict.doubtful_records import Doubts
-from serving.scoring.cautions import ENOUGH, Caution, cut_dates, doubtful
+from serving.predict.readings import Reading
+from serving.scoring.cautions import ENOUGH, Caution, Code, added, cut_dates, doubtful
 
 LEASE = timedelta(seconds=60)
 #: Cautions that are told once of all chunks of a job.
-SUMMED = ("dates", "names", "endless")
+ADDED: tuple[Code, ...] = ("categories", "later", "early", "returned")
+SUMMED: tuple[Code, ...] = ("dates", "names", "endless", *ADDED)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Outcome:
     found: dict[str, Any]
     cut: Mapping[str, int] = field(default_factory=dict)
     doubts: Doubts = field(default_factory=Doubts)
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
@@ -257,6 +260,7 @@ def _noted(notes: dict[str, Any], scorer: Scorer, accounts: int) -> dict[str, An
     found = cut_dates(figures["columns"] for figures in summed["dates"])
     endless = sum(figures["accounts"] for figures in summed["endless"])
     found += doubtful((figures["names"] for figures in summed["names"]), endless)
+    found += [Caution(code, added(summed[code])) for code in ADDED if summed[code]]
     new += [caution.as_dict() for caution in found]
     last = _last_invoice(notes.get("invoices"), scorer)
     ended = [last["ended"]] if accounts >= ENOUGH and last is not None and last["ended"] else []

@@ -36,6 +36,7 @@ from serving.jobs.turns import Turns
 from serving.loops import Loop
 from serving.predict.doubtful_records import doubts_of
 from serving.predict.predictor import Predictor
+from serving.predict.readings import cautions_of_readings
 from serving.repeats.idempotency import delete_expired_records
 from serving.scoring.cautions import cut_dates, invoices_ended, last_invoice_age
 
@@ -243,6 +244,7 @@ def _scorer(predictor: Predictor, outcomes: list[Outcome]) -> Scorer | None:
     found = predictor.cautions([score["value"] for score in done], {score["currency"] for score in done})
     found += cut_dates(outcome.cut for outcome in outcomes)
     found += doubts_of(outcomes)
+    found += cautions_of_readings((each.reading for each in outcomes), predictor.categories)
     age = last_invoice_age(score["reasons"] for score in done)
     ended = None if age is None else invoices_ended(predictor.bundle.reference, age, done[0]["as_of"])
     return Scorer(predictor.bundle.version, predictor.grade, found, age is not None, ended)

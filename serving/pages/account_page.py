@@ -65,7 +65,9 @@ def framed(
     what_if: WhatIfSection | None = None,
 ) -> Response:
     """Return the page of a stored score, with what was typed into a form that is not stored, and why it is not."""
-    report = account_report(stored.score, stored.history, stored.evidence, stored.model, visit.lang)
+    facts = stored.score, stored.history, stored.evidence, stored.model
+    gone = [] if stored.left is None else [stored.left]  # How old it is stands above.
+    report = account_report(*facts, visit.lang, gone)
     account_id, moved = stored.score.account_id, moved_section(visit, stored)
     if moved.problem and status == HTTPStatus.OK:
         status = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from serving.store.searching import LONGEST_SEARCH, typed
 from serving.words.formats import Lang
 from serving.words.wording import screen_texts
 
@@ -18,8 +19,8 @@ BANDS = ("at_risk", "unknown", "safe")
 SORTS = ("worth", "revenue_at_risk", "probability", "change", "name")
 THREATS = ("yes", "no")
 CHOICES = {"band": BANDS, "threat": THREATS, "sort": SORTS, "todo": ("yes",), "unmanaged": ("yes",)}
-#: Longest text of a search, and the last page that is a number at all.
-LONGEST_SEARCH, LAST_PAGE = 100, 100_000
+#: The last page that is a number at all.
+LAST_PAGE = 100_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def wanted_of(query: Mapping[str, str], lang: Lang) -> tuple[Wanted, tuple[str, 
     if chosen["manager"] and "unmanaged" in chosen:
         problems.append(words["managed_and_not"].format(value=chosen["manager"]))
         chosen["manager"] = ""
-    search = "".join(filter(str.isprintable, query.get("q", ""))).strip()
+    search = typed(query.get("q", ""))
     if len(search) > LONGEST_SEARCH:
         problems.append(words["long_search"].format(most=LONGEST_SEARCH))
     chosen["q"] = search[:LONGEST_SEARCH]

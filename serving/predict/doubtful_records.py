@@ -1,7 +1,8 @@
 """What is doubtful in one account's records of a request, as `features.validation` doubts it in a book.
 
-Keys that are nearly the name of a table or column that is absent are not read; and contracts that began one after the
-other, none with an end, all run and add up. Neither is refused, and neither would be seen in the score.
+Keys that are nearly the name of a table or column that is absent, or have all its words, are not read, nor is a table
+within `account`; and contracts that began one after the other, none with an end, all run and add up. Neither is
+refused, and neither would be seen in the score.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Self
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from features.tables import TABLES
-from features.validation.names import near, near_files
+from features.validation.names import akin, near, near_files
 from serving.predict.cut_days import Counted
 from serving.scoring.cautions import Caution, doubtful
 
@@ -76,12 +77,17 @@ def misnamed_in(history: Mapping[str, Any]) -> dict[str, str]:
     --------
     >>> misnamed_in({"account": {"Segment": "SMB"}, "survey": [], "tickets": [{"closed_at": None}, {"close_at": None}]})
     {'survey': 'surveys', 'account.Segment': 'segment', 'tickets.close_at': 'closed_at'}
+    >>> misnamed_in({"account": {"contracts": []}, "surveys": [{"sent_at": "2025-01-01", "nps_score": 9}]})
+    {'account.contracts': 'contracts', 'surveys.nps_score': 'score'}
     """
     found: dict[str, str] = {}
     strange = list(islice((key for key in history if key not in MEMBERS), MOST_STRANGE))
     if strange:
         absent = [name for name in TABLES if name != "accounts" and history.get(name) is None]
         found |= {key: name for name, key in near_files(absent, strange).items()}
+    within = history.get("account")
+    if isinstance(within, dict):
+        found |= {f"account.{name}": name for name in TABLES if name in within and not history.get(name)}
     for name in TABLES:
         place = "account" if name == "accounts" else name
         rows = history.get(place)
@@ -98,8 +104,9 @@ def _misnamed_columns(name: str, rows: Sequence[Any]) -> dict[str, str]:
         return {}
     found, some = {}, sorted(islice(strange, MOST_STRANGE))
     # Where a nested row names its owner is no matter: it may be left out.
-    for column in (each.name for each in TABLES[name].columns if each.optional and each.name != "account_id"):
-        key = near(column, some)
-        if key is not None and not any(column in row for row in rows if key in row):
-            found[key] = column
+    for column in (each for each in TABLES[name].columns if each.optional and each.name != "account_id"):
+        # Names, addresses and numbers of people are often left out on purpose, beside keys that have words of theirs.
+        key = near(column.name, some) or (None if column.personal else akin(column.name, some))
+        if key is not None and not any(column.name in row for row in rows if key in row):
+            found[key] = column.name
     return found

@@ -62,6 +62,8 @@ def edited(history: Any, edits: Sequence[Edit], day: date) -> tuple[Any, list[Fa
     Parameters
     ----------
     history : AccountHistory
+    edits : sequence of Edit
+        Without `misfits`.
     day : date
         The edits bear its last second (UTC), so that they are known at the first instant of the next day.
     """
@@ -73,24 +75,35 @@ def edited(history: Any, edits: Sequence[Edit], day: date) -> tuple[Any, list[Fa
         rows = tables.get(table, getattr(history, table))
         found = list(_contradictions(edit, number, history, rows, at))
         faults += found
-        if not found:
+        if not found and not any(_misfits(edit, number)):
             tables[table] = _made(edit, number, history, rows, at)
     return history.model_copy(update=tables), faults
 
 
-def _contradictions(edit: Edit, number: int, history: Any, rows: Sequence[Any] | None, at: datetime) -> Iterator[Fault]:
-    table = TABLE_OF[edit.kind]
+def misfits(edits: Sequence[Edit]) -> list[Fault]:
+    """Return the fields that edits lack, and those that belong to edits of another kind, whatever the records are."""
+    return [fault for number, edit in enumerate(edits) for fault in _misfits(edit, number)]
+
+
+def _misfits(edit: Edit, number: int) -> Iterator[Fault]:
     for field, sent in edit.model_dump(exclude={"kind"}, exclude_none=True).items():
         if field not in FIELDS_OF[edit.kind]:
             yield _fault(number, field, f"{quoted(sent)} does not belong to {edit.kind}, which would leave it out")
+    own = CLOSES.get(edit.kind)
+    if own is not None and getattr(edit, own) is None:
+        yield _fault(number, own, "missing; which one is closed is expected")
+    if edit.kind == "action_done" and edit.action is None:
+        yield _fault(number, "action", "missing; the kind of the action is expected")
+
+
+def _contradictions(edit: Edit, number: int, history: Any, rows: Sequence[Any] | None, at: datetime) -> Iterator[Fault]:
+    table = TABLE_OF[edit.kind]
     if rows is None:
         yield _fault(number, "kind", f"the table {table} is not known of this account, so one record would be invented")
         return
     own = CLOSES.get(edit.kind)
-    if own is not None:
+    if own is not None and getattr(edit, own) is not None:
         yield from _not_open(number, own, getattr(edit, own), rows, at)
-    if edit.kind == "action_done" and edit.action is None:
-        yield _fault(number, "action", "missing; the kind of the action is expected")
     if edit.kind == "invitation_sent":
         facts = history.known and history.known.surveys
         if facts and not facts.invitations:
@@ -103,10 +116,7 @@ def _contradictions(edit: Edit, number: int, history: Any, rows: Sequence[Any] |
             yield _fault(number, "contact_id", f"the contact {quoted(edit.contact_id)} has left")
 
 
-def _not_open(number: int, own: str, wanted: str | None, rows: Sequence[Any], at: datetime) -> Iterator[Fault]:
-    if wanted is None:
-        yield _fault(number, own, "missing; which one is closed is expected")
-        return
+def _not_open(number: int, own: str, wanted: str, rows: Sequence[Any], at: datetime) -> Iterator[Fault]:
     row = next((row for row in rows if getattr(row, own) == wanted), None)
     if row is None:
         yield _fault(number, own, f"the account has no {quoted(wanted)}")

@@ -7,10 +7,17 @@ long, a parameter of a path or query) is told by its kind here. A sentence says 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
+from features.tables import TABLES
+from features.validation.names import akin, near
 from serving.predict.values import A_DATE, A_FLAG, A_NUMBER, A_TEXT, A_WHOLE_NUMBER, AN_INSTANT, quoted
 
+#: Names of the contract, which stand for themselves wherever they are.
+NAMES = {*TABLES, *(column.name for table in TABLES.values() for column in table.columns)}
+#: How many other names are compared with one that is missing.
+MOST_STRANGE = 20
 _OBJECT, _LIST = "an object", "a list"
 #: What each kind of fault expects; words in braces stand for the limits that the fault names.
 EXPECTED: Mapping[str, str] = {
@@ -46,7 +53,7 @@ def sentence(fault: Mapping[str, Any]) -> str:
     if kind == "value_error":
         return str(limits["error"])
     if kind == "missing":
-        return "missing"
+        return f"missing{_instead(str(fault['loc'][-1]), fault.get('input'))}"
     if kind == "extra_forbidden":
         return "there is no such field"
     if kind == "too_short":
@@ -63,3 +70,15 @@ def sentence(fault: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         limits = {"expected": str(limits["expected"]).replace("'", "")}
     return f"{EXPECTED[kind].format_map(limits)} is expected, not {value}"
+
+
+def _instead(name: str, beside: Any) -> str:
+    """Return what stands in the place of a field that is missing, where something does."""
+    if not isinstance(beside, dict):
+        return ""
+    account = beside.get("account")
+    if name in TABLES and isinstance(account, dict) and name in account:
+        return "; it stands within account, where it is not read"
+    strange = sorted(islice((key for key in beside if key not in NAMES), MOST_STRANGE))
+    key = near(name, strange) or akin(name, strange)
+    return "" if key is None else f"; {quoted(key)} is there, which is not read"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -63,6 +63,11 @@ class Predictor:
         """The grade of the model; None where it was not graded."""
         grade: str | None = self.bundle.manifest.verdict.get("grade")
         return grade
+
+    @property
+    def categories(self) -> Mapping[str, Sequence[str]]:
+        """The values of each signal of texts that the model knows, the most frequent first."""
+        return self.bundle.manifest.categories
 
     def cautions(self, values: Sequence[float], currencies: Collection[str | None]) -> list[Caution]:
         """Return what to know beside the scores of one call, by the accounts' yearly values and currencies."""
@@ -166,12 +171,15 @@ def _why_no_customer(number: int, history: Any, day: date) -> Fault:
 
 
 def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
-    """Yield every row that names another account, every key that stands twice, and a second currency."""
+    """Yield every row that names another account, every key that stands twice, and a second currency.
+
+    Of an account that stands twice its records are not told one by one: they mostly stand twice with it.
+    """
     seen: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
     currency: str | None = None
     for number, history in enumerate(histories):
         owner = history.account.account_id
-        for name in TABLES:
+        for name in ("accounts",) if (owner, owner) in seen["accounts"] else TABLES:
             times = seen[name]
             own_key = OWN_KEYS.get(name)
             with_owner = "account_id" in TABLES[name].key

@@ -20,6 +20,7 @@ from serving.reports.stakeholders import Stakeholders, stakeholders_of
 from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
+from serving.scoring.cautions import Caution
 from serving.scoring.scores import PastScore, Score
 from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
@@ -107,6 +108,7 @@ def account_report(
     evidence: Mapping[str, Any],
     model: Mapping[str, Any],
     lang: Lang,
+    beside: Sequence[Caution] = (),
 ) -> AccountReport:
     """Collect an account's report.
 
@@ -120,6 +122,8 @@ def account_report(
     model : dict
         version, trained_at, slices, rule, grade, reference, metrics; any of them may be missing.
     lang : 'de' or 'en'
+    beside : sequence of Caution
+        What else to know of the score when it is read, such as that the account has left since.
     """
     texts, speaker, by_theme = page_texts(lang), Speaker(score, evidence, lang), themes(score.reasons)
     formats = speaker.formats
@@ -139,7 +143,7 @@ def account_report(
         as_of=texts["page"]["as_of"].format(day=day),
         facts=_facts(score.account_id, account, formats, texts["page"]),
         crm=crm_link(score.account_id),
-        headline=headline(score, sentences, model, shrinking_share(score, evidence), formats, evidence),
+        headline=headline(score, sentences, model, shrinking_share(score, evidence), formats, evidence, beside),
         outlook=outlook_of(evidence, model.get("rule") or {}, formats, model.get("lifetime")) if known else None,
         why=why(score, by_theme, sentences, speaker, usual) if known else None,
         signals=signal_groups(by_theme, speaker, usual),

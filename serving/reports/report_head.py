@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.reports.quiet import quiet
+from serving.scoring.cautions import Caution
 from serving.scoring.lapsed import KEY
 from serving.scoring.scores import Score
 from serving.words.caution_words import kept_cautions, told
@@ -42,6 +43,8 @@ class Headline:
         What the number means, or that there is none.
     band, band_label, meaning : str
         Code, label and plain words.
+    gone : str
+        That the account has left since; empty where the newest run has a score of it.
     grade : str
         What the model's grade means; empty where the model's facts hold none.
     cautions : tuple of str
@@ -60,6 +63,7 @@ class Headline:
     band: str
     band_label: str
     meaning: str
+    gone: str
     grade: str
     cautions: tuple[str, ...]
     threat: str
@@ -76,6 +80,7 @@ def headline(
     shrinking: float,
     formats: Formats,
     evidence: Mapping[str, Any],
+    beside: Sequence[Caution] = (),
 ) -> Headline:
     """Return the head of an account's report.
 
@@ -92,6 +97,8 @@ def headline(
         Language and currency of the report.
     evidence : mapping
         As `serving.scoring.evidence` has it; any part may be missing.
+    beside : sequence of Caution
+        What else to know, before what the model's facts say.
     """
     texts = page_texts(formats.lang)
     words, band = texts["headline"], score.band
@@ -106,9 +113,14 @@ def headline(
         meaning=words["no_estimate_text"]
         if band == "unknown"
         else _meaning(score, model.get("reference") or {}, shrinking, formats, texts["meaning"]),
+        gone=" ".join(f"{told(one, formats.lang)}." for one in beside if one.code == "left"),
         grade=grade_sentence(model["grade"], formats.lang) if "grade" in model else "",
         threat=words["threat"] if score.threat else "",
-        cautions=tuple(f"{told(one, formats.lang)}." for one in kept_cautions(model) if one.code != "grade"),
+        cautions=tuple(
+            f"{told(one, formats.lang)}."
+            for one in (*beside, *kept_cautions(model))
+            if one.code not in ("grade", "left")
+        ),
         threat_text=words["threat_text"] if score.threat else "",
         quiet=quiet(score, formats, evidence),
         gist=_gist(sentences, score, words) if known else provisional,

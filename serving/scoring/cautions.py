@@ -20,7 +20,10 @@ from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Manifest, Reference
 
-Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "aged", "filter"]
+Code = Literal[
+    "grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "categories", "later", "early",
+    "returned", "left", "aged", "filter",
+]  # fmt: skip
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
 #: From this ROC AUC of a single signal on, training is held to have been told who left.
@@ -34,8 +37,10 @@ MANY, APART = 50, 30.0
 ENOUGH = 20
 #: Stands for all tables together.
 ANY_TABLE = "*"
-#: How many keys that are not read are told.
-MOST_NAMES = 20
+#: How many keys that are not read are told, of a column how many values that are not known, and how many that are.
+MOST_NAMES, MOST_STRANGE, MOST_KNOWN = 20, 5, 12
+#: An invoice may come so many days before the customer does: what is paid in advance.
+ADVANCE_DAYS = 31
 #: Estimates that are older than a month are said to be.
 AGED_DAYS = 31
 #: The signal that says how long ago an account was invoiced last, and the quantile of the book that was so lately.
@@ -54,8 +59,11 @@ class Caution:
         book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all together with
         `gap_days`, the longest time between two invoices; `columns`, how many timestamps of each date column were cut
         to their day; `days`, how old the estimates are; `names`, the keys of a request that are nearly a name of the
-        contract, with that name; `accounts`, how many have contracts without an end; `value` of a filter that names
-        nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account may read it.
+        contract, with that name; `accounts`, how many have contracts without an end, or came back; `strange`, the
+        values of each column that the model does not know, and `known`, those that it does; `records`, how many of
+        each table are left out; `invoices`, how many are from long before their `accounts` were customers; `run`, the
+        as-of date of the newest run, and `ended_on`, when an account that it lacks left; `value` of a filter that
+        names nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account may read it.
     """
 
     code: Code
@@ -115,6 +123,12 @@ def aged(as_of: date, today: date) -> list[Caution]:
     return [Caution("aged", {"days": days})] if days > AGED_DAYS else []
 
 
+def left(as_of: date, run: date, ended_on: date | None) -> Caution:
+    """Return that an account's latest score, of `as_of`, is none of the newest run's, and when it left, if known."""
+    ends = None if ended_on is None else ended_on.isoformat()
+    return Caution("left", {"as_of": as_of.isoformat(), "run": run.isoformat(), "ended_on": ends})
+
+
 def cut_dates(each: Iterable[Mapping[str, int]]) -> list[Caution]:
     """Return that timestamps in date columns lost a time of day: a local midnight may be the day before in UTC.
 
@@ -142,6 +156,71 @@ def doubtful(misnamed: Iterable[Mapping[str, str]], endless: int) -> list[Cautio
     names = {key: name for some in misnamed for key, name in some.items()}
     found = [Caution("names", {"names": dict(sorted(names.items())[:MOST_NAMES])})] if names else []
     return [*found, Caution("endless", {"accounts": endless})] if endless else found
+
+
+def read_otherwise(
+    strange: Iterable[Mapping[str, str]],
+    known: Mapping[str, Sequence[str]],
+    later: Iterable[Mapping[str, int]],
+    early: Sequence[int],
+    returned: int,
+) -> list[Caution]:
+    """Return how records that were sent are read where their sender may think otherwise.
+
+    Parameters
+    ----------
+    strange : iterable of mapping of str to str
+        Of each account the columns whose value the model does not know, with the value.
+    known : mapping of str to sequence of str
+        The values of each column that it knows, the most frequent first.
+    later : iterable of mapping of str to int
+        Of each account how many records of each table are left out, as they are not before the as-of date.
+    early : sequence of int
+        Of each account that has some, how many invoices are from more than `ADVANCE_DAYS` before it was a customer.
+    returned : int
+        How many accounts left before the as-of date and came back.
+    """
+    values: dict[str, list[str]] = {}
+    for columns in strange:
+        for name, value in columns.items():
+            values[name] = united(values.get(name, []), [value])
+    records: Counter[str] = Counter()
+    for tables in later:
+        records.update(tables)
+    told = {name: list(known[name])[:MOST_KNOWN] for name in values}
+    each: tuple[tuple[Code, Mapping[str, Any]], ...] = (
+        ("categories", {"strange": values, "known": told} if values else {}),
+        ("later", {"records": dict(records)} if records else {}),
+        ("early", {"invoices": sum(early), "accounts": len(early)} if early else {}),
+        ("returned", {"accounts": returned} if returned else {}),
+    )
+    return [Caution(code, figures) for code, figures in each if figures]
+
+
+def united(values: Sequence[str], others: Iterable[str]) -> list[str]:
+    """Return values with those of others that are new, as many as are told of one column."""
+    return list(dict.fromkeys((*values, *others)))[:MOST_STRANGE]
+
+
+def added(each: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures of several cautions of one code as those of one: numbers are summed, values united.
+
+    Examples
+    --------
+    >>> added([{"records": {"invoices": 1}, "accounts": 1}, {"records": {"invoices": 2, "loops": 1}, "accounts": 1}])
+    {'records': {'invoices': 3, 'loops': 1}, 'accounts': 2}
+    >>> added([{"strange": {"account.country": ["A"]}}, {"strange": {"account.country": ["B", "A"]}}])
+    {'strange': {'account.country': ['A', 'B']}}
+    """
+    total: dict[str, Any] = {}
+    for name, value in ((name, value) for figures in each for name, value in figures.items()):
+        if name not in total:
+            total[name] = value
+        elif isinstance(value, Mapping):
+            total[name] = added([total[name], value])
+        else:
+            total[name] = total[name] + value if isinstance(value, int) else united(total[name], value)
+    return total
 
 
 def last_invoice_age(each: Iterable[Sequence[Reason]]) -> int | None:

@@ -1,4 +1,4 @@
-"""A page of the newest run, highest revenue at risk first; a cursor stays with that run while others are written.
+"""A page of the newest run, highest revenue at risk or another figure first; a cursor stays with that run.
 
 The cursor is opaque to its holder: it has the run, the last score's place and a digest of the filters, in base64. It
 grants no access: the service checks the caller's rights with every page. A run that has not been the newest for long
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from hashlib import sha256
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,36 +22,44 @@ from sqlalchemy.engine import Connection
 from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
 from serving.store.score_tables import KEPT, RUNS, SCORES, newest_run, score_of, shown_in_lists
+from serving.store.searching import folded, holds
 from serving.store.whose import Whose, names_of, theirs, unmanaged
 from serving.words.formats import Lang
 
+Sort = Literal["revenue_at_risk", "churn_probability", "expected_profit", "revenue_365d"]
+#: The list's usual order; an index has it.
+USUAL: Sort = "revenue_at_risk"
 #: The greatest number of a run in SQLite and PostgreSQL.
 GREATEST_RUN = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters of a list; None: no filter."""
+    """The filters of a list, None: no filter; and the figure by which it falls."""
 
     band: str | None
     account_manager: Whose
     threat: bool | None
     unmanaged: bool | None = None
+    search: str = ""
+    sort: Sort = USUAL
 
-    def condition(self) -> sa.ColumnElement[bool]:
-        """Return the filters as SQL."""
+    def condition(self, columns: Any) -> sa.ColumnElement[bool]:
+        """Return the filters as SQL over the columns of scores."""
         filters = {"band": self.band, "threat": self.threat}
-        others = (SCORES.c[name] == value for name, value in filters.items() if value is not None)
-        mine = theirs(SCORES.c.account_manager, self.account_manager)
-        nobodys = sa.true() if self.unmanaged is None else unmanaged(SCORES.c.account_manager) == self.unmanaged
-        return sa.and_(mine, nobodys, *others)
+        others = [columns[name] == value for name, value in filters.items() if value is not None]
+        others += [holds(columns, self.search)] if self.search else []
+        nobodys = sa.true() if self.unmanaged is None else unmanaged(columns.account_manager) == self.unmanaged
+        return sa.and_(theirs(columns.account_manager, self.account_manager), nobodys, *others)
 
     def digest(self) -> str:
         """Return a digest of the filters, which does not reveal the account managers."""
         names = names_of(self.account_manager)
         whose = sorted(names) if names is not None and len(names) > 1 else names and names[0]
-        # A list without the newest filter has the digest that it had before there was one.
-        newest = [] if self.unmanaged is None else [self.unmanaged]
+        # A list without the newest filters has the digest that it had before there was one.
+        newest: list[Any] = [] if self.unmanaged is None else [self.unmanaged]
+        newest += [folded(self.search)] if self.search else []
+        newest += [{"sort": self.sort}] if self.sort != USUAL else []
         return sha256(json.dumps([self.band, whose, self.threat, *newest]).encode()).hexdigest()[:16]
 
 
@@ -60,13 +68,13 @@ class Cursor:
     """The place after a score in one run's list."""
 
     run_id: int
-    revenue_at_risk: float
+    figure: float
     account_id: str
     filters: str
 
     def token(self) -> str:
         """Return the cursor as text that a URL may hold."""
-        fields = [self.run_id, self.revenue_at_risk, self.account_id, self.filters]
+        fields = [self.run_id, self.figure, self.account_id, self.filters]
         return urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode()).decode().rstrip("=")
 
     @classmethod
@@ -82,15 +90,14 @@ class Cursor:
             raise CursorInvalid("the cursor is damaged; send it as `next_cursor` gave it")
         return cursor
 
-    def after(self) -> sa.ColumnElement[bool]:
-        """Return the SQL condition for the scores after the cursor."""
-        risk = SCORES.c.revenue_at_risk
-        tied = (risk == self.revenue_at_risk) & (SCORES.c.account_id > self.account_id)
-        return (risk <= self.revenue_at_risk) & ((risk < self.revenue_at_risk) | tied)
+    def after(self, columns: Any, sort: Sort) -> sa.ColumnElement[bool]:
+        """Return the SQL condition for the scores after the cursor, over the columns of scores."""
+        tied = (columns[sort] == self.figure) & (columns.account_id > self.account_id)
+        return (columns[sort] <= self.figure) & ((columns[sort] < self.figure) | tied)
 
     def _is_sound(self) -> bool:
         texts = isinstance(self.account_id, str) and isinstance(self.filters, str)
-        numbers = type(self.run_id) is int and type(self.revenue_at_risk) is float and isfinite(self.revenue_at_risk)
+        numbers = type(self.run_id) is int and type(self.figure) is float and isfinite(self.figure)
         return texts and numbers and 0 < self.run_id <= GREATEST_RUN
 
 
@@ -162,24 +169,41 @@ def read_page(
     run = _run(connection, cursor, since)
     if run is None:
         return Page(None, None, (), None)
-    which = (SCORES.c.run_id == run.run_id) & filters.condition()
-    if cursor is not None:
-        which &= cursor.after()
-    listed = connection.execute(_listed_where(which, lang).limit(limit + 1)).mappings().all()
+    which = _chosen(run.run_id, filters, cursor, limit + 1)
+    query = _listed_where(which, lang).order_by(SCORES.c[filters.sort].desc(), SCORES.c.account_id).limit(limit + 1)
+    listed = connection.execute(query).mappings().all()
     rows = tuple(_listed(row, lang) for row in listed[:limit])
     model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run.run_id)).scalar_one()
     more = None
     if len(listed) > limit:
         last = rows[-1]
-        more = Cursor(run.run_id, last.revenue_at_risk, last.account_id, filters.digest()).token()
+        more = Cursor(run.run_id, getattr(last, filters.sort), last.account_id, filters.digest()).token()
     return Page(run.as_of, run.model_version, rows, more, model)
+
+
+def _chosen(run_id: int, filters: Filters, cursor: Cursor | None, most: int) -> sa.ColumnElement[bool]:
+    """Return which scores a page has.
+
+    The usual order is that of an index. Another one, or a search, looks at all accounts: in an index with what lists
+    need, since a row carries all its evidence along.
+    """
+    usual = filters.sort == USUAL and not filters.search
+    listed = SCORES if usual else SCORES.alias("chosen")
+    which = (listed.c.run_id == run_id) & filters.condition(listed.c)
+    if cursor is not None:
+        which &= cursor.after(listed.c, filters.sort)
+    if usual:
+        return which
+    # Of the sum no index has the order: SQLite would go through the long rows by the one that has the figure's.
+    order = ((listed.c[filters.sort] + 0.0).desc(), listed.c.account_id)
+    chosen = sa.select(listed.c.account_id).where(which).order_by(*order).limit(most)
+    return (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(chosen)
 
 
 def _listed_where(which: sa.ColumnElement[bool], lang: Lang) -> sa.Select[Any]:
     anew = SCORES.c.reason_1.is_(None) if lang == KEPT else sa.true()
     long = (sa.case((anew, SCORES.c[name])).label(name) for name in LONG)
-    query = sa.select(*(SCORES.c[name] for name in LISTED), *long).where(which)
-    return query.order_by(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id)
+    return sa.select(*(SCORES.c[name] for name in LISTED), *long).where(which)
 
 
 def _listed(row: sa.RowMapping, lang: Lang) -> Listed:

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 #: Between a name and an id: nobody types it.
 BETWEEN = "\n"
+#: Longest text of a search.
+LONGEST_SEARCH = 100
 
 
 def folded(text: str) -> str:
@@ -33,6 +35,11 @@ def folded(text: str) -> str:
 def searched(name: str | None, account_id: str) -> str:
     """Return what is looked through, and sorted by, of an account: its name, then its id."""
     return folded(name or account_id) + BETWEEN + folded(account_id)
+
+
+def typed(text: str) -> str:
+    """Return what is searched for of what a reader typed: without what is not printed, and without blanks around it."""
+    return "".join(filter(str.isprintable, text)).strip()
 
 
 def looked_through(columns: Any) -> sa.ColumnElement[str]:

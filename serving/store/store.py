@@ -17,12 +17,14 @@ from serving.clock import utc_now
 from serving.database.engine import open_database, reading
 from serving.database.holds import holding
 from serving.scoring.book_figures import BookFigures
+from serving.scoring.cautions import Caution, aged
 from serving.scoring.movement import BundleOf
 from serving.scoring.scores import PastScore, Score
 from serving.store.book_movement import BookMovement
 from serving.store.figure_tables import Behind, StoredFigures, read_behind, read_figures
+from serving.store.left_since import NEWEST, left_since
 from serving.store.open_run import OpenRun
-from serving.store.pages import Filters, Page, read_page
+from serving.store.pages import USUAL, Filters, Page, Sort, read_page
 from serving.store.runs import PublicationHook, RunWriter
 from serving.store.score_retention import Purged, purge
 from serving.store.score_tables import CURRENT, KEPT, NEWEST_FIRST, RUNS, SCORES, newest_run, score_of
@@ -50,6 +52,8 @@ class Stored:
         Facts about the model at the time of the score: version, slices, rule, grade, reference figures, metrics.
     account_manager : str or None
         The account's manager at the time of the score.
+    left : Caution or None
+        That the newest run has no score of the account, and when it left, if known; None where the score is that run's.
     """
 
     score: Score
@@ -57,6 +61,11 @@ class Stored:
     evidence: dict[str, Any]
     model: dict[str, Any]
     account_manager: str | None
+    left: Caution | None = None
+
+    def cautions(self, today: date) -> list[Caution]:
+        """Return what to know of it on a day: that the account has left, that the score is old."""
+        return [*([] if self.left is None else [self.left]), *aged(self.score.as_of, today)]
 
 
 class ScoreStore:
@@ -175,14 +184,16 @@ class ScoreStore:
     def latest(self, account_id: str) -> Stored:
         """Return an account's latest score with history, evidence and model; raises AccountUnknown."""
         mine = CURRENT & (SCORES.c.account_id == account_id)
-        query = sa.select(SCORES, RUNS.c.model).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
+        query = sa.select(SCORES, RUNS.c.model, NEWEST).join(RUNS).where(mine).order_by(*NEWEST_FIRST).limit(1)
         with reading(self._engine) as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
                 raise unknown(account_id)
             history = connection.execute(_history(mine)).mappings().all()
+            newest, score = row["newest_run_id"], score_of(dict(row))
+            left = None if newest == row["run_id"] else left_since(connection, account_id, newest, score.as_of)
         past = tuple(PastScore(**row) for row in history)
-        return Stored(score_of(dict(row)), past, row["evidence"], row["model"], row["account_manager"])
+        return Stored(score, past, row["evidence"], row["model"], row["account_manager"], left)
 
     def page(
         self,
@@ -193,13 +204,15 @@ class ScoreStore:
         after: str | None = None,
         lang: Lang = KEPT,
         unmanaged: bool | None = None,
+        search: str = "",
+        sort: Sort = USUAL,
     ) -> Page:
-        """Return scores of the newest run, highest revenue at risk first, ties by account_id.
+        """Return scores of the newest run, highest revenue at risk or another figure first, ties by account_id.
 
         Parameters
         ----------
-        band, account_manager, threat, unmanaged : optional
-            Filters of the list.
+        band, account_manager, threat, unmanaged, search : optional
+            Filters of the list; `search` is a part of a name or an id.
         limit : int
             Maximum number of scores of the page.
         after : str or None
@@ -207,6 +220,8 @@ class ScoreStore:
             runs are written in between.
         lang : 'de' or 'en'
             The language of the reasons.
+        sort : str
+            The figure by which the list falls.
 
         Raises
         ------
@@ -217,7 +232,8 @@ class ScoreStore:
         """
         with reading(self._engine) as connection:
             since = self._now() - self._keep_replaced
-            return read_page(connection, Filters(band, account_manager, threat, unmanaged), limit, after, since, lang)
+            filters = Filters(band, account_manager, threat, unmanaged, search, sort)
+            return read_page(connection, filters, limit, after, since, lang)
 
     def account_managers(self) -> list[str]:
         """Return the account managers of the newest run, in their order; none without a run."""

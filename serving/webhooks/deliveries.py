@@ -1,4 +1,4 @@
-"""The state of an endpoint's deliveries, and the redelivery of deliveries that were given up."""
+"""The state of an endpoint's deliveries, and the redelivery of those that wait or were given up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from serving.webhooks.event_tables import DELIVERIES, ENDPOINTS, EVENTS, State
 from serving.webhooks.row_locks import lock_deliveries
 
 EVENT_PREFIX = "evt_"
-GIVEN_UP: tuple[State, ...] = ("failed", "disabled")
+#: What an endpoint has not got: what waits for another attempt, perhaps for a day, and what was given up.
+MISSED: tuple[State, ...] = ("pending", "failed", "disabled")
 
 
 def standing_of(connection: Connection, endpoint_id: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def redeliver(connection: Connection, target_id: str, now: datetime) -> int:
     ----------
     target_id : str
         An event's id selects its deliveries to enabled endpoints, in any state. An endpoint's id selects those of its
-        deliveries that were given up.
+        deliveries that wait or were given up.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def redeliver(connection: Connection, target_id: str, now: datetime) -> int:
         if connection.execute(sa.select(EVENTS.c.event_id).where(EVENTS.c.event_id == target_id)).first() is None:
             raise InputError(f"there is no event {target_id!r}; events are kept for CHURN_RISK_WEBHOOK_RETENTION_DAYS")
     else:
-        which = (DELIVERIES.c.endpoint_id == target_id) & DELIVERIES.c.state.in_(GIVEN_UP)
+        which = (DELIVERIES.c.endpoint_id == target_id) & DELIVERIES.c.state.in_(MISSED)
         if endpoint_of(connection, target_id).disabled_at is not None:
             raise InputError(f"endpoint {target_id} is disabled: `churn-risk webhooks enable {target_id}` first")
     lock_deliveries(connection, which)

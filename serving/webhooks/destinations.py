@@ -103,7 +103,10 @@ def _wrong(url: httpx.URL, private: bool) -> str | None:
     if url.scheme not in DEFAULT_PORTS or not url.host:
         return "must be https://HOST/PATH"
     if url.scheme == "http" and not private:
-        return "must be https: what is sent is about customers (http only with CHURN_RISK_WEBHOOK_PRIVATE=true)"
+        return (
+            f"http://{url.host} must be https, since what is sent is about customers; for a receiver within your own "
+            "network, set CHURN_RISK_WEBHOOK_PRIVATE=true here and for the service, which allows http"
+        )
     if url.port is not None and not 0 < url.port < 65_536:
         return f"{url.port} is no port"
     if url.userinfo or url.fragment:

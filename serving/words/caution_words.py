@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from serving.scoring.cautions import ANY_TABLE, Caution
+from serving.scoring.cautions import ADVANCE_DAYS, ANY_TABLE, Caution
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts
 
@@ -38,18 +38,39 @@ def told(caution: Caution, lang: Lang) -> str:
             figures["gap_days"] = formats.number(figures["gap_days"])
             return str(texts["stale_all"].format_map(figures))
     if caution.code == "dates":
-        figures["columns"] = ", ".join(f"{name} {Formats(lang).number(n)}" for name, n in figures["columns"].items())
+        figures["columns"] = _counted(figures["columns"], lang)
     if caution.code == "names":
         figures["names"] = ", ".join(f"{key} ({name}?)" for key, name in figures["names"].items())
-    if caution.code == "endless":
-        return str(texts["endless_one" if figures["accounts"] == 1 else "endless_many"].format_map(figures))
+    if caution.code == "categories":
+        figures["values"] = "; ".join(_strange(name, texts, figures) for name in figures["strange"])
+    if caution.code == "later":
+        figures["records"] = _counted(figures["records"], lang)
+    if caution.code == "early":
+        figures["days"] = ADVANCE_DAYS
+    if caution.code in ("endless", "early", "returned"):
+        which = "one" if figures["accounts"] == 1 else "many"
+        return str(texts[f"{caution.code}_{which}"].format_map(figures))
     if caution.code == "amounts":
         figures["times"] = Formats(lang).number(10 ** abs(figures["power"]))
         return str(texts["amounts_above" if figures["power"] > 0 else "amounts_below"].format_map(figures))
+    if caution.code == "left":
+        days = {name: day and Formats(lang).day(day) for name, day in figures.items()}
+        return str(texts["left" if days["ended_on"] else "left_unsaid"].format_map(days))
     if caution.code == "filter":
         kind = "_meant" if figures["meant"] else "" if figures["value"] else "_empty"
         return str(texts[f"filter{kind}"].format_map(figures))
     return str(texts[caution.code].format_map(figures))
+
+
+def _counted(counts: Mapping[str, int], lang: Lang) -> str:
+    """Return names of the contract, each with its number."""
+    return ", ".join(f"{name} {Formats(lang).number(count)}" for name, count in counts.items())
+
+
+def _strange(name: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> str:
+    """Return the values of a column that the model does not know, beside those that it knows."""
+    values = ", ".join(texts["quoted"].format(value=value) for value in figures["strange"][name])
+    return texts["values"].format(name=name, values=values, known=", ".join(figures["known"][name]))
 
 
 def warnings_of(found: Iterable[Caution], lang: Lang) -> list[dict[str, str]]:

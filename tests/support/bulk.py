@@ -46,6 +46,7 @@ class Quick:
 
     def __init__(self, version: str = "1", strangers: Iterable[str] = ()) -> None:
         self.bundle, self.grade = SimpleNamespace(version=version), "B"
+        self.categories: dict[str, list[str]] = {}
         self.calls: list[list[str]] = []
         self._strangers = frozenset(strangers)
 

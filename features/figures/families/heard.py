@@ -92,12 +92,16 @@ FIGURES: tuple[Figure, ...] = (
         "Einladungen keinen Ansprechpartner nennen.")),
     PEOPLE.rate("contacts_heard", "answered", "there", Words(
         "Contacts heard", "Gehörte Ansprechpartner",
-        "Share of the contacts of customers who answered a survey of the last 365 days, of the same customers.",
-        "Anteil der Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten, bei denselben "
-        "Kunden.")),
+        "Share of the contacts of customers who answered a survey of the last 365 days. Customers whose invitations "
+        "name no contact are left out.",
+        "Anteil der Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten. Ohne Kunden, "
+        "deren Einladungen keinen Ansprechpartner nennen.")),
     PEOPLE.rate("decision_makers_heard", "deciding_answered", "deciding", Words(
         "Decision makers heard", "Gehörte Entscheider",
-        "The same among contacts who decide.", "Dasselbe unter den Entscheidern.")),
+        "Share of the contacts who decide, of customers, who answered a survey of the last 365 days. Customers whose "
+        "invitations name no contact are left out.",
+        "Anteil der entscheidenden Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten. "
+        "Ohne Kunden, deren Einladungen keinen Ansprechpartner nennen.")),
     FIRMS.rate("customers_heard", "heard", "counted", Words(
         "Customers heard", "Gehörte Kunden",
         "Share of customers with an answer to a relationship survey in 365 days.",

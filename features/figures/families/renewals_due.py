@@ -102,13 +102,17 @@ FIGURES: tuple[Figure, ...] = (
         "Jahreswert der Verträge von Kunden, deren Vertragsende in den 365 Tagen ab dem Stichtag liegt.")),
     DUE.total("renewals_due_90d", "currency", "soon", Words(
         "Renewals due, 90 days", "Fällige Verlängerungen, 90 Tage",
-        "The same of the 90 days from the as-of date on.", "Dasselbe der 90 Tage ab dem Stichtag.")),
+        "Annual value of customers' contracts whose signed end lies in the 90 days from the as-of date on.",
+        "Jahreswert der Verträge von Kunden, deren Vertragsende in den 90 Tagen ab dem Stichtag liegt.")),
     _expected(YEAR_DAYS, ""),
     _expected(SOON_DAYS, "_soon"),
     FORESEEN.figure(
         "renewals_expected_lost_365d", "currency", ("lost", f"{NUMBER_OF}lost", "foreseen", "open"), _lost, Words(
             "Expected not to be renewed, 365 days", "Voraussichtlich nicht verlängert, 365 Tage",
-            "Value x p of the same contracts.", "Wert x p derselben Verträge."), adds_up=True),
+            "Value x p of the contracts due in the next 365 days: p is the run's probability that the customer has "
+            "left 30 days after the signed end.",
+            "Wert x p der in den nächsten 365 Tagen fälligen Verträge: p ist die Wahrscheinlichkeit des Laufs, dass "
+            "der Kunde 30 Tage nach dem Vertragsende gegangen ist."), adds_up=True),
     FORESEEN.total("renewals_not_estimated_365d", "currency", "unforeseen", Words(
         "Due, of customers without an estimate, 365 days", "Fällig, von Kunden ohne Schätzung, 365 Tage",
         "Annual value of the contracts that are due, of customers of whom too little is known for an estimate.",

@@ -198,8 +198,12 @@ FIGURES: tuple[Figure, ...] = (
     _due_rate(
         "nrr_renewals_due", ("kept", "expansion"), "Retention of what was due, with all expansion",
         "Bindung des Fälligen, alle Ausweitung eingerechnet",
-        "As before, with the expansion of all accounts in the period, due or not; it may mislead where few were due.",
-        "Wie zuvor, mit der Ausweitung aller Kunden im Zeitraum, fällig oder nicht; irreführend, wo wenig fällig war.",
+        "Of the annual value of contracts that were to end in the period, as signed at its beginning: what the account "
+        "still has of it at the end, with the expansion of all accounts in the period, due or not; it may mislead "
+        "where few were due.",
+        "Vom Jahreswert der Verträge, die im Zeitraum enden sollten, wie zu Beginn unterschrieben: was der Kunde am "
+        "Ende noch davon hat, mit der Ausweitung aller Kunden im Zeitraum, fällig oder nicht; irreführend, wo wenig "
+        "fällig war.",
     ),
     _logo("customers_opening", "opening", "Customers at the beginning", "Kunden zu Beginn",
           "Customers at the beginning of the period.", "Kunden zu Beginn des Zeitraums."),

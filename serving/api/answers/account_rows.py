@@ -30,7 +30,9 @@ class AccountRow(BaseModel):
     revenue_365d: float = Field(description="A year's invoicing before as_of, in currency")
     value: float = Field(description="The account's yearly value, in currency")
     currency: str | None = Field(description="Currency of all sums, where it is known")
-    revenue_at_risk: float = Field(description="churn_probability times revenue_365d, not below 0; the list's order")
+    revenue_at_risk: float = Field(
+        description="churn_probability times revenue_365d, not below 0; the list's usual order"
+    )
     expected_profit: float = Field(description="What the best action is expected to bring less its cost, in currency")
     best_action: str | None = Field(description="That action; null unless at risk and the profit is above 0")
     band: Literal["unknown", "at_risk", "safe"] = BAND
@@ -52,7 +54,7 @@ class AccountRow(BaseModel):
 
 
 class AccountsOut(BaseModel):
-    """Scores of the newest run, highest revenue at risk first; all pages of one list are of the same run."""
+    """Scores of the newest run in the order that was asked for; all pages of one list are of the same run."""
 
     model_config = ConfigDict(protected_namespaces=())
     request_id: str = Field(description="Id of this request in the service's logs")

@@ -9,24 +9,30 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from serving.acting.acting_tables import Kind, Verdict
 from serving.acting.said import LONGEST
+from serving.api.answers.shown import WARNINGS, WarningOut
 from serving.predict.loose_texts import bare_choice
 from serving.predict.values import day
 
 REQUEST_ID = Field(description="Id of this request in the service's logs")
 KIND = Field(description="What sort of action it is, as the `kind` of a row of `actions`")
 
+#: What a new step cannot do without, as its fields say it.
+NEEDED = "needed without step_id"
+
 
 class StepRequest(BaseModel):
     """A step to plan (kind, what, owner, due_on), the `step_id` of one that is done, or that and what changes of it."""
 
+    # What is needed depends on what is asked, and a union of schemas is refused by CRMs: the descriptions say it.
     model_config = ConfigDict(extra="forbid")
     kind: Annotated[Kind, BeforeValidator(bare_choice)] = Field(
         default="other", description="What sort of action it is; `other` where a new step names none"
     )
-    what: str | None = Field(default=None, max_length=LONGEST["what"], description="What is to be done")
-    owner: str | None = Field(default=None, max_length=LONGEST["owner"], description="Who does it")
+    what: str | None = Field(default=None, max_length=LONGEST["what"], description=f"What is to be done; {NEEDED}")
+    owner: str | None = Field(default=None, max_length=LONGEST["owner"], description=f"Who does it; {NEEDED}")
     due_on: Annotated[date | None, PlainValidator(day, json_schema_input_type=date | None)] = Field(
-        default=None, description="By when: no day before today; a step that is overdue may keep its day"
+        default=None,
+        description=f"By when: no day before today; a step that is overdue may keep its day; {NEEDED}",
     )
     step_id: int | None = Field(
         default=None,
@@ -97,6 +103,8 @@ class StepsOut(BaseModel):
     """The steps of an account: open ones by their due date, then those that are done, the latest first."""
 
     request_id: str = REQUEST_ID
+    as_of: date = Field(description="As-of date of the account's latest score")
+    warnings: list[WarningOut] = WARNINGS
     steps: list[StepRow] = Field(description="All of them")
     after: AfterStepsOut | None = Field(description="What came after; null while no step is done")
 

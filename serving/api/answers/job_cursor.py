@@ -33,6 +33,6 @@ def page_at(cursor: str | None) -> Page | None:
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         sound = False
     if not sound:
-        faults = [FieldError(pointer="/query/cursor", detail="damaged")]
-        raise RequestProblem("the cursor is damaged; send it as next_cursor gave it", faults)
+        detail = "the cursor is damaged; send it as `next_cursor` gave it"
+        raise RequestProblem(detail, [FieldError(pointer="/query/cursor", detail=detail)])
     return page

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.movements import Compared
-from serving.api.answers.shown import BAND
+from serving.api.answers.shown import BAND, WARNINGS, WarningOut
 from serving.words.formats import Lang
 from serving.words.movement_words import Speakers, moved_told, theme_label
 
@@ -54,10 +54,11 @@ class MovementOut(BaseModel):
     )
     sentence: str = Field(description="The same in words; no cause is claimed")
     themes: list[ThemeMoved] = Field(description="The account's part by theme, by falling size")
+    warnings: list[WarningOut] = WARNINGS
 
     @classmethod
-    def of(cls, compared: Compared, request_id: str, lang: Lang) -> MovementOut:
-        """Return the answer."""
+    def of(cls, compared: Compared, request_id: str, lang: Lang, warnings: list[WarningOut]) -> MovementOut:
+        """Return the answer; `warnings` are those of the latest score."""
         moved = compared.moved
         evidence = compared.before.evidence, compared.after.evidence
         speakers, told = Speakers(moved, *evidence, lang), moved_told(moved, *evidence, lang)
@@ -79,4 +80,5 @@ class MovementOut(BaseModel):
             whole_only=moved.whole_only,
             sentence=told.lead,
             themes=themes,
+            warnings=warnings,
         )

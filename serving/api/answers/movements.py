@@ -87,9 +87,8 @@ def _read(text: str, name: str) -> Which | None:
 
 
 def _unknown(text: str, name: str) -> RequestProblem:
-    return _problem(
-        f"no score of {text} is stored of this account; getRisk lists those that are", name, 404, "no-score"
-    )
+    where = "`history` of GET /v1/accounts/{account_id}/risk"
+    return _problem(f"no score of {text} is stored of this account; {where} has those that are", name, 404, "no-score")
 
 
 def _problem(detail: str, name: str, status: int, code: str) -> RequestProblem:

@@ -16,6 +16,7 @@ from serving.api.answers.shown import Reasons, chosen
 from serving.predict.doubtful_records import doubts_of
 from serving.predict.last_records import cautions_of
 from serving.predict.predictor import Predictor
+from serving.predict.readings import readings_told
 from serving.predict.told_records import told_records
 from serving.scoring.cautions import cut_dates
 from serving.scoring.scores import Score
@@ -43,6 +44,7 @@ def rendered_predictions(
         How many timestamps of each date column were cut to their day, as the request's parts count them.
     """
     found = [*cautions_of(predictor, scores, histories), *cut_dates(cut), *doubts_of(histories)]
+    found += readings_told(histories, scores[0].as_of, predictor.categories)
     version = predictor.bundle.version
     metrics.cautioned(caution.code for caution in found)
     body = {

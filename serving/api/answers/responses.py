@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.answers.shown import BAND, CRM_URL, WARNINGS, ModelBrief, Reasons, WarningOut, chosen
-from serving.api.answers.stored import run_warnings
+from serving.api.answers.stored import stored_warnings
 from serving.scoring.scores import Score
 from serving.store import Stored
 from serving.words.caution_words import model_brief
@@ -106,7 +106,7 @@ class RiskOut(ScoreOut):
         beside = {
             "reasons": chosen(score.reasons, reasons),
             "model": model_brief(score.model_version, stored.model.get("grade"), lang),
-            "warnings": run_warnings(stored.model, score.as_of, lang),
+            "warnings": stored_warnings(stored, lang),
             "history": stored.history,
             "crm_url": crm_link(score.account_id) or None,
             "request_id": request_id,

@@ -45,6 +45,9 @@ class WarningOut(BaseModel):
         "stale: a table ended long before the as-of date; dates: timestamps in date columns, cut to their UTC day; "
         "names: keys that are not read and nearly those of absent tables or columns; "
         "endless: contracts that began one after the other, none with an end, whose values add up; "
+        "categories: values that the model does not know; later: records that are left out, as they are not before the "
+        "as-of date; early: invoices from long before customer_since; "
+        "returned: departures that later records take back; left: the newest run has no score of the account; "
         "aged: stored estimates older than a month; filter: account_manager names nobody whose accounts are there"
     )
     detail: str = Field(description="The same as a sentence")

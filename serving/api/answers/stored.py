@@ -40,7 +40,7 @@ def run_warnings(
         What else is known of the answer.
     """
     old = [] if as_of is None else aged(as_of, utc_now().date())
-    found = warnings_of([*kept_cautions(model), *old, *beside], lang)
+    found = warnings_of([*beside, *kept_cautions(model), *old], lang)
     return [WarningOut.model_validate(warning) for warning in found]
 
 
@@ -77,6 +77,11 @@ def stored_for(store: ScoreStore, principal: Principal, account_id: str) -> Stor
     return stored
 
 
+def stored_warnings(stored: Stored, lang: Lang) -> list[WarningOut]:
+    """Return what to know beside one account's stored score."""
+    return run_warnings(stored.model, stored.score.as_of, lang, filter(None, [stored.left]))
+
+
 def report_page(stored: Stored, lang: Lang, ancestors: str = "") -> HTMLResponse:
     """Return the report as a page that only `ancestors` (origins, separated by spaces) may show in a frame."""
     return HTMLResponse(report_document(stored, lang), headers=headers_of(ancestors))
@@ -84,7 +89,9 @@ def report_page(stored: Stored, lang: Lang, ancestors: str = "") -> HTMLResponse
 
 def report_document(stored: Stored, lang: Lang, paper: bool = False) -> str:
     """Return the report as HTML, for a screen or for paper."""
-    return render_account(account_report(stored.score, stored.history, stored.evidence, stored.model, lang), paper)
+    score = stored.score
+    beside = stored.cautions(utc_now().date())
+    return render_account(account_report(score, stored.history, stored.evidence, stored.model, lang, beside), paper)
 
 
 def report_name(stored: Stored, lang: Lang) -> str:

@@ -24,9 +24,10 @@ from serving.errors import Overloaded, Refusal
 from serving.faults import Fault, pointer
 from serving.predict.account_records import history_in
 from serving.predict.doubtful_records import doubts_of
-from serving.predict.edits import Edit, edited
+from serving.predict.edits import Edit, edited, misfits
 from serving.predict.last_records import cautions_of
 from serving.predict.predictor import Call
+from serving.predict.readings import readings_told
 from serving.predict.told_records import Known, told_records
 from serving.scoring.cautions import Caution, cut_dates
 from serving.scoring.scores import Score
@@ -122,12 +123,11 @@ async def what_if(
     Raises
     ------
     RequestProblem
-        422 when an edit contradicts the records, these contradict themselves, or the account is no customer at that
-        day; 503 when too many predictions wait.
+        422 when an edit is not whole or contradicts the records, these contradict themselves, or the account is no
+        customer at that day; 503 when too many predictions wait.
     """
-    whole, faults = edited(history, edits, day)
-    if faults:
-        raise _contradicted(faults)
+    whole, contradicting = edited(history, edits, day)
+    _demand_sound(misfits(edits), contradicting)
     histories = [history, whole]
     if len(edits) > 1:
         histories += [edited(history, [edit], day)[0] for edit in edits]
@@ -135,7 +135,8 @@ async def what_if(
     as_of = day + timedelta(days=1)
     before, after, *alone = await _scored(served, histories, as_of)
     cautions = [
-        *cautions_of(predictor, [before], [history]), *beside, *cut_dates([history.cut, *cut]), *doubts_of([history])
+        *cautions_of(predictor, [before], [history]), *beside, *cut_dates([history.cut, *cut]), *doubts_of([history]),
+        *readings_told([history], as_of, predictor.categories),
     ]  # fmt: skip
     metrics.cautioned(caution.code for caution in cautions)
     told_before, told_after = told_records(history, as_of), told_records(whole, as_of)
@@ -173,6 +174,12 @@ async def _scored(served: Runtime, histories: Sequence[Any], as_of: date) -> lis
     return [found[number] for number in range(len(histories))]
 
 
-def _contradicted(faults: Sequence[Fault]) -> RequestProblem:
+def _demand_sound(misfitting: Sequence[Fault], contradicting: Sequence[Fault]) -> None:
+    """Refuse edits that lack a field or have one of another kind, and that contradict the records, all at once."""
+    faults = sorted([*misfitting, *contradicting], key=lambda fault: fault.place[1])
+    if not faults:
+        return
+    wrong = ["an edit lacks a field, or has one of another kind"] if misfitting else []
+    wrong += ["an edit contradicts the records"] if contradicting else []
     told = [FieldError(pointer=fault.pointer(), detail=fault.detail) for fault in faults]
-    return RequestProblem("an edit contradicts the records", told, 422, "contradiction")
+    raise RequestProblem(", and ".join(wrong), told, 422, "contradiction" if contradicting else "invalid-request")

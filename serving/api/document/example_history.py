@@ -19,7 +19,7 @@ BILLED = {
 _ASKED = {"contact_id": "C-7", "kind": "relationship", "channel": "email", "anonymous": False}
 HISTORY: Mapping[str, Any] = {
     "account": {
-        "account_id": "A-1042", "name": "Muster Maschinenbau GmbH", "segment": "Mid-market", "industry": "Machinery",
+        "account_id": "A-1042", "name": "Muster Maschinenbau GmbH", "segment": "mid-market", "industry": "machinery",
         "country": "DE", "account_manager": "Jana Brandt", "customer_since": "2021-03-01", "currency": "EUR",
     },
     "invoices": [

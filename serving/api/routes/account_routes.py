@@ -31,7 +31,8 @@ from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
 from serving.predict.loose_texts import bare_choice
 from serving.store import Page, ScoreStore
-from serving.store.whose import Whose
+from serving.store.pages import USUAL, Filters, Sort
+from serving.store.searching import LONGEST_SEARCH, typed
 from serving.words.formats import Lang
 
 router = APIRouter(tags=["Accounts"])
@@ -47,7 +48,7 @@ CURSOR_LENGTH = 4096
     "/v1/accounts",
     responses=errors(410, 422),
     operation_id="listAccounts",
-    summary="The newest stored scores, highest revenue at risk first",
+    summary="The newest stored scores, highest revenue at risk or another figure first",
 )
 def accounts(
     request: Request,
@@ -62,6 +63,16 @@ def accounts(
         bool | None,
         Query(description="Only accounts that nobody manages, or only the others"),
     ] = None,
+    search: Annotated[
+        str,
+        Query(
+            max_length=LONGEST_SEARCH,
+            description="Only accounts whose name or id holds this text; case does not count, and ä is ae, ß is ss",
+        ),
+    ] = "",
+    sort: Annotated[
+        Sort, BeforeValidator(bare_choice), Query(description="The figure by which the list falls; ties by account_id")
+    ] = USUAL,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most accounts of a page")] = 50,
     cursor: Annotated[
         str | None,
@@ -73,7 +84,8 @@ def accounts(
     if unmanaged and account_manager is not None:
         detail = "either nobody's accounts or those of account_manager; leave one out"
         raise _refused(detail, 422, "invalid-request", "unmanaged")
-    page = _page(served.store, band, principal.whose(account_manager), threat, unmanaged, limit, cursor, lang)
+    filters = Filters(band, principal.whose(account_manager), threat, unmanaged, typed(search), sort)
+    page = _page(served.store, filters, limit, cursor, lang)
     if not principal.may_ask_for(account_manager):
         page = replace(page, rows=(), next=None)
     note_read(request, served, principal.id, "list", [row.account_id for row in page.rows])
@@ -128,12 +140,9 @@ async def report(
     return answer
 
 
-def _page(
-    store: ScoreStore, band: str | None, whose: Whose, threat: bool | None, unmanaged: bool | None, limit: int,
-    cursor: str | None, lang: Lang,
-) -> Page:  # fmt: skip
+def _page(store: ScoreStore, wanted: Filters, limit: int, cursor: str | None, lang: Lang) -> Page:
     try:
-        return store.page(band, whose, threat, limit, cursor or None, lang, unmanaged)
+        return store.page(limit=limit, after=cursor or None, lang=lang, **vars(wanted))
     except CursorInvalid as error:
         raise _refused(str(error), 422, "cursor-invalid") from error
     except PageGone as error:

@@ -22,7 +22,8 @@ from serving.acting.after_steps import after_steps
 from serving.acting.said import Wrong, feedback_of, step_of
 from serving.acting.step_changes import change_step, planned, step_of_account, version_of
 from serving.api.answers.acting_models import FeedbackOut, FeedbackRequest, StepOut, StepRequest, StepsOut
-from serving.api.answers.stored import stored_for
+from serving.api.answers.shown import LangQuery
+from serving.api.answers.stored import stored_for, stored_warnings
 from serving.api.document.documented import ACCOUNT_ERRORS, BODY_ERRORS, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
@@ -79,14 +80,16 @@ def list_steps(
     account_id: AccountId,
     principal: Annotated[Principal, Depends(demand("read"))],
     served: Served,
+    lang: LangQuery = "en",
 ) -> StepsOut:
     """Return every step of an account."""
-    stored_for(served.store, principal, account_id)
+    stored = stored_for(served.store, principal, account_id)
     with reading(served.store.engine) as connection:
         rows = steps_of(connection, account_id)
         after = after_steps(connection, account_id, principal.account_managers)
     note_read(request, served, principal.id, "steps", [account_id])
-    return StepsOut.model_validate({"request_id": request_id(request), "steps": rows, "after": after})
+    score = {"as_of": stored.score.as_of, "warnings": stored_warnings(stored, lang)}
+    return StepsOut.model_validate({"request_id": request_id(request), **score, "steps": rows, "after": after})
 
 
 @router.post(

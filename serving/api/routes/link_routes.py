@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -16,8 +16,8 @@ from features.errors import AccountUnknown
 from features.tables import LONGEST_ID
 from serving.access.links import REFUSED, Link
 from serving.access.principal import Principal
-from serving.api.answers.shown import FormatQuery
-from serving.api.answers.stored import report_document, report_name, report_page, stored_for
+from serving.api.answers.shown import WARNINGS, FormatQuery, WarningOut
+from serving.api.answers.stored import report_document, report_name, report_page, stored_for, stored_warnings
 from serving.api.document.documented import BODY_ERRORS, REPORT, errors
 from serving.api.edge.demands import caller, demand, refused
 from serving.api.edge.guarded import demand_known
@@ -52,6 +52,8 @@ class LinkOut(BaseModel):
 
     url: str = Field(description="Address of the report; needs no other credential, so treat it as a secret")
     expires_at: datetime = Field(description="From then on it answers 410")
+    as_of: date = Field(description="As-of date of the account's latest score, which the report is of")
+    warnings: list[WarningOut] = WARNINGS
     request_id: str = Field(description="Id of this request in the service's logs")
 
 
@@ -80,7 +82,8 @@ def create_link(
     note_read(request, served, principal.id, "link", [link.account_id])
     base = served.settings.public_url or str(request.base_url)
     url = f"{base.rstrip('/')}/v1/reports/{signer.sign(link)}"
-    return LinkOut(url=url, expires_at=expires_at, request_id=request_id(request))
+    score = {"as_of": stored.score.as_of, "warnings": stored_warnings(stored, body.lang)}
+    return LinkOut.model_validate({"url": url, "expires_at": expires_at, "request_id": request_id(request), **score})
 
 
 async def followed(

@@ -10,7 +10,7 @@ from serving.access.principal import Principal
 from serving.api.answers.movement_models import MovementOut
 from serving.api.answers.movements import compared
 from serving.api.answers.shown import LangQuery
-from serving.api.answers.stored import stored_for
+from serving.api.answers.stored import stored_for, stored_warnings
 from serving.api.document.documented import ACCOUNT_ERRORS
 from serving.api.edge.demands import demand
 from serving.api.edge.noted import note_read
@@ -54,4 +54,4 @@ def movement(
     if found is None:
         raise RequestProblem("there is no earlier score of this account to compare with", [], 404, "no-score")
     note_read(request, served, principal.id, "risk", [account_id])
-    return MovementOut.of(found, request_id(request), lang)
+    return MovementOut.of(found, request_id(request), lang, stored_warnings(stored, lang))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -29,6 +30,8 @@ from features.validation import validate
 
 DATES = [date(2023, 9, 1), CENTRE]
 KEYS = ["figure", "as_of", "split", "group"]
+#: Words of a definition that cannot be read without the one before it.
+LEANS = re.compile(r"\b(the same|as before|dasselbe|wie zuvor|(der|den)selben)\b", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +203,8 @@ def test_the_sql_written_by_hand_gives_the_same(book_folder: Path, as_of: date, 
 def test_every_figure_has_a_definition_and_a_source_and_the_page_has_them() -> None:
     for figure in all_figures():
         texts = (figure.en, figure.de, figure.definition_en, figure.definition_de, figure.source)
+        # An answer has one definition alone: none may lean on the one before it.
+        assert not LEANS.search(" ".join(texts[2:4])), figure.name
         assert all(text.strip() for text in texts), figure.name
         assert figure.needs and set(figure.needs) <= set(TABLES)
     written = (Path(__file__).parents[3] / "docs/figures.md").read_text(encoding="utf-8")

@@ -240,14 +240,14 @@ def test_rows_that_contradict_each_other(client: Client, change: Json, pointer: 
 
 
 def test_accounts_that_contradict_each_other(client: Client) -> None:
-    """Keys are the book's: the same account, invoice or survey must not come twice in one call."""
-    assert_problem(
-        client.post(GOOD | {"accounts": [HISTORY, HISTORY]}),
-        422,
-        "/accounts/1/account/account_id",
-        "/accounts/1/invoices/0/invoice_id",
-        "/accounts/1/surveys/0/survey_id",
-    )
+    """Keys are the book's: the same account, invoice or survey must not come twice in one call.
+
+    Of an account that stands twice, its records are told by it.
+    """
+    assert_problem(client.post(GOOD | {"accounts": [HISTORY, HISTORY]}), 422, "/accounts/1/account/account_id")
+    other = HISTORY | {"account": ACCOUNT | {"account_id": "A0"}}
+    same = ("/accounts/1/invoices/0/invoice_id", "/accounts/1/surveys/0/survey_id")
+    assert_problem(client.post(GOOD | {"accounts": [HISTORY, other]}), 422, *same)
 
 
 def test_different_memberships_of_one_program_are_welcome(client: Client) -> None:

@@ -16,7 +16,7 @@ from serving.store import ScoreStore
 from training.bundle.bundle import Bundle
 
 SECRET = "a master secret of more than 32 characters"
-KNOWN = "account_manager, band, cursor, lang, limit, threat, unmanaged"
+KNOWN = "account_manager, band, cursor, lang, limit, search, sort, threat, unmanaged"
 
 
 @pytest.fixture(scope="module")

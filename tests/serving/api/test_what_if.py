@@ -178,15 +178,28 @@ def test_what_contradicts_the_records_is_told_at_once(client: Client, waiting: J
         "/edits/6/contact_id",
         "/edits/7/contact_id",
         "/edits/8/kind",
+        "/edits/9/action",
         "/edits/9/kind",
         "/edits/10/role",
     ]
     problem = assert_problem(answer, 422, *places, *others)
+    assert problem["detail"].startswith("an edit lacks a field, or has one of another kind, and an edit contradicts")
+    assert problem["type"].endswith(":contradiction")
     told = json.dumps(problem["errors"])
     assert all(words in told for words in ("closed already", "opened later", "has left", "would be invented"))
     answers_only = waiting | {"known": {"surveys": {"invitations": False}}}
     body = {"edits": [{"kind": "invitation_sent"}], "as_of": str(as_of), "records": answers_only}
     assert_problem(ask(client, waiting, body), 422, "/edits/0/kind")
+
+
+def test_a_field_that_is_missing_is_no_contradiction(client: Client, waiting: Json, as_of: date) -> None:
+    edits = [{"kind": "ticket_closed"}, {"kind": "action_done", "role": "Chief"}, {"kind": "contact_named"}]
+    answer = ask(client, waiting, {"edits": edits, "as_of": str(as_of), "records": waiting})
+    problem = assert_problem(answer, 422, "/edits/0/ticket_id", "/edits/1/role", "/edits/1/action")
+    assert problem["type"].endswith(":invalid-request")
+    assert problem["detail"].startswith(
+        "an edit lacks a field, or has one of another kind: /edits/0/ticket_id: missing"
+    )
 
 
 @pytest.mark.parametrize(

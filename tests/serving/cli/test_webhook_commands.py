@@ -195,6 +195,26 @@ def test_from_a_delivery_that_is_refused_to_one_that_arrives(
     assert receiver.ids == [event] * 2 and deliveries(engine)[0]["state"] == "pending"
 
 
+def test_redeliver_makes_due_what_waits_and_says_who_sends_it(
+    churn_risk: Command, engine: Engine, receiver: Receiver
+) -> None:
+    endpoint_id = churn_risk("add", receiver.url, "--json").result["endpoint_id"]
+    assert churn_risk("redeliver", endpoint_id).err == "0 deliveries are due again: nothing waits or was given up\n"
+    for number in range(2):
+        put_event(engine, added(engine), f"A{number}", at=datetime.now(UTC))
+    receiver.answers(404)
+    churn_risk("deliver")
+    receiver.answers(200)
+    assert churn_risk("deliver").err.startswith("0 delivered"), "both wait for their next attempt"
+    again = "2 deliveries are due again: the running service sends what is due, or `churn-risk webhooks deliver`"
+    assert churn_risk("redeliver", endpoint_id).err == f"{again}\n"
+    assert churn_risk("deliver").err.startswith("2 delivered")
+    put_event(engine, added(engine), at=datetime.now(UTC))
+    receiver.answers(503, Retry_After="3600")
+    churn_risk("deliver")
+    assert "due again: the running" in (said := churn_risk("redeliver", endpoint_id).err) and "UTC on, as the" in said
+
+
 def test_deliver_says_why_it_cannot(
     churn_risk: Command, engine: Engine, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

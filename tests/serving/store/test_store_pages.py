@@ -24,6 +24,7 @@ from serving.scoring.scores import Score, ScoreSummary
 from serving.store import Page, ScoreStore
 from serving.store.pages import Cursor
 from serving.store.score_tables import SCORES
+from serving.store.searching import folded
 
 ONE_DAY = timedelta(days=1)
 MANAGERS = ("Eva", "Jörg", None)
@@ -69,6 +70,27 @@ def test_without_a_run_there_is_an_empty_page(store: ScoreStore) -> None:
     assert store.page() == Page(None, None, (), None)
     store.write([], {}, MODEL, DAY, AT)
     assert store.page() == Page(DAY, "1", (), None, MODEL)
+
+
+@pytest.mark.parametrize("sort", ["revenue_at_risk", "churn_probability", "expected_profit", "revenue_365d"])
+@pytest.mark.parametrize("filters", [{}, {"band": "safe"}, {"search": "a"}])
+def test_pages_fall_by_the_figure_that_is_asked_for(store: ScoreStore, sort: str, filters: dict[str, Any]) -> None:
+    made, evidence = book(40)
+    random = Random(2)
+    made = [
+        replace(score, churn_probability=random.random(), expected_profit=float(random.randint(-3, 3)))
+        for score in made
+    ]  # fmt: skip
+    put(store, *made, evidence=evidence)
+    expected = [
+        score.account_id
+        for score in sorted(made, key=lambda score: (-getattr(score, sort), score.account_id.encode()))
+        if filters.get("band") in (None, score.band) and filters.get("search", "") in folded(score.account_id)
+    ]
+    assert ids(pages(store, 7, sort=sort, **filters)) == expected and len(expected) > 7
+    after = store.page(limit=7, sort=sort, **filters).next
+    with pytest.raises(CursorInvalid, match="other filters"):
+        store.page(after=after, sort="revenue_365d" if sort != "revenue_365d" else "expected_profit", **filters)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 60, 61, 200])

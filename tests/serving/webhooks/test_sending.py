@@ -213,7 +213,10 @@ def test_a_name_that_can_be_none() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://crm.example/", "must be https"),
+        (
+            "http://crm.example/",
+            "http://crm.example must be https, .* CHURN_RISK_WEBHOOK_PRIVATE=true here and for",
+        ),
         ("ftp://crm.example/", "must be https://HOST/PATH"),
         ("crm.example", "must be https://HOST/PATH"),
         ("https:///path", "must be https://HOST/PATH"),

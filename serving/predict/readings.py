@@ -1,0 +1,110 @@
+"""What of an account's records is read in another way than its sender may think; nothing of it is refused.
+
+Records at or after the as-of date are left out, a text that the model does not know is read as none, a departure with
+later records is a return, and an invoice from long before `customer_since` counts though nobody was a customer then.
+All of it is right by the contract, and none of it would be seen in the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from operator import attrgetter
+from typing import Any
+
+from features.tables import HISTORY, TABLES, Kind
+from serving.scoring.cautions import ADVANCE_DAYS, Caution, read_otherwise
+
+#: When a record of each table happened, and whether that is a date.
+TIME_OF = {
+    name: (attrgetter(table.time), any(each.name == table.time and each.kind is Kind.DATE for each in table.columns))
+    for name, table in TABLES.items()
+    if name in (*HISTORY, "churns")
+}
+#: What stands before the name of an account's column in the name of its signal.
+OF_ACCOUNT = "account_"
+#: Most characters of a value that are told.
+LONGEST = 60
+Categories = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one account's records are read.
+
+    Attributes
+    ----------
+    strange : mapping of str to str
+        Columns of the account, such as `account.country`, whose value the model does not know, with the value.
+    later : mapping of str to int
+        By table the records at or after the as-of date, which are left out.
+    early : int
+        Invoices from more than `ADVANCE_DAYS` before `customer_since`, which count.
+    returned : bool
+        Whether a departure before the as-of date is followed by a return; only of an account that has a score.
+    """
+
+    strange: Mapping[str, str] = field(default_factory=dict)
+    later: Mapping[str, int] = field(default_factory=dict)
+    early: int = 0
+    returned: bool = False
+
+
+def reading_of(history: Any, as_of: date, categories: Categories) -> Reading:
+    """Return how the records of an account are read that has a score.
+
+    Parameters
+    ----------
+    history : AccountHistory
+    categories : mapping of signal to sequence of str
+        The values of each signal of texts that the model knows; of one without any, nothing is strange.
+    """
+    departures = [row.churned_on for row in history.churns or () if row.churned_on < as_of]
+    return Reading(_strange(history.account, categories), _later(history, as_of), _early(history), bool(departures))
+
+
+def cautions_of_readings(readings: Iterable[Reading], categories: Categories) -> list[Caution]:
+    """Return what to know of how several accounts' records are read."""
+    each = list(readings)
+    known = {f"account.{name.removeprefix(OF_ACCOUNT)}": list(levels) for name, levels in categories.items()}
+    strange = [reading.strange for reading in each if reading.strange]
+    early = [reading.early for reading in each if reading.early]
+    later = [reading.later for reading in each if reading.later]
+    return read_otherwise(strange, known, later, early, sum(reading.returned for reading in each))
+
+
+def readings_told(histories: Sequence[Any], as_of: date, categories: Categories) -> list[Caution]:
+    """Return what to know of how the records of accounts are read that all have a score of one date."""
+    return cautions_of_readings((reading_of(each, as_of, categories) for each in histories), categories)
+
+
+def _strange(account: Any, categories: Categories) -> dict[str, str]:
+    found = {}
+    for signal, levels in categories.items():
+        name = signal.removeprefix(OF_ACCOUNT)
+        value = getattr(account, name, None)
+        if levels and value is not None and value not in levels:
+            found[f"account.{name}"] = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+    return found
+
+
+def _later(history: Any, as_of: date) -> dict[str, int]:
+    midnight, found = datetime.combine(as_of, time()), {}
+    for name, (time_of, is_date) in TIME_OF.items():
+        rows = getattr(history, name)
+        if rows:
+            # Both loops run in C: a request has tens of thousands of rows.
+            count = sum(map((as_of if is_date else midnight).__le__, map(time_of, rows)))
+            if count:
+                found[name] = count
+    return found
+
+
+def _early(history: Any) -> int:
+    """Count invoices from long before `customer_since`, which may be that of a return: then none is early."""
+    since = history.account.customer_since
+    if any(row.churned_on <= since for row in history.churns or ()):
+        return 0
+    first = since - timedelta(days=ADVANCE_DAYS)
+    return sum(map(first.__gt__, map(TIME_OF["invoices"][0], history.invoices)))
