@@ -90,12 +90,14 @@ def _strange(account: Any, categories: Categories) -> dict[str, str]:
 
 
 def _later(history: Any, as_of: date) -> dict[str, int]:
-    midnight, found = datetime.combine(as_of, time()), {}
+    """Count the records of later days. Those of the day itself do not count either, but are usual where it is today."""
+    next_day = as_of + timedelta(days=1)
+    midnight, found = datetime.combine(next_day, time()), {}
     for name, (time_of, is_date) in TIME_OF.items():
         rows = getattr(history, name)
         if rows:
             # Both loops run in C: a request has tens of thousands of rows.
-            count = sum(map((as_of if is_date else midnight).__le__, map(time_of, rows)))
+            count = sum(map((next_day if is_date else midnight).__le__, map(time_of, rows)))
             if count:
                 found[name] = count
     return found

@@ -174,7 +174,7 @@ def read_otherwise(
     known : mapping of str to sequence of str
         The values of each column that it knows, the most frequent first.
     later : iterable of mapping of str to int
-        Of each account how many records of each table are left out, as they are not before the as-of date.
+        Of each account how many records of each table are left out, as they are from after the as-of date.
     early : sequence of int
         Of each account that has some, how many invoices are from more than `ADVANCE_DAYS` before it was a customer.
     returned : int

@@ -30,7 +30,7 @@ INVOICES = [
     for month in range(1, 13)
 ]
 GOOD: Json = {"account": ACCOUNT, "invoices": INVOICES}
-LATER = [INVOICES[0] | {"invoice_id": day, "invoiced_on": day} for day in ("2026-01-01", "2027-01-15")]
+LATER = [INVOICES[0] | {"invoice_id": day, "invoiced_on": day} for day in ("2026-01-02", "2027-01-15")]
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,11 @@ def found(sent: Json) -> Json:
                 "known": {"account.segment": ["small", "mid-market"], "account.country": ["DE", "PL"]},
             }},
         ),
+        (GOOD | {"invoices": [*INVOICES, LATER[0] | {"invoiced_on": "2026-01-01"}]}, {}),
         (GOOD | {"invoices": [*INVOICES, *LATER]}, {"later": {"records": {"invoices": 2}}}),
         (
-            GOOD | {"tickets": [{"ticket_id": "t", "opened_at": f"2026-01-01T00:00:00+0{n}:00"} for n in (0, 1)],
-                    "churns": [{"churned_on": "2026-01-01"}]},
+            GOOD | {"tickets": [{"ticket_id": "t", "opened_at": f"2026-01-02T00:00:00+0{n}:00"} for n in (0, 1)],
+                    "churns": [{"churned_on": "2026-01-02"}]},
             {"later": {"records": {"churns": 1, "tickets": 1}}},
         ),
         (
@@ -92,14 +93,14 @@ def test_a_prediction_warns_of_all_of_it(client: Client, bundle: Bundle) -> None
     expected = {
         "en": {
             "categories": f"account.segment “Mid-Market” (it knows: {first}",
-            "later": "Records that are not before the as-of date are left out: invoices 2",
+            "later": "Records from after the as-of date are left out: invoices 2",
             "early": "One account has invoices from more than 31 days before its customer_since (1): they count",
             "returned": "One account has a departure in churns before the as-of date and counts as one that came back",
             "names": "account.contracts (contracts?), surveys.nps_score (score?)",
         },
         "de": {
             "categories": f"account.segment „Mid-Market“ (es kennt: {first}",
-            "later": "Einträge, die nicht vor dem Stichtag liegen, bleiben unberücksichtigt: invoices 2",
+            "later": "Einträge aus der Zeit nach dem Stichtag bleiben unberücksichtigt: invoices 2",
             "early": "Ein Kunde hat Rechnungen von mehr als 31 Tagen vor seinem customer_since (1): Sie zählen",
             "returned": "Ein Kunde hat in churns einen Abgang vor dem Stichtag und gilt als zurückgekehrt",
             "names": "account.contracts (contracts?), surveys.nps_score (score?)",
