@@ -11,6 +11,7 @@ from benchmarks.endpoint import endpoint
 from benchmarks.figures import figures
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
+from benchmarks.intake import intake
 from benchmarks.kinds.curve import curve
 from benchmarks.kinds.judged import kinds
 from benchmarks.load import load
@@ -49,6 +50,7 @@ BENCHMARKS = {
     "train": train,
     "scale": scale,
     "sources": sources,
+    "intake": intake,
     "spark-scale": spark_scale,
     "coverage": coverage,
     "comparing": comparing,

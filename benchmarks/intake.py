@@ -1,24 +1,27 @@
-"""The import of invoice lines against DuckDB's own COPY with the same casts: seconds of clock and processor, memory.
+"""The import of invoice lines beside DuckDB's own COPY with the same casts: seconds of clock and processor, memory.
 
-    python -m benchmarks.intake [--lines 10000000]
+    python -m benchmarks intake
+    CHURN_RISK_INTAKE_LINES=1000000 python -m benchmarks intake
 
-Both read one CSV file with a plain mapping and write Parquet, sorted by the key, each in a process of its own. By
-default a million lines; ten million are a file of 1 GiB.
+Both read one CSV file, ten million lines of 1.1 GiB, and write Parquet, sorted by the key: a script that knows DuckDB
+only, and the command `churn-risk import` with a plain mapping. Each is a process of its own, by turns; what its start
+costs counts. The figures are medians.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 import duckdb
+
+from benchmarks.record import record
+from features.console import say
 
 MAPPING = """format = 1
 
@@ -33,7 +36,22 @@ account_id = "account_id"
 invoiced_on = "invoiced_on"
 amount = "amount"
 """
-ACCOUNTS = 20_000
+COPY = """
+import duckdb
+with duckdb.connect() as connection:
+    connection.execute("SET memory_limit = '1500MB'")
+    connection.execute(
+        "COPY (SELECT invoice_id, account_id, CAST(invoiced_on AS DATE) AS invoiced_on, "
+        "CAST(amount AS DOUBLE) AS amount FROM read_csv('lines.csv', all_varchar=true) ORDER BY invoice_id) "
+        "TO 'copy.parquet' (FORMAT parquet, COMPRESSION zstd)"
+    )
+"""
+COMMANDS = {
+    "copy": [sys.executable, "-c", COPY],
+    "import": [str(Path(sys.executable).parent / "churn-risk"), "import", "mapping.toml", "--out", "book"],
+}
+ACCOUNTS, LINES, REPEATS = 20_000, 10_000_000, 3
+MEASURES = ("seconds", "processor_seconds", "peak_gib")
 
 
 def write_lines(path: Path, lines: int) -> None:
@@ -47,58 +65,34 @@ def write_lines(path: Path, lines: int) -> None:
     )
 
 
-def copy(folder: Path) -> None:
-    """Do what DuckDB alone would."""
-    with duckdb.connect() as connection:
-        connection.execute("SET memory_limit = '1500MB'")
-        connection.execute(
-            "COPY (SELECT invoice_id, account_id, CAST(invoiced_on AS DATE) AS invoiced_on, CAST(amount AS DOUBLE) AS "
-            f"amount FROM read_csv('{folder / 'lines.csv'}', all_varchar=true) ORDER BY invoice_id) "
-            f"TO '{folder / 'copy.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
-        )
-
-
-def intake(folder: Path) -> None:
-    """Import the same file; the contract is checked and the report made as well."""
-    from features.intake.importing import import_book
-
-    (folder / "mapping.toml").write_text(MAPPING, encoding="utf-8")
-    import_book(folder / "mapping.toml", folder / "book")
-
-
-def measured(what: str, folder: Path) -> dict[str, float]:
-    """Return the seconds and the peak memory in GiB of one of them, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.intake", "--only", what, "--folder", str(folder)]
-    found: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return found
-
-
-def _only(what: str, folder: Path) -> dict[str, float]:
-    began, cpu = time.monotonic(), time.process_time()
-    {"copy": copy, "import": intake}[what](folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"wall": time.monotonic() - began, "cpu": time.process_time() - cpu, "peak_gib": peak}
-
-
-def main() -> None:
-    """Measure both and print one JSON object."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--only", choices=("copy", "import"))
-    parser.add_argument("--folder", type=Path)
-    arguments = parser.parse_args()
-    if arguments.only:
-        print(json.dumps(_only(arguments.only, arguments.folder)))
-        return
+def intake() -> None:
+    """Measure both by turns and record."""
+    lines = int(os.environ.get("CHURN_RISK_INTAKE_LINES", LINES))
+    runs: dict[str, list[dict[str, float]]] = {"copy": [], "import": []}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        write_lines(folder / "lines.csv", arguments.lines)
+        write_lines(folder / "lines.csv", lines)
+        (folder / "mapping.toml").write_text(MAPPING, encoding="utf-8")
         size = (folder / "lines.csv").stat().st_size / 2**30
-        found = {what: measured(what, folder) for what in ("copy", "import")}
-    ratios = {f"{name}_ratio": found["import"][name] / found["copy"][name] for name in ("wall", "cpu")}
-    told = {"lines": arguments.lines, "gib": size, "cores": os.cpu_count(), **found, **ratios}
-    print(json.dumps(told, indent=1))
+        for _ in range(REPEATS):
+            for name, found in runs.items():
+                found.append(_measured(COMMANDS[name], folder))
+                say(f"{lines:,} lines, {name}: {found[-1]}")
+    medians = {name: {key: median(run[key] for run in found) for key in MEASURES} for name, found in runs.items()}
+    summary = {f"import to copy, {key}": medians["import"][key] / medians["copy"][key] for key in MEASURES}
+    record("intake", {"summary": summary, "lines": lines, "gib": size, "medians": medians, "runs": runs})
 
 
-if __name__ == "__main__":
-    main()
+def _measured(command: list[str], folder: Path) -> dict[str, float]:
+    """Run a command in a folder; return its seconds and the peak of its memory in GiB."""
+    began = time.monotonic()
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return {
+        "seconds": time.monotonic() - began,
+        "processor_seconds": used.ru_utime + used.ru_stime,
+        "peak_gib": used.ru_maxrss / 2**20,
+    }
