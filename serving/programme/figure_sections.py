@@ -14,8 +14,7 @@ from serving.programme.group_tables import GroupTable, group_tables
 from serving.reports.charts import Bar, waterfall
 from serving.reports.figure_lines import LineChart, line_chart
 from serving.words.figure_words import FigureInWords, Point, written
-from serving.words.formats import Formats, Lang
-from serving.words.summing import rounded_parts
+from serving.words.formats import Formats, Lang, rounded_parts
 from serving.words.wording import page_texts, screen_texts
 
 #: The families in the order in which a board asks for them; others follow.

@@ -24,7 +24,8 @@ from serving.scoring.scores import PastScore, Score
 from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
-from serving.words.reasons import Speaker, themes
+from serving.words.reasons import Speaker
+from serving.words.theme_reasons import themes
 from serving.words.wording import page_texts
 
 

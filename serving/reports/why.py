@@ -12,7 +12,8 @@ from typing import Any, Literal
 from serving.reports.charts import Bar, waterfall
 from serving.scoring.scores import Reason, Score
 from serving.words.formats import Formats
-from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason
+from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker
+from serving.words.theme_reasons import ThemeReason
 from serving.words.wording import catalogue, figure, label, page_texts, signal_of
 
 #: Themes with less than half a point share one row.

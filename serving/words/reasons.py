@@ -11,7 +11,7 @@ of 10.2 points)", so that its points and the effect's never seem to be the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
@@ -19,9 +19,10 @@ from typing import Any
 
 from serving.scoring.scores import Reason, Score
 from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DECIDER, advice_key
-from serving.words.contract_change import value_before
 from serving.words.formats import Formats, Lang
 from serving.words.people import departments, low_answers, role_words
+from serving.words.theme_reasons import ThemeReason, themes
+from serving.words.told_by_evidence import value_before
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -45,36 +46,6 @@ _REVENUE_OF = {
     "revenue_yoy_90d": "revenue_90d",
     "revenue_yoy_365d": "revenue_365d",
 }
-
-
-@dataclass(frozen=True)
-class ThemeReason:
-    """The reasons of one theme, summed.
-
-    Attributes
-    ----------
-    code : str
-    contribution : float
-        Sum of the theme's contributions, as a fraction: 0.08 is 8 points.
-    actionable_contribution : float
-        The part of it that an account manager can change.
-    reasons : tuple of Reason
-        By falling absolute contribution.
-    """
-
-    code: str
-    contribution: float
-    actionable_contribution: float
-    reasons: tuple[Reason, ...]
-
-    @property
-    def leading(self) -> Reason:
-        """The reason that tells the theme best: the largest with its sign, one with a value before one without."""
-        same = [reason for reason in self.reasons if reason.contribution * self.contribution > 0] or list(self.reasons)
-        known = [reason for reason in same if reason.value is not None or reason.value_text is not None]
-        if known and abs(known[0].contribution) >= abs(same[0].contribution) / 4:
-            return known[0]
-        return same[0]
 
 
 @dataclass(frozen=True)
@@ -103,29 +74,6 @@ class ReasonSentence:
     effect: str
     advice_key: str | None
     advice: str | None
-
-
-def themes(reasons: Iterable[Reason]) -> list[ThemeReason]:
-    """Sum contributions by theme, by falling absolute sum.
-
-    Parameters
-    ----------
-    reasons : iterable of Reason
-        By falling absolute contribution, as a score holds them.
-    """
-    grouped: dict[str, list[Reason]] = {}
-    for reason in reasons:
-        grouped.setdefault(reason.code, []).append(reason)
-    summed = [
-        ThemeReason(
-            code=code,
-            contribution=sum([reason.contribution for reason in members]),
-            actionable_contribution=sum([reason.contribution for reason in members if reason.actionable]),
-            reasons=tuple(members),
-        )
-        for code, members in grouped.items()
-    ]
-    return sorted(summed, key=lambda theme: (-abs(theme.contribution), theme.code))
 
 
 def reason_sentences(score: Score, evidence: Mapping[str, Any] | None, lang: Lang) -> list[ReasonSentence]:

@@ -14,7 +14,8 @@ from typing import Any
 from serving.errors import MissingWords
 from serving.scoring.scores import Score
 from serving.words.formats import NBSP, Lang
-from serving.words.reasons import ReasonSentence, Speaker, ThemeReason, themes
+from serving.words.reasons import ReasonSentence, Speaker
+from serving.words.theme_reasons import ThemeReason, themes
 
 NAMES = ("reason_1", "reason_2", "reason_3")
 

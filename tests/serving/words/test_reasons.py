@@ -17,7 +17,8 @@ from serving.errors import MissingWords
 from serving.scoring.scores import Reason, Score
 from serving.words.advice import ADVICE, NEVER_ADVISED, advice_key
 from serving.words.formats import LANGS, Formats
-from serving.words.reasons import reason_sentences, themes
+from serving.words.reasons import reason_sentences
+from serving.words.theme_reasons import themes
 from serving.words.wording import catalogue, figure, signal_of
 
 NBSP = "\u00a0"
