@@ -169,7 +169,7 @@ def signal_row(reason: Reason, speaker: Speaker, usual: Usual) -> SignalRow:
         middle = ends[0] if ends[0] == ends[1] else f"{ends[0]} … {ends[1]}"
     return SignalRow(
         label=label(signal, formats.lang),
-        value=speaker.figure(reason.signal),
+        value=speaker.figure_noted(reason.signal),
         median="" if median is None else figure(signal, median, formats),
         segment="" if of_segment is None else figure(signal, of_segment, formats),
         middle=middle,

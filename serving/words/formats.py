@@ -15,6 +15,7 @@ from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
 from babel.numbers import NumberPattern, format_currency, parse_pattern
 from babel.units import format_unit
 
@@ -128,6 +129,10 @@ class Formats:
     def months(self, months: float) -> str:
         """Return a span given in months."""
         return self._span(months, "month", 1, signed=False)
+
+    def listed(self, texts: Sequence[str]) -> str:
+        """Return texts one after the other: "a, b and c"."""
+        return format_list(texts, locale=self.locale)
 
     def dative(self, span: str) -> str:
         """Return a span as it stands after a preposition: German says "nach 3 Tagen"."""

@@ -22,7 +22,7 @@ from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DEC
 from serving.words.formats import Formats, Lang
 from serving.words.people import departments, low_answers, role_words
 from serving.words.theme_reasons import ThemeReason, themes
-from serving.words.told_by_evidence import value_before
+from serving.words.told_by_evidence import ONE_BY_ONE, Few, few_cases, value_before
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -152,6 +152,12 @@ class Speaker:
             return self.formats.number(value, 2, signed=True)
         return figure(signal_of(signal), value, self.formats)
 
+    def figure_noted(self, signal: str) -> str:
+        """Return a signal's value as a table shows it: of a quantile, that it has few cases."""
+        value = self.figure(signal)
+        few = self._values[signal] is not None and self.few(signal)
+        return self._words.generic["few"].format(value=value) if few else value
+
     def _is_index(self, signal: str, value: float) -> bool:
         recent = self._values.get(_REVENUE_OF.get(signal, ""))
         return isinstance(recent, float) and recent < 0 and abs(value) < ALL
@@ -190,6 +196,8 @@ class Speaker:
         if isinstance(value, str):
             return "other"
         item = signal_of(signal)
+        if self.few(signal) and not (signal.endswith("_trend") and is_small(item, value)):
+            return "few_below" if value < 0 else "few"
         if item.unit == "relative change" and abs(value) >= ALL:
             return "new" if value > 0 else "gone"
         if is_small(item, value):
@@ -205,11 +213,26 @@ class Speaker:
             "abs": lambda: size(item, value, formats),
             "n": lambda: bare(abs(value), formats),
         }
+        if few := self.few(signal):
+            measures |= self._one_by_one(few)
         if item.unit in ("days", "hours", "months"):
             measures["value_dative"] = lambda: formats.dative(figure(item, value, formats))
         if item.unit == "days":
             measures |= {"date": lambda: self._day(-value), "ahead": lambda: self._day(value)}
         return measures
+
+    def few(self, signal: str) -> Few | None:
+        """Return the cases that a signal is a quantile of, where they are too few for one; else None."""
+        return few_cases(signal, self._values, self._evidence, self._score.as_of)
+
+    def _one_by_one(self, few: Few) -> dict[str, Words]:
+        hours, formats = few.hours, self.formats
+        told: dict[str, Words] = {"cases": lambda: formats.number(len(hours))} if hours else {}
+        if hours:
+            told["slowest"] = lambda: formats.hours(hours[-1])
+        if 0 < len(hours) <= ONE_BY_ONE:
+            told["spans"] = lambda: formats.listed([formats.dative(formats.hours(each)) for each in hours])
+        return told
 
     def _day(self, days: float) -> str:
         return self.formats.day((datetime.combine(self._score.as_of, time()) + timedelta(days=days)).date())

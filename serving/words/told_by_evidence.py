@@ -1,15 +1,43 @@
-"""What the last term did to the value of an account's contracts: evidence goes in, the value before it comes out."""
+"""What evidence tells beside signals: what a contract was worth before, and the cases that a quantile rests on.
+
+A median of four cases, or a tenth of nineteen, is no figure of a habit: sentences tell the cases instead, or that they
+are few.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import median
 from typing import Any
 
 from serving.words.people import rows_of
 
 #: Smaller differences are rounding.
 CENT = 0.01
+#: Fewest cases of which a median is told, and a tenth; a trend compares the medians of two halves.
+MEDIAN_FROM, TENTH_FROM = 5, 20
+#: Least cases of each signal that is a quantile.
+LEAST = {
+    **{f"{kind}_close_hours_p50_365d": MEDIAN_FROM for kind in ("loop", "ticket")},
+    **{f"{kind}_close_hours_p90_365d": TENTH_FROM for kind in ("loop", "ticket")},
+    **{f"{kind}_close_hours_trend": 2 * MEDIAN_FROM for kind in ("loop", "ticket")},
+    "answer_delay_hours_p50_365d": MEDIAN_FROM,
+    "answer_delay_hours_trend": 2 * MEDIAN_FROM,
+    "invoice_gap_p50_days": MEDIAN_FROM,
+    "invoice_overdue_ratio": MEDIAN_FROM,
+}
+#: Days back to which cases count, hours that are rounding, and most cases that a sentence tells one by one.
+YEAR, ROUNDING, ONE_BY_ONE = 365, 0.02, 4
+Values = Mapping[str, float | str | None]
+
+
+@dataclass(frozen=True)
+class Few:
+    """Too few cases for a quantile: the hours that each took, ascending, where all of them are known, else none."""
+
+    hours: tuple[float, ...]
 
 
 def value_before(evidence: Mapping[str, Any], now: float) -> float | None:
@@ -43,3 +71,74 @@ def _ran(row: Mapping[str, Any], day: date) -> bool:
 
 def _sum(rows: Sequence[Mapping[str, Any]]) -> float:
     return sum(row["annual_value"] or 0.0 for row in rows)
+
+
+def few_cases(signal: str, values: Values, evidence: Mapping[str, Any], as_of: date) -> Few | None:
+    """Return the cases of a quantile that are too few for it, or are not known to be enough.
+
+    Parameters
+    ----------
+    signal : str
+    values : mapping of signal to value
+        The account's own.
+    evidence : mapping
+        As `serving.scoring.evidence` collects it; without it, signals say how many cases there are at least.
+
+    Returns
+    -------
+    Few or None
+        None of any other signal.
+    """
+    if signal not in LEAST:
+        return None
+    family = signal.split("_", 1)[0]
+    hours, whole = _HOURS[family](evidence, as_of)
+    if max(len(hours), _counted(family, values)) >= LEAST[signal]:
+        return None
+    middle = values.get(f"{_STEM.get(family, '')}_p50_365d")
+    known = whole and isinstance(middle, float) and bool(hours) and abs(median(hours) - middle) <= ROUNDING
+    return Few(tuple(sorted(hours)) if known else ())
+
+
+def _counted(family: str, values: Values) -> float:
+    """Return how many cases there are at least by the signals; of answers they do not say it."""
+    number = {name: value for name, value in values.items() if isinstance(value, float)}
+    if family == "invoice":
+        return number.get("purchase_repeat_days", 0.0)
+    return number.get(f"{family}s_opened_365d", 0.0) - number.get(f"{family}s_open", 0.0)
+
+
+def _closed(listing: str) -> Callable[[Mapping[str, Any], date], tuple[list[float], bool]]:
+    """Return what gives the hours of the cases closed in a year, and whether those are all that the evidence had."""
+
+    def found(evidence: Mapping[str, Any], as_of: date) -> tuple[list[float], bool]:
+        rows, kept = list(_within(rows_of(evidence, listing), "closed_at", as_of)), evidence.get(listing)
+        hours = [row["hours"] for row in rows]
+        # The latest are kept: with one of before the year among them, none of the year is left out.
+        return hours, bool(kept) and (kept["total"] == len(kept["rows"]) or len(rows) < len(kept["rows"]))
+
+    return found
+
+
+def _answers(evidence: Mapping[str, Any], as_of: date) -> tuple[list[float], bool]:
+    rows, kept = _within(rows_of(evidence, "surveys"), "sent_at", as_of), evidence.get("surveys")
+    spans = (_instant(row["answered_at"]) - _instant(row["sent_at"]) for row in rows if row["answered_at"])
+    return [span / timedelta(hours=1) for span in spans], bool(kept) and kept["total"] == len(kept["rows"])
+
+
+def _within(rows: Sequence[Mapping[str, Any]], column: str, as_of: date) -> Iterator[Mapping[str, Any]]:
+    since = datetime.combine(as_of, time(), UTC) - timedelta(days=YEAR)
+    return (row for row in rows if row.get(column) and _instant(row[column]) >= since)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+_STEM = {"loop": "loop_close_hours", "ticket": "ticket_close_hours", "answer": "answer_delay_hours"}
+_HOURS: Mapping[str, Callable[[Mapping[str, Any], date], tuple[list[float], bool]]] = {
+    "loop": _closed("closed_loops"),
+    "ticket": _closed("closed_tickets"),
+    "answer": _answers,
+    "invoice": lambda evidence, as_of: ([], False),
+}
