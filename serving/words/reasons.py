@@ -22,7 +22,7 @@ from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DEC
 from serving.words.formats import Formats, Lang
 from serving.words.people import departments, low_answers, role_words
 from serving.words.theme_reasons import ThemeReason, themes
-from serving.words.told_by_evidence import ONE_BY_ONE, Few, few_cases, value_before
+from serving.words.told_by_evidence import ONE_BY_ONE, Few, few_cases, unanswered_surveys, value_before
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -253,6 +253,10 @@ class Speaker:
         named = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
         if (before := self._value_before) is not None:
             named["contract_value_before"] = self.formats.money(before)
+        row = self._values.get("invitations_unanswered_in_a_row")
+        if isinstance(row, float):
+            surveys = unanswered_surveys(self._evidence, row, self._score.as_of)
+            named |= {name: self.formats.number(number) for name, number in surveys.items()}
         return named | role_words(self._evidence, self._score.as_of, self.formats.lang)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What evidence tells beside signals: what a contract was worth before, and the cases that a quantile rests on.
+"""What evidence tells beside signals: a contract's value before, the cases of a quantile, the surveys of invitations.
 
 A median of four cases, or a tenth of nineteen, is no figure of a habit: sentences tell the cases instead, or that they
 are few.
@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import Any
 
+from features.signals.response import GRACE_DAYS
 from serving.words.people import rows_of
 
 #: Smaller differences are rounding.
@@ -71,6 +72,35 @@ def _ran(row: Mapping[str, Any], day: date) -> bool:
 
 def _sum(rows: Sequence[Mapping[str, Any]]) -> float:
     return sum(row["annual_value"] or 0.0 for row in rows)
+
+
+def unanswered_surveys(evidence: Mapping[str, Any], invitations: float, as_of: date) -> dict[str, int]:
+    """Return what sentences name of the invitations unanswered in a row: one survey goes to several contacts.
+
+    Invitations of one kind and one day are one survey.
+
+    Parameters
+    ----------
+    invitations : float
+        How many there are, by the signal.
+
+    Returns
+    -------
+    dict of str to int
+        `surveys`, and where it is one only, `one_survey` with its invitations and `one_survey_contacts` with its
+        contacts. Empty where each invitation is a survey, and where the evidence does not hold them all.
+    """
+    rows = rows_of(evidence, "surveys")
+    answered = max((row["sent_at"] for row in rows if row["answered_at"]), default="")
+    judged = (as_of - timedelta(days=GRACE_DAYS)).isoformat()
+    asked = [row for row in rows if not row["answered_at"] and answered < row["sent_at"] < judged]
+    surveys = {(row.get("kind"), row["sent_at"][:10]) for row in asked}
+    if len(asked) != invitations or len(surveys) == len(asked):
+        return {}
+    contacts = {row["contact_id"] for row in asked} - {None}
+    if len(surveys) > 1:
+        return {"surveys": len(surveys)}
+    return {"one_survey": len(asked)} | ({"one_survey_contacts": len(asked)} if len(contacts) == len(asked) else {})
 
 
 def few_cases(signal: str, values: Values, evidence: Mapping[str, Any], as_of: date) -> Few | None:
