@@ -13,9 +13,8 @@ from serving.pages.visiting import Visit, demand, visit_of
 from serving.portfolio.portfolio_lines import aged
 from serving.renewals.calls import STAGES, read_renewals
 from serving.renewals.renewal_list import KINDS, SHOWN, RenewalTable, renewal_table
-from serving.words.caution_words import kept_cautions, told
+from serving.words.caution_words import grade_sentence, kept_cautions, told
 from serving.words.formats import Formats
-from serving.words.grades import grade_sentence
 from serving.words.wording import screen_texts
 
 #: The page of each table in the address.

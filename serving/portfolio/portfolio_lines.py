@@ -22,10 +22,9 @@ from serving.scoring import cautions
 from serving.scoring.scores import Score
 from serving.store.book_movement import Part
 from serving.store.score_tables import score_of
-from serving.words.caution_words import kept_cautions, told
+from serving.words.caution_words import grade_sentence, kept_cautions, told
 from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang, rounded_parts, shown_change
-from serving.words.grades import grade_sentence
 from serving.words.movement_words import theme_label
 from serving.words.short_reasons import main_reason
 from serving.words.wording import page_texts, screen_texts

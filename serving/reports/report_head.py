@@ -10,9 +10,8 @@ from typing import Any
 from serving.reports.quiet import quiet
 from serving.scoring.lapsed import KEY
 from serving.scoring.scores import Score
-from serving.words.caution_words import kept_cautions, told
+from serving.words.caution_words import grade_sentence, kept_cautions, told
 from serving.words.formats import Formats
-from serving.words.grades import grade_sentence
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 

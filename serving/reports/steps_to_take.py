@@ -13,8 +13,9 @@ from typing import Any
 
 from features.signals.nps import DETRACTOR
 from serving.scoring.scores import Score
+from serving.words.contact_rows import rows_of
 from serving.words.formats import Formats
-from serving.words.people import meant_by, rows_of
+from serving.words.people import meant_by
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 

@@ -25,6 +25,18 @@ def grade_meaning(grade: str | None, lang: Lang) -> str:
     return str(meanings.get(grade or "none", meanings["none"]))
 
 
+def grade_sentence(grade: str | None, lang: Lang) -> str:
+    """Return a grade with its meaning; that there is none where no naive rule was judged beside the model.
+
+    Parameters
+    ----------
+    grade : 'A', 'B', 'C', 'D' or None
+        As in the verdict of a training run.
+    lang : 'de' or 'en'
+    """
+    return str(page_texts(lang)["grades"][grade or "none"])
+
+
 def told(caution: Caution, lang: Lang) -> str:
     """Return a caution as a sentence without a full stop."""
     texts, figures = _texts()[lang]["cautions"], dict(caution.figures)

@@ -18,9 +18,18 @@ from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DECIDER, advice_key
+from serving.words.advice import (
+    CONTRACT_FALL,
+    DEPARTMENTS,
+    LOW_ANSWER,
+    LOW_DECIDER,
+    LOW_THERE,
+    UNFOLLOWED,
+    UNFOLLOWED_DECIDER,
+    advice_key,
+)
+from serving.words.contact_rows import departments, low_answers, low_only_of_gone, role_words, to_follow
 from serving.words.formats import Formats, Lang
-from serving.words.people import departments, low_answers, role_words
 from serving.words.theme_reasons import ThemeReason, themes
 from serving.words.told_by_evidence import ONE_BY_ONE, Few, few_cases, unanswered_surveys, value_before
 from serving.words.wording import (
@@ -271,5 +280,14 @@ class Speaker:
         fall = 1 - now / before if before and isinstance(now, float) else None
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
         waits = low_answers(self._evidence, self._values, self._score.as_of) if theme.code == "nps" else (False, False)
-        told = {CONTRACT_FALL: fall, LOW_ANSWER: float(waits[0]), LOW_DECIDER: float(waits[1])}
-        return advice_key(theme.code, self._values | told | {DEPARTMENTS: departments(self._evidence)}, raising)
+        unfollowed = to_follow(self._evidence, self._score.as_of)
+        told = {
+            CONTRACT_FALL: fall,
+            LOW_ANSWER: float(waits[0]),
+            LOW_DECIDER: float(waits[1]),
+            LOW_THERE: float(not low_only_of_gone(self._evidence)),
+            UNFOLLOWED: float(unfollowed[0]),
+            UNFOLLOWED_DECIDER: float(unfollowed[1]),
+            DEPARTMENTS: departments(self._evidence),
+        }
+        return advice_key(theme.code, self._values | told, raising)

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from features.signals.response import GRACE_DAYS
-from serving.words.people import rows_of
+from serving.words.contact_rows import rows_of
 
 #: Smaller differences are rounding.
 CENT = 0.01
@@ -142,18 +142,20 @@ def _closed(listing: str) -> Callable[[Mapping[str, Any], date], tuple[list[floa
     """Return what gives the hours of the cases closed in a year, and whether those are all that the evidence had."""
 
     def found(evidence: Mapping[str, Any], as_of: date) -> tuple[list[float], bool]:
-        rows, kept = list(_within(rows_of(evidence, listing), "closed_at", as_of)), evidence.get(listing)
+        kept: Mapping[str, Any] | None = evidence.get(listing)
+        rows = list(_within(rows_of(evidence, listing), "closed_at", as_of))
         hours = [row["hours"] for row in rows]
         # The latest are kept: with one of before the year among them, none of the year is left out.
-        return hours, bool(kept) and (kept["total"] == len(kept["rows"]) or len(rows) < len(kept["rows"]))
+        return hours, kept is not None and (kept["total"] == len(kept["rows"]) or len(rows) < len(kept["rows"]))
 
     return found
 
 
 def _answers(evidence: Mapping[str, Any], as_of: date) -> tuple[list[float], bool]:
-    rows, kept = _within(rows_of(evidence, "surveys"), "sent_at", as_of), evidence.get("surveys")
+    kept: Mapping[str, Any] | None = evidence.get("surveys")
+    rows = _within(rows_of(evidence, "surveys"), "sent_at", as_of)
     spans = (_instant(row["answered_at"]) - _instant(row["sent_at"]) for row in rows if row["answered_at"])
-    return [span / timedelta(hours=1) for span in spans], bool(kept) and kept["total"] == len(kept["rows"])
+    return [span / timedelta(hours=1) for span in spans], kept is not None and kept["total"] == len(kept["rows"])
 
 
 def _within(rows: Sequence[Mapping[str, Any]], column: str, as_of: date) -> Iterator[Mapping[str, Any]]:

@@ -96,8 +96,8 @@ FIGURES: tuple[Figure, ...] = (
         "Anteil der Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten, bei denselben "
         "Kunden.")),
     PEOPLE.rate("decision_makers_heard", "deciding_answered", "deciding", Words(
-        "Decision makers heard", "Gehörte Entscheider",
-        "The same among contacts who decide.", "Dasselbe unter den Entscheidern.")),
+        "Decision makers heard", "Gehörte Entscheidungspersonen",
+        "The same among contacts who decide.", "Dasselbe unter den Entscheidungspersonen.")),
     FIRMS.rate("customers_heard", "heard", "counted", Words(
         "Customers heard", "Gehörte Kunden",
         "Share of customers with an answer to a relationship survey in 365 days.",

@@ -22,8 +22,8 @@ from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
 from serving.store import ScoreStore
+from serving.words.caution_words import grade_sentence
 from serving.words.formats import LANGS, Formats, Lang
-from serving.words.grades import grade_sentence
 from serving.words.wording import page_texts, screen_texts
 from training.worth.level import Loss, level_from, predicted_loss
 
