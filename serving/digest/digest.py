@@ -21,7 +21,8 @@ from serving.digest.digest_findings import WEEK, Findings
 from serving.digest.lost_accounts import told_of
 from serving.digest.standing_changes import Change
 from serving.portfolio.first_step import first_step
-from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Head, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.portfolio.wanted import Wanted
 from serving.webhooks.delivery.slack import alert_words
 from serving.words.crm_link import crm_link

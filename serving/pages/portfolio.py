@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from serving.portfolio.portfolio_lines import Line, head_of, lines_of
+from serving.portfolio.portfolio_head import head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.portfolio.portfolio_query import Found
 from serving.portfolio.wanted import BANDS, SORTS, Wanted
 from serving.words.formats import Formats, Lang

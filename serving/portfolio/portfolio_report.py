@@ -7,7 +7,8 @@ from datetime import date
 
 from sqlalchemy.engine import Connection
 
-from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Head, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.wanted import BANDS, SORTS, Wanted
 from serving.reports.report_html import rendered

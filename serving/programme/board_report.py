@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from features.figures.programme import YEAR_MONTHS, months_before
-from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Head, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.programme.board_facts import BoardFacts
 from serving.programme.figure_sections import BarChart, MonthChart, Row, Telling
 from serving.programme.stored_words import in_words

@@ -65,6 +65,12 @@ def value_before(evidence: Mapping[str, Any], now: float) -> float | None:
     return before if before > now + CENT else None
 
 
+def next_end(evidence: Mapping[str, Any]) -> date | None:
+    """Return the day on which the next running contract ends, as far as the evidence says it."""
+    ends = [row["ends_on"] for row in rows_of(evidence, "contracts") if row["running"] and row["ends_on"]]
+    return date.fromisoformat(min(ends)[:10]) if ends else None
+
+
 def _ran(row: Mapping[str, Any], day: date) -> bool:
     ends = row["ends_on"]
     return date.fromisoformat(row["starts_on"]) <= day and (ends is None or date.fromisoformat(ends) >= day)

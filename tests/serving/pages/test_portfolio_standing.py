@@ -16,7 +16,8 @@ from features.sources import open_source
 from features.validation import validate
 from serving.acting.acts import NewFeedback, add_feedback
 from serving.database.engine import reading, writing
-from serving.portfolio.portfolio_lines import head_of, lines_of
+from serving.portfolio.portfolio_head import head_of
+from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.portfolio_report import portfolio_report, render_portfolio
 from serving.portfolio.wanted import Wanted
