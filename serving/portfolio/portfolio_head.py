@@ -25,6 +25,16 @@ MOST_PARTS = 7
 
 
 @dataclass(frozen=True)
+class Sum:
+    """One sum above the list: `name` is that of its label in `[sums]`."""
+
+    name: str
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Head:
     """What stands above the accounts.
 
@@ -34,21 +44,24 @@ class Head:
         Empty while no run is published.
     cautions : tuple of str
         What is to be known before the estimates are acted on.
-    figures : tuple of (label, value, note)
+    figures : tuple of Sum
         Each sum, the revenue at risk first, its change last.
     moved : tuple of (label, amount)
         What moved the first sum, the change last.
     urgent : str
         What waits for a decision; empty when nothing does.
+    due : str
+        How many accounts at risk have a contract that ends soon; empty where none has.
     """
 
     as_of: str
     model: str
     cautions: tuple[str, ...]
-    figures: tuple[tuple[str, str, str], ...]
+    figures: tuple[Sum, ...]
     moved: tuple[tuple[str, str], ...]
     urgent: str
     decide: str
+    due: str
 
 
 def head_of(found: Found, lang: Lang, today: date) -> Head:
@@ -67,6 +80,9 @@ def head_of(found: Found, lang: Lang, today: date) -> Head:
         moved=moved_lines(found.moved, formats),
         urgent=_urgent(found, formats, words["steps"]),
         decide=words["steps"]["decide"] if found.disagreed else "",
+        due=words["todo"]["due_one" if found.due == 1 else "due"].format(n=formats.number(found.due))
+        if found.due
+        else "",
     )
 
 
@@ -83,7 +99,7 @@ def _lapsed(found: Found, words: Mapping[str, str], formats: Formats) -> tuple[s
     return (text.format(n=formats.number(found.lapsed), days=found.run.model["rule"]["silence_days"]),)
 
 
-def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[Sum, ...]:
     """Return the sums above the list; what is expected to be lost has a range in which it falls four times in five.
 
     Where there is an estimate of none of the accounts, or no account, none of the sums of estimates is shown.
@@ -92,7 +108,7 @@ def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[
     standing = _heard_and_due(found, formats, words) if sums.accounts else ()
     if not sums.estimated:
         why = words["no_estimates" if sums.accounts else "no_accounts"]
-        (first, last) = ((words[name], NONE, why) for name in ("revenue_at_risk", "change"))
+        (first, last) = (Sum(name, words[name], NONE, why) for name in ("revenue_at_risk", "change"))
         return first, *standing, last
     if sums.loss is not None:
         lost = words["loss_range"].format(low=formats.money(sums.loss.low), high=formats.money(sums.loss.high))
@@ -100,21 +116,22 @@ def _figures(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[
         moved, since = NONE, words["first_run"]
     else:
         moved, since = formats.money(sums.change, signed=True), words["since"].format(day=formats.day(found.before))
+    risk = formats.money(sums.revenue_at_risk)
     return (
-        (words["revenue_at_risk"], formats.money(sums.revenue_at_risk), words["revenue_at_risk_note"]),
-        *(((words["loss"], lost, words["loss_note"]),) if lost else ()),
+        Sum("revenue_at_risk", words["revenue_at_risk"], risk, words["revenue_at_risk_note"]),
+        *((Sum("loss", words["loss"], lost, words["loss_note"]),) if lost else ()),
         *standing,
-        (words["change"], moved, since),
+        Sum("change", words["change"], moved, since),
     )
 
 
-def _heard_and_due(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+def _heard_and_due(found: Found, formats: Formats, words: Mapping[str, str]) -> tuple[Sum, ...]:
     """Return the revenue of the accounts that nobody hears and the contracts that are due; not known is no zero."""
     sums = {"unheard": found.sums.unheard, "due": found.sums.due}
     return tuple(
-        (words[name], NONE, words[f"{name}_not"])
+        Sum(name, words[name], NONE, words[f"{name}_not"])
         if amount is None
-        else (words[name], formats.money(amount), words[f"{name}_note"])
+        else Sum(name, words[name], formats.money(amount), words[f"{name}_note"])
         for name, amount in sums.items()
     )
 

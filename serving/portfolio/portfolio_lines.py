@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from serving.portfolio.action_words import what_it_brings
+from serving.portfolio.first_step import FirstStep, first_step
 from serving.portfolio.portfolio_head import NONE
 from serving.portfolio.portfolio_query import Found
 from serving.reports.quiet import quiet
-from serving.reports.report_head import by_size
+from serving.reports.report_head import noted_size
 from serving.reports.sparks import Sparkline, sparkline
-from serving.reports.steps_to_take import shrinking_share
+from serving.reports.steps_to_take import Pressing, no_step, shrinking_share
 from serving.scoring.scores import Score
 from serving.store.score_tables import score_of
 from serving.words.crm_link import crm_link
@@ -34,10 +35,13 @@ SOON_DAYS = 180
 
 @dataclass(frozen=True)
 class Line:
-    """One account of the list, in words; what is empty is not shown. `size`: at risk by what would be lost alone.
+    """One account of the list, in words; what is empty is not shown.
 
-    `profit`: what `action` is expected to bring, or why there is none. `address` is that of its page here, `crm` that
-    in the reader's CRM.
+    `size`: at risk by what would be lost alone, or not at risk since little would be lost. `profit`: what `action` is
+    expected to bring, or why there is none. `value`: what the customer is worth a year. `address` is that of its page
+    here, `crm` that in the reader's CRM. `nobody`: that no account manager has it, where others are managed. `advice`:
+    what its page advises first, or that there is no occasion, of an account at risk; `pressing`: why it must not wait,
+    while no step is planned or done.
     """
 
     account_id: str
@@ -45,6 +49,7 @@ class Line:
     crm: str
     name: str
     manager: str
+    nobody: str
     band: str
     band_label: str
     threat: str
@@ -56,12 +61,15 @@ class Line:
     revenue_at_risk: str
     action: str
     profit: str
+    value: str
     reason: str
     watch: tuple[str, ...]
     flags: tuple[str, ...]
     step: str
     step_note: str
     overdue: bool
+    advice: str
+    pressing: str
 
 
 def lines_of(found: Found, lang: Lang, today: date) -> tuple[Line, ...]:
@@ -76,13 +84,16 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
     evidence, as_of = row["evidence"] or {}, row["as_of"]
     score, step = score_of(row), found.steps.get(row["account_id"])
     done = found.done.get(row["account_id"])
-    size = by_size(score, (found.run.model.get("reference") or {}) if found.run else {})
+    size = noted_size(score, (found.run.model.get("reference") or {}) if found.run else {})
+    at_risk, told = row["band"] == "at_risk" and not row["lapsed"], _step(row, step, done, words["steps"])
+    first = first_step(score, evidence, lang) if at_risk else FirstStep()
     return Line(
         account_id=row["account_id"],
         address=f"/accounts/{quote(row['account_id'], safe='')}?lang={lang}",
         crm=crm_link(row["account_id"]),
         name=row["name"] or (evidence.get("account") or {}).get("name") or row["account_id"],
         manager=row["account_manager"] or "",
+        nobody=words["portfolio"]["nobody"] if found.managers and not row["account_manager"] else "",
         band=row["band"],
         band_label=labels["bands"][row["band"]],
         threat=labels["headline"]["threat"] if row["threat"] else "",
@@ -94,13 +105,23 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         revenue_at_risk=formats.money(row["revenue_at_risk"]) if known else NONE,
         action=words["actions"].get(action, words["actions"]["other"].format(name=action)) if action else "",
         profit=what_it_brings(row, formats, words["portfolio"]),
+        value=words["portfolio"]["value"].format(value=formats.money(row["value"])) if row["value"] > 0 else "",
         reason=main_reason(score, evidence, lang) if known else words["portfolio"]["unknown_reason"],
         watch=(*_standing(score, evidence, formats, words["watch"]), *_watch(evidence, as_of, formats, words["watch"])),
         flags=tuple(words["steps"][flag] for flag in ("disagreed", "unplanned") if row[flag]),
-        step=_step(row, step, done, words["steps"]),
+        step=told,
         step_note=_step_note(step, done, formats, words["steps"]),
         overdue=bool(step and step["due_on"] < today),
+        advice=(first.told or no_step(score, formats)) if at_risk else "",
+        pressing="" if told else _pressing(first.pressing, evidence, formats, words["todo"]),
     )
+
+
+def _pressing(pressing: Pressing, evidence: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
+    ends = next_end(evidence)
+    if pressing == "contract" and ends:
+        return words["contract"].format(day=formats.day(ends))
+    return words["low"] if pressing else ""
 
 
 def _step(

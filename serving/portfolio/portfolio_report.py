@@ -130,6 +130,8 @@ def _chosen(whose: Whose, wanted: Wanted, lang: Lang) -> tuple[str, ...]:
         wanted.threat and f"{filters['threat']}: {words['threats'][wanted.threat]}",
         wanted.q and f"{filters['search']}: {wanted.q}",
         wanted.todo and words["paper"]["waiting"],
+        wanted.ending and filters["ending"],
+        wanted.unheard and filters["unheard"],
         wanted.sort != SORTS[0] and f"{filters['sort']}: {words['sorts'][wanted.sort]}",
     )
     return tuple(str(each) for each in said if each)

@@ -17,7 +17,7 @@ from serving.reports.rated import Rated, rated
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
 from serving.reports.stakeholders import Stakeholders, stakeholders_of
-from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
+from serving.reports.steps_to_take import Advice, no_step, shrinking_share, steps_of
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
 from serving.scoring.scores import PastScore, Score
@@ -89,6 +89,7 @@ class AccountReport:
     segment_note: str
     time_line: TimeLineView | None
     advice: tuple[Advice, ...]
+    no_advice: str
     people: WhomToCall | None
     rated: Rated | None
     stakeholders: Stakeholders | None
@@ -148,6 +149,7 @@ def account_report(
         segment_note=_segment_note(usual, reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=steps_of(score, evidence, sentences, formats) if known else (),
+        no_advice=no_step(score, formats),
         people=whom_to_call(evidence, score.as_of, formats),
         rated=rated(evidence, score.as_of, formats),
         stakeholders=stakeholders_of(evidence, score.as_of, formats),

@@ -148,6 +148,17 @@ def by_size(score: Score, reference: Mapping[str, Any]) -> str:
     return "at_risk_large" if score.expected_profit > 0 else "at_risk_large_but"
 
 
+def noted_size(score: Score, reference: Mapping[str, Any]) -> str:
+    """Return the key of what a list says of an account's size: as `by_size`, or of one that is safe for its size.
+
+    That one is likelier to leave than the book on average, and not at risk: little would be lost with it.
+    """
+    usual = reference.get("churn_rate", score.base_probability)
+    if score.band == "safe" and score.churn_probability > usual:
+        return "safe_small"
+    return by_size(score, reference)
+
+
 def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:
     horizon, lead = rule.get("horizon_days"), rule.get("lead_days") or 0
     when = window(horizon, lead, formats) if horizon else ""

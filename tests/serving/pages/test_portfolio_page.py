@@ -78,7 +78,7 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
         shown = risk.one("span", class_="probability").text
         assert shown == (" ".join(estimate.split()) if known else screen_texts(lang)["portfolio"]["no_estimate"])
         money = " ".join(formats.money(stored["revenue_at_risk"]).split()) if known else "–"
-        assert row.one("td", class_="figures").text == money
+        assert row.one("span", class_="amount").text == money
         named = [actions[action] for action in (stored["best_action"],) if action]
         assert [each.text for each in row.one("td", class_="action").all("strong")] == named
         if known:
@@ -98,7 +98,7 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
 @pytest.mark.parametrize("lang", LANGS)
 def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang: Lang) -> None:
     page = tree(everybody.get(f"/?lang={lang}&band=unknown"))
-    assert rows(page) and all(row.one("td", class_="figures").text == "–" for row in rows(page))
+    assert rows(page) and all(row.one("span", class_="amount").text == "–" for row in rows(page))
     risk, *standing, change = sums_of(page)
     assert (risk, change) == ("–", "–") and [text.split()[0].strip("€") for text in standing] == ["0", "0"]
 
