@@ -127,7 +127,7 @@ def digest_of(findings: Findings, filters: Filters, lang: Lang) -> Digest:
         figures=_figures(findings, head, formats, words["figures"]),
         calls=calls,
         call_addresses=tuple(base + line.address if base else "" for line in calls),
-        call_steps=tuple(line.advice for line in calls),
+        call_steps=tuple(line.advice_told for line in calls),
         no_calls="" if calls else words["calls"]["none"],
         more="".join(_more(findings, formats, words["calls"])),
         sections=sections,

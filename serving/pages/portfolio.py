@@ -82,7 +82,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, chooses: bool, today: da
     """
     head, formats = head_of(found, lang, today), Formats(lang, found.sums.currency)
     words, lines = screen_texts(lang), lines_of(found, lang, today)
-    pressing = tuple(line for line in lines if line.pressing)
+    pressing = sorted((line for line in lines if line.pressing), key=lambda line: line.ends or date.max)
     return Portfolio(
         as_of=head.as_of,
         model=head.model,
@@ -101,7 +101,7 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, chooses: bool, today: da
         urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
         due=head.due,
         due_address=wanted.query(lang, band="at_risk", ending="yes"),
-        pressing=pressing[:NAMED],
+        pressing=tuple(pressing[:NAMED]),
         others_pressing=_others(len(pressing) - NAMED, formats, words["todo"]),
         counted=_counted(found, formats, words["portfolio"]),
         before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",

@@ -18,7 +18,10 @@ from serving.words.short_reasons import sentences_of
 
 @dataclass(frozen=True)
 class FirstStep:
-    """What to do first, whom it means, and why it must not wait; all empty where nothing is advised."""
+    """What to do first, whom it means, and why it must not wait; all empty where nothing is advised.
+
+    A list has room for `text` alone, and a mail for all that is `told`.
+    """
 
     text: str = ""
     who: str = ""

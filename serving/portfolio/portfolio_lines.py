@@ -40,8 +40,9 @@ class Line:
     `size`: at risk by what would be lost alone, or not at risk since little would be lost. `profit`: what `action` is
     expected to bring, or why there is none. `value`: what the customer is worth a year. `address` is that of its page
     here, `crm` that in the reader's CRM. `nobody`: that no account manager has it, where others are managed. `advice`:
-    what its page advises first, or that there is no occasion, of an account at risk; `pressing`: why it must not wait,
-    while no step is planned or done.
+    the step that must not wait of an account at risk, or that its page advises none; `advice_told`: what its page
+    advises first, with whom it means;
+    `pressing`: why it must not wait, while no step is planned or done; `ends`: the day of the contract, if that is why.
     """
 
     account_id: str
@@ -69,7 +70,9 @@ class Line:
     step_note: str
     overdue: bool
     advice: str
+    advice_told: str
     pressing: str
+    ends: date | None
 
 
 def lines_of(found: Found, lang: Lang, today: date) -> tuple[Line, ...]:
@@ -112,9 +115,16 @@ def _line(row: Mapping[str, Any], past: Sequence[Any], found: Found, lang: Lang,
         step=told,
         step_note=_step_note(step, done, formats, words["steps"]),
         overdue=bool(step and step["due_on"] < today),
-        advice=(first.told or no_step(score, formats)) if at_risk else "",
+        advice=_advice(first, score, formats) if at_risk else "",
+        advice_told=(first.told or no_step(score, formats)) if at_risk else "",
+        ends=next_end(evidence) if first.pressing == "contract" else None,
         pressing="" if told else _pressing(first.pressing, evidence, formats, words["todo"]),
     )
+
+
+def _advice(first: FirstStep, score: Score, formats: Formats) -> str:
+    """Return a step that must not wait, or that there is no occasion for any; others stand on the account's page."""
+    return first.text if first.pressing else "" if first.text else no_step(score, formats)
 
 
 def _pressing(pressing: Pressing, evidence: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:

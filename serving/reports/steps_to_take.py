@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from features.signals.nps import DETRACTOR
 from serving.scoring.scores import Score
-from serving.words.contact_rows import rows_of
+from serving.words.contact_rows import low_lately, rows_of
 from serving.words.formats import Formats
 from serving.words.people import meant_by
 from serving.words.reasons import ReasonSentence
@@ -31,7 +31,7 @@ OPEN_LOOPS = "close_open_loops"
 RENEW, DUE_DAYS = "renew_soon", 90
 #: Steps about a low score to talk about within days.
 TALKS = ("talk_detractor", "talk_decision_maker")
-#: Why a step must not wait: a contract that ends, a low score to talk about.
+#: Why a step must not wait: a contract that ends, a new low score. What has been open for years has no such day.
 Pressing = Literal["", "contract", "low"]
 
 
@@ -97,7 +97,7 @@ def no_step(score: Score, formats: Formats) -> str:
 
 
 def _pressing(step: str, evidence: Mapping[str, Any], as_of: date) -> Pressing:
-    if step in TALKS or (step == OPEN_LOOPS and _waits_low(evidence)):
+    if step in (*TALKS, OPEN_LOOPS) and low_lately(evidence, as_of):
         return "low"
     return "contract" if step == RENEW and _is_due(evidence, as_of) else ""
 
@@ -125,4 +125,5 @@ def _open_low(score: Score, evidence: Mapping[str, Any], formats: Formats, named
     words = page_texts(formats.lang)["advice"]
     text = words["open_low"].format(n=formats.number(evidence["open_loops"]["total"]))
     who = tuple(each.told for each in meant_by(OPEN_LOOPS, evidence, score.as_of, formats, named))
-    return Advice(words["open_low_theme"], text, words["open_low_points"], who, "low")
+    pressing = _pressing(OPEN_LOOPS, evidence, score.as_of)
+    return Advice(words["open_low_theme"], text, words["open_low_points"], who, pressing)

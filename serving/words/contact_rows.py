@@ -71,6 +71,12 @@ def low_rows(evidence: Row, as_of: date, settled: bool = False) -> Iterator[Row]
             yield row
 
 
+def low_lately(evidence: Row, as_of: date) -> bool:
+    """Return whether a low answer that waits for a talk is young."""
+    since = (as_of - timedelta(days=YOUNG_DAYS)).isoformat()
+    return any((row["answered_at"] or row["sent_at"]) >= since for row in low_rows(evidence, as_of))
+
+
 def latest_answers(evidence: Row) -> dict[str | None, Row]:
     """Return the latest answer of each contact, of who is not named the latest, the newest last."""
     latest: dict[str | None, Row] = {}

@@ -83,7 +83,7 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
         assert [each.text for each in row.one("td", class_="action").all("strong")] == named
         if known:
             # In this book the weightiest reason raises the estimate of all.
-            assert row.one("td", class_="reason").text == " ".join(stored["reason_1"].split())
+            assert row.one("span", class_="told").text == " ".join(stored["reason_1"].split())
     total = sum(row["revenue_at_risk"] for row in listed.values())
     before = sum(round(each[3] * each[4] / 2, 2) for each in ACCOUNTS.values())
     sums = sums_of(page)
