@@ -21,6 +21,7 @@ from serving.reports.steps_to_take import Advice, no_step, shrinking_share, step
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
 from serving.scoring.scores import PastScore, Score
+from serving.words.caution_words import kept_cautions, told
 from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
@@ -221,7 +222,9 @@ def _reading(score: Score, model: Mapping[str, Any], formats: Formats, texts: Ma
     words, missing = texts["reading"], [texts["tables"].get(name, name) for name in score.missing_tables]
     lines = [words["missing"].format(tables=", ".join(missing)) if missing else words["complete"]]
     if score.band != "unknown":
-        lines.append(words["estimate"].format(probability=formats.probability(score.churn_probability)))
+        off = next((told(one, formats.lang) for one in kept_cautions(model) if one.code == "level"), "")
+        probability = formats.probability(score.churn_probability)
+        lines.append(words["estimate_off" if off else "estimate"].format(probability=probability, level=off))
     lines += [words["cause"], words["base"], words["money"]]
     silence = (model.get("rule") or {}).get("silence_days")
     if silence:

@@ -20,7 +20,7 @@ from features.recording import LEAST_GAP, TIMES
 from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Reference
 
-Code = Literal["grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "aged", "filter"]
+Code = Literal["grade", "leak", "level", "amounts", "currency", "stale", "dates", "names", "endless", "aged", "filter"]
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
 #: From this ROC AUC of a single signal on, training is held to have been told who left.
@@ -50,9 +50,10 @@ class Caution:
     ----------
     code : str
     figures : mapping
-        What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
-        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all together with
-        `gap_days`, the longest time between two invoices; `columns`, how many timestamps of each date column were cut
+        What its sentence names: `grade`; `times`, how many times the lost revenue was predicted in training, with
+        `low` and `high` of it; `power`, the power of ten by which the amounts differ from the training book's;
+        `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all together with `gap_days`,
+        the longest time between two invoices; `columns`, how many timestamps of each date column were cut
         to their day; `days`, how old the estimates are; `names`, the keys of a request that are nearly a name of the
         contract, with that name; `accounts`, how many have contracts without an end; `value` of a filter that names
         nobody, and `meant`, a name like it. No figure of the book itself: whoever sees one account may read it.
@@ -80,6 +81,7 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     found = [Caution("grade", {"grade": grade})] if grade == WEAK else []
     if bundle.manifest.rule.get("silence_days") is None and _told_who_left(bundle.manifest.findings):
         found.append(Caution("leak", {}))
+    found += _level(bundle.manifest.findings)
     power = power_apart(np.asarray(values, float), bundle.reference)
     if power:
         found.append(Caution("amounts", {"power": power}))
@@ -92,6 +94,20 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
 def _told_who_left(findings: Mapping[str, Any]) -> bool:
     """Return whether a signal alone told in training who leaves, which nothing honest does: no grade counts then."""
     return any(suspect["roc_auc"] >= LEAK_AUC for suspect in findings.get("suspects") or ())
+
+
+def _level(findings: Mapping[str, Any]) -> list[Caution]:
+    """Return that training predicted too much or too little beyond chance, where it did.
+
+    See `training.worth.reliability`.
+    """
+    bands = (findings.get("reliability") or {}).get("bands") or ()
+    for band in bands:
+        ends = [end for name in ("low", "value", "high") if (end := (band.get("ratio") or {}).get(name)) is not None]
+        if band["name"] == "all" and len(ends) == 3 and (ends[0] > 1 or ends[2] < 1):
+            low, times, high = ends
+            return [Caution("level", {"times": times, "low": low, "high": high})]
+    return []
 
 
 def stale(ages: Mapping[str, Freshness]) -> list[Caution]:

@@ -42,6 +42,8 @@ def told(caution: Caution, lang: Lang) -> str:
     texts, figures = _texts()[lang]["cautions"], dict(caution.figures)
     if caution.code == "grade":
         figures["meaning"] = grade_meaning(figures["grade"], lang)
+    if caution.code == "level":
+        return str(texts["level"].format_map(_level(figures, Formats(lang), texts)))
     if caution.code == "stale":
         formats, tables = Formats(lang), page_texts(lang)["tables"]
         figures["table"] = tables.get(figures["table"], figures["table"])
@@ -62,6 +64,12 @@ def told(caution: Caution, lang: Lang) -> str:
         kind = "_meant" if figures["meant"] else "" if figures["value"] else "_empty"
         return str(texts[f"filter{kind}"].format_map(figures))
     return str(texts[caution.code].format_map(figures))
+
+
+def _level(figures: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return how many times what was lost was predicted in training, and on which side of it the estimates are."""
+    times = {name: formats.number(figures[name], 1 if figures[name] >= 1 else 2) for name in ("times", "low", "high")}
+    return times | {"side": texts["high" if figures["times"] > 1 else "low"]}
 
 
 def warnings_of(found: Iterable[Caution], lang: Lang) -> list[dict[str, str]]:

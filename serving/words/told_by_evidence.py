@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -165,8 +165,8 @@ def _answers(evidence: Mapping[str, Any], as_of: date) -> tuple[list[float], boo
 
 
 def _within(rows: Sequence[Mapping[str, Any]], column: str, as_of: date) -> Iterator[Mapping[str, Any]]:
-    since = datetime.combine(as_of, time(), UTC) - timedelta(days=YEAR)
-    return (row for row in rows if row.get(column) and _instant(row[column]) >= since)
+    since = (as_of - timedelta(days=YEAR)).isoformat()
+    return (row for row in rows if row.get(column) and row[column] >= since)
 
 
 def _instant(text: str) -> datetime:
