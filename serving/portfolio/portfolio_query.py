@@ -192,7 +192,8 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
 def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     """Return the order of a list; by worth what waits for a decision comes first, what is not known before the safe.
 
-    Who has left already is no call to keep anybody, and stands after what is not known. By a figure of the estimate
+    An account at risk whose score was called wrong keeps its place: it is among those to call already. Who has left
+    already is no call to keep anybody, and stands after what is not known. By a figure of the estimate
     the accounts without one come last: they have no place among those that have one.
     """
     rank = sa.case(
@@ -206,7 +207,7 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     unknown = sa.case((SCORES.c.band == "unknown", 1), else_=0)
     compared = sa.case((KNOWN_TWICE, 0), else_=1)
     orders: dict[str, list[sa.ColumnElement[Any]]] = {
-        "worth": [sa.case((waiting.any, 0), else_=1), rank, worth.desc()],
+        "worth": [sa.case((waiting.first, 0), else_=1), rank, worth.desc()],
         "revenue_at_risk": [unknown],
         "probability": [unknown, SCORES.c.churn_probability.desc()],
         "change": [compared, CHANGE.desc()],
