@@ -57,6 +57,7 @@ def test_who_must_not_wait_is_named_above_the_list_and_on_its_page(everybody: Br
     step = row_of(page, "E/2").one("td", class_="step")
     assert PRESSING[lang] in step.all("strong")[-1].text
     advised = tree(everybody.get(named.attributes["href"])).one("section", class_="advice").text
+    assert page_texts(lang)["advice"]["pressing"] in advised
     assert row_of(page, "E/2").one("span", class_="advice").text.split(": ", 1)[1] in advised
 
 
