@@ -105,12 +105,13 @@ def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang
 
 def test_what_is_long_above_the_list_is_folded_and_its_fold_names_the_grade(everybody: Browser) -> None:
     """Style sheets open the folds on a desk; `live/test_walk_in_browser.py` looks at both widths."""
-    about, *meanings, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
+    about, *meanings, pressing, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
     assert about.one("summary").text.startswith(f"So ist die Liste zu lesen: Modellnote {MODEL['grade']}")
     assert (
         about.all("p", class_="lead")
         and len(meanings) == 4
         and all(each.one("span", class_="note") for each in meanings)
+        and pressing.all("p")
         and filters.one("form")
     )
     assert "open" not in about.attributes and "open" not in filters.attributes

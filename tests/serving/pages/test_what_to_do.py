@@ -50,8 +50,9 @@ def row_of(page: Element, account_id: str) -> Element:
 def test_who_must_not_wait_is_named_above_the_list_and_on_its_page(everybody: Browser, lang: Lang) -> None:
     """The contract's theme does not raise the estimate, and its day comes all the same."""
     page = tree(everybody.get(f"/?lang={lang}"))
-    above = page.one("p", class_="pressing")
-    named, due = above.all("a")
+    above = page.one("details", class_="pressing").one("p")
+    named, due, renewals = above.all("a")
+    assert renewals.attributes["href"] == f"/renewals?lang={lang}"
     assert named.text == EVIL and PRESSING[lang] in above.text and "1 " in above.text
     assert [row.text for row in tree(everybody.get(due.attributes["href"])).one("tbody").all("tr") if EVIL in row.text]
     step = row_of(page, "E/2").one("td", class_="step")
