@@ -180,9 +180,9 @@ def _to_call(connection: Connection, manager: str, capacity: int, handled: Colle
         chosen += [row for row in at_risk if row["account_id"] not in handled]
         past |= dict(found.past)
         steps |= dict(found.steps)
-        # The order has what is at risk before the rest: a page without is followed by none but of who has left
-        # already, whom no call keeps.
-        over = not any(row["band"] == "at_risk" for row in found.rows)
+        # The order has what waits, then what is at risk, then the rest: a page without either is followed by none but
+        # of who has left already, whom no call keeps.
+        over = not any(row["band"] == "at_risk" or row["disagreed"] for row in found.rows)
         if over or len(chosen) >= capacity or found.page >= found.pages:
             return replace(first, rows=chosen[:capacity], past=past, steps=steps)
         found = read_portfolio(connection, manager, Wanted(page=found.page + 1))

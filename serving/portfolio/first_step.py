@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serving.reports.steps_to_take import Pressing, steps_of
+from serving.reports.steps_to_take import ADVISED_FROM, Pressing, steps_of
 from serving.scoring.scores import Score
 from serving.words.formats import NBSP, Formats, Lang
-from serving.words.short_reasons import sentences_of
+from serving.words.short_reasons import raising_sentences
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ def first_step(score: Score, evidence: Mapping[str, Any], lang: Lang) -> FirstSt
     if score.band == "unknown":
         return FirstStep()
     formats = Formats(lang, score.currency)
-    steps = steps_of(score, evidence, sentences_of(score, evidence, lang), formats, named=False)
+    sentences = raising_sentences(score, evidence, lang, ADVISED_FROM)
+    steps = steps_of(score, evidence, sentences, formats, named=False)
     if not steps:
         return FirstStep()
     first = next((step for step in steps if step.pressing), steps[0])

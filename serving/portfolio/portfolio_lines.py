@@ -41,8 +41,8 @@ class Line:
     expected to bring, or why there is none. `value`: what the customer is worth a year. `address` is that of its page
     here, `crm` that in the reader's CRM. `nobody`: that no account manager has it, where others are managed. `advice`:
     the step that must not wait of an account at risk, or that its page advises none; `advice_told`: what its page
-    advises first, with whom it means;
-    `pressing`: why it must not wait, while no step is planned or done; `ends`: the day of the contract, if that is why.
+    advises first, with whom it means; `pressing`: why it must not wait, while no step is planned or done; `ends`: the
+    day of the contract, if that is why.
     """
 
     account_id: str

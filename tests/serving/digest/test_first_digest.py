@@ -79,3 +79,11 @@ def test_called_wrong_an_account_at_risk_keeps_its_place(store: ScoreStore) -> N
     assert order() == usual == ["J1", "E/2", "E1", "E4", "E3", "N1"] and order(todo="yes") == ["E1"]
     verdict(store, "E3", "wrong")
     assert order() == ["E3", "J1", "E/2", "E1", "E4", "N1"] and order(todo="yes") == ["E3", "E1"]
+
+
+def test_a_page_of_accounts_called_wrong_ends_no_digest(store: ScoreStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.portfolio.portfolio_query.ROWS", 1)
+    verdict(store, "E3", "wrong")
+    with writing(store.engine) as connection:
+        add_step(connection, "E/2", NewStep("call", "Anrufen", EVA, date(2026, 1, 9)), "k", NOW, "k")
+    assert [row["account_id"] for row in findings(store).found.rows] == ["E/2", "E1"]
