@@ -137,7 +137,7 @@ def nps_detractor_share(rows: ir.Table) -> ir.Value:
     over=decision_maker_answers,
     unit="NPS points",
     en="Decision maker's last score",
-    de="Letzte Bewertung des Entscheiders",
+    de="Letzte Bewertung der Entscheidungsperson",
     riskier="falling",
 )
 def nps_decision_maker_last(rows: ir.Table) -> ir.Value:

@@ -92,7 +92,7 @@ def response_rate_drop(rows: ir.Table) -> ir.Value:
     over=invitations,
     unit="invitations",
     en="Invitations unanswered in a row",
-    de="Unbeantwortete Befragungen in Folge",
+    de="Unbeantwortete Einladungen in Folge",
     riskier="rising",
     when_none=0,
     relies_on=("invitations",),

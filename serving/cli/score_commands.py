@@ -129,7 +129,7 @@ def _money(amount: float) -> float:
 
 
 def _show(book: ScoredBook, as_of: date, where: str) -> None:
-    from serving.words.grades import grade_sentence
+    from serving.words.caution_words import grade_sentence
 
     summary, unit = _summary(book, as_of), book.currency or ""
     rows = [

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from serving.webhooks.alerts import Alert
+from serving.words.contact_rows import rows_of
 from serving.words.formats import Formats
-from serving.words.people import NAMED, called, rows_of
+from serving.words.people import NAMED, called
 from serving.words.wording import page_texts
 
 #: By kind of alert: the list of the evidence, its id, and the text of one record.

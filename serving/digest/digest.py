@@ -20,8 +20,8 @@ from serving.digest.alert_records import records_told
 from serving.digest.digest_findings import WEEK, Findings
 from serving.digest.lost_accounts import told_of
 from serving.digest.standing_changes import Change
-from serving.portfolio.first_step import first_step
-from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Head, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.portfolio.wanted import Wanted
 from serving.webhooks.delivery.slack import alert_words
 from serving.words.crm_link import crm_link
@@ -127,7 +127,7 @@ def digest_of(findings: Findings, filters: Filters, lang: Lang) -> Digest:
         figures=_figures(findings, head, formats, words["figures"]),
         calls=calls,
         call_addresses=tuple(base + line.address if base else "" for line in calls),
-        call_steps=tuple(first_step(row, lang) for row in found.rows),
+        call_steps=tuple(line.advice_told for line in calls),
         no_calls="" if calls else words["calls"]["none"],
         more="".join(_more(findings, formats, words["calls"])),
         sections=sections,
@@ -173,7 +173,7 @@ def _figures(findings: Findings, head: Head, formats: Formats, words: Words) -> 
     if sums.loss is not None:
         low, high = formats.money(sums.loss.low), formats.money(sums.loss.high)
         whole = f"{whole} {words['range'].format(low=low, high=high)}"
-    return (*risk[:2], whole), change
+    return (risk.label, risk.value, whole), (change.label, change.value, change.note)
 
 
 def _more(findings: Findings, formats: Formats, words: Words) -> Iterator[str]:

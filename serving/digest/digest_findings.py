@@ -160,7 +160,7 @@ def read_findings(
         changes=changed(scores, before.standings, now_standing, bounds.points) if before.as_of else (),
         gone=left(base, scores, now_standing, handled, {each.departure.account_id for each in lost}) if base else (),
         lost=lost,
-        alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules),
+        alerts=_alerts(connection, seen, before.as_of, run.as_of, bounds.rules, base is None),
         steps=_acts(connection, STEPS, seen, due, STEPS.c.due_on, STEPS.c.step_id),
         said_since=since,
         said=_acts(connection, FEEDBACK, seen, SAID & (FEEDBACK.c.created_at > since), FEEDBACK.c.feedback_id),
@@ -189,13 +189,17 @@ def _to_call(connection: Connection, manager: str, capacity: int, handled: Colle
 
 
 def _handled(connection: Connection, seen: sa.ColumnElement[bool], as_of: date, scored_at: datetime) -> set[str]:
-    """Return who was reported as handled, or was called or visited since the scores, with no further step planned."""
+    """Return who was reported as handled, or was called or visited since the scores, with no further step planned.
+
+    A score that was called wrong waits for a decision: a call alone does not settle it.
+    """
     account_id = SCORES.c.account_id
-    reported = sa.func.coalesce(last_verdict(account_id, as_of), "") == "handled"
+    verdict = sa.func.coalesce(last_verdict(account_id, as_of), "")
     spoken = STEPS.c.kind.in_(SPOKEN) & (STEPS.c.done_at >= scored_at)
     mine = STEPS.c.account_id == account_id
     called = sa.exists().where(mine, spoken) & ~sa.exists().where(mine, STEPS.c.done_at.is_(None))
-    return set(connection.execute(sa.select(account_id).where(seen, reported | called)).scalars())
+    settled = (verdict == "handled") | (called & (verdict != "wrong"))
+    return set(connection.execute(sa.select(account_id).where(seen, settled)).scalars())
 
 
 def _run_before(connection: Connection, seen: sa.ColumnElement[bool], ended: Sequence[str], as_of: date) -> Before:
@@ -210,16 +214,27 @@ def _run_before(connection: Connection, seen: sa.ColumnElement[bool], ended: Seq
 
 
 def _alerts(
-    connection: Connection, seen: sa.ColumnElement[bool], before: date | None, as_of: date, rules: AlertRules
+    connection: Connection,
+    seen: sa.ColumnElement[bool],
+    before: date | None,
+    as_of: date,
+    rules: AlertRules,
+    first: bool,
 ) -> list[tuple[Row, Alert]]:
-    """Return the alerts of the manager's accounts; hours that are running out are over before a digest is read."""
-    if before is None:
-        return []
+    """Return the alerts of the manager's accounts; hours that are running out are over before a digest is read.
+
+    The `first` digest tells every contract that is due by now: nobody was told when that came about.
+    """
+    told = replace(rules, kinds=set(rules.kinds) - {"loop_due", *(["contract_due"] if first else [])})
+    due = replace(rules, kinds=set(rules.kinds) & {"contract_due"})
+    long_ago = as_of - timedelta(days=rules.contract_days + 1)
     found = [
         (row, alert)
         for row in read_evidence(connection, seen)
-        for alert in alerts_of(row, before, as_of, rules)
-        if alert.kind != "loop_due"
+        for alert in (
+            *(alerts_of(row, before, as_of, told) if before else ()),
+            *(alerts_of(row, long_ago, as_of, due) if first else ()),
+        )
     ]
     return sorted(found, key=lambda each: (-each[0]["revenue_at_risk"], each[0]["account_id"]))
 

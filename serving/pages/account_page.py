@@ -20,11 +20,12 @@ from serving.pages.answering import account_address, address_problems, answer
 from serving.pages.moved_section import moved_section
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.pages.what_if_section import WhatIfSection, what_if_section
-from serving.portfolio.portfolio_lines import aged, renewal
+from serving.portfolio.portfolio_head import aged
 from serving.reports.report import account_report
 from serving.scoring.scores import PastScore, Score
 from serving.store import Stored
 from serving.words.formats import Formats, Lang
+from serving.words.told_by_evidence import next_end
 from serving.words.wording import page_texts, screen_texts
 
 
@@ -87,7 +88,7 @@ def frame_of(stored: Stored, lang: Lang) -> Frame:
     """Return what stands above the report of a stored score."""
     words, score = screen_texts(lang)["account"], stored.score
     formats = Formats(lang, score.currency)
-    since, ends = band_since(score, stored.history), renewal(stored.evidence)
+    since, ends = band_since(score, stored.history), next_end(stored.evidence)
     band = page_texts(lang)["bands"][score.band]
     grade = stored.model.get("grade")
     facts = (

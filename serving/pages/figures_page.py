@@ -22,7 +22,7 @@ from serving.database.engine import reading
 from serving.pages.answering import address_problems, answer, trouble
 from serving.pages.portfolio import Choice
 from serving.pages.visiting import Visit, demand, visit_of
-from serving.portfolio.portfolio_lines import aged
+from serving.portfolio.portfolio_head import aged
 from serving.programme.accounts_behind import behind_table
 from serving.programme.board_facts import read_board
 from serving.programme.board_report import BoardReport, board_report, render_board

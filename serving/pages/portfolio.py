@@ -9,11 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from serving.portfolio.portfolio_lines import Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Sum, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.portfolio.portfolio_query import Found
 from serving.portfolio.wanted import BANDS, SORTS, Wanted
 from serving.words.formats import Formats, Lang
 from serving.words.wording import page_texts, screen_texts
+
+#: Most accounts that are named above the list.
+NAMED = 5
+#: What of the address each sum's list has.
+_LISTS = {
+    "revenue_at_risk": {"sort": "revenue_at_risk"},
+    "unheard": {"unheard": "yes", "sort": "revenue_at_risk"},
+    "due": {"ending": "yes", "sort": "revenue_at_risk"},
+    "change": {"sort": "change"},
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The page: `figures` are label, value and note of each sum; `moved` is what moved the first, its sum last.
+    """The page: `figures` are the sums, each with the address of the list that it is of; `moved` is what moved the
+    first, its sum last. `pressing` names accounts of this page whose first step must not wait, and why.
 
     `unmanaged` says whether the reader can choose the accounts that nobody manages; `warned` names the grade and how
     many cautions there are, for where they are folded.
@@ -37,7 +49,7 @@ class Portfolio:
     model: str
     cautions: tuple[str, ...]
     warned: str
-    figures: tuple[tuple[str, str, str], ...]
+    figures: tuple[tuple[Sum, str], ...]
     moved: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     bands: tuple[tuple[str, str, str, bool], ...]
@@ -49,6 +61,10 @@ class Portfolio:
     urgent: str
     decide: str
     urgent_address: str
+    due: str
+    due_address: str
+    pressing: tuple[Line, ...]
+    others_pressing: str
     before: str
     after: str
     pdf: str
@@ -65,15 +81,16 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, chooses: bool, today: da
         From then on a step that was due before is overdue.
     """
     head, formats = head_of(found, lang, today), Formats(lang, found.sums.currency)
-    words = screen_texts(lang)
+    words, lines = screen_texts(lang), lines_of(found, lang, today)
+    pressing = sorted((line for line in lines if line.pressing), key=lambda line: line.ends or date.max)
     return Portfolio(
         as_of=head.as_of,
         model=head.model,
         cautions=head.cautions,
         warned=_warned(found, len(head.cautions), words["portfolio"]),
-        figures=head.figures,
+        figures=tuple((each, _address(each.name, wanted, lang)) for each in head.figures),
         moved=head.moved,
-        lines=lines_of(found, lang, today),
+        lines=lines,
         bands=_bands(found, wanted, lang),
         sorts=_choices(SORTS, words["sorts"], wanted.sort),
         threats=_choices(("yes", "no"), words["threats"], wanted.threat),
@@ -82,11 +99,27 @@ def portfolio(found: Found, wanted: Wanted, lang: Lang, chooses: bool, today: da
         urgent=head.urgent,
         decide=head.decide,
         urgent_address=wanted.query(lang, todo="yes") if not wanted.todo else wanted.query(lang, todo=""),
+        due=head.due,
+        due_address=wanted.query(lang, band="at_risk", ending="yes"),
+        pressing=tuple(pressing[:NAMED]),
+        others_pressing=_others(len(pressing) - NAMED, formats, words["todo"]),
         counted=_counted(found, formats, words["portfolio"]),
         before=wanted.query(lang, page=found.page - 1) if found.page > 1 else "",
         after=wanted.query(lang, page=found.page + 1) if found.page < found.pages else "",
         pdf=f"/report.pdf{wanted.query(lang)}",
     )
+
+
+def _address(name: str, wanted: Wanted, lang: Lang) -> str:
+    """Return the address of the accounts that a sum is of, the largest first; empty where that is no list."""
+    changes = _LISTS.get(name)
+    return wanted.query(lang, **changes) if changes else ""
+
+
+def _others(number: int, formats: Formats, words: Mapping[str, str]) -> str:
+    if number <= 0:
+        return ""
+    return words["others_one" if number == 1 else "others"].format(n=formats.number(number))
 
 
 def _warned(found: Found, cautions: int, words: Mapping[str, str]) -> str:

@@ -10,12 +10,11 @@ from serving.api.edge.noted import note_read
 from serving.database.engine import reading
 from serving.pages.answering import Pager, answer, paged
 from serving.pages.visiting import Visit, demand, visit_of
-from serving.portfolio.portfolio_lines import aged
+from serving.portfolio.portfolio_head import aged
 from serving.renewals.calls import STAGES, read_renewals
 from serving.renewals.renewal_list import KINDS, SHOWN, RenewalTable, renewal_table
-from serving.words.caution_words import kept_cautions, told
+from serving.words.caution_words import grade_sentence, kept_cautions, told
 from serving.words.formats import Formats
-from serving.words.grades import grade_sentence
 from serving.words.wording import screen_texts
 
 #: The page of each table in the address.

@@ -31,6 +31,8 @@ PAST = 12
 CHANGE = SCORES.c.churn_probability - BEFORE.c.churn_probability
 #: Null and empty alike: nobody.
 MANAGER = sa.func.coalesce(SCORES.c.account_manager, "")
+#: Whether a contract of the account ends in the 90 days from the as-of date on.
+DUE = sa.func.coalesce(SCORES.c.renewals_due_90d, 0.0) > 0
 KNOWN_TWICE = (SCORES.c.band != "unknown") & (BEFORE.c.band != "unknown")
 
 
@@ -59,9 +61,10 @@ class Found:
         The open step of each row's account that is due first.
     done : mapping of str to mapping
         The step of each row's account that was done last since the run scored.
-    unplanned, disagreed, lapsed : int
+    unplanned, disagreed, lapsed, due : int
         How many accounts under all filters but the band are threats without a next step, how many scores somebody
-        called wrong, and how many have left already by the model's rule (`serving.scoring.lapsed`).
+        called wrong, how many have left already by the model's rule (`serving.scoring.lapsed`), and how many are at
+        risk and have a contract that ends in 90 days.
     moved : mapping of part to float
         What moved the revenue at risk since the run before, over all accounts of the reader or of the chosen manager;
         empty under any other filter, and where it is not kept.
@@ -81,6 +84,7 @@ class Found:
     unplanned: int
     disagreed: int
     lapsed: int
+    due: int
     moved: Mapping[Part, float]
     page: int
     pages: int
@@ -108,7 +112,7 @@ def read_portfolio(
     rows_a_page = rows_a_page or ROWS
     run = connection.execute(newest_run(as_of).add_columns(RUNS.c.model)).first()
     if run is None:
-        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, {}, 1, 1)
+        return Found(None, None, (), Sums(0, 0, 0.0, None, None, None), {}, (), False, {}, {}, {}, 0, 0, 0, 0, {}, 1, 1)
     earlier = connection.execute(newest_run().where(RUNS.c.as_of < run.as_of)).first()
     joined = SCORES.outerjoin(
         BEFORE, (BEFORE.c.run_id == (earlier.run_id if earlier else -1)) & same_account(connection, BEFORE)
@@ -128,9 +132,10 @@ def read_portfolio(
     whole = sa.select(*_columns(waiting)).select_from(joined).where(seen, SCORES.c.account_id.in_(account_ids))
     rows = sorted(_all(connection, whole), key=lambda row: account_ids.index(row["account_id"]))
     managers = _managers(connection, seen)
-    counts = (sa.func.count().filter(each) for each in (waiting.unplanned, waiting.disagreed, waiting.lapsed))
+    told = (waiting.unplanned, waiting.disagreed, waiting.lapsed, DUE & (SCORES.c.band == "at_risk") & ~waiting.lapsed)
+    counts = (sa.func.count().filter(each) for each in told)
     counted = sa.select(*counts).select_from(SCORES).where(seen, _filters(wanted))
-    unplanned, disagreed, lapsed = tuple(connection.execute(counted).one())
+    unplanned, disagreed, lapsed, due = tuple(connection.execute(counted).one())
     return Found(
         run=run,
         before=earlier.as_of if earlier else None,
@@ -145,6 +150,7 @@ def read_portfolio(
         unplanned=unplanned,
         disagreed=disagreed,
         lapsed=lapsed,
+        due=due,
         moved=_moved(connection, run.run_id, earlier, mine, wanted),
         page=page,
         pages=pages,
@@ -174,6 +180,10 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
         conditions.append(SCORES.c.account_manager == wanted.manager)
     if wanted.threat:
         conditions.append(SCORES.c.threat == (wanted.threat == "yes"))
+    if wanted.ending:
+        conditions.append(DUE)
+    if wanted.unheard:
+        conditions.append(SCORES.c.unheard_180d.is_(True))
     if wanted.q:
         conditions.append(holds(SCORES.c, wanted.q))
     return sa.and_(*conditions)
@@ -182,7 +192,8 @@ def _filters(wanted: Wanted) -> sa.ColumnElement[bool]:
 def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     """Return the order of a list; by worth what waits for a decision comes first, what is not known before the safe.
 
-    Who has left already is no call to keep anybody, and stands after what is not known. By a figure of the estimate
+    An account at risk whose score was called wrong keeps its place: it is among those to call already. Who has left
+    already is no call to keep anybody, and stands after what is not known. By a figure of the estimate
     the accounts without one come last: they have no place among those that have one.
     """
     rank = sa.case(
@@ -196,7 +207,7 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
     unknown = sa.case((SCORES.c.band == "unknown", 1), else_=0)
     compared = sa.case((KNOWN_TWICE, 0), else_=1)
     orders: dict[str, list[sa.ColumnElement[Any]]] = {
-        "worth": [sa.case((waiting.any, 0), else_=1), rank, worth.desc()],
+        "worth": [sa.case((waiting.first, 0), else_=1), rank, worth.desc()],
         "revenue_at_risk": [unknown],
         "probability": [unknown, SCORES.c.churn_probability.desc()],
         "change": [compared, CHANGE.desc()],

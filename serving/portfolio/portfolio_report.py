@@ -7,7 +7,8 @@ from datetime import date
 
 from sqlalchemy.engine import Connection
 
-from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Head, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.wanted import BANDS, SORTS, Wanted
 from serving.reports.report_html import rendered
@@ -129,6 +130,8 @@ def _chosen(whose: Whose, wanted: Wanted, lang: Lang) -> tuple[str, ...]:
         wanted.threat and f"{filters['threat']}: {words['threats'][wanted.threat]}",
         wanted.q and f"{filters['search']}: {wanted.q}",
         wanted.todo and words["paper"]["waiting"],
+        wanted.ending and filters["ending"],
+        wanted.unheard and filters["unheard"],
         wanted.sort != SORTS[0] and f"{filters['sort']}: {words['sorts'][wanted.sort]}",
     )
     return tuple(str(each) for each in said if each)

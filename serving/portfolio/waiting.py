@@ -36,6 +36,11 @@ class Waiting:
         return cls(unplanned, verdict == "wrong", verdict == "handled", lapsed)
 
     @property
+    def first(self) -> sa.ColumnElement[bool]:
+        """Whether an account goes before all that do not wait: not one at risk for having been called wrong."""
+        return self.unplanned | (self.disagreed & (SCORES.c.band != "at_risk"))
+
+    @property
     def any(self) -> sa.ColumnElement[bool]:
         """Whether an account waits."""
         return self.unplanned | self.disagreed

@@ -18,7 +18,10 @@ BANDS = ("at_risk", "unknown", "safe")
 #: Orders of the list; the first is the usual one.
 SORTS = ("worth", "revenue_at_risk", "probability", "change", "name")
 THREATS = ("yes", "no")
-CHOICES = {"band": BANDS, "threat": THREATS, "sort": SORTS, "todo": ("yes",), "unmanaged": ("yes",)}
+YES = ("yes",)
+CHOICES = {
+    "band": BANDS, "threat": THREATS, "sort": SORTS, "todo": YES, "unmanaged": YES, "ending": YES, "unheard": YES,
+}  # fmt: skip
 #: The last page that is a number at all.
 LAST_PAGE = 100_000
 
@@ -35,6 +38,8 @@ class Wanted:
         "yes": only accounts that nobody manages; `manager` is empty then.
     todo : str
         "yes": only accounts that wait for a decision.
+    ending, unheard : str
+        "yes": only accounts with a contract that ends in 90 days, or that gave no answer in 180.
     sort : str
         One of `SORTS`.
     page : int
@@ -47,13 +52,15 @@ class Wanted:
     threat: str = ""
     q: str = ""
     todo: str = ""
+    ending: str = ""
+    unheard: str = ""
     sort: str = SORTS[0]
     page: int = 1
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves accounts out beside those of other managers."""
-        return bool(self.band or self.unmanaged or self.threat or self.q or self.todo)
+        return bool(self.band or self.unmanaged or self.threat or self.q or self.todo or self.ending or self.unheard)
 
     def query(self, lang: Lang, **changes: Any) -> str:
         """Return the query of the address that shows this with some changes; another filter begins at page 1."""

@@ -7,20 +7,20 @@ words need of them: roles, no names or numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from operator import attrgetter
 from typing import Any
 
 from serving.predict.predictor import rows_in
-from serving.scoring.evidence import LIMITS, month_starts
+from serving.scoring.evidence import LIMITS, RECENT_DAYS, month_starts
 
 Row = dict[str, Any]
 Known = Mapping[str, Mapping[str, Any] | None]
 
 
 def told_records(history: Any, as_of: date) -> Known:
-    """Return `contacts`, `surveys`, `open_loops` and `contracts` of a history as they were known at a date.
+    """Return contacts, surveys, loops, contracts and closed tickets of a history as they were known at a date.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ def told_records(history: Any, as_of: date) -> Known:
     Returns
     -------
     mapping of str to dict or None
-        `rows` of each list, as many and in the order that evidence keeps; None where the table is not known.
+        `rows` of each list, as many and in the order that evidence keeps, and their `total`; None where the table is
+        not known.
     """
     return _Told(history, as_of)
 
@@ -45,7 +46,7 @@ class _Told(Known):
         if name not in self._made:
             table, rows = _LISTS[name]
             known = getattr(self._history, table) is not None
-            self._made[name] = {"rows": rows(self._history, self._as_of)[: LIMITS[name]]} if known else None
+            self._made[name] = _kept(rows(self._history, self._as_of), LIMITS[name]) if known else None
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -53,6 +54,10 @@ class _Told(Known):
 
     def __len__(self) -> int:
         return len(_LISTS)
+
+
+def _kept(rows: list[Row], most: int) -> Row:
+    return {"total": len(rows), "rows": rows[:most]}
 
 
 def _contacts(history: Any, as_of: date) -> list[Row]:
@@ -65,6 +70,7 @@ def _contacts(history: Any, as_of: date) -> list[Row]:
             "contact_id": row.contact_id,
             "role": row.role,
             "decision_maker": row.decision_maker,
+            "valid_from": row.valid_from.isoformat(),
             "valid_to": row.valid_to.isoformat() if _is_past(row.valid_to, as_of) else None,
         }
         for row in begun
@@ -81,7 +87,7 @@ def _surveys(history: Any, as_of: date) -> list[Row]:
     ]
     rows.sort(key=attrgetter("survey_id"))
     rows.sort(key=attrgetter("sent_at"), reverse=True)
-    return [_survey(row, people, midnight) for row in rows[: LIMITS["surveys"]]]
+    return [_survey(row, people, midnight) for row in rows]
 
 
 def _survey(row: Any, people: Mapping[str | None, Row], midnight: datetime) -> Row:
@@ -89,6 +95,7 @@ def _survey(row: Any, people: Mapping[str | None, Row], midnight: datetime) -> R
     contact_id = None if row.anonymous else row.contact_id
     person = people.get(contact_id, {})
     return {
+        "kind": row.kind,
         "sent_at": row.sent_at.isoformat(),
         "answered_at": row.answered_at.isoformat() if is_answered else None,
         "score": row.score if is_answered else None,
@@ -113,6 +120,30 @@ def _open_loops(history: Any, as_of: date) -> list[Row]:
         if _is_past(row.answered_at, midnight) and not _is_past(row.bounced_at, midnight)
     }
     return [{"score": scores.get(row.survey_id)} for row in loops]
+
+
+def _closed_loops(history: Any, as_of: date) -> list[Row]:
+    return _closed(rows_in(history, "loops"), "loop_id", _midnight(as_of))
+
+
+def _closed_tickets(history: Any, as_of: date) -> list[Row]:
+    midnight = _midnight(as_of)
+    lately = [row for row in rows_in(history, "tickets") if row.opened_at >= midnight - timedelta(days=RECENT_DAYS)]
+    return _closed(lately, "ticket_id", midnight)
+
+
+def _closed(rows: Sequence[Any], own: str, midnight: datetime) -> list[Row]:
+    """Return the closed ones, the last closed first, with the hours that each took."""
+    closed = [row for row in rows if row.opened_at < midnight and _is_past(row.closed_at, midnight)]
+    closed.sort(key=attrgetter(own))
+    closed.sort(key=attrgetter("closed_at"), reverse=True)
+    return [
+        {
+            "closed_at": row.closed_at.isoformat(),
+            "hours": round((row.closed_at - row.opened_at) / timedelta(hours=1), 4),
+        }
+        for row in closed
+    ]
 
 
 def _contracts(history: Any, as_of: date) -> list[Row]:
@@ -143,5 +174,7 @@ _LISTS: Mapping[str, tuple[str, Callable[[Any, date], list[Row]]]] = {
     "contacts": ("contacts", _contacts),
     "surveys": ("surveys", _surveys),
     "open_loops": ("loops", _open_loops),
+    "closed_loops": ("loops", _closed_loops),
+    "closed_tickets": ("tickets", _closed_tickets),
     "contracts": ("contracts", _contracts),
 }

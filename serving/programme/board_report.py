@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from features.figures.programme import YEAR_MONTHS, months_before
-from serving.portfolio.portfolio_lines import Head, Line, head_of, lines_of
+from serving.portfolio.portfolio_head import Head, head_of
+from serving.portfolio.portfolio_lines import Line, lines_of
 from serving.programme.board_facts import BoardFacts
 from serving.programme.figure_sections import BarChart, MonthChart, Row, Telling
 from serving.programme.stored_words import in_words
@@ -227,14 +228,17 @@ def _facts(whose: Whose, as_of: date, formats: Formats, texts: Mapping[str, str]
 def _risk(facts: BoardFacts, lang: Lang, today: date, texts: Mapping[str, str]) -> Risk:
     formats, bands = Formats(lang, facts.book.sums.currency), page_texts(lang)["bands"]
     head, loss = head_of(facts.book, lang, today), facts.book.sums.loss
-    (label, value, _), *_, change = head.figures
+    risk, *_, change = head.figures
     within = loss and screen_texts(lang)["sums"]["range"].format(
         low=formats.money(loss.low), high=formats.money(loss.high)
     )
     return Risk(
         lead=texts["risk_lead"].format(day=formats.day(facts.stored.run["as_of"])),
         head=head,
-        figures=((label, value, f"{texts['expected']} {within or texts['no_range']}"), change),
+        figures=(
+            (risk.label, risk.value, f"{texts['expected']} {within or texts['no_range']}"),
+            (change.label, change.value, change.note),
+        ),
         bands=tuple((label, formats.number(facts.book.counts.get(band, 0))) for band, label in bands.items()),
         threats=lines_of(facts.threats, lang, today),
         counted=_counted(facts, formats, texts),

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 
 from serving.programme.group_tables import GroupTable, group_tables
 from serving.reports.charts import Bar, waterfall
 from serving.reports.figure_lines import LineChart, line_chart
 from serving.words.figure_words import FigureInWords, Point, written
-from serving.words.formats import Formats, Lang
-from serving.words.summing import rounded_parts
+from serving.words.formats import Formats, Lang, rounded_parts
 from serving.words.wording import page_texts, screen_texts
 
 #: The families in the order in which a board asks for them; others follow.
@@ -59,6 +60,8 @@ LINES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: A step stands out when it is so many times the median step, of so many at least, and half of all movement.
+STANDS_OUT, LEAST_STEPS = 4, 4
 #: Sums that come to less are shown with their cents.
 CENTS_BELOW = 100
 
@@ -118,7 +121,10 @@ class Month:
 
 @dataclass(frozen=True)
 class MonthChart:
-    """A figure over months with its table; `ticks` are the labels of the chart's grid, `bounded`: it has intervals."""
+    """A figure over months with its table; `ticks` are the labels of the chart's grid, `bounded`: it has intervals.
+
+    `note`: what its largest step is, where one stands out.
+    """
 
     key: str
     title: str
@@ -128,6 +134,7 @@ class MonthChart:
     last: str
     bounded: bool
     months: tuple[Month, ...]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,23 @@ class Telling:
         months = tuple(self._month(found, point) for point in found.points)
         ticks = tuple((y, written(value, found.figure, self.formats)) for y, value in chart.grid)
         ends = (months[0].month, months[-1].month)
-        return MonthChart(found.figure.name, found.label, chart, ticks, *ends, bool(chart.bands), months)
+        note = self._step(found)
+        return MonthChart(found.figure.name, found.label, chart, ticks, *ends, bool(chart.bands), months, note)
+
+    def _step(self, found: FigureInWords) -> str:
+        """Return between which points a figure moves most, where that is a step beside the others; else nothing."""
+        known = [(each.as_of, each.value) for each in found.points if each.as_of and each.value is not None]
+        steps = [(abs(after[1] - before[1]), before, after) for before, after in pairwise(known)]
+        sizes = sorted(size for size, *_ in steps)
+        if len(sizes) < LEAST_STEPS or sizes[-1] < STANDS_OUT * sizes[len(sizes) // 2] or sizes[-1] <= sum(sizes) / 2:
+            return ""
+        _, (first, before), (last, after) = max(steps, key=itemgetter(0))
+        return self.texts["figures"]["step"].format(
+            before=written(before, found.figure, self.formats),
+            first=self.formats.day(first),
+            after=written(after, found.figure, self.formats),
+            last=self.formats.day(last),
+        )
 
     def _month(self, found: FigureInWords, point: Point) -> Month:
         day = "" if point.as_of is None else self.formats.day(point.as_of)

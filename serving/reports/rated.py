@@ -17,8 +17,8 @@ import numpy as np
 
 from features.figures.intervals import nps_interval
 from serving.reports.report_head import Figure
+from serving.words.contact_rows import rows_of
 from serving.words.formats import Formats
-from serving.words.people import rows_of
 from serving.words.wording import page_texts
 
 DAYS = 365

@@ -17,15 +17,17 @@ from serving.reports.rated import Rated, rated
 from serving.reports.record_tables import DataTable, evidence_tables, without_rows
 from serving.reports.report_head import Headline, headline
 from serving.reports.stakeholders import Stakeholders, stakeholders_of
-from serving.reports.steps_to_take import Advice, shrinking_share, steps_of
+from serving.reports.steps_to_take import Advice, no_step, shrinking_share, steps_of
 from serving.reports.whom_to_call import WhomToCall, whom_to_call
 from serving.reports.why import SignalGroup, Usual, Why, signal_groups, why
 from serving.scoring.cautions import Caution
 from serving.scoring.scores import PastScore, Score
+from serving.words.caution_words import kept_cautions, told
 from serving.words.crm_link import crm_link
 from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
-from serving.words.reasons import Speaker, themes
+from serving.words.reasons import Speaker
+from serving.words.theme_reasons import themes
 from serving.words.wording import page_texts
 
 
@@ -89,6 +91,7 @@ class AccountReport:
     segment_note: str
     time_line: TimeLineView | None
     advice: tuple[Advice, ...]
+    no_advice: str
     people: WhomToCall | None
     rated: Rated | None
     stakeholders: Stakeholders | None
@@ -151,6 +154,7 @@ def account_report(
         segment_note=_segment_note(usual, reference, formats, texts["why"]),
         time_line=time_line_of(evidence, formats) if evidence.get("revenue") else None,
         advice=steps_of(score, evidence, sentences, formats) if known else (),
+        no_advice=no_step(score, formats),
         people=whom_to_call(evidence, score.as_of, formats),
         rated=rated(evidence, score.as_of, formats),
         stakeholders=stakeholders_of(evidence, score.as_of, formats),
@@ -222,7 +226,9 @@ def _reading(score: Score, model: Mapping[str, Any], formats: Formats, texts: Ma
     words, missing = texts["reading"], [texts["tables"].get(name, name) for name in score.missing_tables]
     lines = [words["missing"].format(tables=", ".join(missing)) if missing else words["complete"]]
     if score.band != "unknown":
-        lines.append(words["estimate"].format(probability=formats.probability(score.churn_probability)))
+        off = next((told(one, formats.lang) for one in kept_cautions(model) if one.code == "level"), "")
+        probability = formats.probability(score.churn_probability)
+        lines.append(words["estimate_off" if off else "estimate"].format(probability=probability, level=off))
     lines += [words["cause"], words["base"], words["money"]]
     silence = (model.get("rule") or {}).get("silence_days")
     if silence:

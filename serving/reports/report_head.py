@@ -11,9 +11,8 @@ from serving.reports.quiet import quiet
 from serving.scoring.cautions import Caution
 from serving.scoring.lapsed import KEY
 from serving.scoring.scores import Score
-from serving.words.caution_words import kept_cautions, told
+from serving.words.caution_words import grade_sentence, kept_cautions, told
 from serving.words.formats import Formats
-from serving.words.grades import grade_sentence
 from serving.words.reasons import ReasonSentence
 from serving.words.wording import page_texts
 
@@ -159,6 +158,17 @@ def by_size(score: Score, reference: Mapping[str, Any]) -> str:
     if score.band != "at_risk" or score.value <= 0 or score.churn_probability >= usual:
         return ""
     return "at_risk_large" if score.expected_profit > 0 else "at_risk_large_but"
+
+
+def noted_size(score: Score, reference: Mapping[str, Any]) -> str:
+    """Return the key of what a list says of an account's size: as `by_size`, or of one that is safe for its size.
+
+    That one is likelier to leave than the book on average, and not at risk: little would be lost with it.
+    """
+    usual = reference.get("churn_rate", score.base_probability)
+    if score.band == "safe" and score.churn_probability > usual:
+        return "safe_small"
+    return by_size(score, reference)
 
 
 def _statement(rule: Mapping[str, Any], formats: Formats, words: Mapping[str, str]) -> str:

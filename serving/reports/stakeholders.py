@@ -14,9 +14,9 @@ from typing import Any
 from features.signals.response import GRACE_DAYS
 from serving.reports.charts import Point
 from serving.reports.record_tables import Cell, Column, DataTable
+from serving.words.contact_rows import rows_of, silent_contacts
 from serving.words.formats import Formats
 from serving.words.glossary import glossary
-from serving.words.people import rows_of, silent_contacts
 from serving.words.wording import page_texts
 
 WIDE, NARROW = 560, 344

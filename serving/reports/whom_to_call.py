@@ -12,9 +12,9 @@ from datetime import date
 from typing import Any
 
 from features.signals.nps import DETRACTOR
+from serving.words.contact_rows import rows_of, silent_contacts
 from serving.words.formats import Formats
 from serving.words.glossary import glossary
-from serving.words.people import rows_of, silent_contacts
 from serving.words.wording import page_texts
 
 #: Most people named.

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from serving.reports.charts import Bar, waterfall
 from serving.scoring.scores import Reason, Score
 from serving.words.formats import Formats
-from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker, ThemeReason
+from serving.words.reasons import NO_EFFECT, ReasonSentence, Speaker
+from serving.words.theme_reasons import ThemeReason
 from serving.words.wording import catalogue, figure, label, page_texts, signal_of
 
 #: Themes with less than half a point share one row.
@@ -168,7 +169,7 @@ def signal_row(reason: Reason, speaker: Speaker, usual: Usual) -> SignalRow:
         middle = ends[0] if ends[0] == ends[1] else f"{ends[0]} … {ends[1]}"
     return SignalRow(
         label=label(signal, formats.lang),
-        value=speaker.figure(reason.signal),
+        value=speaker.figure_noted(reason.signal),
         median="" if median is None else figure(signal, median, formats),
         segment="" if of_segment is None else figure(signal, of_segment, formats),
         middle=middle,

@@ -21,8 +21,8 @@ from serving.scoring.scores import Reason
 from training.bundle.bundle import Bundle, Manifest, Reference
 
 Code = Literal[
-    "grade", "leak", "amounts", "currency", "stale", "dates", "names", "endless", "categories", "later", "early",
-    "returned", "left", "aged", "filter",
+    "grade", "leak", "level", "amounts", "currency", "stale", "dates", "names", "endless", "categories", "later",
+    "early", "returned", "left", "aged", "filter",
 ]  # fmt: skip
 #: The grade that no score should be acted on alone with.
 WEAK = "D"
@@ -55,9 +55,10 @@ class Caution:
     ----------
     code : str
     figures : mapping
-        What its sentence names: `grade`; `power`, the power of ten by which the amounts differ from the training
-        book's; `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all together with
-        `gap_days`, the longest time between two invoices; `columns`, how many timestamps of each date column were cut
+        What its sentence names: `grade`; `times`, how many times the lost revenue was predicted in training, with
+        `low` and `high` of it; `power`, the power of ten by which the amounts differ from the training book's;
+        `currency` and `trained`; `table`, `last` and `age_days` of a table that ended, of all together with `gap_days`,
+        the longest time between two invoices; `columns`, how many timestamps of each date column were cut
         to their day; `days`, how old the estimates are; `names`, the keys of a request that are nearly a name of the
         contract, with that name; `accounts`, how many have contracts without an end, or came back; `strange`, the
         values of each column that the model does not know, and `known`, those that it does; `records`, how many of
@@ -88,6 +89,7 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     found = [Caution("grade", {"grade": grade})] if grade == WEAK else []
     if _told_who_left(bundle.manifest):
         found.append(Caution("leak", {}))
+    found += _level(bundle.manifest.findings)
     power = power_apart(np.asarray(values, float), bundle.reference)
     if power:
         found.append(Caution("amounts", {"power": power}))
@@ -106,6 +108,20 @@ def _told_who_left(manifest: Manifest) -> bool:
         return True
     by_silence = manifest.rule.get("silence_days") is not None
     return not by_silence and any(each["roc_auc"] >= LEAK_AUC for each in manifest.findings.get("suspects") or ())
+
+
+def _level(findings: Mapping[str, Any]) -> list[Caution]:
+    """Return that training predicted too much or too little beyond chance, where it did.
+
+    See `training.worth.reliability`.
+    """
+    bands = (findings.get("reliability") or {}).get("bands") or ()
+    for band in bands:
+        ends = [end for name in ("low", "value", "high") if (end := (band.get("ratio") or {}).get(name)) is not None]
+        if band["name"] == "all" and len(ends) == 3 and (ends[0] > 1 or ends[2] < 1):
+            low, times, high = ends
+            return [Caution("level", {"times": times, "low": low, "high": high})]
+    return []
 
 
 def stale(ages: Mapping[str, Freshness]) -> list[Caution]:

@@ -16,10 +16,21 @@ NEVER_ADVISED = frozenset({"actions"})
 CONTRACT_FALL = "contract_value_fall"
 #: A low answer that is its contact's latest and young or still open, of anybody and of who decides: told by evidence.
 LOW_ANSWER, LOW_DECIDER = "low_answer_to_settle", "low_decider_to_settle"
+#: Of a low answer, that somebody who gave one is still there: told by evidence.
+LOW_THERE = "low_answer_of_who_is_there"
+#: Whom nobody on record has followed, of anybody who left and of who decides: told by evidence.
+UNFOLLOWED, UNFOLLOWED_DECIDER = "contact_unfollowed", "decider_unfollowed"
 #: The departments in which contacts are active: told by evidence.
 DEPARTMENTS = "contacts_departments"
-#: Steps that need more than their own signal: a talk within days about a score fits only while there is one to settle.
-ONLY_WITH: Mapping[str, str] = {"talk_detractor": LOW_ANSWER, "talk_decision_maker": LOW_DECIDER}
+#: Steps that need more than their own signal: a talk within days about a score fits only while there is one to settle,
+#: and asking who follows only where nobody does.
+ONLY_WITH: Mapping[str, str] = {
+    "talk_detractor": LOW_ANSWER,
+    "talk_decision_maker": LOW_DECIDER,
+    "ask_since_low": LOW_THERE,
+    "meet_successor": UNFOLLOWED_DECIDER,
+    "greet_successor": UNFOLLOWED,
+}
 #: Per theme the steps in order: each fits when its signal lies within [low, high]; one without a signal always fits.
 ADVICE: Mapping[str, tuple[tuple[str, str | None, float, float], ...]] = {
     "closing_delay": (("close_open_loops", "loops_open", 1, _ANY), ("close_faster", None, 0, 0)),

@@ -25,11 +25,25 @@ def grade_meaning(grade: str | None, lang: Lang) -> str:
     return str(meanings.get(grade or "none", meanings["none"]))
 
 
+def grade_sentence(grade: str | None, lang: Lang) -> str:
+    """Return a grade with its meaning; that there is none where no naive rule was judged beside the model.
+
+    Parameters
+    ----------
+    grade : 'A', 'B', 'C', 'D' or None
+        As in the verdict of a training run.
+    lang : 'de' or 'en'
+    """
+    return str(page_texts(lang)["grades"][grade or "none"])
+
+
 def told(caution: Caution, lang: Lang) -> str:
     """Return a caution as a sentence without a full stop."""
     texts, figures = _texts()[lang]["cautions"], dict(caution.figures)
     if caution.code == "grade":
         figures["meaning"] = grade_meaning(figures["grade"], lang)
+    if caution.code == "level":
+        return str(texts["level"].format_map(_level(figures, Formats(lang), texts)))
     if caution.code == "stale":
         formats, tables = Formats(lang), page_texts(lang)["tables"]
         figures["table"] = tables.get(figures["table"], figures["table"])
@@ -71,6 +85,12 @@ def _strange(name: str, texts: Mapping[str, str], figures: Mapping[str, Any]) ->
     """Return the values of a column that the model does not know, beside those that it knows."""
     values = ", ".join(texts["quoted"].format(value=value) for value in figures["strange"][name])
     return texts["values"].format(name=name, values=values, known=", ".join(figures["known"][name]))
+
+
+def _level(figures: Mapping[str, Any], formats: Formats, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return how many times what was lost was predicted in training, and on which side of it the estimates are."""
+    times = {name: formats.number(figures[name], 1 if figures[name] >= 1 else 2) for name in ("times", "low", "high")}
+    return times | {"side": texts["high" if figures["times"] > 1 else "low"]}
 
 
 def warnings_of(found: Iterable[Caution], lang: Lang) -> list[dict[str, str]]:

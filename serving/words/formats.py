@@ -1,17 +1,21 @@
 """Figures as a reader of German or English writes them: numbers, percents, money, dates and spans, by Babel.
 
-A figure may be signed ("+12 %"); the minus is the typographic one. English follows British usage.
+A figure may be signed ("+12 %"); the minus is the typographic one. English follows British usage. Parts are rounded
+for a table so that what is shown adds up to what is shown as their sum.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property, lru_cache
+from math import floor
 from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
 from babel.numbers import NumberPattern, format_currency, parse_pattern
 from babel.units import format_unit
 
@@ -126,6 +130,10 @@ class Formats:
         """Return a span given in months."""
         return self._span(months, "month", 1, signed=False)
 
+    def listed(self, texts: Sequence[str]) -> str:
+        """Return texts one after the other: "a, b and c"."""
+        return format_list(texts, locale=self.locale)
+
     def dative(self, span: str) -> str:
         """Return a span as it stands after a preposition: German says "nach 3 Tagen"."""
         return re.sub(r"(Tage|Monate|Jahre)$", r"\1n", span) if self.lang == "de" else span
@@ -155,6 +163,25 @@ def shown_change(before: float, after: float) -> float:
     0.041
     """
     return round(round(after, POINT_DIGITS) - round(before, POINT_DIGITS), POINT_DIGITS)
+
+
+def rounded_parts(parts: Sequence[float], total: float, digits: int) -> list[float]:
+    """Round parts to so many decimals; they add up to the rounded total (method of the largest remainder).
+
+    Examples
+    --------
+    >>> rounded_parts([0.4, 0.4, 0.4], 1.2, 0), rounded_parts([-2.6, 1.3], -1.3, 0)
+    ([1.0, 0.0, 0.0], [-2.0, 1.0])
+    """
+    if not parts:
+        return []
+    scaled = [part * 10**digits for part in parts]
+    units = [floor(each) for each in scaled]
+    left = round(round(total, digits) * 10**digits) - sum(units)
+    by_remainder = sorted(range(len(parts)), key=lambda place: units[place] - scaled[place])
+    for number in range(abs(left)):
+        units[by_remainder[number % len(parts)]] += 1 if left > 0 else -1
+    return [unit / 10**digits for unit in units]
 
 
 @cache

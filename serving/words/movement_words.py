@@ -14,9 +14,8 @@ from typing import Any
 from serving.errors import MissingWords
 from serving.scoring.movement import Movement
 from serving.scoring.scores import Reason, Score
-from serving.words.formats import POINT_DIGITS, Formats, Lang, shown_change
+from serving.words.formats import POINT_DIGITS, Formats, Lang, rounded_parts, shown_change
 from serving.words.reasons import Speaker
-from serving.words.summing import rounded_parts
 from serving.words.wording import catalogue, screen_texts
 
 #: Themes that moved the estimate by less than half a point share a row.

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from features.signals.nps import DETRACTOR
-from features.signals.response import GRACE_DAYS, NOW_DAYS
-from serving.words.formats import Formats, Lang
+from features.signals.response import GRACE_DAYS
+from serving.words.contact_rows import (
+    Row,
+    gone_ids,
+    is_low,
+    latest_answers,
+    left_rows,
+    low_rows,
+    rows_of,
+    silent_contacts,
+)
+from serving.words.formats import Formats
 from serving.words.glossary import glossary
 from serving.words.wording import page_texts
 
-Row = Mapping[str, Any]
-#: A low answer that is older needs no talk within days, unless its loop is still open.
-YOUNG_DAYS = 30
-#: Days for which it is told who left.
-LEFT_DAYS = 365
 #: Most people or records that a step names.
 NAMED = 3
 
@@ -49,91 +53,6 @@ class Meant:
         """All of it in one line."""
         said = f"{self.who}: {'; '.join(self.facts)}" if self.facts else self.who
         return f"{said} ({', '.join(self.reach)})" if self.reach else said
-
-
-def role_words(evidence: Row, as_of: date, lang: Lang) -> dict[str, str]:
-    """Return `sole_role`, the only active contact's role, and `silent_roles`, each only where known."""
-    active = [row["role"] for row in rows_of(evidence, "contacts") if row["valid_to"] is None]
-    named = {"sole_role": active[0]} if len(active) == 1 and active[0] else {}
-    silent = silent_contacts(rows_of(evidence, "surveys"), as_of)
-    roles = ", ".join(sorted({glossary().say("role", role, lang) for role in silent.values() if role}))
-    sole = {key: glossary().say("role", role, lang) for key, role in named.items()}
-    return sole | ({"silent_roles": roles} if roles else {})
-
-
-def rows_of(evidence: Row, name: str) -> list[Row]:
-    """Return the rows of one list of the evidence; none where the list is not known."""
-    return list((evidence.get(name) or {"rows": []})["rows"])
-
-
-def departments(evidence: Row) -> float | None:
-    """Return in how many departments contacts are active; None where that is not known of every one."""
-    roles = [row["role"] for row in rows_of(evidence, "contacts") if row["valid_to"] is None]
-    return float(len(set(roles))) if roles and all(roles) else None
-
-
-def low_answers(evidence: Row, values: Row, as_of: date) -> tuple[bool, bool]:
-    """Return whether a low answer waits for a talk, of anybody and of a decision maker.
-
-    It is the latest of its contact, who is still there and known, and it is young, or a loop of a low answer is open.
-    Without evidence of surveys the signals decide: the account's last score, its age and the open loops.
-    """
-    if not evidence.get("surveys"):
-        low, decider = (_is_low(values.get(name)) for name in ("nps_last", "nps_decision_maker_last"))
-        age, loops = values.get("nps_answer_age_months"), values.get("loops_open")
-        waits = (isinstance(age, float) and age <= 1) or (isinstance(loops, float) and loops >= 1)
-        return low and waits, low and decider and waits
-    rows = list(low_rows(evidence, as_of))
-    return bool(rows), any(row.get("decision_maker") for row in rows)
-
-
-def low_rows(evidence: Row, as_of: date, settled: bool = False) -> Iterator[Row]:
-    """Yield the low answers that wait for a talk; with `settled` those that are their contact's latest and old.
-
-    Anonymous answers are never among them.
-    """
-    asked = {row.get("survey_id") for row in rows_of(evidence, "open_loops") if _is_low(row.get("score"))}
-    since = (as_of - timedelta(days=YOUNG_DAYS)).isoformat()
-    for who, row in _latest_answers(evidence).items():
-        # A loop that names no survey may be of any low answer.
-        waits = None in asked or row.get("survey_id") in asked or (row["answered_at"] or row["sent_at"]) >= since
-        if who not in _gone(evidence) and _is_low(row.get("score")) and (settled or waits):
-            yield row
-
-
-def _latest_answers(evidence: Row) -> dict[str | None, Row]:
-    """Return the latest answer of each contact, of who is not named the latest, the newest last."""
-    latest: dict[str | None, Row] = {}
-    for row in sorted(rows_of(evidence, "surveys"), key=lambda row: row["answered_at"] or ""):
-        if row.get("score") is not None and not row.get("anonymous"):
-            latest.pop(row.get("contact_id"), None)
-            latest[row.get("contact_id")] = row
-    return latest
-
-
-def _gone(evidence: Row) -> set[str | None]:
-    return {row.get("contact_id") for row in rows_of(evidence, "contacts") if row["valid_to"] is not None}
-
-
-def _is_low(score: Any) -> bool:
-    return isinstance(score, (int, float)) and score <= DETRACTOR
-
-
-def silent_contacts(surveys: Iterable[Row], as_of: date) -> dict[str, str | None]:
-    """Return ids and roles of the contacts who answered over 180 days ago, were invited since and did not answer."""
-    by_contact: dict[str, list[tuple[float, bool, str | None]]] = {}
-    for row in surveys:
-        age = (as_of - date.fromisoformat(row["sent_at"][:10])).days
-        answered = row["answered_at"] is not None
-        if row["contact_id"] is not None and (answered or age > GRACE_DAYS):
-            by_contact.setdefault(row["contact_id"], []).append((age, answered, row["role"]))
-    return {contact_id: rows[0][2] for contact_id, rows in by_contact.items() if _fell_silent(rows)}
-
-
-def _fell_silent(rows: Iterable[tuple[float, bool, str | None]]) -> bool:
-    recent = [answered for age, answered, _ in rows if age <= NOW_DAYS]
-    before = any(answered for age, answered, _ in rows if age > NOW_DAYS)
-    return before and bool(recent) and not any(recent)
 
 
 #: A contact or a record, the key of what is said of it in `[people]` of the page texts, and the figures of that.
@@ -193,7 +112,7 @@ def _rated(rows: Iterable[Row]) -> Iterator[Found]:
 
 
 def _silent(evidence: Row, as_of: date) -> Iterator[Found]:
-    surveys, gone = rows_of(evidence, "surveys"), _gone(evidence)
+    surveys, gone = rows_of(evidence, "surveys"), gone_ids(evidence)
     silent = [who for who in silent_contacts(surveys, as_of) if who not in gone]
     for who in silent:
         last = max((row for row in surveys if row["contact_id"] == who and row["answered_at"]), key=_answered)
@@ -210,14 +129,12 @@ def _unanswered(evidence: Row, as_of: date) -> Iterator[Found]:
         if row.get("contact_id") and judged and row["sent_at"] >= latest.get(row["contact_id"], row)["sent_at"]:
             latest[row["contact_id"]] = row
     for who, row in latest.items():
-        if row["answered_at"] is None and who not in _gone(evidence):
+        if row["answered_at"] is None and who not in gone_ids(evidence):
             yield row, "unanswered", {"day": row["sent_at"]}
 
 
 def _left(evidence: Row, as_of: date) -> Iterator[Found]:
-    since = (as_of - timedelta(days=LEFT_DAYS)).isoformat()
-    rows = (row for row in rows_of(evidence, "contacts") if row["valid_to"] is not None and row["valid_to"] >= since)
-    for row in sorted(rows, key=lambda row: str(row["valid_to"]), reverse=True):
+    for row in left_rows(evidence, as_of):
         yield row, "gone", {"day": row["valid_to"]}
 
 
@@ -239,14 +156,14 @@ def _partners(evidence: Row, as_of: date) -> list[Found]:
 
 def _falling(evidence: Row, as_of: date) -> Iterator[Found]:
     """Yield contacts whose latest answer is low or below the one before, the newest first."""
-    latest, before = _latest_answers(evidence), dict[str, Row]()
+    latest, before = latest_answers(evidence), dict[str, Row]()
     for row in rows_of(evidence, "surveys"):
         who, newest = row.get("contact_id"), latest.get(row.get("contact_id"))
         if who and newest and row.get("score") is not None and _answered(row) < _answered(newest):
             before[who] = max(before.get(who, row), row, key=_answered)
-    there = {who: row for who, row in latest.items() if who not in _gone(evidence)}
+    there = {who: row for who, row in latest.items() if who not in gone_ids(evidence)}
     fallen = {who for who, row in before.items() if latest[who]["score"] < row["score"]}
-    yield from _rated(row for who, row in there.items() if who in fallen or _is_low(row["score"]))
+    yield from _rated(row for who, row in there.items() if who in fallen or is_low(row["score"]))
 
 
 def _records(listing: str, said: str, own: str, day: str) -> Callable[[Row, date], Iterator[Found]]:

@@ -11,17 +11,27 @@ of 10.2 points)", so that its points and the effect's never seem to be the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
 from serving.scoring.scores import Reason, Score
-from serving.words.advice import CONTRACT_FALL, DEPARTMENTS, LOW_ANSWER, LOW_DECIDER, advice_key
-from serving.words.contract_change import value_before
+from serving.words.advice import (
+    CONTRACT_FALL,
+    DEPARTMENTS,
+    LOW_ANSWER,
+    LOW_DECIDER,
+    LOW_THERE,
+    UNFOLLOWED,
+    UNFOLLOWED_DECIDER,
+    advice_key,
+)
+from serving.words.contact_rows import departments, low_answers, low_only_of_gone, role_words, to_follow
 from serving.words.formats import Formats, Lang
-from serving.words.people import departments, low_answers, role_words
+from serving.words.theme_reasons import ThemeReason, themes
+from serving.words.told_by_evidence import ONE_BY_ONE, Few, few_cases, unanswered_surveys, value_before
 from serving.words.wording import (
     ALL,
     Catalogue,
@@ -45,36 +55,6 @@ _REVENUE_OF = {
     "revenue_yoy_90d": "revenue_90d",
     "revenue_yoy_365d": "revenue_365d",
 }
-
-
-@dataclass(frozen=True)
-class ThemeReason:
-    """The reasons of one theme, summed.
-
-    Attributes
-    ----------
-    code : str
-    contribution : float
-        Sum of the theme's contributions, as a fraction: 0.08 is 8 points.
-    actionable_contribution : float
-        The part of it that an account manager can change.
-    reasons : tuple of Reason
-        By falling absolute contribution.
-    """
-
-    code: str
-    contribution: float
-    actionable_contribution: float
-    reasons: tuple[Reason, ...]
-
-    @property
-    def leading(self) -> Reason:
-        """The reason that tells the theme best: the largest with its sign, one with a value before one without."""
-        same = [reason for reason in self.reasons if reason.contribution * self.contribution > 0] or list(self.reasons)
-        known = [reason for reason in same if reason.value is not None or reason.value_text is not None]
-        if known and abs(known[0].contribution) >= abs(same[0].contribution) / 4:
-            return known[0]
-        return same[0]
 
 
 @dataclass(frozen=True)
@@ -103,29 +83,6 @@ class ReasonSentence:
     effect: str
     advice_key: str | None
     advice: str | None
-
-
-def themes(reasons: Iterable[Reason]) -> list[ThemeReason]:
-    """Sum contributions by theme, by falling absolute sum.
-
-    Parameters
-    ----------
-    reasons : iterable of Reason
-        By falling absolute contribution, as a score holds them.
-    """
-    grouped: dict[str, list[Reason]] = {}
-    for reason in reasons:
-        grouped.setdefault(reason.code, []).append(reason)
-    summed = [
-        ThemeReason(
-            code=code,
-            contribution=sum([reason.contribution for reason in members]),
-            actionable_contribution=sum([reason.contribution for reason in members if reason.actionable]),
-            reasons=tuple(members),
-        )
-        for code, members in grouped.items()
-    ]
-    return sorted(summed, key=lambda theme: (-abs(theme.contribution), theme.code))
 
 
 def reason_sentences(score: Score, evidence: Mapping[str, Any] | None, lang: Lang) -> list[ReasonSentence]:
@@ -204,6 +161,12 @@ class Speaker:
             return self.formats.number(value, 2, signed=True)
         return figure(signal_of(signal), value, self.formats)
 
+    def figure_noted(self, signal: str) -> str:
+        """Return a signal's value as a table shows it: of a quantile, that it has few cases."""
+        value = self.figure(signal)
+        few = self._values[signal] is not None and self.few(signal)
+        return self._words.generic["few"].format(value=value) if few else value
+
     def _is_index(self, signal: str, value: float) -> bool:
         recent = self._values.get(_REVENUE_OF.get(signal, ""))
         return isinstance(recent, float) and recent < 0 and abs(value) < ALL
@@ -242,6 +205,8 @@ class Speaker:
         if isinstance(value, str):
             return "other"
         item = signal_of(signal)
+        if self.few(signal) and not (signal.endswith("_trend") and is_small(item, value)):
+            return "few_below" if value < 0 else "few"
         if item.unit == "relative change" and abs(value) >= ALL:
             return "new" if value > 0 else "gone"
         if is_small(item, value):
@@ -257,11 +222,26 @@ class Speaker:
             "abs": lambda: size(item, value, formats),
             "n": lambda: bare(abs(value), formats),
         }
+        if few := self.few(signal):
+            measures |= self._one_by_one(few)
         if item.unit in ("days", "hours", "months"):
             measures["value_dative"] = lambda: formats.dative(figure(item, value, formats))
         if item.unit == "days":
             measures |= {"date": lambda: self._day(-value), "ahead": lambda: self._day(value)}
         return measures
+
+    def few(self, signal: str) -> Few | None:
+        """Return the cases that a signal is a quantile of, where they are too few for one; else None."""
+        return few_cases(signal, self._values, self._evidence, self._score.as_of)
+
+    def _one_by_one(self, few: Few) -> dict[str, Words]:
+        hours, formats = few.hours, self.formats
+        told: dict[str, Words] = {"cases": lambda: formats.number(len(hours))} if hours else {}
+        if hours:
+            told["slowest"] = lambda: formats.hours(hours[-1])
+        if 0 < len(hours) <= ONE_BY_ONE:
+            told["spans"] = lambda: formats.listed([formats.dative(formats.hours(each)) for each in hours])
+        return told
 
     def _day(self, days: float) -> str:
         return self.formats.day((datetime.combine(self._score.as_of, time()) + timedelta(days=days)).date())
@@ -282,6 +262,10 @@ class Speaker:
         named = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
         if (before := self._value_before) is not None:
             named["contract_value_before"] = self.formats.money(before)
+        row = self._values.get("invitations_unanswered_in_a_row")
+        if isinstance(row, float):
+            surveys = unanswered_surveys(self._evidence, row, self._score.as_of)
+            named |= {name: self.formats.number(number) for name, number in surveys.items()}
         return named | role_words(self._evidence, self._score.as_of, self.formats.lang)
 
     @cached_property
@@ -296,5 +280,14 @@ class Speaker:
         fall = 1 - now / before if before and isinstance(now, float) else None
         raising = [reason.signal for reason in theme.reasons if reason.contribution >= NO_EFFECT]
         waits = low_answers(self._evidence, self._values, self._score.as_of) if theme.code == "nps" else (False, False)
-        told = {CONTRACT_FALL: fall, LOW_ANSWER: float(waits[0]), LOW_DECIDER: float(waits[1])}
-        return advice_key(theme.code, self._values | told | {DEPARTMENTS: departments(self._evidence)}, raising)
+        unfollowed = to_follow(self._evidence, self._score.as_of)
+        told = {
+            CONTRACT_FALL: fall,
+            LOW_ANSWER: float(waits[0]),
+            LOW_DECIDER: float(waits[1]),
+            LOW_THERE: float(not low_only_of_gone(self._evidence)),
+            UNFOLLOWED: float(unfollowed[0]),
+            UNFOLLOWED_DECIDER: float(unfollowed[1]),
+            DEPARTMENTS: departments(self._evidence),
+        }
+        return advice_key(theme.code, self._values | told, raising)

@@ -14,7 +14,8 @@ from typing import Any
 from serving.errors import MissingWords
 from serving.scoring.scores import Score
 from serving.words.formats import NBSP, Lang
-from serving.words.reasons import ReasonSentence, Speaker, ThemeReason, themes
+from serving.words.reasons import ReasonSentence, Speaker
+from serving.words.theme_reasons import ThemeReason, themes
 
 NAMES = ("reason_1", "reason_2", "reason_3")
 
@@ -35,10 +36,12 @@ def main_reason(score: Score, evidence: Mapping[str, Any] | None = None, lang: L
     return next(_texts(Speaker(score, evidence or {}, lang), [*raising, *weightiest_first]), "")
 
 
-def sentences_of(score: Score, evidence: Mapping[str, Any], lang: Lang) -> list[ReasonSentence]:
-    """Return the themes that this version has words for, by falling absolute contribution."""
+def raising_sentences(score: Score, evidence: Mapping[str, Any], lang: Lang, least: float) -> list[ReasonSentence]:
+    """Return the themes that add so much to the estimate and that this version has words for, the largest first."""
     speaker, said = Speaker(score, evidence, lang), []
     for theme in themes(score.reasons):
+        if theme.contribution < least:
+            continue
         with suppress(MissingWords):
             said.append(speaker.say(theme))
     return said

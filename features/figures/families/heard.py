@@ -97,7 +97,7 @@ FIGURES: tuple[Figure, ...] = (
         "Anteil der Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten. Ohne Kunden, "
         "deren Einladungen keinen Ansprechpartner nennen.")),
     PEOPLE.rate("decision_makers_heard", "deciding_answered", "deciding", Words(
-        "Decision makers heard", "Gehörte Entscheider",
+        "Decision makers heard", "Gehörte Entscheidungspersonen",
         "Share of the contacts who decide, of customers, who answered a survey of the last 365 days. Customers whose "
         "invitations name no contact are left out.",
         "Anteil der entscheidenden Ansprechpartner von Kunden, die eine Befragung der letzten 365 Tage beantworteten. "

@@ -181,6 +181,7 @@ def _kind(kind: str, en: str, de: str) -> Figure:
 MONEY = Basis(Rows("promoters.money", _money), ("accounts", "invoices", "surveys"), {"invoices": 12, "surveys": 12})
 FLAG = Basis(Rows("promoters.contradicted", _contradicted), ("surveys",), {"surveys": 12})
 HALVES = Basis(Rows("promoters.halves", _two_halves), ("surveys",), {"surveys": 12})
+#: An invoice counts over the time that it pays for: lists and pages of accounts add up what was invoiced.
 YEAR_EN = "Revenue recognised in twelve months, of customers"
 YEAR_DE = "In zwölf Monaten realisierter Umsatz von Kunden"
 SPLIT_EN = "an account's revenue is split over the latest relationship answer of each of its contacts"
@@ -189,8 +190,9 @@ SPLIT_DE = "der Umsatz eines Kunden verteilt sich auf die letzte Beziehungsantwo
 
 def _revenue(name: str, column: str, en: str, de: str, what_en: str, what_de: str) -> Figure:
     return MONEY.total(
-        name, "currency", column, Words(en, de, f"{YEAR_EN}: {what_en}", f"{YEAR_DE}: {what_de}", MONETISED)
-    )
+        name, "currency", column,
+        Words(f"{en} (recognised)", f"{de} (realisiert)", f"{YEAR_EN}: {what_en}", f"{YEAR_DE}: {what_de}", MONETISED),
+    )  # fmt: skip
 
 
 def _monetised(name: str, above: tuple[str, ...], below: str, en: str, de: str, what_en: str, what_de: str) -> Figure:

@@ -19,8 +19,7 @@ from serving.scoring.cautions import Caution
 from serving.scoring.scoring import CENTS, DECIMALS
 from serving.store import Behind, ScoreStore, StoredFigures
 from serving.words.figure_words import FigureInWords
-from serving.words.formats import Lang
-from serving.words.summing import rounded_parts
+from serving.words.formats import Lang, rounded_parts
 
 VALUE: Any = Field(description="The value in its unit; null when it is not known")
 LOW: Any = Field(description="Lower end of the 95 % interval; null where the figure has none")

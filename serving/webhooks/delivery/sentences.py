@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 from serving.store.score_tables import RUNS, SCORES, score_of
 from serving.webhooks.changes import ALERT, SUMMED
 from serving.webhooks.delivery.messages import Message
+from serving.words.caution_words import grade_sentence
 from serving.words.formats import Lang
-from serving.words.grades import grade_sentence
 from serving.words.short_reasons import short_reasons
 
 

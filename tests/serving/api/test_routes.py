@@ -25,7 +25,7 @@ from serving.scoring.scores import Score
 from serving.scoring.scoring import score_book
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
-from serving.words.reasons import themes
+from serving.words.theme_reasons import themes
 from training.bundle.bundle import Bundle
 
 ODD_IDS = (

@@ -20,8 +20,8 @@ from serving.digest.rounds import AllMade, make_all
 from serving.digest.slack_digest import slack_text_of
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
+from serving.words.caution_words import grade_sentence
 from serving.words.formats import LANGS, Formats, Lang
-from serving.words.grades import grade_sentence
 from serving.words.wording import page_texts, screen_texts
 
 NOW = datetime(2026, 1, 7, 9, tzinfo=UTC)

@@ -58,7 +58,11 @@ def test_they_stand_after_what_can_be_kept_and_wait_for_nothing(database_url: st
             assert read_portfolio(connection, None, Wanted()).rows[0]["account_id"] == "J1", "no rule of silence"
 
 
-@pytest.mark.parametrize("wanted", [*(Wanted(sort=sort) for sort in SORTS), Wanted(q="ä")], ids=str)
+@pytest.mark.parametrize(
+    "wanted",
+    [*(Wanted(sort=sort) for sort in SORTS), Wanted(q="ä"), Wanted(ending="yes"), Wanted(unheard="yes")],
+    ids=str,
+)
 def test_whole_rows_are_read_of_the_accounts_that_are_shown_alone(tmp_path: Path, wanted: Wanted) -> None:
     """A row carries its evidence along, so that every other question is answered by an index."""
     asked: list[tuple[str, Any]] = []

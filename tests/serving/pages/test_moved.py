@@ -19,9 +19,8 @@ from serving.database.engine import reading
 from serving.run.forgetting import forget
 from serving.scoring.movement import movement
 from serving.store.book_movement import read_moves
-from serving.words.formats import LANGS, Formats, Lang, shown_change
+from serving.words.formats import LANGS, Formats, Lang, rounded_parts, shown_change
 from serving.words.movement_words import moved_told
-from serving.words.summing import rounded_parts
 from serving.words.wording import catalogue
 
 

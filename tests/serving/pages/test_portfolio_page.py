@@ -22,8 +22,8 @@ from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
 from serving.store import ScoreStore
+from serving.words.caution_words import grade_sentence
 from serving.words.formats import LANGS, Formats, Lang
-from serving.words.grades import grade_sentence
 from serving.words.wording import page_texts, screen_texts
 from training.worth.level import Loss, level_from, predicted_loss
 
@@ -78,12 +78,12 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
         shown = risk.one("span", class_="probability").text
         assert shown == (" ".join(estimate.split()) if known else screen_texts(lang)["portfolio"]["no_estimate"])
         money = " ".join(formats.money(stored["revenue_at_risk"]).split()) if known else "–"
-        assert row.one("td", class_="figures").text == money
+        assert row.one("span", class_="amount").text == money
         named = [actions[action] for action in (stored["best_action"],) if action]
         assert [each.text for each in row.one("td", class_="action").all("strong")] == named
         if known:
             # In this book the weightiest reason raises the estimate of all.
-            assert row.one("td", class_="reason").text == " ".join(stored["reason_1"].split())
+            assert row.one("span", class_="told").text == " ".join(stored["reason_1"].split())
     total = sum(row["revenue_at_risk"] for row in listed.values())
     before = sum(round(each[3] * each[4] / 2, 2) for each in ACCOUNTS.values())
     sums = sums_of(page)
@@ -98,19 +98,20 @@ def test_every_figure_is_the_api_s(everybody: Browser, api: Callable[[str], Any]
 @pytest.mark.parametrize("lang", LANGS)
 def test_no_money_is_at_risk_where_there_is_no_estimate(everybody: Browser, lang: Lang) -> None:
     page = tree(everybody.get(f"/?lang={lang}&band=unknown"))
-    assert rows(page) and all(row.one("td", class_="figures").text == "–" for row in rows(page))
+    assert rows(page) and all(row.one("span", class_="amount").text == "–" for row in rows(page))
     risk, *standing, change = sums_of(page)
     assert (risk, change) == ("–", "–") and [text.split()[0].strip("€") for text in standing] == ["0", "0"]
 
 
 def test_what_is_long_above_the_list_is_folded_and_its_fold_names_the_grade(everybody: Browser) -> None:
     """Style sheets open the folds on a desk; `live/test_walk_in_browser.py` looks at both widths."""
-    about, *meanings, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
+    about, *meanings, pressing, filters = tree(everybody.get("/?lang=de")).all("details", class_="fold")
     assert about.one("summary").text.startswith(f"So ist die Liste zu lesen: Modellnote {MODEL['grade']}")
     assert (
         about.all("p", class_="lead")
         and len(meanings) == 4
         and all(each.one("span", class_="note") for each in meanings)
+        and pressing.all("p")
         and filters.one("form")
     )
     assert "open" not in about.attributes and "open" not in filters.attributes

@@ -16,7 +16,8 @@ from features.sources import open_source
 from features.validation import validate
 from serving.acting.acts import NewFeedback, add_feedback
 from serving.database.engine import reading, writing
-from serving.portfolio.portfolio_lines import head_of, lines_of
+from serving.portfolio.portfolio_head import head_of
+from serving.portfolio.portfolio_lines import lines_of
 from serving.portfolio.portfolio_query import Found, read_portfolio
 from serving.portfolio.portfolio_report import portfolio_report, render_portfolio
 from serving.portfolio.wanted import Wanted
@@ -114,7 +115,7 @@ def test_a_sum_of_which_one_account_is_not_known_is_not_known(database_url: str,
         assert (whole.sums.unheard, whole.sums.due) == (None, None)
         assert found(store, JAN).sums.unheard == 350_000.0
     unheard, due = head_of(whole, lang, AS_OF).figures[-3:-1]
-    assert unheard[1] == due[1] == "–" and unheard[2].startswith(no) and due[2].startswith(no)
+    assert unheard.value == due.value == "–" and unheard.note.startswith(no) and due.note.startswith(no)
     assert render_portfolio(portfolio_report(whole, None, Wanted(), lang, AS_OF)).count(no) == 2
 
 

@@ -51,6 +51,7 @@ def test_the_rows_are_those_of_the_evidence(sent: dict[str, Json], evidence: dic
     for account_id, records in told.items():
         for name, kept in records.items():
             assert kept is not None
+            assert kept["total"] == evidence[account_id][name]["total"]
             expected = evidence[account_id][name]["rows"]
             names = kept["rows"][0].keys() if kept["rows"] else ()
             shown = [{key: row[key] for key in names} for row in expected]
@@ -68,7 +69,7 @@ def _plain(row: Json) -> Json:
 def test_an_absent_table_is_not_known(sent: dict[str, Json]) -> None:
     account = next(iter(sent.values()))
     told = told_records(AccountHistory.model_validate(account | {"surveys": None, "contacts": []}), DAY)
-    assert told["surveys"] is None and told["contacts"] == {"rows": []}
+    assert told["surveys"] is None and told["contacts"] == {"total": 0, "rows": []}
 
 
 def test_predictions_and_jobs_say_what_the_store_says(

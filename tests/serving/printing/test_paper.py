@@ -72,7 +72,7 @@ def test_the_portfolio_lists_what_its_record_says(printed: Paper, listed: Listed
         said = (line.name, line.account_id, line.probability, line.change, line.revenue_at_risk, line.action,
                 line.reason, line.band_label, *line.watch, *line.flags)  # fmt: skip
         assert not [each for each in said if flat(each).replace(" ", "") not in squeezed]
-    for label, value, _ in listed.report.head.figures:
+    for label, value in ((each.label, each.value) for each in listed.report.head.figures):
         assert label in printed.text and value in printed.text
     assert "Accounts of Eva Groß" in printed.text and "Werft Geheim" not in printed.text
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 from support.stored import SCORE
 
-from serving.reports.quiet import GAP, RECENCY, quiet
+from serving.reports.quiet import GAP, GAPS_KNOWN, RECENCY, quiet
 from serving.reports.report_head import by_size, headline
 from serving.scoring.scores import Reason, Score
-from serving.words.formats import Formats, Lang
+from serving.words.formats import LANGS, Formats, Lang
 
 
-def quiet_score(recency: float | None, gap: float | None) -> Score:
-    found = [Reason("billing", name, value, None, 0.0, False) for name, value in ((RECENCY, recency), (GAP, gap))]
+def quiet_score(recency: float | None, gap: float | None, gaps: float = 24.0) -> Score:
+    told = ((RECENCY, recency), (GAP, gap), (GAPS_KNOWN, gaps))
+    found = [Reason("billing", name, value, None, 0.0, False) for name, value in told]
     return replace(SCORE, reasons=(*SCORE.reasons, *found))
 
 
@@ -37,6 +38,14 @@ def test_it_is_said_where_the_account_s_own_rhythm_does_not_explain_it(
     score, formats = quiet_score(recency, gap), Formats(lang, "EUR")
     assert quiet(score, formats, {}).replace("\u00a0", " ") == said
     assert headline(score, (), {}, 0.0, formats, {}).quiet == quiet(score, formats, {})
+
+
+def test_a_rhythm_of_few_invoices_is_not_called_usual() -> None:
+    told = [quiet(quiet_score(900.0, 180.0, 2.0), Formats(lang), {}).replace("\u00a0", " ") for lang in LANGS]
+    assert told == [
+        "Seit 2,5 Jahren keine Rechnung; zwischen den wenigen davor lagen etwa 180 Tage.",
+        "No invoice for 2.5 years; the few before came about 180 days apart.",
+    ]
 
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "this customer has left already"), ("de", "schon abgewandert")])

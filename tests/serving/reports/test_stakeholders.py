@@ -83,7 +83,7 @@ def test_marks_stay_within_the_box(place, width) -> None:
     [
         ("en", ("management: Name 2, 10 of 10 on 3 Mar 2025, no longer answers, decision maker.",
                 "IT: Name 4, 4 of 10 on 3 Mar 2025, left on 1 Oct 2025.", "IT: Name 3, no answer in two years.")),
-        ("de", ("Name 2, 10 von 10 am 03.03.2025, antwortet nicht mehr, Entscheider.",
+        ("de", ("Name 2, 10 von 10 am 03.03.2025, antwortet nicht mehr, Entscheidungsperson.",
                 "Name 4, 4 von 10 am 03.03.2025, gegangen am 01.10.2025.", "Name 3, in zwei Jahren ohne Antwort.")),
     ],
 )  # fmt: skip

@@ -120,7 +120,7 @@ STAFF = {"contacts": listing(BOSS, contact("C4"))}
          ["Name C4, IT: vergab am 01.12.2025 8 von 10 (+49 30 1)",
           "Name C1, Finanzen: vergab am 14.11.2025 3 von 10 (+49 30 1)"]),
         ("ask_change", [answer("C4", "2025-11-01", 9), answer("C4", "2025-12-01", 9)], []),
-        ("renew_soon", [], ["Name C1, Finanzen: Entscheider (+49 30 1)"]),
+        ("renew_soon", [], ["Name C1, Finanzen: Entscheidungsperson (+49 30 1)"]),
     ],
 )  # fmt: skip
 def test_whom_a_step_means_where_evidence_is_thin(step: str, surveys: list[Any], said: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -108,3 +109,10 @@ def test_a_german_report_calls_values_by_german_names() -> None:
     assert "Anruf der Geschäftsleitung" in cells["actions"]
     (row,) = [row for group in found.signals for row in group.rows if row.label == "Branche"]
     assert row.value == "Logistik"
+
+
+def test_no_german_text_calls_who_decides_by_a_man_s_word() -> None:
+    """Who decides may be a woman: it is an "Entscheidungsperson"."""
+    texts = [path for layer in ("features", "serving") for path in (ROOT / layer).rglob("*.toml")]
+    texts += list((ROOT / "features").rglob("*.py"))
+    assert [path.name for path in texts if re.search("Entscheider", path.read_text(encoding="utf-8"))] == []

@@ -10,8 +10,8 @@ import pytest
 from support.stored import SCORE
 
 from serving.scoring.scores import Reason
+from serving.words.contact_rows import low_answers
 from serving.words.formats import LANGS
-from serving.words.people import low_answers
 from serving.words.reasons import reason_sentences
 
 AS_OF = date(2026, 1, 15)

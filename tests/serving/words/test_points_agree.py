@@ -15,8 +15,9 @@ from support.stored import SCORE
 from features.signal import all_signals
 from serving.scoring.scores import Reason
 from serving.words.formats import LANGS
-from serving.words.reasons import NO_EFFECT, reason_sentences, themes
+from serving.words.reasons import NO_EFFECT, reason_sentences
 from serving.words.short_reasons import short_reasons
+from serving.words.theme_reasons import themes
 
 LEFT = {"contacts_left_365d": (1.0, 0.083), "contacts_active": (2.0, 0.019), "tenure_days": (900.0, -0.05)}
 

@@ -17,11 +17,12 @@ from serving.errors import MissingWords
 from serving.scoring.scores import Reason, Score
 from serving.words.advice import ADVICE, NEVER_ADVISED, advice_key
 from serving.words.formats import LANGS, Formats
-from serving.words.reasons import reason_sentences, themes
+from serving.words.reasons import reason_sentences
+from serving.words.theme_reasons import themes
 from serving.words.wording import catalogue, figure, signal_of
 
 NBSP = "\u00a0"
-CASES = {"zero", "one", "below", "gone", "new", "other"}
+CASES = {"zero", "one", "below", "gone", "new", "few", "few_below", "other"}
 
 
 def score_of(parts: dict[str, tuple[Any, float]]) -> Score:
@@ -86,10 +87,10 @@ def test_a_signal_or_theme_without_words_raises(lang):
          "Unterm Strich kein Umsatz in den letzten 180 Tagen, in den 180 Tagen davor schon"),
         ("revenue_trend_180d", -0.5, {"revenue_180d": (-10.0, 0.0)}, "Revenue trend, 180 days: −0.50",
          "Umsatz gegenüber 180 Tagen davor: −0,50"),
-        ("loop_close_hours_p50_365d", 36.0, {},
+        ("loop_close_hours_p50_365d", 36.0, {"loops_opened_365d": (20, 0.0), "loops_open": (0, 0.0)},
          "It took 36 hours (median) to tell the customer what was done about feedback",
          "Der Kunde wartete meist 36 Stunden auf eine Antwort auf sein Feedback (Median)"),
-        ("loop_close_hours_p90_365d", 240.0, {},
+        ("loop_close_hours_p90_365d", 240.0, {"loops_opened_365d": (20, 0.0)},
          "For one piece of feedback in ten, following up took longer than 10 days",
          "Jedes zehnte Mal kam die Antwort auf Feedback erst nach mehr als 10 Tagen"),
         ("contract_days_to_end", 45, {}, "The last signed term ends on 1 Mar 2026, in 45 days",
