@@ -97,7 +97,7 @@ def import_book(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".import-", dir=out.parent) as scratch:
         space = Workspace(connection_in(Path(scratch)), Path(scratch), exports)
-        pool = ThreadPoolExecutor(1)
+        pool = ThreadPoolExecutor(2)
         try:
             return _import(space, pool, mapping, problems, path, out, partial, change_share, step or (lambda *_: None))
         finally:
@@ -133,7 +133,6 @@ def _import(
     links, torn = read_links(crosswalk)
     problems = [*unsound, *torn]
     parts = _run(space, mapping, problems, step)
-    # Beside everything else: DuckDB does not keep both processors busy all the time.
     digests = {file: pool.submit(digest, file) for file in {file.path for part in parts for file in part.files}}
     joining = Joining(space.connection, mapping, parts)
     emptied = emptied_tables(space.connection, parts)
@@ -155,7 +154,10 @@ def _import(
         names = [*names, "loops"]
     made = space.scratch / "book"
     made.mkdir()
-    ordered = joining.ordered()
+    # Checked while it is written: neither keeps both processors busy all the time, and nothing is in its place yet.
+    ordered, mixed = joining.ordered(), mixed_currencies(space.connection, parts, names)
+    book = book_in_memory(space.connection, mapping.known, names, ordered)
+    checking = pool.submit(check_book, book, partial, mixed)
     for place, name in enumerate(names):
         step(f"writing {name}", place, len(names))
         _write(space.connection, name, made / f"{name}.parquet", name in ordered)
@@ -173,8 +175,7 @@ def _import(
     doubts += map(str, doubtful_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
-    mixed = mixed_currencies(space.connection, parts, names)
-    checked = check_book(book_in_memory(space.connection, made, names, ordered), partial, mixed)
+    checked = checking.result()
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
     report = collect_report(space.connection, mapping, parts, memory, warnings, proposed, crosswalk, unread)
     _move(made, out)

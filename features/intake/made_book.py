@@ -1,20 +1,20 @@
 """The tables that an import made are held against the contract, as they stand in memory.
 
-In: the tables `book_NAME` in DuckDB, and `book.toml`. Out: what may mislead, or every problem with what a mapping can
-do about it.
+In: the tables `book_NAME` in DuckDB, and what is known of them. Out: what may mislead, or every problem with what a
+mapping can do about it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import duckdb
 import ibis
 
-from features.book_facts import read_book_facts
+from features.book_facts import FILE, book_known
 from features.errors import InvalidTables, Problem
 from features.intake.language.mapping_model import CURRENCY
 from features.sources import Source
@@ -31,15 +31,28 @@ def columns_of_book(connection: duckdb.DuckDBPyConnection, name: str) -> list[st
 
 
 def book_in_memory(
-    connection: duckdb.DuckDBPyConnection, made: Path, names: Sequence[str], ordered: frozenset[str]
+    connection: duckdb.DuckDBPyConnection,
+    facts: Mapping[str, Mapping[str, Any]],
+    names: Sequence[str],
+    ordered: frozenset[str],
 ) -> Source:
-    """Return the tables that were made as a source, as they stand in memory; their files hold the same."""
+    """Return the tables that were made as a source, as they stand in memory; their files hold the same.
+
+    Parameters
+    ----------
+    facts : mapping
+        What the mapping says is known of tables: what `book.toml` will say.
+    names : sequence of str
+        The tables.
+    ordered : frozenset of str
+        Those whose rows stand in the order of their keys, none of which repeats.
+    """
     backend = ibis.duckdb.from_connection(connection.cursor())
     place = ("memory", "main")
     frames = {name: backend.table(f"book_{name}", database=place)[columns_of_book(connection, name)] for name in names}
-    known, wrong = read_book_facts(made)
+    known, wrong = book_known(facts)
     return Source(
-        str(made), backend, frames, tuple(wrong), known, is_stored=True, unique=ordered, is_linked="accounts" in names
+        FILE, backend, frames, tuple(wrong), known, is_stored=True, unique=ordered, is_linked="accounts" in names
     )
 
 
