@@ -167,9 +167,11 @@ def test_no_text_breaks_a_database(bundle: Bundle, database_url: str) -> None:
     for text in ODD_TEXTS:
         for method, path in ROUTES:
             parameters = DOCUMENT["paths"][path][method].get("parameters", ())
-            query = "&".join(f"{one['name']}={text}" for one in parameters if one["in"] == "query")
-            answer = client.ask(method.upper(), f"{re.sub(r'{[a-z_]+}', text, path)}?{query}")
-            assert answer.status_code in documented(method, path) - {500, 503}, (method, path, text)
+            named = [f"{one['name']}={text}" for one in parameters if one["in"] == "query"]
+            # In two requests: httpx takes no address of more than 65,536 characters.
+            for query in ("&".join(named[::2]), "&".join(named[1::2])):
+                answer = client.ask(method.upper(), f"{re.sub(r'{[a-z_]+}', text, path)}?{query}")
+                assert answer.status_code in documented(method, path) - {500, 503}, (method, path, text)
     for number, text in enumerate(("\x00", "\ud800", "😀", "a" * 5000)):
         account = {"account_id": text, "name": text, "customer_since": "2020-01-01"}
         accounts = [{"account": account, "invoices": []}]
