@@ -22,6 +22,7 @@ from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
 from features.intake.emptied import emptied_tables, stranger_tables
+from features.intake.files.one_client import different_clients
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.import_report import ImportReport, collect_report
@@ -207,6 +208,8 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
             parts.append(stored)
         else:
             spoilt.add(table)
+    systems = {part.source: part.system for _, _, part in todo}
+    problems += different_clients(mapping.sources, systems, opened)
     return parts
 
 

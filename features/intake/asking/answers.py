@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.intake.asking.meant_columns import FIRST_ROWS, is_record, meant_columns, places
+from features.intake.asking.opposite_accounts import opposite_accounts
 from features.intake.asking.presets import Question
 from features.intake.asking.proposing import proposed, samples
 from features.intake.asking.tallies import debtors, others, tally
@@ -37,9 +38,13 @@ EXAMPLES = 3
 
 
 def asked_of(
-    space: Workspace, question: Question, files: Sequence[OpenFile], answers: Mapping[str, Any]
+    space: Workspace,
+    question: Question,
+    files: Sequence[OpenFile],
+    answers: Mapping[str, Any],
+    earlier: Mapping[str, Any],
 ) -> tuple[Any, list[str]]:
-    """Return the answer, "?" where a person must give it, and the lines of the question."""
+    """Return the answer, "?" where a person must give it, and the lines of the question; `earlier` are those before it."""
     answer, hints = question.default, []
     columns: dict[str, int] = {}
     if question.kind == "zone" and all(file.head.zones for file in files):
@@ -69,6 +74,8 @@ def asked_of(
         answer, hints = debtors(question, files)
     if question.tally:
         hints += tally(space, question, files)
+    if question.against:
+        hints += opposite_accounts(space, question, files, earlier)
     lines = [f"# {question.ask}".rstrip(), *(f"#   {hint}" for hint in hints)]
     if question.kind != "column" or not set(places(space, question, files[0]) if files else ()) <= set(columns):
         lines += [f"#   {example}" for example in _examples(space, question, files)]

@@ -64,6 +64,10 @@ class Question(BaseModel):
         A column, `a|b`, that decides in place of the first one: where it is there, the usual answer holds.
     tally : bool
         Whether all values of the columns are shown with their rows, and with the sum of the amounts beside them.
+    against, among : str or None
+        Questions before this one, whose answers are the first and the last account of customers, and of revenue: what
+        is booked against the first is shown, where the second is answered only that within it. The examples are then
+        account, account of the other side, amount and side.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,6 +87,8 @@ class Question(BaseModel):
     digits: Cell | None = None
     apart: tuple[str, ...] = ()
     unless: str | None = None
+    against: str | None = None
+    among: str | None = None
 
 
 class Preset(BaseModel):

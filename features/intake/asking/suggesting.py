@@ -179,11 +179,11 @@ def _questions(
                 continue
             if question.default_with is not None and question.default_with not in filled:
                 question = question.model_copy(update={"default": None})
-            answer, told = asked_of(space, question, each.files, answers)
+            answer, told = asked_of(space, question, each.files, answers, asked)
             if asked.get(question.name, answer) != answer and question.kind in ("date", "decimal", "zone"):
                 own = question.model_copy(update={"name": _own_name(question, each)})
                 bodies[each.preset.name] = bodies[each.preset.name].replace(f'"${question.name}"', f'"${own.name}"')
-                question, (answer, told) = own, asked_of(space, own, each.files, answers)
+                question, (answer, told) = own, asked_of(space, own, each.files, answers, asked)
             if question.name not in asked:
                 asked[question.name] = answer
                 lines += told

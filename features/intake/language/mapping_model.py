@@ -172,6 +172,7 @@ class SourceFiles(_Strict):
     header_empty: Names = ()
     footer: tuple[str, ...] = ()
     sheet: str | None = None
+    same: dict[str, Cell] = {}
 
     @model_validator(mode="after")
     def _files_or_table(self) -> SourceFiles:
@@ -205,6 +206,8 @@ class Part(_Strict):
         By what the first or last is told; None: as the rows stand.
     absorbed : Value or None
         Keys of records that were merged into this one; they are left out.
+    taxed_by : Value or None
+        What the tax rate of a row may depend on: one rate for several of its values is warned of.
     """
 
     source: str = Field(alias="from")
@@ -217,6 +220,7 @@ class Part(_Strict):
     many: Literal["one", "sum", "first", "last", "merge"] = "one"
     order: AnyValue | None = None
     absorbed: AnyValue | None = None
+    taxed_by: AnyValue | None = None
 
 
 class BookPlan(_Strict):

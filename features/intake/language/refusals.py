@@ -38,7 +38,20 @@ INSIDE: dict[str, type[BaseModel]] = {
     "only_when": Condition, "negative_when": Condition, "cell": Cell, "year_from": Cell,
     "tables": Part, "identities": Part, "rates": Part, "tasks": Part,
 }  # fmt: skip
-VALUES = ("columns", "let", "when", "order", "absorbed", "first_of", "join", "minus", "key", "tax_rate", "divide_by")
+VALUES = (
+    "columns",
+    "let",
+    "when",
+    "order",
+    "absorbed",
+    "taxed_by",
+    "first_of",
+    "join",
+    "minus",
+    "key",
+    "tax_rate",
+    "divide_by",
+)
 
 
 def refusals(name: str, error: ValidationError, lines: dict[Place, int]) -> Iterator[Problem]:

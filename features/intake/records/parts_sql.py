@@ -38,6 +38,7 @@ from features.intake.records.stored_part import (
     StoredPart,
 )
 from features.intake.records.strangers import odd_columns, odd_words
+from features.intake.records.taxed_apart import taxed_apart, taxed_columns
 from features.intake.records.values_sql import NOTHING, FileValues
 from features.schema import Kind
 from features.tables import TABLES
@@ -90,6 +91,7 @@ def run_part(
     if part.many == "sum" and len(files) > 1:
         leave_out_overlap(space.connection, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
+    stored.doubts.extend(taxed_apart(space.connection, stored))
     wrong = [*_unread(space, stored), *_broken(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
     return stored, [*problems, *wrong]
 
@@ -128,7 +130,7 @@ def _select(
         if kind in (Kind.NUMBER, Kind.INTEGER):
             for beside, wrong in values.no_numbers(part.columns[name]).items():
                 chosen[f"{name}__{beside}"] = wrong
-    chosen |= odd_columns(part, values)
+    chosen |= odd_columns(part, values) | taxed_columns(part, values)
     for name, value in ((ORDER, part.order), (ABSORBED, part.absorbed)):
         if value is not None:
             chosen[name] = values.text(value)

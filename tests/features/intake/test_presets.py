@@ -195,10 +195,14 @@ def test_a_file_of_another_kind_is_named(exports: Exports) -> None:
 @needs_real_exports
 def test_public_exports_give_the_figures_worked_out_by_hand(tmp_path: Path) -> None:
     of = partial(real_exports, tmp_path)
-    datev = of("datev_buchungsstapel.csv", "datev_buchungsstapel_v13_first14columns.csv", "datev_stammdaten.csv")
-    report = imported(datev, {"datev_revenue_accounts": "[8000, 8999]", "datev_tax_rate": "0.0"}, partial=False)
-    assert report.revenue_by_year == {"2018": "5950.00", "2024": "60424.88"}
-    assert report.by_month["invoices"] == {"2018-02": 1, "2024-02": 6, "2024-03": 6}
+    answers = {"datev_revenue_accounts": "[8000, 8999]", "datev_tax_rate": "0.0"}
+    datev = of("datev_buchungsstapel.csv", "datev_stammdaten.csv")
+    report = imported(datev, answers, partial=False)
+    assert report.revenue_by_year == {"2018": "5950.00"} and report.by_month["invoices"] == {"2018-02": 1}
+    datev = of("datev_buchungsstapel_v13_first14columns.csv")
+    report = imported(datev, answers, partial=False)
+    assert report.revenue_by_year == {"2024": "60424.88"}
+    assert report.by_month["invoices"] == {"2024-02": 6, "2024-03": 6}
     qualtrics = of("qualtrics_three_header_rows.csv")
     answers = {"qualtrics_account": '"DistributionChannel"', "qualtrics_score": '"Q70"'}
     imported(qualtrics, answers)

@@ -1,0 +1,50 @@
+"""Files that are of different clients: their account numbers begin anew in each ledger, and would be merged.
+
+In: the sources, which name the cells above the rows that must agree (`same`), and their open files. Out: a problem for
+each such cell that does not. Sources whose accounts are of one system are held against each other, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from features.errors import Problem
+from features.intake.files.reading import OpenFile
+from features.intake.language.mapping_model import SourceFiles
+from features.validation.quoting import EXAMPLES
+
+REMEDY = (
+    "one number is another customer in each, and their rows would be merged: import each into a book of its own, or name "
+    "their files at sources with a `system` each; where it is one ledger all the same, take `same` out of the source"
+)
+
+
+def different_clients(
+    sources: Mapping[str, SourceFiles], systems: Mapping[str, str | None], opened: Mapping[str, Sequence[OpenFile]]
+) -> Iterator[Problem]:
+    """Yield a problem for each cell that must be the same in all files of a system and is not; empty cells say nothing.
+
+    Parameters
+    ----------
+    sources : mapping of str to SourceFiles
+    systems : mapping of str to str or None
+        Whose account ids the rows of each source have.
+    opened : mapping of str to sequence of OpenFile
+        The files of each source that was read.
+    """
+    told: dict[tuple[str | None, str], dict[str, list[str]]] = {}
+    for source, files in opened.items():
+        for name, cell in sources[source].same.items():
+            values = told.setdefault((systems.get(source), name), {})
+            for file in files:
+                number = (file.head.cell(cell) or "").strip().lstrip("0")
+                if number:
+                    values.setdefault(number, []).append(file.name)
+    for (system, name), values in told.items():
+        if len(values) > 1:
+            shown = "; ".join(f"{number} in {_named(files)}" for number, files in values.items())
+            yield Problem(system or "sources", name, f"the files are of different ones: {shown}. {REMEDY}")
+
+
+def _named(files: Sequence[str]) -> str:
+    return ", ".join(files[:EXAMPLES]) + (", ..." if len(files) > EXAMPLES else "")

@@ -1,0 +1,80 @@
+"""DATEV's ledgers: two clients in one folder, revenue accounts with rates of their own, the spellings of its headings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import preset_samples as samples
+from support.exports import Exports
+from support.presets import imported
+
+from features.errors import InvalidTables
+from features.intake.asking.suggesting import suggest
+
+ANSWERS = {"datev_revenue_accounts": "[8000, 8999]", "datev_tax_rate": "0.19"}
+OTHER_CLIENT, OTHER_CONSULTANT = (";29098;55003;", ";29098;55004;"), (";29098;55003;", ";29099;55003;")
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Exports:
+    (tmp_path / "exports").mkdir()
+    return Exports(tmp_path / "exports")
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "numbers"),
+    [(OTHER_CLIENT, "Mandant", ("55003", "55004")), (OTHER_CONSULTANT, "Berater", ("29098", "29099"))],
+)
+@pytest.mark.parametrize(("file", "text"), [("b.csv", samples.DATEV), ("masters.csv", samples.DATEV_MASTERS)])
+def test_ledgers_of_two_clients_are_not_merged(
+    exports: Exports, of: tuple[str, str], name: str, numbers: tuple[str, str], file: str, text: str
+) -> None:
+    """Both have a customer 12000; the masters of one would name the customers of the other."""
+    exports.put("a.csv", samples.DATEV, "cp1252").put(file, text.replace(*of), "cp1252")
+    with pytest.raises(InvalidTables) as caught:
+        imported(exports, ANSWERS)
+    told = f"datev.{name}: the files are of different ones: {numbers[0]} in a.csv; {numbers[1]} in {file}."
+    assert [told in str(problem) for problem in caught.value.problems] == [True]
+    apart = exports.mapping.read_text(encoding="utf-8")
+    exports.book("\n".join(line for line in apart.splitlines() if not line.startswith("same = ")), partial=True)
+
+
+def test_one_client_in_several_files_and_a_first_row_without_numbers_are_fine(exports: Exports) -> None:
+    exports.put("a.csv", samples.DATEV, "cp1252").put("b.csv", samples.DATEV.replace(";29098;55003;", ";;055003;"))
+    assert imported(exports, ANSWERS).revenue_by_year == {"2025": "1080.00", "2026": "104.03"}
+
+
+def test_one_rate_for_several_revenue_accounts_is_told_with_their_sums(exports: Exports) -> None:
+    """8736 is a discount of 23.80; 1200, a payment, is no revenue."""
+    exports.put("a.csv", samples.DATEV, "cp1252")
+    (doubt,) = [each for each in imported(exports, ANSWERS).warnings if "one tax rate" in each]
+    assert (
+        "0.19, is taken from rows of 3 accounts: '8400' (6 rows: 1,194.03 net), '8736' (1 row: -20.00 net), " in doubt
+    )
+    assert "'8401' (1 row: 10.00 net)" in doubt and "(to be changed at answers.datev_" in doubt
+    assert "{ let = 'revenue_account', map = { '8400' = '0.19', ... }, otherwise = '0' }" in doubt
+    by_account = "{let = 'revenue_account', map = {'8400' = '0.19', '8401' = '0.07'}, otherwise = '0'}"
+    for rate, year in ((by_account, "1076.20"), ("0.0", "1285.20")):
+        report = imported(exports, ANSWERS | {"datev_tax_rate": rate})
+        assert not [each for each in report.warnings if "one tax rate" in each]
+        assert report.revenue_by_year["2025"] == year
+    only = ANSWERS | {"datev_revenue_accounts": "[8400, 8400]"}
+    assert not [each for each in imported(exports, only).warnings if "one tax rate" in each], "of one account"
+
+
+def test_the_questions_list_what_stands_against_customers(exports: Exports) -> None:
+    """The payment of 1,166.20 and the discount of 23.80 are owed no more; the supplier's 500 is not there."""
+    exports.put("a.csv", samples.DATEV, "cp1252")
+    most, rest = "'8400' 6 rows (1,444.90)", "'8736' 1 row (-23.80), '8401' 1 row (11.90)"
+    listed = f"#   against accounts of customers: {most}, '1200' 1 row (-1,166.20), {rest}\n"
+    assert suggest(exports.folder, ".").text.count(listed) == 2
+    told = suggest(exports.folder, ".", {"datev_revenue_accounts": [8000, 8999]}).text
+    assert f"#   against accounts of customers: {most}, {rest}\n" in told and told.count(listed) == 1
+
+
+def test_masters_are_known_by_either_spelling(exports: Exports) -> None:
+    exports.put("a.csv", samples.DATEV, "cp1252")
+    exports.put("masters.csv", samples.DATEV_MASTERS.replace("(Adressatentyp ", "(Adressattyp "), "cp1252")
+    imported(exports, ANSWERS, partial=False)
+    assert exports.rows("accounts", "name")[:2] == [("Nordwind GmbH",), ("Änne Möbius",)]
