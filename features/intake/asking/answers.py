@@ -44,7 +44,7 @@ def asked_of(
     answers: Mapping[str, Any],
     earlier: Mapping[str, Any],
 ) -> tuple[Any, list[str]]:
-    """Return the answer, "?" where a person must give it, and the lines of the question; `earlier` are those before it."""
+    """Return the answer, "?" where a person must give it, and the lines of the question; `earlier`: those before it."""
     answer, hints = question.default, []
     columns: dict[str, int] = {}
     if question.kind == "zone" and all(file.head.zones for file in files):

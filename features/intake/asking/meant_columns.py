@@ -6,6 +6,7 @@ for records, places of columns with nothing but days.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from features.intake.asking.presets import Question
@@ -82,12 +83,19 @@ def meant_columns(space: Workspace, question: Question, files: Sequence[OpenFile
     titles = [title or heading.lower() for title, heading in zip(titles, headings, strict=True)]
     near = [headings[at] for at in sorted(fit) if any(_says(titles[at], part) for part in question.near)]
     named = [headings[at] for at in sorted(fit) if headings[at].lower() in words]
+    near += [headings[at] for at in _other_ids(question, file) if at in fit]
     others = [headings[at] for at in sorted(fit)][:MOST_COLUMNS] if question.default_without is None else []
     places = {name: headings.index(name) for name in (*named, *near, *([] if named or near else others))}
     if question.holds == "score":
         scored = filled_by(space, file, SCORE)
         places = dict(sorted(places.items(), key=lambda item: item[1] not in scored))
     return places
+
+
+def _other_ids(question: Question, file: OpenFile) -> list[int]:
+    """Return the places of columns whose ids are none of those that the system itself gives: those of own data."""
+    own = question.ids_but
+    return [] if own is None else [at for each, at in file.head.ids.items() if not re.match(own, each, re.IGNORECASE)]
 
 
 def _says(title: str, part: str) -> bool:

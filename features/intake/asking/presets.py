@@ -42,6 +42,8 @@ class Question(BaseModel):
         Columns of which rows are shown; `a|b` is the first that is there.
     near : tuple of str
         Parts of the names of columns that may be meant.
+    ids_but : str or None
+        The pattern of ids that the system itself gives: columns with other ids may be meant, too.
     about : tuple of str
         Words that begin in the name of a column which says just what is asked: the only one there is proposed.
     default : Any
@@ -77,6 +79,7 @@ class Question(BaseModel):
     kind: Literal["value", "zone", "date", "decimal", "column"] = "value"
     examples: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
+    ids_but: str | None = None
     about: tuple[str, ...] = ()
     default: Any = None
     default_with: str | None = None
@@ -106,6 +109,7 @@ class Preset(BaseModel):
     after: str | None = None
     fingerprint: tuple[tuple[str, ...], ...] = ()
     ids: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
     known: dict[str, dict[str, Any]] = {}
     questions: tuple[Question, ...] = Field(())
     body: str
@@ -142,6 +146,8 @@ class Preset(BaseModel):
     def likeness(self, records: Sequence[Sequence[str]], listed: Sequence[Sequence[str]]) -> int:
         """Return how many marks of the preset a file has: all of them in one of its first records each, or none: 0.
 
+        A record with a heading that the preset never has, as those of another kind of the same system, counts for none.
+
         Parameters
         ----------
         records, listed : sequence of sequence of str
@@ -151,7 +157,8 @@ class Preset(BaseModel):
         rows = [{cell.strip().lower() for cell in record} for record in (listed if is_list else records)]
         named = [{name.strip().lower() for name in names} for names in self.fingerprint]
         marked = [f'"importid":"{mark.lower()}"' for mark in self.ids]
-        has_names = any(all(names & row for names in named) for row in rows)
+        never = {name.lower() for name in self.never}
+        has_names = any(all(names & row for names in named) and not never & row for row in rows)
         has_ids = any(all(any(mark in cell.replace(" ", "") for cell in row) for mark in marked) for row in rows)
         return len(named) + len(marked) if has_names and has_ids else 0
 

@@ -35,8 +35,11 @@ def tally(space: Workspace, question: Question, files: Sequence[OpenFile]) -> li
                 f"{shortened(value)!r} {count:,}" + (f" ({total})" if total else "") for value, count, total in rows
             ]
             told.append(f"{heading}: {', '.join(shown[:MOST_VALUES])}" + (", ..." if len(shown) > MOST_VALUES else ""))
+            if amounts and rows and all(total is None for *_, total in rows):
+                told.append("without sums: the amounts can be read in two ways, or in none")
             gone = next((value for value, *_ in rows if re.search(FORMER, value, re.IGNORECASE)), None)
-            if gone is not None:
+            # Only a column may be left out: a stage that says so is what a question for stages is about.
+            if gone is not None and question.kind == "column":
                 told.append(f'recommended: "", since {shortened(gone)!r} in {heading} tells who has left')
     return told
 
@@ -56,9 +59,13 @@ def _counted(
 
 
 def _sign(space: Workspace, values: str) -> str | None:
-    """Return the one sign before decimals by which all values are read."""
+    """Return the sign before decimals by which all values are read; None where both do, and differently."""
     tests = ", ".join(f"bool_and(v IS NULL OR trim(v) = '' OR {number_sql('v', sign)} IS NOT NULL)" for sign in ".,")
-    points, commas = space.connection.execute(f"SELECT {tests} FROM {values}").fetchone() or (False, False)
+    differs = f"coalesce(bool_or({number_sql('v', '.')} <> {number_sql('v', ',')}), false)"
+    row = space.connection.execute(f"SELECT {tests}, {differs} FROM {values}").fetchone() or (False, False, False)
+    points, commas, is_open = row
+    if points and commas and is_open:
+        return None
     return "." if points else "," if commas else None
 
 

@@ -14,8 +14,8 @@ from features.intake.language.mapping_model import SourceFiles
 from features.validation.quoting import EXAMPLES
 
 REMEDY = (
-    "one number is another customer in each, and their rows would be merged: import each into a book of its own, or name "
-    "their files at sources with a `system` each; where it is one ledger all the same, take `same` out of the source"
+    "one number is another customer in each, and their rows would be merged: import each into a book of its own, or "
+    "name their files at sources with a `system` each; where it is one ledger all the same, take `same` away"
 )
 
 

@@ -80,7 +80,7 @@ def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
     answered["answers"] = raw.get("answers", {})
     answered["tables"] = _wanted(answered.get("tables", {}))
-    mapping, refused = _validated(path.name, answered, lines)
+    mapping, refused = _validated(path.name, answered, lines, raw)
     unsound = [] if mapping is None else [Problem(path.name, dotted(at), rule) for at, rule in _unsound(mapping)]
     empty = " and ".join(f"answers.{name}" for name, answer in answered["answers"].items() if answer == "")
     if empty and mapping is not None and not (mapping.tables or mapping.identities):
@@ -93,12 +93,14 @@ def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
     return mapping, found
 
 
-def _validated(name: str, answered: dict[str, Any], lines: dict[Place, int]) -> tuple[Mapping | None, list[Problem]]:
+def _validated(
+    name: str, answered: dict[str, Any], lines: dict[Place, int], raw: dict[str, Any]
+) -> tuple[Mapping | None, list[Problem]]:
     """Return the mapping without the keys that nobody knows, None where more is wrong with it; and what is wrong."""
     try:
         return Mapping.model_validate(answered), []
     except ValidationError as error:
-        refused = list(refusals(name, error, lines))
+        refused = list(refusals(name, error, lines, raw))
         unknown = [wrong["loc"] for wrong in error.errors() if wrong["type"] == "extra_forbidden"]
         if unknown and len(unknown) == error.error_count():
             with suppress(ValidationError, KeyError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +28,9 @@ from features.validation.names import near
 UNANSWERED = ("?", "$")
 #: What is told of a bare number or flag where a value of a row is expected.
 FORM_OF_VALUE = 'a heading or a value in braces is expected, as {{ constant = "{}" }}'
+#: What is told of a text where a list is expected, as an empty answer.
+LIST = 'a list of texts is expected, as ["closed won"]'
+SPAN = "a list of two numbers is expected, the first and the last, as [8000, 8999]"
 #: What a mapping may say anywhere.
 KEYS = frozenset(
     field.alias or name for model in (Mapping, BookPlan, SourceFiles, Part, LeaveOut, Value)
@@ -54,8 +58,20 @@ VALUES = (
 )
 
 
-def refusals(name: str, error: ValidationError, lines: dict[Place, int]) -> Iterator[Problem]:
-    """Yield a problem for each thing that the models refuse, but for questions without an answer."""
+def refusals(
+    name: str, error: ValidationError, lines: dict[Place, int], raw: MappingOf[str, Any] | None = None
+) -> Iterator[Problem]:
+    """Yield a problem for each thing that the models refuse, but for questions without an answer.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    error : ValidationError
+    lines : dict of Place to int
+    raw : mapping of str to Any, optional
+        The file with its `"$name"`: the answer that is refused is then named.
+    """
     for wrong in error.errors(include_url=False):
         value = wrong["input"]
         if wrong["type"] != "extra_forbidden" and isinstance(value, str) and value.startswith(UNANSWERED):
@@ -64,11 +80,27 @@ def refusals(name: str, error: ValidationError, lines: dict[Place, int]) -> Iter
         rule = wrong["msg"].removeprefix("Value error, ")
         if wrong["type"] == "extra_forbidden":
             rule = f"unknown key{_meant(place)}"
+        if wrong["type"] == "tuple_type":
+            rule = SPAN if place[-1] == "between" else LIST
         if "instance of Value" in rule and isinstance(value, (int, float)):
             rule = FORM_OF_VALUE.format(str(value).lower())
         is_plain = isinstance(value, (str, int, float, bool)) and not str(value).startswith(UNANSWERED)
         shown = f", found {value!r}" if is_plain and "found" not in rule else ""
-        yield with_line(Problem(name, dotted(place), f"{rule}{shown}"), lines)
+        answer = _answer(raw or {}, place, value)
+        changed = f" (to be changed at answers.{answer})" if answer else ""
+        yield with_line(Problem(name, dotted(place), f"{rule}{shown}{changed}"), lines)
+
+
+def _answer(raw: MappingOf[str, Any], place: Sequence[str | int], value: Any) -> str | None:
+    """Return the name of the answer that stands at a place and has this value."""
+    inside: Any = raw
+    for item in place:
+        try:
+            inside = inside[item]
+        except (KeyError, IndexError, TypeError):
+            return None
+    name = inside[1:] if isinstance(inside, str) and inside.startswith("$") else None
+    return name if name is not None and raw.get("answers", {}).get(name) == value else None
 
 
 def is_of_model(item: Any) -> bool:

@@ -1,4 +1,4 @@
-"""DATEV's ledgers: two clients in one folder, revenue accounts with rates of their own, the spellings of its headings."""
+"""DATEV's ledgers: two clients in one folder, revenue accounts with rates of their own, headings spelt in two ways."""
 
 from __future__ import annotations
 
