@@ -29,7 +29,7 @@ from features.intake.language.mapping_file import open_mapping, parts_of, read_m
 from features.intake.language.mapping_model import Mapping, Part
 from features.intake.language.refusals import dotted
 from features.intake.language.typed_sql import quoted
-from features.intake.made_book import book_in_memory, check_book, columns_of_book
+from features.intake.made_book import book_in_memory, check_book, columns_of_book, with_way
 from features.intake.records.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
 from features.intake.records.joined import Joining
 from features.intake.records.parts_sql import run_part
@@ -142,13 +142,16 @@ def _import(
     if not partial:
         problems += [problem for problem in emptied if problem.table == "invoices"]
     if problems:
-        raise InvalidTables([*problems, *_unlinked(joining, mapping, crosswalk, problems)])
-    proposed = _proposals(space, mapping, parts, links, path)
+        mixed = [] if mapping.rates else mixed_currencies(space.connection, parts, [*TABLES])
+        raise InvalidTables([*problems, *map(with_way, mixed), *_unlinked(joining, mapping, crosswalk, problems)])
+    proposed = _proposals(space, mapping, parts, links)
     joining.link_accounts()
     if problems := convert_currencies(space.connection, mapping, parts):
         raise InvalidTables(problems)
     names = joining.make_tables()
     if not partial and (problems := _lost(joining, crosswalk, names)):
+        if any(crosswalk.name in problem.rule for problem in problems):
+            _write_pairs(crosswalk, links, proposed)
         raise InvalidTables(problems)
     if mapping.derived.loops is not None and "surveys" in names:
         make_loops(space.connection, mapping.derived.loops, parts)
@@ -176,7 +179,8 @@ def _import(
     mixed = mixed_currencies(space.connection, parts, names)
     checked = check_book(book_in_memory(space.connection, made, names, ordered), partial, mixed)
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
-    report = collect_report(space.connection, mapping, parts, memory, warnings, proposed, crosswalk, unread)
+    report = collect_report(space.connection, mapping, parts, memory, warnings, proposed or (), crosswalk, unread)
+    _write_pairs(crosswalk, links, proposed)
     _move(made, out)
     return Imported(out, report)
 
@@ -236,19 +240,24 @@ def _unlinked(joining: Joining, mapping: Mapping, crosswalk: Path, known: Sequen
     return lost_tables(joining.connection, joining.parts, crosswalk, made)
 
 
-def _proposals(
-    space: Workspace, mapping: Mapping, parts: list[StoredPart], pairs: list[Pair], path: Path
-) -> list[Pair]:
-    """Write new proposals into the crosswalk, beside what a person said; none where all ids are the master's."""
+def _proposals(space: Workspace, mapping: Mapping, parts: list[StoredPart], pairs: list[Pair]) -> list[Pair] | None:
+    """Return new proposals for the crosswalk; None where all ids are the master's, so that none is needed."""
     master = mapping.book.master
     if master is None or all(part.part.system in (None, master) for part in parts):
-        return []
-    proposals = propose(space.connection, master, parts, pairs)
-    if proposals or not pairs:
-        again = {(pair.system, pair.id, pair.account_id) for pair in proposals}
-        kept = [pair for pair in pairs if pair.confirmed or (pair.system, pair.id, pair.account_id) not in again]
-        write_crosswalk(path.parent / mapping.book.crosswalk, [*kept, *proposals])
-    return proposals
+        return None
+    return propose(space.connection, master, parts, pairs)
+
+
+def _write_pairs(crosswalk: Path, pairs: list[Pair], proposals: list[Pair] | None) -> None:
+    """Write proposals into the crosswalk, beside what a person said.
+
+    Only an import that succeeds, or that lacks nothing but pairs, may do so: one that fails writes nothing.
+    """
+    if proposals is None or (pairs and not proposals):
+        return
+    again = {(pair.system, pair.id, pair.account_id) for pair in proposals}
+    kept = [pair for pair in pairs if pair.confirmed or (pair.system, pair.id, pair.account_id) not in again]
+    write_crosswalk(crosswalk, [*kept, *proposals])
 
 
 def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path, is_ordered: bool) -> None:
