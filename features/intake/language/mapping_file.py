@@ -83,7 +83,7 @@ def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
     answered |= {name: _with_answer(answered[name]) for name in BESIDES if name in answered}
     mapping, refused = _validated(path.name, answered, lines)
     unsound = [] if mapping is None else [Problem(path.name, dotted(at), rule) for at, rule in _unsound(mapping)]
-    empty = " and ".join(f"answers.{name}" for name, answer in answered["answers"].items() if answer == "")
+    empty = " and ".join(f"answers.{name}" for name in sorted(_conditions(raw)) if answered["answers"].get(name) == "")
     if empty and mapping is not None and not (mapping.tables or mapping.identities):
         unsound = [replace(each, rule=f'{each.rule}, and {empty} with "" leave none') for each in unsound]
     found = [with_line(problem, lines) for problem in unsound]
@@ -161,6 +161,13 @@ def _with_answer(parts: Any) -> Any:
     if not isinstance(parts, list):
         return parts
     return [part for part in parts if not (isinstance(part, dict) and part.get("only_with") == "")]
+
+
+def _conditions(value: Any) -> set[str]:
+    """Return the names of the answers without which a part is left out."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = _asked(value.get("only_with")) if isinstance(value, dict) else set[str]()
+    return own.union(*map(_conditions, inner))
 
 
 def _asked(value: Any) -> set[str]:
