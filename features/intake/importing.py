@@ -142,8 +142,7 @@ def _import(
     if not partial:
         problems += [problem for problem in emptied if problem.table == "invoices"]
     if problems:
-        mixed = [] if mapping.rates else mixed_currencies(space.connection, parts, [*TABLES])
-        raise InvalidTables([*problems, *map(with_way, mixed), *_unlinked(joining, mapping, crosswalk, problems)])
+        raise InvalidTables([*problems, *_unlinked(joining, mapping, crosswalk, problems)])
     proposed = _proposals(space, mapping, parts, links)
     joining.link_accounts()
     if problems := convert_currencies(space.connection, mapping, parts):
@@ -188,7 +187,7 @@ def _import(
 def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step) -> list[StoredPart]:
     """Run every part and return those that ran well; what is wrong in files and values is added to the problems."""
     opened: dict[str, list[OpenFile]] = {}
-    parts, todo = [], list(parts_of(mapping))
+    parts, stored_parts, todo = [], [], list(parts_of(mapping))
     numbers: dict[str, int] = {}
     earlier: dict[str, list[str]] = {}
     unsound, spoilt = tuple(problem.column for problem in problems), set[str]()
@@ -203,6 +202,7 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
         is_sound = not told_wrong and not _looks_into(part, spoilt)
         stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier, is_sound)
         earlier.setdefault(table, []).append(stored.stored)
+        stored_parts += [stored] if stored.is_stored else []
         if opened[part.source] and is_sound and not wrong and table in TABLES:
             wrong = tell_currencies(space.connection, stored)
         problems += [problem for problem in dict.fromkeys(wrong) if problem not in problems]
@@ -210,6 +210,8 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
             parts.append(stored)
         else:
             spoilt.add(table)
+    if problems and not mapping.rates:
+        problems += map(with_way, mixed_currencies(space.connection, stored_parts, [*TABLES]))
     return parts
 
 
