@@ -22,10 +22,10 @@ TYPES = {
     Kind.DATE: "DATE",
     Kind.INSTANT: "TIMESTAMP",
 }
-#: Between thousands, beside the mark of the language: blanks of all kinds and strokes.
-APART = "\\s\u00a0\u202f'’"
+#: Between thousands, beside the mark of the language: blanks within a line, and strokes.
+APART = " \u00a0\u202f'’"
 #: Beside a number: currency signs and codes, blanks of all kinds, strokes between thousands, an asterisk of SAP.
-BESIDE = f"[€$£¥%{APART}*]|(?:^|\\b)[A-Za-z]{{3}}(?:\\b|$)"
+BESIDE = f"[€$£¥%\\s{APART}*]|(?:^|\\b)[A-Za-z]{{3}}(?:\\b|$)"
 #: Signs of currencies; those that several have stand for themselves.
 SIGNS = {"€": "EUR", "£": "GBP", "$": "$", "¥": "¥"}
 #: A day, perhaps with a time, as ISO writes it. DuckDB's own cast passes over what follows: 2:45 PM would be 2:45.
