@@ -121,6 +121,15 @@ def test_an_import_that_fails_late_proposes_no_pairs(tmp_path: Path) -> None:
     assert exports.book(mapping).proposals == 1 and (tmp_path / "crosswalk.csv").exists()
 
 
+def test_a_file_that_ends_within_the_last_row_of_its_header_is_refused(tmp_path: Path) -> None:
+    """All ids that the mapping needs are there; it would be a survey that nobody answered."""
+    (tmp_path / "exports").mkdir()
+    exports = Exports(tmp_path / "exports").put("answers.csv", samples.QUALTRICS)
+    imported(exports, ANSWERS)
+    exports.put("answers.csv", samples.QUALTRICS.partition(',"{""ImportId"":""QID1""')[0])
+    assert problems(exports) == ["answers.csv: it ends within row 3, a row of its header: 10 of 11 cells"]
+
+
 def test_a_file_without_a_row_is_told(tmp_path: Path) -> None:
     exports = Exports(tmp_path).put("invoices.csv", INVOICES.splitlines()[0])
     assert exports.refused(PLAIN)[0] == "invoices: bills has no row below its header"
