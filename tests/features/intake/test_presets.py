@@ -148,6 +148,10 @@ def test_stripe_credit_notes_find_their_customer(exports: Exports) -> None:
     imported(exports, {}, partial=False)
     rows = exports.rows("invoices", "invoice_id, account_id, amount")
     assert rows == [("cn_1", "cus_1", -25.0), ("in_1", "cus_1", 100.0)]
+    made_up_for = samples.STRIPE_INVOICES.replace("l2,in_1,cus_1,eur,2025-01-02", "l2,in_1,cus_1,eur,2024-12-15")
+    report = imported(exports.put("invoices.csv", made_up_for), {}, partial=False)
+    assert exports.rows("invoices", "invoice_id, invoiced_on, amount")[1] == ("in_1", date(2025, 1, 2), 100.0)
+    assert left_out(report, "invoices")["another version of the record"] == 1, "the lines have periods of their own"
 
 
 def test_xero_takes_a_total_once_and_no_supplier(exports: Exports) -> None:
