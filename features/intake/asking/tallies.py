@@ -36,7 +36,7 @@ def tally(space: Workspace, question: Question, files: Sequence[OpenFile]) -> li
             ]
             told.append(f"{heading}: {', '.join(shown[:MOST_VALUES])}" + (", ..." if len(shown) > MOST_VALUES else ""))
             gone = next((value for value, *_ in rows if re.search(FORMER, value, re.IGNORECASE)), None)
-            if gone is not None:
+            if gone is not None and question.kind == "column":
                 told.append(f'recommended: "", since {shortened(gone)!r} in {heading} tells who has left')
     return told
 
