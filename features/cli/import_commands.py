@@ -150,7 +150,7 @@ def _suggest(folder: Path, out: Path, answers: dict[str, Any], as_json: bool) ->
         say(f'assumed: {name} = ""; {ask}')
     for name, column in made.proposed.items():
         say(f"to be confirmed in {out}: {name} = {column}")
-    to_fill = ['every "?" of a table that the files have'] if '"?"' in made.text else []
+    to_fill = ['every "?" of a table that the files have'] if 'from = "?"' in made.text else []
     say(f"to be answered in {out}: {', '.join([*made.open_questions, *to_fill]) or 'nothing'}")
 
 

@@ -30,7 +30,10 @@ def emptied_tables(connection: duckdb.DuckDBPyConnection, parts: Sequence[Stored
     for table in dict.fromkeys(part.table for part in parts if part.table in TABLES):
         own = [part for part in parts if part.table == table]
         reasons = [_reasons(connection, part) for part in own]
-        if all(None not in each for each in reasons) and any(each and set(each) != {UNLINKED} for each in reasons):
+        if not any(reasons):
+            sources = ", ".join(dict.fromkeys(part.part.source for part in own))
+            found.append(Problem(table, "", f"{sources} has no row below its header"))
+        elif all(None not in each for each in reasons) and any(each and set(each) != {UNLINKED} for each in reasons):
             told = [_told(connection, part, each) for part, each in zip(own, reasons, strict=True) if each]
             found.append(Problem(table, "", "; ".join(told)))
     return found

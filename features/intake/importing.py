@@ -30,7 +30,7 @@ from features.intake.language.mapping_file import open_mapping, parts_of, read_m
 from features.intake.language.mapping_model import Mapping, Part
 from features.intake.language.refusals import dotted
 from features.intake.language.typed_sql import quoted
-from features.intake.made_book import book_in_memory, check_book, columns_of_book
+from features.intake.made_book import book_in_memory, check_book, columns_of_book, with_way
 from features.intake.records.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
 from features.intake.records.joined import Joining
 from features.intake.records.parts_sql import run_part
@@ -143,12 +143,14 @@ def _import(
         problems += [problem for problem in emptied if problem.table == "invoices"]
     if problems:
         raise InvalidTables([*problems, *_unlinked(joining, mapping, crosswalk, problems)])
-    proposed = _proposals(space, mapping, parts, links, path)
+    proposed = _proposals(space, mapping, parts, links)
     joining.link_accounts()
     if problems := convert_currencies(space.connection, mapping, parts):
         raise InvalidTables(problems)
     names = joining.make_tables()
     if not partial and (problems := _lost(joining, crosswalk, names)):
+        if any(crosswalk.name in problem.rule for problem in problems):
+            _write_pairs(crosswalk, links, proposed)
         raise InvalidTables(problems)
     if mapping.derived.loops is not None and "surveys" in names:
         make_loops(space.connection, mapping.derived.loops, parts)
@@ -178,7 +180,8 @@ def _import(
     loud = [str(each) for each in unread if each.preset is not None]
     checked = checking.result()
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
-    report = collect_report(space.connection, mapping, parts, memory, warnings, proposed, crosswalk, unread)
+    report = collect_report(space.connection, mapping, parts, memory, warnings, proposed or (), crosswalk, unread)
+    _write_pairs(crosswalk, links, proposed)
     _move(made, out)
     return Imported(out, report)
 
@@ -186,7 +189,7 @@ def _import(
 def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step) -> list[StoredPart]:
     """Run every part and return those that ran well; what is wrong in files and values is added to the problems."""
     opened: dict[str, list[OpenFile]] = {}
-    parts, todo = [], list(parts_of(mapping))
+    parts, stored_parts, todo = [], [], list(parts_of(mapping))
     numbers: dict[str, int] = {}
     earlier: dict[str, list[str]] = {}
     unsound, spoilt = tuple(problem.column for problem in problems), set[str]()
@@ -201,6 +204,7 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
         is_sound = not told_wrong and not _looks_into(part, spoilt)
         stored, wrong = run_part(space, table, numbers[table], part, opened[part.source], earlier, is_sound)
         earlier.setdefault(table, []).append(stored.stored)
+        stored_parts += [stored] if stored.is_stored else []
         if opened[part.source] and is_sound and not wrong and table in TABLES:
             wrong = tell_currencies(space.connection, stored)
         problems += [problem for problem in dict.fromkeys(wrong) if problem not in problems]
@@ -208,6 +212,8 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
             parts.append(stored)
         else:
             spoilt.add(table)
+    if problems and not mapping.rates:
+        problems += map(with_way, mixed_currencies(space.connection, stored_parts, [*TABLES]))
     systems = {part.source: part.system for _, _, part in todo}
     problems += different_clients(mapping.sources, systems, opened)
     return parts
@@ -240,19 +246,24 @@ def _unlinked(joining: Joining, mapping: Mapping, crosswalk: Path, known: Sequen
     return lost_tables(joining.connection, joining.parts, crosswalk, made)
 
 
-def _proposals(
-    space: Workspace, mapping: Mapping, parts: list[StoredPart], pairs: list[Pair], path: Path
-) -> list[Pair]:
-    """Write new proposals into the crosswalk, beside what a person said; none where all ids are the master's."""
+def _proposals(space: Workspace, mapping: Mapping, parts: list[StoredPart], pairs: list[Pair]) -> list[Pair] | None:
+    """Return new proposals for the crosswalk; None where all ids are the master's, so that none is needed."""
     master = mapping.book.master
     if master is None or all(part.part.system in (None, master) for part in parts):
-        return []
-    proposals = propose(space.connection, master, parts, pairs)
-    if proposals or not pairs:
-        again = {(pair.system, pair.id, pair.account_id) for pair in proposals}
-        kept = [pair for pair in pairs if pair.confirmed or (pair.system, pair.id, pair.account_id) not in again]
-        write_crosswalk(path.parent / mapping.book.crosswalk, [*kept, *proposals])
-    return proposals
+        return None
+    return propose(space.connection, master, parts, pairs)
+
+
+def _write_pairs(crosswalk: Path, pairs: list[Pair], proposals: list[Pair] | None) -> None:
+    """Write proposals into the crosswalk, beside what a person said.
+
+    Only an import that succeeds, or that lacks nothing but pairs, may do so: one that fails writes nothing.
+    """
+    if proposals is None or (pairs and not proposals):
+        return
+    again = {(pair.system, pair.id, pair.account_id) for pair in proposals}
+    kept = [pair for pair in pairs if pair.confirmed or (pair.system, pair.id, pair.account_id) not in again]
+    write_crosswalk(crosswalk, [*kept, *proposals])
 
 
 def _write(connection: duckdb.DuckDBPyConnection, name: str, target: Path, is_ordered: bool) -> None:

@@ -67,11 +67,11 @@ def check_book(source: Source, partial: bool, mixed: list[Problem]) -> tuple[str
     if mixed:
         lacking = [*(each for each in lacking if each.column != CURRENCY), *mixed]
     if lacking:
-        raise InvalidTables([_with_way(each) for each in lacking])
+        raise InvalidTables([with_way(each) for each in lacking])
     return warnings
 
 
-def _with_way(problem: Problem) -> Problem:
+def with_way(problem: Problem) -> Problem:
     """Return a problem with what a mapping can do about it: rates for several currencies, what is known of a table."""
     if problem.column != CURRENCY:
         return replace(problem, rule=_of_mapping(problem.rule))

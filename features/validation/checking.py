@@ -10,6 +10,7 @@ can be meant, but may mislead, is a warning (`features.validation.doubts`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
@@ -17,10 +18,11 @@ from functools import cache, lru_cache
 import duckdb
 import ibis
 import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
 
 from features.conversion import CONVERTED, convert, empty, named
 from features.errors import InvalidTables, Problem
-from features.formulas.reversals import with_reversals
+from features.formulas.reversals import REVERSED_ON, with_reversals
 from features.recording import recording, utc_today
 from features.schema import Table
 from features.sources import Source, unreadable
@@ -113,9 +115,7 @@ def validate(source: Source, today: date | None = None, partial: bool = False) -
     tables = Tables(frames, missing, currency, corrections, known)
     if any(TABLES[name].required for name in missing):
         return _warned(tables, [*ahead, *strange_scales(tables), *stateless(source.frames)])
-    # Found once and stored: each relation over invoices asks for it.
-    source.connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {CONVERTED}invoices_paired AS {_pairing()}")
-    frames["invoices"] = source.connection.table(f"{CONVERTED}invoices_paired")
+    frames["invoices"] = _paired(source.connection)
     return _judged(source, tables, counts, ahead, today)
 
 
@@ -244,6 +244,22 @@ def _duplicates(table: Table, rows: ir.Table) -> list[Problem]:
     count = int(repeated.times.sum().execute())
     text = "duplicate key" if len(table.key) == 1 else f"duplicate key ({', '.join(table.key)})"
     return [problem(table, repeated, table.key[0], text, count)]
+
+
+def _paired(connection: Backend) -> ir.Table:
+    """Return the invoices with the day from which each is reversed: found once and stored, as all that follows asks it.
+
+    Without a credit note nothing is, and a view says so.
+    """
+    invoices, paired = f"{CONVERTED}invoices", f"{CONVERTED}invoices_paired"
+    credited = connection.raw_sql(f"SELECT 1 FROM {invoices} WHERE amount < 0 LIMIT 1").fetchall()
+    kind, columns = ("TABLE" if credited else "VIEW"), ", ".join(TABLES["invoices"].schema)
+    rows = _pairing() if credited else f"SELECT {columns}, CAST(NULL AS DATE) AS {REVERSED_ON} FROM {invoices}"
+    for each in ("TABLE", "VIEW"):
+        with suppress(duckdb.CatalogException):
+            connection.raw_sql(f"DROP {each} IF EXISTS temp.{paired}")
+    connection.raw_sql(f"CREATE TEMP {kind} {paired} AS {rows}")
+    return connection.table(paired)
 
 
 @cache

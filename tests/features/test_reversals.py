@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import ibis
@@ -12,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.books import CENTRE, Bench
 from support.invoicing_oracle import reversed_invoices
+from support.raw_tables import folder_of
 
 from features.as_of import customers
 from features.formulas.reversals import reversals
+from features.sources import open_source
+from features.validation import validate
 
 Event = tuple[int, float]
 START = date(2023, 1, 1)
@@ -114,3 +118,14 @@ def test_by_silence_a_customer_needs_two_invoices_that_stand(bench: Bench) -> No
     days = [CENTRE - timedelta(days=20), CENTRE - timedelta(days=19)]
     by_silence = customers(bench.tables, days, by_silence=True).execute()
     assert pd.to_datetime(by_silence["as_of"]).dt.date.tolist() == days[:1]
+
+
+@pytest.mark.parametrize(("amount", "expected"), [(-100, 2), (-50, 0), (50, 0)])
+def test_validated_invoices_say_what_is_reversed_with_and_without_a_credit_note(
+    tmp_path: Path, amount: int, expected: int
+) -> None:
+    rows = f"invoice_id,account_id,invoiced_on,amount\ni1,a1,2024-03-01,100\ni2,a1,2024-03-02,{amount}\n"
+    accounts = "account_id,customer_since\na1,2023-01-01\n"
+    invoices = validate(open_source(folder_of(tmp_path, accounts=accounts, invoices=rows)))
+    found = invoices["invoices"].execute()
+    assert found["amount"].tolist() == [100, amount] and int(found["reversed_on"].notna().sum()) == expected

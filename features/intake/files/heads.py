@@ -117,6 +117,8 @@ def read_head(path: Path, source: SourceFiles) -> Head:
         raise ValueError(f"it ends before row {needed}, where its header is expected")
     headings = tuple(heading.strip() for heading in cells[source.header[0] - 1])
     ids, zones = _ids(cells[source.ids_row - 1]) if source.ids_row else ({}, {})
+    if len(records) == shift + needed and len(cells[-1]) < len(cells[source.header[0] - 1]):
+        raise ValueError(f"it ends within row {needed}, a row of its header: {len(cells[-1])} of {len(headings)} cells")
     above = _without_records(cells, Head(headings, ids, zones, ()), source)
     return Head(headings, ids, zones, tuple(above), delimiter, shift + len(above))
 
@@ -137,7 +139,7 @@ def first_records(path: Path, delimiter: str | None, many: int) -> tuple[str, li
     Parameters
     ----------
     delimiter : str or None
-        What stands between cells; None: the sign that cuts a record into the most cells.
+        What stands between cells; None: the sign that cuts two records, or else one, into the most cells.
     many : int
 
     Raises
@@ -155,8 +157,17 @@ def first_records(path: Path, delimiter: str | None, many: int) -> tuple[str, li
                 told = str(error)
     if not read:
         raise ValueError(f"its header cannot be read: {told}")
-    best = max(read, key=lambda each: max((len(record) for record in read[each]), default=0))
+    best = max(read, key=lambda each: _cells_of(read[each]))
     return best, read[best]
+
+
+def _cells_of(records: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """Return the most cells, above one, that two records share, and the most of any.
+
+    A sentence with commas in one of them is no proof that commas cut a file of which semicolons cut every line.
+    """
+    many = [len(record) for record in records]
+    return max((each for each in many if each > 1 and many.count(each) > 1), default=0), max(many, default=0)
 
 
 def _titles(records: Sequence[Sequence[str]], source: SourceFiles) -> int:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from features.book_facts import book_known
 from features.errors import InvalidTables, Problem
-from features.intake.language.mapping_model import IDENTITIES, RATES, TASKS, Mapping, Part, Value, columns_of
+from features.intake.language.mapping_model import BESIDES, IDENTITIES, RATES, TASKS, Mapping, Part, Value, columns_of
 from features.intake.language.refusals import dotted, is_of_model, perhaps, refusals, with_line
 from features.intake.language.toml_lines import Place, line_of, lines_of
 from features.schema import Kind
@@ -80,9 +80,10 @@ def open_mapping(path: Path) -> tuple[Mapping, list[Problem]]:
     answered = {name: _answered(value, raw.get("answers", {})) for name, value in raw.items() if name != "answers"}
     answered["answers"] = raw.get("answers", {})
     answered["tables"] = _wanted(answered.get("tables", {}))
+    answered |= {name: _with_answer(answered[name]) for name in BESIDES if name in answered}
     mapping, refused = _validated(path.name, answered, lines, raw)
     unsound = [] if mapping is None else [Problem(path.name, dotted(at), rule) for at, rule in _unsound(mapping)]
-    empty = " and ".join(f"answers.{name}" for name, answer in answered["answers"].items() if answer == "")
+    empty = " and ".join(f"answers.{name}" for name in sorted(_conditions(raw)) if answered["answers"].get(name) == "")
     if empty and mapping is not None and not (mapping.tables or mapping.identities):
         unsound = [replace(each, rule=f'{each.rule}, and {empty} with "" leave none') for each in unsound]
     found = [with_line(problem, lines) for problem in unsound]
@@ -154,12 +155,21 @@ def _wanted(tables: Any) -> Any:
     """Return the tables without the parts whose answer is empty: a table that no part fills is not known."""
     if not isinstance(tables, dict):
         return tables
-    kept = {
-        name: [part for part in parts if not (isinstance(part, dict) and part.get("only_with") == "")]
-        for name, parts in tables.items()
-        if isinstance(parts, list)
-    }
-    return {name: parts for name, parts in (tables | kept).items() if parts != []}
+    return {name: kept for name, parts in tables.items() if (kept := _with_answer(parts)) != []}
+
+
+def _with_answer(parts: Any) -> Any:
+    """Return the parts of a table without those whose answer is empty."""
+    if not isinstance(parts, list):
+        return parts
+    return [part for part in parts if not (isinstance(part, dict) and part.get("only_with") == "")]
+
+
+def _conditions(value: Any) -> set[str]:
+    """Return the names of the answers without which a part is left out."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = _asked(value.get("only_with")) if isinstance(value, dict) else set[str]()
+    return own.union(*map(_conditions, inner))
 
 
 def _asked(value: Any) -> set[str]:

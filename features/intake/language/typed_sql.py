@@ -6,6 +6,7 @@ of the mapping. Of an hour that occurs twice the later one is meant; one that ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from features.conversion import FLAG_TEXTS
@@ -21,13 +22,17 @@ TYPES = {
     Kind.DATE: "DATE",
     Kind.INSTANT: "TIMESTAMP",
 }
+#: Between thousands, beside the mark of the language: blanks within a line, and strokes.
+APART = " \u00a0\u202f'’"
 #: Beside a number: currency signs and codes, blanks of all kinds, strokes between thousands, an asterisk of SAP.
-BESIDE = "[€$£¥%\\s\u00a0\u202f'’*]|(?:^|\\b)[A-Za-z]{3}(?:\\b|$)"
+BESIDE = f"[€$£¥%\\s{APART}*]|(?:^|\\b)[A-Za-z]{{3}}(?:\\b|$)"
 #: Signs of currencies; those that several have stand for themselves.
 SIGNS = {"€": "EUR", "£": "GBP", "$": "$", "¥": "¥"}
 #: A day, perhaps with a time, as ISO writes it. DuckDB's own cast passes over what follows: 2:45 PM would be 2:45.
 WALL = "\\d{4}[-/]\\d{1,2}[-/]\\d{1,2}([ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d*)?)?)?"
 HALF_DAYS = ("%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p")
+#: A form with nothing between its parts, of which DuckDB would read 2025123, too.
+ALL_DIGITS = re.compile("(%[YymdHIMS])+")
 #: Beginnings of German months that differ from the English ones.
 MONTHS = (("jän", "Jan"), ("m(ä|ae)rz?|mrz", "Mar"), ("mai", "May"), ("okt", "Oct"), ("dez", "Dec"))
 #: The end of a time that says how far it is from UTC.
@@ -76,12 +81,15 @@ def number_sql(text: str, decimal: str = ".", percent: bool = True) -> str:
     Without `percent` a text such as `8 %` is none: it would be read as 8, where .08 is meant.
     """
     thousands = "," if decimal == "." else "."
-    digits = f"(\\d{{1,3}}(\\{thousands}\\d{{3}})+|\\d+)?(\\{decimal}\\d*)?"
-    form = quoted(f"[+-]?{digits}-?|\\({digits}\\)")
-    bare = f"regexp_replace({text}, {quoted(BESIDE if percent else BESIDE.replace('%', ''))}, '', 'g')"
+    digits = f"(\\d{{1,3}}([{APART}\\{thousands}]\\d{{3}})+|\\d+)?(\\{decimal}\\d*)?"
+    beside = BESIDE if percent else BESIDE.replace("%", "")
+    # Not of the text without them: two numbers of one cell would become one.
+    some = f"(?:{beside})*"
+    form = quoted(f"{some}[+-]?{some}{digits}{some}-?{some}|{some}\\({some}{digits}{some}\\){some}")
+    bare = f"regexp_replace({text}, {quoted(beside)}, '', 'g')"
     plain = f"regexp_replace(replace(replace({bare}, '{thousands}', ''), '{decimal}', '.'), '[()+-]', '', 'g')"
     slow = (
-        f"CASE WHEN regexp_full_match({bare}, {form}) THEN "
+        f"CASE WHEN regexp_full_match({text}, {form}) THEN "
         f"CASE WHEN regexp_matches({bare}, '^-|-$|^\\(') THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE) END"
     )
     return _else(plain_number_sql(text, decimal), slow)
@@ -127,7 +135,23 @@ def formed_sql(text: str, forms: Sequence[str]) -> str:
     """Return the SQL of a time by forms as of strptime; months may have German names, and a full stop behind them."""
     if any("%b" in form for form in forms):
         text = english_sql(text)
-    return f"TRY_STRPTIME({text}, [{', '.join(map(quoted, forms))}])"
+    loose = [form for form in forms if not _digits(form)]
+    reads = [_strptime(text, loose)] if loose else []
+    reads += [f"CASE WHEN length({text}) = {_digits(form)} THEN {_strptime(text, [form])} END"
+              for form in forms if _digits(form)]  # fmt: skip
+    return first_sql(reads)
+
+
+def _digits(form: str) -> int:
+    """Return how many digits a time of this form has; 0 where something stands between its parts."""
+    return sum(4 if part == "Y" else 2 for part in form[1::2]) if ALL_DIGITS.fullmatch(form) else 0
+
+
+def _strptime(text: str, forms: Sequence[str]) -> str:
+    """Return the SQL of a time by forms. DuckDB reads `infinity` and `epoch` as 1900, and in 11.02.25 the year 25."""
+    read = f"TRY_STRPTIME({text}, [{', '.join(map(quoted, forms))}])"
+    sure = f"{read} <> TIMESTAMP '1900-01-01' OR contains({text}, '1900')"
+    return f"CASE WHEN {read} >= TIMESTAMP '1000-01-01' AND ({sure}) THEN {read} END"
 
 
 def english_sql(text: str) -> str:
@@ -163,7 +187,7 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
         return f"CAST({formed_sql(text, value.date)} AS DATE)"
     where = zone if zone not in (None, "day") else "UTC"
     moved = f"CAST(timezone({quoted(str(where))}, {_aware(text)}) AS DATE)"
-    compact = f"TRY_STRPTIME({text}, '%Y%m%d')"
+    compact = formed_sql(text, ("%Y%m%d",))
     # Ten signs are a day and nothing else: most columns hold no others, and no pattern need be tried.
     quick = f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
     slow = (
@@ -175,10 +199,9 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
 
 def _wall(text: str) -> str:
     """Return the SQL of a time that names no zone."""
-    halves = "[" + ", ".join(quoted(form) for form in HALF_DAYS) + "]"
     return (
         f"CASE WHEN regexp_full_match({text}, {quoted(WALL)}) THEN TRY_CAST({text} AS TIMESTAMP) "
-        f"ELSE TRY_STRPTIME({text}, {halves}) END"
+        f"ELSE {_strptime(text, HALF_DAYS)} END"
     )
 
 

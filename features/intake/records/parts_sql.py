@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from features.errors import Problem
-from features.intake.files.footers import footer_bits_sql, matched_patterns, rejected_lines
+from features.intake.files.footers import footer_bits_sql, matched_patterns, read_through, rejected_lines
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
 from features.intake.language.told_by import at_answers, reading, whole_number
@@ -65,7 +65,7 @@ def run_part(
 ) -> tuple[StoredPart, list[Problem]]:
     """Run one part over all files of its source; `earlier` has the stored tables of the parts before it.
 
-    A part that is not sound, as with a zone that nobody knows, is only asked which columns its files lack.
+    A part that is not sound, as with a zone that nobody knows, is only asked which columns and cells its files lack.
 
     Returns
     -------
@@ -78,7 +78,8 @@ def run_part(
     problems: list[Problem] = []
     selects = [_select(stored, place, file, problems, earlier) for place, file in enumerate(files)]
     if not selects or problems or not is_sound:
-        return stored, problems
+        readable = read_through(space.connection, files)
+        return stored, [*problems, *(each for file in readable for each in _cut_off(space, stored, file))]
     try:
         _store(space, stored, selects)
     except duckdb.Error as error:

@@ -74,6 +74,11 @@ class StoredPart:
     rising: set[str] = field(default_factory=set)
 
     @property
+    def is_stored(self) -> bool:
+        """Whether the rows of all files could be stored, whatever is wrong in them."""
+        return 0 < len(self.above) == len(self.files)
+
+    @property
     def rows(self) -> str:
         """The table in DuckDB that holds the rows: what is changed."""
         return f"{self.stored}_rows"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import more_preset_samples as samples
-from support.exports import Exports, left_out, needs_real_exports, real_exports
+from support.exports import Exports
 from support.presets import imported
 
 from features.intake.asking.suggesting import suggest
@@ -129,21 +128,3 @@ def test_companies_are_customers_since_a_declared_day(exports: Exports) -> None:
     assert rows == [("9001", "Nordwind GmbH", date(2024, 2, 1))]
     exports.put("invoices.csv", samples.STRIPE_DASHBOARD)
     assert suggest(exports.folder, ".").open_questions == ()
-
-
-DEALS = {"hubspot_contract_months": "0"}
-
-
-@needs_real_exports
-def test_public_exports_that_gave_no_record_say_why(tmp_path: Path) -> None:
-    """Counted in the files by hand: 24 companies, of 22 contacts one names its company, no deal has a stage."""
-
-    of = partial(real_exports, tmp_path)
-    companies = of("hubspot_company_warehouse.csv")
-    imported(companies, {"hubspot_customer_since": '"property_createdate"'})
-    counted = companies.rows("accounts", "count(*), min(customer_since), max(customer_since)")
-    assert counted == [(24, date(2018, 7, 11), date(2020, 1, 10))]
-    contacts = of("hubspot_contact_warehouse.csv")
-    assert left_out(imported(contacts, {}), "contacts") == {"names no account": 21}
-    assert contacts.rows("contacts", "contact_id, account_id") == [("78971951", "SampleCompany")]
-    assert left_out(imported(of("hubspot_deal_warehouse.csv"), DEALS), "contracts") == {"not won": 44}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
 from support import preset_samples as samples
-from support.exports import Exports, left_out, needs_real_exports, real_exports
+from support.exports import Exports, left_out
 from support.presets import imported
 
 from features.intake.asking.presets import presets
@@ -149,6 +148,10 @@ def test_stripe_credit_notes_find_their_customer(exports: Exports) -> None:
     imported(exports, {}, partial=False)
     rows = exports.rows("invoices", "invoice_id, account_id, amount")
     assert rows == [("cn_1", "cus_1", -25.0), ("in_1", "cus_1", 100.0)]
+    made_up_for = samples.STRIPE_INVOICES.replace("l2,in_1,cus_1,eur,2025-01-02", "l2,in_1,cus_1,eur,2024-12-15")
+    report = imported(exports.put("invoices.csv", made_up_for), {}, partial=False)
+    assert exports.rows("invoices", "invoice_id, invoiced_on, amount")[1] == ("in_1", date(2025, 1, 2), 100.0)
+    assert left_out(report, "invoices")["another version of the record"] == 1, "the lines have periods of their own"
 
 
 def test_xero_takes_a_total_once_and_no_supplier(exports: Exports) -> None:
@@ -190,35 +193,3 @@ def test_a_file_of_another_kind_is_named(exports: Exports) -> None:
     exports.put("tickets.csv", samples.ZENDESK)
     made = suggest(exports.folder, ".")
     assert made.unknown == ("notes.csv",) and '## notes.csv: "what", "ever"' in made.text
-
-
-@needs_real_exports
-def test_public_exports_give_the_figures_worked_out_by_hand(tmp_path: Path) -> None:
-    of = partial(real_exports, tmp_path)
-    answers = {"datev_revenue_accounts": "[8000, 8999]", "datev_tax_rate": "0.0"}
-    datev = of("datev_buchungsstapel.csv", "datev_stammdaten.csv")
-    report = imported(datev, answers, partial=False)
-    assert report.revenue_by_year == {"2018": "5950.00"} and report.by_month["invoices"] == {"2018-02": 1}
-    datev = of("datev_buchungsstapel_v13_first14columns.csv")
-    report = imported(datev, answers, partial=False)
-    assert report.revenue_by_year == {"2024": "60424.88"}
-    assert report.by_month["invoices"] == {"2024-02": 6, "2024-03": 6}
-    qualtrics = of("qualtrics_three_header_rows.csv")
-    answers = {"qualtrics_account": '"DistributionChannel"', "qualtrics_score": '"Q70"'}
-    imported(qualtrics, answers)
-    instants = qualtrics.rows("surveys", "count(*), min(sent_at), max(sent_at)")
-    assert instants == [(10, datetime(2022, 7, 22, 9, 23, 51), datetime(2022, 7, 22, 9, 31, 48))]
-    salesforce = of("salesforce_account.csv", "salesforce_opportunity.csv")
-    imported(
-        salesforce,
-        {"salesforce_customer_since": '""', "salesforce_segment": '""', "salesforce_contract_months": "0"},
-    )
-    assert salesforce.rows("contracts", "count(*), sum(annual_value)") == [(12, 2815000.0)]
-    zendesk = of("zendesk_ticket_warehouse.csv", "zendesk_organization_warehouse.csv")
-    report = imported(zendesk, {})
-    assert left_out(report, "tickets") == {"deleted": 2, "names no account": 1}
-    stripe = of("stripe_invoice_warehouse.csv", "stripe_credit_note_warehouse.csv")
-    imported(stripe, {}, partial=False)
-    assert stripe.rows("invoices", "account_id, amount") == [("sdgfs84854", 10.0)]
-    xero = of("xero_invoice_warehouse.csv")
-    assert left_out(imported(xero, {}), "invoices") == {"of a supplier": 59}

@@ -6,9 +6,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support import preset_samples as samples
 from support.exports import PLAIN, Exports, left_out
 from support.presets import answered, imported
+from typer import Typer
+from typer.testing import CliRunner
 
+from features.cli.import_commands import add_to
 from features.intake.asking.suggesting import suggest
 from features.intake.import_report import ImportReport
 
@@ -19,6 +23,7 @@ ACCOUNTS = (
 OPPORTUNITIES = (
     "Id,AccountId,Name,StageName,Amount,CloseDate,IsWon\n006A,001A,one,Closed Won,100.5,2023-01-01,TRUE\n"
     "006B,001A,two,Closed Won,100.5,2024-01-01,TRUE\n006C,001B,one,Closed Won,50,2023-02-01,TRUE\n"
+    "006D,001A,no,Closed Lost,100.5,2024-02-01,FALSE\n"
 )
 CONTACTS = (
     "Id,AccountId,FirstName,LastName,Title,Email,CreatedDate,IsDeleted\n"
@@ -60,6 +65,7 @@ def test_a_status_is_no_segment_and_dates_are_asked_of_each_file(exports: Export
     assert {*made.open_questions, *made.proposed} == set(ANSWERS), "each of them is a person's"
     assert made.proposed == {"salesforce_customer_since": "Customer Since with '31/01/2023', '14/02/2023'"}
     assert "recommended: \"\", since 'Former Customer' in Type tells who has left" in made.text
+    assert made.text.count("recommended") == 1, "stages that are lost are no reason to name none that is won"
     assert '"%d/%m/%Y"' in made.text and '_dates = "iso"' in made.text, "two files of one system, two forms"
     assert "#   columns that may be meant: Customer End Date\n" in made.text, "a day is asked of columns with days only"
 
@@ -143,3 +149,21 @@ def test_an_empty_text_is_no_value_of_a_condition(exports: Exports) -> None:
         rule = f'leave_out = [{{ reason = "none", when = "amount", {test} = [""] }}]\n'
         (problem,) = exports.refused(PLAIN.replace('from = "bills"\n', 'from = "bills"\n' + rule))
         assert "an empty text is no value: use is_empty = true or false" in problem
+
+
+def test_an_answer_that_leaves_a_file_out_leaves_out_its_accounts_too(exports: Exports) -> None:
+    """The ids of an account that nobody names would be looked for in a column without a name."""
+    exports.put("bookings.csv", samples.DATEV, "cp1252").put("issues.csv", samples.JIRA)
+    answers = {"datev_revenue_accounts": "[8000, 8499]", "datev_tax_rate": "0.19", "jira_zone": '"UTC"'}
+    report = imported(exports, answers | {"jira_account": '""'}, partial=False)
+    assert report.revenue_by_year == {"2025": "1100.00", "2026": "104.03"} and "tickets" not in report.records
+
+
+def test_what_is_left_to_answer_is_said_and_nothing_more(exports: Exports) -> None:
+    app = Typer()
+    app.callback()(lambda: None)
+    add_to(app)
+    exports.put("bills.csv", samples.STRIPE_INVOICES)
+    mapping = exports.folder.parent / "mapping.toml"
+    told = CliRunner().invoke(app, ["import", str(exports.folder), "--suggest", "--out", str(mapping)])
+    assert told.exit_code == 0 and f"to be answered in {mapping}: nothing" in told.output.replace("\n", "")

@@ -99,7 +99,8 @@ def test_a_link_needs_nothing_else(linking: Linking) -> None:
     key = linking.key("read")
     answer = linking.make(key, lang="de", expires_in_seconds=600)
     body = answer.json()
-    assert set(body) == {"url", "expires_at", "request_id"} and body["request_id"] == answer.headers["x-request-id"]
+    assert set(body) == {"url", "expires_at", "as_of", "warnings", "request_id"}
+    assert body["request_id"] == answer.headers["x-request-id"]
     assert re.fullmatch(r"http://127\.0\.0\.1/v1/reports/[A-Za-z0-9._-]+", body["url"])
     ends = linking.clock.now() + timedelta(seconds=600)
     assert datetime.fromisoformat(body["expires_at"]) == ends

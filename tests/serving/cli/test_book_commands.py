@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.commands import Command, versions
+from support.exports import PLAIN
 from support.served import changed_book
 
 from features.signal import signal_names
@@ -104,3 +105,16 @@ def test_features_writes_one_row_a_customer_and_date(churn_risk: Command, book_f
 def test_features_are_parquet_only(churn_risk: Command, book_folder: Path) -> None:
     done = churn_risk("features", book_folder, "--as-of", "2026-01-01", "--out", "matrix.csv")
     assert done.code == 2 and "written as .parquet" in done.err and not list(Path.cwd().iterdir())
+
+
+def test_an_import_of_bad_files_ends_with_2_and_one_list(churn_risk: Command, tmp_path: Path) -> None:
+    bills, mapping, out = tmp_path / "invoices.csv", tmp_path / "mapping.toml", tmp_path / "book"
+    bills.write_text("invoice_id,account_id,invoiced_on,amount\nI1,A1,01/02/2025,much\nI2,A1,2025-01")
+    mapping.write_text(PLAIN)
+    for more in ((), ("--json",), ("--partial",)):
+        done = churn_risk("import", mapping, "--out", out, *more)
+        assert done.code == 2 and "Traceback" not in done.err
+        assert "3 problems" in done.out + done.err or len(done.result["problems"]) == 3
+        for said in ("line 3: 'I2,A1,2025-01'", "row 2: 'much'", "row 2: '01/02/2025'"):
+            assert said in done.out + done.err
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["invoices.csv", "mapping.toml"]
