@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import duckdb
 
+from features.intake.files.below_rows import Rejected, end_of_rows
 from features.intake.files.reading import OpenFile
 from features.intake.language.typed_sql import quoted
 
@@ -42,31 +43,38 @@ def read_through(connection: duckdb.DuckDBPyConnection, files: Sequence[OpenFile
                 yield file
 
 
-def rejected_lines(
-    connection: duckdb.DuckDBPyConnection, file: OpenFile
-) -> tuple[list[tuple[int, str, str]], int, set[str]]:
+def rejected_lines(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> tuple[list[Rejected], int, set[str]]:
     """Read the lines of a file that have too few or too many cells, and drop the tables that hold them.
 
     Returns
     -------
-    list of (number, message, line), int, set of str
+    list of Rejected, int, set of str
         The lines that are no footers and not empty; how many others there are; the patterns of footers that match.
+        Where a pattern matches below the rows, lines of one cell there are footers, too, once a blank line or a match
+        stands before them: the name of a report or a company, which no pattern foresees.
     """
     if not file.rejects:
         return [], 0, set()
     lines = connection.execute(
-        f"SELECT line, min(error_message), min(csv_line) FROM {file.rejects} GROUP BY line ORDER BY line"
+        "SELECT line, min(error_message), min(csv_line), min(line_byte_position) "
+        f"FROM {file.rejects} GROUP BY line ORDER BY line"
     ).fetchall()
     connection.execute(f"DROP TABLE {file.rejects}")
     connection.execute(f"DROP TABLE {file.rejects}_scan")
-    wrong, matched = [], set[str]()
+    end = end_of_rows(file) if lines else None
+    wrong, matched, is_apart, is_footed = list[Rejected](), set[str](), False, False
     bits_sql = _bits(file.footer, "line", "line", file.head.delimiter)
-    for number, message, text in lines:
+    apart: list[Rejected] = []
+    for number, message, text, at in lines:
         plain = str(text).strip().strip('"')
         (bits,) = connection.execute(f"SELECT {bits_sql} FROM (SELECT {quoted(plain)} AS line)").fetchone() or (0,)
         matched |= matched_patterns(file.footer, int(bits))
+        is_below = end is not None and at is not None and at >= end
+        is_footed = is_footed or (is_below and bool(bits))
+        is_apart = is_apart or (is_below and (bool(bits) or str(text).startswith(("\n", "\r"))))
         if plain and not bits:
-            wrong.append((number, message, plain))
+            (apart if is_below and is_apart else wrong).append(Rejected(number, message, plain, is_below))
+    wrong += [] if is_footed else apart
     return wrong, len(lines) - len(wrong), matched
 
 

@@ -67,6 +67,8 @@ class OpenFile:
         Patterns of lines that are no rows.
     doubt : str
         What may mislead about the file as a whole.
+    text : Path or None
+        The text that DuckDB reads, in UTF-8; None of what is no lines of cells.
     """
 
     name: str
@@ -76,6 +78,7 @@ class OpenFile:
     rejects: str = ""
     footer: tuple[str, ...] = ()
     doubt: str = ""
+    text: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
         f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', "
         f"max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE})"
     )
-    return OpenFile(path.name, path, head, relation, rejects, source.footer)
+    return OpenFile(path.name, path, head, relation, rejects, source.footer, text=text)
 
 
 def _list(space: Workspace, path: Path, text: Path, source: SourceFiles) -> OpenFile:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from features.errors import Problem
+from features.intake.files.below_rows import cut_off
 from features.intake.files.footers import footer_bits_sql, matched_patterns, read_through, rejected_lines
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
@@ -190,12 +191,7 @@ def _cut_off(space: Workspace, stored: StoredPart, file: OpenFile) -> list[Probl
     wrong, below, matched = rejected_lines(space.connection, file)
     stored.matched.update(matched)
     stored.footers.append((file.name, below))
-    if not wrong:
-        return []
-    shown = wrong[:EXAMPLES]
-    rule = f"lines that cannot be read as rows: {shown[0][1]}"
-    ids = tuple(f"line {line}" for line, *_ in shown)
-    return [Problem(file.name, "", rule, len(wrong), ids, tuple(shortened(text) for *_, text in shown))]
+    return [*cut_off(file, stored.part.source, wrong)]
 
 
 def _matched(space: Workspace, stored: StoredPart, place: int) -> set[str]:
