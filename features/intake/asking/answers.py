@@ -6,7 +6,6 @@ what the files hold. Rows that are no records, such as sums below a list, are no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from features.intake.asking.tallies import debtors, others, tally
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_file import OPEN
 from features.intake.language.mapping_model import Value
+from features.intake.language.toml_lines import inline
 from features.intake.language.typed_sql import english_sql, number_sql, quoted, typed_sql
 from features.schema import Kind
 from features.validation.quoting import shortened
@@ -80,7 +80,7 @@ def asked_of(
     if question.kind != "column" or not set(places(space, question, files[0]) if files else ()) <= set(columns):
         lines += [f"#   {example}" for example in _examples(space, question, files)]
     text = answers.get(question.name, OPEN if answer is None else answer)
-    return text, [*lines, f"{question.name} = {json.dumps(text, ensure_ascii=False)}"]
+    return text, [*lines, f"{question.name} = {inline(text)}"]
 
 
 def _samples(space: Workspace, file: OpenFile, columns: Mapping[str, int]) -> list[str]:

@@ -1,12 +1,17 @@
 """The lines of a TOML file by place: its text goes in, the line of every section and key comes out, for messages.
 
+And a value as TOML writes it.
+
 `tomllib` gives values without their lines.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
 _SECTION = re.compile(r"^\s*(\[{1,2})\s*([^\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*([\w."'-]+)\s*=""")
@@ -45,3 +50,19 @@ def line_of(lines: Mapping[Place, int], place: Sequence[str | int]) -> int | Non
         if inner:
             return min(inner)
     return None
+
+
+def inline(value: Any) -> str:
+    """Return a value as TOML writes it in one line.
+
+    Examples
+    --------
+    >>> inline({"let": "account", "map": {"8400": "0.19"}})
+    '{ "let" = "account", "map" = { "8400" = "0.19" } }'
+    """
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(str(name), ensure_ascii=False)} = {inline(each)}" for name, each in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(inline, value))}]"
+    return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)

@@ -63,6 +63,15 @@ def test_one_rate_for_several_revenue_accounts_is_told_with_their_sums(exports: 
     assert not [each for each in imported(exports, only).warnings if "one tax rate" in each], "of one account"
 
 
+def test_rates_by_account_may_be_answered_beforehand(exports: Exports) -> None:
+    """1,444.90 of 8400 and 11.90 of 8401, at 19 and 7 %, but 100.00 of a base amount for its 124.00."""
+    rates = {"let": "revenue_account", "map": {"8400": "0.19", "8401": "0.07"}, "otherwise": "0"}
+    answers = {"datev_revenue_accounts": [8400, 8499], "datev_tax_rate": rates}
+    made = suggest(exports.put("a.csv", samples.DATEV, "cp1252").folder, ".", answers)
+    report = exports.book(made.text, partial=True)
+    assert report.revenue_by_year == {"2025": "1100.00", "2026": "105.15"} and not made.open_questions
+
+
 def test_the_questions_list_what_stands_against_customers(exports: Exports) -> None:
     """The payment of 1,166.20 and the discount of 23.80 are owed no more; the supplier's 500 is not there."""
     exports.put("a.csv", samples.DATEV, "cp1252")
