@@ -14,8 +14,9 @@ from features.intake.language.mapping_model import SourceFiles
 from features.validation.quoting import EXAMPLES
 
 REMEDY = (
-    "one number is another customer in each, and their rows would be merged: import each into a book of its own, or "
-    "name their files at sources with a `system` each; where it is one ledger all the same, take `same` away"
+    "One number is another customer in each, and their rows would be merged: import each into a book of its own. Where "
+    "they belong into one, put {cell} first into a join at the ids of accounts and of records, and take `same` away; "
+    "where it is one ledger all the same, only take `same` away"
 )
 
 
@@ -33,6 +34,7 @@ def different_clients(
         The files of each source that was read.
     """
     told: dict[tuple[str | None, str], dict[str, list[str]]] = {}
+    cells = {name: cell for source in sources.values() for name, cell in source.same.items()}
     for source, files in opened.items():
         for name, cell in sources[source].same.items():
             values = told.setdefault((systems.get(source), name), {})
@@ -43,7 +45,8 @@ def different_clients(
     for (system, name), values in told.items():
         if len(values) > 1:
             shown = "; ".join(f"{number} in {_named(files)}" for number, files in values.items())
-            yield Problem(system or "sources", name, f"the files are of different ones: {shown}. {REMEDY}")
+            remedy = REMEDY.format(cell=f"{{ cell = {{ row = {cells[name].row}, column = {cells[name].column} }} }}")
+            yield Problem(system or "sources", name, f"the files are of different ones: {shown}. {remedy}")
 
 
 def _named(files: Sequence[str]) -> str:

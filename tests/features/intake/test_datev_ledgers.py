@@ -23,10 +23,12 @@ def exports(tmp_path: Path) -> Exports:
 
 
 @pytest.mark.parametrize(
-    ("of", "name", "numbers"),
-    [(OTHER_CLIENT, "Mandant", ("55003", "55004")), (OTHER_CONSULTANT, "Berater", ("29098", "29099"))],
+    ("of", "name", "numbers", "file", "text"),
+    [
+        (OTHER_CLIENT, "Mandant", ("55003", "55004"), "b.csv", samples.DATEV),
+        (OTHER_CONSULTANT, "Berater", ("29098", "29099"), "masters.csv", samples.DATEV_MASTERS),
+    ],
 )
-@pytest.mark.parametrize(("file", "text"), [("b.csv", samples.DATEV), ("masters.csv", samples.DATEV_MASTERS)])
 def test_ledgers_of_two_clients_are_not_merged(
     exports: Exports, of: tuple[str, str], name: str, numbers: tuple[str, str], file: str, text: str
 ) -> None:
@@ -36,8 +38,22 @@ def test_ledgers_of_two_clients_are_not_merged(
         imported(exports, ANSWERS)
     told = f"datev.{name}: the files are of different ones: {numbers[0]} in a.csv; {numbers[1]} in {file}."
     assert [told in str(problem) for problem in caught.value.problems] == [True]
-    apart = exports.mapping.read_text(encoding="utf-8")
-    exports.book("\n".join(line for line in apart.splitlines() if not line.startswith("same = ")), partial=True)
+
+
+def test_two_clients_may_share_a_book_with_the_client_before_each_id(exports: Exports) -> None:
+    """As the problem says it; without the number in both ids the second file would be left out as exported twice."""
+    exports.put("a.csv", samples.DATEV, "cp1252").put("b.csv", samples.DATEV.replace(*OTHER_CLIENT), "cp1252")
+    with pytest.raises(InvalidTables) as caught:
+        imported(exports, ANSWERS)
+    cell = "{ cell = { row = 1, column = 12 } }"
+    assert f"put {cell} first into a join at the ids" in str(caught.value)
+    mapping = exports.mapping.read_text(encoding="utf-8").replace("same = {", "# {")
+    mapping = mapping.replace("invoice_id = { join = [", f"invoice_id = {{ join = [{cell}, ")
+    mapping = mapping.replace(
+        '{ let = "customer", strip_zeros = true }', f'{{ join = [{cell}, {{ let = "customer" }}] }}'
+    )
+    assert exports.book(mapping, partial=True).revenue_by_year == {"2025": "2160.00", "2026": "208.06"}
+    assert exports.rows("invoices", "count(DISTINCT account_id)") == [(6,)]
 
 
 def test_one_client_in_several_files_and_a_first_row_without_numbers_are_fine(exports: Exports) -> None:
