@@ -35,6 +35,7 @@ from features.intake.records.derived import convert_currencies, make_loops, mixe
 from features.intake.records.joined import Joining
 from features.intake.records.parts_sql import run_part
 from features.intake.records.several_rows import doubtful_records
+from features.intake.records.shared_numbers import shared_numbers
 from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import digest, remember
 from features.tables import TABLES
@@ -215,7 +216,9 @@ def _run(space: Workspace, mapping: Mapping, problems: list[Problem], step: Step
     if problems and not mapping.rates:
         problems += map(with_way, mixed_currencies(space.connection, stored_parts, [*TABLES]))
     systems = {part.source: part.system for _, _, part in todo}
-    problems += different_clients(mapping.sources, systems, opened)
+    apart = different_clients(mapping.sources, systems, opened)
+    for doubt, is_merged in shared_numbers(space.connection, apart, stored_parts):
+        (problems if is_merged or not parts else parts[0].doubts).append(doubt)
     return parts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_ledgers_of_two_clients_are_not_merged(
         imported(exports, ANSWERS)
     told = f"datev.{name}: the files are of different ones: {numbers[0]} in a.csv; {numbers[1]} in {file}."
     assert [told in str(problem) for problem in caught.value.problems] == [True]
+    assert "would be merged, as those of " in str(caught.value)
+
+
+def test_two_clients_without_a_common_customer_stand_beside_each_other(exports: Exports) -> None:
+    """Nothing is merged, so nothing is refused; that they are two is told."""
+    other = re.sub(r";1(\d{4});", r";6\1;", samples.DATEV.replace(*OTHER_CLIENT)).replace("RE-", "XE-")
+    exports.put("a.csv", samples.DATEV, "cp1252").put("b.csv", other, "cp1252")
+    report = imported(exports, ANSWERS)
+    (doubt,) = [each for each in report.warnings if "different ones" in each]
+    assert "55003 in a.csv; " in doubt and "no customer's number is in both" in doubt
 
 
 def test_two_clients_may_share_a_book_with_the_client_before_each_id(exports: Exports) -> None:
