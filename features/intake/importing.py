@@ -32,6 +32,7 @@ from features.intake.language.typed_sql import quoted
 from features.intake.made_book import book_in_memory, check_book, columns_of_book
 from features.intake.records.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
 from features.intake.records.joined import Joining
+from features.intake.records.one_record import contradicted_records
 from features.intake.records.parts_sql import run_part
 from features.intake.records.several_rows import doubtful_records
 from features.intake.records.stored_part import StoredPart
@@ -173,6 +174,7 @@ def _import(
     doubts += map(str, gross_amounts(invoices))
     doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
     doubts += map(str, doubtful_records(space.connection, parts))
+    doubts += map(str, contradicted_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
     checked = checking.result()

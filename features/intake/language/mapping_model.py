@@ -94,10 +94,15 @@ class Condition(_Strict):
 
 
 class LeaveOut(Condition):
-    """A condition under which a row is left out, and the reason that the report gives, with the value or without."""
+    """A condition under which a row is left out, and the reason that the report gives, with the value or without.
+
+    `is_state` says whether it is a state of the record, such as void, or another kind of row, such as a payment. Where
+    it is not said, it is one, unless lines of records are added up or merged.
+    """
 
     reason: str
     name_value: bool = False
+    is_state: bool | None = None
 
 
 class Value(_Strict):
