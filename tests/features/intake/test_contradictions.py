@@ -92,3 +92,13 @@ def test_an_account_of_another_system_is_found_by_its_pair(exports: Exports) -> 
     exports.put("crosswalk.csv", "system,id,account_id,confirmed\ncrm,c7,A1,yes\n")
     (doubt,) = told(exports, mapping)
     assert doubt.startswith("accounts.crm: 1 record") and "A1: a.csv row 2 counts, b.csv row 2 does not" in doubt
+
+
+@pytest.mark.parametrize(("many", "total"), [("first", "47.30"), ("one", "47.30"), ("sum", "67.30")])
+def test_what_is_left_out_counts_once_a_record(exports: Exports, many: str, total: str) -> None:
+    """The total of 1 stands on three lines; 2 has two amounts, and rows without a number are each one of their own."""
+    lines = "1,A,2025-01-02,10,void,x\n1,A,2025-01-02,10,void,y\n1,A,2025-01-02,10,void,z\n2,A,2025-01-02,0.30,void,\n"
+    more = "2,A,2025-01-02,7,void,\n,A,2025-01-02,15,void,\n,A,2025-01-02,15,void,\n3,A,2025-01-02,1,open,\n"
+    exports.put("invoices.csv", HEAD + lines + more)
+    (file,) = [each for each in exports.book(mapped(f'many = "{many}"\n{VOID}', PLAIN)).files]
+    assert [(left.rows, left.amount) for left in file.left_out] == [(7, total)]
