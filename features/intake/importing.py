@@ -37,6 +37,7 @@ from features.intake.records.parts_sql import run_part
 from features.intake.records.several_rows import doubtful_records
 from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import digest, remember
+from features.intake.repeated_keys import with_places
 from features.tables import TABLES
 
 #: How the files are written: by a seventh quicker than zstd's own level with filters for single keys, and 8 % larger.
@@ -177,7 +178,10 @@ def _import(
     doubts += map(str, contradicted_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
-    checked = checking.result()
+    try:
+        checked = checking.result()
+    except InvalidTables as error:
+        raise InvalidTables(with_places(space.connection, parts, error.problems)) from error
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
     report = collect_report(space.connection, mapping, parts, memory, warnings, proposed, crosswalk, unread)
     _move(made, out)

@@ -223,6 +223,11 @@ class Part(_Strict):
     order: AnyValue | None = None
     absorbed: AnyValue | None = None
 
+    @property
+    def orders_by_time(self) -> bool:
+        """Whether `order` is a time, which it is where it has a form or a zone; else it is a number or a text."""
+        return self.order is not None and bool(self.order.date or self.order.zone or self.order.epoch)
+
 
 class BookPlan(_Strict):
     """What holds for the whole book.

@@ -15,6 +15,8 @@ from features.intake.records.stored_part import (
     FILE,
     MADE,
     NO_ACCOUNT,
+    NOT_FOOTER,
+    ORDER,
     REASON,
     ROW,
     UNMATCHED,
@@ -37,7 +39,13 @@ BESIDE_A_NUMBER = {
 
 def misread_values(space: Workspace, stored: StoredPart) -> list[Problem]:
     """Return the problems of a part's values; where a pattern matches only some cells, the part notes a doubt."""
-    return [*_unread(space, stored), *_broken(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
+    return [
+        *_unread(space, stored),
+        *_broken(space, stored),
+        *_beside(space, stored),
+        *_unmatched(space, stored),
+        *_unread_order(space, stored),
+    ]
 
 
 def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
@@ -61,6 +69,28 @@ def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
         ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
         problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
     return problems
+
+
+def _unread_order(space: Workspace, stored: StoredPart) -> list[Problem]:
+    """Return a problem where the time by which versions are told cannot be read, of records with several rows."""
+    if not (stored.part.orders_by_time and stored.key):
+        return []
+    unread = f"{ORDER}{UNREAD}"
+    rows = space.connection.execute(
+        f"SELECT {FILE}, {ROW}, {unread}, count(*) OVER () FROM (SELECT *, count(*) OVER (PARTITION BY "
+        f"{', '.join(stored.key)}) AS versions FROM {stored.stored} WHERE {NOT_FOOTER}) WHERE versions > 1 "
+        f"AND {unread} IS NOT NULL ORDER BY 1, 2 LIMIT {EXAMPLES}"
+    ).fetchall() if _some(space, stored, unread) else []  # fmt: skip
+    if not rows:
+        return []
+    rule = "a record has several rows, and the time that tells the newest cannot be read as the mapping says"
+    ids = tuple(f"{stored.files[file].name} row {row}" for file, row, *_ in rows)
+    return [Problem(stored.table, "order", rule, rows[0][3], ids, tuple(shortened(text) for _, _, text, _ in rows))]
+
+
+def _some(space: Workspace, stored: StoredPart, column: str) -> bool:
+    sql = f"SELECT 1 FROM {stored.stored} WHERE {column} IS NOT NULL LIMIT 1"
+    return bool(space.connection.execute(sql).fetchall())
 
 
 def _broken(space: Workspace, stored: StoredPart) -> list[Problem]:

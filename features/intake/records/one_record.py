@@ -22,6 +22,8 @@ from features.validation.rising_keys import rises
 AGAIN = "the same record again"
 VERSION = "another version of the record"
 ENDED = "a version before one that is left out"
+#: SQL that holds for no row.
+NEVER = "(false)"
 #: How many reasons a doubt names.
 MOST_REASONS = 3
 #: Table with the rows that are kept of records that another row leaves out.
@@ -43,7 +45,7 @@ def of_state(part: StoredPart) -> str:
     rules = [each for each in part.part.leave_out if (usual if each.is_state is None else each.is_state)]
     tests = [f"{REASON} = {quoted(rule.reason)}" for rule in rules]
     tests += [f"starts_with({REASON}, {quoted(rule.reason + ': ')})" for rule in rules if rule.name_value]
-    return f"({' OR '.join(tests) or 'false'})"
+    return f"({' OR '.join(tests)})" if tests else NEVER
 
 
 def leave_out_repeats(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> None:
@@ -56,6 +58,8 @@ def leave_out_repeats(connection: duckdb.DuckDBPyConnection, part: StoredPart) -
             shown = ", ".join(f'"{name}"' for name in part.columns)
             _leave_out_turns(connection, part, AGAIN, shown, f"{FILE}, {ROW}")
     elif part.part.order is not None:
+        if _is_each_once(connection, part) and (part.alone or of_state(part) == NEVER):
+            return
         _leave_out_ended(connection, part)
         _leave_out_versions(connection, part)
     else:
@@ -72,7 +76,7 @@ def _is_each_once(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> bo
             part.rising.add(key)
             part.alone.add(key)
             return True
-        if state != "(false)" and rises(connection, key, kept):
+        if state != NEVER and rises(connection, key, kept):
             part.rising.add(key)
             return True
     (rows, keys) = connection.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM {kept}").fetchone() or (0, 0)
@@ -131,7 +135,7 @@ def contradicted_records(connection: duckdb.DuckDBPyConnection, parts: Sequence[
         if part.table not in TABLES or not part.key or part.alone or not (by_rows or len(part.files) > 1):
             continue
         some = f"SELECT 1 FROM {part.stored} WHERE {of_state(part)} LIMIT 1"
-        if of_state(part) == "(false)" or not connection.execute(some).fetchall():
+        if of_state(part) == NEVER or not connection.execute(some).fetchall():
             continue
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FOUND} AS {_contradicted_sql(part, by_rows)}")
         key = ", ".join(part.key)

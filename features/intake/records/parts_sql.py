@@ -121,6 +121,11 @@ def _select(
     for name, value in ((ORDER, part.order), (ABSORBED, part.absorbed)):
         if value is not None:
             chosen[name] = values.text(value)
+    if part.order is not None and part.orders_by_time:
+        # As a text of the instant, whatever the form in which the file writes it.
+        typed, text = values.typed(part.order, Kind.INSTANT)
+        chosen[ORDER] = f"CAST({typed} AS VARCHAR)"
+        chosen[ORDER + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
     if part.many == "sum":
         # What stands above the rows counts too: `1501` is another day in the file of another year.
         cells = [f"c{place}" for place in range(len(file.head.headings))]
