@@ -18,8 +18,9 @@ from features.intake.crosswalk import Pair
 from features.intake.crosswalk_report import accounts_of_one_system
 from features.intake.language.mapping_file import parts_of
 from features.intake.language.mapping_model import Mapping
+from features.intake.language.typed_sql import quoted
 from features.intake.records.several_rows import LINE
-from features.intake.records.stored_part import FILE, FOOTER, REASON, ROW, StoredPart
+from features.intake.records.stored_part import FILE, FOOTER, PLACE, REASON, ROW, StoredPart
 from features.intake.remembered import Remembered
 from features.schema import Kind
 from features.tables import OPTIONAL_HISTORY, TABLES
@@ -138,26 +139,45 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 
 def _files(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> list[FileReport]:
-    amount = next((name for name, kind in part.columns.items() if kind is Kind.NUMBER), None)
-    total = f'CAST(sum(CAST("{amount}" AS DECIMAL(24, 6))) AS DECIMAL(24, 2))::VARCHAR' if amount else "NULL"
     rows = connection.execute(
-        f"SELECT {FILE}, {REASON}, count(*), {total} FROM {part.stored} GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"
+        f"SELECT {FILE}, {REASON}, count(*) FROM {part.stored} GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"
     ).fetchall()
+    totals = _left_out_sums(connection, part)
     footers = dict(part.footers)
     reports = []
     for place, file in enumerate(part.files):
         own = [row[1:] for row in rows if row[0] == place]
         left = [
-            LeftOut(reason, count, None if reason == LINE else total, _places(connection, part, place, reason))
-            for reason, count, total in own
+            LeftOut(reason, count, totals.get((place, reason)), _places(connection, part, place, reason))
+            for reason, count in own
             if reason is not None
         ]
         below = footers.get(file.name, 0)
         if below:
             left.append(LeftOut(FOOTER, below, None, ()))
-        kept = sum(count for reason, count, _ in own if reason is None)
+        kept = sum(count for reason, count in own if reason is None)
         reports.append(FileReport(file.name, part.table, sum(row[1] for row in own) + below, kept, tuple(left)))
     return reports
+
+
+def _left_out_sums(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> dict[tuple[int, str], str]:
+    """Return what the rows that are left out come to, by file and reason, to the cent.
+
+    Where rows are no lines that add up, the same amount of one record counts once: a total stands on each of its lines.
+    """
+    amount = next((name for name, kind in part.columns.items() if kind is Kind.NUMBER), None)
+    if amount is None:
+        return {}
+    where = f"{part.stored} WHERE {REASON} <> {quoted(LINE)} AND {amount} IS NOT NULL"
+    if part.part.many != "sum" and part.key:
+        unknown = " OR ".join(f"{name} IS NULL" for name in part.key)
+        record = f"{', '.join(part.key)}, CASE WHEN {unknown} THEN {PLACE} END"
+        where = f"(SELECT DISTINCT {FILE}, {REASON}, {amount}, {record} FROM {where})"
+    rows = connection.execute(
+        f"SELECT {FILE}, {REASON}, CAST(sum(CAST({amount} AS DECIMAL(24, 6))) AS DECIMAL(24, 2))::VARCHAR FROM {where} "
+        "GROUP BY 1, 2"
+    ).fetchall()
+    return {(file, reason): total for file, reason, total in rows}
 
 
 def _places(connection: duckdb.DuckDBPyConnection, part: StoredPart, file: int, reason: str) -> tuple[str, ...]:

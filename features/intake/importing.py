@@ -33,11 +33,13 @@ from features.intake.language.typed_sql import quoted
 from features.intake.made_book import book_in_memory, check_book, columns_of_book, with_way
 from features.intake.records.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
 from features.intake.records.joined import Joining
+from features.intake.records.one_record import contradicted_records
 from features.intake.records.parts_sql import run_part
 from features.intake.records.several_rows import doubtful_records
 from features.intake.records.shared_numbers import shared_numbers
 from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import digest, remember
+from features.intake.repeated_keys import with_places
 from features.tables import TABLES
 
 #: How the files are written: by a seventh quicker than zstd's own level with filters for single keys, and 8 % larger.
@@ -177,9 +179,13 @@ def _import(
     doubts += map(str, gross_amounts(invoices))
     doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
     doubts += map(str, doubtful_records(space.connection, parts))
+    doubts += map(str, contradicted_records(space.connection, parts))
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
-    checked = checking.result()
+    try:
+        checked = checking.result()
+    except InvalidTables as error:
+        raise InvalidTables(with_places(space.connection, parts, error.problems)) from error
     warnings = (*map(str, emptied), *loud, *doubts, *lost, *memory.warnings(share), *checked)
     report = collect_report(space.connection, mapping, parts, memory, warnings, proposed or (), crosswalk, unread)
     _write_pairs(crosswalk, links, proposed)

@@ -43,7 +43,7 @@ from features.validation.doubts import (
 )
 from features.validation.filled import Counts, countings, foreign_kinds, never_filled, only_answers, tells_no_defects
 from features.validation.names import meant, near, near_file, of_this_place
-from features.validation.quoting import broken_rule, problem
+from features.validation.quoting import DUPLICATE, broken_rule, problem
 from features.validation.rising_keys import rises
 from features.validation.row_rules import Level, Rule, rules
 from features.validation.scales import strange_scales, strange_values
@@ -242,7 +242,7 @@ def _duplicates(table: Table, rows: ir.Table) -> list[Problem]:
     keyed = rows.drop_null(list(table.key)).group_by(list(table.key)).aggregate(times=lambda t: t.count())
     repeated = keyed.filter(keyed.times > 1)
     count = int(repeated.times.sum().execute())
-    text = "duplicate key" if len(table.key) == 1 else f"duplicate key ({', '.join(table.key)})"
+    text = DUPLICATE if len(table.key) == 1 else f"{DUPLICATE} ({', '.join(table.key)})"
     return [problem(table, repeated, table.key[0], text, count)]
 
 

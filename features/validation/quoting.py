@@ -14,6 +14,8 @@ from features.validation.forms import told_apart
 from features.validation.row_rules import Rule
 
 EXAMPLES = 5
+#: With this begins the rule about a key that stands more than once.
+DUPLICATE = "duplicate key"
 #: Distinct refused values that are looked at, the most frequent first.
 MOST_VALUES = 1000
 LONGEST_VALUE = 60

@@ -197,6 +197,8 @@ def _unsound(mapping: Mapping) -> Iterator[tuple[Place, str]]:
             yield from (((*place, "columns", column), rule) for rule in _rate_problems(part, column))
             if kinds[column] is Kind.INSTANT:
                 yield from (((*place, "columns", column), rule) for rule in _zone_problems(value))
+        if part.order is not None and part.orders_by_time:
+            yield from (((*place, "order"), rule) for rule in _zone_problems(part.order))
     yield from _undeclared(mapping)
     for problem in book_known(mapping.known)[1]:
         yield ("known", *problem.column.split(".")), problem.rule

@@ -94,10 +94,15 @@ class Condition(_Strict):
 
 
 class LeaveOut(Condition):
-    """A condition under which a row is left out, and the reason that the report gives, with the value or without."""
+    """A condition under which a row is left out, and the reason that the report gives, with the value or without.
+
+    `is_state` says whether it is a state of the record, such as void, or another kind of row, such as a payment. Where
+    it is not said, it is one, unless lines of records are added up or merged.
+    """
 
     reason: str
     name_value: bool = False
+    is_state: bool | None = None
 
 
 class Value(_Strict):
@@ -221,6 +226,11 @@ class Part(_Strict):
     order: AnyValue | None = None
     absorbed: AnyValue | None = None
     taxed_by: AnyValue | None = None
+
+    @property
+    def orders_by_time(self) -> bool:
+        """Whether `order` is a time, which it is where it has a form or a zone; else it is a number or a text."""
+        return self.order is not None and bool(self.order.date or self.order.zone or self.order.epoch)
 
 
 class BookPlan(_Strict):

@@ -12,17 +12,15 @@ import duckdb
 
 from features.intake.language.mapping_model import CURRENCY, IDENTITIES, Mapping
 from features.intake.language.typed_sql import TYPES, quoted
-from features.intake.records.several_rows import LINE, merged_sql, summed_sql
-from features.intake.records.stored_part import ABSORBED, FILE, ORDER, PLACE, REASON, ROW, StoredPart
+from features.intake.records.one_record import leave_out_repeats, of_state, record_key
+from features.intake.records.several_rows import merged_sql, summed_sql
+from features.intake.records.stored_part import ABSORBED, FILE, REASON, ROW, StoredPart
 from features.schema import Kind
 from features.tables import TABLES
-from features.validation.rising_keys import rises
 
 MERGED = "merged into another record"
 UNLINKED = "its account has no confirmed pair in the crosswalk"
 NO_CUSTOMER = "its account is no customer: no invoice, and no day since when it is one"
-AGAIN = "the same record again"
-VERSION = "another version of the record"
 LOOSE = "of a record that is not there"
 #: Before a domain: the id that stands for every address there.
 ANY = "*@"
@@ -134,16 +132,18 @@ class Joining:
                 f"UPDATE {part.rows} SET {REASON} = {quoted(UNLINKED)} WHERE {REASON} IS NULL AND NOT EXISTS "
                 f"(SELECT 1 {pairs}{account})"
             )
-            self.connection.execute(
-                f"UPDATE {part.rows} SET account_id = links.account_id {pairs}{account} AND {REASON} IS NULL"
-            )
+            # A record whose key is its account is found again by it where a state leaves it out.
+            told = f"({REASON} IS NULL OR {of_state(part)})" if "account_id" in part.key else f"{REASON} IS NULL"
+            self.connection.execute(f"UPDATE {part.rows} SET account_id = links.account_id {pairs}{account} AND {told}")
 
     def make_tables(self) -> list[str]:
         """Make `book_NAME` of every table that parts fill, accounts by invoices too; return their names."""
         names = [name for name in TABLES if name != "accounts" and self.of(name) and not self.is_lost(name)]
         for name in names:
             for part in self.of(name):
-                self._one_record_each(part)
+                if part.part.many == "merge":
+                    self._leave_out_loose(part)
+                leave_out_repeats(self.connection, part)
         sources = self.mapping.book.customers_by if self.mapping.book.accounts_of_invoices else ()
         if self.of("accounts") or any(self.of(table) for table in sources):
             self._make_accounts()
@@ -180,42 +180,9 @@ class Joining:
         ]
         return not sum(kept for kept, _ in found) and sum(lost for _, lost in found) > 0
 
-    def _key(self, part: StoredPart) -> str:
-        return ", ".join(name for name in TABLES[part.table].key if name in part.columns) or ROW
-
-    def _one_record_each(self, part: StoredPart) -> None:
-        """Leave out the rows that repeat a record, or are not its first or last version."""
-        many = part.part.many
-        if many == "merge":
-            self._leave_out_loose(part)
-        if many in ("sum", "merge"):
-            return
-        shown = ", ".join(f'"{name}"' for name in part.columns)
-        by, reason, order = shown, AGAIN, f"{FILE}, {ROW}"
-        if many == "one":
-            key, kept = self._key(part), f"{part.stored} WHERE {REASON} IS NULL"
-            if "," not in key and rises(self.connection, key, kept):
-                part.rising.add(key)
-                return
-            (rows, keys) = self.connection.execute(
-                f"SELECT count(*), count(DISTINCT ({key})) FROM {kept}"
-            ).fetchone() or (0, 0)
-            if rows == keys:
-                return
-        else:
-            turned = " DESC" if many == "last" else ""
-            by, reason = self._key(part), VERSION if part.part.order is not None else LINE
-            keys = (f"TRY_CAST({ORDER} AS DOUBLE)", ORDER, FILE, ROW)
-            order = ", ".join(f"{each}{turned} NULLS LAST" for each in keys)
-        self.connection.execute(
-            f"UPDATE {part.rows} SET {REASON} = {quoted(reason)} FROM (SELECT {PLACE} AS place, "
-            f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS nth FROM {part.stored} WHERE {REASON} IS NULL) "
-            f"AS turn WHERE {part.rows}.rowid = turn.place AND turn.nth > 1"
-        )
-
     def _leave_out_loose(self, part: StoredPart) -> None:
         """Leave out what is told of records that no other part has, or has left out."""
-        key = self._key(part)
+        key = record_key(part)
         others = " UNION ALL ".join(
             f"SELECT {key} FROM {each.stored} WHERE {REASON} IS NULL"
             for each in self.of(part.table)

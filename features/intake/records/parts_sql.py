@@ -16,8 +16,8 @@ from features.intake.files.below_rows import cut_off
 from features.intake.files.footers import footer_bits_sql, matched_patterns, read_through, rejected_lines
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_model import BESIDES, CURRENCY, Part, columns_of
-from features.intake.language.told_by import at_answers, reading, whole_number
 from features.intake.language.typed_sql import TYPES, not_before_sql, plain_number_sql, quoted
+from features.intake.records.misread import misread_values
 from features.intake.records.several_rows import leave_out_overlap
 from features.intake.records.stored_part import (
     ABSORBED,
@@ -33,7 +33,6 @@ from features.intake.records.stored_part import (
     NOT_FOOTER,
     ORDER,
     REASON,
-    ROW,
     UNMATCHED,
     UNREAD,
     StoredPart,
@@ -43,16 +42,6 @@ from features.intake.records.taxed_apart import taxed_apart, taxed_columns
 from features.intake.records.values_sql import NOTHING, FileValues
 from features.schema import Kind
 from features.tables import TABLES
-from features.validation.forms import told_apart
-from features.validation.quoting import EXAMPLES, MOST_VALUES, shortened
-
-#: From which share of cells without a match on it is another column that was meant.
-NEARLY_ALL = 0.95
-#: What the texts beside a number must be.
-BESIDE_A_NUMBER = {
-    "minus": "what is to be subtracted is no number as the mapping says",
-    "tax_rate": "a tax rate from 0 to below 1 is expected: 0.19 is 19 % (divide_by = 100 makes 0.19 of 19)",
-}
 
 
 def run_part(
@@ -94,8 +83,7 @@ def run_part(
         leave_out_overlap(space.connection, stored)
     stored.doubts.extend(odd_words(space.connection, table, stored.stored, part, NOT_FOOTER))
     stored.doubts.extend(taxed_apart(space.connection, stored))
-    wrong = [*_unread(space, stored), *_broken(space, stored), *_beside(space, stored), *_unmatched(space, stored)]
-    return stored, [*problems, *wrong]
+    return stored, [*problems, *misread_values(space, stored)]
 
 
 def _select(
@@ -136,6 +124,11 @@ def _select(
     for name, value in ((ORDER, part.order), (ABSORBED, part.absorbed)):
         if value is not None:
             chosen[name] = values.text(value)
+    if part.order is not None and part.orders_by_time:
+        # As a text of the instant, whatever the form in which the file writes it.
+        typed, text = values.typed(part.order, Kind.INSTANT)
+        chosen[ORDER] = f"CAST({typed} AS VARCHAR)"
+        chosen[ORDER + UNREAD] = f"CASE WHEN {text} IS NOT NULL AND {typed} IS NULL THEN {text} END"
     if part.many == "sum":
         # What stands above the rows counts too: `1501` is another day in the file of another year.
         cells = [f"c{place}" for place in range(len(file.head.headings))]
@@ -200,93 +193,3 @@ def _matched(space: Workspace, stored: StoredPart, place: int) -> set[str]:
     patterns = stored.files[place].footer
     (bits,) = space.connection.execute(sql).fetchone() or (0,) if patterns else (0,)
     return matched_patterns(patterns, bits)
-
-
-def _unread(space: Workspace, stored: StoredPart) -> list[Problem]:
-    """Return a problem for each column with texts that cannot be read, among the rows that are kept."""
-    problems = []
-    for name, kind in stored.columns.items():
-        if kind is Kind.TEXT:
-            continue
-        where = f'FROM {stored.stored} WHERE {REASON} IS NULL AND "{name}{UNREAD}" IS NOT NULL'
-        (count,) = space.connection.execute(f"SELECT count(*) {where}").fetchone() or (0,)
-        if not count:
-            continue
-        texts = space.connection.execute(
-            f'SELECT "{name}{UNREAD}" AS text, count(*) {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES}'
-        ).fetchall()
-        places = space.connection.execute(
-            f'SELECT {FILE}, {ROW}, "{name}{UNREAD}" {where} ORDER BY 1, 2 LIMIT {EXAMPLES}'
-        ).fetchall()
-        forms = told_apart(kind, texts)
-        rule = f"cannot be read as the mapping says{reading(stored.part, name, kind)}{'; ' + forms if forms else ''}"
-        ids = tuple(f"{stored.files[file].name} row {row}" for file, row, _ in places)
-        problems.append(Problem(stored.table, name, rule, count, ids, tuple(shortened(text) for *_, text in places)))
-    return problems
-
-
-def _broken(space: Workspace, stored: StoredPart) -> list[Problem]:
-    """Return a problem for each column of whole numbers of which the mapping makes numbers with decimals."""
-    problems: list[Problem] = []
-    for name, kind in stored.columns.items():
-        if kind is not Kind.INTEGER:
-            continue
-        places, count = _quoted(space, stored, name + BROKEN, f"{REASON} IS NULL")
-        if count:
-            sql = f'SELECT min("{name}{MADE}") FROM {stored.stored} WHERE {REASON} IS NULL AND "{name}{BROKEN}" = ?'
-            (made,) = space.connection.execute(sql, [places[1][0]]).fetchone() or ("",)
-            rule = whole_number(stored.part, TABLES[stored.table].column(name), f"{made:g}")
-            problems.append(Problem(stored.table, name, rule, count, *places))
-    return problems
-
-
-def _beside(space: Workspace, stored: StoredPart) -> list[Problem]:
-    """Return a problem for each tax rate and each amount to subtract, told by rows, that cannot be one."""
-    problems: list[Problem] = []
-    for name in stored.columns:
-        for beside, rule in BESIDE_A_NUMBER.items():
-            if f"{name}__{beside}" in _stored_columns(space, stored):
-                places, count = _quoted(space, stored, f"{name}__{beside}", f"{REASON} IS NULL")
-                if count:
-                    problems.append(
-                        Problem(stored.table, f"{name}.{beside}", rule + at_answers(stored.part, name), count, *places)
-                    )
-    return problems
-
-
-def _unmatched(space: Workspace, stored: StoredPart) -> list[Problem]:
-    """Return a problem for each column whose pattern matches nearly no cell; where it matches some, note a doubt."""
-    problems: list[Problem] = []
-    for name in stored.columns:
-        if name + UNMATCHED not in _stored_columns(space, stored):
-            continue
-        # Without an account a row is left out: the pattern may be why.
-        kept = f"({REASON} IS NULL" + (f" OR {REASON} = {quoted(NO_ACCOUNT)})" if name == "account_id" else ")")
-        places, lost = _quoted(space, stored, name + UNMATCHED, kept)
-        (cells,) = space.connection.execute(
-            f'SELECT count("{name}{CELL}") FROM {stored.stored} WHERE {kept}'
-        ).fetchone() or (0,)
-        if not lost:
-            continue
-        told = f"{lost:,} of {cells:,} cells do not match the pattern that takes the value from them, so they give none"
-        is_other = lost >= NEARLY_ALL * cells
-        rule = told + ("; is another column meant?" if is_other else "") + at_answers(stored.part, name)
-        (problems if is_other else stored.doubts).append(Problem(stored.table, name, rule, lost, *places))
-    return problems
-
-
-def _stored_columns(space: Workspace, stored: StoredPart) -> set[str]:
-    return {row[0] for row in space.connection.execute(f"DESCRIBE {stored.stored}").fetchall()}
-
-
-def _quoted(
-    space: Workspace, stored: StoredPart, column: str, kept: str
-) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], int]:
-    """Return places and texts of up to five different texts in a column, and in how many rows there are some."""
-    rows = space.connection.execute(
-        f'SELECT min(({FILE}, {ROW})), "{column}", count(*) FROM {stored.stored} WHERE {kept} '
-        f'AND "{column}" IS NOT NULL GROUP BY 2 ORDER BY 3 DESC, 1'
-    ).fetchall()
-    shown = rows[:EXAMPLES]
-    ids = tuple(f"{stored.files[place[0]].name} row {place[1]}" for place, *_ in shown)
-    return (ids, tuple(shortened(text) for _, text, _ in shown)), sum(count for *_, count in rows)

@@ -58,6 +58,8 @@ class StoredPart:
         For each file what the place of a row of it lacks to the row's number.
     rising : set of str
         The key, where each row that is kept has one above that of the row before.
+    alone : set of str
+        The key, where no row that is kept shares it with one that is left out by a state of its record.
     doubts : list of Problem
         What may mislead: some cells give no value, the pattern of the mapping not matching them.
     """
@@ -72,6 +74,7 @@ class StoredPart:
     above: list[int] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
     rising: set[str] = field(default_factory=set)
+    alone: set[str] = field(default_factory=set)
 
     @property
     def is_stored(self) -> bool:
@@ -82,6 +85,11 @@ class StoredPart:
     def rows(self) -> str:
         """The table in DuckDB that holds the rows: what is changed."""
         return f"{self.stored}_rows"
+
+    @property
+    def key(self) -> list[str]:
+        """The columns of the table's key that the part fills."""
+        return [name for name in TABLES[self.table].key if name in self.columns] if self.table in TABLES else []
 
     @property
     def amounts(self) -> list[str]:
