@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
 import duckdb
 
 from features.postgres.address import is_postgres, read_address, shown
 from features.postgres.column_types import Column
-from features.postgres.pulling import csv_relation
-from features.postgres.snapshot import Relation, Snapshot, open_snapshot
 from features.validation.names import meant, near_file
+
+if TYPE_CHECKING:
+    from features.postgres.snapshot import Relation, Snapshot
 
 DUCKDB = "duckdb:///"
 #: Types whose infinite values become days that every reader knows.
@@ -44,6 +45,10 @@ class Databases:
         ConnectionError
             When the server goes away.
         """
+        # Its library takes a tenth of the start of an import, and few read a server.
+        from features.postgres.pulling import csv_relation
+        from features.postgres.snapshot import open_snapshot
+
         if not is_postgres(url):
             raise ValueError(f"{shown(url)}: a database is postgresql://... or {DUCKDB}FILE")
         snapshot = self._open.get(url) or self._open.setdefault(url, open_snapshot(read_address(url)))
