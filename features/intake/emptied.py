@@ -29,11 +29,13 @@ def emptied_tables(connection: duckdb.DuckDBPyConnection, parts: Sequence[Stored
     found = []
     for table in dict.fromkeys(part.table for part in parts if part.table in TABLES):
         own = [part for part in parts if part.table == table]
+        if any(part.keeps_some(connection) for part in own):
+            continue
         reasons = [_reasons(connection, part) for part in own]
         if not any(reasons):
             sources = ", ".join(dict.fromkeys(part.part.source for part in own))
             found.append(Problem(table, "", f"{sources} has no row below its header"))
-        elif all(None not in each for each in reasons) and any(each and set(each) != {UNLINKED} for each in reasons):
+        elif any(each and set(each) != {UNLINKED} for each in reasons):
             told = [_told(connection, part, each) for part, each in zip(own, reasons, strict=True) if each]
             found.append(Problem(table, "", "; ".join(told)))
     return found
@@ -42,14 +44,14 @@ def emptied_tables(connection: duckdb.DuckDBPyConnection, parts: Sequence[Stored
 def stranger_tables(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[str]:
     """Yield a warning for each table of which every row is of an account that the book does not have."""
     for table in dict.fromkeys(part.table for part in parts if part.table in TABLES and part.table != "accounts"):
-        own = [part.stored for part in parts if part.table == table and "account_id" in part.columns]
-        rows = " UNION ALL ".join(f"SELECT account_id, {REASON} AS reason FROM {stored}" for stored in own)
-        if not own:
+        own = [part for part in parts if part.table == table and "account_id" in part.columns]
+        if not own or any(part.keeps_some(connection) for part in own):
             continue
-        kept, lost = connection.execute(
-            f"SELECT count(*) FILTER (reason IS NULL), count(*) FILTER (reason = {quoted(NO_CUSTOMER)}) FROM ({rows})"
-        ).fetchone() or (0, 0)
-        if kept or not lost:
+        rows = " UNION ALL ".join(f"SELECT account_id, {REASON} AS reason FROM {part.stored}" for part in own)
+        (lost,) = connection.execute(
+            f"SELECT count(*) FROM ({rows}) WHERE reason = {quoted(NO_CUSTOMER)}"
+        ).fetchone() or (0,)
+        if not lost:
             continue
         theirs = _some(connection, f"(SELECT account_id FROM ({rows}) WHERE reason = {quoted(NO_CUSTOMER)})")
         yield (

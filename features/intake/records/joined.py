@@ -170,15 +170,13 @@ class Joining:
 
         The crosswalk lacks their pairs, or their accounts are none of those that the book has.
         """
-        found = [
-            self.connection.execute(
-                f"SELECT count(*) FILTER ({REASON} IS NULL), count(*) FILTER ({REASON} IN ({quoted(UNLINKED)}, "
-                f"{quoted(NO_CUSTOMER)})) FROM {part.stored}"
-            ).fetchone()
-            or (0, 0)
+        if any(part.keeps_some(self.connection) for part in self.of(table)):
+            return False
+        lost = f"{REASON} IN ({quoted(UNLINKED)}, {quoted(NO_CUSTOMER)})"
+        return any(
+            self.connection.execute(f"SELECT 1 FROM {part.rows} WHERE {lost} LIMIT 1").fetchall()
             for part in self.of(table)
-        ]
-        return not sum(kept for kept, _ in found) and sum(lost for _, lost in found) > 0
+        )
 
     def _leave_out_loose(self, part: StoredPart) -> None:
         """Leave out what is told of records that no other part has, or has left out."""

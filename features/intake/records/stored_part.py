@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import duckdb
+
 from features.errors import Problem
 from features.intake.files.reading import OpenFile
 from features.intake.language.mapping_model import Part
@@ -90,6 +92,10 @@ class StoredPart:
     def key(self) -> list[str]:
         """The columns of the table's key that the part fills."""
         return [name for name in TABLES[self.table].key if name in self.columns] if self.table in TABLES else []
+
+    def keeps_some(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Return whether a row is kept, which the first such row tells: most parts need no look at all of theirs."""
+        return bool(connection.execute(f"SELECT 1 FROM {self.rows} WHERE {REASON} IS NULL LIMIT 1").fetchall())
 
     @property
     def amounts(self) -> list[str]:
