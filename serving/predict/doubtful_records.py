@@ -50,8 +50,7 @@ class Doubted(Counted):
     @property
     def doubts(self) -> Doubts:
         """What is doubtful in the records."""
-        contracts = getattr(self, "contracts", None) or ()
-        return Doubts(self._misnamed, len({row.starts_on for row in contracts if row.ends_on is None}) > 1)
+        return Doubts(self._misnamed, endless(self))
 
     @model_validator(mode="wrap")
     @classmethod
@@ -61,6 +60,12 @@ class Doubted(Counted):
         if misnamed:
             read._misnamed = misnamed
         return read
+
+
+def endless(history: Any) -> bool:
+    """Whether contracts of a history began one after the other, none with an end."""
+    contracts = getattr(history, "contracts", None) or ()
+    return len({row.starts_on for row in contracts if row.ends_on is None}) > 1
 
 
 def doubts_of(histories: Iterable[Any]) -> list[Caution]:

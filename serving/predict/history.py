@@ -51,7 +51,8 @@ PERSONAL = {
 }
 
 
-def _currency(value: Any) -> str | None:
+def currency(value: Any) -> str | None:
+    """Return the currency that a record names, None for one of blanks."""
     found = text(value)
     return found and (found.strip(BLANKS) or None)
 
@@ -98,7 +99,7 @@ def record_model(table: Table) -> type[BaseModel]:
         reader = PlainValidator(reader_of(column, optional), json_schema_input_type=shown)
         kind = (shown if optional else _there(shown)) if plain else Annotated[Any, reader]
         fields[column.name] = (kind, None) if optional else (kind, ...)
-    fields["currency"] = (Annotated[Any, PlainValidator(_currency, json_schema_input_type=str | None)], None)
+    fields["currency"] = (Annotated[Any, PlainValidator(currency, json_schema_input_type=str | None)], None)
     checks: dict[str, Callable[..., Any]] = {
         f"check_{later}_{earlier}": _not_before(later, earlier) for later, earlier in table.order
     }
@@ -162,6 +163,13 @@ def _with_times(name: str, every_fault: bool) -> Any:
         return rows
 
     return field_validator(name)(check)
+
+
+def has_undated(name: str, rows: Sequence[Any] | None, known: Any) -> bool:
+    """Whether a value of a table lacks the time since when it is known, as its validator refuses it."""
+    if name == "surveys" and _answered_when_sent(known):
+        return False
+    return next(_undated_faults(name, rows or ()), None) is not None
 
 
 def _answered_when_sent(known: Any) -> bool:

@@ -25,6 +25,7 @@ from serving.api.edge.runtime import Runtime, runtime
 from serving.database.engine import writing
 from serving.errors import InProgress, KeyReused, StoreUnavailable, TakenOver
 from serving.predict.fault_words import VISIBLE
+from serving.predict.plain_request import PlainRequest
 from serving.repeats.idempotency import Answer, Asked, Claimed, begin, finish, give_up
 
 HEADER = "Idempotency-Key"
@@ -150,6 +151,8 @@ async def accounts_in(request: Request) -> set[str]:
 
 def accounts_of(body: Any) -> set[str]:
     """Return the ids of the accounts that a parsed body names."""
+    if isinstance(body, PlainRequest):
+        return {history.account.account_id for history in body.accounts}
     if not isinstance(body, dict):
         return set()
     accounts = body.get("accounts")

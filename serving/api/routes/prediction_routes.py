@@ -1,12 +1,17 @@
-"""POST /v1/predictions: raw history in, scores with reasons out; nothing is stored."""
+"""POST /v1/predictions: raw history in, scores with reasons out; nothing is stored.
+
+A body of the plain form, which most callers send, is read at once by `serving.predict.plain_request`; any other, and
+one with faults, by the model that the document shows.
+"""
 
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from serving import metrics
 from serving.access.principal import Principal
@@ -16,17 +21,50 @@ from serving.api.answers.shown import LangQuery, ReasonsQuery
 from serving.api.document.documented import BODY_ERRORS, errors
 from serving.api.edge.demands import demand
 from serving.api.edge.problems import unavailable
-from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
+from serving.api.edge.repeats import Handler, RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import Overloaded
 from serving.predict.cut_days import Counted
 from serving.predict.history import PredictionRequest
+from serving.predict.plain_request import PlainRequest, plain_request
 from serving.predict.predictor import Call, Predictor
 from serving.scoring.scores import Score
 
 #: Seconds until the next request is useful when too many predictions wait.
 RETRY_SECONDS = 1
-router = APIRouter(tags=["Scores"], route_class=RepeatableRoute)
+
+
+class PlainlyRead(Request):
+    """A request whose body is read at once where it is of the plain form."""
+
+    async def json(self) -> Any:
+        """Return the records of the body, or what its JSON holds."""
+        if not hasattr(self, "_json"):
+            plain = plain_request(await self.body())
+            if plain is None:
+                return await super().json()
+            self._json = plain
+        return self._json
+
+
+class PlainRoute(RepeatableRoute):
+    """A route whose bodies are read plainly where they can be."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the route's handler."""
+        handler = super().get_route_handler()
+
+        async def read(request: Request) -> Response:
+            return await handler(PlainlyRead(request.scope, request.receive))
+
+        return read
+
+
+def _as_read(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, PlainRequest) else validate(value)
+
+
+router = APIRouter(tags=["Scores"], route_class=PlainRoute)
 
 
 @router.post(
@@ -38,7 +76,7 @@ router = APIRouter(tags=["Scores"], route_class=RepeatableRoute)
 )
 async def predict(
     request: Request,
-    body: PredictionRequest,
+    body: Annotated[PredictionRequest, WrapValidator(_as_read)],
     principal: Annotated[Principal, Depends(demand("score"))],
     served: Annotated[Runtime, Depends(runtime)],
     repeat: RepeatDependency,
