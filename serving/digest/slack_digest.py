@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import orjson
+import msgspec
 
 from serving.digest.digest import Digest
 from serving.digest.digest_html import one_line
@@ -20,7 +20,7 @@ def slack_text_of(digest: Digest) -> str:
 
 def post(sender: Sender, url: str, text: str) -> Outcome:
     """Send a text to an incoming webhook in Slack's form."""
-    answer = sender.post(url, {}, orjson.dumps({"text": text}))
+    answer = sender.post(url, {}, msgspec.json.encode({"text": text}))
     if answer.taken:
         return Outcome("sent")
     if answer.status is not None:

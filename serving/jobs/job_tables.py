@@ -11,7 +11,7 @@ import json
 import zlib
 from typing import Any, Literal
 
-import orjson
+import msgspec
 import sqlalchemy as sa
 
 from serving.database.metadata import AnyText, Instant, metadata
@@ -69,7 +69,7 @@ CHUNKS = sa.Table(
 
 def packed(value: Any) -> bytes:
     """Return a value, which may hold dates and dataclasses, as compressed JSON."""
-    return zlib.compress(orjson.dumps(value), 1)
+    return zlib.compress(msgspec.json.encode(value), 1)
 
 
 def packed_text(text: str) -> bytes:

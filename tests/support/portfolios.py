@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from serving.scoring.scores import Score
 from support.reports import evidence_of
 from support.stored import DAY, SCORE
@@ -33,7 +35,7 @@ def score_of(account_id: str, before: bool = False) -> Score:
     share = past if before else now
     nps, *others = SCORE.reasons
     rest = share - SCORE.base_probability - sum(reason.contribution for reason in others)
-    reasons = (replace(nps, value=3.0 + 4 * before, contribution=rest), *others)
+    reasons = (structs.replace(nps, value=3.0 + 4 * before, contribution=rest), *others)
     return replace(
         SCORE, account_id=account_id, as_of=DAY - timedelta(days=90) if before else DAY, churn_probability=share,
         value=value, revenue_365d=value / 2, revenue_at_risk=round(share * value / 2, 2), best_action=action, band=band,

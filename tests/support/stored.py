@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from serving.database.engine import connect
@@ -57,7 +57,7 @@ def put(store: ScoreStore, *scores: Score, evidence: dict[str, Any] | None = Non
 
 def as_json(score: Score) -> dict[str, Any]:
     """Return a score as JSON holds it: dates as ISO text, tuples as lists."""
-    plain: dict[str, Any] = orjson.loads(orjson.dumps(score))
+    plain: dict[str, Any] = json.loads(json.dumps(score.in_full(), default=lambda moment: moment.isoformat()))
     return plain
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from serving import metrics
 from serving.api.answers.shown import Reasons, chosen
@@ -54,7 +54,7 @@ def rendered_predictions(
         "request_id": request_id,
         "predictions": [_plain(*pair, lang, reasons) for pair in zip(scores, histories, strict=True)],
     }
-    return orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    return msgspec.json.encode(body)
 
 
 def _plain(score: Score, history: Any, lang: Lang, reasons: Reasons) -> dict[str, object]:

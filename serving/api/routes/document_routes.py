@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
@@ -45,6 +45,9 @@ def documents(app: FastAPI) -> dict[str, bytes]:
     """Return both documents as bytes; making them takes a moment, so only the first call does it."""
     if not hasattr(app.state, "documents"):
         openapi = document(app)
-        app.state.documents = {"openapi": orjson.dumps(openapi), "swagger": orjson.dumps(swagger(openapi))}
+        app.state.documents = {
+            "openapi": msgspec.json.encode(openapi),
+            "swagger": msgspec.json.encode(swagger(openapi)),
+        }
     kept: dict[str, bytes] = app.state.documents
     return kept

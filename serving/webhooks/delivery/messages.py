@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
+import msgspec
 
 from serving.webhooks.changes import ALERT, PING, SUMMED
 from serving.webhooks.delivery.slack import alert_text, ping_text, slack_text, summed_text
@@ -54,14 +54,14 @@ class Message:
 def body_of(message: Message, endpoint: Endpoint) -> bytes:
     """Return the body of an event for an endpoint."""
     if endpoint.format == "slack":
-        return orjson.dumps({"text": _text(message, endpoint)})
+        return msgspec.json.encode({"text": _text(message, endpoint)})
     data = dict(message.data)
     if message.type not in (PING, SUMMED, ALERT):
         data |= dict.fromkeys(NAMES) | dict(zip(NAMES, message.reasons, strict=False))
     if "account_id" in data and (address := crm_link(data["account_id"])):
         data["crm_url"] = address
     at = message.occurred_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return orjson.dumps({"type": message.type, "timestamp": at, "data": data})
+    return msgspec.json.encode({"type": message.type, "timestamp": at, "data": data})
 
 
 def _text(message: Message, endpoint: Endpoint) -> str:

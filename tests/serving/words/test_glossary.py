@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from support.reports import evidence_of, report, score_of
 
 from features.errors import InputError
@@ -99,7 +100,7 @@ def test_a_german_report_calls_values_by_german_names() -> None:
         actions={"total": 1, "rows": [{"kind": "executive_call", "done_at": "2026-01-02T00:00:00Z", "note": None}]},
     )  # fmt: skip
     score = score_of({"contacts_active": (1.0, 0.1)})
-    industry = [replace(reason, value_text="logistics") if reason.signal == "account_industry" else reason
+    industry = [structs.replace(reason, value_text="logistics") if reason.signal == "account_industry" else reason
                 for reason in score.reasons]  # fmt: skip
     found = report("de", replace(score, reasons=tuple(industry)), evidence)
     assert found.facts[1:3] == ("Mittelstand", "Gesundheitswesen")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from support.stored import SCORE
 
 from features.signal import all_signals
@@ -174,7 +175,7 @@ def test_evidence_names_roles():
 
 def test_actions_are_never_advised():
     score = score_of({"actions_180d": (0, 0.3), "action_age_days": (400, 0.2)})
-    score = replace(score, reasons=tuple(replace(reason, actionable=True) for reason in score.reasons))
+    score = replace(score, reasons=tuple(structs.replace(reason, actionable=True) for reason in score.reasons))
     for lang in LANGS:
         found = {item.code: item for item in reason_sentences(score, None, lang)}
         assert found["actions"].contribution == 0.5 and found["actions"].advice is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
 from support.stored import SCORE
 
 from serving.scoring.scores import Reason
@@ -41,7 +42,7 @@ def test_a_signal_of_another_version_is_left_out() -> None:
 
 def test_the_main_reason_of_an_account_at_risk_raises_its_estimate() -> None:
     lowering, raising = REASONS[0], REASONS[1]
-    reasons = (replace(lowering, contribution=-0.25), replace(raising, contribution=0.125))
+    reasons = (structs.replace(lowering, contribution=-0.25), structs.replace(raising, contribution=0.125))
     score = replace(SCORE, reasons=reasons, band="at_risk")
     assert main_reason(score) == short_reasons(score)["reason_2"]
     assert main_reason(replace(score, band="safe")) == short_reasons(score)["reason_1"]
