@@ -56,10 +56,6 @@ class PlainRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     as_of: Any = None
 
 
-class _OtherForm(ValueError):
-    """The body is not of the plain form."""
-
-
 @dataclass(frozen=True)
 class _Form:
     """How the records of one table are brought from JSON's types to the contract's.
@@ -99,14 +95,14 @@ class _Form:
             _read(rows, name, read)
         for name in self.needed:
             if not all(map(str.strip, map(attrgetter(name), rows))):
-                raise _OtherForm(f"{name} is blank")
+                raise ValueError(f"{name} is blank")
         self._demand_order(rows)
 
     def _demand_order(self, rows: Sequence[Any]) -> None:
         for later, earlier in self.table.order:
             for then, first in zip(map(attrgetter(later), rows), map(attrgetter(earlier), rows), strict=True):
                 if then is not None and first is not None and then < first:
-                    raise _OtherForm(f"{later} is before {earlier}")
+                    raise ValueError(f"{later} is before {earlier}")
 
 
 def _read(rows: Sequence[Any], name: str, read: Reader) -> None:
@@ -143,7 +139,7 @@ def _settle_facts(history: Any) -> None:
         for survey in filter(lacks_its_time, history.surveys or ()):
             survey.answered_at = survey.sent_at
     if any(has_undated(name, getattr(history, name), history.known) for name in _DATED):
-        raise _OtherForm("a value lacks the time since when it is known")
+        raise ValueError("a value lacks the time since when it is known")
 
 
 def _rows_in(history: Any, name: str) -> Sequence[Any]:
@@ -188,7 +184,7 @@ def _reader(column: Column, optional: bool) -> Reader | None:
 
 def _whole(value: float) -> int:
     if not value.is_integer():
-        raise _OtherForm(f"{value} is no whole number")
+        raise ValueError(f"{value} is no whole number")
     return int(value)
 
 
