@@ -164,7 +164,7 @@ def made_of(keys: pd.DataFrame, column: Callable[[str], np.ndarray], unknown: np
         Signals that are null; see `unknown_without` and `unknown_by`.
     """
     numbers = np.round(np.column_stack([column(name) for name in _numbers()]).astype(np.float64), DECIMALS)
-    money = pd.DataFrame({name: numbers[:, place] for name, place in _money().items()})
+    money = pd.DataFrame(numbers[:, list(_money().values())], columns=list(_money()))
     # Signals have single precision, so the order in which an engine adds up cannot change a score.
     numbers = numbers.astype(np.float32).astype(np.float64)
     texts = {name: np.array(column(name), dtype=object) for name in _texts()}

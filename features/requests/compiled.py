@@ -25,7 +25,7 @@ from features.tables import BookKnown
 #: Greatest number of accounts at a time: what one byte can tell apart.
 MOST_ACCOUNTS = 256
 #: Up to so many records SQLite is the faster one (see `python -m benchmarks request-engines`).
-FEW_RECORDS = 800
+FEW_RECORDS = 1_300
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class CompiledMatrix:
     def __init__(self, by_silence: bool, recorded_since: Mapping[str, date], few_records: int = FEW_RECORDS) -> None:
         self._recorded_since, self._few_records = recorded_since, few_records
         self._engines = _engines(by_silence)
+        #: The signals that are null where nothing is said of an account's sources, at the date asked last.
+        self._by_default: tuple[date | None, np.ndarray] = (None, np.empty(0))
 
     def compute(
         self,
@@ -108,7 +110,10 @@ class CompiledMatrix:
     def _unknown(self, numbers: np.ndarray, as_of: date, known: Mapping[int, BookKnown]) -> np.ndarray:
         """Return the signals that are null by what is known of each account's sources, by row."""
         dates = np.array([as_of], dtype="datetime64[D]")
-        by_default = unknown_by(BookKnown(), self._recorded_since, dates)
+        asked, by_default = self._by_default
+        if as_of != asked:
+            by_default = unknown_by(BookKnown(), self._recorded_since, dates)
+            self._by_default = as_of, by_default
         rows = [
             unknown_by(known[number], self._recorded_since, dates) if number in known else by_default
             for number in numbers.tolist()

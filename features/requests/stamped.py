@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, ClassVar
 
 import ibis
@@ -76,6 +77,7 @@ class RequestQuery:
         return cls(customers, relations, row, layout)
 
 
+@cache
 def stamped_schema(name: str) -> ibis.Schema:
     """Return the columns of a table of a request: the account's number, the record, the stamp."""
     own = {column.name: str(column.kind) for column in row_columns(name)}

@@ -148,10 +148,10 @@ def _rounded(numbers: pd.DataFrame, money: pd.DataFrame | None, rows: slice) -> 
     In single precision 1,234,567.89 is 1,234,567.875.
     """
     values = numbers.to_numpy(float).round(DECIMALS)
-    for place, name in enumerate(numbers.columns):
-        if name in _money():
-            summed = numbers[name] if money is None else money[name].iloc[rows]
-            values[:, place] = np.where(np.isnan(values[:, place]), np.nan, summed.to_numpy(float).round(CENTS))
+    names = [name for name in numbers.columns if name in _money()]
+    places = numbers.columns.get_indexer(pd.Index(names))
+    summed = (numbers if money is None else money.iloc[rows])[names].to_numpy(float).round(CENTS)
+    values[:, places] = np.where(np.isnan(values[:, places]), np.nan, summed)
     return values + 0.0
 
 
