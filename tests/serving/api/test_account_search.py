@@ -15,7 +15,7 @@ EVA = "Eva Groß"
 #: Account -> name, manager; by falling revenue at risk.
 BOOK = {
     "M-1": ("Müller & Söhne", EVA), "M-2": ("MUELLER AG", "Jörg"), "x/müller": (None, EVA), "B-1": ("100 % Bio", EVA),
-    "B-2": ("1000 Bäder", None),
+    "B-2": ("1000 Bäder", None), "Ø-1": ("Søndby A/S", "Łukasz"),
 }  # fmt: skip
 
 
@@ -49,6 +49,9 @@ def test_it_finds_parts_of_names_and_ids_within_what_is_seen(site: Site) -> None
         assert found(eva, f"search={quote(text)}") == ["M-1", "x/müller"], text
     assert found(everybody, "search=b-") == ["B-1", "B-2"]
     assert found(everybody, f"search={quote('0 %')}") == ["B-1"], "a sign of patterns is none"
+    for text in ("søndby", "Soendby", "SONDBY", "ø-1", "o-1"):
+        assert found(everybody, f"search={quote(text)}") == ["Ø-1"], text
+    assert found(everybody, f"search={quote('muller')}") == ["M-1", "x/müller"]
     assert found(everybody, "search=nobody") == []
     assert found(everybody, f"search=mueller&account_manager={quote('Jörg')}") == ["M-2"]
     assert found(everybody, "search=") == found(everybody, "search=%20") == list(BOOK)
