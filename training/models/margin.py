@@ -82,7 +82,7 @@ class Margin:
             The rows' sums plus the float are their margins.
         """
         encoded = self.trees.encoder.encode(matrix.signals)
-        of_trees = np.asarray(self.trees.booster.predict(encoded, pred_contrib=True))
+        of_trees = self.trees.shap_values(encoded)
         parts, base = self.weights[TREES] * of_trees[:, :-1], self.weights[TREES] * float(of_trees[0, -1])
         others = {LINEAR: self.linear, BUYING: self.buying}
         for name, expert in others.items():

@@ -21,6 +21,7 @@ from features.matrix import Matrix, needing, relying_on
 from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
 from training.contacting import Economics
+from training.experts.shap_tables import ShapTables
 from training.models.kept_trees import grown
 from training.models.spoken import listen_to_lightgbm
 from training.models.weights import SCHEMES, forgone_profit, without_giants
@@ -88,6 +89,16 @@ class Trees:
         """
         counts = [line.partition("=")[2].split() for line in self._text.splitlines() if line.startswith("leaf_count=")]
         return min((int(count) for tree in counts for count in tree), default=0)
+
+    def shap_values(self, encoded: np.ndarray) -> np.ndarray:
+        """Return path-dependent SHAP values of encoded rows, and behind them the mean margin: (rows, signals + 1)."""
+        if self._tables is None:
+            return np.asarray(self.booster.predict(encoded, pred_contrib=True))
+        return self._tables(encoded)
+
+    @cached_property
+    def _tables(self) -> ShapTables | None:
+        return ShapTables.of(self.booster)
 
     @cached_property
     def _text(self) -> str:
