@@ -10,8 +10,8 @@ With margin m, expected margin m0 and calibrator g, the base is g(m0) and a sign
 so base + contributions = g(m), the served probability. The base is where an account with all contributions at 0 would
 stand; it is not the mean churn rate, since the mean of g is not g of the mean.
 
-The trees' values are looked up (see `training.experts.shap_tables`) or, of large trees, LightGBM's own. They equal those
-of `shap.TreeExplainer`, so serving needs no SHAP library.
+The trees' values are looked up (see `training.experts.shap_tables`) or, of large trees, LightGBM's own. They equal
+those of `shap.TreeExplainer`, so serving needs no SHAP library.
 
 References
 ----------
