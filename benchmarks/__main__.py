@@ -8,6 +8,7 @@ from benchmarks.bands_before_after import bands_before_after
 from benchmarks.comparing import comparing, comparing_loops
 from benchmarks.coverage import coverage
 from benchmarks.endpoint import endpoint
+from benchmarks.explaining import explaining
 from benchmarks.figures import figures
 from benchmarks.fit_ratio import fit_ratio
 from benchmarks.fuzz import fuzz
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "fit-ratio": fit_ratio,
     "endpoint": endpoint,
     "request-engines": request_engines,
+    "explaining": explaining,
     "load": load,
     "fuzz": fuzz,
     "worlds": worlds,

@@ -24,7 +24,7 @@ from features.validation import validate
 from serving.cli.demo import raw_history
 from training.bundle.bundle import stamp_version
 from training.making.packing import write_bundle
-from training.making.pipeline import train
+from training.making.pipeline import Trained, train
 from training.settings import FitSettings, TrainingSettings
 from training.slices.preparing import prepare
 
@@ -33,14 +33,15 @@ START_SECONDS = 120
 BENTO = (sys.executable, "-m", "bentoml", "serve")
 
 
-def make_bundle(folder: Path) -> None:
-    """Write a simulated book to `folder/book` and a model trained on it to `folder/bundle`."""
+def make_bundle(folder: Path) -> Trained:
+    """Write a simulated book to `folder/book` and a model trained on it to `folder/bundle`; return what was trained."""
     simulate(World(accounts=ACCOUNTS), folder / "book")
     tables, settings = validate(open_source(folder / "book")), TrainingSettings(fit=FitSettings())
     trained = train(tables, prepare(tables, settings), settings)
     (folder / "bundle").mkdir()
     write_bundle(folder / "bundle", trained, "2026-01-01T00:00:00+00:00", "benchmark")
     stamp_version(folder / "bundle", "1")
+    return trained
 
 
 def payloads(book: Path, size: int, number: int = 1) -> list[bytes]:

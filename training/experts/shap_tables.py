@@ -34,7 +34,7 @@ import numpy as np
 #: Trees of more splits have too many sets of answers for a table.
 MOST_SPLITS = 8
 #: Rows at a time: what their answers take stays in the processor's cache.
-AT_ONCE = 512
+AT_ONCE = 128
 
 
 @dataclass(frozen=True)
