@@ -25,12 +25,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.machine.threads import in_parallel
 from features.matrix import Matrix
 from training.experts.buying import LEAST_IN_FOLD, BuyingExpert
 from training.experts.linear import Linear
 from training.models.calibration import Platt, fit_platt
 from training.models.choice import UNWEIGHTED, Choice, choose, few_left
-from training.models.folds import BY_ACCOUNT, OutOfFold, by_account, learnable_part, margins_at, out_of_fold, splits
+from training.models.folds import (
+    BY_ACCOUNT,
+    OutOfFold,
+    Split,
+    by_account,
+    learnable_part,
+    margins_at,
+    out_of_fold,
+    splits,
+)
 from training.models.margin import (
     BUYING,
     EXPERTS,
@@ -115,7 +125,7 @@ def fit_model(
     if schemes is None:
         schemes = (UNWEIGHTED,) if settings.weighting is None and few_left(data) else schemes_of(settings)
     row_splits, folded = splits(data, settings)
-    total, count = len(row_splits) * (len(schemes) + 1), 0
+    total, count = 2 * len(row_splits), 0
 
     def fitted() -> None:
         nonlocal count
@@ -123,7 +133,7 @@ def fit_model(
         progress("fitting on rolling origins", count, total)
 
     progress("fitting on rolling origins", 0, total)
-    folds = [out_of_fold(data, split, settings, schemes, fitted) for split in row_splits]
+    folds = _folds(data, row_splits, settings, schemes, fitted)
     choice = choose(data, folds, settings, folded)
     learnt = learnable_part(data, settings)
     penalty = penalty_of(learnt, settings, choice.weighting)
@@ -146,16 +156,30 @@ def fit_model(
     )
 
 
+def _folds(
+    data: Dataset,
+    row_splits: Sequence[Split],
+    settings: TrainingSettings,
+    schemes: Sequence[str],
+    done: Callable[[], None],
+) -> list[OutOfFold]:
+    """Return every fold, in the order of the splits; the latest are grown first, since they learn from most rows."""
+    latest_first = in_parallel(
+        lambda split: out_of_fold(data, split, settings, schemes), reversed(row_splits), len(data), done
+    )
+    return latest_first[::-1]
+
+
 def _margins_of_folds(
     data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return each expert's margins of the rows that the folds judge, and the row numbers, shape (n,)."""
     of_trees, valid = margins_at(folds, recipe.weighting, recipe.rounds, recipe.settings)
-    parts = [
-        _judged_by(*fit_others(data.take(fold.learnt), recipe, LEAST_IN_FOLD), data.matrix.take(fold.valid))
-        for fold in folds
-    ]
-    return {TREES: of_trees, **_of_all(parts)}, valid
+
+    def others(fold: OutOfFold) -> dict[str, np.ndarray]:
+        return _judged_by(*fit_others(data.take(fold.learnt), recipe, LEAST_IN_FOLD), data.matrix.take(fold.valid))
+
+    return {TREES: of_trees, **_of_all(in_parallel(others, folds, len(data)))}, valid
 
 
 def _later_folds(data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -164,7 +188,7 @@ def _later_folds(data: Dataset, folds: Sequence[OutOfFold], recipe: Recipe) -> t
     The earliest folds of a young book know too few customers who bought again for a buying model. That is no reason to
     do without it: the later folds tell what it is worth.
     """
-    fitted = [fit_others(data.take(fold.learnt), recipe, LEAST_IN_FOLD) for fold in folds]
+    fitted = in_parallel(lambda fold: fit_others(data.take(fold.learnt), recipe, LEAST_IN_FOLD), folds, len(data))
     whole = [number for number, (_, buying) in enumerate(fitted) if buying is not None and buying.model is not None]
     kept = whole or range(len(folds))
     of_trees, valid = margins_at([folds[number] for number in kept], recipe.weighting, recipe.rounds, recipe.settings)
@@ -180,13 +204,14 @@ def _unseen_accounts(
     data: Dataset, recipe: Recipe, done: Callable[[], None]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return each expert's margins of accounts that it did not see, fitted as chosen, and the row numbers."""
-    parts, rows = [], []
-    for learn, valid in by_account(data, recipe.settings):
-        experts = fit_margin(data.take(learn), recipe, dict.fromkeys(EXPERTS, 1.0), LEAST_IN_FOLD)
-        parts.append(experts.by_expert(data.matrix.take(valid)))
-        rows.append(valid)
-        done()
-    return _of_all(parts), np.concatenate(rows)
+
+    def at_split(split: Split) -> dict[str, np.ndarray]:
+        experts = fit_margin(data.take(split[0]), recipe, dict.fromkeys(EXPERTS, 1.0), LEAST_IN_FOLD)
+        return experts.by_expert(data.matrix.take(split[1]))
+
+    row_splits = by_account(data, recipe.settings)
+    parts = in_parallel(at_split, row_splits, len(data), done)
+    return _of_all(parts), np.concatenate([valid for _, valid in row_splits])
 
 
 def _of_all(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
