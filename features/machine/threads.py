@@ -99,8 +99,19 @@ def at_once(one: Callable[[], Item], other: Callable[[], Result], rows: int = 0)
     """
     ours: list[Item] = []
     theirs: list[Result] = []
-    in_parallel(lambda work: work(), [lambda: ours.append(one()), lambda: theirs.append(other())], rows)
+
+    def first() -> None:
+        ours.append(one())
+
+    def second() -> None:
+        theirs.append(other())
+
+    in_parallel(_run, [first, second], rows)
     return ours[0], theirs[0]
+
+
+def _run(work: Callable[[], None]) -> None:
+    work()
 
 
 def _noted(result: Result, done: Callable[[], object]) -> Result:
@@ -115,7 +126,7 @@ def _inside(work: Callable[[Item], Result], piece: Item) -> Result:
 
 def _one_thread() -> None:
     """Give the OpenMP of this thread one thread."""
-    _libraries().limit(limits=1, user_api="openmp")  # type: ignore[no-untyped-call]
+    _libraries().limit(limits=1, user_api="openmp")
 
 
 @cache

@@ -4,7 +4,8 @@ In: a dataset and the settings. Out: a `Fitted`. `train` fits a model in this wa
 at each origin.
 
 Forward-chained folds give margins of rows that the trees did not see. Those margins choose the weighting and the number
-of rounds. Then the experts are fitted again on every slice as chosen, so the choice costs no recent data.
+of rounds; a weighting that the earlier folds rank clearly behind is not tried on the later ones. Then the experts are
+fitted again on every slice as chosen, so the choice costs no recent data.
 
 The weights of the experts (see `training.models.margin`) are taught by accounts that the experts did not see, because
 these folds learn from nearly as many rows as the refit. A forward fold learns from few, which is to the disadvantage of
@@ -21,7 +22,7 @@ rolling origins the forward calibrator was further off, on simulated books and o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from features.matrix import Matrix
 from training.experts.buying import LEAST_IN_FOLD, BuyingExpert
 from training.experts.linear import Linear
 from training.models.calibration import Platt, fit_platt
-from training.models.choice import UNWEIGHTED, Choice, choose, few_left
+from training.models.choice import UNWEIGHTED, Choice, choose, clearly_behind, few_left
 from training.models.folds import (
     BY_ACCOUNT,
     OutOfFold,
@@ -133,8 +134,8 @@ def fit_model(
         progress("fitting on rolling origins", count, total)
 
     progress("fitting on rolling origins", 0, total)
-    folds = _folds(data, row_splits, settings, schemes, fitted)
-    choice = choose(data, folds, settings, folded)
+    folds, dropped = _raced(data, row_splits, settings, schemes, fitted)
+    choice = replace(choose(data, folds, settings, folded), dropped=dropped)
     learnt = learnable_part(data, settings)
     penalty = penalty_of(learnt, settings, choice.weighting)
     recipe = Recipe(settings, choice.rounds, choice.weighting, penalty)
@@ -156,14 +157,30 @@ def fit_model(
     )
 
 
-def _folds(
+def _raced(
+    data: Dataset,
+    row_splits: Sequence[Split],
+    settings: TrainingSettings,
+    schemes: Sequence[str],
+    done: Callable[[], None],
+) -> tuple[list[OutOfFold], dict[str, float]]:
+    """Return every fold with the schemes that the earlier half of them leaves, and those that it drops."""
+    early = len(row_splits) // 2
+    folds = _grown(data, row_splits[:early], settings, schemes, done)
+    dropped = clearly_behind(folds) if settings.weighting is None and len(schemes) > 1 else {}
+    left = [scheme for scheme in schemes if scheme not in dropped]
+    folds = [fold.only(left) for fold in folds]
+    return folds + _grown(data, row_splits[early:], settings, left, done), dropped
+
+
+def _grown(
     data: Dataset,
     row_splits: Sequence[Split],
     settings: TrainingSettings,
     schemes: Sequence[str],
     done: Callable[[], None],
 ) -> list[OutOfFold]:
-    """Return every fold, in the order of the splits; the latest are grown first, since they learn from most rows."""
+    """Return folds, in the order of the splits; the latest are grown first, since they learn from most rows."""
     latest_first = in_parallel(
         lambda split: out_of_fold(data, split, settings, schemes), reversed(row_splits), len(data), done
     )

@@ -53,6 +53,11 @@ class OutOfFold:
     margins: Mapping[str, np.ndarray]
     curves: Mapping[str, np.ndarray]
 
+    def only(self, schemes: Sequence[str]) -> OutOfFold:
+        """Return the fold with some of its schemes."""
+        margins, curves = ({scheme: own[scheme] for scheme in schemes} for own in (self.margins, self.curves))
+        return OutOfFold(self.learnt, self.valid, margins, curves)
+
 
 def splits(data: Dataset, settings: TrainingSettings) -> tuple[list[Split], str]:
     """Return row splits and their kind: forward-chained ones, or by account when fewer than two are possible."""

@@ -1,6 +1,6 @@
 """ROC AUC under many weights at once, from the pairs of a churned and a staying row.
 
-In: a ranking of rows with outcomes. Out: its ROC AUC as a function of row weights. Few rows churn, so the work is in one
+In: a ranking of rows with outcomes. Out: its ROC AUC as a function of row weights. Few rows churn, so the work is one
 running sum over those that stay.
 """
 
