@@ -2,41 +2,35 @@
 
 In: a function and items. Out: its results, in the order of the items.
 
-LightGBM, NumPy and DuckDB work outside Python's lock. Many small fits in threads of one OpenMP thread each end sooner
+LightGBM, NumPy and SciPy work outside Python's lock. Many small fits in threads of one OpenMP thread each end sooner
 than one after another with many OpenMP threads, which mostly wait for each other there. A large piece does better with
 the threads of its own, and memory holds fewer such pieces at a time.
+
+Pieces may be divided again. All threads of a process together are no more than its processors: whoever divides work
+takes the helpers that are free, and works too.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from functools import cache
-from typing import TypeVar
+from threading import Lock, Thread
+from typing import Generic, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 #: Pieces that each copy more rows than this run one after another, each with all OpenMP threads.
 MOST_ROWS = 100_000
-#: Pieces at a time, on a machine with more processors than that.
+#: Threads at a time, on a machine with more processors than that.
 MOST_WORKERS = 8
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_INSIDE: ContextVar[bool] = ContextVar("inside a piece of parallel work", default=False)
 
 
 def workers() -> int:
-    """Return how many pieces may run at a time: the processors, or `OMP_NUM_THREADS` where that is fewer; 1 inside one.
-
-    Examples
-    --------
-    >>> in_parallel(lambda _: workers(), [1, 2])
-    [1, 1]
-    """
-    if _INSIDE.get():
-        return 1
+    """Return how many threads may work at a time: the processors, or `OMP_NUM_THREADS` where that is fewer."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     processors = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
     return min(processors, int(asked)) if asked.isdigit() and int(asked) else processors
@@ -50,18 +44,18 @@ def in_parallel(
 ) -> list[Result]:
     """Return what a function makes of each item, in the order of the items.
 
-    A piece sees the context variables of the caller. Work inside a piece is not divided again.
+    A piece sees the context variables of the caller.
 
     Parameters
     ----------
     work : callable
-        Called in other threads. It must not change what other pieces read.
+        Called in several threads. It must not change what other pieces read.
     items : iterable
         Those that take longest come best first.
     rows : int
         Rows of a matrix that a piece copies; above `MOST_ROWS` the pieces run one after another.
     done : callable
-        Called in the caller's thread after each piece.
+        Called after each piece, one call at a time.
 
     Raises
     ------
@@ -73,20 +67,20 @@ def in_parallel(
     >>> in_parallel(lambda number: number**2, [1, 2, 3])
     [1, 4, 9]
     """
-    pieces = list(items)
-    count = 1 if rows > MOST_ROWS else min(workers(), len(pieces))
-    if count <= 1:
-        return [_noted(work(piece), done) for piece in pieces]
-    with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
-        running = [pool.submit(copy_context().run, _inside, work, piece) for piece in pieces]
-        try:
-            for ended in as_completed(running):
-                ended.result()
-                done()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-        return [ended.result() for ended in running]
+    pieces = _Pieces(work, list(items), done)
+    helpers = 0 if rows > MOST_ROWS else _busy().more(len(pieces) - 1)
+    if not helpers:
+        pieces.work_off()
+        return pieces.results()
+    threads = [Thread(target=copy_context().run, args=(pieces.help_off,)) for _ in range(helpers)]
+    # The caller has one OpenMP thread, too, until it is alone.
+    with _libraries().limit(limits=1, user_api="openmp"):
+        for thread in threads:
+            thread.start()
+        pieces.work_off()
+        for thread in threads:
+            thread.join()
+    return pieces.results()
 
 
 def at_once(one: Callable[[], Item], other: Callable[[], Result], rows: int = 0) -> tuple[Item, Result]:
@@ -114,19 +108,73 @@ def _run(work: Callable[[], None]) -> None:
     work()
 
 
-def _noted(result: Result, done: Callable[[], object]) -> Result:
-    done()
-    return result
+class _Pieces(Generic[Item, Result]):
+    """Pieces that several threads take in turn, and their results."""
+
+    def __init__(self, work: Callable[[Item], Result], items: list[Item], done: Callable[[], object]) -> None:
+        self._work, self._items, self._done = work, items, done
+        self._lock, self._next = Lock(), 0
+        self._made: dict[int, Result] = {}
+        self._error: BaseException | None = None
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._items)
+
+    def work_off(self) -> None:
+        """Work on one piece after another until none is left or one has failed."""
+        while (place := self._taken()) is not None:
+            try:
+                made = self._work(self._items[place])
+                with self._lock:
+                    self._made[place] = made
+                    self._done()
+            except BaseException as error:  # `results` raises it
+                with self._lock:
+                    self._error = self._error or error
+
+    def help_off(self) -> None:
+        """Do the same in a thread of one OpenMP thread, and be free for others then."""
+        try:
+            with _libraries().limit(limits=1, user_api="openmp"):
+                self.work_off()
+        finally:
+            _busy().freed()
+
+    def results(self) -> list[Result]:
+        """Return the results in the order of the items; raise the first error."""
+        if self._error is not None:
+            raise self._error
+        return [self._made[place] for place in range(len(self))]
+
+    def _taken(self) -> int | None:
+        with self._lock:
+            place, self._next = self._next, self._next + 1
+            return place if place < len(self) and self._error is None else None
 
 
-def _inside(work: Callable[[Item], Result], piece: Item) -> Result:
-    _INSIDE.set(True)
-    return work(piece)
+class _Busy:
+    """How many helping threads of the process are at work."""
+
+    def __init__(self) -> None:
+        self._lock, self._count = Lock(), 0
+
+    def more(self, wanted: int) -> int:
+        """Return how many more may begin, as many as `wanted` at most, and count them."""
+        with self._lock:
+            free = max(0, min(wanted, workers() - 1 - self._count))
+            self._count += free
+            return free
+
+    def freed(self) -> None:
+        """Count one less."""
+        with self._lock:
+            self._count -= 1
 
 
-def _one_thread() -> None:
-    """Give the OpenMP of this thread one thread."""
-    _libraries().limit(limits=1, user_api="openmp")
+@cache
+def _busy() -> _Busy:
+    return _Busy()
 
 
 @cache

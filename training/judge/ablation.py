@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import count
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -31,8 +30,8 @@ from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, difference, intervals
 
 MEASURES = ("roc_auc", "captured_10")
-#: Every which date the fits learn from, and how much larger the steps of their trees are, with as many rounds fewer.
-EVERY, STRIDE = 3, 2
+#: Every which date the fits learn from.
+EVERY = 3
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,9 @@ def ablate(
 def _quick(origin: Origin, fitted: Fitted, settings: TrainingSettings) -> tuple[Dataset, Recipe]:
     """Return the rows that the fits learn from, and their recipe."""
     learnt = learnable_part(origin.learnt, replace(settings, every=settings.every * EVERY))
-    fit = replace(settings.fit, learning_rate=STRIDE * settings.fit.learning_rate)
     choice, penalty = fitted.choice, fitted.margin.linear.penalty
-    return learnt, Recipe(replace(settings, fit=fit), ceil(choice.rounds / STRIDE), choice.weighting, penalty)
+    fit, rounds = settings.fit.in_larger_steps(choice.rounds)
+    return learnt, Recipe(replace(settings, fit=fit), rounds, choice.weighting, penalty)
 
 
 def _without(data: Dataset, removed: np.ndarray) -> Dataset:

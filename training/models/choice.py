@@ -153,7 +153,7 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
 
 
 def clearly_behind(folds: Sequence[OutOfFold]) -> dict[str, float]:
-    """Return the schemes to drop, with how far behind the best they rank on the folds; never the one without weights."""
+    """Return the schemes to drop and how far behind the best they rank on the folds; never the one without weights."""
     ranking = {scheme: float(_mean_curve(folds, scheme).max()) for scheme in folds[0].margins}
     behind = {scheme: max(ranking.values()) - own for scheme, own in ranking.items() if scheme != UNWEIGHTED}
     return {scheme: gap for scheme, gap in behind.items() if gap > CLEARLY_BEHIND}

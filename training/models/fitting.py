@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 
 import numpy as np
 
@@ -68,6 +69,21 @@ Progress = Callable[[str, int, int], None]
 
 def silent(text: str, step: int, steps: int) -> None:
     """Show no progress."""
+
+
+def shared(progress: Progress, count: int) -> list[Progress]:
+    """Return what so many pieces of work call in threads of their own; `progress` gets the sum of their steps."""
+    lock, at = Lock(), [(0, 0)] * count
+
+    def of(piece: int) -> Progress:
+        def moved(text: str, step: int, steps: int) -> None:
+            with lock:
+                at[piece] = (step, steps)
+                progress(text, sum(step for step, _ in at), sum(steps for _, steps in at))
+
+        return moved
+
+    return [of(piece) for piece in range(count)]
 
 
 @dataclass(frozen=True)
