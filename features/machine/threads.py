@@ -13,6 +13,7 @@ takes the helpers that are free, and works too.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from functools import cache
@@ -177,6 +178,11 @@ def _busy() -> _Busy:
     return _Busy()
 
 
-@cache
 def _libraries() -> ThreadpoolController:
+    return _controller("lightgbm" in sys.modules, "sklearn" in sys.modules)
+
+
+@cache
+def _controller(*loaded: bool) -> ThreadpoolController:
+    """Return what sets the threads of the libraries that are loaded; to look for them takes 20 ms."""
     return ThreadpoolController()

@@ -19,8 +19,8 @@ from features.machine.threads import in_parallel, workers
 #: Row weights of shape (..., n) -> the figure under each, shape (...).
 Figure = Callable[[np.ndarray], np.ndarray]
 Name = TypeVar("Name")
-#: Weights held at a time.
-MOST_WEIGHTS = 2_000_000
+#: Weights held at a time by each thread.
+MOST_WEIGHTS = 1_000_000
 
 
 @dataclass(frozen=True)
