@@ -44,16 +44,19 @@ class Ablated:
     signals : int
     worth : mapping of measure to Interval
         ROC AUC and captured share of the model minus those of the model without the family.
+    every : int
+        Both were fitted on one in so many dates.
     """
 
     family: str
     signals: int
     worth: dict[str, Interval]
+    every: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as plain values."""
         worth = {measure: interval.as_dict() for measure, interval in self.worth.items()}
-        return {"family": self.family, "signals": self.signals, **worth}
+        return {"family": self.family, "signals": self.signals, "every": self.every, **worth}
 
 
 def ablate(
@@ -90,7 +93,9 @@ def ablate(
     )
     without = dict(zip(families, others, strict=True))
     worth = _worth(origin.test, whole, without, settings)
-    ablations = [Ablated(name, int((mask & known).sum()), worth[name]) for name, mask in families.items()]
+    ablations = [
+        Ablated(name, int((mask & known).sum()), worth[name], settings.every * EVERY) for name, mask in families.items()
+    ]
     return tuple(sorted(ablations, key=lambda ablation: -ablation.worth["roc_auc"].value))
 
 
