@@ -23,7 +23,7 @@ from typing import Generic, TypeVar
 from threadpoolctl import ThreadpoolController
 
 #: Pieces that each copy more rows than this run one after another, each with all OpenMP threads.
-MOST_ROWS = 100_000
+MOST_ROWS = 250_000
 #: Threads at a time, on a machine with more processors than that.
 MOST_WORKERS = 8
 Item = TypeVar("Item")

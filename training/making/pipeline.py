@@ -229,23 +229,28 @@ def _renewal(making: Making, champion: Bundle, gate: Gate, progress: Progress) -
 
 
 def _examine(making: Making, verdict: Verdict, probabilities: Mapping[str, np.ndarray], progress: Progress) -> Findings:
+    settings = making.settings
+    ablation, findings = at_once(
+        lambda: ablate(making.origin, making.then, settings, progress),
+        lambda: _others(making, verdict, probabilities),
+        len(making.prepared.data),
+    )
+    return replace(findings, ablation=ablation)
+
+
+def _others(making: Making, verdict: Verdict, probabilities: Mapping[str, np.ndarray]) -> Findings:
+    """Return all findings but the worth of families."""
     settings, test, probability = making.settings, making.origin.test, probabilities[MODEL]
-    progress("looking for leaks", 0, 1)
     leaking = suspects(making.prepared.data, settings.rule)
     trusted = reliability(test, probability, settings)
     silent = judge_silent(test, probabilities, settings)
     roc_auc = verdict.metrics[MODEL].roc_auc
     told = (model_warning(roc_auc, silent=silent), trusted.warning())
-    ablation, outlook = at_once(
-        lambda: ablate(making.origin, making.then, settings, progress),
-        lambda: look_ahead(making),
-        len(making.prepared.data),
-    )
     return Findings(
         reliability=trusted,
         apart=judge_apart(making.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
-        outlook=outlook,
-        ablation=ablation,
+        outlook=look_ahead(making),
+        ablation=(),
         suspects=leaking,
         warnings=(*(suspect.message() for suspect in leaking), *(warning for warning in told if warning)),
         silent=silent,
