@@ -70,12 +70,10 @@ def in_parallel(
     """
     pieces = _Pieces(work, list(items), done)
     helpers = 0 if rows > MOST_ROWS else _busy().more(len(pieces) - 1)
-    if not helpers:
-        pieces.work_off()
-        return pieces.results()
     threads = [Thread(target=copy_context().run, args=(pieces.help_off,)) for _ in range(helpers)]
-    # The caller has one OpenMP thread, too, until it is alone.
-    with _libraries().limit(limits=1, user_api="openmp"):
+    # The caller has one OpenMP thread, too, until it is alone. OpenBLAS sums in another order with more threads than
+    # one, and has one setting for all threads: it is the same with and without helpers.
+    with _libraries().limit(limits={"openmp": 1, "blas": 1} if helpers else {"blas": 1}):
         for thread in threads:
             thread.start()
         pieces.work_off()

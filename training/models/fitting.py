@@ -10,8 +10,8 @@ fitted again on every slice as chosen, so the choice costs no recent data.
 The weights of the experts (see `training.models.margin`) are taught by accounts that the experts did not see, because
 these folds learn from nearly as many accounts as the refit. A forward fold learns from few, which is to the
 disadvantage of the trees. Where churn is silence, forward folds teach them: how much all customers buy in a period is
-the same for accounts seen and unseen, so only a later period tells what an expert is worth. `python -m benchmarks kinds`
-and `worlds` show both kinds of book.
+the same for accounts seen and unseen, so only a later period tells what an expert is worth. `python -m benchmarks
+kinds` and `worlds` show both kinds of book.
 
 The calibrator is fitted on accounts that the experts did not see, in slices that they saw. It corrects the distortions
 of the fit: the weights, and the overconfidence of trees on known rows. It is not fitted forward in time. The change of
