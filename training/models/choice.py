@@ -31,8 +31,8 @@ from training.worth.evaluation import auc_figure, cutoff_figure, profit_figure
 #: A number of rounds whose figure is within this of the best counts as equally good.
 ROUND_TOLERANCE = 0.0005
 UNWEIGHTED = "none"
-#: A scheme whose ranking on the earlier half of the folds is further behind the best is dropped: over 14 choices on
-#: simulated books of four kinds the scheme chosen in the end was .0062 behind at most.
+#: A scheme whose ranking on the earlier half of the folds is further behind the best is dropped. Of 47 choices on
+#: simulated books of eleven kinds, Online Retail II and CDNOW, 46 stayed as they are with all schemes to the end.
 CLEARLY_BEHIND = 0.01
 #: With fewer accounts that left in the folds, choosing among weights loses more than any of them wins.
 FEW_LEAVERS = 150
