@@ -5,9 +5,9 @@ In: an origin and the model fitted at it. Out: an `Ablated` per family.
 Weighting, number of rounds and weights of the experts stay as chosen with all signals. A family that other families can
 replace has little worth here, even if the model uses it much.
 
-Dates a month apart hold nearly the same records. So the fits with and without a family learn from every third date, and
-with larger steps of the trees: what one loses against the other stays within chance of what whole fits say, at a
-quarter of their time.
+Dates a month apart hold nearly the same records. So where there are many rows the fits with and without a family learn
+from every third date, and with larger steps of the trees: what one loses against the other stays within chance of what
+whole fits say, at a third of their time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from features.machine.threads import in_parallel
 from features.signal import all_signals
 from training.judge.origins import Origin
 from training.judge.verdict import figure_of
-from training.models.fitting import Fitted, Progress, silent
+from training.models.fitting import MANY_ROWS, Fitted, Progress, silent
 from training.models.folds import learnable_part
 from training.models.margin import Recipe, fit_margin
 from training.settings import TrainingSettings
@@ -30,7 +30,7 @@ from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, Interval, difference, intervals
 
 MEASURES = ("roc_auc", "captured_10")
-#: Every which date the fits learn from.
+#: Every which date the fits learn from, where there are many rows.
 EVERY = 3
 
 
@@ -76,35 +76,37 @@ def ablate(
         families.setdefault(signal.family, np.zeros(len(all_signals()), dtype=bool))[position] = True
     known = origin.learnt.matrix.signals.notna().any().to_numpy()
     families = {name: mask for name, mask in families.items() if (mask & known).any()}
-    learnt, recipe = _quick(origin, fitted, settings)
+    learnt, recipe = _learnt(origin, fitted, settings)
 
     def judged(removed: np.ndarray) -> np.ndarray:
         margin = fit_margin(_without(learnt, removed), recipe, fitted.margin.weights)
         return fitted.calibrator(margin(_without(origin.test, removed).matrix))
 
-    steps = count(1)
-    progress("leaving out families of signals", 0, len(families) + 1)
-    nothing = np.zeros(len(all_signals()), dtype=bool)
-    whole, *others = in_parallel(
+    whole = {} if recipe.settings == settings else {"": np.zeros(len(all_signals()), dtype=bool)}
+    masks, steps = whole | families, count(1)
+    progress("leaving out families of signals", 0, len(masks))
+    probabilities = in_parallel(
         judged,
-        [nothing, *families.values()],
+        masks.values(),
         len(learnt),
-        lambda: progress("leaving out families of signals", next(steps), len(families) + 1),
+        lambda: progress("leaving out families of signals", next(steps), len(masks)),
     )
-    without = dict(zip(families, others, strict=True))
-    worth = _worth(origin.test, whole, without, settings)
-    ablations = [
-        Ablated(name, int((mask & known).sum()), worth[name], settings.every * EVERY) for name, mask in families.items()
-    ]
+    without = dict(zip(masks, probabilities, strict=True))
+    with_all = without.pop("") if whole else fitted.probability(origin.test.matrix)
+    worth = _worth(origin.test, with_all, without, settings)
+    every = recipe.settings.every
+    ablations = [Ablated(name, int((mask & known).sum()), worth[name], every) for name, mask in families.items()]
     return tuple(sorted(ablations, key=lambda ablation: -ablation.worth["roc_auc"].value))
 
 
-def _quick(origin: Origin, fitted: Fitted, settings: TrainingSettings) -> tuple[Dataset, Recipe]:
+def _learnt(origin: Origin, fitted: Fitted, settings: TrainingSettings) -> tuple[Dataset, Recipe]:
     """Return the rows that the fits learn from, and their recipe."""
-    learnt = learnable_part(origin.learnt, replace(settings, every=settings.every * EVERY))
-    choice, penalty = fitted.choice, fitted.margin.linear.penalty
-    fit, rounds = settings.fit.in_larger_steps(choice.rounds)
-    return learnt, Recipe(replace(settings, fit=fit), rounds, choice.weighting, penalty)
+    rounds = fitted.choice.rounds
+    if len(origin.learnt) > MANY_ROWS:
+        fit, rounds = settings.fit.in_larger_steps(rounds)
+        settings = replace(settings, fit=fit, every=settings.every * EVERY)
+    recipe = Recipe(settings, rounds, fitted.choice.weighting, fitted.margin.linear.penalty)
+    return learnable_part(origin.learnt, settings), recipe
 
 
 def _without(data: Dataset, removed: np.ndarray) -> Dataset:
