@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import cache
 from threading import Lock, Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -28,6 +28,8 @@ MOST_ROWS = 250_000
 MOST_WORKERS = 8
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+#: The pieces within which this thread works, the outermost first.
+_ABOVE: ContextVar[tuple[_Pieces[Any, Any], ...]] = ContextVar("pieces above", default=())
 
 
 def workers() -> int:
@@ -61,7 +63,7 @@ def in_parallel(
     Raises
     ------
     BaseException
-        The first error of a piece, when the running ones have ended; the others are not begun.
+        The first error of a piece, when the running ones have ended, which begin nothing new; the others are not begun.
 
     Examples
     --------
@@ -115,13 +117,15 @@ class _Pieces(Generic[Item, Result]):
         self._lock, self._next = Lock(), 0
         self._made: dict[int, Result] = {}
         self._error: BaseException | None = None
+        self._above = _ABOVE.get()
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._items)
 
     def work_off(self) -> None:
-        """Work on one piece after another until none is left or one has failed."""
+        """Work on one piece after another until none is left or one has failed, here or above."""
+        within = _ABOVE.set((*self._above, self))
         while (place := self._taken()) is not None:
             try:
                 made = self._work(self._items[place])
@@ -131,6 +135,7 @@ class _Pieces(Generic[Item, Result]):
             except BaseException as error:  # `results` raises it
                 with self._lock:
                     self._error = self._error or error
+        _ABOVE.reset(within)
 
     def help_off(self) -> None:
         """Do the same in a thread of one OpenMP thread, and be free for others then."""
@@ -144,12 +149,15 @@ class _Pieces(Generic[Item, Result]):
         """Return the results in the order of the items; raise the first error."""
         if self._error is not None:
             raise self._error
+        if len(self._made) < len(self):
+            raise RuntimeError("work beside this has failed")  # what divided both raises the error of that
         return [self._made[place] for place in range(len(self))]
 
     def _taken(self) -> int | None:
         with self._lock:
             place, self._next = self._next, self._next + 1
-            return place if place < len(self) and self._error is None else None
+            failed = any(pieces._error is not None for pieces in (self, *self._above))
+            return place if place < len(self) and not failed else None
 
 
 class _Busy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextvars import ContextVar
-from threading import Barrier, Lock, get_ident
+from threading import Barrier, Lock, Thread, get_ident
 
 import pytest
 from threadpoolctl import threadpool_info
@@ -50,6 +50,34 @@ def test_the_first_error_comes_back_and_ends_the_rest() -> None:
     with pytest.raises(KeyError):
         in_parallel(work, range(100))
     assert len(begun) <= 3
+
+
+def test_an_interruption_ends_what_runs_beside_it_at_its_next_piece() -> None:
+    begun: list[int] = []
+    both = Barrier(2, timeout=60)
+
+    def step(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            both.wait()
+        while pieces._error is None:
+            pass
+
+    def interrupted() -> None:
+        both.wait()
+        raise KeyboardInterrupt
+
+    def long() -> None:
+        in_parallel(step, range(100), rows=MOST_ROWS + 1)
+
+    pieces = threads._Pieces(lambda work: work(), [interrupted, long], lambda: None)
+    helper = Thread(target=pieces.work_off)
+    helper.start()
+    pieces.work_off()
+    helper.join()
+    with pytest.raises(KeyboardInterrupt):
+        pieces.results()
+    assert begun == [0]
 
 
 def test_divided_work_takes_only_the_helpers_that_are_free() -> None:

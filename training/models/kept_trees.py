@@ -43,13 +43,18 @@ class KeptTrees:
     folder : Path
     used : set of Path
         Files that were written or read.
-    found : int
-        How many of them an earlier run had written.
+    taken : set of Path
+        Those of them that an earlier run had written.
     """
 
     folder: Path
     used: set[Path] = field(default_factory=set)
-    found: int = 0
+    taken: set[Path] = field(default_factory=set)
+
+    @property
+    def found(self) -> int:
+        """How many files an earlier run had written."""
+        return len(self.taken)
 
     def read(self, path: Path) -> lightgbm.Booster | None:
         """Return the trees of a file; None where it is not there or not whole."""
@@ -59,7 +64,8 @@ class KeptTrees:
             return None
         if checksum != _checksum(text):
             return None
-        self.found += path not in self.used
+        if path not in self.used:
+            self.taken.add(path)
         self.used.add(path)
         return lightgbm.Booster(model_str=text)
 
