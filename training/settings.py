@@ -7,7 +7,7 @@ The file must not hold secrets: people copy it, show it and keep it under versio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -24,6 +24,8 @@ from features.errors import InputError
 from training.contacting import Economics, with_catalogue
 from training.lifetime_terms import LifetimeTerms
 
+#: Trees that learn faster than this are worse with larger steps.
+LARGEST_RATE_TO_DOUBLE = 0.06
 MODEL_NAME = "churn-risk"
 CHAMPION = "champion"
 #: Settings that hold addresses of databases.
@@ -166,6 +168,12 @@ class FitSettings:
     monotone: bool = True
     #: Share of the rows from which a table is removed: for each history table, and once for all optional ones at once.
     removed_share: float = 0.015
+
+    def in_larger_steps(self, rounds: int) -> tuple[FitSettings, int]:
+        """Return settings and rounds of trees that cost half and say nearly the same: for what only compares."""
+        if self.learning_rate > LARGEST_RATE_TO_DOUBLE:
+            return self, rounds
+        return replace(self, learning_rate=2 * self.learning_rate), -(-rounds // 2)
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """Return LightGBM's parameters; the same seed gives the same model text."""

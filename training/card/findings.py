@@ -57,8 +57,11 @@ def families_worth(manifest: Manifest) -> Section:
         *((f"It is better beyond chance without {several(less)}.",) if less else ()),
         "A family that others can stand in for is worth little here though the model leans on it.",
     )
+    every = ablation[0].get("every", 1)
+    quick = f", both on one in {every} dates and in trees of larger steps" if every > 1 else ""
     lead = (
-        "The model was fitted again without the family, weighting and rounds as they were, and judged on the same rows."
+        f"The model was fitted again with and without the family{quick}, weighting and rounds as they were, and judged "
+        "on the same rows."
     )
     return Section("ablation", title, lead, points, (_worth(ablation),))
 

@@ -36,6 +36,13 @@ def made_how(manifest: Manifest) -> Section:
     )
 
 
+def _dropped(manifest: Manifest) -> str:
+    """Return which schemes were not tried to the end, in words."""
+    dropped: Mapping[str, float] = manifest.choice.get("dropped") or {}
+    named = ", ".join(f"{name} ({gap:.3f} behind)" for name, gap in dropped.items())
+    return f" The earlier half of the origins dropped {named}." if named else ""
+
+
 def _experts(manifest: Manifest) -> str:
     weights: dict[str, float] = manifest.experts.get("weights", {TREES: 1.0})
     leaf = "" if manifest.smallest_leaf is None else f" with {_leaf(manifest.smallest_leaf, manifest)}"
@@ -75,7 +82,7 @@ def _schemes(manifest: Manifest, schemes: Mapping[str, Mapping[str, Any]]) -> li
         for name, scheme in schemes.items()
     ]
     drawing = draw_leads(list(gains.values()), "Profit against none", "less", "more")
-    note = "* Mean of ROC AUC, plain and weighted by revenue."
+    note = f"* Mean of ROC AUC, plain and weighted by revenue.{_dropped(manifest)}"
     return [make_table("schemes", "Weights compared", headings, rows, note=note, unknown=UNKNOWN, drawing=drawing)]
 
 

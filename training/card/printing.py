@@ -152,6 +152,8 @@ def show_choice(choice: Choice) -> None:
     ]
     header = ["", "ROC AUC, plain and by revenue", "profit an account", "against none", "rounds"]
     table("Weights compared on rolling origins", header, lines)
+    if choice.dropped:
+        say(f"dropped early, for they ranked behind: {', '.join(choice.dropped)}")
     say(f"chosen: {choice.weighting}, {choice.rounds} rounds; it {choice.why}")
 
 

@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.model_selection import StratifiedGroupKFold
 
+from features.machine.threads import in_parallel
 from features.matrix import Matrix
 from training.experts.standard_columns import Columns
 
@@ -153,16 +154,26 @@ def _chosen(problem: _Problem, accounts: np.ndarray, seed: int) -> int:
     leavers, stayers = (len(np.unique(own[churned == outcome])) for outcome in (1, 0))
     if min(leavers, stayers) < FOLDS:
         return 0
-    losses = np.zeros(len(PENALTIES))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(own, churned, groups=own)
-    for learnt, valid in folds:
-        if not 0 < churned[learnt].sum() < len(learnt):
-            continue
-        judged = part.take(valid)
-        for place, (coefficients, intercept) in enumerate(part.take(learnt).path(PENALTIES)):
-            margin = judged.columns @ coefficients + intercept
-            losses[place] += np.sum(judged.weight * (np.logaddexp(0, margin) - judged.churned * margin))
+    losses = np.zeros(len(PENALTIES))
+    for lost in in_parallel(lambda fold: _losses(part, *fold), folds):
+        losses += lost
     return int(np.argmin(losses))
+
+
+def _losses(problem: _Problem, learnt: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return what each penalty loses on the rows `valid`, learnt from the rows `learnt`; 0 where they have one outcome.
+
+    The result has shape (penalties,).
+    """
+    losses, churned = np.zeros(len(PENALTIES)), problem.churned[learnt]
+    if not 0 < churned.sum() < len(learnt):
+        return losses
+    judged = problem.take(valid)
+    for place, (coefficients, intercept) in enumerate(problem.take(learnt).path(PENALTIES)):
+        margin = judged.columns @ coefficients + intercept
+        losses[place] = np.sum(judged.weight * (np.logaddexp(0, margin) - judged.churned * margin))
+    return losses
 
 
 def _some_accounts(accounts: np.ndarray, seed: int) -> np.ndarray:

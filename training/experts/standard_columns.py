@@ -101,12 +101,16 @@ class Columns:
 
     def _block(self, matrix: Matrix) -> np.ndarray:
         at, numbers = self._plan, numbers_of(matrix)
-        logs = signed_log(numbers[:, at.scaled])
-        standard = np.clip((logs - at.mean) / at.deviation, -CLIPPED, CLIPPED)
+        # In place: most of the time goes into arrays of this size.
+        standard = signed_log(numbers[:, at.scaled])
+        standard -= at.mean
+        standard /= at.deviation
+        np.clip(standard, -CLIPPED, CLIPPED, out=standard)
+        standard[np.isnan(standard)] = 0.0
         texts = {name: matrix.signals[name].to_numpy(object) for name in self.level_shares}
         levels = [texts[name] == level for name, levels in self.level_shares.items() for level in levels]
         marks = np.column_stack([np.isnan(numbers[:, at.nulls]), *levels]).astype(float)
-        return np.hstack([np.nan_to_num(standard, nan=0.0), (marks - at.shares) / at.shares_deviation])
+        return np.hstack([standard, (marks - at.shares) / at.shares_deviation])
 
     @cached_property
     def _plan(self) -> _Plan:
@@ -170,7 +174,7 @@ def by_blocks(columns_of: Callable[[Matrix], np.ndarray], matrix: Matrix) -> np.
 
 def signed_log(value: np.ndarray) -> np.ndarray:
     """Return sign(v) log(1 + |v|), shape as given."""
-    return np.sign(value) * np.log1p(np.abs(value))
+    return np.copysign(np.log1p(np.abs(value)), value)
 
 
 def _frequent(share: float) -> bool:

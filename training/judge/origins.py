@@ -14,7 +14,7 @@ import numpy as np
 from training.judge.verdict import MODEL
 from training.models.fitting import Fitted, Progress, fit_model, silent
 from training.models.folds import BY_ACCOUNT, FORWARD, by_account
-from training.rivals import Rival
+from training.rivals import Rival, mean_in_log_odds
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.slices.preparing import LEAST_ACCOUNTS
@@ -113,5 +113,15 @@ def contend(
 
 
 def against(rivals: Iterable[Rival], origin: Origin, settings: TrainingSettings) -> dict[str, np.ndarray]:
-    """Fit rivals on the data known at an origin; return each one's probabilities of the n test rows, shape (n,)."""
-    return {rival.name: rival.fit(origin.learnt, settings)(origin.test.matrix) for rival in rivals}
+    """Fit rivals on the data known at an origin; return each one's probabilities of the n test rows, shape (n,).
+
+    One that is made of others listed before it takes theirs.
+    """
+    probabilities: dict[str, np.ndarray] = {}
+    for rival in rivals:
+        parts = [probabilities[part.name] for part in rival.parts if part.name in probabilities]
+        if parts and len(parts) == len(rival.parts):
+            probabilities[rival.name] = mean_in_log_odds(parts)
+        else:
+            probabilities[rival.name] = rival.fit(origin.learnt, settings)(origin.test.matrix)
+    return probabilities

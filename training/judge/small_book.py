@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import count
 from math import ceil
 from typing import Any
 
 import numpy as np
 
+from features.machine.threads import in_parallel
 from training.judge.origins import Origin, has_both_outcomes
 from training.models.choice import FEW_LEAVERS
 from training.models.fitting import Progress, silent
@@ -176,11 +178,17 @@ def _doubling(
     ]
     if not all(has_both_outcomes(half) for half in halves):
         return None
-    figures: list[Figure] = []
-    for number, half in enumerate(halves):
-        progress("asking what half of the book would know", number, len(halves))
+    steps = count()
+
+    def told() -> None:
+        progress("asking what half of the book would know", next(steps), len(halves))
+
+    def figure_of_half(half: Origin) -> Figure:
         margin = fit_margin(learnable_part(half.learnt, settings), recipe, weights)
-        figures.append(auc_figure(half.test, margin(half.test.matrix)))
+        return auc_figure(half.test, margin(half.test.matrix))
+
+    told()
+    figures = in_parallel(figure_of_half, halves, len(origin.learnt), told)
     halved: Figure = lambda weight: (figures[0](weight) + figures[1](weight)) / 2  # noqa: E731
     gain = difference(auc_figure(origin.test, probability), halved)
     return intervals(origin.test.accounts, {"gain": gain}, settings.bootstraps, settings.seed)["gain"]

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from features.machine.threads import at_once
 from features.tables import OPTIONAL_HISTORY, Tables
 from training.bundle.bundle import Bundle
 from training.judge.ablation import Ablated, ablate
 from training.judge.champion_gate import NOBODY_REIGNS, Gate, decide
 from training.judge.leaks import Suspect, is_too_good, model_warning, suspects
-from training.judge.origins import contend, latest_origin
+from training.judge.origins import Origin, contend, latest_origin
 from training.judge.outlook import Making, Outlook, look_ahead
 from training.judge.reigning import reigning_probability
 from training.judge.small_book import SmallBook, small_book
@@ -25,7 +26,7 @@ from training.judge.treated import Apart, judge_apart
 from training.judge.verdict import MODEL, REIGNING, Verdict, judge_all, judge_silent
 from training.models.calibration import Platt
 from training.models.choice import Choice
-from training.models.fitting import Fitted, Progress, fit_model, silent
+from training.models.fitting import Fitted, Progress, fit_model, shared, silent
 from training.models.margin import Recipe
 from training.models.trees import Trees
 from training.refresh.renewing import Renewal, Renewing, renew
@@ -170,12 +171,12 @@ def train(
         Whether this is a routine retraining: then a model of the champion's recipe need not win at the gate.
     """
     origin = latest_origin(prepared.data, settings)
-    then, probabilities = contend(origin, CHEAP, settings, progress)
-    reigning = None if champion is None else reigning_probability(champion, origin, then, settings)
-    if reigning is not None:
-        probabilities[REIGNING] = reigning
-    verdict = judge_all(origin.test, probabilities, settings)
-    fitted = fit_model(prepared.data, settings, progress)
+    of_origin, of_all = shared(progress, 2)
+    (then, probabilities, verdict), fitted = at_once(
+        lambda: _judged(origin, champion, settings, of_origin),
+        lambda: fit_model(prepared.data, settings, of_all),
+        len(prepared.data),
+    )
     making = Making(tables, prepared, origin, then, fitted, settings)
     gate = NOBODY_REIGNS if champion is None else decide(verdict)
     renewal = _renewal(making, champion, gate, progress) if refresh and champion is not None else None
@@ -192,6 +193,17 @@ def train(
         missing_tables=tuple(sorted(tables.missing)),
         currency=tables.currency,
     )
+
+
+def _judged(
+    origin: Origin, champion: Bundle | None, settings: TrainingSettings, progress: Progress
+) -> tuple[Fitted, dict[str, np.ndarray], Verdict]:
+    """Return the model as it would have been fitted at the origin, all probabilities there, and the verdict."""
+    then, probabilities = contend(origin, CHEAP, settings, progress)
+    reigning = None if champion is None else reigning_probability(champion, origin, then, settings)
+    if reigning is not None:
+        probabilities[REIGNING] = reigning
+    return then, probabilities, judge_all(origin.test, probabilities, settings)
 
 
 def advised(trained: Trained, progress: Progress = silent) -> Trained:
@@ -217,19 +229,28 @@ def _renewal(making: Making, champion: Bundle, gate: Gate, progress: Progress) -
 
 
 def _examine(making: Making, verdict: Verdict, probabilities: Mapping[str, np.ndarray], progress: Progress) -> Findings:
+    settings = making.settings
+    ablation, findings = at_once(
+        lambda: ablate(making.origin, making.then, settings, progress),
+        lambda: _others(making, verdict, probabilities),
+        len(making.prepared.data),
+    )
+    return replace(findings, ablation=ablation)
+
+
+def _others(making: Making, verdict: Verdict, probabilities: Mapping[str, np.ndarray]) -> Findings:
+    """Return all findings but the worth of families."""
     settings, test, probability = making.settings, making.origin.test, probabilities[MODEL]
-    progress("looking for leaks", 0, 1)
     leaking = suspects(making.prepared.data, settings.rule)
     trusted = reliability(test, probability, settings)
     silent = judge_silent(test, probabilities, settings)
     roc_auc = verdict.metrics[MODEL].roc_auc
     told = (model_warning(roc_auc, silent=silent), trusted.warning())
-    progress("hazard and contraction", 0, 1)
     return Findings(
         reliability=trusted,
         apart=judge_apart(making.tables, test, settings.rule, probability, settings.bootstraps, settings.seed),
         outlook=look_ahead(making),
-        ablation=ablate(making.origin, making.then, settings, progress),
+        ablation=(),
         suspects=leaking,
         warnings=(*(suspect.message() for suspect in leaking), *(warning for warning in told if warning)),
         silent=silent,

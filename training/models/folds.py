@@ -9,20 +9,21 @@ margins are taken at several smaller numbers too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from training.models.trees import fit_trees
+from training.models.trees import Grower
 from training.models.weights import SCHEMES, revenue_weights
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 from training.slices.slice_dates import forward_folds, thinned
 from training.worth.bootstrap import mean_over
-from training.worth.evaluation import date_rows, weighted_auc
+from training.worth.evaluation import date_rows
+from training.worth.pairs import weighted_auc
 
 #: How many numbers of rounds the folds choose among, from two thirds of the largest on. They are few, because chance
 #: decides between close numbers. None is small, because a fold learns from fewer rows than the refit and so prefers too
@@ -51,6 +52,11 @@ class OutOfFold:
     valid: np.ndarray
     margins: Mapping[str, np.ndarray]
     curves: Mapping[str, np.ndarray]
+
+    def only(self, schemes: Sequence[str]) -> OutOfFold:
+        """Return the fold with some of its schemes."""
+        margins, curves = ({scheme: own[scheme] for scheme in schemes} for own in (self.margins, self.curves))
+        return OutOfFold(self.learnt, self.valid, margins, curves)
 
 
 def splits(data: Dataset, settings: TrainingSettings) -> tuple[list[Split], str]:
@@ -94,7 +100,6 @@ def out_of_fold(
     split: Split,
     settings: TrainingSettings,
     schemes: Sequence[str] = tuple(SCHEMES),
-    done: Callable[[], None] = lambda: None,
 ) -> OutOfFold:
     """Grow trees under every weighting scheme on the rows to learn from, and compute the margins of the other rows.
 
@@ -104,15 +109,13 @@ def out_of_fold(
         Row numbers to learn from and row numbers to judge on.
     schemes : sequence of str
         Weighting schemes of `SCHEMES`.
-    done : callable
-        Called after each scheme.
     """
     learnt, judged = data.take(split[0]), data.take(split[1])
-    margins = {}
+    grower = Grower.of(learnt, settings.fit, settings.seed)
+    encoded, margins = grower.encoder.encode(judged.matrix.signals), {}
     for scheme in schemes:
-        trees = fit_trees(learnt, settings.fit, settings.seed, settings.fit.max_rounds, scheme, settings.economics)
-        margins[scheme] = trees.margins_after(trees.encoder.encode(judged.matrix.signals), round_steps(settings))
-        done()
+        trees = grower.grow(settings.fit.max_rounds, scheme, settings.economics)
+        margins[scheme] = trees.margins_after(encoded, round_steps(settings))
     return OutOfFold(*split, margins, {scheme: curves(judged, steps) for scheme, steps in margins.items()})
 
 

@@ -32,9 +32,10 @@ from features.errors import NotEnoughData
 from features.matrix import Matrix
 from features.signal import all_signals, signal_names
 from training.contacting import Economics
+from training.models.ground import Ground
 from training.models.landmarks import MONTHS, Landmarks, person_months, sampled
 from training.models.survival import MONTH_DAYS, restricted_mean, risk_within
-from training.models.trees import Encoder, grow, with_tables_removed
+from training.models.trees import Encoder, with_tables_removed
 from training.settings import FitSettings
 
 #: Signal at as_of -> its column on the month's first day, and its change per day.
@@ -92,10 +93,8 @@ def fit_hazard(
     rows = at_month(with_tables_removed(encoded, settings.removed_share, seed), months.month)
     directions = {signal.name: signal.monotone for signal in signals}
     directions |= dict.fromkeys([MONTH, *(then for then, _ in CLOCKS.values())], 0)
-    booster = grow(
-        rows, months.churned, months.weight, directions, encoder, settings, seed, rounds, "none", Economics()
-    )
-    return Hazard(booster, encoder)
+    ground = Ground(rows, months.churned, directions, encoder.categories, settings, seed)
+    return Hazard(ground.grow(months.weight, rounds, "none", Economics()), encoder)
 
 
 def at_month(encoded: np.ndarray, month: np.ndarray) -> np.ndarray:

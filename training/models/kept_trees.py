@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 
 import lightgbm
 import numpy as np
@@ -42,13 +43,18 @@ class KeptTrees:
     folder : Path
     used : set of Path
         Files that were written or read.
-    found : int
-        How many of them an earlier run had written.
+    taken : set of Path
+        Those of them that an earlier run had written.
     """
 
     folder: Path
     used: set[Path] = field(default_factory=set)
-    found: int = 0
+    taken: set[Path] = field(default_factory=set)
+
+    @property
+    def found(self) -> int:
+        """How many files an earlier run had written."""
+        return len(self.taken)
 
     def read(self, path: Path) -> lightgbm.Booster | None:
         """Return the trees of a file; None where it is not there or not whole."""
@@ -58,13 +64,14 @@ class KeptTrees:
             return None
         if checksum != _checksum(text):
             return None
-        self.found += path not in self.used
+        if path not in self.used:
+            self.taken.add(path)
         self.used.add(path)
         return lightgbm.Booster(model_str=text)
 
     def write(self, path: Path, trees: lightgbm.Booster) -> None:
         """Write trees; where that fails, they are not kept."""
-        text, half = trees.model_to_string(), path.with_suffix(f".{os.getpid()}")
+        text, half = trees.model_to_string(), path.with_suffix(f".{os.getpid()}-{get_ident()}")
         self.used |= {path, half}
         try:
             half.write_text(f"{_checksum(text)}\n{text}", encoding="utf-8")
@@ -109,19 +116,34 @@ def keeping_trees(folder: Path) -> Iterator[KeptTrees]:
         _KEPT.reset(token)
 
 
-def grown(rows: np.ndarray, others: tuple[object, ...], grow: Callable[[], lightgbm.Booster]) -> lightgbm.Booster:
+def begun(rows: np.ndarray) -> hashlib._Hash | None:
+    """Return the checksum of encoded rows of shape (n, columns), where trees of so many are kept; else None."""
+    if _KEPT.get() is None or len(rows) < LEAST_ROWS:
+        return None
+    name = hashlib.sha256(lightgbm.__version__.encode())
+    _add(name, rows)
+    return name
+
+
+def grown(
+    rows: hashlib._Hash | None, others: tuple[object, ...], grow: Callable[[], lightgbm.Booster]
+) -> lightgbm.Booster:
     """Return what `grow` returns, or the same trees from a file.
 
     Parameters
     ----------
-    rows : float array of shape (n, columns)
+    rows : checksum or None
+        That of `begun`; it stays as it is.
     others : tuple
         All else that the trees are grown from: arrays, and what `repr` tells apart.
     """
     kept = _KEPT.get()
-    if kept is None or len(rows) < LEAST_ROWS:
+    if kept is None or rows is None:
         return grow()
-    path = kept.folder / f"{_name(rows, others)}{SUFFIX}"
+    name = rows.copy()
+    for part in others:
+        _add(name, part)
+    path = kept.folder / f"{name.hexdigest()}{SUFFIX}"
     trees = kept.read(path)
     if trees is None:
         trees = grow()
@@ -129,15 +151,12 @@ def grown(rows: np.ndarray, others: tuple[object, ...], grow: Callable[[], light
     return trees
 
 
-def _name(rows: np.ndarray, others: tuple[object, ...]) -> str:
-    name = hashlib.sha256(lightgbm.__version__.encode())
-    for part in (rows, *others):
-        if isinstance(part, np.ndarray):
-            name.update(f"{part.dtype}{part.shape}".encode())
-            name.update(np.ascontiguousarray(part).data)
-        else:
-            name.update(repr(part).encode())
-    return name.hexdigest()
+def _add(name: hashlib._Hash, part: object) -> None:
+    if isinstance(part, np.ndarray):
+        name.update(f"{part.dtype}{part.shape}".encode())
+        name.update(np.ascontiguousarray(part).data)
+    else:
+        name.update(repr(part).encode())
 
 
 def _checksum(text: str) -> str:

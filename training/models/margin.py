@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from features.machine.threads import at_once
 from features.matrix import Matrix
 from features.signal import signal_names
 from training.experts.buying import LEAST_ACCOUNTS, BuyingExpert, fit_buying, teach
@@ -133,8 +134,11 @@ class Recipe:
 def fit_margin(data: Dataset, recipe: Recipe, weights: Mapping[str, float], least: int = LEAST_ACCOUNTS) -> Margin:
     """Fit every expert that has a weight to labelled slices; `least` is that of `fit_buying`."""
     settings = recipe.settings
-    trees = fit_trees(data, settings.fit, settings.seed, recipe.rounds, recipe.weighting, settings.economics)
-    linear, buying = fit_others(data, recipe, least)
+
+    def grown() -> Trees:
+        return fit_trees(data, settings.fit, settings.seed, recipe.rounds, recipe.weighting, settings.economics)
+
+    trees, (linear, buying) = at_once(grown, lambda: fit_others(data, recipe, least), len(data))
     there = {TREES, LINEAR} | ({BUYING} if buying is not None and BUYING in weights else set())
     own = {name: weight for name, weight in weights.items() if name in there}
     return Margin(trees, linear, buying if BUYING in own else None, own)

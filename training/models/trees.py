@@ -8,7 +8,7 @@ that table, and one more share loses all optional tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -22,9 +22,8 @@ from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY
 from training.contacting import Economics
 from training.experts.shap_tables import ShapTables
-from training.models.kept_trees import grown
-from training.models.spoken import listen_to_lightgbm
-from training.models.weights import SCHEMES, forgone_profit, without_giants
+from training.models.ground import Ground
+from training.models.weights import SCHEMES, without_giants
 from training.settings import FitSettings
 from training.slices.dataset import Dataset
 
@@ -118,6 +117,41 @@ class Trees:
         return np.cumsum(steps, axis=0)
 
 
+@dataclass(frozen=True)
+class Grower:
+    """Labelled rows, encoded and binned once, on which trees are grown under several weightings.
+
+    Attributes
+    ----------
+    ground : Ground
+        n rows.
+    encoder : Encoder
+    value : array of shape (n,)
+        Yearly value of the accounts, in currency.
+    accounts : array of shape (n,)
+    """
+
+    ground: Ground
+    encoder: Encoder
+    value: np.ndarray
+    accounts: np.ndarray
+
+    @classmethod
+    def of(cls, data: Dataset, settings: FitSettings, seed: int) -> Grower:
+        """Encode a dataset, with every table removed in some rows."""
+        signals = all_signals()
+        encoder = Encoder.of(data.matrix.signals, [signal.name for signal in signals if signal.is_text])
+        rows = with_tables_removed(encoder.encode(data.matrix.signals), settings.removed_share, seed)
+        directions = {signal.name: signal.monotone for signal in signals}
+        ground = Ground(rows, data.churned, directions, encoder.categories, settings, seed)
+        return cls(ground, encoder, data.matrix.value, data.accounts)
+
+    def grow(self, rounds: int, weighting: str, economics: Economics) -> Trees:
+        """Grow trees; the parameters are those of `fit_trees`."""
+        weight = without_giants(SCHEMES[weighting].weights(self.value), self.accounts)
+        return Trees(self.ground.grow(weight, rounds, weighting, economics), self.encoder)
+
+
 def fit_trees(
     data: Dataset,
     settings: FitSettings,
@@ -137,81 +171,7 @@ def fit_trees(
     economics : Economics
         Only the schemes with the profit objective read it.
     """
-    signals = all_signals()
-    encoder = Encoder.of(data.matrix.signals, [signal.name for signal in signals if signal.is_text])
-    rows = with_tables_removed(encoder.encode(data.matrix.signals), settings.removed_share, seed)
-    weight = without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
-    directions = {signal.name: signal.monotone for signal in signals}
-    booster = grow(rows, data.churned, weight, directions, encoder, settings, seed, rounds, weighting, economics)
-    return Trees(booster, encoder)
-
-
-def grow(
-    rows: np.ndarray,
-    churned: np.ndarray,
-    weight: np.ndarray,
-    directions: Mapping[str, int],
-    encoder: Encoder,
-    settings: FitSettings,
-    seed: int,
-    rounds: int,
-    weighting: str,
-    economics: Economics,
-) -> lightgbm.Booster:
-    """Grow trees on any encoded matrix.
-
-    Parameters
-    ----------
-    rows : float array of shape (n, columns)
-    churned, weight : arrays of shape (n,)
-    directions : mapping of column to +1, -1 or 0
-        Whether risk may only rise, only fall, or both with the column; in the order of the columns.
-    encoder : Encoder
-        The encoder of the rows; it names the text columns.
-    rounds : int
-        Number of boosting rounds, fixed.
-    weighting : str
-        A scheme of `training.models.weights.SCHEMES`.
-    economics : Economics
-        Only the schemes with the profit objective read it.
-    """
-    listen_to_lightgbm()
-    asked = (churned, weight, dict(directions), encoder.categories, settings, seed, rounds, weighting, economics)
-    return grown(rows, asked, lambda: _grow(rows, *asked))
-
-
-def _grow(
-    rows: np.ndarray,
-    churned: np.ndarray,
-    weight: np.ndarray,
-    directions: Mapping[str, int],
-    categories: Mapping[str, tuple[str, ...]],
-    settings: FitSettings,
-    seed: int,
-    rounds: int,
-    weighting: str,
-    economics: Economics,
-) -> lightgbm.Booster:
-    names = list(directions)
-    train = lightgbm.Dataset(
-        rows,
-        churned,
-        weight=None if SCHEMES[weighting].for_profit else weight,
-        feature_name=names,
-        categorical_feature=[name for name in names if name in categories],
-        free_raw_data=True,
-    )
-    parameters = settings.parameters(seed)
-    parameters["min_data_in_leaf"] = max(5, min(settings.min_data_in_leaf, len(rows) // 50))
-    if settings.monotone:
-        parameters["monotone_constraints"] = list(directions.values())
-        # The other methods break constraints where values are missing.
-        parameters["monotone_constraints_method"] = "basic"
-    if SCHEMES[weighting].for_profit:
-        loss = forgone_profit(churned, weight, economics)
-        parameters["objective"] = lambda margin, _: loss(margin)
-        train.set_init_score(np.full(len(rows), np.log(churned.mean() / (1 - churned.mean()))))
-    return lightgbm.train(parameters, train, num_boost_round=rounds)
+    return Grower.of(data, settings, seed).grow(rounds, weighting, economics)
 
 
 def with_tables_removed(encoded: np.ndarray, share: float, seed: int) -> np.ndarray:

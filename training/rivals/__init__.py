@@ -38,7 +38,7 @@ from training.rivals.buy_till_you_die import BG_NBD, WITH_LOGISTIC
 from training.rivals.cost_sensitive import B2BOOST, CSBOOST, REWEIGHING
 from training.rivals.health_score import HEALTH
 from training.rivals.logistic import LOGISTIC
-from training.rivals.rival import Rival, Score
+from training.rivals.rival import Rival, Score, mean_in_log_odds
 from training.rivals.rules import LAST_SCORE, RECENCY, REVENUE, SILENCE
 from training.rivals.signs import SIGNS
 
@@ -46,4 +46,4 @@ from training.rivals.signs import SIGNS
 CHEAP = (LAST_SCORE, SILENCE, RECENCY, REVENUE, HEALTH, SIGNS, LOGISTIC, BG_NBD, WITH_LOGISTIC)
 ALL = (*CHEAP, PLAIN, ONE_SLICE, B2BOOST, CSBOOST, REWEIGHING)
 
-__all__ = ["ALL", "CHEAP", "LOGISTIC", "RECENCY", "REVENUE", "Rival", "Score", "at_equal_size"]
+__all__ = ["ALL", "CHEAP", "LOGISTIC", "RECENCY", "REVENUE", "Rival", "Score", "at_equal_size", "mean_in_log_odds"]

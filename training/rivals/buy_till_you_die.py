@@ -5,14 +5,10 @@ In: a dataset. Out: the rivals `BG_NBD` and `WITH_LOGISTIC`.
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import logit
-
-from features.matrix import Matrix
-from training.experts.buying import LEAST, fit_buying
+from training.experts.buying import fit_buying
 from training.models.calibration import fit_platt
 from training.rivals.logistic import LOGISTIC
-from training.rivals.rival import Rival, Score, constant
+from training.rivals.rival import Rival, Score, constant, mean_in_log_odds
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
 
@@ -29,14 +25,10 @@ def _buying(data: Dataset, settings: TrainingSettings) -> Score:
 
 def _with_logistic(data: Dataset, settings: TrainingSettings) -> Score:
     """Return the plain mean of both in log-odds."""
-    parts = [_buying(data, settings), LOGISTIC.fit(data, settings)]
-
-    def score(matrix: Matrix) -> np.ndarray:
-        margins = [logit(np.clip(part(matrix), LEAST, 1 - LEAST)) for part in parts]
-        return np.asarray(1 / (1 + np.exp(-np.mean(margins, axis=0))))
-
-    return score
+    scores = [part.fit(data, settings) for part in PARTS]
+    return lambda matrix: mean_in_log_odds([score(matrix) for score in scores])
 
 
 BG_NBD = Rival("BG/NBD", _buying)
-WITH_LOGISTIC = Rival("BG/NBD and logistic regression", _with_logistic)
+PARTS = (BG_NBD, LOGISTIC)
+WITH_LOGISTIC = Rival("BG/NBD and logistic regression", _with_logistic, parts=PARTS)

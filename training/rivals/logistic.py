@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from features.machine.threads import in_parallel
 from features.matrix import Matrix
 from features.signal import all_signals
 from training.experts.standard_columns import by_blocks, signed_log
@@ -58,17 +59,37 @@ def _penalty(columns: np.ndarray, data: Dataset, seed: int) -> float:
     if min(len(np.unique(accounts[churned == outcome])) for outcome in (True, False)) < FOLDS:
         return PENALTIES[0]
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, churned, groups=accounts)
-    losses = dict.fromkeys(PENALTIES, 0.0)
-    for learnt, judged in folds:
-        if 0 < churned[learnt].sum() < len(learnt):
-            scale = StandardScaler().fit(columns[rows[learnt]])
-            known, unseen = (scale.transform(columns[rows[part]]) for part in (learnt, judged))
-            model = _regression(PENALTIES[0]).set_params(warm_start=True)
-            for penalty in PENALTIES:
-                model.set_params(C=penalty).fit(known, churned[learnt])
-                said = np.clip(model.predict_proba(unseen)[:, 1], 1e-6, 1 - 1e-6)
-                losses[penalty] -= float(np.log(np.where(churned[judged], said, 1 - said)).sum())
-    return min(losses, key=lambda penalty: losses[penalty])
+
+    def losses(fold: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return _losses(columns, churned, rows, *fold)
+
+    return PENALTIES[int(np.argmin(sum(in_parallel(losses, folds), np.zeros(len(PENALTIES)))))]
+
+
+def _losses(
+    columns: np.ndarray, churned: np.ndarray, rows: np.ndarray, learnt: np.ndarray, judged: np.ndarray
+) -> np.ndarray:
+    """Return what each penalty loses on judged rows, shape (penalties,); 0 where the learnt ones have one outcome.
+
+    Parameters
+    ----------
+    columns : array of shape (all rows, columns)
+    churned, rows : arrays of shape (n,)
+        Of the rows that choose the penalty: outcomes, and places among all rows.
+    learnt, judged : int arrays
+        Places among these n.
+    """
+    losses = np.zeros(len(PENALTIES))
+    if not 0 < churned[learnt].sum() < len(learnt):
+        return losses
+    scale = StandardScaler().fit(columns[rows[learnt]])
+    known, unseen = (scale.transform(columns[rows[part]]) for part in (learnt, judged))
+    model = _regression(PENALTIES[0]).set_params(warm_start=True)
+    for place, penalty in enumerate(PENALTIES):
+        model.set_params(C=penalty).fit(known, churned[learnt])
+        said = np.clip(model.predict_proba(unseen)[:, 1], 1e-6, 1 - 1e-6)
+        losses[place] = -float(np.log(np.where(churned[judged], said, 1 - said)).sum())
+    return losses
 
 
 @dataclass(frozen=True)

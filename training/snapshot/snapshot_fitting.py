@@ -19,7 +19,8 @@ from training.models.calibration import Platt, fit_platt
 from training.models.choice import UNWEIGHTED, Choice, choose
 from training.models.fitting import schemes_of
 from training.models.folds import OutOfFold, Split, curves, margins_at, round_steps
-from training.models.trees import Encoder, Trees, grow
+from training.models.ground import Ground
+from training.models.trees import Encoder, Trees
 from training.models.weights import SCHEMES, without_giants
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
@@ -79,10 +80,11 @@ class Grower:
         rows = encoder.encode(data.matrix.signals)
         weight = without_giants(SCHEMES[weighting].weights(data.matrix.value), data.accounts)
         fit, economics = settings.fit, settings.economics
-        grown = [
-            grow(rows, data.churned, weight, self.directions, encoder, fit, seed, rounds, weighting, economics)
+        grounds = [
+            Ground(rows, data.churned, self.directions, encoder.categories, fit, seed)
             for seed in range(settings.seed, settings.seed + self.boosters)
         ]
+        grown = [ground.grow(weight, rounds, weighting, economics) for ground in grounds]
         return Ensemble(tuple(Trees(booster, encoder) for booster in grown))
 
 

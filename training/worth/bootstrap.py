@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from features.machine.threads import in_parallel, workers
+
 #: Row weights of shape (..., n) -> the figure under each, shape (...).
 Figure = Callable[[np.ndarray], np.ndarray]
 Name = TypeVar("Name")
-#: Weights held at a time.
-MOST_WEIGHTS = 2_000_000
+#: Weights held at a time by each thread.
+MOST_WEIGHTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,21 @@ def intervals(accounts: np.ndarray, figures: Mapping[str, Figure], bootstraps: i
 
 def drawn(accounts: np.ndarray, figures: Mapping[Name, Figure], bootstraps: int, seed: int) -> dict[Name, np.ndarray]:
     """Return each figure under the same resamples, shape (bootstraps,); see `intervals`."""
-    draws: dict[Name, list[np.ndarray]] = {name: [np.empty(0)] for name in figures}
-    weights = resamples(accounts, bootstraps, seed)
-    while part := list(islice(weights, max(1, MOST_WEIGHTS // max(len(accounts), 1)))):
-        computed = _once(np.stack(part))
-        for name, figure in figures.items():
-            draws[name].append(np.broadcast_to(computed(figure), len(part)))
-    return {name: np.concatenate(parts) for name, parts in draws.items()}
+    weights, at_a_time = resamples(accounts, bootstraps, seed), max(1, MOST_WEIGHTS // max(len(accounts), 1))
+
+    def under(weight: np.ndarray) -> list[np.ndarray]:
+        computed = _once(weight)
+        return [np.broadcast_to(computed(figure), len(weight)) for figure in figures.values()]
+
+    parts: list[list[np.ndarray]] = [[np.empty(0) for _ in figures]]
+    while stacks := [np.stack(part) for part in _batches(weights, at_a_time, workers())]:
+        parts.extend(in_parallel(under, stacks))
+    return {name: np.concatenate(own) for name, own in zip(figures, zip(*parts, strict=True), strict=True)}
+
+
+def _batches(weights: Iterator[np.ndarray], size: int, count: int) -> list[list[np.ndarray]]:
+    """Return the next `count` lists of `size` weights, fewer at the end."""
+    return [part for _ in range(count) if (part := list(islice(weights, size)))]
 
 
 def _once(weight: np.ndarray) -> Callable[[Figure], np.ndarray]:

@@ -21,6 +21,7 @@ from training.contacting import Economics
 from training.slices.dataset import Dataset
 from training.worth.bootstrap import Figure, mean_of, mean_over, plain, ratio, whole
 from training.worth.economics import expected_profit, realised_profit
+from training.worth.pairs import Pairs
 
 TOP = 0.10
 BINS = 10
@@ -90,7 +91,7 @@ def captured(churned: np.ndarray, revenue: np.ndarray, risk: np.ndarray, weight:
         0-1.
     """
     order = np.argsort(-risk, kind="stable")
-    return float(_share_in_top(churned[order] * revenue[order] * weight[order], weight[order], top))
+    return float(_share_in_top((churned * revenue)[order], weight[order], top))
 
 
 def lift(churned: np.ndarray, score: np.ndarray, weight: np.ndarray, top: float = TOP) -> float:
@@ -104,19 +105,24 @@ def lift(churned: np.ndarray, score: np.ndarray, weight: np.ndarray, top: float 
         0-1.
     """
     order = np.argsort(-score, kind="stable")
-    return float(_share_in_top(churned[order] * weight[order], weight[order], top)) / top
+    return float(_share_in_top(churned[order], weight[order], top)) / top
 
 
 def _share_in_top(amount: np.ndarray, weight: np.ndarray, top: float) -> np.ndarray:
-    """Share of `amount` in the first `top` of the weight; arrays of shape (..., n), the result of shape (...)."""
-    return ratio((amount * _inside(weight, top)).sum(axis=-1), amount.sum(axis=-1))
+    """Share of `amount`, shape (n,), in the first `top` of the weight, shape (..., n); the result has shape (...)."""
+    held = np.flatnonzero(amount)
+    return ratio(_in_top(amount, weight, top), (amount[held] * weight[..., held]).sum(axis=-1))
 
 
-def _inside(weight: np.ndarray, top: float) -> np.ndarray:
-    """Share of each row, 0-1, that lies in the first `top` share of the weight; the row at the edge counts in part."""
-    before = np.cumsum(weight, axis=-1) - weight
-    total = weight.sum(axis=-1, keepdims=True)
-    return np.clip((top * total - before) / np.where(weight > 0, weight, 1), 0, 1)
+def _in_top(amount: np.ndarray, weight: np.ndarray, top: float) -> np.ndarray:
+    """Sum of the weighted `amount` in the first `top` share of the weight; the row at the edge counts in part."""
+    until = np.cumsum(weight, axis=-1)
+    edge = top * until[..., -1:]
+    # Most rows lie beyond the edge under every weight: they add nothing.
+    count = int((until < edge).sum(axis=-1).max()) + 1
+    amount, weight, until = amount[:count], weight[..., :count], until[..., :count]
+    inside = np.clip((edge - (until - weight)) / np.where(weight > 0, weight, 1), 0, 1)
+    return np.asarray((amount * weight * inside).sum(axis=-1))
 
 
 def calibration_error(churned: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> float:
@@ -191,22 +197,14 @@ def _at_date(data: Dataset, probability: np.ndarray, economics: Economics) -> di
 
 def auc_figure(data: Dataset, score: np.ndarray) -> Figure:
     """Return the mean ROC AUC over the dates as a function of row weights; `score` has shape (n,)."""
-    prepared = [(rows[np.argsort(score[rows], kind="stable")]) for rows in date_rows(data)]
-
-    def figure(weight: np.ndarray) -> np.ndarray:
-        return mean_over([weighted_auc(data.churned[rows], score[rows], weight[..., rows]) for rows in prepared])
-
-    return figure
+    prepared = [Pairs.of(rows[np.argsort(score[rows], kind="stable")], data.churned, score) for rows in date_rows(data)]
+    return lambda weight: mean_over([pairs.auc(weight) for pairs in prepared])
 
 
 def captured_figure(data: Dataset, risk: np.ndarray, top: float = TOP) -> Figure:
     """Return the mean over the dates of `captured` as a function of row weights; `risk` has shape (n,)."""
     lost, prepared = data.churned * data.revenue, _falling(data, risk)
-
-    def figure(weight: np.ndarray) -> np.ndarray:
-        return mean_over([_share_in_top(lost[rows] * weight[..., rows], weight[..., rows], top) for rows in prepared])
-
-    return figure
+    return lambda weight: mean_over([_share_in_top(lost[rows], weight[..., rows], top) for rows in prepared])
 
 
 def profit_figure(data: Dataset, probability: np.ndarray, economics: Economics) -> Figure:
@@ -220,7 +218,7 @@ def profit_figure(data: Dataset, probability: np.ndarray, economics: Economics) 
     prepared = _falling(data, expected_profit(probability, value, economics))
 
     def at_date(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return _per_account(profit[rows] * _inside(weight, economics.capacity), weight)
+        return ratio(_in_top(profit[rows], weight, economics.capacity), weight.sum(axis=-1))
 
     return lambda weight: mean_over([at_date(rows, weight[..., rows]) for rows in prepared])
 
@@ -255,21 +253,3 @@ def _per_account(amount: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _falling(data: Dataset, score: np.ndarray) -> list[np.ndarray]:
     """Return the row numbers of each date, sorted by falling score."""
     return [rows[np.argsort(-score[rows], kind="stable")] for rows in date_rows(data)]
-
-
-def weighted_auc(churned: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the ROC AUC of rows that are sorted by rising score; NaN without both outcomes; ties count half.
-
-    Parameters
-    ----------
-    churned, score : arrays of shape (n,)
-        Bool; any score that rises with risk.
-    weight : array of shape (..., n)
-        The result has shape (...).
-    """
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(score) > 0]))
-    lost = np.add.reduceat(weight * churned, starts, axis=-1)
-    stayed = np.add.reduceat(weight * ~churned, starts, axis=-1)
-    below = np.cumsum(stayed, axis=-1) - stayed
-    pairs = lost.sum(axis=-1) * stayed.sum(axis=-1)
-    return ratio((lost * (below + stayed / 2)).sum(axis=-1), pairs)

@@ -135,6 +135,19 @@ def test_treated_families_and_schemes(manifest: Manifest) -> None:
     assert f"{manifest.weighting} (chosen)" in schemes
 
 
+def test_what_was_done_in_short_is_said(manifest: Manifest) -> None:
+    dropped = changed(manifest, choice={**manifest.choice, "dropped": {"revenue": 0.0212, "log revenue": 0.011}})
+    rows = [{**row, "every": 3} for row in manifest.findings["ablation"]]
+    short = changed(manifest, findings={**manifest.findings, "ablation": rows})
+    told = {" ".join(texts(card_of(one, "1"))) for one in (dropped, short)}
+    whole = " ".join(texts(card_of(manifest, "1")))
+    for words in (
+        "The earlier half of the origins dropped revenue (0.021 behind), log revenue (0.011 behind).",
+        "with and without the family, both on one in 3 dates and in trees of larger steps, weighting and rounds as",
+    ):
+        assert any(words in text for text in told) and words not in whole
+
+
 def test_signals_by_family(manifest: Manifest) -> None:
     tables = section(card_of(manifest, "1"), "signals")
     for name, signals in families(all_signals()).items():

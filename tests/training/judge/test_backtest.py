@@ -138,8 +138,12 @@ def test_a_short_history_is_judged_by_account(trained: Trained, settings: Traini
     assert latest_origin(trained.data, settings).how == FORWARD
 
 
-def test_ablation_names_the_family_that_tells(settings: TrainingSettings) -> None:
-    """Churn follows one signal; every other is noise: only its family is missed."""
+@pytest.mark.parametrize("many", [0, 10_000])
+def test_ablation_names_the_family_that_tells(
+    settings: TrainingSettings, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Churn follows one signal; every other is noise: only its family is missed, whole or in short."""
+    monkeypatch.setattr("training.judge.ablation.MANY_ROWS", many)
     rng = np.random.default_rng(0)
     n = 2000
     told = rng.normal(size=n)
@@ -150,11 +154,11 @@ def test_ablation_names_the_family_that_tells(settings: TrainingSettings) -> Non
     noise = rng.normal(size=n)
     signals = data.matrix.signals.assign(invoice_recency_days=told, nps_last=noise, tickets_open=noise[::-1])
     data = replace(data, matrix=replace(data.matrix, signals=signals))
-    fit = FitSettings(max_rounds=30, learning_rate=0.1, removed_share=0.0)
+    fit = FitSettings(max_rounds=60, learning_rate=0.05, removed_share=0.0)
     origin = latest_origin(data, replace(settings, fit=fit))
     fitted, _ = contend(origin, (), replace(settings, fit=fit))
     worth = ablate(origin, fitted, replace(settings, fit=fit))
-    assert worth[0].family == "rhythm"
+    assert worth[0].family == "rhythm" and worth[0].as_dict()["every"] == (1 if many else 3)
     assert worth[0].worth["roc_auc"].value > 0.15
     assert worth[0].worth["roc_auc"].above
     assert len(worth) == 3, "families without any known signal are left out"

@@ -9,7 +9,7 @@ import pytest
 from support.handmade import dataset
 
 from training.models import choice as choice_module
-from training.models.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_of
+from training.models.choice import Choice, SchemeFigures, choose, clearly_behind, earlier_cutoffs, rounds_of
 from training.models.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
 from training.models.weights import SCHEMES
 from training.settings import ChurnRule, FitSettings, TrainingSettings
@@ -142,3 +142,11 @@ def test_why_says_what_was_gained() -> None:
     choice = Choice("revenue", 60, schemes)
     assert choice.why == "earned most, beyond chance; against no weights +2.50 an account (+1.00 to +4.00)"
     assert choice.as_dict()["schemes"]["revenue"]["gain"] == {"value": 2.5, "low": 1.0, "high": 4.0}
+
+
+def test_what_ranks_clearly_behind_is_dropped_but_never_what_all_are_compared_with() -> None:
+    aucs = {"revenue": [0.795] * ROUND_STEPS, "root revenue": [0.5, 0.8, 0.5], "log revenue": [0.78] * ROUND_STEPS}
+    folds = with_margins(aucs | {"none": FLAT})
+    assert clearly_behind(folds) == pytest.approx({"log revenue": 0.02}), ".005 is not clearly behind"
+    left = folds[0].only(["revenue", "none"])
+    assert set(left.margins) == set(left.curves) == {"revenue", "none"} and left.valid is folds[0].valid
