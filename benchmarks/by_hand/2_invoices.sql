@@ -14,7 +14,8 @@ SELECT id,
     count(*) FILTER (age <= 365 AND stands) AS invoices_365d,
     count(*) FILTER (age <= 90 AND stands) AS invoices_90d
 FROM (
-    SELECT id, amount, as_of - invoiced_on AS age, amount > 0 AND (reversed_on IS NULL OR reversed_on >= as_of) AS stands
+    SELECT id, amount, as_of - invoiced_on AS age,
+        amount > 0 AND (reversed_on IS NULL OR reversed_on >= as_of) AS stands
     FROM spine JOIN invoices_paired USING (account_id) WHERE invoiced_on < as_of
 )
 GROUP BY id;
@@ -66,7 +67,7 @@ FROM (
 )
 GROUP BY id;
 
--- What holds of an account's billing, by its last billing day: the usual gap of the last five, and how regular they are.
+-- What holds of an account's billing, by its last billing day: the usual gap of the last five, how regular they are.
 CREATE TEMP TABLE rhythms AS
 WITH last_five AS (
     SELECT hid, number, day AS last_on, list(gap) OVER five AS gaps, list(before_on) OVER five AS befores
@@ -101,7 +102,8 @@ FROM shares WHERE once OR regular;
 CREATE TEMP TABLE by_period AS
 WITH placed AS (
     SELECT b.id, r.*, d.net,
-        (r.last_on - d.anchor) / r.period + greatest(ceil((b.as_of - r.last_on - r.slack) / r.period) - 1, 0) + 0.5 AS place
+        (r.last_on - d.anchor) / r.period + 0.5
+            + greatest(ceil((b.as_of - r.last_on - r.slack) / r.period) - 1, 0) AS place
     FROM by_day b JOIN rhythms r USING (hid, number) JOIN days d ON d.hid = b.hid AND d.day < b.as_of
     WHERE b.recent <= 60
 ),

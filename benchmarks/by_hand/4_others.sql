@@ -70,12 +70,16 @@ FROM rows JOIN latest USING (id) GROUP BY id;
 
 CREATE TEMP TABLE by_action AS
 SELECT id, count(*) FILTER (age <= 180) AS actions, min(age) AS age
-FROM (SELECT id, (seconds - epoch(done_at)) / 86400 AS age FROM spine JOIN actions USING (account_id) WHERE done_at < as_of)
+FROM (
+    SELECT id, (seconds - epoch(done_at)) / 86400 AS age FROM spine JOIN actions USING (account_id) WHERE done_at < as_of
+)
 GROUP BY id;
 
 CREATE TEMP TABLE by_referral AS
-SELECT id, count(*) FILTER (epoch(referred_at) >= seconds - 365 * 86400) AS made, count(*) FILTER (won_at < as_of) AS won,
-    count(*) FILTER (epoch(referred_at) < seconds - 30 * 86400 AND (contacted_at IS NULL OR contacted_at >= as_of)) AS waiting
+SELECT id, count(*) FILTER (epoch(referred_at) >= seconds - 365 * 86400) AS made,
+    count(*) FILTER (won_at < as_of) AS won,
+    count(*) FILTER (epoch(referred_at) < seconds - 30 * 86400 AND (contacted_at IS NULL OR contacted_at >= as_of))
+        AS waiting
 FROM spine JOIN referrals USING (account_id) WHERE referred_at < as_of GROUP BY id;
 
 CREATE TEMP TABLE by_membership AS

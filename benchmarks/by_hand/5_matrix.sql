@@ -4,7 +4,8 @@ CREATE TEMP TABLE beginnings AS
 SELECT (SELECT min(invoiced_on) FROM invoices) AS invoices, (SELECT min(valid_from) FROM contacts) AS contacts,
     (SELECT min(sent_at)::DATE FROM surveys) AS surveys, (SELECT min(opened_at)::DATE FROM loops) AS loops,
     (SELECT min(opened_at)::DATE FROM tickets) AS tickets, (SELECT min(done_at)::DATE FROM actions) AS actions,
-    (SELECT min(referred_at)::DATE FROM referrals) AS referrals, (SELECT min(joined_on) FROM memberships) AS memberships;
+    (SELECT min(referred_at)::DATE FROM referrals) AS referrals,
+    (SELECT min(joined_on) FROM memberships) AS memberships;
 
 CREATE TEMP MACRO unless_short(began, as_of, days, x) AS if(as_of > began AND as_of - began < days, NULL, x);
 CREATE TEMP MACRO change(now, before) AS (now - before) / nullif(abs(now) + abs(before), 0);
