@@ -136,7 +136,7 @@ class Batch:
     def _finished(self, rows: int) -> pa.Table:
         """Return the finished rows of the part that is bound, in their order; `rows` is how many they are."""
         for cut in self._queries.cuts:
-            self._raw.execute(cut.sql)
+            self._raw.execute(cut)
         self._raw.register(GATHERED, self._gathered(rows))
         finished = self._raw.sql(self._queries.row).to_arrow_table()
         self._raw.unregister(GATHERED)
