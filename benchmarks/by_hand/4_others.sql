@@ -71,7 +71,8 @@ FROM rows JOIN latest USING (id) GROUP BY id;
 CREATE TEMP TABLE by_action AS
 SELECT id, count(*) FILTER (age <= 180) AS actions, min(age) AS age
 FROM (
-    SELECT id, (seconds - epoch(done_at)) / 86400 AS age FROM spine JOIN actions USING (account_id) WHERE done_at < as_of
+    SELECT id, (seconds - epoch(done_at)) / 86400 AS age
+    FROM spine JOIN actions USING (account_id) WHERE done_at < as_of
 )
 GROUP BY id;
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ import pyarrow as pa
 
 from features.as_of import KEYS
 from features.batch.queries import GATHERED, READ, ROW, ROWS, Aggregate, queries
-from features.formulas.reversals import REVERSED_ON
+from features.formulas.reversals import with_reversals
 from features.machine.memory import memory_limit
 from features.matrix import Matrix, made_of, put_together, unknown_by, unknown_without
 from features.tables import TABLES, Tables
@@ -64,11 +65,13 @@ class Batch:
     def __init__(
         self, tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date], most_records: int | None = None
     ) -> None:
-        self._tables, self._recorded_since = tables, recorded_since
+        invoices = with_reversals(tables["invoices"])
+        self._tables = replace(tables, frames={**tables.frames, "invoices": invoices})
+        self._recorded_since = recorded_since
         self._connection = tables["accounts"].get_backend()
         self._raw: duckdb.DuckDBPyConnection = self._connection.con
         self._most = most_records or max(1, min(MOST_RECORDS, memory_limit() // RECORD_BYTES))
-        self._queries = queries(REVERSED_ON in tables["invoices"].columns)
+        self._queries = queries()
         self._numbered = f"numbered_{uuid4().hex}"
         self._records = self._number(spine)
 

@@ -94,29 +94,26 @@ class StoredAsOf(SeenAsOf):
 
 
 @cache
-def queries(are_paired: bool) -> Queries:
-    """Return the queries; `are_paired` says whether the book's invoices have `reversed_on`."""
+def queries() -> Queries:
+    """Return the queries; the invoices that they read have `reversed_on`."""
     schemas = {name: dict(table.schema) for name, table in TABLES.items()}
-    if are_paired:
-        schemas["invoices"][REVERSED_ON] = ibis.dtype("date")
+    schemas["invoices"][REVERSED_ON] = ibis.dtype("date")
     tables = Tables({name: ibis.table(schema, name=f"{READ}{name}") for name, schema in schemas.items()}, frozenset())
     spine = ibis.table({ROW: "int32", "account_id": "string", "as_of": "date"}, name=ROWS)
     cut = NumberedAsOf(tables, spine)
     seen: dict[str, object] = {f"{SEEN}{name}": dict.fromkeys(cut[name].columns, "unknown") for name in TABLES}
     seen[f"{SEEN}{DAYS}"] = dict.fromkeys((ROW, *INVOICE_DAYS), "unknown")
-    view = StoredAsOf if are_paired else SeenAsOf
     aggregates, read = [], {name: {ROW} for name in seen}
     columns: dict[str, str] = {}
-    for part in parts(view(tables, spine)):
+    for part in parts(StoredAsOf(tables, spine)):
         aggregate, tree = _aggregate(part, seen)
         aggregates.append(aggregate)
         columns |= dict.fromkeys(aggregate.numbers, "float64") | dict.fromkeys(aggregate.texts, "string")
         _note_columns(tree, read)
     cuts = tuple(_cut(name, cut[name], read[f"{SEEN}{name}"]) for name in TABLES if len(read[f"{SEEN}{name}"]) > 1)
-    if are_paired:
-        cuts += storing(ROWS, ROW, f"{READ}invoices", f"{SEEN}{DAYS}")
     row = finished_row(ibis.table({ROW: "int32"} | columns, name=GATHERED)).order_by(ROW)
-    return Queries(cuts, tuple(aggregates), str(ibis.to_sql(row, dialect=DIALECT)))
+    stored = storing(ROWS, ROW, f"{READ}invoices", f"{SEEN}{DAYS}")
+    return Queries((*cuts, *stored), tuple(aggregates), str(ibis.to_sql(row, dialect=DIALECT)))
 
 
 def _cut(name: str, rows: ir.Table, columns: set[str]) -> str:
