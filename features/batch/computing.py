@@ -70,6 +70,7 @@ class Batch:
         self._recorded_since = recorded_since
         self._connection = tables["accounts"].get_backend()
         self._raw: duckdb.DuckDBPyConnection = self._connection.con
+        self._sources = {name: self._connection.compile(self._tables[name]) for name in TABLES}
         self._most = most_records or max(1, min(MOST_RECORDS, memory_limit() // RECORD_BYTES))
         self._queries = queries()
         self._numbered = f"numbered_{uuid4().hex}"
@@ -119,8 +120,7 @@ class Batch:
 
     def _bind(self, accounts: str = "TRUE") -> None:
         """Lead the names that the queries read to the records of some accounts, a condition in SQL."""
-        for name in TABLES:
-            rows = self._connection.compile(self._tables[name])
+        for name, rows in self._sources.items():
             self._raw.execute(f"CREATE OR REPLACE TEMP VIEW {READ}{name} AS SELECT * FROM ({rows}) WHERE {accounts}")
 
     def _part(self, rows: range) -> Matrix:
