@@ -1,8 +1,8 @@
 """What `features` takes at four sizes of book: processor time and peak memory, beside who does the same otherwise.
 
 A book is simulated once a size, in chunks. Each command is a process of its own over the same book and 12 as-of dates;
-the figures are those of the operating system (`ru_utime` + `ru_stime`, `ru_maxrss`), start of Python included. Beside
-it stand, each in a process of its own as well (see `benchmarks.by_hand`):
+the figures are those of the operating system (`ru_utime` + `ru_stime`, `ru_maxrss`), start of Python included, medians
+of three rounds up to 10,000 accounts. Beside it stand, each in a process of its own as well (see `benchmarks.by_hand`):
 
 - `by_hand`: DuckDB's SQL by hand of all signals, the same columns as ours;
 - `ten_by_hand`: the same of ten columns;
@@ -27,6 +27,7 @@ import sys
 import tempfile
 from datetime import date
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ PEERS = {
 #: These hold a book, and a frame of it for each date, in memory: they are asked up to so many accounts.
 PANDAS_ACCOUNTS = 10_000
 FEATURETOOLS = "CHURN_RISK_FEATURETOOLS"
+#: Up to FEW accounts everything is run in turn so many times; the figures are medians.
+FEW, ROUNDS = 10_000, 3
 
 
 def scale() -> None:
@@ -80,7 +83,6 @@ def scale() -> None:
 
 
 def _one_size(accounts: int, is_smallest: bool) -> dict[str, Any]:
-    runs: dict[str, dict[str, float]] = {}
     base = os.environ.get("CHURN_RISK_BASE")
     most = int(os.environ.get("CHURN_RISK_SCALE_BASE", BASE_ACCOUNTS))
     with tempfile.TemporaryDirectory() as scratch:
@@ -90,11 +92,11 @@ def _one_size(accounts: int, is_smallest: bool) -> dict[str, Any]:
         command = [sys.executable, *FEATURES, str(book), *asked, "--out"]
         if is_smallest:  # Python compiles each module once.
             _measured([*command, str(out)], OURS)
-        runs["ours"] = _measured([*command, str(out)], OURS)
+        started = {"ours": ([*command, str(out)], OURS)}
         if base is not None and accounts <= most:
-            runs["base"] = _measured([*command, str(Path(scratch) / "base.parquet")], Path(base).absolute())
+            started["base"] = ([*command, str(Path(scratch) / "base.parquet")], Path(base).absolute())
         peers = _peers(accounts, book, out)
-        runs |= {name: _measured(started, OURS) for name, started in peers.items()}
+        runs = _in_turn(started | {name: (peer, OURS) for name, peer in peers.items()}, 1 if accounts > FEW else ROUNDS)
         files = {name: out.with_name(f"{name}.parquet") for name in peers}
         columns = {path.stem: len(pq.read_schema(path)) - len(KEYS) for path in (out, *files.values())}
         rows = pq.read_metadata(out).num_rows
@@ -102,8 +104,14 @@ def _one_size(accounts: int, is_smallest: bool) -> dict[str, Any]:
             _demand_equal(out, {name: path for name, path in files.items() if name != "ten_by_hand"})
     say(f"{accounts:,} accounts: {runs}")
     events = sum(count for name, count in written.rows.items() if name not in ("accounts", "true_hazards"))
-    ratios = {name: {key: runs["ours"][key] / run[key] for key in run} for name, run in runs.items() if name != "ours"}
-    return {"events": events, "rows": rows, "columns": columns, "runs": runs, "ours_to": ratios}
+    return {"events": events, "rows": rows, "columns": columns, "runs": runs, "ours_to": _ours_to(runs)}
+
+
+def _ours_to(runs: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return what we take for each second and each byte of memory that the others take."""
+    measures = ("processor_seconds", "peak_gib")
+    others = {name: run for name, run in runs.items() if name != "ours"}
+    return {name: {key: runs["ours"][key] / run[key] for key in measures} for name, run in others.items()}
 
 
 def _peers(accounts: int, book: Path, ours: Path) -> dict[str, list[str]]:
@@ -126,6 +134,17 @@ def _demand_equal(ours: Path, theirs: dict[str, Path]) -> None:
         columns = differing_files(ours, path)
         if columns:
             raise SystemExit(f"{name} differs from ours, in how many rows: {columns}")
+
+
+def _in_turn(started: dict[str, tuple[list[str], Path]], rounds: int) -> dict[str, dict[str, float]]:
+    """Measure commands in turn, some rounds of them; return medians, and the least and greatest processor time."""
+    found = [{name: _measured(*each) for name, each in started.items()} for _ in range(rounds)]
+    runs = {}
+    for name in started:
+        seconds, peaks = zip(*(tuple(one[name].values()) for one in found), strict=True)
+        spread = {"least_seconds": min(seconds), "most_seconds": max(seconds)}
+        runs[name] = {"processor_seconds": median(seconds), "peak_gib": median(peaks), **spread}
+    return runs
 
 
 def _measured(arguments: list[str], checkout: Path) -> dict[str, float]:
