@@ -1,12 +1,20 @@
-"""What `features` takes at four sizes of book: processor time and peak memory, beside another checkout and plain SQL.
+"""What `features` takes at four sizes of book: processor time and peak memory, beside who does the same otherwise.
 
 A book is simulated once a size, in chunks. Each command is a process of its own over the same book and 12 as-of dates;
-the figures are those of the operating system (`ru_utime` + `ru_stime`, `ru_maxrss`), start of Python included. Beside
-it stands a DuckDB query written by hand with ten columns of the same kinds, in a process of its own as well. Over the
-sizes, time grows with an exponent. CHURN_RISK_BASE names the folder of the other checkout, which is asked up to
-CHURN_RISK_SCALE_BASE accounts (10,000): before parts, more of them were more than a machine holds.
+the figures are those of the operating system (`ru_utime` + `ru_stime`, `ru_maxrss`), start of Python included, medians
+of three rounds up to 10,000 accounts. Beside it stand, each in a process of its own as well (see `benchmarks.by_hand`):
 
-    CHURN_RISK_BASE=../base python -m benchmarks scale
+- `by_hand`: DuckDB's SQL by hand of all signals, the same columns as ours;
+- `ten_by_hand`: the same of ten columns;
+- `plain_pandas`, up to 10,000 accounts: all signals that make sense in it; ours makes all columns all the same;
+- `featuretools`, up to 10,000 accounts: the windows that it can express; ours makes all columns all the same.
+  CHURN_RISK_FEATURETOOLS names a Python that has featuretools, pandas below 3 and pyarrow; without it, it is left out.
+
+At the smallest size what they found must be what we did. Over the sizes, time grows with an exponent. CHURN_RISK_BASE
+names the folder of another checkout, which is asked up to CHURN_RISK_SCALE_BASE accounts (10,000): before parts, more
+of them were more than a machine holds.
+
+    CHURN_RISK_BASE=../base CHURN_RISK_FEATURETOOLS=../featuretools/bin/python python -m benchmarks scale
     CHURN_RISK_SCALE_ACCOUNTS=2000,10000 python -m benchmarks scale
 """
 
@@ -19,11 +27,13 @@ import sys
 import tempfile
 from datetime import date
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.by_hand.equal import KEYS, differing_files
 from benchmarks.record import record
 from features.console import say
 from features.simulation import World, simulate
@@ -41,71 +51,107 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "peak_gib": used.ru_maxrss / 2**20}))
 sys.exit(code)
 """
-BY_HAND = """
-import sys, duckdb
-book, out, *dates = sys.argv[1:]
-con = duckdb.connect()
-con.execute("SET enable_progress_bar = false")
-for name in ("accounts", "invoices", "churns", "surveys", "tickets", "loops"):
-    con.execute(f"CREATE VIEW {name} AS SELECT * FROM '{book}/{name}.parquet'")
-con.execute("CREATE TEMP TABLE dates AS SELECT unnest($dates)::DATE AS as_of", {"dates": dates})
-con.execute('''CREATE TEMP TABLE spine AS SELECT account_id, as_of FROM accounts, dates WHERE customer_since < as_of AND
-    NOT EXISTS (FROM churns c WHERE c.account_id = accounts.account_id AND c.churned_on < as_of)''')
-con.execute(f'''COPY (SELECT * FROM spine
-    LEFT JOIN (SELECT account_id, as_of, sum(amount) FILTER (as_of - invoiced_on <= 365) AS revenue_365d,
-            sum(amount) FILTER (as_of - invoiced_on <= 90) AS revenue_90d,
-            count(*) FILTER (amount > 0 AND as_of - invoiced_on <= 365) AS invoices_365d,
-            min(as_of - invoiced_on) FILTER (amount > 0) AS recency
-        FROM spine JOIN invoices USING (account_id) WHERE invoiced_on < as_of GROUP BY ALL) USING (account_id, as_of)
-    LEFT JOIN (SELECT account_id, as_of, avg(score) FILTER (answered_at < as_of) AS nps_mean,
-            arg_max(score, answered_at) FILTER (answered_at < as_of) AS nps_last, count(*) AS invitations
-        FROM spine JOIN surveys USING (account_id) WHERE sent_at < as_of GROUP BY ALL) USING (account_id, as_of)
-    LEFT JOIN (SELECT account_id, as_of, count(*) AS tickets,
-            median(epoch(closed_at) - epoch(opened_at)) FILTER (closed_at < as_of) / 3600 AS close_hours
-        FROM spine JOIN tickets USING (account_id) WHERE opened_at < as_of GROUP BY ALL) USING (account_id, as_of)
-    LEFT JOIN (SELECT account_id, as_of, count(*) FILTER (closed_at IS NULL OR closed_at >= as_of) AS loops_open
-        FROM spine JOIN loops USING (account_id) WHERE opened_at < as_of GROUP BY ALL) USING (account_id, as_of)
-    ORDER BY account_id, as_of) TO '{out}' (FORMAT parquet)''')
-"""
+BY_HAND = OURS / "benchmarks" / "by_hand"
+#: Who does the same otherwise -> how it is started: a script, and what stands before the book.
+PEERS = {
+    "by_hand": ("run_sql.py", ["all_signals"]),
+    "ten_by_hand": ("run_sql.py", ["ten_columns"]),
+    "plain_pandas": ("plain_pandas_matrix.py", []),
+}
+#: These hold a book, and a frame of it for each date, in memory: they are asked up to so many accounts.
+PANDAS_ACCOUNTS = 10_000
+FEATURETOOLS = "CHURN_RISK_FEATURETOOLS"
+#: Up to FEW accounts everything is run in turn so many times; the figures are medians.
+FEW, ROUNDS = 10_000, 3
 
 
 def scale() -> None:
     """Measure every size, the smallest first, and record seconds, peaks, ratios and exponents."""
     sizes = [int(size) for size in os.environ.get("CHURN_RISK_SCALE_ACCOUNTS", ",".join(map(str, ACCOUNTS))).split(",")]
-    found = {str(size): _one_size(size) for size in sizes}
+    if FEATURETOOLS not in os.environ:
+        say(f"featuretools is left out: {FEATURETOOLS} names no Python that has featuretools and pandas below 3")
+    found = {str(size): _one_size(size, is_smallest=size == min(sizes)) for size in sizes}
     summary = {
         size: {
             name: f"{run['processor_seconds']:.1f} s, {run['peak_gib']:.2f} GiB" for name, run in one["runs"].items()
         }
+        | {"ours_to": {name: round(ratios["processor_seconds"], 2) for name, ratios in one["ours_to"].items()}}
         for size, one in found.items()
     }
-    exponents = {name: _exponent(found, name) for name in ("ours", "base", "by_hand")}
+    exponents = {name: _exponent(found, name) for name in ("ours", "base", *PEERS, "featuretools")}
     record("scale", {"summary": summary, "exponents": exponents, "as_of_dates": len(DATES), "sizes": found})
 
 
-def _one_size(accounts: int) -> dict[str, Any]:
-    runs: dict[str, dict[str, float]] = {}
+def _one_size(accounts: int, is_smallest: bool) -> dict[str, Any]:
     base = os.environ.get("CHURN_RISK_BASE")
     most = int(os.environ.get("CHURN_RISK_SCALE_BASE", BASE_ACCOUNTS))
     with tempfile.TemporaryDirectory() as scratch:
-        book, out = Path(scratch) / "book", Path(scratch) / "out.parquet"
+        book, out = Path(scratch) / "book", Path(scratch) / "ours.parquet"
         written = simulate(World(accounts=accounts, seed=1), book)
         asked = [word for day in DATES for word in ("--as-of", day.isoformat())]
-        runs["ours"] = _measured([*FEATURES, str(book), *asked, "--out", str(out)], OURS)
-        rows = pq.read_metadata(out).num_rows
+        command = [sys.executable, *FEATURES, str(book), *asked, "--out"]
+        if is_smallest:  # Python compiles each module once.
+            _measured([*command, str(out)], OURS)
+        started = {"ours": ([*command, str(out)], OURS)}
         if base is not None and accounts <= most:
-            runs["base"] = _measured([*FEATURES, str(book), *asked, "--out", str(out)], Path(base).absolute())
-        runs["by_hand"] = _measured(["-c", BY_HAND, str(book), str(out), *map(str, DATES)], OURS)
+            started["base"] = ([*command, str(Path(scratch) / "base.parquet")], Path(base).absolute())
+        peers = _peers(accounts, book, out)
+        runs = _in_turn(started | {name: (peer, OURS) for name, peer in peers.items()}, 1 if accounts > FEW else ROUNDS)
+        files = {name: out.with_name(f"{name}.parquet") for name in peers}
+        columns = {path.stem: len(pq.read_schema(path)) - len(KEYS) for path in (out, *files.values())}
+        rows = pq.read_metadata(out).num_rows
+        if is_smallest:
+            _demand_equal(out, {name: path for name, path in files.items() if name != "ten_by_hand"})
     say(f"{accounts:,} accounts: {runs}")
     events = sum(count for name, count in written.rows.items() if name not in ("accounts", "true_hazards"))
-    ratios = {name: {key: runs["ours"][key] / run[key] for key in run} for name, run in runs.items() if name != "ours"}
-    return {"events": events, "rows": rows, "runs": runs, "ours_to": ratios}
+    return {"events": events, "rows": rows, "columns": columns, "runs": runs, "ours_to": _ours_to(runs)}
+
+
+def _ours_to(runs: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return what we take for each second and each byte of memory that the others take."""
+    measures = ("processor_seconds", "peak_gib")
+    others = {name: run for name, run in runs.items() if name != "ours"}
+    return {name: {key: runs["ours"][key] / run[key] for key in measures} for name, run in others.items()}
+
+
+def _peers(accounts: int, book: Path, ours: Path) -> dict[str, list[str]]:
+    """Return how each peer is started; all write beside `ours`, under their names."""
+    peers = {
+        name: [sys.executable, "-W", "ignore", str(BY_HAND / script), *what, str(book),
+               str(ours.with_name(f"{name}.parquet")), *map(str, DATES)]
+        for name, (script, what) in PEERS.items() if accounts <= PANDAS_ACCOUNTS or name != "plain_pandas"
+    }  # fmt: skip
+    python = os.environ.get(FEATURETOOLS)
+    if python is not None and accounts <= PANDAS_ACCOUNTS:
+        script, out = str(BY_HAND / "featuretools_windows.py"), ours.with_name("featuretools.parquet")
+        peers["featuretools"] = [python, "-W", "ignore", script, str(book), str(out), str(ours)]
+    return peers
+
+
+def _demand_equal(ours: Path, theirs: dict[str, Path]) -> None:
+    """Raise unless all peers found what we did, so that nobody is compared with who does something else."""
+    for name, path in theirs.items():
+        columns = differing_files(ours, path)
+        if columns:
+            raise SystemExit(f"{name} differs from ours, in how many rows: {columns}")
+
+
+def _in_turn(started: dict[str, tuple[list[str], Path]], rounds: int) -> dict[str, dict[str, float]]:
+    """Measure commands in turn, some rounds of them; return medians, and the least and greatest processor time."""
+    found = [{name: _measured(*each) for name, each in started.items()} for _ in range(rounds)]
+    runs = {}
+    for name in started:
+        seconds, peaks = zip(*(tuple(one[name].values()) for one in found), strict=True)
+        spread = {"least_seconds": min(seconds), "most_seconds": max(seconds)}
+        runs[name] = {"processor_seconds": median(seconds), "peak_gib": median(peaks), **spread}
+    return runs
 
 
 def _measured(arguments: list[str], checkout: Path) -> dict[str, float]:
-    """Run Python on a checkout; return its processor time and peak memory, as the operating system counts them."""
+    """Run a command on a checkout; return its processor time and peak memory, as the operating system counts them."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    command = [sys.executable, "-c", MEASURE, sys.executable, *arguments]
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # A user's second run compiles nothing anew.
+    command = [sys.executable, "-c", MEASURE, *arguments]
     done = subprocess.run(command, cwd=checkout, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found

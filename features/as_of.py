@@ -41,6 +41,11 @@ READ, SPINE = "read_", "read_spine"
 #: Compiled queries kept: every query of the product, at a few as-of dates.
 QUERIES = 128
 Query = Callable[..., ir.Table]
+#: The columns of the days with invoices, where a view holds them; `features.billing` says what they mean.
+INVOICE_DAYS = {
+    "age_days": "double", "amount": "double", "net": "double", "gap": "double", "anchor": "double",
+    "recent": "boolean", "recent_days": "int64",
+}  # fmt: skip
 
 
 class AsOf:
@@ -59,9 +64,12 @@ class AsOf:
     ----------
     keys : list of str
         The columns that identify a row of the spine. Every view has them.
+    invoice_days : Ibis table or None
+        The days with invoices or credit notes that are not reversed, as each row saw them, where they are stored.
     """
 
     keys: ClassVar[list[str]] = KEYS
+    invoice_days: ir.Table | None = None
     #: Connection, by its id -> the view whose tables its fixed names lead to.
     _bound: ClassVar[WeakValueDictionary[int, AsOf]] = WeakValueDictionary()
 

@@ -57,6 +57,9 @@ def billing(view: AsOf) -> ir.Table:
     `amount` is what was invoiced on a billing day (null on other days), `gap` the days since the billing day before,
     `net` the day's signed sum, `place`, `period`, `slack`, `per_year` and `years` as the module says.
     """
+    if view.invoice_days is not None:
+        days = view.invoice_days.filter(view.invoice_days.recent_days <= WEEKLY)
+        return _placed(days.mutate(billed=_billed(days)), view.keys)
     rows = view["invoices"]
     recent = rows.age_days.nunique(where=stands(rows) & (rows.age_days <= WINDOWS[-1]))
     counts = rows.group_by(view.keys).aggregate(recent_days=recent)
@@ -71,9 +74,14 @@ def billing(view: AsOf) -> ir.Table:
     return _placed(_with_gaps(days, view.keys), view.keys)
 
 
+def _billed(days: ir.Table) -> ir.Value:
+    """Return the age of a billing day, null on other days."""
+    return ibis.ifelse(days.amount.notnull(), days.age_days, ibis.null("float64"))
+
+
 def _with_gaps(days: ir.Table, keys: list[str]) -> ir.Table:
     """Add the billing day at or before each day, the gap, and how many billing days have come since."""
-    days = days.mutate(billed=ibis.ifelse(days.amount.notnull(), days.age_days, ibis.null("float64")))
+    days = days.mutate(billed=_billed(days))
 
     def over(value: ir.Value, first: object, last: object) -> ir.Value:
         return value.over(ibis.window(group_by=keys, order_by=days.age_days.desc(), rows=(first, last)))
@@ -100,13 +108,17 @@ def _placed(days: ir.Table, keys: list[str]) -> ir.Table:
 
 
 def _periods(accounts: ir.Table) -> ir.Table:
-    """Add the period of each account, its slack, and how many billing days it has missed."""
+    """Add the period of each account, its slack, billing days it has missed, and periods that hold each window.
+
+    Numbers of periods are floats: what DuckDB makes of a whole number and a fraction is a decimal of 128 bits.
+    """
     usual = accounts.usual.fill_null(YEAR_DAYS)
     accounts = accounts.mutate(per_year=_rounded(YEAR_DAYS / usual), years=_rounded(usual / YEAR_DAYS))
     accounts = accounts.mutate(period=accounts.years * YEAR_DAYS / accounts.per_year)
     accounts = accounts.mutate(slack=_slack(accounts.period))
     missed = ibis.greatest(_ceiling((accounts["last"] - accounts.slack) / accounts.period) - 1, 0)
-    return accounts.mutate(missed=missed)
+    held = {f"held_{window}": ibis.greatest(_ceiling(window / accounts.period), 1) for window in WINDOWS[:-1]}
+    return accounts.mutate(missed=missed, **held)
 
 
 def _slack(days: ir.Value) -> ir.Value:
@@ -114,11 +126,11 @@ def _slack(days: ir.Value) -> ir.Value:
 
 
 def _rounded(value: ir.Value) -> ir.Value:
-    return ibis.greatest((value + 0.5).floor(), 1)
+    return ibis.greatest((value + 0.5).floor().cast("float64"), 1.0)
 
 
 def _ceiling(value: ir.Value) -> ir.Value:
-    return -((-value).floor())
+    return -((-value).floor().cast("float64"))
 
 
 def measures(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
@@ -172,7 +184,7 @@ def _sums_of_periods(days: ir.Table) -> dict[str, ir.Value]:
         "365_before": where(compares, invoiced(year, year * 2)),
     }
     for window in WINDOWS[:-1]:
-        held = ibis.greatest(_ceiling(window / days.period), 1)
+        held = days[f"held_{window}"]
         compared = {"": (0, held), "_before": (held, held * 2)}
         if window == WINDOWS[0]:
             compared["_last_year"] = (year, year + held)

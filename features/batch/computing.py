@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ import pyarrow as pa
 
 from features.as_of import KEYS
 from features.batch.queries import GATHERED, READ, ROW, ROWS, Aggregate, queries
-from features.formulas.reversals import REVERSED_ON
+from features.formulas.reversals import with_reversals
 from features.machine.memory import memory_limit
 from features.matrix import Matrix, made_of, put_together, unknown_by, unknown_without
 from features.tables import TABLES, Tables
@@ -64,11 +65,14 @@ class Batch:
     def __init__(
         self, tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date], most_records: int | None = None
     ) -> None:
-        self._tables, self._recorded_since = tables, recorded_since
+        invoices = with_reversals(tables["invoices"])
+        self._tables = replace(tables, frames={**tables.frames, "invoices": invoices})
+        self._recorded_since = recorded_since
         self._connection = tables["accounts"].get_backend()
         self._raw: duckdb.DuckDBPyConnection = self._connection.con
+        self._sources = {name: self._connection.compile(self._tables[name]) for name in TABLES}
         self._most = most_records or max(1, min(MOST_RECORDS, memory_limit() // RECORD_BYTES))
-        self._queries = queries(REVERSED_ON in tables["invoices"].columns)
+        self._queries = queries()
         self._numbered = f"numbered_{uuid4().hex}"
         self._records = self._number(spine)
 
@@ -116,8 +120,7 @@ class Batch:
 
     def _bind(self, accounts: str = "TRUE") -> None:
         """Lead the names that the queries read to the records of some accounts, a condition in SQL."""
-        for name in TABLES:
-            rows = self._connection.compile(self._tables[name])
+        for name, rows in self._sources.items():
             self._raw.execute(f"CREATE OR REPLACE TEMP VIEW {READ}{name} AS SELECT * FROM ({rows}) WHERE {accounts}")
 
     def _part(self, rows: range) -> Matrix:
@@ -136,7 +139,7 @@ class Batch:
     def _finished(self, rows: int) -> pa.Table:
         """Return the finished rows of the part that is bound, in their order; `rows` is how many they are."""
         for cut in self._queries.cuts:
-            self._raw.execute(cut.sql)
+            self._raw.execute(cut)
         self._raw.register(GATHERED, self._gathered(rows))
         finished = self._raw.sql(self._queries.row).to_arrow_table()
         self._raw.unregister(GATHERED)
