@@ -22,8 +22,9 @@ from typing import Any, Generic, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-#: Pieces that each copy more rows than this run one after another, each with all OpenMP threads.
-MOST_ROWS = 250_000
+#: Rows that pieces may copy at a time, all together: pieces of more than half as many run one after another, each with
+#: all OpenMP threads.
+ROWS_AT_A_TIME = 500_000
 #: Threads at a time, on a machine with more processors than that.
 MOST_WORKERS = 8
 Item = TypeVar("Item")
@@ -56,7 +57,7 @@ def in_parallel(
     items : iterable
         Those that take longest come best first.
     rows : int
-        Rows of a matrix that a piece copies; above `MOST_ROWS` the pieces run one after another.
+        Rows of a matrix that a piece copies: only as many pieces run at a time as `ROWS_AT_A_TIME` holds.
     done : callable
         Called after each piece, one call at a time.
 
@@ -71,7 +72,7 @@ def in_parallel(
     [1, 4, 9]
     """
     pieces = _Pieces(work, list(items), done)
-    helpers = 0 if rows > MOST_ROWS else _busy().more(len(pieces) - 1)
+    helpers = _busy().more(len(pieces) - 1, ROWS_AT_A_TIME // max(rows, 1))
     threads = [Thread(target=copy_context().run, args=(pieces.help_off,)) for _ in range(helpers)]
     # The caller has one OpenMP thread, too, until it is alone. OpenBLAS sums in another order with more threads than
     # one, and has one setting for all threads: it is the same with and without helpers.
@@ -166,10 +167,10 @@ class _Busy:
     def __init__(self) -> None:
         self._lock, self._count = Lock(), 0
 
-    def more(self, wanted: int) -> int:
-        """Return how many more may begin, as many as `wanted` at most, and count them."""
+    def more(self, wanted: int, at_a_time: int) -> int:
+        """Return how many more may begin, and count them: `wanted` at most, `at_a_time` with all and the caller."""
         with self._lock:
-            free = max(0, min(wanted, workers() - 1 - self._count))
+            free = max(0, min(wanted, min(workers(), at_a_time) - 1 - self._count))
             self._count += free
             return free
 

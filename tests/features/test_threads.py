@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from features.machine import threads
-from features.machine.threads import MOST_ROWS, at_once, in_parallel, workers
+from features.machine.threads import ROWS_AT_A_TIME, at_once, in_parallel, workers
 
 HELD = ContextVar("held", default="")
 
@@ -20,7 +20,7 @@ def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Three threads, on any machine."""
     monkeypatch.setattr(threads, "workers", lambda: 3)
     yield
-    assert threads._busy().more(9) == 2, "every helper is free again"
+    assert threads._busy().more(9, 9) == 2, "every helper is free again"
     for _ in range(2):
         threads._busy().freed()
 
@@ -68,7 +68,7 @@ def test_an_interruption_ends_what_runs_beside_it_at_its_next_piece() -> None:
         raise KeyboardInterrupt
 
     def long() -> None:
-        in_parallel(step, range(100), rows=MOST_ROWS + 1)
+        in_parallel(step, range(100), rows=ROWS_AT_A_TIME)
 
     pieces = threads._Pieces(lambda work: work(), [interrupted, long], lambda: None)
     helper = Thread(target=pieces.work_off)
@@ -100,7 +100,7 @@ def test_who_is_alone_in_the_end_is_helped_again() -> None:
     both = Barrier(2, timeout=60)
 
     def long() -> int:
-        while threads._busy().more(1) == 0:  # the other piece has ended once a helper is free
+        while threads._busy().more(1, 9) == 0:  # the other piece has ended once a helper is free
             pass
         threads._busy().freed()
         return len(in_parallel(lambda _: both.wait(), range(2)))
@@ -109,7 +109,10 @@ def test_who_is_alone_in_the_end_is_helped_again() -> None:
 
 
 def test_large_pieces_run_one_after_another_in_the_callers_thread() -> None:
-    assert set(in_parallel(lambda _: get_ident(), range(4), rows=MOST_ROWS + 1)) == {get_ident()}
+    for rows in (ROWS_AT_A_TIME, ROWS_AT_A_TIME // 2 + 1):
+        assert set(in_parallel(lambda _: get_ident(), range(4), rows=rows)) == {get_ident()}
+    both = Barrier(2, timeout=60)
+    assert len(in_parallel(lambda _: both.wait(), range(2), rows=ROWS_AT_A_TIME // 2)) == 2
 
 
 def test_each_piece_has_one_openmp_thread_and_the_caller_its_own_afterwards() -> None:
