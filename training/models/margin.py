@@ -41,7 +41,7 @@ PRIOR: Mapping[bool, Mapping[str, float]] = {
 PRIOR_LEAVERS = 40.0
 #: Where churn is silence and so many accounts left, trees and linear expert have half of their part of the prior, and
 #: the buying expert the rest: of few leavers they learn less than the silence itself tells.
-HALF_LEAVERS = 30.0
+HALF_LEAVERS = 60.0
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def usual_weights(leavers: int, by_silence: bool) -> dict[str, float]:
 
     Examples
     --------
-    >>> usual_weights(30, by_silence=True)
+    >>> usual_weights(60, by_silence=True)
     {'trees': 0.225, 'linear': 0.15, 'buying': 0.625}
     """
     prior = PRIOR[by_silence]

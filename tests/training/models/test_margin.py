@@ -43,7 +43,7 @@ def test_with_few_leavers_the_weights_stay_with_those_that_held_elsewhere() -> N
 def test_where_churn_is_silence_few_leavers_leave_the_buying_expert_the_most(leavers: int) -> None:
     usual = usual_weights(leavers, by_silence=True)
     assert sum(usual.values()) == pytest.approx(1)
-    assert usual[TREES] == pytest.approx(PRIOR[True][TREES] * leavers / (leavers + 30))
+    assert usual[TREES] == pytest.approx(PRIOR[True][TREES] * leavers / (leavers + 60))
     assert usual[LINEAR] / PRIOR[True][LINEAR] == pytest.approx(usual[TREES] / PRIOR[True][TREES])
     assert usual_weights(leavers, by_silence=False) == PRIOR[False], "told churn has its own"
 
