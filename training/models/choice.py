@@ -13,7 +13,7 @@ capacity, and the profit at the cutoff that was best on earlier dates.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ ROUND_TOLERANCE = 0.0005
 UNWEIGHTED = "none"
 #: With fewer accounts that left in the folds, choosing among weights loses more than any of them wins.
 FEW_LEAVERS = 150
+#: With so many accounts that left, half of the most rounds; never fewer than this share of them.
+HALF_ROUNDS, LEAST_ROUNDS = 90.0, 1 / 3
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,26 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
 def few_left(data: Dataset) -> bool:
     """Whether fewer accounts left than a choice among weights takes."""
     return data.leavers < FEW_LEAVERS
+
+
+def rounds_for(settings: TrainingSettings, leavers: int) -> TrainingSettings:
+    """Return the settings with as many rounds at most as so many accounts that left can bear.
+
+    An account has many rows, so to the trees a few leavers look like a lot, and they learn them by heart.
+
+    Parameters
+    ----------
+    leavers : int
+        Accounts.
+
+    Examples
+    --------
+    >>> [rounds_for(TrainingSettings(), leavers).fit.max_rounds for leavers in (10, 90, 900)]
+    [60, 90, 164]
+    """
+    most = settings.fit.max_rounds
+    borne = round(most * max(LEAST_ROUNDS, leavers / (leavers + HALF_ROUNDS)))
+    return replace(settings, fit=replace(settings.fit, max_rounds=max(1, borne)))
 
 
 def _ranking_figure(
