@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from support.handmade import dataset
 
 from training.models import choice as choice_module
-from training.models.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_of
+from training.models.choice import Choice, SchemeFigures, choose, earlier_cutoffs, rounds_for, rounds_of
 from training.models.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
 from training.models.weights import SCHEMES
 from training.settings import ChurnRule, FitSettings, TrainingSettings
@@ -142,3 +143,11 @@ def test_why_says_what_was_gained() -> None:
     choice = Choice("revenue", 60, schemes)
     assert choice.why == "earned most, beyond chance; against no weights +2.50 an account (+1.00 to +4.00)"
     assert choice.as_dict()["schemes"]["revenue"]["gain"] == {"value": 2.5, "low": 1.0, "high": 4.0}
+
+
+def test_few_leavers_bear_few_rounds() -> None:
+    settings = TrainingSettings(fit=FitSettings(max_rounds=300))
+    borne = [rounds_for(settings, leavers).fit.max_rounds for leavers in (0, 30, 90, 810, 10**9)]
+    assert borne == [100, 100, 150, 270, 300], "a third at least, half with 90 that left, all with very many"
+    assert replace(rounds_for(settings, 90), fit=settings.fit) == settings, "nothing else changes"
+    assert rounds_for(TrainingSettings(fit=FitSettings(max_rounds=1)), 0).fit.max_rounds == 1
