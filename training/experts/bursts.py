@@ -17,12 +17,12 @@ import numpy as np
 
 #: Days that a window has at least.
 WINDOW = np.timedelta64(28, "D")
-#: How many pairs of windows the index of purchases at random, 1, counts as much as.
-WORTH_PAIRS = 5.0
+#: The index of a book of which nothing is known, and how many pairs of windows it counts as much as.
+UNKNOWN, WORTH_PAIRS = 2.0, 5.0
 
 
 def dispersion(repeats: np.ndarray, accounts: np.ndarray, dates: np.ndarray) -> float:
-    """Return the index of dispersion, above 0: 1 where purchases come at random, or where too little is known.
+    """Return the index of dispersion, above 0: 1 where purchases come at random, `UNKNOWN` where no pair is known.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def dispersion(repeats: np.ndarray, accounts: np.ndarray, dates: np.ndarray) -> 
     both = first + second
     apart = (first - second)[both > 0]
     pairs = len(apart)
-    index = float(np.sum(apart**2) / np.sum(both[both > 0])) if pairs else 1.0
-    return (pairs * index + WORTH_PAIRS) / (pairs + WORTH_PAIRS)
+    index = float(np.sum(apart**2) / np.sum(both[both > 0])) if pairs else UNKNOWN
+    return (pairs * index + WORTH_PAIRS * UNKNOWN) / (pairs + WORTH_PAIRS)
 
 
 def _ends(days: np.ndarray) -> list[int]:

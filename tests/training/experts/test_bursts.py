@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.experts.bursts import WORTH_PAIRS, dispersion
+from training.experts.bursts import UNKNOWN, WORTH_PAIRS, dispersion
 
 DAYS = np.datetime64("2026-01-01") + np.arange(0, 150, 30)
 
@@ -19,7 +19,7 @@ def index_of(bought: np.ndarray, dates: np.ndarray = DAYS) -> float:
 
 def test_the_index_is_that_worked_by_hand() -> None:
     # Windows 3 and 1, 0 and 2: (2 x 2 + 2 x 2) / (4 + 2); one that bought in neither window tells nothing.
-    by_hand = (2 * 8 / 6 + WORTH_PAIRS) / (2 + WORTH_PAIRS)
+    by_hand = (2 * 8 / 6 + WORTH_PAIRS * UNKNOWN) / (2 + WORTH_PAIRS)
     assert index_of(np.array([[3, 1], [0, 2], [0, 0]]), DAYS[:3]) == pytest.approx(by_hand)
 
 
@@ -33,15 +33,17 @@ def test_at_random_it_is_1_at_any_rate_less_when_even_and_more_in_bursts() -> No
     assert even < 0.5 and in_bursts > 3
 
 
-def test_where_no_two_windows_of_one_length_are_known_it_is_1() -> None:
+def test_where_no_two_windows_of_one_length_are_known_it_is_that_of_an_unknown_book() -> None:
     bought = np.array([[9, 0], [0, 9]])
-    assert index_of(bought, DAYS[[0, 1, 3]]) == 1, "a longer window has more purchases"
-    assert index_of(bought, DAYS[0] + np.array([0, 7, 14])) == 1, "no window is long enough"
-    assert index_of(bought[:, :1], DAYS[:2]) == 1 and index_of(bought[:, :0], DAYS[:1]) == 1
+    assert index_of(bought, DAYS[[0, 1, 3]]) == UNKNOWN, "a longer window has more purchases"
+    assert index_of(bought, DAYS[0] + np.array([0, 7, 14])) == UNKNOWN, "no window is long enough"
+    assert index_of(bought[:, :1], DAYS[:2]) == index_of(bought[:, :0], DAYS[:1]) == UNKNOWN
     new = dispersion(np.array([1.0, 9.0, 1.0, 9.0]), np.array([0, 0, 1, 1]), DAYS[[0, 1, 1, 2]])
-    assert new == 1, "no account is known for two windows"
+    assert new == UNKNOWN, "no account is known for two windows"
 
 
 def test_weekly_dates_make_windows_of_four_weeks() -> None:
     weekly = np.array([[1, 1, 1, 1, 0, 0, 0, 0]])
-    assert index_of(weekly, DAYS[0] + np.arange(9) * 7) == pytest.approx((16 / 4 + WORTH_PAIRS) / (1 + WORTH_PAIRS))
+    assert index_of(weekly, DAYS[0] + np.arange(9) * 7) == pytest.approx(
+        (16 / 4 + WORTH_PAIRS * UNKNOWN) / (1 + WORTH_PAIRS)
+    )
