@@ -14,7 +14,7 @@ at capacity, and the profit at the cutoff that was best on earlier dates.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ UNWEIGHTED = "none"
 CLEARLY_BEHIND = 0.01
 #: With fewer accounts that left in the folds, choosing among weights loses more than any of them wins.
 FEW_LEAVERS = 150
+#: With so many accounts that left, half of the most rounds; never fewer than this share of them.
+HALF_ROUNDS, LEAST_ROUNDS = 90.0, 1 / 3
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,26 @@ def clearly_behind(folds: Sequence[OutOfFold]) -> dict[str, float]:
 def few_left(data: Dataset) -> bool:
     """Whether fewer accounts left than a choice among weights takes."""
     return data.leavers < FEW_LEAVERS
+
+
+def rounds_for(settings: TrainingSettings, leavers: int) -> TrainingSettings:
+    """Return the settings with as many rounds at most as so many accounts that left can bear.
+
+    An account has many rows, so to the trees a few leavers look like a lot, and they learn them by heart.
+
+    Parameters
+    ----------
+    leavers : int
+        Accounts.
+
+    Examples
+    --------
+    >>> [rounds_for(TrainingSettings(), leavers).fit.max_rounds for leavers in (10, 90, 900)]
+    [60, 90, 164]
+    """
+    most = settings.fit.max_rounds
+    borne = round(most * max(LEAST_ROUNDS, leavers / (leavers + HALF_ROUNDS)))
+    return replace(settings, fit=replace(settings.fit, max_rounds=max(1, borne)))
 
 
 def _ranking_figure(

@@ -32,7 +32,7 @@ from features.matrix import Matrix
 from training.experts.buying import LEAST_IN_FOLD, BuyingExpert
 from training.experts.linear import Linear
 from training.models.calibration import Platt, fit_platt
-from training.models.choice import UNWEIGHTED, Choice, choose, clearly_behind, few_left
+from training.models.choice import UNWEIGHTED, Choice, choose, clearly_behind, few_left, rounds_for
 from training.models.folds import (
     BY_ACCOUNT,
     OutOfFold,
@@ -142,6 +142,7 @@ def fit_model(
         Weighting schemes to choose among. By default all; when the settings name one, that one and no weights; where
         too few accounts left for a choice, no weights.
     """
+    settings = rounds_for(settings, data.leavers)
     if schemes is None:
         schemes = (UNWEIGHTED,) if settings.weighting is None and few_left(data) else schemes_of(settings)
     row_splits, folded = splits(data, settings)

@@ -40,9 +40,9 @@ PRIOR: Mapping[bool, Mapping[str, float]] = {
 }
 #: How many accounts that left the prior counts as much as.
 PRIOR_LEAVERS = 40.0
-#: Where churn is silence and so many accounts left, trees and linear expert have half of their part of the prior, and
-#: the buying expert the rest: of few leavers they learn less than the silence itself tells.
-HALF_LEAVERS = 30.0
+#: Where so many accounts left, trees have half of their part of the prior and the linear expert the rest, since of few
+#: leavers trees learn by heart. Where churn is silence both have half, and the buying expert the rest: silence tells.
+HALF_LEAVERS = 60.0
 
 
 @dataclass(frozen=True)
@@ -209,14 +209,16 @@ def usual_weights(leavers: int, by_silence: bool) -> dict[str, float]:
 
     Examples
     --------
-    >>> usual_weights(30, by_silence=True)
+    >>> usual_weights(60, by_silence=True)
     {'trees': 0.225, 'linear': 0.15, 'buying': 0.625}
+    >>> usual_weights(60, by_silence=False)
+    {'trees': 0.25, 'buying': 0.1, 'linear': 0.65}
     """
-    prior = PRIOR[by_silence]
-    if not by_silence:
-        return dict(prior)
-    learnt = {name: prior[name] * leavers / (leavers + HALF_LEAVERS) for name in (TREES, LINEAR)}
-    return learnt | {BUYING: 1 - sum(learnt.values())}
+    prior, rest = PRIOR[by_silence], BUYING if by_silence else LINEAR
+    part = leavers / (leavers + HALF_LEAVERS)
+    learnt = {name: prior[name] * part for name in ((TREES, LINEAR) if by_silence else (TREES,))}
+    kept = learnt if by_silence else learnt | {BUYING: prior[BUYING]}
+    return kept | {rest: 1 - sum(kept.values())}
 
 
 def learn_weights(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from training.models.choice import money_figure, rounds_of
+from training.models.choice import money_figure, rounds_for, rounds_of
 from training.models.folds import OutOfFold, out_of_fold, round_steps, splits
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset
@@ -111,6 +111,7 @@ def measure(
     Measured or None
         None if the trial was stopped.
     """
+    settings = rounds_for(settings, data.leavers)
     fold_splits, folded = splits(data, settings)
     scheme = str(starting_point(settings)["weighting"])
     folds: list[OutOfFold] = []

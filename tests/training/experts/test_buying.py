@@ -114,6 +114,27 @@ def test_where_the_model_is_right_few_outcomes_leave_it_as_it_is() -> None:
     assert taught is not None and taught.counts[0] > 0.7 and taught.counts[1] < 0.3
 
 
+def test_of_few_outcomes_bursts_believe_the_last_purchase_and_even_purchases_the_model() -> None:
+    accounts = 60
+    matrix, left = bursts(accounts)
+    plain = fit_buying(matrix, 0, 120)
+    repeats, span, since = (matrix.signals[name].to_numpy(float) for name in FIGURES)
+    dates = np.datetime64("2026-01-01") + np.arange(0, 90, 30)
+
+    def counts(bought: tuple[float, float]) -> tuple[float, ...]:
+        """Teach rows of three dates whose figures are alike but for the purchases of either half in two windows."""
+        other = np.where(np.arange(accounts) % 2, *bought), np.where(np.arange(accounts) % 2, *bought[::-1])
+        so_far = np.cumsum([repeats, *other], axis=0)
+        rows = matrix_of(*zip(so_far.ravel(), np.tile(span, 3), np.tile(since, 3), strict=True))
+        known = np.tile(left, 3), np.tile(np.arange(accounts), 3), np.repeat(dates, accounts)
+        taught = teach(plain, rows, *known, 0, 120)
+        assert taught is not None
+        return taught.counts
+
+    even, burst = counts((1.0, 1.0)), counts((2.0, 0.0))
+    assert burst[1] > even[1] and burst[0] < even[0]
+
+
 def test_pairs_are_compared_within_a_date() -> None:
     # Date 0: .9 above .1 and .5, .3 above .1 but not above .5: 3 of 4 pairs. Date 1: a tie. None across dates.
     margin = np.array([0.9, 0.3, 0.1, 0.5, 7.0, 7.0])

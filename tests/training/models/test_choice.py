@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,15 @@ import pytest
 from support.handmade import dataset
 
 from training.models import choice as choice_module
-from training.models.choice import Choice, SchemeFigures, choose, clearly_behind, earlier_cutoffs, rounds_of
+from training.models.choice import (
+    Choice,
+    SchemeFigures,
+    choose,
+    clearly_behind,
+    earlier_cutoffs,
+    rounds_for,
+    rounds_of,
+)
 from training.models.folds import BY_ACCOUNT, ROUND_STEPS, OutOfFold, curves, margins_at
 from training.models.weights import SCHEMES
 from training.settings import ChurnRule, FitSettings, TrainingSettings
@@ -150,3 +159,11 @@ def test_what_ranks_clearly_behind_is_dropped_but_never_what_all_are_compared_wi
     assert clearly_behind(folds) == pytest.approx({"log revenue": 0.02}), ".005 is not clearly behind"
     left = folds[0].only(["revenue", "none"])
     assert set(left.margins) == set(left.curves) == {"revenue", "none"} and left.valid is folds[0].valid
+
+
+def test_few_leavers_bear_few_rounds() -> None:
+    settings = TrainingSettings(fit=FitSettings(max_rounds=300))
+    borne = [rounds_for(settings, leavers).fit.max_rounds for leavers in (0, 30, 90, 810, 10**9)]
+    assert borne == [100, 100, 150, 270, 300], "a third at least, half with 90 that left, all with very many"
+    assert replace(rounds_for(settings, 90), fit=settings.fit) == settings, "nothing else changes"
+    assert rounds_for(TrainingSettings(fit=FitSettings(max_rounds=1)), 0).fit.max_rounds == 1

@@ -40,12 +40,16 @@ def test_with_few_leavers_the_weights_stay_with_those_that_held_elsewhere() -> N
 
 
 @pytest.mark.parametrize("leavers", [0, 10, 30, 300, 30_000])
-def test_where_churn_is_silence_few_leavers_leave_the_buying_expert_the_most(leavers: int) -> None:
+def test_few_leavers_leave_the_buying_expert_the_most_or_the_linear_one_where_churn_is_told(leavers: int) -> None:
     usual = usual_weights(leavers, by_silence=True)
     assert sum(usual.values()) == pytest.approx(1)
-    assert usual[TREES] == pytest.approx(PRIOR[True][TREES] * leavers / (leavers + 30))
+    assert usual[TREES] == pytest.approx(PRIOR[True][TREES] * leavers / (leavers + 60))
     assert usual[LINEAR] / PRIOR[True][LINEAR] == pytest.approx(usual[TREES] / PRIOR[True][TREES])
-    assert usual_weights(leavers, by_silence=False) == PRIOR[False], "told churn has its own"
+    told = usual_weights(leavers, by_silence=False)
+    assert sum(told.values()) == pytest.approx(1) and told[BUYING] == PRIOR[False][BUYING]
+    assert told[TREES] == pytest.approx(PRIOR[False][TREES] * leavers / (leavers + 60)), (
+        "told churn: linear has the rest"
+    )
 
 
 def test_experts_that_know_nothing_keep_a_margin() -> None:

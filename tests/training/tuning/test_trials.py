@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from support.tuning import SETTINGS
 
-from training.models.choice import choose
+from training.models.choice import choose, rounds_for
 from training.models.folds import out_of_fold, splits
 from training.slices.dataset import Dataset
 from training.tuning.trials import Reached, measure
@@ -18,6 +18,7 @@ from training.tuning.trials import Reached, measure
 def test_a_trial_reaches_what_the_same_fit_would_find(slices: Dataset) -> None:
     settings, seen = replace(SETTINGS, weighting="root revenue"), []
     measured = measure(slices, settings, lambda step, reached: seen.append((step, reached)) is not None)
+    settings = rounds_for(settings, slices.leavers)
     made, _ = splits(slices, settings)
     choice = choose(slices, [out_of_fold(slices, split, settings, ("root revenue",)) for split in made], settings)
     assert measured is not None and [step for step, _ in seen] == [0, 1, 2] and seen[-1][1] == measured.reached
