@@ -14,6 +14,7 @@ from typing import Any
 #: Both kinds of bracket count as one; a parser refuses mixed-up brackets, but at no greater depth.
 _ALIKE = bytes.maketrans(b"{}", b"[]")
 _DELETED = bytes(set(range(256)) - set(b'[]{}"'))
+_ESCAPED = re.compile(rb'\\["\\]')
 _STRING = re.compile(rb'"[^"]*(?:"|$)')
 
 
@@ -25,8 +26,6 @@ def too_deep(body: bytes, limit: int) -> bool:
     >>> too_deep(b'{"a": [1, "[[["]}', 2), too_deep(b'{"a": [[]]}', 2)
     (False, True)
     """
-    if body.count(b"{") + body.count(b"[") <= limit:
-        return False
     brackets = _brackets(body)
     for level in range(limit + 1):
         inner = brackets.replace(b"[]", b"")
@@ -64,9 +63,7 @@ def stands_twice(body: bytes, name: str) -> bool:
 
 def _brackets(body: bytes) -> bytes:
     """Return the brackets outside of strings."""
-    if b"\\" in body:
-        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    kept = body.translate(_ALIKE, _DELETED)
+    kept = _ESCAPED.sub(b"", body).translate(_ALIKE, _DELETED)
     # Most strings hold no bracket, so their quotes are adjacent. The others are rare enough for a regular expression.
     kept = kept.replace(b'""', b"")
     return _STRING.sub(b"", kept) if b'"' in kept else kept
