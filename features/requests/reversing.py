@@ -30,7 +30,9 @@ def with_reversed_on(records: Records) -> Records:
     if not rows:
         return records
     paired = _may_cancel(rows)
-    reversed_on = _reversed_on(paired) if paired else {}
+    if not paired:
+        return {**records, INVOICES: [(*row, None) for row in rows]}
+    reversed_on = _reversed_on(paired)
     place = _PLACES["invoice_id"]
     return {**records, INVOICES: [(*row, reversed_on.get((row[0], row[place]))) for row in rows]}
 

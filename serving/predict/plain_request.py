@@ -11,14 +11,17 @@ same readers, so both ways read the same (a test compares them).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
+from features.conversion import FIRST_YEAR, LAST_YEAR
 from features.tables import TABLES, Column, Kind, Table
 from serving.predict.cut_days import counting
 from serving.predict.doubtful_records import Doubts, endless
@@ -32,6 +35,12 @@ from serving.predict.history import (
     lacks_its_time,
 )
 from serving.predict.values import EXACT, Reader, day, reader_of, text
+
+#: Values of a column -> what they mean, in the same order.
+_ReadMany = Callable[[list[Any]], Iterable[Any]]
+#: Days and instants, each with the end of a line, in the forms that Python reads by itself; a day has no time of day.
+_DAYS = re.compile(r"(?:\d{4}-\d\d-\d\d(?:[T ]00:00:00(?:\.000)?Z?)?\n)*", re.ASCII)
+_INSTANTS = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z?\n)*", re.ASCII)
 
 
 class PlainHistory(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +73,7 @@ class _Form:
     ----------
     record : type
         A record as JSON holds it.
-    read : mapping of column to reader
+    read : mapping of column to what reads many values of it
         Columns whose values JSON has no type for: days, instants, whole numbers, texts that may be blank.
     needed : tuple of str
         Columns of texts that must be there.
@@ -72,7 +81,7 @@ class _Form:
 
     table: Table
     record: type[msgspec.Struct]
-    read: Mapping[str, Reader]
+    read: Mapping[str, _ReadMany]
     needed: tuple[str, ...]
 
     @classmethod
@@ -80,12 +89,14 @@ class _Form:
         columns = {column: _is_optional(column, table) for column in table.columns}
         fields: list[Any] = [(each.name, _shown(each, may), *((None,) if may else ())) for each, may in columns.items()]
         readers = {each.name: _reader(each, may) for each, may in columns.items()}
+        readers["currency"] = _one_by_one(currency)
         return cls(
             table=table,
             record=msgspec.defstruct(
                 table.name, [*fields, ("currency", str | None, None)], kw_only=True, forbid_unknown_fields=True
             ),
-            read={name: read for name, read in readers.items() if read is not None} | {"currency": currency},
+            read={name: read for name, read in readers.items() if read is not None}
+            | {"currency": _one_by_one(currency)},
             needed=tuple(each.name for each, may in columns.items() if _is_free_text(each) and not may),
         )
 
@@ -105,11 +116,11 @@ class _Form:
                     raise ValueError(f"{later} is before {earlier}")
 
 
-def _read(rows: Sequence[Any], name: str, read: Reader) -> None:
+def _read(rows: Sequence[Any], name: str, read: _ReadMany) -> None:
     """Replace the values of a column by what they mean; each is read once, for many stand in several rows."""
     value_of = attrgetter(name)
-    values = set(map(value_of, rows)) - {None}
-    meant = {value: read(value) for value in values}
+    values = list(set(map(value_of, rows)) - {None})
+    meant = dict(zip(values, read(values), strict=True))
     if any(meant[value] is not value for value in values):
         for row in rows:
             value = value_of(row)
@@ -173,13 +184,36 @@ def _is_free_text(column: Column) -> bool:
     return column.kind is Kind.TEXT and not column.choices
 
 
-def _reader(column: Column, optional: bool) -> Reader | None:
+def _reader(column: Column, optional: bool) -> _ReadMany | None:
     """Return what reads the values that JSON's type leaves; None where nothing is left to read."""
-    if column.kind.is_time:
-        return reader_of(column, optional)
     if column.kind is Kind.INTEGER:
-        return _whole
-    return text if column.optional and _is_free_text(column) else None
+        return _one_by_one(_whole)
+    if not column.kind.is_time:
+        return _one_by_one(text) if column.optional and _is_free_text(column) else None
+    read = reader_of(column, optional)
+    if column.open_end:
+        return _one_by_one(read)
+    if column.kind is Kind.DATE:
+        return _at_once(_DAYS, lambda value: date.fromisoformat(value[:10]), read)
+    return _at_once(_INSTANTS, lambda value: datetime.fromisoformat(value.removesuffix("Z")), read)
+
+
+def _one_by_one(read: Reader) -> _ReadMany:
+    return lambda values: map(read, values)
+
+
+def _at_once(usual: re.Pattern[str], parse: Callable[[str], date], read: Reader) -> _ReadMany:
+    """Return what parses values that all have the usual form, of usual years, and reads others one by one."""
+
+    def many(values: list[str]) -> Iterable[Any]:
+        lines = "".join(f"{value}\n" for value in values)
+        if values and lines.count("\n") == len(values) and usual.fullmatch(lines):
+            found = list(map(parse, values))
+            if min(found).year >= FIRST_YEAR and max(found).year <= LAST_YEAR:
+                return found
+        return map(read, values)
+
+    return many
 
 
 def _whole(value: float) -> int:

@@ -56,7 +56,7 @@ FULL: Json = {
 ODD = (
     "", " ", "\u00a0", None, "12", "12.5", 12, 12.0, 12.5, -1, 0, True, False, 1e300, 2**60, "2025-01-31", "2026/1/31",
     "2025-01-31T10:00:00+02:00", "2025-01-31T00:00:00Z", "2025-02-30", "2300-01-01", "x" * 300, "Purchasing", [], {},
-    "\ud800", "EUR", "c1", "Relationship",
+    "\ud800", "2025-01-31\n2025-01-31", "EUR", "c1", "Relationship",
 )  # fmt: skip
 
 
@@ -120,6 +120,7 @@ FAULTS: dict[str, Json] = {
     "an unknown member": {("asof",): "2026-01-01"},
     "no account": {("accounts",): []},
     "no date": {(*OF_ACCOUNT, "invoices", 0, "invoiced_on"): "2025-02-30"},
+    "two dates in one": {(*OF_ACCOUNT, "invoices", 0, "invoiced_on"): "2025-02-01\n2025-02-02"},
     "a year far off": {(*OF_ACCOUNT, "invoices", 0, "invoiced_on"): "1066-10-14"},
     "a blank id": {(*OF_ACCOUNT, "invoices", 0, "invoice_id"): " "},
     "half a score": {(*OF_ACCOUNT, "surveys", 0, "score"): 8.5},
