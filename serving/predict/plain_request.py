@@ -93,7 +93,11 @@ class _Form:
         return cls(
             table=table,
             record=msgspec.defstruct(
-                table.name, [*fields, ("currency", str | None, None)], kw_only=True, forbid_unknown_fields=True
+                table.name,
+                [*fields, ("currency", str | None, None)],
+                kw_only=True,
+                forbid_unknown_fields=True,
+                gc=False,
             ),
             read={name: read for name, read in readers.items() if read is not None}
             | {"currency": _one_by_one(currency)},

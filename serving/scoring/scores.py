@@ -11,7 +11,7 @@ import msgspec
 Band = Literal["unknown", "at_risk", "safe"]
 
 
-class Reason(msgspec.Struct):
+class Reason(msgspec.Struct, gc=False):
     """One signal's part in a score. Nothing changes one.
 
     A hundred accounts have eight thousand, which a `Struct` makes and writes as JSON in a quarter of the time that
