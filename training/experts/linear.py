@@ -50,7 +50,9 @@ class Linear:
 
     def margin(self, matrix: Matrix) -> np.ndarray:
         """Return log-odds, shape (rows,)."""
-        return np.asarray(self.columns(matrix) @ np.array(self.coefficients) + self.intercept)
+        columns = np.ascontiguousarray(self.columns(matrix))
+        # Not `@`: BLAS adds up a row in another order where there are others beside it.
+        return np.asarray(np.einsum("ij,j->i", columns, np.array(self.coefficients)) + self.intercept)
 
     def explain(self, matrix: Matrix) -> tuple[np.ndarray, float]:
         """Return each column's term against its training mean, shape (rows, columns), and the margin at the means."""

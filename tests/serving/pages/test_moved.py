@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from support.pages import Browser, Element, Site, tree
 from support.portfolios import ACCOUNTS, EVA, JAN, evidence, score_of
 from support.served import Client, assert_problem
@@ -158,7 +159,9 @@ def test_rounded_parts_add_up_and_none_is_a_unit_off(parts: list[float], digits:
 def test_words_of_a_model_that_knew_other_signals_are_left_out() -> None:
     """A score of long ago tells of a signal and a theme that this version no longer has."""
     before, after = score_of("E1", True), score_of("E1")
-    old = [replace(reason, signal=f"old_{reason.signal}", code=f"old_{reason.code}") for reason in before.reasons]
+    old = [
+        structs.replace(reason, signal=f"old_{reason.signal}", code=f"old_{reason.code}") for reason in before.reasons
+    ]
     told = moved_told(movement(replace(before, reasons=tuple(old)), after, never), {}, {}, "en")
     assert [row.code for row in told.rows][-1] == "total" and "old_nps" in [row.label for row in told.rows]
 

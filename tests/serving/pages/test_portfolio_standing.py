@@ -95,9 +95,9 @@ def test_sums_are_of_what_is_seen_and_listed(database_url: str) -> None:
         assert (found(store, JAN).sums.unheard, found(store, JAN).sums.due) == (350_000.0, 0.0)
         assert (found(store, band="safe").sums.unheard, found(store, band="safe").sums.due) == (450_000.0, 0.0)
         assert found(store, q="nobody at all").sums.unheard is None
-        for typed in ("ärzte", "ÄRZTE", "aerzte", "AeRZTE", "a\u0308rzte"):
+        for typed in ("ärzte", "ÄRZTE", "aerzte", "AeRZTE", "a\u0308rzte", "arzte"):
             assert [row["account_id"] for row in found(store, q=typed).rows] == ["E1"], typed
-        assert not found(store, q="arzte").rows and not found(store, q="%").rows
+        assert not found(store, q="%").rows
         with writing(store.engine) as connection:  # as a run from before it was kept
             connection.execute(sa.text("UPDATE scores SET searched = NULL"))
         assert [row["account_id"] for row in found(store, q="E1").rows] == ["E1"]

@@ -62,7 +62,7 @@ def test_sentence_points_and_order_agree(parts: list[float]) -> None:
         if abs(theme.contribution) < NO_EFFECT:
             continue
         effect = re.search(r"by (\d+\.\d) points\. ", str(text))
-        own = re.search(r"[( ](\d+\.\d) (?:of (\d+\.\d) points|points alone, [a-z ]+)\)$", str(text))
+        own = re.search(r"[( ][+−]?(\d+\.\d) (?:of (\d+\.\d) points|points by itself; [a-z ]+)\)$", str(text))
         assert effect is not None, text
         (shown,), (part, whole) = effect.groups(), own.groups() if own else (None, None)
         assert shown == f"{round(abs(theme.contribution) * 100, 1):.1f}"
