@@ -26,6 +26,7 @@ import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
+from features.machine.row_sums import row_sums
 from features.matrix import Matrix
 from training.experts.bg_nbd import Buying, BuyTillYouDie, fit
 from training.experts.bursts import dispersion
@@ -116,7 +117,7 @@ class BuyingExpert:
     def _of(self, figures: np.ndarray) -> np.ndarray:
         if self.counts == AS_IT_IS:
             return self._of_model(figures)
-        return np.asarray(self.columns(figures) @ np.array(self.counts[:-1]) + self.counts[-1])
+        return row_sums(self.columns(figures), np.array(self.counts[:-1])) + self.counts[-1]
 
     def _of_model(self, figures: np.ndarray) -> np.ndarray:
         if self.model is None:

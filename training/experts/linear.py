@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.model_selection import StratifiedGroupKFold
 
+from features.machine.row_sums import row_sums
 from features.machine.threads import in_parallel
 from features.matrix import Matrix
 from training.experts.standard_columns import Columns
@@ -50,9 +51,7 @@ class Linear:
 
     def margin(self, matrix: Matrix) -> np.ndarray:
         """Return log-odds, shape (rows,)."""
-        columns = np.ascontiguousarray(self.columns(matrix))
-        # Not `@`: BLAS adds up a row in another order where there are others beside it.
-        return np.asarray(np.einsum("ij,j->i", columns, np.array(self.coefficients)) + self.intercept)
+        return row_sums(self.columns(matrix), np.array(self.coefficients)) + self.intercept
 
     def explain(self, matrix: Matrix) -> tuple[np.ndarray, float]:
         """Return each column's term against its training mean, shape (rows, columns), and the margin at the means."""

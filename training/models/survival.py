@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.machine.row_sums import row_sums
+
 MONTH_DAYS = 30
 #: A hazard of 1 has no finite logarithm, so hazards are cut to the largest. A hazard below the least counts as 0.
 LARGEST_HAZARD, LEAST_HAZARD = 1 - 1e-12, 1e-12
@@ -38,7 +40,7 @@ def risk_within(monthly: np.ndarray, days: float) -> np.ndarray:
     >>> risk_within(np.array([[0.1, 0.19]]), 45).round(6).tolist()
     [0.19]
     """
-    return -np.expm1(_logs(monthly) @ _months_within(monthly, days))
+    return -np.expm1(row_sums(_logs(monthly), _months_within(monthly, days)))
 
 
 def restricted_mean(monthly: np.ndarray, days: float) -> np.ndarray:
@@ -74,9 +76,10 @@ def anchored(monthly: np.ndarray, risk: np.ndarray, days: float) -> np.ndarray:
         Horizon of `risk`, above 0.
     """
     logs = _logs(monthly)
-    steep = logs @ _months_within(monthly, days) < -LEAST_HAZARD
+    within = _months_within(monthly, days)
+    steep = row_sums(logs, within) < -LEAST_HAZARD
     course = np.where(steep[:, None], logs, -1.0)
-    factor = np.log1p(-np.minimum(risk, LARGEST_HAZARD)) / (course @ _months_within(monthly, days))
+    factor = np.log1p(-np.minimum(risk, LARGEST_HAZARD)) / row_sums(course, within)
     return -np.expm1(course * factor[:, None])
 
 
