@@ -30,9 +30,9 @@ OWN_KEYS = {
     for name, table in TABLES.items()
     if (own := [column for column in table.key if column != "account_id"])
 }
-
-
 OWNER, CURRENCY = attrgetter("account_id"), attrgetter("currency")
+#: The rows of histories by table, a sequence for each history.
+Rows = Mapping[str, Sequence[Sequence[Any]]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,15 @@ class Call:
     histories: Sequence[Any]
     as_of: date | None = None
     latest: date | None = None
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """A call's histories that do not contradict each other, their rows, and the currency that they name, if any."""
+
+    histories: Sequence[Any]
+    rows: Rows
+    currency: str | None
 
 
 class Predictor:
@@ -97,57 +106,66 @@ class Predictor:
         """
         today = datetime.now(UTC).date()
         answers: dict[int, list[Score] | Refusal] = {}
-        sound: dict[date, list[int]] = {}
+        sound: dict[date, dict[int, _Sound]] = {}
         for number, call in enumerate(calls):
-            refusal = _refused(call, today)
-            if refusal is None:
-                sound.setdefault(call.as_of or today, []).append(number)
+            checked = _checked(call, today)
+            if isinstance(checked, Refusal):
+                answers[number] = checked
             else:
-                answers[number] = refusal
-        for day, numbers in sound.items():
-            answered = self._at(day, [calls[number].histories for number in numbers])
-            answers |= dict(zip(numbers, answered, strict=True))
+                sound.setdefault(call.as_of or today, {})[number] = checked
+        for day, asked in sound.items():
+            answers |= dict(zip(asked, self._at(day, list(asked.values())), strict=True))
         return [answers[number] for number in range(len(calls))]
 
-    def _at(self, day: date, calls: Sequence[Sequence[Any]]) -> list[list[Score] | Refusal]:
-        histories = [history for call in calls for history in call]
+    def _at(self, day: date, calls: Sequence[_Sound]) -> list[list[Score] | Refusal]:
+        histories = [history for call in calls for history in call.histories]
         ids = [history.account.account_id for history in histories]
         missing = [missing_tables(history) for history in histories]
         known = {n: facts for n, history in enumerate(histories) if (facts := known_facts(history)) is not None}
-        currencies = [currency for call in calls for currency in self._currencies(call)]
+        currencies = [call.currency for call in calls for _ in call.histories]
         with metrics.step("matrix"):
-            customers, matrix = self._matrix.compute(records_of(histories), ids, day, missing, known)
+            records = _numbered({name: list(chain.from_iterable(call.rows[name] for call in calls)) for name in TABLES})
+            customers, matrix = self._matrix.compute(records, ids, day, missing, known)
         with metrics.step("explain"):
             scored = score_matrix(matrix, self.bundle, [missing[number] for number in customers])
             rows = scored.rows([currencies[number] for number in customers])
             scores = dict(zip(customers.tolist(), rows, strict=True))
         number = iter(range(len(histories)))
-        return [_answer(call, [scores.get(next(number)) for _ in call], day) for call in calls]
+        return [_answer(call.histories, [scores.get(next(number)) for _ in call.histories], day) for call in calls]
 
-    @staticmethod
-    def _currencies(histories: Sequence[Any]) -> list[str | None]:
-        """Return the currency that a call names, once for each of its accounts; None where it names none."""
-        named = (filter(None, map(CURRENCY, rows_in(history, name))) for history in histories for name in TABLES)
-        return [next(chain.from_iterable(named), None)] * len(histories)
+
+def _rows_of(histories: Sequence[Any]) -> Rows:
+    """Return the rows of histories by table, a sequence for each history."""
+    return {name: [rows_in(history, name) for history in histories] for name in TABLES}
 
 
 def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of a request by table, each behind its account's number; tables without rows are left out."""
+    return _numbered(_rows_of(histories))
+
+
+def _numbered(rows: Rows) -> dict[str, list[tuple[Any, ...]]]:
     records = {}
     for name, values in VALUES.items():
-        rows = [(number, *values(row)) for number, history in enumerate(histories) for row in rows_in(history, name)]
-        if rows:
-            records[name] = rows
+        numbered = [(number, *values(row)) for number, each in enumerate(rows[name]) for row in each]
+        if numbered:
+            records[name] = numbered
     return records
 
 
-def _refused(call: Call, today: date) -> Refusal | None:
-    faults = list(contradictions(call.histories))
+def _checked(call: Call, today: date) -> _Sound | Refusal:
+    rows = _rows_of(call.histories)
+    owners = [history.account.account_id for history in call.histories]
+    currencies: set[str] = set().union(*(filter(None, map(CURRENCY, own)) for each in rows.values() for own in each))
+    agree = len(currencies) <= 1 and _agree(owners, rows)
+    faults = [] if agree else list(_contradictions(owners, rows))
     wrong = ["the accounts contradict themselves"] if faults else []
     if call.as_of is not None and call.as_of > (call.latest or today):
         faults.insert(0, Fault(None, ("as_of",), f"later than today, {today} (UTC)"))
         wrong.insert(0, "as_of lies in the future")
-    return Refusal(", and ".join(wrong), faults) if faults else None
+    if faults:
+        return Refusal(", and ".join(wrong), faults)
+    return _Sound(call.histories, rows, next(iter(currencies), None))
 
 
 def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | Refusal:
@@ -174,22 +192,19 @@ def _why_no_customer(number: int, history: Any, day: date) -> Fault:
     return Fault(number, ("invoices",), detail)
 
 
-def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
+def _contradictions(owners: Sequence[str], rows: Rows) -> Iterator[Fault]:
     """Yield every row that names another account, every key that stands twice, and a second currency.
 
     Of an account that stands twice its records are not told one by one: they mostly stand twice with it.
     """
-    if _agree(histories):
-        return
     seen: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
     currency: str | None = None
-    for number, history in enumerate(histories):
-        owner = history.account.account_id
+    for number, owner in enumerate(owners):
         for name in ("accounts",) if (owner, owner) in seen["accounts"] else TABLES:
             times = seen[name]
             own_key = OWN_KEYS.get(name)
             with_owner = "account_id" in TABLES[name].key
-            for index, row in enumerate(rows_in(history, name)):
+            for index, row in enumerate(rows[name][number]):
                 if row.account_id and row.account_id != owner:
                     detail = f"{quoted(row.account_id)} is not {quoted(owner)}, whose history it is"
                     yield _fault(number, name, index, "account_id", detail)
@@ -209,23 +224,20 @@ def contradictions(histories: Sequence[Any]) -> Iterator[Fault]:
                     )
 
 
-def _agree(histories: Sequence[Any]) -> bool:
+def _agree(owners: Sequence[str], rows: Rows) -> bool:
     """Whether no records contradict each other: asked of all at once, since those of most requests do not."""
-    owners = [history.account.account_id for history in histories]
-    currencies: set[str] = set()
     for name, table in TABLES.items():
-        each = [rows_in(history, name) for history in histories]
+        each = rows[name]
         own_key = OWN_KEYS.get(name)
         keys: set[Any] = set()
-        for owner, rows in zip(owners, each, strict=True):
-            if set(filter(None, map(OWNER, rows))) - {owner}:
+        for owner, records in zip(owners, each, strict=True):
+            if set(filter(None, map(OWNER, records))) - {owner}:
                 return False
-            own = [owner] * len(rows) if own_key is None else map(own_key, rows)
+            own = [owner] * len(records) if own_key is None else map(own_key, records)
             keys.update(zip(repeat(owner), own) if "account_id" in table.key else own)
-            currencies.update(filter(None, map(CURRENCY, rows)))
         if len(keys) < sum(map(len, each)):
             return False
-    return len(currencies) <= 1
+    return True
 
 
 def rows_in(history: Any, name: str) -> Sequence[Any]:
