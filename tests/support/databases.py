@@ -189,6 +189,16 @@ def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> s
     return str(request.getfixturevalue("emptied").url()) if kind == "postgresql" else _sqlite(tmp_path)
 
 
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """Return that database, opened."""
+    from serving.database.engine import open_database
+
+    made = open_database(database_url)
+    yield made
+    made.dispose()
+
+
 def _sqlite(folder: Path) -> str:
     return f"sqlite:///{folder / 'folder' / 'churn-risk.db'}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,18 +11,11 @@ from sqlalchemy.engine import Engine
 from serving.access import audit
 from serving.access.audit import ReadAudit
 from serving.access.reads import list_reads, pseudonymise_reads, purge_reads
-from serving.database.engine import open_database, reading, writing
+from serving.database.engine import reading, writing
 from serving.errors import StoreUnavailable
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 def read_in(engine: Engine, **asked: object) -> list[tuple[str | None, str, str]]:

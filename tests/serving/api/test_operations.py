@@ -24,7 +24,7 @@ from serving.access.gate import Gate
 from serving.access.keys import KEYS, KeyStore
 from serving.api.answers.stored_metrics import StoredMetrics
 from serving.api.app import create_app
-from serving.database.engine import open_database, writing
+from serving.database.engine import writing
 from serving.errors import StoreUnavailable
 from serving.jobs.job_tables import JOBS
 from serving.settings import ServiceSettings
@@ -41,13 +41,6 @@ def store(tmp_path: Path) -> Iterator[ScoreStore]:
     made = ScoreStore(f"sqlite:///{tmp_path / 'scores.db'}")
     yield made
     made.close()
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

@@ -34,13 +34,6 @@ def database_url(new_database_url: str) -> str:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
 def spell(request: pytest.FixtureRequest, kind: str, database_url: str) -> Spell:
     if kind == "sqlite":
         return _file_read_only

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,13 +18,6 @@ from serving.repeats.idempotency import NAMED, Answer, Asked, Claimed, begin, fi
 LEASE = timedelta(seconds=60)
 ASKED = Asked("key:1", "POST /v1/predictions", "k", "f" * 64)
 ANSWER = Answer(200, {}, b"{}")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 def claimed(engine: Engine, *accounts: str, after: timedelta = timedelta(0)) -> Claimed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,6 @@ EVIDENCE = {
     "person": PERSON,
 }
 Run = Callable[..., Done]
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 def fill(engine: Engine, url: str) -> None:

@@ -29,13 +29,6 @@ HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 NOTES = sa.Table("notes", sa.MetaData(), sa.Column("run_id", sa.Integer, nullable=False))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
 def begun(engine: Engine, writer: str, count: int = 3) -> RunWriter:
     """Write a run as far as publication."""
     run = RunWriter.begin(engine, writer, MODEL, DAY, AT, AT)

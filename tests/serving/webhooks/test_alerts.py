@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, get_args
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Engine
 from support.webhooks import AT, DAY, SAFE, deliveries, own_settings, rows, store_with, subscribe
 
 from serving.alert_kinds import ALERT_KINDS
-from serving.database.engine import open_database, writing
+from serving.database.engine import writing
 from serving.store import ScoreStore
 from serving.webhooks.alert_cases import forget_alerts
 from serving.webhooks.alerts import AlertRules, alerts_of
@@ -118,13 +117,6 @@ def test_settings_name_the_kinds() -> None:
     assert own_settings(alerts=" loop_due, detractor").alerts == "loop_due,detractor"
     with pytest.raises(ValidationError, match="'loops' is no kind of alert; there are detractor"):
         own_settings(alerts="detractor,loops")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 def publish(store: ScoreStore, days: int, hours: int = 0, **surveys: list[dict[str, Any]]) -> None:

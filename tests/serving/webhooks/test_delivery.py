@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,7 +28,7 @@ from support.webhooks import (
 )
 
 from features.errors import InputError
-from serving.database.engine import open_database, reading, writing
+from serving.database.engine import reading, writing
 from serving.webhooks.deliveries import redeliver, standing_of
 from serving.webhooks.delivery.delivery import Round
 from serving.webhooks.delivery.schedule import DELAYS, HORIZON, JITTER, LONGEST_PAUSE, asked_pause, next_attempt
@@ -37,24 +36,6 @@ from serving.webhooks.endpoints import enable_endpoint, remove_endpoint
 from serving.webhooks.event_retention import erase_events
 from serving.webhooks.event_tables import EVENTS
 from serving.webhooks.outbox import Outbox
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def test_from_a_score_to_the_receiver(database_url: str, engine: Engine, receiver: Receiver, clock: Clock) -> None:

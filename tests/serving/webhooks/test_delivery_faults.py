@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,6 @@ from support.webhooks import (
     deliveries,
     own_settings,
     put_event,
-    receiving,
     subscribe,
     worker_of,
 )
@@ -32,24 +30,6 @@ from serving.webhooks.delivery import delivery
 from serving.webhooks.delivery.delivery import DeliveryWorker, Round
 from serving.webhooks.delivery.delivery_claims import BATCH, LEASE, claim, release, settle
 from serving.webhooks.delivery.sending import Answer
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def test_two_workers_at_once_send_each_event_once(

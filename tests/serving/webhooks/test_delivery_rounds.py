@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from support.webhooks import AT, Clock, Receiver, deliveries, own_settings, put_event, receiving, subscribe, worker_of
+from support.webhooks import AT, Clock, Receiver, deliveries, own_settings, put_event, subscribe, worker_of
 
-from serving.database.engine import open_database, writing
+from serving.database.engine import writing
 from serving.database.leases import SLACK
 from serving.run.forgetting import forget
 from serving.webhooks.delivery import delivery
@@ -21,24 +21,6 @@ from serving.webhooks.delivery.delivery import LANES, TURN, DeliveryWorker, Roun
 from serving.webhooks.delivery.delivery_claims import LEASE, Claimed, claim, settle
 from serving.webhooks.endpoints import Endpoint, disable_endpoint, remove_endpoint
 from serving.webhooks.event_tables import EVENTS
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def test_a_round_ends_though_a_backlog_does_not(engine: Engine, receiver: Receiver, clock: Clock) -> None:

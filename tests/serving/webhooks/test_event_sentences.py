@@ -18,13 +18,12 @@ from support.webhooks import (
     deliveries,
     own_settings,
     publish,
-    receiving,
     store_with,
     subscribe,
     worker_of,
 )
 
-from serving.database.engine import open_database, writing
+from serving.database.engine import writing
 from serving.store import ScoreStore
 from serving.store.score_tables import SCORES
 from serving.webhooks.deliveries import redeliver
@@ -33,19 +32,6 @@ from serving.webhooks.endpoints import disable_endpoint, enable_endpoint
 from serving.webhooks.outbox import Outbox
 
 NAMES = ("reason_1", "reason_2", "reason_3")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
 
 
 @pytest.fixture

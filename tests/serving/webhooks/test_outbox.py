@@ -18,7 +18,7 @@ from support.served import process
 from support.webhooks import AT, DAY, SAFE, THREAT, deliveries, own_settings, publish, rows, store_with, subscribe
 
 from features.errors import AccountUnknown
-from serving.database.engine import open_database, reading
+from serving.database.engine import reading
 from serving.scoring.scores import Score
 from serving.store import PublishedRun, ScoreStore
 from serving.store.score_tables import SCORES
@@ -34,13 +34,6 @@ URL = "https://crm.example/hook"
 def store(database_url: str) -> Iterator[ScoreStore]:
     with store_with(database_url, OUTBOX.publish) as made:
         yield made
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = open_database(database_url)
-    yield made
-    made.dispose()
 
 
 def events(engine: Engine) -> list[dict[str, object]]:

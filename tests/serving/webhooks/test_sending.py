@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from support.webhooks import Receiver, receiving
+from support.webhooks import Receiver
 
 from features.errors import InputError
 from serving.webhooks.delivery import sending
@@ -37,12 +37,6 @@ PRIVATE = (
 )  # fmt: skip
 PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700::1111", "3fff:1000::1", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808")
 NAME = "hooks.example"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
 
 
 def at(*addresses: str) -> Any:

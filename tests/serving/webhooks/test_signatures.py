@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy.engine import Engine
 from standardwebhooks import Webhook, WebhookVerificationError
-from support.webhooks import MASTER, Clock, Receiver, own_settings, put_event, receiving, subscribe, worker_of
+from support.webhooks import MASTER, Clock, Receiver, own_settings, put_event, subscribe, worker_of
 
 from features.errors import InputError
 from serving.database.engine import open_database, writing
@@ -27,12 +27,6 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     made = open_database(f"sqlite:///{tmp_path / 'scores.db'}")
     yield made
     made.dispose()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
 
 
 @pytest.fixture
