@@ -36,7 +36,9 @@ _ABOVE: ContextVar[tuple[_Pieces[Any, Any], ...]] = ContextVar("pieces above", d
 def workers() -> int:
     """Return how many threads may work at a time: the processors, or `OMP_NUM_THREADS` where that is fewer."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    processors = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    # Only Linux tells which processors are the process's own.
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = min(own, MOST_WORKERS)
     return min(processors, int(asked)) if asked.isdigit() and int(asked) else processors
 
 

@@ -133,3 +133,10 @@ def test_openmps_own_setting_bounds_the_threads(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
     assert workers() == expected
+
+
+def test_where_the_system_does_not_tell_which_processors_are_its_own_all_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert workers() == 3
