@@ -87,8 +87,7 @@ class Formats:
 
     def day(self, iso: str | date) -> str:
         """Return the day of a date or of an instant (its UTC day, as the time cut is)."""
-        found = date.fromisoformat(iso[:10]) if isinstance(iso, str) else iso
-        return format_date(found, "dd.MM.yyyy" if self.lang == "de" else "d MMM yyyy", locale=self.locale)
+        return _day(date.fromisoformat(iso[:10]) if isinstance(iso, str) else iso, self.lang)
 
     def long_day(self, iso: str | date) -> str:
         """Return a date with the month spelt out."""
@@ -193,6 +192,11 @@ def _locale(lang: Lang) -> Locale:
 def _unit(count: float, unit: str, lang: Lang) -> str:
     """Return a number with its unit of time; most of a book's spans are the same few."""
     return str(format_unit(count, f"duration-{unit}", locale=_locale(lang))).replace(" ", NBSP)
+
+
+@lru_cache(KEPT_FIGURES)
+def _day(day: date, lang: Lang) -> str:
+    return format_date(day, "dd.MM.yyyy" if lang == "de" else "d MMM yyyy", locale=_locale(lang))
 
 
 @cache
