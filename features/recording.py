@@ -6,6 +6,8 @@ The days that hold records are cut at gaps that are much longer than all others 
 is alone if it has less than a fifth of the records that the nearer half of the others would have made in that time: a
 typing error or an opening balance, no record of what was going on. The rest is the dense part. A table with few records
 has not ended with a long gap that its records follow on several days, while the book goes on: two such are no slip.
+A table that is recorded in waves, as surveys twice a year and the feedback on them, has long gaps as a rule: between
+waves of a like size no gap is unusual that is not much longer than the usual one from wave to wave.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ EVENTS = ("invoices", "surveys", "loops", "tickets", "actions", "referrals")
 LEAST_GAP = 45
 #: An unusual gap is more than so many times the longest one beside it.
 TIMES = 3
-#: Records beyond a gap are alone below this share of what the others would have made in the time.
+#: Records beyond a gap are alone below this share of what the others would have made in the time; fewer than this share
+#: of the largest wave are none.
 ALONE_SHARE = 0.2
 #: Fewer days with records tell of no rhythm.
 LEAST_DAYS = 8
@@ -207,9 +210,12 @@ def dense(days: Days) -> tuple[int, int]:
     (1, 14)
     """
     start, stop = 0, len(days.day)
+    usual = _gap_between_waves(days)
     while True:
         part = days.part(slice(start, stop))
         for place in map(int, _long_gaps(part)):
+            if part.gaps()[place] <= TIMES * usual:
+                continue
             before, after = part.part(slice(0, place + 1)), part.part(slice(place + 1, None))
             if _is_alone(before, after.near_start()):
                 start += place + 1
@@ -219,6 +225,17 @@ def dense(days: Days) -> tuple[int, int]:
                 break
         else:
             return start, stop
+
+
+def _gap_between_waves(days: Days) -> float:
+    """Return the median of the gaps between waves of a like size; 0 where the records do not come in waves."""
+    cuts = np.flatnonzero(days.gaps() > LEAST_GAP) + 1
+    first, after = np.append(0, cuts), np.append(cuts, len(days.day))
+    rows = np.add.reduceat(days.rows, first) if len(days.day) else days.rows
+    # A slip is no wave, however few the others hold.
+    is_wave = (rows >= ALONE_SHARE * rows.max(initial=0)) & (after - first >= GOES_ON_DAYS)
+    gaps = days.day[first[is_wave][1:]] - days.day[after[is_wave][:-1] - 1]
+    return float(np.median(gaps.astype(np.int64))) if len(gaps) else 0.0
 
 
 def _going_on(days: Days, start: int, stop: int, book_end: date) -> int:

@@ -37,6 +37,26 @@ def test_what_lies_far_off_is_alone(usual: tuple[int, ...], before: int, after: 
     assert dense(found) == (before, before + len(usual))
 
 
+def waves(*begins: int) -> tuple[int, ...]:
+    return tuple(begin + day for begin in begins for day in range(0, 20, 2))
+
+
+@pytest.mark.parametrize("begins", [range(0, 2000, 182), (0, 365), (0, 180, 366, 540, 900)])
+def test_records_in_waves_are_dense_from_end_to_end(begins: tuple[int, ...]) -> None:
+    """Feedback on surveys twice a year: each gap between two waves is long beside those within the first and last."""
+    rows = [1, 9, 2, 4, 3, 12, 5, 1, 1, 6] * len(begins)
+    found = Days(days(*waves(*begins)).day, np.array(rows))
+    assert dense(found) == (0, len(rows))
+    assert dense(days(*waves(*begins))) == (0, len(rows))
+
+
+def test_what_lies_far_from_the_waves_is_alone() -> None:
+    twice_a_year = waves(*range(0, 2000, 182))
+    early, late = (-4000,), (twice_a_year[-1] + 700, twice_a_year[-1] + 9000)
+    assert dense(days(*early, *twice_a_year, *late)) == (1, 1 + len(twice_a_year))
+    assert dense(days(*twice_a_year, twice_a_year[-1] + 700, twice_a_year[-1] + 701)) == (0, len(twice_a_year))
+
+
 def test_a_hole_within_the_records_ends_nothing() -> None:
     hole = days(*range(300), *range(400, 700))
     assert dense(hole) == (0, 600)
