@@ -1,13 +1,17 @@
-"""The verdict on the hazard: compared with the single-horizon model at its own horizon and at others.
+"""The verdict on the hazard's course: compared with the single-horizon model at the horizons other than its own.
 
 In: later rows with the days to their churns, and the predictions of both models, which learnt from earlier data. Out: a
 `HazardVerdict`, with ROC AUC and Brier score at 90, 180 and 365 days and at the rule's horizon, and account-clustered
-intervals. Three forecasts are compared:
+intervals. Four forecasts are compared:
 
 - the hazard by itself;
 - the risk that reports show: the hazard's course at the single-horizon model's level
   (`training.models.survival.anchored`);
-- the single-horizon model's probability, which is only a ranking at a horizon other than its own.
+- the single-horizon model's probability, which is only a ranking at a horizon other than its own;
+- the same probability spread evenly over time, which ranks as it does.
+
+What is shown decides, not the hazard by itself: nobody sees its ranking at the rule's horizon, where the risk shown is
+the single-horizon model's probability. The course tells something at the other horizons only.
 """
 
 from __future__ import annotations
@@ -25,10 +29,10 @@ from training.worth.bootstrap import Figure, Interval, difference, intervals, me
 from training.worth.evaluation import auc_figure, date_rows
 
 HORIZONS = (90, 180, 365)
-HAZARD, SHOWN, SINGLE = "hazard", "shown", "single horizon"
-#: The hazard's ROC AUC minus the single-horizon model's.
+HAZARD, SHOWN, SINGLE, EVEN = "hazard", "shown", "single horizon", "spread evenly"
+#: What is shown minus the single-horizon model, whose Brier score is that of its probability spread evenly.
 DIFFERENCE = "difference"
-#: The hazard is as good if it surely keeps this share of the single-horizon model's gain over .5.
+#: The course is as good if it surely keeps this share of the single-horizon model's gain over .5.
 KEPT = 0.95
 
 
@@ -45,7 +49,7 @@ class AtHorizon:
         Realised rate, and mean of the risk shown, 0-1.
     roc_auc : mapping of 'hazard', 'shown', 'single horizon' and 'difference' to Interval
         Mean over the as-of dates.
-    brier : mapping of 'hazard' and 'shown' to Interval
+    brier : mapping of 'hazard', 'shown', 'spread evenly' and 'difference' to Interval
         0-1, lower is better.
     """
 
@@ -59,9 +63,10 @@ class AtHorizon:
 
     @property
     def as_good(self) -> bool:
-        """Whether the hazard ranks as well as the single-horizon model; see `judge_hazard`."""
+        """Whether the course shown is as good as none; see `judge_hazard`."""
         gap, gain = self.roc_auc[DIFFERENCE], self.roc_auc[SINGLE].value - 0.5
-        return gap.value >= 0 and gap.low >= -(1 - KEPT) * max(gain, 0.0)
+        ranks = gap.value >= 0 and gap.low >= -(1 - KEPT) * max(gain, 0.0)
+        return ranks and self.brier[DIFFERENCE].low <= 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, an interval as value, low and high."""
@@ -72,14 +77,14 @@ class AtHorizon:
 
 @dataclass(frozen=True)
 class HazardVerdict:
-    """Whether the hazard is good enough to be shown, and its figures at every horizon with enough data.
+    """Whether the hazard's course is good enough to be shown, and its figures at every horizon with enough data.
 
     Attributes
     ----------
     horizon_days : int
-        The rule's horizon, which decides.
+        The rule's horizon, at which there is no course to judge.
     as_good : bool
-        Whether the hazard is as good as the single-horizon model there. False when that horizon cannot be judged.
+        Whether the course is as good as none at every other horizon. False when no other horizon can be judged.
     horizons : tuple of AtHorizon
         Sorted by rising horizon.
     """
@@ -96,13 +101,13 @@ class HazardVerdict:
 def judge_hazard(
     test: Landmarks, monthly: np.ndarray, single: np.ndarray, horizon_days: int, bootstraps: int, seed: int
 ) -> HazardVerdict:
-    """Compare the hazard with the single-horizon model.
+    """Compare the risk shown with the single-horizon model.
 
-    The hazard is as good when two conditions hold at the rule's horizon. Its ROC AUC is at least that of the
-    single-horizon model. And the paired interval excludes a loss of more than a twentieth of that model's gain over .5.
-    The interval is needed because the first condition says little with few churns. An interval that excludes any loss
-    would demand a better model, not an equally good one. The Brier score does not decide, because the risk shown has
-    the level of the single-horizon model.
+    The course is as good as none when three conditions hold at each horizon other than the rule's. The ROC AUC of the
+    risk shown is at least that of the single-horizon model. The paired interval excludes a loss of more than a
+    twentieth of that model's gain over .5: the first condition says little with few churns, and an interval that
+    excludes any loss would demand a better course, not an equally good one. And its Brier score is not worse, beyond
+    chance, than that of the single-horizon model's probability spread evenly over time.
 
     Parameters
     ----------
@@ -117,23 +122,26 @@ def judge_hazard(
     bootstraps, seed : int
         Number of resamples and seed of the intervals.
     """
-    shown = anchored(monthly, single, horizon_days)
+    shown, even = (anchored(course, single, horizon_days) for course in (monthly, np.zeros_like(monthly)))
     horizons = []
     for days in sorted({*HORIZONS, horizon_days}):
         rows, data = test.rows_known(days), test.within(days)
         if date_rows(data):
-            risks = {HAZARD: risk_within(monthly[rows], days), SHOWN: risk_within(shown[rows], days)}
+            courses = {HAZARD: monthly, SHOWN: shown, EVEN: even}
+            risks = {name: risk_within(course[rows], days) for name, course in courses.items()}
             horizons.append(_at_horizon(data, days, risks, single[rows], bootstraps, seed))
-    as_good = any(horizon.as_good for horizon in horizons if horizon.days == horizon_days)
-    return HazardVerdict(horizon_days, as_good, tuple(horizons))
+    others = [horizon.as_good for horizon in horizons if horizon.days != horizon_days]
+    return HazardVerdict(horizon_days, bool(others) and all(others), tuple(horizons))
 
 
 def _at_horizon(
     data: Dataset, days: int, risk: Mapping[str, np.ndarray], single: np.ndarray, bootstraps: int, seed: int
 ) -> AtHorizon:
-    aucs = {name: auc_figure(data, probability) for name, probability in {**risk, SINGLE: single}.items()}
-    aucs[DIFFERENCE] = difference(aucs[HAZARD], aucs[SINGLE])
+    ranked = {HAZARD: risk[HAZARD], SHOWN: risk[SHOWN], SINGLE: single}
+    aucs = {name: auc_figure(data, probability) for name, probability in ranked.items()}
+    aucs[DIFFERENCE] = difference(aucs[SHOWN], aucs[SINGLE])
     briers = {name: brier_figure(data, probability) for name, probability in risk.items()}
+    briers[DIFFERENCE] = difference(briers[SHOWN], briers[EVEN])
     return AtHorizon(
         days=days,
         rows=len(data),

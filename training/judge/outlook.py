@@ -2,9 +2,9 @@
 
 In: a `Making`, the data and models of a training run. Out: an `Outlook`.
 
-The hazard is kept if it ranks as well as the model at the rule's horizon. The contraction is kept if it predicts better
-than the book's mean and than last year's shrinking repeated. Both are judged at the model's origin, on the data known
-there. The figures of a model that is not kept are recorded too.
+The hazard is kept if the course that it gives is as good as none at the horizons beside the rule's. The contraction is
+kept if it predicts better than the book's mean and than last year's shrinking repeated. Both are judged at the model's
+origin, on the data known there. The figures of a model that is not kept are recorded too.
 """
 
 from __future__ import annotations
