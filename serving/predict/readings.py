@@ -15,6 +15,7 @@ from typing import Any
 
 from features.tables import HISTORY, TABLES, Kind
 from serving.scoring.cautions import ADVANCE_DAYS, Caution, read_otherwise
+from serving.scoring.model_facts import known_values
 
 #: When a record of each table happened, and whether that is a date.
 TIME_OF = {
@@ -22,8 +23,6 @@ TIME_OF = {
     for name, table in TABLES.items()
     if name in (*HISTORY, "churns")
 }
-#: What stands before the name of an account's column in the name of its signal.
-OF_ACCOUNT = "account_"
 #: Most characters of a value that are told.
 LONGEST = 60
 Categories = Mapping[str, Sequence[str]]
@@ -67,11 +66,10 @@ def reading_of(history: Any, as_of: date, categories: Categories) -> Reading:
 def cautions_of_readings(readings: Iterable[Reading], categories: Categories) -> list[Caution]:
     """Return what to know of how several accounts' records are read."""
     each = list(readings)
-    known = {f"account.{name.removeprefix(OF_ACCOUNT)}": list(levels) for name, levels in categories.items()}
     strange = [reading.strange for reading in each if reading.strange]
     early = [reading.early for reading in each if reading.early]
     later = [reading.later for reading in each if reading.later]
-    return read_otherwise(strange, known, later, early, sum(reading.returned for reading in each))
+    return read_otherwise(strange, known_values(categories), later, early, sum(reading.returned for reading in each))
 
 
 def readings_told(histories: Sequence[Any], as_of: date, categories: Categories) -> list[Caution]:
@@ -81,11 +79,10 @@ def readings_told(histories: Sequence[Any], as_of: date, categories: Categories)
 
 def _strange(account: Any, categories: Categories) -> dict[str, str]:
     found = {}
-    for signal, levels in categories.items():
-        name = signal.removeprefix(OF_ACCOUNT)
-        value = getattr(account, name, None)
-        if levels and value is not None and value not in levels:
-            found[f"account.{name}"] = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+    for name, levels in known_values(categories).items():
+        value = getattr(account, name.partition(".")[2], None)
+        if value is not None and value not in levels:
+            found[name] = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
     return found
 
 

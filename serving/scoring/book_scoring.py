@@ -8,10 +8,11 @@ is broken off goes on from any row, if its fingerprint is the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import ibis
 import numpy as np
 import pandas as pd
 
@@ -19,11 +20,13 @@ from features.as_of import customers
 from features.batch.computing import Batch
 from features.batch.matrix_file import fingerprint
 from features.tables import OPTIONAL_HISTORY, Tables
-from serving.scoring.cautions import Caution, cautions
+from serving.scoring.cautions import Caution, cautions, read_otherwise
 from serving.scoring.lapsed import KEY, lapsed_rows
+from serving.scoring.model_facts import known_values
 from serving.scoring.scoring import Scored, score_part
 from training.bundle.bundle import Bundle
 from training.lifetime_terms import LifetimeTerms
+from training.models.trees import LEAST_SHARE
 from training.worth.level import Loss, predicted_loss
 
 #: Accounts of a chunk: with reasons and evidence as Python's objects, one takes some 200 KB.
@@ -93,6 +96,8 @@ class ScoredBook:
         Tables that were not known.
     lifetime : tuple of three floats or None
         Lifetime value of the book with its interval, where the run has figures and its model an estimate of it.
+    strange : tuple of Caution
+        Which values of the accounts the model does not know.
     """
 
     bundle: Bundle
@@ -100,6 +105,7 @@ class ScoredBook:
     missing: tuple[str, ...]
     frame: pd.DataFrame
     lifetime: tuple[float, float, float] | None = None
+    strange: tuple[Caution, ...] = ()
 
     @classmethod
     def of(cls, tables: Tables, bundle: Bundle, pieces: Sequence[pd.DataFrame]) -> ScoredBook:
@@ -109,7 +115,9 @@ class ScoredBook:
         action = frame["best_action"].astype(object)
         frame = frame.assign(best_action=action.where(action.notna(), None))
         missing = tuple(sorted(tables.missing & set(OPTIONAL_HISTORY))) if len(frame) else ()
-        return cls(bundle, tables.currency, missing, frame.sort_values("account_id", ignore_index=True))
+        strange = tuple(strange_in_book(tables, frame["account_id"].tolist(), bundle.manifest.categories))
+        whole = frame.sort_values("account_id", ignore_index=True)
+        return cls(bundle, tables.currency, missing, whole, strange=strange)
 
     def loss(self) -> Loss:
         """Return the revenue expected to leave with the accounts, and the interval that holds four times in five."""
@@ -136,7 +144,7 @@ class ScoredBook:
 
     def cautions(self) -> list[Caution]:
         """Return what to know beside the scores."""
-        return cautions(self.bundle, self.frame["value"].tolist(), [self.currency])
+        return [*cautions(self.bundle, self.frame["value"].tolist(), [self.currency]), *self.strange]
 
 
 def kept_of(scored: Scored) -> pd.DataFrame:
@@ -145,3 +153,26 @@ def kept_of(scored: Scored) -> pd.DataFrame:
     contraction = np.full(len(scored), np.nan) if lost is None else lost
     gone = lapsed_rows(scored.matrix, scored.bundle.rule)
     return scored.frame.assign(**{CONTRACTION: contraction, KEY: gone})[list(KEPT)]
+
+
+def strange_in_book(tables: Tables, customers: Sequence[str], categories: Mapping[str, Sequence[str]]) -> list[Caution]:
+    """Return which values of at least `LEAST_SHARE` of the customers the model does not know, the most frequent first.
+
+    What few have is known to no model. What many have is written otherwise than in training, or new since.
+
+    Parameters
+    ----------
+    categories : mapping of signal to sequence of str
+        The values of each signal of texts that the model knows; of one without any, nothing is strange.
+    """
+    known = known_values(categories)
+    if not len(customers):
+        return []
+    accounts = tables["accounts"].semi_join(ibis.memtable({"account_id": list(customers)}), "account_id")
+    strange = []
+    for name, levels in known.items():
+        values = accounts.rename(value=name.partition(".")[2]).group_by("value").aggregate(count=lambda t: t.count())
+        values = values.filter(values["count"] >= LEAST_SHARE * len(customers), values.value.notnull())
+        ranked = values.order_by(values["count"].desc(), "value").execute()["value"].tolist()
+        strange += [{name: value} for value in ranked if value not in levels]
+    return read_otherwise(strange, known, (), (), 0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.signal import all_signals
 from training.bundle.bundle import Bundle
+
+#: What stands before the name of an account's column in the name of its signal.
+OF_ACCOUNT = "account_"
 
 
 def model_facts(bundle: Bundle) -> dict[str, Any]:
@@ -30,6 +34,11 @@ def model_facts(bundle: Bundle) -> dict[str, Any]:
         "intervals": manifest.verdict["intervals"],
         "reference": manifest.reference.model_dump(mode="json"),
     }
+
+
+def known_values(categories: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the values that the model knows of each column, such as account.country, where it knows any."""
+    return {f"account.{name.removeprefix(OF_ACCOUNT)}": list(levels) for name, levels in categories.items() if levels}
 
 
 def signal_facts() -> list[dict[str, Any]]:

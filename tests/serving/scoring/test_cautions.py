@@ -15,6 +15,7 @@ from support.served import Json, client_of, histories, rows_of
 from features.tables import Tables
 from serving.api.edge.runtime import Runtime
 from serving.jobs.runner import JobRunner
+from serving.scoring.book_scoring import ScoredBook, kept_of
 from serving.scoring.cautions import ENOUGH, INVOICE_AGE, LATELY, cautions, invoices_ended, power_apart
 from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
@@ -52,6 +53,24 @@ def test_a_book_of_other_amounts_is_told(factor: float, power: int, book: Tables
     assert (caution.code, caution.figures) == ("amounts", {"power": power})
     times = {3: "1,000 times those", 2: "100 times those", -3: "1,000 times smaller than"}[power]
     assert times in told(caution, "en")
+
+
+def test_a_book_whose_segments_are_written_otherwise_is_told(book: Tables, bundle: Bundle, as_of: date) -> None:
+    """A value that many have; what few have is known to no model, and none is missing for it."""
+    accounts = book.frames["accounts"]
+    renamed = accounts.mutate(segment=accounts.segment.upper(), country=ibis.ifelse(
+        accounts.account_id == accounts.account_id.min(), "Atlantis", accounts.country
+    ))  # fmt: skip
+    other = Tables({**book.frames, "accounts": renamed}, book.missing, book.currency)
+    pieces = [kept_of(score_book(book, as_of, bundle))]
+    assert ScoredBook.of(book, graded(bundle, "B"), pieces).cautions() == []
+    (caution,) = ScoredBook.of(other, graded(bundle, "B"), pieces).cautions()
+    (values,) = caution.figures["strange"].values()
+    assert caution.code == "categories" and set(caution.figures["strange"]) == {"account.segment"}
+    assert len(values) > 1 and {value.lower() for value in values} <= {
+        level.lower() for level in bundle.manifest.categories["account_segment"]
+    }
+    assert "account.segment “" in told(caution, "en") and "it knows: " in told(caution, "en")
 
 
 def test_no_account_of_the_book_is_told_to_be_of_another(book: Tables, bundle: Bundle, as_of: date) -> None:
