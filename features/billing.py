@@ -22,8 +22,10 @@ billed *regularly and rarely* when the usual gap is also above RARE_DAYS. Then
   note, which cancel, are left out.
 
 A year's invoicing is the sum at the n last places, divided by q, where an account is billed regularly and rarely; one
-that was billed once so far counts as billed yearly in it. Changes are of whole periods wherever an account is billed
-regularly; of 90 and of 180 days they are null where it was billed once so far: there is no period to compare with.
+that was billed once so far counts as billed yearly in it, or every q years where its invoice, less its credit notes, is
+q times the annual value of the contracts that stand, give or take a twentieth. Changes are of whole periods wherever an
+account is billed regularly; of 90 and of 180 days they are null where it was billed once so far: there is no period to
+compare with.
 """
 
 from __future__ import annotations
@@ -32,11 +34,14 @@ import ibis
 import ibis.expr.types as ir
 
 from features.as_of import AsOf
+from features.formulas.contract_terms import standing_value
 from features.formulas.reversals import stands
 from features.signal import Relation, relation, table_relation
 
 #: Begins the name of a measure: a column of the matrix's query that is neither signal nor fact.
 MEASURE = "billing__"
+#: The annual value of the contracts that stand.
+SIGNED = f"{MEASURE}signed"
 YEAR_DAYS = 365.25
 #: Bimonthly is rare, monthly with a few days' jitter is not.
 RARE_DAYS = 45
@@ -46,6 +51,8 @@ WEEKLY = 60
 FEW, TWO_YEARS = 8, 800
 SLACK_DAYS, SLACK_SHARE = 31, 0.25
 GAPS, STEADY, IN_STEP = 5, 0.75, 0.5
+#: An only invoice pays for so many years of a contract, give or take this share of them.
+LIKE_YEARS = 0.05
 #: Windows over which revenue is compared, in days. A period that is longer takes the window's place.
 WINDOWS = (90, 180, 365)
 
@@ -142,6 +149,7 @@ def measures(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
     """
     of_days, of_periods = _sums_of_days(view["invoices"]), _sums_of_periods(billing.build(view))
     return [
+        (table_relation("contracts"), SIGNED, standing_value(view["contracts"])),
         *((table_relation("invoices"), f"{MEASURE}days_{name}", sums) for name, sums in of_days.items()),
         *((billing, f"{MEASURE}periods_{name}", sums) for name, sums in of_periods.items()),
     ]
@@ -182,6 +190,8 @@ def _sums_of_periods(days: ir.Table) -> dict[str, ir.Value]:
         "year": where((regular & (days.usual.max() > RARE_DAYS)) | once, this_year / years),
         "365": where(compares, this_year),
         "365_before": where(compares, invoiced(year, year * 2)),
+        "once": where(once, days.net.sum()),
+        "once_age": where(once, days["last"].max()),
     }
     for window in WINDOWS[:-1]:
         held = days[f"held_{window}"]
@@ -196,9 +206,26 @@ def _sums_of_periods(days: ir.Table) -> dict[str, ir.Value]:
     return sums
 
 
+def years_of_rare(view: AsOf) -> ir.Table:
+    """Return account_id, as_of and `year`, a year's invoicing, of who is billed regularly and rarely, or only once."""
+    days = billing.build(view)
+    years = days.group_by(view.keys).aggregate(year=_sums_of_periods(days)["year"])
+    return years.filter(years.year.notnull())
+
+
 def year(row: ir.Table) -> ir.Value:
     """Return a year's invoicing before as_of, signed; null without an invoice or credit note."""
-    return row[f"{MEASURE}periods_year"].fill_null(row[f"{MEASURE}days_365"])
+    return _of_years(row).fill_null(row[f"{MEASURE}periods_year"]).fill_null(row[f"{MEASURE}days_365"])
+
+
+def _of_years(row: ir.Table) -> ir.Value:
+    """Return a year's part of an only invoice that still pays for several years of a contract, else null."""
+    once = row[f"{MEASURE}periods_once"]
+    ratio = once / row[SIGNED].nullif(0)
+    years = _rounded(ratio)
+    pays = (years > 1) & ((ratio - years).abs() <= LIKE_YEARS * years)
+    runs = row[f"{MEASURE}periods_once_age"] <= years * YEAR_DAYS + SLACK_DAYS
+    return ibis.ifelse(pays & runs, once / years, ibis.null("float64"))
 
 
 def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
@@ -213,4 +240,6 @@ def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
         row[f"{MEASURE}periods_{name}"].fill_null(row[f"{MEASURE}days_{name}"])
         for name in (f"{window}", f"{window}_{before}")
     )
-    return (first - second) / (first.abs() + second.abs()).nullif(0)
+    changed = (first - second) / (first.abs() + second.abs()).nullif(0)
+    # All of it is new for as long as the only invoice pays for.
+    return changed if window != WINDOWS[-1] else ibis.ifelse(_of_years(row).notnull(), 1.0, changed)

@@ -101,14 +101,14 @@ FROM shares WHERE once OR regular;
 
 CREATE TEMP TABLE by_period AS
 WITH placed AS (
-    SELECT b.id, r.*, d.net,
+    SELECT b.id, r.*, d.net, b.as_of - r.last_on AS last_age,
         (r.last_on - d.anchor) / r.period + 0.5
             + greatest(ceil((b.as_of - r.last_on - r.slack) / r.period) - 1, 0) AS place
     FROM by_day b JOIN rhythms r USING (hid, number) JOIN days d ON d.hid = b.hid AND d.day < b.as_of
     WHERE b.recent <= 60
 ),
 sums AS (
-    SELECT id, once, regular, usual, years,
+    SELECT id, once, regular, usual, years, last_age, sum(net) AS whole,
         coalesce(sum(net) FILTER (place >= 0 AND place < per_year), 0) AS year,
         coalesce(sum(net) FILTER (place >= per_year AND place < 2 * per_year), 0) AS year_before,
         coalesce(sum(net) FILTER (place >= 0 AND place < held_90), 0) AS days_90,
@@ -118,7 +118,8 @@ sums AS (
         coalesce(sum(net) FILTER (place >= held_180 AND place < 2 * held_180), 0) AS days_180_before
     FROM placed GROUP BY ALL
 )
-SELECT id, if(once OR usual > 45, year / years, NULL) AS year_sum, year AS days_365, year_before AS days_365_before,
+SELECT id, if(once, whole, NULL) AS once_sum, last_age, if(once OR usual > 45, year / years, NULL) AS year_sum,
+    year AS days_365, year_before AS days_365_before,
     -- Nothing and nothing are not compared.
     COLUMNS('days_(90|180).*') * (NOT once)::INTEGER
 FROM sums;

@@ -64,6 +64,7 @@ WITH rows AS (
 ),
 latest AS (SELECT id, min(age) AS latest FROM rows GROUP BY id)
 SELECT id, sum(annual_value) FILTER (coalesce(ended_age <= 0, true)) AS value, count(*) AS terms,
+    coalesce(value, 0) + if(min(age) > 1, coalesce(sum(annual_value) FILTER (ended_age = 1), 0), 0) AS signed,
     if(count(*) > count(ended_age), NULL, -min(ended_age)) AS days_to_end,
     avg(price_change) FILTER (age = latest) AS price_change
 FROM rows JOIN latest USING (id) GROUP BY id;

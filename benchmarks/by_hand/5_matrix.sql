@@ -10,6 +10,13 @@ SELECT (SELECT min(invoiced_on) FROM invoices) AS invoices, (SELECT min(valid_fr
 CREATE TEMP MACRO unless_short(began, as_of, days, x) AS if(as_of > began AND as_of - began < days, NULL, x);
 CREATE TEMP MACRO change(now, before) AS (now - before) / nullif(abs(now) + abs(before), 0);
 
+-- An only invoice that pays for several years of the contracts counts a year's part while it does.
+CREATE TEMP MACRO of_years(paid, age, signed) AS if(round(paid / nullif(signed, 0)) > 1
+    AND abs(paid / signed - round(paid / signed)) <= 0.05 * round(paid / signed)
+    AND age <= round(paid / signed) * 365.25 + 31, paid / round(paid / signed), NULL);
+CREATE TEMP MACRO year_of(n, t, days_365) AS
+    coalesce(of_years(n.once_sum, n.last_age, t.signed), n.year_sum, days_365, 0);
+
 CREATE TEMP TABLE matrix AS
 SELECT s.account_id, s.as_of,
     a.age AS action_age_days,
@@ -23,7 +30,7 @@ SELECT s.account_id, s.as_of,
     coalesce(p.active = 1, false) AS contacts_single,
     if(v.told = 0, NULL, ps.share) AS contacts_surveyed_share,
     unless_short(greatest(b.contacts, b.invoices), s.as_of, 365,
-        coalesce(n.year_sum, i.days_365, 0) / nullif(p.active, 0)) AS revenue_per_contact,
+        year_of(n, t, i.days_365) / nullif(p.active, 0)) AS revenue_per_contact,
     t.days_to_end AS contract_days_to_end, t.price_change AS contract_price_change,
     coalesce(t.terms, 0) AS contract_terms, coalesce(t.value, 0) AS contract_value,
     unless_short(b.loops, s.as_of, 365, l.p50) AS loop_close_hours_p50_365d,
@@ -57,15 +64,15 @@ SELECT s.account_id, s.as_of,
     unless_short(b.surveys, s.as_of, 360, coalesce(v.once_responsive, false)) AS silence_once_responsive,
     unless_short(b.invoices, s.as_of, 365, i.credited) AS credit_note_share_365d,
     unless_short(b.invoices, s.as_of, 180, coalesce(i.days_180, 0)) AS revenue_180d,
-    unless_short(b.invoices, s.as_of, 365, coalesce(n.year_sum, i.days_365, 0)) AS revenue_365d,
+    unless_short(b.invoices, s.as_of, 365, year_of(n, t, i.days_365)) AS revenue_365d,
     unless_short(b.invoices, s.as_of, 90, coalesce(i.days_90, 0)) AS revenue_90d,
     coalesce(i.faded, 0) AS revenue_faded_halflife_365, bl.largest AS revenue_largest_month_share,
     unless_short(b.invoices, s.as_of, 360, change(coalesce(n.days_180, i.days_180),
         coalesce(n.days_180_before, i.days_180_before))) AS revenue_trend_180d,
     unless_short(b.invoices, s.as_of, 180, change(coalesce(n.days_90, i.days_90),
         coalesce(n.days_90_before, i.days_90_before))) AS revenue_trend_90d,
-    unless_short(b.invoices, s.as_of, 730, change(coalesce(n.days_365, i.days_365),
-        coalesce(n.days_365_before, i.days_365_before))) AS revenue_yoy_365d,
+    unless_short(b.invoices, s.as_of, 730, if(of_years(n.once_sum, n.last_age, t.signed) IS NOT NULL, 1,
+        change(coalesce(n.days_365, i.days_365), coalesce(n.days_365_before, i.days_365_before)))) AS revenue_yoy_365d,
     unless_short(b.invoices, s.as_of, 455, change(coalesce(n.days_90, i.days_90),
         coalesce(n.days_90_last_year, i.days_90_last_year))) AS revenue_yoy_90d,
     coalesce(d.days_180, 0) AS invoice_days_halflife_180, coalesce(d.days_30, 0) AS invoice_days_halflife_30,

@@ -105,6 +105,42 @@ def test_the_first_invoice_of_a_yearly_payer_lasts_a_year_and_a_month(bench: Ben
     assert found["year"].tolist() == [12_000.0, 12_000.0, 12_000.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("amount", "part", "ends", "found"),
+    [
+        (24_000.0, 12_000.0, "2026-01-31", "its part of two years, for two years and a month"),
+        (36_500.0, 36_500.0 / 3, "2027-01-31", "three years' part; a twentieth more or less is a price"),
+        (18_000.0, 18_000.0, "2025-01-31", "no whole years: a yearly invoice with something beside"),
+        (12_000.0, 12_000.0, "2025-01-31", "a year"),
+    ],
+)
+def test_the_first_invoice_lasts_as_many_years_as_it_pays_of_the_contract(
+    bench: Bench, amount: float, part: float, ends: str, found: str
+) -> None:
+    """Who pays every two years has not doubled at first, nor gone in the second year."""
+    paid, last = date(2024, 1, 1), date.fromisoformat(ends)
+    accounts = pd.DataFrame({"account_id": ["a"], "customer_since": [pd.Timestamp("2023-12-01")]})
+    invoices = pd.DataFrame({"account_id": ["a"], "invoice_id": ["1"], "invoiced_on": [paid], "amount": [amount]})
+    contract = {"contract_id": "c", "starts_on": paid, "ends_on": date(2030, 1, 1), "annual_value": 12_000.0}
+    contracts = pd.DataFrame([contract]).assign(account_id="a")
+    days = [date(2024, 1, 3), last, last + timedelta(days=2)]
+    matrix = bench.load({"accounts": accounts, "invoices": invoices, "contracts": contracts}).matrix(days)
+    assert matrix.facts["revenue_365d"].tolist() == pytest.approx([part, part, 0.0]), found
+    assert matrix.signals["revenue_365d"].tolist() == pytest.approx([part, part, 0.0])
+    assert matrix.signals["revenue_yoy_365d"].tolist()[:2] == [1.0, 1.0], "all of it is new"
+
+
+def test_what_ended_yesterday_has_a_value_until_its_successor_can_be_seen(bench: Bench) -> None:
+    accounts = pd.DataFrame({"account_id": ["a"], "customer_since": [pd.Timestamp("2023-12-01")]})
+    invoices = pd.DataFrame({"account_id": [], "invoice_id": [], "invoiced_on": [], "amount": []})
+    terms = [("1", date(2024, 1, 1), date(2024, 12, 31), 500.0), ("2", date(2025, 1, 1), date(2025, 12, 31), 600.0)]
+    contracts = pd.DataFrame(terms, columns=["contract_id", "starts_on", "ends_on", "annual_value"])
+    days = [date(2024, 12, 31), date(2025, 1, 1), date(2025, 1, 2), date(2026, 1, 1), date(2026, 1, 2)]
+    tables = {"accounts": accounts, "invoices": invoices, "contracts": contracts.assign(account_id="a")}
+    matrix = bench.load(tables).matrix(days)
+    assert matrix.value.tolist() == [500.0, 500.0, 600.0, 600.0, 0.0]
+
+
 def test_a_credit_note_belongs_to_the_period_it_credits(bench: Bench) -> None:
     invoices = [*every(12, 12_000.0, "2021-01-01", "2024-12-31"), (date(2024, 2, 15), -2_000.0)]
     found = seen(bench, invoices, [date(2024, 6, 1), date(2025, 1, 1)])

@@ -20,7 +20,7 @@ import pandas as pd
 from features.matrix import FACT
 from features.tables import HISTORY, TABLES
 from support.books import Frames
-from support.invoicing_oracle import Invoicing, standing
+from support.invoicing_oracle import Invoicing, signed_value, standing
 
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -127,7 +127,9 @@ def contacts(book: SimpleNamespace, clock: Clock) -> Values:
         "contacts_decision_makers": decide(sum(bool(row.decision_maker) for row in active)),
         "contacts_change_365d": len(active) - len(then),
         "contacts_surveyed_share": told(book.surveys, "contact_id", mean(row.contact_id in invited for row in active)),
-        "revenue_per_contact": Invoicing(book.invoices, clock.at).year() / len(active) if active else None,
+        "revenue_per_contact": Invoicing(book.invoices, clock.at, book.contracts).year() / len(active)
+        if active
+        else None,
     }
 
 
@@ -241,7 +243,7 @@ def _wave_change(answers: list[SimpleNamespace]) -> float | None:
 def nps(book: SimpleNamespace, clock: Clock) -> Values:
     answers = [row for row in book.surveys if row.answered_at is not None and row.score is not None]
     recent = [row for row in answers if clock.within(row.answered_at, 365)]
-    makers = {row.contact_id for row in book.contacts if row.decision_maker}
+    makers = {row.contact_id for row in book.contacts if row.decision_maker and not row.valid_to}
     people = {row.contact_id for row in recent if row.contact_id is not None}
     last = [_latest([row for row in recent if row.contact_id == person]) for person in people]
     scores = [row.score for row in recent]
@@ -337,7 +339,7 @@ def rhythm(book: SimpleNamespace, clock: Clock) -> Values:
 
 
 def revenue(book: SimpleNamespace, clock: Clock) -> Values:
-    billed = Invoicing(book.invoices, clock.at)
+    billed = Invoicing(book.invoices, clock.at, book.contracts)
     recent = [row.amount for row in book.invoices if clock.within(row.invoiced_on, 365)]
     invoiced = sum(amount for amount in recent if amount > 0)
     positive = [row.invoiced_on for row in standing(book.invoices)]
@@ -367,8 +369,8 @@ def facts(book: SimpleNamespace, clock: Clock) -> Values:
     return {
         FACT + "customer_days": clock.days(book.accounts[0].customer_since),
         FACT + "records_365d": records,
-        FACT + "revenue_365d": Invoicing(book.invoices, clock.at).year(),
-        FACT + "contract_value": contracts(book, clock)["contract_value"],
+        FACT + "revenue_365d": Invoicing(book.invoices, clock.at, book.contracts).year(),
+        FACT + "contract_value": signed_value(book.contracts, clock.at),
     }
 
 
