@@ -19,7 +19,7 @@ import pandas as pd
 from features.as_of import KEYS, AsOf, every_account, still_customers
 from features.figures.estimates import Estimates, estimates_table
 from features.figures.kept_rows import KeptRows
-from features.figures.recognised import pays_for_time, recognised
+from features.figures.recognised import pays_for_time, revenue
 from features.formulas.contract_terms import standing_value
 from features.formulas.reversals import REVERSED_ON, stands, with_reversals
 from features.tables import Tables
@@ -148,7 +148,7 @@ class Programme:
         parts = [
             customers,
             view["accounts"].select(*KEYS, since_days="age_days"),
-            recognised(view, pays_for).group_by(KEYS).aggregate(revenue=lambda t: t.recognised.sum()),
+            revenue(view, pays_for),
             contracts.group_by(KEYS).aggregate(signed=standing_value(contracts), contracts=contracts.count()),
             invoices.filter(stands(invoices))
             .group_by(KEYS)

@@ -7,6 +7,10 @@ annual value for a year, a twelfth of it for a month. That time begins on the in
 at the latest. The contract is the one that began last, not more than 31 days after the invoice, and had not ended on
 its day. An invoice without a contract counts on its day. Credit notes follow the same rule.
 
+Nothing says what time an invoice without a contract pays for. Where the last invoice before the twelve months, or one
+in them, has none, and the account is billed regularly and rarely, its year's invoicing counts instead
+(`features.billing`): who pays every two years is not lost in between, and who pays ten days late has not shrunk.
+
 Which contract it is changes when a later one becomes known. So each invoice is paired with its contracts once for all
 dates, and each pair says from when on it is known and which day's contract takes its place: `PAYS_FOR` declares these
 times, and a view shows at each date what was known by then.
@@ -14,12 +18,14 @@ times, and a view shows at each date what was known by then.
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 import ibis
 import ibis.expr.types as ir
 
-from features.as_of import SECONDS_A_DAY, AsOf
+from features import billing
+from features.as_of import KEYS, SECONDS_A_DAY, AsOf
 from features.schema import Table, amount, day, text
 from features.tables import Tables
 
@@ -98,6 +104,35 @@ def _in_order(pairs: ir.Table) -> tuple[ir.Table, ir.Table]:
     return ordered.filter((ordered.replaced_on > ordered.invoiced_on).fill_null(True)), none
 
 
+def revenue(view: AsOf, pays_for: ir.Table) -> ir.Table:
+    """Return account_id, as_of and `revenue`, what is recognised of the last twelve months, where there is anything.
+
+    Parameters
+    ----------
+    pays_for : Ibis table
+        Of `pays_for_time`.
+    """
+    sums = recognised(view, pays_for).group_by(KEYS).aggregate(recognised=lambda t: t.recognised.sum())
+    untimed = AsOf(view.tables, _untimed(_known(view, pays_for)))
+    rows = sums.outer_join(billing.years_of_rare(untimed), KEYS)
+    keys = {name: ibis.coalesce(rows[name], rows[f"{name}_right"]) for name in KEYS}
+    return rows.select(**keys, revenue=rows.year.fill_null(rows.recognised))
+
+
+def _known(view: AsOf, pays_for: ir.Table) -> ir.Table:
+    """Return each invoice with what it was known to pay for at as_of."""
+    rows = view.derived(PAYS_FOR, pays_for)
+    return rows.filter(rows.replaced_age_days.isnull())
+
+
+def _untimed(known: ir.Table) -> ir.Table:
+    """Return the accounts whose last twelve months no contract, or not all of them, says what was paid for."""
+    age, has_contract = known.invoiced_age_days, known.cover.notnull()
+    before = (age.min(where=has_contract & (age > days_back(known, 12)))).fill_null(math.inf)
+    accounts = known.group_by(KEYS).aggregate(untold=age.min(where=~has_contract), before=before)
+    return accounts.filter(accounts.untold < accounts.before)
+
+
 def recognised(view: AsOf, pays_for: ir.Table) -> ir.Table:
     """Return account_id, as_of, invoice_id and `recognised`, the amount that falls into the last twelve months.
 
@@ -106,8 +141,7 @@ def recognised(view: AsOf, pays_for: ir.Table) -> ir.Table:
     pays_for : Ibis table
         Of `pays_for_time`.
     """
-    rows = view.derived(PAYS_FOR, pays_for)
-    rows = rows.filter(rows.replaced_age_days.isnull())
+    rows = _known(view, pays_for)
     year = days_back(rows, 12)
     # Most invoices paid for a time that has long passed.
     rows = rows.filter(rows.invoiced_age_days - rows.cover.fill_null(0.0) <= year)
