@@ -69,7 +69,8 @@ SELECT id, avg((score <= 6)::INTEGER) AS detractors FROM latest GROUP BY id;
 
 CREATE TEMP TABLE by_maker AS
 WITH makers AS (
-    SELECT id, contact_id FROM spine JOIN contacts USING (account_id) WHERE decision_maker AND valid_from < as_of
+    SELECT id, contact_id FROM spine JOIN contacts USING (account_id)
+    WHERE decision_maker AND valid_from < as_of AND NOT coalesce(valid_to < as_of, false)
 ),
 instants AS (
     SELECT id, answered_age, avg(score) AS score FROM seen_surveys SEMI JOIN makers USING (id, contact_id)

@@ -136,7 +136,8 @@ def of_scores(rows, contacts, day):
     apart = recent.answered_age.groupby(by).max() - recent.answered_age.groupby(by).min() >= 1
     slope = (centred * recent.score).groupby(by).sum() / (centred**2).groupby(by).sum()
     last = rows[rows.answered_age == rows.groupby(KEY).answered_age.transform("min")]
-    makers = contacts[(contacts.decision_maker == True) & (contacts.valid_from < day)]  # noqa: E712 (null is not true)
+    there = (contacts.valid_from < day) & ~(contacts.valid_to < day)
+    makers = contacts[(contacts.decision_maker == True) & there]  # noqa: E712 (null is not true)
     made = rows.merge(makers[[KEY, "contact_id"]], on=[KEY, "contact_id"])
     made = made[made.answered_age == made.groupby(KEY).answered_age.transform("min")]
     by_contact = [KEY, "contact_id"]

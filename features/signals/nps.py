@@ -44,8 +44,9 @@ def contact_scores(view: AsOf) -> ir.Table:
 
 @relation("surveys", "contacts")
 def decision_maker_answers(view: AsOf) -> ir.Table:
-    """Return the answers of decision makers, with the age of their latest answer."""
-    makers = view["contacts"].filter(lambda t: t.decision_maker).select(*view.keys, "contact_id")
+    """Return the answers of decision makers who have not left, with the age of their latest answer."""
+    makers = view["contacts"].filter(lambda t: t.decision_maker & t.valid_to_age_days.isnull())
+    makers = makers.select(*view.keys, "contact_id")
     rows = _scored(view).semi_join(makers, [*view.keys, "contact_id"])
     return beside(rows, view.keys, latest_age=rows.answered_age_days.min())
 
@@ -141,7 +142,7 @@ def nps_detractor_share(rows: ir.Table) -> ir.Value:
     riskier="falling",
 )
 def nps_decision_maker_last(rows: ir.Table) -> ir.Value:
-    """Score of the latest answer of a decision maker."""
+    """Score of the latest answer of a decision maker who has not left."""
     return rows.score.mean(where=rows.answered_age_days == rows.latest_age)
 
 
