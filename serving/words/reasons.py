@@ -259,6 +259,9 @@ class Speaker:
     def _beside(self) -> dict[str, str]:
         ends = self._values.get("contract_days_to_end")
         named = {"contract_end": self._day(ends)} if isinstance(ends, float) else {}
+        year = self._values.get("revenue_365d")
+        if isinstance(year, float) and year > 0:
+            named["year_invoiced"] = self.formats.money(year)
         if (before := self._value_before) is not None:
             named["contract_value_before"] = self.formats.money(before)
         row = self._values.get("invitations_unanswered_in_a_row")
