@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 
@@ -118,3 +119,8 @@ class Invoicing:
 def change(now: float, before: float) -> float | None:
     size = abs(now) + abs(before)
     return (now - before) / size if size else None
+
+
+def invoicing(book: SimpleNamespace, clock: Any) -> Invoicing:
+    """What one account was invoiced before the instant of a clock."""
+    return Invoicing(book.invoices, clock.at, book.contracts)

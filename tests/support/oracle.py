@@ -20,7 +20,7 @@ import pandas as pd
 from features.matrix import FACT
 from features.tables import HISTORY, TABLES
 from support.books import Frames
-from support.invoicing_oracle import Invoicing, signed_value, standing
+from support.invoicing_oracle import invoicing, signed_value, standing
 
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -127,9 +127,7 @@ def contacts(book: SimpleNamespace, clock: Clock) -> Values:
         "contacts_decision_makers": decide(sum(bool(row.decision_maker) for row in active)),
         "contacts_change_365d": len(active) - len(then),
         "contacts_surveyed_share": told(book.surveys, "contact_id", mean(row.contact_id in invited for row in active)),
-        "revenue_per_contact": Invoicing(book.invoices, clock.at, book.contracts).year() / len(active)
-        if active
-        else None,
+        "revenue_per_contact": invoicing(book, clock).year() / len(active) if active else None,
     }
 
 
@@ -339,7 +337,7 @@ def rhythm(book: SimpleNamespace, clock: Clock) -> Values:
 
 
 def revenue(book: SimpleNamespace, clock: Clock) -> Values:
-    billed = Invoicing(book.invoices, clock.at, book.contracts)
+    billed = invoicing(book, clock)
     recent = [row.amount for row in book.invoices if clock.within(row.invoiced_on, 365)]
     invoiced = sum(amount for amount in recent if amount > 0)
     positive = [row.invoiced_on for row in standing(book.invoices)]
@@ -369,7 +367,7 @@ def facts(book: SimpleNamespace, clock: Clock) -> Values:
     return {
         FACT + "customer_days": clock.days(book.accounts[0].customer_since),
         FACT + "records_365d": records,
-        FACT + "revenue_365d": Invoicing(book.invoices, clock.at, book.contracts).year(),
+        FACT + "revenue_365d": invoicing(book, clock).year(),
         FACT + "contract_value": signed_value(book.contracts, clock.at),
     }
 
