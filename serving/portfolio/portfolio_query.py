@@ -21,7 +21,7 @@ from serving.portfolio.portfolio_sums import BEFORE, Sums, sums_by_band, sums_of
 from serving.portfolio.waiting import Waiting
 from serving.portfolio.wanted import Wanted
 from serving.store.book_movement import Part, read_moves
-from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run, same_account
+from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, ends_on, newest_run, same_account
 from serving.store.searching import holds, looked_through
 from serving.store.whose import Whose, names_of, theirs, unmanaged
 
@@ -211,6 +211,7 @@ def _order(sort: str, waiting: Waiting) -> list[sa.ColumnElement[Any]]:
         "revenue_at_risk": [unknown],
         "probability": [unknown, SCORES.c.churn_probability.desc()],
         "change": [compared, CHANGE.desc()],
+        "ends": [ends_on(SCORES.c)],
         "name": [looked_through(SCORES.c)],
     }
     return [*orders[sort], SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id]

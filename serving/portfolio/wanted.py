@@ -16,7 +16,7 @@ from serving.words.wording import screen_texts
 
 BANDS = ("at_risk", "unknown", "safe")
 #: Orders of the list; the first is the usual one.
-SORTS = ("worth", "revenue_at_risk", "probability", "change", "name")
+SORTS = ("worth", "revenue_at_risk", "probability", "change", "ends", "name")
 THREATS = ("yes", "no")
 YES = ("yes",)
 CHOICES = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -54,7 +54,8 @@ def standings(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, Record]
     dict of account_id to dict
         `unheard_180d`: whether the account gave no answer in 180 days; null without surveys, and where the book says
         that surveys are recorded for less. `renewals_due_90d`: annual value of its contracts whose signed end lies in
-        the next 90 days, as the figure of this name has it; null without contracts.
+        the next 90 days, as the figure of this name has it; null without contracts. `contract_ends_on`: the next signed
+        end of its running contracts, as ISO text; null where none is known.
     """
     rows = AsOf(tables, spine, personal=True).run(_standing).to_pylist()
     since = tables.known["surveys"].since
@@ -64,6 +65,9 @@ def standings(tables: Tables, spine: ir.Table, as_of: date) -> dict[str, Record]
         row["account_id"]: {
             "unheard_180d": None if no_surveys or (cut and not row["heard"]) else not row["heard"],
             "renewals_due_90d": None if no_contracts else row["due"],
+            "contract_ends_on": None
+            if row["ends_in"] is None
+            else (as_of + timedelta(days=round(row["ends_in"]))).isoformat(),
         }
         for row in rows
     }
@@ -75,5 +79,9 @@ def _standing(view: AsOf) -> ir.Table:
     heard = answered.group_by("account_id").aggregate(answers=answered.count())
     soon = contracts.filter((contracts.ends_age_days <= 0) & (contracts.ends_age_days > -DUE_DAYS))
     due = soon.group_by("account_id").aggregate(due=soon.annual_value.sum())
-    rows = view.spine.left_join(heard, "account_id").drop("account_id_right").left_join(due, "account_id")
-    return rows.select("account_id", heard=rows.answers.fill_null(0) > 0, due=rows.due.fill_null(0.0))
+    running = contracts.filter(contracts.ends_age_days <= 0)
+    ends = running.group_by("account_id").aggregate(ends_in=-running.ends_age_days.max())
+    rows = view.spine
+    for part in (heard, due, ends):
+        rows = rows.left_join(part, "account_id").drop("account_id_right")
+    return rows.select("account_id", "ends_in", heard=rows.answers.fill_null(0) > 0, due=rows.due.fill_null(0.0))

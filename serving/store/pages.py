@@ -21,21 +21,24 @@ from sqlalchemy.engine import Connection
 
 from serving.errors import CursorInvalid, PageGone
 from serving.scoring.scores import ScoreSummary
-from serving.store.score_tables import KEPT, RUNS, SCORES, newest_run, score_of, shown_in_lists
+from serving.store.score_tables import KEPT, RUNS, SCORES, ends_on, newest_run, score_of, shown_in_lists
 from serving.store.searching import folded, holds
 from serving.store.whose import Whose, names_of, theirs, unmanaged
 from serving.words.formats import Lang
 
-Sort = Literal["revenue_at_risk", "churn_probability", "expected_profit", "revenue_365d"]
+Sort = Literal["revenue_at_risk", "churn_probability", "expected_profit", "revenue_365d", "contract_ends_on"]
 #: The list's usual order; an index has it.
 USUAL: Sort = "revenue_at_risk"
+#: The order that rises, by days; who has none stands last.
+BY_END: Sort = "contract_ends_on"
+DAMAGED = "the cursor is damaged; send it as `next_cursor` gave it"
 #: The greatest number of a run in SQLite and PostgreSQL.
 GREATEST_RUN = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters of a list, None: no filter; and the figure by which it falls."""
+    """The filters of a list, None: no filter; and the figure by which it falls, or the day by which it rises."""
 
     band: str | None
     account_manager: Whose
@@ -65,7 +68,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The place after a score in one run's list."""
+    """The place after a score in one run's list; `figure` is that of the list's order, of a day its ordinal."""
 
     run_id: int
     figure: float
@@ -87,13 +90,22 @@ class Cursor:
         except (ValueError, TypeError, RecursionError):
             sound = False
         if not sound:
-            raise CursorInvalid("the cursor is damaged; send it as `next_cursor` gave it")
+            raise CursorInvalid(DAMAGED)
         return cursor
 
     def after(self, columns: Any, sort: Sort) -> sa.ColumnElement[bool]:
         """Return the SQL condition for the scores after the cursor, over the columns of scores."""
+        if sort == BY_END:
+            place, day = ends_on(columns), self._day()
+            return (place >= day) & ((place > day) | (columns.account_id > self.account_id))
         tied = (columns[sort] == self.figure) & (columns.account_id > self.account_id)
         return (columns[sort] <= self.figure) & ((columns[sort] < self.figure) | tied)
+
+    def _day(self) -> date:
+        try:
+            return date.fromordinal(int(self.figure))
+        except (ValueError, OverflowError):
+            raise CursorInvalid(DAMAGED) from None
 
     def _is_sound(self) -> bool:
         texts = isinstance(self.account_id, str) and isinstance(self.filters, str)
@@ -112,6 +124,13 @@ class Listed(ScoreSummary):
     reason_3: str | None
     unheard_180d: bool | None
     renewals_due_90d: float | None
+    contract_ends_on: date | None
+
+    def figure(self, sort: Sort) -> float:
+        """Return the figure by which a list falls; of a list that rises by days, the day's ordinal."""
+        if sort == BY_END:
+            return float((self.contract_ends_on or date.max).toordinal())
+        return float(getattr(self, sort))
 
 
 LISTED = tuple(field.name for field in fields(Listed))
@@ -129,7 +148,7 @@ class Page:
     as_of, model_version : date and str, or None
         As-of date and model version of the run; None when no run is published.
     rows : tuple of Listed
-        The scores, by falling revenue at risk, then account_id.
+        The scores in the list's order, then by account_id.
     next : str or None
         The cursor of the page that follows; None after the last.
     model : mapping
@@ -170,15 +189,19 @@ def read_page(
     if run is None:
         return Page(None, None, (), None)
     which = _chosen(run.run_id, filters, cursor, limit + 1)
-    query = _listed_where(which, lang).order_by(SCORES.c[filters.sort].desc(), SCORES.c.account_id).limit(limit + 1)
+    query = _listed_where(which, lang).order_by(*_order(SCORES.c, filters.sort)).limit(limit + 1)
     listed = connection.execute(query).mappings().all()
     rows = tuple(_listed(row, lang) for row in listed[:limit])
     model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run.run_id)).scalar_one()
     more = None
     if len(listed) > limit:
         last = rows[-1]
-        more = Cursor(run.run_id, getattr(last, filters.sort), last.account_id, filters.digest()).token()
+        more = Cursor(run.run_id, last.figure(filters.sort), last.account_id, filters.digest()).token()
     return Page(run.as_of, run.model_version, rows, more, model)
+
+
+def _order(columns: Any, sort: Sort) -> tuple[sa.ColumnElement[Any], ...]:
+    return (ends_on(columns) if sort == BY_END else columns[sort].desc(), columns.account_id)
 
 
 def _chosen(run_id: int, filters: Filters, cursor: Cursor | None, most: int) -> sa.ColumnElement[bool]:
@@ -195,7 +218,9 @@ def _chosen(run_id: int, filters: Filters, cursor: Cursor | None, most: int) -> 
     if usual:
         return which
     # Of the sum no index has the order: SQLite would go through the long rows by the one that has the figure's.
-    order = ((listed.c[filters.sort] + 0.0).desc(), listed.c.account_id)
+    order = _order(listed.c, filters.sort)
+    if filters.sort != BY_END:
+        order = ((listed.c[filters.sort] + 0.0).desc(), listed.c.account_id)
     chosen = sa.select(listed.c.account_id).where(which).order_by(*order).limit(most)
     return (SCORES.c.run_id == run_id) & SCORES.c.account_id.in_(chosen)
 

@@ -59,11 +59,12 @@ RUNS = sa.Table(
 LISTED = (
     "run_id", "account_id", "band", "threat", "best_action", "expected_profit", "revenue_at_risk", "churn_probability",
     "revenue_365d", "currency", "account_manager", "name", "lapsed", "unheard_180d", "renewals_due_90d",
-    "searched",
+    "searched", "contract_ends_on",
 )  # fmt: skip
 #: `name`, `reason_1` to `reason_3`: what a list shows in addition to the score (see `shown_in_lists`); null in rows
 #: from before these columns existed. `lapsed`: whether the evidence says that the account has left already.
-#: `unheard_180d`, `renewals_due_90d`: its standing (`serving.scoring.evidence_pieces.standings`), null likewise.
+#: `unheard_180d`, `renewals_due_90d`, `contract_ends_on`: its standing, null likewise
+#: (`serving.scoring.evidence_pieces.standings`).
 #: `searched`: name and id as `serving.store.searching` folds them, null likewise.
 SCORES = sa.Table(
     "scores",
@@ -81,6 +82,7 @@ SCORES = sa.Table(
     sa.Column("unheard_180d", sa.Boolean),
     sa.Column("renewals_due_90d", sa.Double),
     sa.Column("searched", AnyText),
+    sa.Column("contract_ends_on", sa.Date),
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("scores_by_risk", "run_id", sa.text("revenue_at_risk DESC"), "account_id"),
     sa.Index("scores_by_account", "account_id", "as_of", "scored_at"),
@@ -123,6 +125,11 @@ def same_account(connection: Connection, other: sa.FromClause) -> sa.ColumnEleme
     return other.c.account_id == SCORES.c.account_id
 
 
+def ends_on(columns: Any) -> sa.ColumnElement[date]:
+    """Return the day on which an account's next contract ends, where none is known the last of all days."""
+    return sa.func.coalesce(columns.contract_ends_on, sa.literal(date.max, sa.Date))
+
+
 def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return a score as a row; raises InputError for an id that is too long for the store."""
     if len(score.account_id) > LONGEST_ID:
@@ -142,7 +149,10 @@ def record_of(run_id: int, score: Score, evidence: Mapping[str, Any]) -> dict[st
 def standing_in(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a portfolio sums up of an account; nulls where the evidence does not say it."""
     standing = evidence.get(STANDING) or {}
-    return {name: standing.get(name) for name in ("unheard_180d", "renewals_due_90d")}
+    ends_on = standing.get("contract_ends_on")
+    return {name: standing.get(name) for name in ("unheard_180d", "renewals_due_90d")} | {
+        "contract_ends_on": None if ends_on is None else date.fromisoformat(ends_on)
+    }
 
 
 def shown_in_lists(score: Score, evidence: Mapping[str, Any], lang: Lang = KEPT) -> dict[str, str | None]:

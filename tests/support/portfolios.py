@@ -60,6 +60,7 @@ def evidence() -> dict[str, Any]:
         )
         found[account_id]["standing"] = {
             "unheard_180d": account_id in UNHEARD, "renewals_due_90d": 1.0 if account_id == "E/2" else 0.0,
+            "contract_ends_on": ends,
         }  # fmt: skip
     return found
 

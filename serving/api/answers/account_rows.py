@@ -45,6 +45,9 @@ class AccountRow(BaseModel):
     renewals_due_90d: float | None = Field(
         description="Annual value of its contracts that end in 90 days, in currency; null where it is not known"
     )
+    contract_ends_on: date | None = Field(
+        description="The next signed end of its running contracts; null where none is known"
+    )
     crm_url: str | None = CRM_URL
 
     @classmethod

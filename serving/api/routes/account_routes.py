@@ -71,7 +71,9 @@ def accounts(
         ),
     ] = "",
     sort: Annotated[
-        Sort, BeforeValidator(bare_choice), Query(description="The figure by which the list falls; ties by account_id")
+        Sort,
+        BeforeValidator(bare_choice),
+        Query(description="The figure by which the list falls, or the day by which it rises; ties by account_id"),
     ] = USUAL,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most accounts of a page")] = 50,
     cursor: Annotated[

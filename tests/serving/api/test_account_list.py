@@ -20,7 +20,8 @@ from training.bundle.bundle import Bundle
 ROW = {
     "account_id", "name", "account_manager", "as_of", "model_version", "scored_at", "churn_probability", "revenue_365d",
     "value", "currency", "revenue_at_risk", "expected_profit", "best_action", "band", "threat", "base_probability",
-    "reason_1", "reason_2", "reason_3", "unheard_180d", "renewals_due_90d", "crm_url",
+    "reason_1", "reason_2", "reason_3", "unheard_180d", "renewals_due_90d", "contract_ends_on",
+    "crm_url",
 }  # fmt: skip
 ANSWER = {"request_id", "as_of", "model_version", "model", "warnings", "accounts", "next_cursor"}
 MANAGERS = {f"A{number}": ("Eva Groß", "Jörg", None)[number % 3] for number in range(9)}
@@ -78,7 +79,8 @@ def test_a_row_is_the_score_in_short(client: Client) -> None:
     assert row | {"scored_at": "", "account_id": "A1", "revenue_at_risk": 300.0} == {
         **{name: plain[name] for name in ROW & set(plain)}, "scored_at": "", "name": "Company A0",
         "account_manager": "Eva Groß", "reason_1": row["reason_1"], "reason_2": row["reason_2"],
-        "reason_3": row["reason_3"], "unheard_180d": None, "renewals_due_90d": None, "crm_url": None,
+        "reason_3": row["reason_3"], "unheard_180d": None, "renewals_due_90d": None,
+        "contract_ends_on": None, "crm_url": None,
     }  # fmt: skip
     said = reason_sentences(SCORE, EVIDENCE["A0"], "en")
     assert [row[f"reason_{place}"] for place in (1, 2, 3)] == [
@@ -90,7 +92,8 @@ def test_what_is_not_known_is_null(client: Client, store: ScoreStore) -> None:
     put(store, replace(SCORE, as_of=DAY + timedelta(days=1), reasons=SCORE.reasons[:1], currency=None))
     (row,) = listed(client)["accounts"]
     assert [name for name in sorted(ROW) if row[name] is None] == [
-        "account_manager", "crm_url", "currency", "name", "reason_2", "reason_3", "renewals_due_90d", "unheard_180d",
+        "account_manager", "contract_ends_on", "crm_url", "currency", "name", "reason_2", "reason_3",
+        "renewals_due_90d", "unheard_180d",
     ]  # fmt: skip
 
 

@@ -68,6 +68,8 @@ def test_who_is_unheard_and_what_is_due_to_the_day(tmp_path: Path) -> None:
     tables = book(tmp_path)
     assert told(tables, "unheard_180d") == {"A": False, "B": True, "C": True, "D": True, "E": True}
     assert told(tables, "renewals_due_90d") == {"A": 20.0, "B": 0.0, "C": 0.0, "D": 0.0, "E": 0.0}
+    ends = {"A": "2026-01-15", "B": "2026-04-15", "C": None, "D": None, "E": None}
+    assert told(tables, "contract_ends_on") == ends, "the next end of what runs; one of yesterday is over"
     figures = book_figures(tables, AS_OF).parts[0].record["figures"]
     assert figures["renewals_due_90d"]["value"][-1] == 20.0, "the figure of this name says the same"
 
@@ -76,7 +78,8 @@ def test_what_a_book_does_not_know_is_null(tmp_path: Path) -> None:
     for name in ("absent", "cut"):
         (tmp_path / name).mkdir()
     absent = book(tmp_path / "absent", without=("surveys", "contracts"))
-    assert set(told(absent, "unheard_180d").values()) == set(told(absent, "renewals_due_90d").values()) == {None}
+    for name in ("unheard_180d", "renewals_due_90d", "contract_ends_on"):
+        assert set(told(absent, name).values()) == {None}
     cut = book(tmp_path / "cut", known="[surveys]\nsince = 2025-07-19\n", without=("surveys",))
     assert set(told(cut, "unheard_180d").values()) == {None}
 
@@ -102,6 +105,7 @@ def test_sums_are_of_what_is_seen_and_listed(database_url: str) -> None:
             connection.execute(sa.text("UPDATE scores SET searched = NULL"))
         assert [row["account_id"] for row in found(store, q="E1").rows] == ["E1"]
         assert {row["account_id"] for row in found(store, sort="name").rows} == set(ACCOUNTS)
+        assert found(store, sort="ends").rows[0]["account_id"] == "E/2", "in 40 days, others in 400"
 
 
 @pytest.mark.parametrize(("lang", "no"), [("en", "not known: the book has no"), ("de", "nicht bekannt: keine")])

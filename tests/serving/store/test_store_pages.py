@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -91,6 +91,30 @@ def test_pages_fall_by_the_figure_that_is_asked_for(store: ScoreStore, sort: str
     after = store.page(limit=7, sort=sort, **filters).next
     with pytest.raises(CursorInvalid, match="other filters"):
         store.page(after=after, sort="revenue_365d" if sort != "revenue_365d" else "expected_profit", **filters)
+
+
+@pytest.mark.parametrize("filters", [{}, {"band": "safe"}, {"search": "a"}])
+def test_pages_rise_by_the_end_of_the_next_contract_and_who_has_none_stands_last(
+    store: ScoreStore, filters: dict[str, Any]
+) -> None:
+    made, evidence = book(40)
+    random = Random(3)
+    days = (DAY, DAY + ONE_DAY, DAY + 400 * ONE_DAY, None)
+    ends = {score.account_id: random.choice(days) for score in made}
+    for account_id, day in ends.items():
+        evidence[account_id]["standing"] = {"contract_ends_on": day and day.isoformat()}
+    put(store, *made, evidence=evidence)
+    expected = [
+        score.account_id
+        for score in sorted(made, key=lambda score: (ends[score.account_id] or date.max, score.account_id.encode()))
+        if filters.get("band") in (None, score.band) and filters.get("search", "") in folded(score.account_id)
+    ]
+    found = pages(store, 5, sort="contract_ends_on", **filters)
+    assert ids(found) == expected and len(expected) > 7
+    assert [row.contract_ends_on for page in found for row in page.rows] == [ends[name] for name in expected]
+    no_day = replace(Cursor.of(found[0].next or ""), figure=1e300)
+    with pytest.raises(CursorInvalid, match="damaged"):
+        store.page(after=no_day.token(), sort="contract_ends_on", **filters)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 60, 61, 200])
