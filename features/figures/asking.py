@@ -70,5 +70,5 @@ def no_such_figure(name: str) -> str:
 
 
 def _meant(name: str, names: Sequence[str]) -> str:
-    near = get_close_matches(name, names, n=3)
+    near = [each for each in names if name in each.split("_")][:3] or get_close_matches(name, names, n=3)
     return f"; is it {' or '.join(near)}?" if near else ""

@@ -197,7 +197,7 @@ _EVERY_FAULT, _FIRST_FAULTS = _history_model(every_fault=True), _history_model(e
 _EVERY_ACCOUNT: TypeAdapter[Any] = TypeAdapter(list[_EVERY_FAULT])  # type: ignore[valid-type]
 
 
-def _few(histories: Any) -> bool:
+def few(histories: Any) -> bool:
     """Whether there are so few rows that all their faults can be told: a fault costs a thousand times its row."""
     if not isinstance(histories, list) or len(histories) > MAX_ACCOUNTS:
         return False
@@ -214,7 +214,7 @@ def told_in_full(value: Any, handler: Callable[[Any], Any]) -> Any:
     try:
         return handler(value)
     except ValidationError:
-        if _few([value]):
+        if few([value]):
             _EVERY_FAULT.model_validate(value)
         raise
 
@@ -243,7 +243,7 @@ class PredictionRequest(Counted):
         try:
             return handler(value)
         except ValidationError:
-            if _few(value):
+            if few(value):
                 _EVERY_ACCOUNT.validate_python(value)
             raise
 

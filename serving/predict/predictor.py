@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, repeat
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
+from features.conversion import BLANKS
 from features.requests.compiled import CompiledMatrix
 from features.requests.stamped import COLUMNS
 from features.tables import TABLES
@@ -16,6 +19,7 @@ from serving import metrics
 from serving.errors import Refusal
 from serving.faults import Fault
 from serving.predict.history import answered_when_sent, known_facts, lacks_its_time, missing_tables
+from serving.predict.values import day as read_day
 from serving.predict.values import quoted
 from serving.scoring.cautions import Caution, cautions
 from serving.scoring.scores import Score
@@ -161,11 +165,50 @@ def _checked(call: Call, today: date) -> _Sound | Refusal:
     faults = [] if agree else list(_contradictions(owners, rows))
     wrong = ["the accounts contradict themselves"] if faults else []
     if call.as_of is not None and call.as_of > (call.latest or today):
-        faults.insert(0, Fault(None, ("as_of",), f"later than today, {today} (UTC)"))
+        faults.insert(0, _in_future(today))
         wrong.insert(0, "as_of lies in the future")
     if faults:
         return Refusal(", and ".join(wrong), faults)
     return _Sound(call.histories, rows, next(iter(currencies), None))
+
+
+def _in_future(today: date) -> Fault:
+    return Fault(None, ("as_of",), f"later than today, {today} (UTC)")
+
+
+def contradictions_as_sent(body: Any) -> Iterator[Fault]:
+    """Yield what `predict` would refuse in a body beside the fields that are wrong, so that all is told at once.
+
+    Parameters
+    ----------
+    body : parsed JSON
+        A value that is no text, where one is expected, contradicts nothing.
+    """
+    today = datetime.now(UTC).date()
+    with suppress(ValueError):
+        named = read_day(body.get("as_of"))
+        if named is not None and named > today:
+            yield _in_future(today)
+    histories = [_as_sent(history) for history in body["accounts"]]
+    yield from _contradictions([history.account.account_id for history in histories], _rows_of(histories))
+
+
+def _as_sent(history: Any) -> SimpleNamespace:
+    """Return an account as it was sent; one that cannot be told from others has no records."""
+    sent = history if isinstance(history, dict) else {}
+    account = _row_as_sent("accounts", sent.get("account"))
+    tables: dict[str, Any] = dict.fromkeys(TABLES)
+    for name in sent.keys() & TABLES.keys() if isinstance(account.account_id, str) else ():
+        tables[name] = [_row_as_sent(name, row) for row in sent[name]] if isinstance(sent[name], list) else None
+    return SimpleNamespace(**tables, account=account, known=None)
+
+
+def _row_as_sent(name: str, row: Any) -> SimpleNamespace:
+    sent = row if isinstance(row, dict) else {}
+    texts = {column: sent[column] for column in sent if isinstance(sent[column], str) and sent[column].strip(BLANKS)}
+    keys = {column: texts.get(column, object()) for column in TABLES[name].key}
+    owner = keys["account_id"] if name == "accounts" else texts.get("account_id")
+    return SimpleNamespace(**{**keys, "account_id": owner, "currency": texts.get("currency")})
 
 
 def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | Refusal:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from serving import metrics
 from serving.access.principal import Principal
@@ -24,10 +24,11 @@ from serving.api.edge.problems import unavailable
 from serving.api.edge.repeats import Handler, RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import Overloaded
+from serving.faults import Fault
 from serving.predict.cut_days import Counted
-from serving.predict.history import PredictionRequest
+from serving.predict.history import PredictionRequest, few
 from serving.predict.plain_request import PlainRequest, plain_request
-from serving.predict.predictor import Call, Predictor
+from serving.predict.predictor import Call, Predictor, contradictions_as_sent
 from serving.scoring.scores import Score
 
 #: Seconds until the next request is useful when too many predictions wait.
@@ -61,7 +62,24 @@ class PlainRoute(RepeatableRoute):
 
 
 def _as_read(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    return value if isinstance(value, PlainRequest) else validate(value)
+    if isinstance(value, PlainRequest):
+        return value
+    try:
+        return validate(value)
+    except ValidationError as error:
+        if not isinstance(value, dict) or not few(value.get("accounts")):
+            raise
+        beside = [_line(fault) for fault in contradictions_as_sent(value)]
+        faults: list[Any] = [
+            {name: each[name] for name in ("type", "loc", "input", "ctx") if name in each} for each in error.errors()
+        ]
+        raise ValidationError.from_exception_data(error.title, faults + beside) from None
+
+
+def _line(fault: Fault) -> Any:
+    """Return a fault as pydantic lists it."""
+    place = fault.place if fault.account is None else ("accounts", fault.account, *fault.place)
+    return {"type": "value_error", "loc": place, "input": None, "ctx": {"error": ValueError(fault.detail)}}
 
 
 router = APIRouter(tags=["Scores"], route_class=PlainRoute)

@@ -250,6 +250,22 @@ def test_accounts_that_contradict_each_other(client: Client) -> None:
     assert_problem(client.post(GOOD | {"accounts": [HISTORY, other]}), 422, *same)
 
 
+def test_a_wrong_field_hides_no_contradiction(client: Client) -> None:
+    """All that is wrong is told at once, whichever part of the service sees it."""
+    ahead = datetime.now(UTC).date() + timedelta(days=2)
+    invoices = [INVOICE | {"amount": "1.200,00"}, INVOICE, INVOICE | {"invoice_id": "I9", "account_id": "A2"}, 7]
+    nobody = {"account": {"account_id": 5, "customer_since": "2020-01-01"}, "invoices": [INVOICE]}
+    accounts = [HISTORY | {"invoices": invoices}, HISTORY, nobody]
+    found = assert_problem(
+        client.post({"as_of": ahead.isoformat(), "accounts": accounts}), 422,
+        FIRST + "/invoices/0/amount", FIRST + "/invoices/3", "/accounts/2/account/account_id", "/as_of",
+        FIRST + "/invoices/1/invoice_id", FIRST + "/invoices/2/account_id", "/accounts/1/account/account_id",
+    )  # fmt: skip
+    told = {error["pointer"]: error["detail"] for error in found["errors"]}
+    assert told[FIRST + "/invoices/2/account_id"] == '"A2" is not "A1", whose history it is'
+    assert "later than today" in told["/as_of"] and found["detail"].startswith("7 fields are")
+
+
 def test_different_memberships_of_one_program_are_welcome(client: Client) -> None:
     rows = [{"program": "P", "joined_on": "2025-01-01"}, {"program": "P", "joined_on": "2025-02-01"}]
     assert client.post(GOOD | {"accounts": [HISTORY | {"memberships": rows}]}).status_code == 200
