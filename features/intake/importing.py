@@ -39,7 +39,7 @@ from features.intake.records.several_rows import doubtful_records
 from features.intake.records.shared_numbers import shared_numbers
 from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import digest, remember
-from features.intake.repeated_keys import with_places
+from features.intake.repeated_keys import broken_records, with_places
 from features.tables import TABLES
 
 #: How the files are written: by a seventh quicker than zstd's own level with filters for single keys, and 8 % larger.
@@ -145,7 +145,7 @@ def _import(
     if not partial:
         problems += [problem for problem in emptied if problem.table == "invoices"]
     if problems:
-        raise InvalidTables([*problems, *_unlinked(joining, mapping, crosswalk, problems)])
+        raise InvalidTables([*problems, *_beside(joining, mapping, crosswalk, problems)])
     proposed = _proposals(space, mapping, parts, links)
     joining.link_accounts()
     if problems := convert_currencies(space.connection, mapping, parts):
@@ -242,8 +242,8 @@ def _lost(joining: Joining, crosswalk: Path, names: Sequence[str]) -> list[Probl
     return [*emptied, *(each for each in problems if not emptied or each.table != "accounts")]
 
 
-def _unlinked(joining: Joining, mapping: Mapping, crosswalk: Path, known: Sequence[Problem]) -> list[Problem]:
-    """Return what the crosswalk lacks, as far as it can be told beside other problems."""
+def _beside(joining: Joining, mapping: Mapping, crosswalk: Path, known: Sequence[Problem]) -> list[Problem]:
+    """Return what the crosswalk lacks, else what breaks the contract, as far as it can be told by now."""
     ran = [part.part for part in joining.parts]
     failed = {table for table, _, part in parts_of(mapping) if not any(part is each for each in ran)}
     if {"accounts", "invoices"} & failed or any(problem.table in ("invoices", crosswalk.name) for problem in known):
@@ -252,7 +252,10 @@ def _unlinked(joining: Joining, mapping: Mapping, crosswalk: Path, known: Sequen
     lost = [table for table in ("accounts", "invoices") if joining.is_lost(table)]
     # Accounts without a pair are made of invoices.
     made = [table for table in TABLES if table not in lost or (table == "accounts" and "invoices" not in lost)]
-    return lost_tables(joining.connection, joining.parts, crosswalk, made)
+    if lacking := lost_tables(joining.connection, joining.parts, crosswalk, made):
+        return lacking
+    names = [name for name in joining.make_tables() if name not in failed]
+    return [each for each in broken_records(joining, mapping, names) if each not in known]
 
 
 def _proposals(space: Workspace, mapping: Mapping, parts: list[StoredPart], pairs: list[Pair]) -> list[Pair] | None:

@@ -104,6 +104,24 @@ def test_two_currencies_stand_in_the_list_beside_what_cannot_be_read(tmp_path: P
     assert "row 3: 'soon'" in day and "found EUR (2 rows), CHF (1 row); [[rates]]" in money
 
 
+def test_what_breaks_the_contract_stands_beside_what_cannot_be_read(tmp_path: Path) -> None:
+    """Of the tables that can be read: one list, and not a second one once the first is settled."""
+    exports = Exports(tmp_path).put("invoices.csv", INVOICES)
+    exports.put("answers.csv", "id,who,at,score\nS1,A1,2025-01-01,11\nS1,A1,2025-01-02,9\n")
+    exports.put("desk.csv", "id,who,at\nT1,A1,soon\nT1,A1,2025-01-02\n")
+    source = '[sources.{name}]\nfiles = "{name}.csv"\n[[tables.{table}]]\nfrom = "{name}"\n[tables.{table}.columns]\n'
+    mapping = PLAIN + source.format(name="answers", table="surveys") + (
+        'survey_id = "id"\naccount_id = "who"\nkind = { constant = "relationship" }\nscore = "score"\n'
+        'sent_at = { column = "at", zone = "day" }\nanswered_at = { column = "at", zone = "day" }\n'
+    ) + source.format(name="desk", table="tickets") + (
+        'ticket_id = "id"\naccount_id = "who"\nopened_at = { column = "at", zone = "day" }\n'
+    )  # fmt: skip
+    unread, *broken = exports.refused(mapping)
+    assert "row 2: 'soon'" in unread
+    assert sorted(each.partition(":")[0] for each in broken) == ["surveys.score", "surveys.survey_id"], broken
+    assert not exports.out.exists()
+
+
 def test_an_import_that_fails_late_proposes_no_pairs(tmp_path: Path) -> None:
     """Two currencies are seen when all else is well; pairs that are lacking are why the crosswalk is written."""
     bills = "invoice_id,account_id,invoiced_on,amount,currency\n1,A1,2025-01-02,7,EUR\n2,A1,2025-01-03,8,CHF\n"
