@@ -22,7 +22,7 @@ import pandas as pd
 from features import billing
 from features.as_of import AsOf
 from features.formulas import untold
-from features.formulas.contract_terms import standing_value
+from features.formulas.contract_terms import running_value
 from features.recording import first_recorded
 from features.signal import ROW, Fact, Relation, all_signals, table_relation
 from features.tables import HISTORY, BookKnown, Tables
@@ -65,7 +65,7 @@ class Matrix:
 
     @property
     def value(self) -> np.ndarray:
-        """Yearly value of each account: max(revenue_365d, annual value of contracts that stand, 0); shape (rows,)."""
+        """Yearly value of each account: max(revenue_365d, annual value of running contracts, 0); shape (rows,)."""
         revenue, signed = (self.facts[name].to_numpy(float) for name in ("revenue_365d", "contract_value"))
         return np.maximum(np.maximum(revenue, signed), 0.0)
 
@@ -241,7 +241,7 @@ def _facts(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
         *records,
         *((table_relation(table), untold.measure(name), view[table][column].count()) for name, table, column in told),
         (table_relation("accounts"), f"{FACT}customer_days", view["accounts"].age_days.max()),
-        (table_relation("contracts"), f"{FACT}contract_value", standing_value(view["contracts"])),
+        (table_relation("contracts"), f"{FACT}contract_value", running_value(view["contracts"])),
     ]
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from features.matrix import FACT
 from features.tables import HISTORY, TABLES
 from support.books import Frames
-from support.invoicing_oracle import invoicing, signed_value, standing
+from support.invoicing_oracle import invoicing, standing
 
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -368,7 +368,7 @@ def facts(book: SimpleNamespace, clock: Clock) -> Values:
         FACT + "customer_days": clock.days(book.accounts[0].customer_since),
         FACT + "records_365d": records,
         FACT + "revenue_365d": invoicing(book, clock).year(),
-        FACT + "contract_value": signed_value(book.contracts, clock.at),
+        FACT + "contract_value": contracts(book, clock)["contract_value"],
     }
 
 

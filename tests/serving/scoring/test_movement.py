@@ -125,7 +125,7 @@ def test_what_cannot_be_told_apart_is_the_whole_only(scored: dict[str, Scored], 
     for score, known, why in cases:
         moved = movement(score, after, known.get)
         assert (moved.whole_only, moved.account, moved.model, moved.themes) == (why, None, None, {})
-        assert moved.change == after.churn_probability - score.churn_probability
+        assert moved.change == round(after.churn_probability - score.churn_probability, 7), "no binary fractions"
 
 
 def test_stored_signals_give_the_stored_score(scored: dict[str, Scored], bundle: Bundle) -> None:
