@@ -16,6 +16,7 @@ from benchmarks.intake import intake
 from benchmarks.kinds.curve import curve
 from benchmarks.kinds.judged import kinds
 from benchmarks.load import load
+from benchmarks.million import million
 from benchmarks.missing_tables import missing_tables
 from benchmarks.online_retail import online_retail
 from benchmarks.pages import pages
@@ -51,6 +52,7 @@ BENCHMARKS = {
     "validate": validate,
     "train": train,
     "scale": scale,
+    "million": million,
     "sources": sources,
     "intake": intake,
     "spark-scale": spark_scale,

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 from datetime import date
@@ -25,8 +24,8 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.measured import measured
 from benchmarks.record import record, resumed
-from benchmarks.scale import OURS
 from features.console import say
 from features.figures.programme import months_before
 from features.simulation import World, simulate
@@ -35,15 +34,6 @@ ACCOUNTS = (10_000, 100_000)
 MONTHS = 36
 DAY = "2026-01-01"
 COMMAND = ["-W", "ignore", "-m", "serving.cli.main", "figures"]
-#: Starts the command from a small process: a child's peak counts what its parent held when it was started.
-MEASURE = """
-import json, resource, subprocess, sys
-printed = open(sys.argv.pop(1), "w")
-code = subprocess.call(sys.argv[1:], stdout=printed)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "peak_gib": used.ru_maxrss / 2**20}))
-sys.exit(code)
-"""
 ALONE = """
 import sys, time
 from datetime import date
@@ -147,11 +137,6 @@ def compared(ours: pd.DataFrame, hand: list[list[Any]]) -> dict[str, Any]:
 
 
 def _measured(arguments: list[str]) -> tuple[dict[str, float], str]:
-    """Run Python; return its processor time and peak memory, and the last line that it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(OURS), "OMP_NUM_THREADS": "1"}
-    with tempfile.NamedTemporaryFile("r") as out:
-        command = [sys.executable, "-c", MEASURE, out.name, sys.executable, *arguments]
-        done = subprocess.run(command, cwd=OURS, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-        printed = out.read().strip().rpartition("\n")[2]
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found, printed
+    """Run Python in one thread; return what it took, and the last line that it printed."""
+    found, printed = measured([sys.executable, *arguments], environment={**os.environ, "OMP_NUM_THREADS": "1"})
+    return found, printed.strip().rpartition("\n")[2]

@@ -20,9 +20,7 @@ of them were more than a machine holds.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from datetime import date
@@ -34,6 +32,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.by_hand.equal import KEYS, differing_files
+from benchmarks.measured import OURS, measured
 from benchmarks.record import record
 from features.console import say
 from features.simulation import World, simulate
@@ -41,16 +40,7 @@ from features.simulation import World, simulate
 ACCOUNTS = (2_000, 10_000, 30_000, 100_000)
 BASE_ACCOUNTS = 10_000
 DATES = [date(2025, month, 1) for month in range(1, 13)]
-OURS = Path(__file__).parent.parent
 FEATURES = ["-W", "ignore", "-m", "serving.cli.main", "features"]
-#: Starts the command from a small process: a child's peak counts what its parent held when it was started.
-MEASURE = """
-import json, resource, subprocess, sys
-code = subprocess.call(sys.argv[1:], stdout=sys.stderr)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "peak_gib": used.ru_maxrss / 2**20}))
-sys.exit(code)
-"""
 BY_HAND = OURS / "benchmarks" / "by_hand"
 #: Who does the same otherwise -> how it is started: a script, and what stands before the book.
 PEERS = {
@@ -91,7 +81,7 @@ def _one_size(accounts: int, is_smallest: bool) -> dict[str, Any]:
         asked = [word for day in DATES for word in ("--as-of", day.isoformat())]
         command = [sys.executable, *FEATURES, str(book), *asked, "--out"]
         if is_smallest:  # Python compiles each module once.
-            _measured([*command, str(out)], OURS)
+            measured([*command, str(out)])
         started = {"ours": ([*command, str(out)], OURS)}
         if base is not None and accounts <= most:
             started["base"] = ([*command, str(Path(scratch) / "base.parquet")], Path(base).absolute())
@@ -138,23 +128,13 @@ def _demand_equal(ours: Path, theirs: dict[str, Path]) -> None:
 
 def _in_turn(started: dict[str, tuple[list[str], Path]], rounds: int) -> dict[str, dict[str, float]]:
     """Measure commands in turn, some rounds of them; return medians, and the least and greatest processor time."""
-    found = [{name: _measured(*each) for name, each in started.items()} for _ in range(rounds)]
+    found = [{name: measured(*each)[0] for name, each in started.items()} for _ in range(rounds)]
     runs = {}
     for name in started:
-        seconds, peaks = zip(*(tuple(one[name].values()) for one in found), strict=True)
+        seconds, peaks = ([one[name][key] for one in found] for key in ("processor_seconds", "peak_gib"))
         spread = {"least_seconds": min(seconds), "most_seconds": max(seconds)}
         runs[name] = {"processor_seconds": median(seconds), "peak_gib": median(peaks), **spread}
     return runs
-
-
-def _measured(arguments: list[str], checkout: Path) -> dict[str, float]:
-    """Run a command on a checkout; return its processor time and peak memory, as the operating system counts them."""
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # A user's second run compiles nothing anew.
-    command = [sys.executable, "-c", MEASURE, *arguments]
-    done = subprocess.run(command, cwd=checkout, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def _exponent(found: dict[str, dict[str, Any]], name: str) -> float | None:

@@ -11,11 +11,9 @@ nothing but time.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -28,6 +26,7 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 
+from benchmarks.measured import measured
 from benchmarks.record import record
 from features.console import say
 from features.schema import Kind
@@ -37,7 +36,6 @@ from features.tables import TABLES
 ACCOUNTS = 10_000
 REPEATS = 3
 DATES = [date(2025, month, 1) for month in range(1, 13)]
-ROOT = Path(__file__).parent.parent
 TYPES = {
     Kind.TEXT: "text",
     Kind.NUMBER: "double precision",
@@ -46,16 +44,6 @@ TYPES = {
     Kind.DATE: "date",
     Kind.INSTANT: "timestamptz",
 }
-#: Starts the command from a small process: a child's peak counts what its parent held when it was started.
-MEASURE = """
-import json, resource, subprocess, sys, time
-start = time.perf_counter()
-code = subprocess.call(sys.argv[1:], stdout=sys.stderr)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "seconds": time.perf_counter() - start,
-    "peak_gib": used.ru_maxrss / 2**20}))
-sys.exit(code)
-"""
 
 
 def sources() -> None:
@@ -129,10 +117,7 @@ def _measured(source: str, out: Path) -> dict[str, float]:
     """Run `features` on a source; return its seconds and peak memory, as the operating system counts them."""
     asked = [word for day in DATES for word in ("--as-of", day.isoformat())]
     features = ["-W", "ignore", "-m", "serving.cli.main", "features", source, *asked, "--out", str(out)]
-    command = [sys.executable, "-c", MEASURE, sys.executable, *features]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return measured([sys.executable, *features])[0]
 
 
 def _server_seconds(server: Any) -> float:

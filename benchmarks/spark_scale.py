@@ -28,6 +28,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.measured import family
 from benchmarks.record import record
 from features.console import say
 from features.simulation import World, simulate
@@ -118,7 +119,7 @@ def _watched(command: list[str], environment: dict[str, str]) -> dict[str, float
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     while process.poll() is None:
         held = 0
-        for number in _family(process.pid):
+        for number in family(process.pid):
             try:
                 fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
                 used[number] = (int(fields[11]) + int(fields[12])) / TICKS
@@ -134,20 +135,6 @@ def _watched(command: list[str], environment: dict[str, str]) -> dict[str, float
         "processor_seconds": sum(used.values()),
         "peak_gib": peak / 2**30,
     }
-
-
-def _family(number: int) -> list[int]:
-    """Return a process and all that descend from it."""
-    children = defaultdict[int, list[int]](list)
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            children[int(path.read_text().rpartition(")")[2].split()[1])].append(int(path.parent.name))
-        except OSError:
-            continue
-    family = [number]
-    for each in family:
-        family += children[each]
-    return family
 
 
 def _events(log: Path) -> dict[str, float]:

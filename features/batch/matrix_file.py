@@ -15,6 +15,7 @@ import pyarrow as pa
 
 import features
 from features.as_of import KEYS, customers
+from features.batch.account_order import by_account
 from features.batch.computing import Batch
 from features.batch.part_files import code_of, part_files
 from features.matrix import Matrix, first_records
@@ -59,7 +60,7 @@ def write_matrix(
     rule = "by silence " if by_silence else ""
     with (
         part_files(out, f"{name} {rule}{fingerprint(tables, as_of, recorded_since)}") as parts,
-        batch_of(tables, customers(tables, as_of, by_silence), recorded_since) as batch,
+        batch_of(by_account(tables), customers(tables, as_of, by_silence), recorded_since) as batch,
     ):
         report(parts.done, len(batch))
         for rows, matrix in batch.parts(parts.done) if parts.done < len(batch) or not parts else ():

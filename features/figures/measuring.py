@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.figures.behind import Behind
 from features.figures.contracts_ahead import listed
 from features.figures.estimates import Estimates
 from features.figures.figure import Figure, all_figures
@@ -84,9 +85,9 @@ class WithAccounts:
     ----------
     values : DataFrame
         As `measure` returns it, but a reason is a `Because`, which can be told in either language.
-    accounts : DataFrame
-        account_id, figure, value: what each account adds to each figure that is a sum, at one date, where it is
-        anything; of the accounts of a figure the values sum to the figure.
+    accounts : Behind
+        What each account adds to each figure that is a sum, at one date, where it is anything, some accounts at a time;
+        of the accounts of a figure the values sum to the figure.
     groups : DataFrame
         As `values`, at the same date: groups of the splits that the rows of a figure keep, of the whole book and of
         each account manager's accounts; account_manager is null for the whole book.
@@ -95,7 +96,7 @@ class WithAccounts:
     """
 
     values: pd.DataFrame
-    accounts: pd.DataFrame
+    accounts: Behind
     groups: pd.DataFrame
     contracts: Mapping[str, list[dict[str, Any]]]
 
@@ -110,20 +111,19 @@ def measure_with_accounts(
     wanted = list(all_figures())
     programme, unknown = Programme(tables, dates, scored=scored), Unknown(tables, estimates=scored)
     sums = _Sums()
-    behind: list[pd.DataFrame] = []
+    behind = Behind(tables)
     groups: list[pd.DataFrame] = []
     contracts: dict[str, list[dict[str, Any]]] = {}
     for part, members, of_part in _measured(programme, unknown, wanted, splits):
         sums.add(members, of_part)
         if day in part.dates:
             added = [figure for figure in members if figure.adds_up and unknown.reason(figure, day) is None]
-            behind += _behind(part, added, day)
+            behind.keep(added, day)
             groups += _kept_groups(part, unknown, members, day)
             contracts = contracts or listed(part, day)
-    accounts = pd.concat(behind or [pd.DataFrame(columns=["account_id", "figure", "value"])], ignore_index=True)
     kept = pd.concat(groups or [pd.DataFrame(columns=["account_manager", *COLUMNS])], ignore_index=True)
     kept = kept.astype(object).where(kept.notna(), None)
-    return WithAccounts(sums.finished(wanted, splits, unknown), accounts, kept, contracts)
+    return WithAccounts(sums.finished(wanted, splits, unknown), behind, kept, contracts)
 
 
 def _measured(
@@ -175,23 +175,6 @@ class _Sums:
         for name in ("split", "group", "reason"):
             frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
         return frame
-
-
-def _behind(programme: Programme, figures: list[Figure], day: date) -> list[pd.DataFrame]:
-    """Return what each account adds to figures on the rows in `ROWS`; nothing where that is 0 or not known."""
-    if not figures:
-        return []
-    sums = sums_of(columns_of(figures))
-    query = f"SELECT account_id, {sums} FROM {ROWS} WHERE as_of = $day GROUP BY ALL ORDER BY ALL"
-    frame = programme.connection.con.execute(query, {"day": day}).df()
-    parts = []
-    for figure in figures:
-        value = figure.finish({name: frame[name].to_numpy(float) for name in figure.sums}).value
-        adds = ~np.isnan(value) & (value != 0)
-        parts.append(
-            pd.DataFrame({"account_id": frame["account_id"][adds], "figure": figure.name, "value": value[adds]})
-        )
-    return parts
 
 
 def _kept_groups(programme: Programme, unknown: Unknown, figures: list[Figure], day: date) -> Iterator[pd.DataFrame]:

@@ -1,7 +1,8 @@
 """How much memory DuckDB may take, and what is missing when memory or disk do not do.
 
-In: `CHURN_RISK_MEMORY`, by default half of the machine's memory (of its control group's, where that has less). Out:
-bytes, one line for a user. DuckDB's limit is that of one connection; what Python holds comes on top.
+In: `CHURN_RISK_MEMORY`, by default half of the machine's memory (of what its control group or its own limit leaves the
+process, where that is less). Out: bytes, one line for a user. DuckDB's limit is that of one connection; what Python
+holds comes on top.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,10 +50,13 @@ def memory_limit(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def machine_memory() -> int:
-    """Return the bytes of memory of the machine, or of the control group that the process runs in."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Return the bytes of memory of the machine, or what its control group or its own limit leaves the process."""
+    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     group = CGROUP.read_text().strip() if CGROUP.is_file() else ""
-    return min(memory, int(group)) if group.isdigit() else memory
+    bounds += [int(group)] if group.isdigit() else []
+    # `ulimit -d` and `ulimit -v`: a process that DuckDB lets take more would die of it.
+    own = (resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
+    return min([*bounds, *(bound for bound in own if bound != resource.RLIM_INFINITY)])
 
 
 def told_shortage(error: BaseException) -> str | None:

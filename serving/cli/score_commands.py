@@ -55,6 +55,7 @@ def score(
 
     A run that was killed is gone on with when the same command is given again.
     """
+    from features.batch.account_order import by_account
     from features.freshness import freshness, stale_warnings
     from serving.cli.score_targets import bundles, code, figures_of, into_file, into_store, score_into, where
     from serving.clock import utc_now
@@ -69,7 +70,7 @@ def score(
     if out is not None:
         check_name(out)
     settings = ServiceSettings()
-    tables = read_book(source)
+    tables = by_account(read_book(source))
     bundle = fetch(settings)
     ages = freshness(tables, as_of)
     warnings = stale_warnings(ages, as_of)

@@ -6,9 +6,11 @@ accounts, so that whoever sees one manager's accounts is given one record and ca
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -57,16 +59,16 @@ class BookFigures:
     ----------
     parts : tuple of Part
         The whole book first, then each account manager's by name.
-    accounts : DataFrame
+    accounts : iterable of DataFrame
         account_id, figure, value, account_manager, name: what each account adds to the figures that are sums, at the
-        as-of date, by rising account_id.
+        as-of date, by rising account_id. Each frame holds whole accounts; a large book has many frames.
     beside : mapping of account_id to dict
         What else is kept of an account, under names that no figure has: `CONTRACTS`, those that end soon or are overdue
         (see `features.figures.contracts_ahead.listed`), and `DEPARTURES`.
     """
 
     parts: tuple[Part, ...]
-    accounts: pd.DataFrame
+    accounts: Iterable[pd.DataFrame]
     beside: Mapping[str, Record] = field(default_factory=dict)
 
     def lifetime(self) -> tuple[float, float, float] | None:
@@ -80,12 +82,12 @@ class BookFigures:
 
         Who is kept beside the figures alone adds to none: its name and manager stand with what is kept.
         """
-        for account_id, rows in self.accounts.groupby("account_id", sort=True):
-            first = rows.iloc[0]
-            figures = dict(zip(rows["figure"], rows["value"].tolist(), strict=True))
-            of_account = {name: None if pd.isna(first[name]) else first[name] for name in NAMES}
-            yield {"account_id": account_id, **of_account, "figures": figures | self.beside.get(str(account_id), {})}
-        for account_id in sorted(set(self.beside) - set(self.accounts["account_id"])):
+        alone = set(self.beside)
+        for frame in self.accounts:
+            for account_id, names, figures in _of_accounts(frame):
+                alone.discard(account_id)
+                yield {"account_id": account_id, **names, "figures": figures | self.beside.get(account_id, {})}
+        for account_id in sorted(alone):
             kept = self.beside[account_id]
             first = next(iter(kept.values()))[0]
             yield {"account_id": account_id, **{name: first.get(name) for name in NAMES}, "figures": kept}
@@ -95,10 +97,18 @@ def book_figures(tables: Tables, as_of: date, scored: Estimates | None = None) -
     """Return the figures of a book at a date, with a series of months; those of what is to come by its estimates."""
     dates = series(tables, as_of)[-SERIES_MONTHS:]
     found = measure_with_accounts(tables, dates, as_of, ["account_manager"], scored)
-    accounts = tables["accounts"].select("account_id", "account_manager", "name").to_pandas()
-    behind = found.accounts.merge(accounts, on="account_id").sort_values("account_id", kind="stable")
     beside = {account_id: {CONTRACTS: contracts} for account_id, contracts in found.contracts.items()}
-    return BookFigures(tuple(_parts(found, dates, tables.currency)), behind, beside)
+    return BookFigures(tuple(_parts(found, dates, tables.currency)), found.accounts, beside)
+
+
+def _of_accounts(frame: pd.DataFrame) -> Iterator[tuple[str, Record, Record]]:
+    """Yield the id of each account, its name and manager, and by name what it adds to figures."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    rows = zip(*(plain[name].tolist() for name in ("account_id", *NAMES, "figure", "value")), strict=True)
+    for account_id, group in groupby(rows, key=itemgetter(0)):
+        own = list(group)
+        names = dict(zip(NAMES, own[0][1 : 1 + len(NAMES)], strict=True))
+        yield account_id, names, {figure: value for *_, figure, value in own}
 
 
 def _parts(found: WithAccounts, dates: Sequence[date], currency: str | None) -> Iterator[Part]:

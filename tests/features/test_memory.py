@@ -33,6 +33,15 @@ def test_half_of_the_machine_by_default() -> None:
     assert memory_limit({}) == memory_limit({"CHURN_RISK_MEMORY": " "}) == machine_memory() // 2
 
 
+@pytest.mark.parametrize("limit", ["DATA", "AS"])
+def test_a_limit_of_the_process_counts_as_its_machine(limit: str) -> None:
+    """As of `ulimit -d` and `ulimit -v`: a process that took more than half of it for DuckDB would die of it."""
+    asked = "from features.machine.memory import memory_limit; print(memory_limit({}))"
+    bound = f"import resource; resource.setrlimit(resource.RLIMIT_{limit}, (3 << 30, 3 << 30)); {asked}"
+    told = subprocess.run([sys.executable, "-c", bound], check=True, capture_output=True, text=True)
+    assert int(told.stdout) == 3 << 29 < memory_limit({})
+
+
 @pytest.mark.parametrize("said", ["4", "4 apples", "-1GB", "50%", "1MiB", "9999TB"])
 def test_a_wrong_size_is_refused_with_what_stands_there(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_RISK_MEMORY", said)

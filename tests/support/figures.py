@@ -32,7 +32,7 @@ def figures_by_hand() -> BookFigures:
         if value
     ]
     return BookFigures(
-        tuple(parts), pd.DataFrame(rows, columns=["account_id", "figure", "value", "account_manager", "name"])
+        tuple(parts), [pd.DataFrame(rows, columns=["account_id", "figure", "value", "account_manager", "name"])]
     )
 
 

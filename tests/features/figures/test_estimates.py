@@ -163,6 +163,7 @@ def test_a_run_keeps_groups_of_the_book_and_of_each_manager(stored: WithAccounts
     due = stored.groups[(stored.groups["figure"] == "renewals_due_365d") & (stored.groups["split"] == "quarter")]
     of_book = due[due["account_manager"].isna()].set_index("group")["value"]
     assert dict(of_book) == {"2025-Q1": 100, "2025-Q2": 370, "2025-Q3": 1000}
-    assert stored.accounts["value"].notna().all(), "who has no estimate adds nothing"
-    behind = stored.accounts[stored.accounts["figure"] == "renewals_expected_365d"]
+    added = pd.concat(stored.accounts)
+    assert added["value"].notna().all(), "who has no estimate adds nothing"
+    behind = added[added["figure"] == "renewals_expected_365d"]
     assert behind["value"].sum() == pytest.approx(100 * 0.9**2 + 1000 * 0.9**8 + 300 * 0.8**4, rel=1e-12)

@@ -52,7 +52,7 @@ def figures() -> BookFigures:
         ):
             part.record["figures"][f"revenue_{name}_invoiced"]["value"] = [None, amount, amount]
     parts = tuple(replace(part, account_manager=WHO[part.account_manager]) for part in made.parts)
-    return BookFigures(parts, made.accounts.replace({ANA: EVA, BO: JAN}))
+    return BookFigures(parts, [frame.replace({ANA: EVA, BO: JAN}) for frame in made.accounts])
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 from support.books import CENTRE, Frames, random_book
@@ -51,7 +52,7 @@ def test_what_is_stored_sums_and_says_why_it_is_not_known(figures: BookFigures, 
         for lists in part.record["figures"].values():
             assert [value is None for value in lists["value"]] == [reason is not None for reason in lists["reason"]]
             assert all(told(reason, lang) for reason in lists["reason"] if reason for lang in ("de", "en"))
-    behind = figures.accounts.groupby("figure")["value"].sum()
+    behind = pd.concat(figures.accounts).groupby("figure")["value"].sum()
     for figure in [figure for figure in all_figures() if figure.adds_up]:
         value = whole.record["figures"][figure.name]["value"][-1]
         assert behind.get(figure.name, 0.0) == pytest.approx(value or 0.0, rel=1e-9, abs=1e-6), figure.name
@@ -68,7 +69,8 @@ def test_a_manager_s_record_is_that_of_a_book_of_the_manager_s_accounts(figures:
         lists = part.record["figures"][name]
         assert lists["value"][-1] == pytest.approx(found["value"][name], rel=1e-12), name
         assert lists["n"][-1] == found["n"][name], name
-    assert set(figures.accounts[figures.accounts["account_manager"] == part.account_manager]["account_id"]) <= set(mine)
+    behind = pd.concat(figures.accounts)
+    assert set(behind[behind["account_manager"] == part.account_manager]["account_id"]) <= set(mine)
 
 
 def test_a_run_s_figures_are_read_by_whom_they_are_for(store: ScoreStore, figures: BookFigures) -> None:
@@ -143,7 +145,7 @@ def test_what_a_run_keeps_beside_the_figures_is_read_by_account(store: ScoreStor
 
 def test_figures_go_with_their_run_and_accounts_are_forgotten(store: ScoreStore, figures: BookFigures) -> None:
     counted = (sa.select(sa.func.count()).select_from(table) for table in (FIGURES, FIGURE_ACCOUNTS))
-    gone = str(figures.accounts["account_id"].iloc[0])
+    gone = str(next(iter(figures.accounts))["account_id"].iloc[0])
     with writing(store.engine) as connection:
         assert forget_figures(connection, gone) == {"figures": 1} and forget_figures(connection, gone) == {"figures": 0}
     put(store, SCORE)  # The same date and version without figures, in the place of the first run.
