@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.as_of import KEYS, AsOf, still_customers
-from features.batch.computing import compute
+from features.batch.computing import Batch
 from features.errors import InputError
 from features.matrix import Matrix, first_records
 from features.tables import Tables
@@ -77,15 +77,13 @@ def departures(tables: Tables, first: date, as_of: date) -> list[Departure]:
         return []
     ends = [(row["account_id"], row["churned_on"]) for row in rows]
     back = _customers(tables, [(account_id, as_of) for account_id, _ in ends])
-    matrix = _matrix(tables, ends)
-    known = {key: place for place, key in enumerate(_pairs(matrix.keys))}
-    revenue = matrix.facts["revenue_365d"].tolist()
+    told = _told(tables, ends)
     return [
         Departure(
             account_id=account_id, name=row["name"], account_manager=row["account_manager"], ended_on=ended_on,
             reason=row["reason"], returned=(account_id, as_of) in back,
-            revenue=_rounded("revenue_365d", revenue[known[account_id, ended_on]]),
-            facts=_facts(matrix, known, account_id, ended_on),
+            revenue=told[account_id, ended_on]["revenue_365d"] or 0.0,
+            facts=_facts(told, account_id, ended_on),
         )
         for (account_id, ended_on), row in zip(ends, rows, strict=True)
     ]  # fmt: skip
@@ -111,10 +109,17 @@ def _customers(tables: Tables, pairs: Iterable[tuple[str, date]]) -> set[tuple[s
     return set(_pairs(still_customers(AsOf(tables, known), by_silence=False).to_pandas()))
 
 
-def _matrix(tables: Tables, ends: Sequence[tuple[str, date]]) -> Matrix:
-    """Return the signals of who left, at the end and at each number of days before it at which it was a customer."""
+def _told(tables: Tables, ends: Sequence[tuple[str, date]]) -> dict[tuple[str, date], Facts]:
+    """Return `FACTS` of who left, at the end and at each number of days before it at which it was a customer."""
     pairs = {(account_id, end - timedelta(days=days)) for account_id, end in ends for days in (0, *BEFORE)}
-    return compute(tables, _spine(tables, sorted(_customers(tables, pairs))), first_records(tables))
+    spine = _spine(tables, sorted(_customers(tables, pairs)))
+    told: dict[tuple[str, date], Facts] = {}
+    with Batch(tables, spine, first_records(tables)) as batch:
+        for _, matrix in batch.parts():
+            columns = ([_rounded(name, value) for value in _values(matrix, name).tolist()] for name in FACTS)
+            rows = (dict(zip(FACTS, row, strict=True)) for row in zip(*columns, strict=True))
+            told |= zip(_pairs(matrix.keys), rows, strict=True)
+    return told
 
 
 def _spine(tables: Tables, pairs: Iterable[tuple[str, date]]) -> Any:
@@ -131,13 +136,9 @@ def _pairs(keys: pd.DataFrame) -> list[tuple[str, date]]:
     return list(zip(keys["account_id"], pd.to_datetime(keys["as_of"]).dt.date, strict=True))
 
 
-def _facts(matrix: Matrix, known: Mapping[tuple[str, date], int], account_id: str, ended_on: date) -> dict[int, Facts]:
-    places = {days: known.get((account_id, ended_on - timedelta(days=days))) for days in BEFORE}
-    return {
-        days: {name: _rounded(name, _values(matrix, name).iloc[place]) for name in FACTS}
-        for days, place in places.items()
-        if place is not None
-    }
+def _facts(told: Mapping[tuple[str, date], Facts], account_id: str, ended_on: date) -> dict[int, Facts]:
+    found = {days: told.get((account_id, ended_on - timedelta(days=days))) for days in BEFORE}
+    return {days: facts for days, facts in found.items() if facts is not None}
 
 
 def _values(matrix: Matrix, name: str) -> pd.Series[Any]:
