@@ -127,7 +127,8 @@ class StoreTarget:
         """Return what is kept of the scores that are there."""
         columns = [name for name in KEPT if name != CONTRACTION]
         kinds = {CONTRACTION: float, KEY: bool}
-        return pd.DataFrame(self.run.stored(columns, [CONTRACTION]), columns=list(KEPT)).astype(kinds)
+        pieces = self.run.stored(columns, [CONTRACTION])
+        return pd.concat([pd.DataFrame(rows, columns=list(KEPT)).astype(kinds) for rows in pieces], ignore_index=True)
 
     def add(self, scored: Scored) -> None:
         """Take the next chunk, with its evidence, and with who has left already by the model's rule."""

@@ -49,6 +49,11 @@ class BookMovement:
             self._before = connection.execute(newest_run().where(RUNS.c.as_of < as_of)).first()
         self._sums: dict[tuple[str | None, Part], float] = defaultdict(float)
 
+    @property
+    def compares(self) -> bool:
+        """Whether there is a run to compare with."""
+        return self._before is not None
+
     def add(self, scores: Sequence[Score], managers: Sequence[str | None]) -> None:
         """Add some scores of the run, of one model, with their account managers."""
         if self._before is None:

@@ -63,39 +63,37 @@ class OpenRun:
         """Let readers see the run, all at once; see `RunWriter.publish`."""
         return self._run.publish(self.done, (self._moved.keep, *self._hooks), self._now(), model)
 
-    def stored(self, columns: Sequence[str], outlook: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Return columns of the scores that are stored, and figures of their outlook, null where there are none."""
+    def stored(self, columns: Sequence[str], outlook: Sequence[str] = ()) -> Iterator[list[dict[str, Any]]]:
+        """Yield columns of the scores that are stored, and figures of their outlook, null where there are none.
+
+        Pieces follow one another by account_id, which is one of the columns.
+        """
         foreseen = (SCORES.c.evidence["outlook", name].as_float().label(name) for name in outlook)
-        query = sa.select(*(SCORES.c[name] for name in columns), *foreseen).where(SCORES.c.run_id == self._run.run_id)
-        with reading(self._run.engine) as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+        return self._pieces([*(SCORES.c[name] for name in columns), *foreseen])
 
     def outlooks(self) -> Iterator[Kept]:
-        """Yield what figures of what is to come are made of, of each score that is stored, in pieces."""
-        columns = (SCORES.c.account_id, SCORES.c.band, SCORES.c.churn_probability, SCORES.c.evidence["outlook"])
-        mine = sa.select(*columns).where(SCORES.c.run_id == self._run.run_id).order_by(SCORES.c.account_id)
-        last = ""
-        while True:
-            with reading(self._run.engine) as connection:
-                rows = connection.execute(mine.where(SCORES.c.account_id > last).limit(CHUNK)).all()
-            if not rows:
-                return
-            yield from (Kept(*row) for row in rows)
-            last = rows[-1].account_id
+        """Yield what figures of what is to come are made of, of each score that is stored."""
+        columns = [SCORES.c[name] for name in ("account_id", "band", "churn_probability")]
+        for rows in self._pieces([*columns, SCORES.c.evidence["outlook"].label("outlook")]):
+            yield from (Kept(*row.values()) for row in rows)
 
     def _begun(self) -> Iterator[tuple[list[Score], list[str | None]]]:
         """Yield the scores that an earlier writer of the run has left, with their account managers, in pieces."""
-        columns = [SCORES.c[name] for name in (*FIELDS, "account_manager")]
-        mine = sa.select(*columns).where(SCORES.c.run_id == self._run.run_id).order_by(SCORES.c.account_id)
-        last = None
-        while self.done:
-            piece = mine.limit(CHUNK) if last is None else mine.where(SCORES.c.account_id > last).limit(CHUNK)
+        if self.done and self._moved.compares:
+            for rows in self._pieces([SCORES.c[name] for name in (*FIELDS, "account_manager")]):
+                yield [score_of(row) for row in rows], [row["account_manager"] for row in rows]
+
+    def _pieces(self, columns: Sequence[sa.ColumnElement[Any]]) -> Iterator[list[dict[str, Any]]]:
+        """Yield columns of the run's scores, account_id among them, by account_id."""
+        mine = sa.select(*columns).where(SCORES.c.run_id == self._run.run_id).order_by(SCORES.c.account_id).limit(CHUNK)
+        piece = mine
+        while True:
             with reading(self._run.engine) as connection:
                 rows = [dict(row) for row in connection.execute(piece).mappings()]
             if not rows:
                 return
-            yield [score_of(row) for row in rows], [row["account_manager"] for row in rows]
-            last = rows[-1]["account_id"]
+            yield rows
+            piece = mine.where(SCORES.c.account_id > rows[-1]["account_id"])
 
 
 def _chunks(scores: Iterator[Score]) -> Iterator[list[Score]]:

@@ -151,10 +151,12 @@ class RunWriter:
                 connection.execute(own.values(accounts=RUNS.c.accounts + len(rows)))
 
     def clear(self, table: sa.Table) -> None:
-        """Remove the run's rows in a table, which a writer before this one has left; raises RunLost."""
-        with writing(self.engine) as connection:
-            self._demand(connection)
-            connection.execute(sa.delete(table).where(table.c.run_id == self.run_id))
+        """Remove the run's rows in a table, left by a writer before this one, in short transactions; raises RunLost."""
+        left = True
+        while left:
+            with writing(self.engine) as connection:
+                self._demand(connection)
+                left = connection.execute(_delete_piece(table, self.run_id)).rowcount == REMOVED_AT_ONCE
 
     def publish(
         self,

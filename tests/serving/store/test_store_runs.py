@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from serving.database.holds import holding, is_held
 from serving.errors import RunLost
 from serving.scoring.scores import Score
 from serving.store import PublishedRun
+from serving.store.figure_tables import FIGURE_ACCOUNTS
 from serving.store.runs import REMOVED_AT_ONCE, RunWriter, remove, sweep
 from serving.store.score_retention import Purged
 from serving.store.score_tables import record_of
@@ -109,11 +111,34 @@ def test_a_run_that_nobody_goes_on_with_is_removed(database_url: str, engine: En
                 assert (run.done, run.scored_at) == ((0, AT + HOUR) if other == "made of that" else (3, AT))
                 if other == "made of this":
                     assert RunWriter.resume(engine, "thief", other, AT) is None
-                    stored = [tuple(row.values()) for row in run.stored(["account_id", "lapsed"])]
+                    pieces = run.stored(["account_id", "lapsed"])
+                    stored = [tuple(row.values()) for rows in pieces for row in rows]
                     assert stored == [("A0", False), ("A1", True), ("A2", False)]
         clock.now += RESUMABLE + timedelta(seconds=1)
         assert store.purge() == Purged(old=0, replaced=0, abandoned=2)
     assert runs_in(database_url) == [] and scores_in(database_url) == []
+
+
+def test_what_a_writer_before_has_left_of_the_figures_goes_in_short_transactions(engine: Engine) -> None:
+    """A million accounts' figures removed in one would hold SQLite's only write lock all the while."""
+    run, other = begun(engine, "first"), begun(engine, "second")
+    count = 2 * REMOVED_AT_ONCE + 1
+    for each in (run, other):
+        rows = [{"run_id": each.run_id, "account_id": f"A{number}", "figures": {}} for number in range(count)]
+        each.add(rows, FIGURE_ACCOUNTS)
+    removed: list[int] = []
+
+    def note(*given: Any) -> None:
+        removed.append(given[1].rowcount) if given[2].startswith("DELETE") else None
+
+    committed: list[int] = []
+    sa.event.listen(engine, "after_cursor_execute", note)
+    sa.event.listen(engine, "commit", lambda _: committed.append(len(removed)))
+    run.clear(FIGURE_ACCOUNTS)
+    assert removed == [REMOVED_AT_ONCE, REMOVED_AT_ONCE, 1] and {1, 2, 3} <= set(committed)
+    with reading(engine) as connection:
+        left = connection.execute(sa.select(FIGURE_ACCOUNTS.c.run_id)).scalars().all()
+    assert left == [other.run_id] * count
 
 
 def test_what_a_living_writer_has_written_stays(database_url: str, engine: Engine) -> None:
