@@ -32,6 +32,7 @@ from benchmarks.measured import family, limited, measured
 from benchmarks.record import record, resumed
 from benchmarks.serving import free_port, running
 from features.console import say
+from training.settings import Environment
 
 ACCOUNTS = (20_000, 100_000, 300_000, 1_000_000)
 AS_OF = "2026-01-01"
@@ -41,6 +42,7 @@ CHURN_RISK = (sys.executable, "-W", "ignore", "-m", "serving.cli.main")
 LEAST_ACCOUNTS = 10_000
 #: Accounts on a page.
 PAGE = 50
+COMMANDS = ("simulate", "validate", "features", "train", "score")
 Run = dict[str, Any]
 
 
@@ -50,10 +52,14 @@ def million() -> None:
     runs: dict[str, dict[str, Run]] = {}
     for size in map(int, said.split(",")):
         runs[str(size)] = resumed("million", str(size), partial(_size, size))
+        _record(runs)  # So that what was measured is there if a larger size fails.
+
+
+def _record(runs: dict[str, dict[str, Run]]) -> None:
     told = {size: {name: _told(run) for name, run in steps.items()} for size, steps in runs.items()}
-    exponents = {name: _exponent(runs, name) for name in ("simulate", "validate", "features", "train", "score")}
-    figures = {"exponents": exponents, "most_gib": MOST_BYTES / 2**30, "sizes": runs}
-    record("million", {"summary": told | {"exponents": exponents}, **figures})
+    exponents = {name: _exponent(runs, name) for name in COMMANDS}
+    settings = {"most_gib": MOST_BYTES / 2**30, "most_rows": Environment().most_rows}
+    record("million", {"summary": told | {"exponents": exponents}, **settings, "exponents": exponents, "sizes": runs})
 
 
 def _size(accounts: int) -> dict[str, Run]:
@@ -93,8 +99,9 @@ def _environment(folder: Path) -> dict[str, str]:
 def _said(answer: Run) -> Run:
     """Return of a command's answer how much it was about."""
     found = {name: answer[name] for name in ("rows", "accounts", "grade", "revenue_at_risk") if name in answer}
-    rows = found.get("rows")
-    return found | ({"rows": sum(rows.values())} if isinstance(rows, dict) else {})
+    if isinstance(found.get("rows"), dict):
+        found["rows"] = sum(found["rows"].values())
+    return found | ({"roc_auc": answer["metrics"]["roc_auc"]} if "metrics" in answer else {})
 
 
 def _served(environment: dict[str, str]) -> Run:
