@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 from features.sources import stored
 from features.tables import Tables
 
-#: A book of fewer accounts is read in so few parts that putting it in order would cost more than it saves.
+#: A book of fewer accounts is scored in so few pieces that putting it in order would cost more than it saves.
 LEAST_ACCOUNTS = 20_000
 
 

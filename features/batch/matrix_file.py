@@ -22,6 +22,8 @@ from features.matrix import Matrix, first_records
 from features.signal import all_signals
 from features.tables import TABLES, Tables
 
+#: Accounts times dates from which on it pays to put a book in order: fewer are computed in a few parts.
+MANY_ROWS = 1_000_000
 Progress = Callable[[int, int], None]
 #: The name of an engine, with its release where that is not one of the libraries, and what computes a spine on it.
 Engine = tuple[str, type[Batch]]
@@ -60,7 +62,9 @@ def write_matrix(
     rule = "by silence " if by_silence else ""
     with (
         part_files(out, f"{name} {rule}{fingerprint(tables, as_of, recorded_since)}") as parts,
-        batch_of(by_account(tables), customers(tables, as_of, by_silence), recorded_since) as batch,
+        batch_of(
+            by_account(tables, MANY_ROWS // max(1, len(as_of))), customers(tables, as_of, by_silence), recorded_since
+        ) as batch,
     ):
         report(parts.done, len(batch))
         for rows, matrix in batch.parts(parts.done) if parts.done < len(batch) or not parts else ():
