@@ -1,7 +1,7 @@
 """How much memory DuckDB may take, and what is missing when memory or disk do not do.
 
-In: `CHURN_RISK_MEMORY`, by default half of the machine's memory (of what its control group or its own limit leaves the
-process, where that is less). Out: bytes, one line for a user. DuckDB's limit is that of one connection; what Python
+In: `CHURN_RISK_MEMORY`, by default half of the machine's memory (of its control group's, where that has less), or 3/8
+of the limit of the process. Out: bytes, one line for a user. DuckDB's limit is that of one connection; what Python
 holds comes on top.
 """
 
@@ -19,6 +19,9 @@ MEMORY = "CHURN_RISK_MEMORY"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 #: Below it DuckDB cannot even hold the pages of one query.
 LEAST = 128 * 2**20
+#: DuckDB's part of a limit of the process, which counts what an allocator keeps for later: with 4 GiB for DuckDB a
+#: process of 4.6 GiB is refused more than 8.
+OF_LIMIT = 3 / 8
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]I?)?B", re.IGNORECASE)
 
@@ -38,7 +41,7 @@ def memory_limit(environment: Mapping[str, str] = os.environ) -> int:
     """
     said = environment.get(MEMORY, "").strip()
     if not said:
-        return max(machine_memory() // 2, LEAST)
+        return max(min([machine_memory() // 2, *(int(OF_LIMIT * limit) for limit in _own_limits())]), LEAST)
     read = _FORM.fullmatch(said)
     if read is None:
         raise ValueError(f"{MEMORY}={said!r}: a size with its unit is expected, such as 4GiB or 800MB")
@@ -54,9 +57,13 @@ def machine_memory() -> int:
     bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     group = CGROUP.read_text().strip() if CGROUP.is_file() else ""
     bounds += [int(group)] if group.isdigit() else []
-    # `ulimit -d` and `ulimit -v`: a process that DuckDB lets take more would die of it.
-    own = (resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
-    return min([*bounds, *(bound for bound in own if bound != resource.RLIM_INFINITY)])
+    return min([*bounds, *_own_limits()])
+
+
+def _own_limits() -> list[int]:
+    """Return the limits of the process itself, as `ulimit -d` and `ulimit -v` set them."""
+    limits = (resource.getrlimit(limit)[0] for limit in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
+    return [limit for limit in limits if limit != resource.RLIM_INFINITY]
 
 
 def told_shortage(error: BaseException) -> str | None:
@@ -70,9 +77,13 @@ def told_shortage(error: BaseException) -> str | None:
     if disk_is_full or (kind == "IOException" and "No space left" in first) or "max_temp_directory_size" in str(error):
         where = getattr(error, "filename", None) or tempfile.gettempdir()
         return f"the disk is full: make room in {where}, or name a larger place for temporary files by TMPDIR"
-    if isinstance(error, MemoryError):  # Python's, NumPy's or LightGBM's: DuckDB's limit has no say in it.
-        machine = f"{machine_memory() / 2**30:.1f}GiB"
-        return f"memory does not do ({machine} in all): free some, or learn from fewer rows by CHURN_RISK_MOST_ROWS"
+    if isinstance(error, MemoryError):  # Python's, NumPy's or LightGBM's, who have what DuckDB leaves them.
+        machine, less = (
+            f"{machine_memory() / 2**30:.1f}GiB",
+            f"{MEMORY}={max(memory_limit() * 3 // 4, LEAST) // 2**20}MiB",
+        )
+        ways = f"leave more of it to Python by {less}, or learn from fewer rows by CHURN_RISK_MOST_ROWS"
+        return f"memory does not do ({machine} in all): free some, {ways}"
     if kind == "OutOfMemoryException":
         limit = memory_limit()
         more = f"{MEMORY}={2 * limit // 2**20}MiB"
