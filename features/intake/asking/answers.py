@@ -6,7 +6,9 @@ what the files hold. Rows that are no records, such as sums below a list, are no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from features.intake.asking.meant_columns import FIRST_ROWS, is_record, meant_columns, places
@@ -131,18 +133,27 @@ def _forms(space: Workspace, question: Question, files: Sequence[OpenFile]) -> l
     some = False
     for file in files:
         values = _values(space, question, file)
-        if values is None:
+        first = values and space.connection.execute(f"SELECT min(v) FROM {values}").fetchall()[0][0]
+        if not first:
             continue
+        some, fits = True, [form for form in fits if form == ISO or signs(form) <= set(first)]
+        if not fits:
+            break
         # The months of all forms are read from one column: each regular expression costs time to plan.
         named = f"(SELECT v, {english_sql('v')} AS e FROM {values})"
         reads = [
             _iso() if form == ISO else f"TRY_STRPTIME({'e' if '%b' in form else 'v'}, {quoted(form)})" for form in fits
         ]
         tests = ", ".join(f"bool_and(coalesce(year({read}) BETWEEN {YEARS}, false))" for read in reads)
-        row = space.connection.execute(f"SELECT count(*), {tests} FROM {named}").fetchone() or (0,)
-        if row[0]:
-            some, fits = True, [form for form, is_read in zip(fits, row[1:], strict=True) if is_read]
+        (row,) = space.connection.execute(f"SELECT {tests} FROM {named}").fetchall()
+        fits = [form for form, is_read in zip(fits, row, strict=True) if is_read]
     return fits if some else [ISO]
+
+
+@cache
+def signs(form: str) -> set[str]:
+    """Return the signs that a value of a form holds: to ask for a form costs time to plan, whatever the values are."""
+    return set(re.sub(r"%.|\s", "", form))
 
 
 def _iso() -> str:

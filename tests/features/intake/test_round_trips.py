@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.exports import PLAIN, Exports
 
-from features.intake.asking.answers import DATE_FORMS, TIMES
+from features.intake.asking.answers import DATE_FORMS, TIMES, signs
 from features.intake.files.reading import Workspace, open_files
 from features.intake.files.workspace import connection_in
 from features.intake.language.mapping_model import SourceFiles, Value
@@ -99,6 +99,7 @@ def test_every_form_that_is_suggested_reads_what_it_writes(form: str, times: lis
     expected = [datetime.strptime(text, form) for text in texts]
     sql = typed_sql(Kind.INSTANT, "t", value(date=form, zone="UTC"), "UTC")
     assert read(sql, texts) == expected
+    assert all(signs(form) <= set(text) for text in texts), "a form is not ruled out by what it reads"
 
 
 @pytest.mark.parametrize(
