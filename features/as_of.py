@@ -17,17 +17,17 @@ Personal columns are in no view but those made for a report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import ClassVar
-from weakref import WeakValueDictionary
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from features.formulas.reversals import REVERSED_ON, stands, with_reversals
+from features.formulas.reversals import stands, with_reversals
+from features.kept_queries import READ, Query, ask_of, lead_to, sql_of
 from features.tables import TABLES, Column, Table, Tables
 
 KEYS = ["account_id", "as_of"]
@@ -36,11 +36,8 @@ SECONDS_A_DAY = 86_400.0
 ACTIVE_INVOICES, ACTIVE_DAYS = 2, 365
 #: An invoice is a return when it comes more than so many days after the departure: closing invoices come earlier.
 RETURN_DAYS = 90
-#: The names under which a compiled query reads the tables of a book and its spine.
-READ, SPINE = "read_", "read_spine"
-#: Compiled queries kept: every query of the product, at a few as-of dates.
-QUERIES = 128
-Query = Callable[..., ir.Table]
+#: The name under which a compiled query reads as-of dates.
+DATES = f"{READ}dates"
 #: The columns of the days with invoices, where a view holds them; `features.billing` says what they mean.
 INVOICE_DAYS = {
     "age_days": "double", "amount": "double", "net": "double", "gap": "double", "anchor": "double",
@@ -70,8 +67,6 @@ class AsOf:
 
     keys: ClassVar[list[str]] = KEYS
     invoice_days: ir.Table | None = None
-    #: Connection, by its id -> the view whose tables its fixed names lead to.
-    _bound: ClassVar[WeakValueDictionary[int, AsOf]] = WeakValueDictionary()
 
     def __init__(self, tables: Tables, spine: ir.Table, personal: bool = False) -> None:
         self.tables, self._personal = tables, personal
@@ -118,10 +113,7 @@ class AsOf:
         return known.select(**chosen)
 
     def run(self, query: Query, *arguments: Hashable) -> pa.Table:
-        """Run a query over the views; return its rows.
-
-        Ibis takes longer to compile a large query than an engine to answer it. So it is compiled once in a process,
-        over tables of fixed names, and run on any book by leading these names to its tables.
+        """Run a query over the views, compiled once in a process (see `features.kept_queries`); return its rows.
 
         Parameters
         ----------
@@ -130,16 +122,7 @@ class AsOf:
         arguments : hashable
             What the query depends on beside the view.
         """
-        connection = self.tables["accounts"].get_backend()
-        if self._bound.get(id(connection)) is not self:
-            for name in TABLES:
-                rows = connection.compile(self.tables[name])
-                connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {READ}{name} AS {rows}")
-            connection.create_table(SPINE, self.spine, temp=True, overwrite=True)
-            self._bound[id(connection)] = self
-        are_paired = REVERSED_ON in self.tables["invoices"].columns
-        sql = _compiled(query, arguments, self._personal, are_paired)
-        return connection.con.sql(sql).to_arrow_table()
+        return ask_of(self.tables, self.spine, _seen, query, self._personal, *arguments)
 
     def of(self, spine: ir.Table) -> AsOf:
         """Return the same book seen from another spine."""
@@ -156,15 +139,9 @@ class AsOf:
         return self.spine.mutate(as_of_instant=instant, as_of_seconds=instant.epoch_seconds())
 
 
-@lru_cache(QUERIES)
-def _compiled(query: Query, arguments: tuple[Hashable, ...], personal: bool, are_paired: bool) -> str:
-    """Return a query over any book as DuckDB's SQL; `are_paired` says whether the reversed invoices are known."""
-    schemas = {name: dict(table.schema) for name, table in TABLES.items()}
-    if are_paired:
-        schemas["invoices"][REVERSED_ON] = ibis.dtype("date")
-    frames = {name: ibis.table(schema, name=f"{READ}{name}") for name, schema in schemas.items()}
-    spine = ibis.table({"account_id": "string", "as_of": "date"}, name=SPINE)
-    return str(ibis.to_sql(query(AsOf(Tables(frames, frozenset()), spine, personal), *arguments), dialect="duckdb"))
+def _seen(tables: Tables, spine: ir.Table, query: Query, personal: bool, *arguments: Hashable) -> ir.Table:
+    """Return a query over the views of a book."""
+    return query(AsOf(tables, spine, personal), *arguments)
 
 
 def age_column(time_column: str) -> str:
@@ -226,6 +203,21 @@ def customers(tables: Tables, as_of: Iterable[date] | ir.Table, by_silence: bool
     invoices in the 365 days before as_of. An invoice that is known to be reversed is none here.
     """
     return still_customers(AsOf(tables, every_account(tables, as_of)), by_silence)
+
+
+def stored_customers(
+    tables: Tables, dates: Iterable[date], by_silence: bool = False, name: str = "customers"
+) -> ir.Table:
+    """Store the spine of all customers at some dates as a temporary table of a name; return it. See `customers`."""
+    connection = lead_to(tables)
+    days = ", ".join(f"DATE '{day}'" for day in sorted(set(dates)))
+    connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {DATES} AS SELECT unnest([{days}]::DATE[]) AS as_of")
+    connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql_of(tables, _at_dates, by_silence)}")
+    return connection.table(name)
+
+
+def _at_dates(tables: Tables, by_silence: bool) -> ir.Table:
+    return customers(tables, ibis.table({"as_of": "date"}, name=DATES), by_silence)
 
 
 def still_customers(view: AsOf, by_silence: bool) -> ir.Table:

@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 
+from features.kept_queries import ask
 from features.tables import HISTORY, TABLES, Tables
 
 #: Tables whose records are made when something happens. Contracts, contacts and memberships are states: they begin long
@@ -151,21 +153,23 @@ def first_recorded(tables: Tables, names: Sequence[str]) -> dict[str, date]:
 
 def days_of(tables: Tables, names: Sequence[str]) -> dict[str, Days]:
     """Count the records of some tables by the day of their own time, in one query."""
+    there = tuple(name for name in names if name not in tables.missing)
+    found = dict.fromkeys(names, Days(np.empty(0, "datetime64[D]"), np.empty(0, np.int64)))
+    if there:
+        counted = ask(tables, _rows_by_day, there)
+        place, day, rows = (counted[column].to_numpy() for column in ("place", "day", "rows"))
+        found |= {name: Days(day[place == own], rows[place == own]) for own, name in enumerate(there)}
+    return found
+
+
+def _rows_by_day(tables: Tables, names: tuple[str, ...]) -> ir.Table:
+    """Return the rows of each day of some tables, which their places in `names` tell apart."""
     counted = []
-    for name in names:
-        if name not in tables.missing:
-            days = tables[name].select(day=tables[name][TABLES[name].time].cast("date")).drop_null()
-            by_day = days.group_by("day").aggregate(rows=lambda t: t.count())
-            counted.append(by_day.mutate(table=ibis.literal(name)))
-    nothing = Days(np.empty(0, "datetime64[D]"), np.empty(0, np.int64))
-    if not counted:
-        return dict.fromkeys(names, nothing)
-    frame = (ibis.union(*counted) if len(counted) > 1 else counted[0]).order_by("table", "day").execute()
-    found = {
-        str(name): Days(part["day"].to_numpy("datetime64[D]"), part["rows"].to_numpy(np.int64))
-        for name, part in frame.groupby("table")
-    }
-    return {name: found.get(name, nothing) for name in names}
+    for place, name in enumerate(names):
+        days = tables[name].select(day=tables[name][TABLES[name].time].cast("date")).drop_null()
+        by_day = days.group_by("day").aggregate(rows=lambda t: t.count())
+        counted.append(by_day.mutate(place=ibis.literal(place)))
+    return (ibis.union(*counted) if len(counted) > 1 else counted[0]).order_by("place", "day")
 
 
 def together(counts: Sequence[Days]) -> Days:

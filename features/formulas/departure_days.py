@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import ibis.expr.types as ir
+import pyarrow as pa
 
 #: So many departures, of which so large a share falls on one day, were not all of that day.
 LEAST_DEPARTURES, ONE_DAY_SHARE = 10, 0.8
@@ -68,11 +69,20 @@ class Departures:
 
 def departures(churns: ir.Table) -> Departures:
     """Return how the departures of a churns table are spread over days."""
+    return told_by(spread(churns).to_pyarrow())
+
+
+def spread(churns: ir.Table) -> ir.Table:
+    """Return the fullest day of a churns table and its rows, with all rows and their first and last day; or no row."""
     by_day = churns.group_by("churned_on").aggregate(rows=lambda t: t.count())
     every = by_day.rows.sum().over(), by_day.churned_on.min().over(), by_day.churned_on.max().over()
-    spread = by_day.mutate(all=every[0], first=every[1], last=every[2])
-    found = spread.order_by([spread.rows.desc(), spread.churned_on.desc()]).limit(1).to_pyarrow().to_pylist()
-    if not found:
+    days = by_day.mutate(all=every[0], first=every[1], last=every[2])
+    return days.order_by([days.rows.desc(), days.churned_on.desc()]).limit(1)
+
+
+def told_by(found: pa.Table) -> Departures:
+    """Return the departures that the answer to `spread` tells of."""
+    if not len(found):
         return Departures(0)
-    (most,) = found
+    (most,) = found.to_pylist()
     return Departures(int(most["all"]), int(most["rows"]), most["first"], most["last"], most["churned_on"])

@@ -16,13 +16,13 @@ import duckdb
 import pandas as pd
 
 from features.console import written_at_once
-from features.conversion import FLAG_TEXTS
 from features.csv_files import as_meant, write_csv
 from features.errors import InvalidTables, Problem
 from features.intake.alike import Party, alike, domain, is_certain
 from features.intake.language.mapping_model import IDENTITIES
 from features.intake.records.joined import ANY
 from features.intake.records.stored_part import REASON, StoredPart
+from features.validation.conversion import FLAG_TEXTS
 from features.validation.quoting import EXAMPLES
 
 PARTY_COLUMNS = ("name", "town", "vat", "email", "number")

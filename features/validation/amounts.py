@@ -1,22 +1,22 @@
 """Amounts that mislead: turned signs, a part in cents, contracts of no value, accounts that nobody invoices.
 
-In: a sound book. Out: `Problem`s that refuse nothing. The invoices are summed by account once, for all that is asked.
+In: a sound book. Out: `Problem`s that refuse nothing. One query over the sums of each account's invoices tells what is
+to be asked further.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from features.errors import Problem
+from features.kept_queries import ask
 from features.recording import Recording
-from features.sources import stored
 from features.tables import TABLES, Tables
 from features.validation.quoting import problem
 
@@ -36,24 +36,23 @@ SOME = 200
 
 def strange_amounts(tables: Tables, recorded: Recording) -> Iterator[Problem]:
     """Yield what misleads in amounts of invoices and contracts."""
-    rows = _amounts(tables)
-    amounts = stored(rows.get_backend(), "invoices_by_account", rows)
-    found = _of_accounts(tables, amounts, recorded)
+    span = recorded.tables.get("invoices")
+    (found,) = ask(tables, _of_accounts, None if span is None else span.last).to_pylist()
     yield from _turned_invoices(found)
     yield from _uninvoiced(found)
     if _may_be_cents(found):
-        yield from _part_in_cents(tables, amounts, int(found["several"]))
+        yield from _part_in_cents(tables, found["several"])
     yield from _worthless_contracts(tables)
 
 
-def _of_accounts(tables: Tables, amounts: ir.Table, recorded: Recording) -> pd.Series:
-    """Return what is counted of accounts, by the sums of their invoices."""
-    both = amounts.outer_join(_long_under_contract(tables, recorded), "account_id")
+def _of_accounts(tables: Tables, last: date | None) -> ir.Table:
+    """Return what is counted of accounts, by the sums of their invoices, of which the last is of that day."""
+    both = _amounts(tables).outer_join(_long_under_contract(tables, last), "account_id")
     turned = (both.below >= LEAST_TURNED) & (both.above == 0)
     contracted = both.account_id_right.notnull()
     lacking = contracted & both.account_id.isnull()
     several, ratio = both.above >= LEAST_AMOUNTS, both.most / both.least
-    counted = both.aggregate(
+    return both.aggregate(
         turned=both.count(where=turned),
         turned_one=both.account_id.min(where=turned),
         turned_amount=both.one.min(where=turned),
@@ -63,7 +62,6 @@ def _of_accounts(tables: Tables, amounts: ir.Table, recorded: Recording) -> pd.S
         several=both.count(where=several),
         apart=both.count(where=several & ratio.between(*CENTS)),
     )
-    return counted.execute().iloc[0]
 
 
 def _amounts(tables: Tables) -> ir.Table:
@@ -78,19 +76,18 @@ def _amounts(tables: Tables) -> ir.Table:
     )
 
 
-def _long_under_contract(tables: Tables, recorded: Recording) -> ir.Table:
+def _long_under_contract(tables: Tables, last: date | None) -> ir.Table:
     """Return the accounts with a contract of some value that runs at the last invoice, the first begun long before."""
     contracts = tables["contracts"].filter(lambda t: t.annual_value > 0)
-    span = recorded.tables.get("invoices")
-    if span is None:
+    if last is None:
         return contracts.filter(ibis.literal(False)).select("account_id")
-    last, before = ibis.date(span.last.isoformat()), ibis.date((span.last - timedelta(INVOICED_AFTER_DAYS)).isoformat())
-    runs = contracts.ends_on.isnull() | (contracts.ends_on >= last)
+    before = ibis.date((last - timedelta(INVOICED_AFTER_DAYS)).isoformat())
+    runs = contracts.ends_on.isnull() | (contracts.ends_on >= ibis.date(last.isoformat()))
     held = contracts.group_by("account_id").aggregate(begun=contracts.starts_on.min(), runs=runs.any())
     return held.filter(held.runs & (held.begun <= before)).select("account_id")
 
 
-def _turned_invoices(found: pd.Series) -> Iterator[Problem]:
+def _turned_invoices(found: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for accounts that are only credited, as in books of debits."""
     accounts = int(found["turned"])
     if accounts:
@@ -102,7 +99,7 @@ def _turned_invoices(found: pd.Series) -> Iterator[Problem]:
         yield Problem("invoices", "amount", text)
 
 
-def _uninvoiced(found: pd.Series) -> Iterator[Problem]:
+def _uninvoiced(found: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for accounts that have long been under contract and have no invoice, while others have some."""
     lacking, contracted = int(found["lacking"]), int(found["contracted"])
     if LEAST_UNINVOICED <= lacking < contracted and lacking >= UNINVOICED_SHARE * contracted:
@@ -114,14 +111,14 @@ def _uninvoiced(found: pd.Series) -> Iterator[Problem]:
         yield Problem("invoices", "account_id", text)
 
 
-def _may_be_cents(found: pd.Series) -> bool:
+def _may_be_cents(found: Mapping[str, Any]) -> bool:
     """Whether the largest amount of many accounts is about 100 times their least."""
     return bool(found["apart"] >= max(LEAST_APART, APART_SHARE * found["several"]))
 
 
-def _part_in_cents(tables: Tables, amounts: ir.Table, several: int) -> Iterator[Problem]:
+def _part_in_cents(tables: Tables, several: int) -> Iterator[Problem]:
     """Yield that amounts of the same accounts lie in two heaps, one 100 times the other, with nothing between them."""
-    found = _two_heaps(tables, amounts, SOME) and _two_heaps(tables, amounts)
+    found = ask(tables, _two_heaps, SOME).to_pylist() and ask(tables, _two_heaps, None).to_pylist()
     if found and found[0]["accounts"] >= max(LEAST_APART, APART_SHARE * several):
         text = (
             "amounts of {accounts:,} accounts lie in two heaps, one about 100 times the other and nothing between, as "
@@ -130,8 +127,9 @@ def _part_in_cents(tables: Tables, amounts: ir.Table, several: int) -> Iterator[
         yield Problem("invoices", "amount", text.format_map(found[0]))
 
 
-def _two_heaps(tables: Tables, amounts: ir.Table, some: int | None = None) -> list[dict[str, Any]]:
+def _two_heaps(tables: Tables, some: int | None) -> ir.Table:
     """Return the first account with two heaps, and how many have them: of all that may, or of some in no order."""
+    amounts = _amounts(tables)
     wide = amounts.filter((amounts.above >= LEAST_AMOUNTS) & (amounts.most / amounts.least).between(*CENTS))
     if some is not None:
         wide = wide.order_by(wide.account_id.hash()).limit(some)
@@ -149,14 +147,17 @@ def _two_heaps(tables: Tables, amounts: ir.Table, some: int | None = None) -> li
     )
     apart = heaps.filter((heaps.low + heaps.high == heaps.rows) & (heaps.above / heaps.below).between(*HUNDRED))
     apart = apart.mutate(accounts=apart.count().over(), cents=apart.high.sum().over()).order_by("account_id")
-    rows_found: list[dict[str, Any]] = apart.limit(1).to_pyarrow().to_pylist()
-    return rows_found
+    return apart.limit(1)
 
 
 def _worthless_contracts(tables: Tables) -> Iterator[Problem]:
-    table, contracts = TABLES["contracts"], tables["contracts"]
-    nothing = contracts.filter(contracts.annual_value <= 0)
-    count = int(nothing.count().execute())
-    if 2 * count > int(contracts.count().execute()):
+    (counted,) = ask(tables, _values_of_contracts).to_pylist()
+    if 2 * counted["nothing"] > counted["rows"]:
         text = "most contracts are worth nothing or less: contract values are missing from what is at stake"
-        yield problem(table, nothing, "annual_value", text, count, nothing.annual_value)
+        rows = tables["contracts"].filter(lambda t: t.annual_value <= 0)
+        yield problem(TABLES["contracts"], rows, "annual_value", text, counted["nothing"], rows.annual_value)
+
+
+def _values_of_contracts(tables: Tables) -> ir.Table:
+    rows = tables["contracts"]
+    return rows.aggregate(rows=rows.count(), nothing=rows.count(where=rows.annual_value <= 0))

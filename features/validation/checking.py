@@ -2,9 +2,9 @@
 
 In: a `Source`. Out: `Tables`, or `InvalidTables` with every problem in every table.
 
-Each column is converted once (`features.conversion`), with a mark for each value that could not be converted. One query
-per table then counts the broken rules. Only a broken rule costs further queries, for up to five keys and values. What
-can be meant, but may mislead, is a warning (`features.validation.doubts`).
+Each column is converted once (`features.validation.conversion`), with a mark for each value that could not be
+converted. One query per table then counts the broken rules. Only a broken rule costs further queries, for up to five
+keys and values. What can be meant, but may mislead, is a warning (`features.validation.doubts`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from features.conversion import CONVERTED, convert, empty, named
 from features.errors import InvalidTables, Problem
 from features.formulas.reversals import REVERSED_ON, with_reversals
 from features.recording import recording, utc_today
@@ -29,6 +28,7 @@ from features.sources import Source, unreadable
 from features.tables import TABLES, TableKnown, Tables
 from features.validation.amounts import strange_amounts
 from features.validation.contradictions import contradictions
+from features.validation.conversion import CONVERTED, convert, empty, named
 from features.validation.currencies import currency_of
 from features.validation.cut_exports import cut_exports
 from features.validation.doubts import (
@@ -164,13 +164,14 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
     raw = named(table, source.frames[table.name])
     absent = [column.name for column in table.columns if column.name not in raw.columns]
     rows = convert(source.connection, table, raw, known, source.is_stored)
-    sql = _counting(table.name, rows.schema(), frozenset(absent), known, today)
+    sql, asked_rules = _counting(table.name, rows.schema(), frozenset(absent), known, today)
     ((total, *counted),) = source.connection.raw_sql(sql).fetchall()
-    asked, cut = _asked(table, rows, absent, known, today), _cut_columns(rows)
-    broken_rows, cut_rows = counted[: len(asked)], counted[len(asked) :][: len(cut)]
+    cut, broken_rows = _cut_columns(rows), counted[:asked_rules]
+    cut_rows = counted[asked_rules:][: len(cut)]
+    asked = _asked(table, rows, absent, known, today) if any(broken_rows) else []
     broken = [
         (rule.level, broken_rule(table, rule, rows, raw, count))
-        for rule, count in zip(asked, broken_rows, strict=True)
+        for rule, count in zip(asked, broken_rows, strict=bool(asked))
         if count
     ]
     problems = [*_absent_columns(table, raw, absent), *(found for level, found in broken if level is Level.REFUSED)]
@@ -183,7 +184,7 @@ def _checked(source: Source, table: Table, today: date) -> Checked:
         if count
     )
     doubts = tuple(found for level, found in broken if level is Level.DOUBTED)
-    filled = dict(zip(countings(table.name, rows), counted[len(asked) + len(cut) :], strict=True))
+    filled = dict(zip(countings(table.name, rows), counted[asked_rules + len(cut) :], strict=True))
     return Checked(rows, total, filled, tuple(problems), doubts, tuple(corrections))
 
 
@@ -196,10 +197,13 @@ def _cut_columns(rows: ir.Table) -> list[str]:
 
 
 @lru_cache(COUNTINGS)
-def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: TableKnown, today: date) -> str:
-    """Return as SQL: the rows, those that break each rule, the times of day cut off each date column, and `countings`.
+def _counting(
+    name: str, schema: ibis.Schema, absent: frozenset[str], known: TableKnown, today: date
+) -> tuple[str, int]:
+    """Return the SQL of what is counted of a table, and how many rules are among it.
 
-    Ibis takes longer to compile it than DuckDB to run it, so it is kept for the next book of the same columns.
+    These are the rows, those that break each rule, the times of day cut off each date column, and `countings`. Ibis
+    takes longer to compile it than DuckDB to run it, so it is kept for the next book of the same columns.
 
     Parameters
     ----------
@@ -209,12 +213,12 @@ def _counting(name: str, schema: ibis.Schema, absent: frozenset[str], known: Tab
         Columns that the source lacks.
     """
     table, rows = TABLES[name], ibis.table(schema, name=f"{CONVERTED}{name}")
-    counts = [rows.count()]
-    counts += [rule.broken.fill_null(False).sum() for rule in _asked(table, rows, absent, known, today)]
+    broken = [rule.broken.fill_null(False).sum() for rule in _asked(table, rows, absent, known, today)]
+    counts = [rows.count(), *broken]
     counts += [rows[f"{column}__cut"].sum() for column in _cut_columns(rows)]
     counts += countings(name, rows).values()
     counted = {f"c{place}": count.fill_null(0) for place, count in enumerate(counts)}
-    return str(ibis.to_sql(rows.aggregate(**counted), dialect="duckdb"))
+    return str(ibis.to_sql(rows.aggregate(**counted), dialect="duckdb")), len(broken)
 
 
 def _absent_columns(table: Table, raw: ir.Table, absent: list[str]) -> Iterator[Problem]:

@@ -8,13 +8,14 @@ usual, and `validate` alone shows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import ibis
 import ibis.expr.types as ir
 
 from features.errors import Problem
 from features.formulas.reversals import payments
+from features.kept_queries import Query, ask
 from features.recording import EVENTS
 from features.tables import TABLES, Tables
 from features.validation.quoting import EXAMPLES
@@ -25,29 +26,50 @@ RETURN_DAYS = 90
 NO_BREAK_DAYS, NO_BREAK_TIMES = 45, 1.5
 #: A contract may end so many days after the departure: the rest of its term.
 REST_DAYS = 31
+INVOICED_ON = (
+    f"invoiced on as before after the departure: taken as a return from the first invoice after {RETURN_DAYS} days on; "
+    "if the account never left, remove the departure"
+)
+SINCE_AFTER = "before customer_since: taken as a return on that day; if the account never left, remove the departure"
+LEFT_TWICE = "a second departure without a return before it: the first counts"
+RUNNING_CONTRACTS = "a contract runs on after the departure: taken as left before its end"
+ACTIVE_CONTACTS = "a contact stays active after the departure"
+LATER_EVENTS = f"go on more than {RETURN_DAYS} days after the departure, which is no return"
 
 
 def contradictions(tables: Tables) -> list[Problem]:
     """Return the departures that other records contradict."""
     if "churns" in tables.missing:
         return []
-    return [*_invoiced_on(tables), *_since_after(tables), *_left_twice(tables)]
+    return [
+        *_accounts(tables, INVOICED_ON, _invoiced_on),
+        *_accounts(tables, SINCE_AFTER, _since_after),
+        *_accounts(tables, LEFT_TWICE, _left_twice),
+    ]
 
 
 def notes(tables: Tables) -> list[Problem]:
     """Return what goes on beside departures without being a return: contracts, contacts, events."""
     if "churns" in tables.missing:
         return []
-    gone = _gone(tables)
-    return [*_running_contracts(tables, gone), *_active_contacts(tables, gone), *_later_events(tables, gone)]
+    return [
+        *_accounts(tables, RUNNING_CONTRACTS, _running_contracts),
+        *_accounts(tables, ACTIVE_CONTACTS, _active_contacts),
+        *(
+            found
+            for name in EVENTS
+            if name != "invoices"
+            for found in _accounts(tables, f"{name} {LATER_EVENTS}", _later_events, name)
+        ),
+    ]
 
 
 def _departures(tables: Tables) -> ir.Table:
     return tables["churns"].select("account_id", "churned_on").distinct()
 
 
-def _invoiced_on(tables: Tables) -> Iterator[Problem]:
-    """Yield accounts whose invoices go on after a departure as they did before it."""
+def _invoiced_on(tables: Tables) -> ir.Table:
+    """Return accounts whose invoices go on after a departure as they did before it."""
     paid = payments(tables["invoices"]).select("account_id", "invoiced_on", "amount")
     rows = _departures(tables).inner_join(paid, "account_id")
     final = rows.churned_on + ibis.interval(days=RETURN_DAYS)
@@ -67,24 +89,19 @@ def _invoiced_on(tables: Tables) -> Iterator[Problem]:
     what = (
         "left " + _text(found.churned_on) + ", " + _text(found.since) + " invoices since, last on " + _text(found.last)
     )
-    yield from _accounts(
-        "churned_on",
-        "invoiced on as before after the departure: taken as a return from the first invoice after "
-        f"{RETURN_DAYS} days on; if the account never left, remove the departure",
-        found.filter(unbroken).select("account_id", what=what),
-    )
+    return found.filter(unbroken).select("account_id", what=what)
 
 
-def _since_after(tables: Tables) -> Iterator[Problem]:
+def _since_after(tables: Tables) -> ir.Table:
+    """Return accounts that departed before `customer_since`."""
     rows = _departures(tables).inner_join(tables["accounts"].select("account_id", "customer_since"), "account_id")
     wrong = rows.filter(rows.customer_since > rows.churned_on)
     what = "left " + _text(wrong.churned_on) + ", customer since " + _text(wrong.customer_since)
-    text = "before customer_since: taken as a return on that day; if the account never left, remove the departure"
-    yield from _accounts("churned_on", text, wrong.select("account_id", what=what))
+    return wrong.select("account_id", what=what)
 
 
-def _left_twice(tables: Tables) -> Iterator[Problem]:
-    """Yield departures that follow another one without a return between them."""
+def _left_twice(tables: Tables) -> ir.Table:
+    """Return departures that follow another one without a return between them."""
     departures = _departures(tables)
     order = ibis.window(group_by="account_id", order_by="churned_on")
     pairs = departures.mutate(previous=departures.churned_on.lag().over(order)).filter(lambda t: t.previous.notnull())
@@ -99,8 +116,7 @@ def _left_twice(tables: Tables) -> Iterator[Problem]:
         ).select("account_id", "churned_on")
         again = again.anti_join(returned.distinct(), ["account_id", "churned_on"])
     what = "left " + _text(again.previous) + " and " + _text(again.churned_on)
-    text = "a second departure without a return before it: the first counts"
-    yield from _accounts("churned_on", text, again.select("account_id", what=what))
+    return again.select("account_id", what=what)
 
 
 def _gone(tables: Tables) -> ir.Table:
@@ -118,41 +134,40 @@ def _gone(tables: Tables) -> ir.Table:
     return last
 
 
-def _running_contracts(tables: Tables, gone: ir.Table) -> Iterator[Problem]:
-    rows = tables["contracts"].inner_join(gone, "account_id")
+def _running_contracts(tables: Tables) -> ir.Table:
+    rows = tables["contracts"].inner_join(_gone(tables), "account_id")
     wrong = rows.filter(rows.ends_on.isnull() | (rows.ends_on > rows.left_on + ibis.interval(days=REST_DAYS)))
     what = "left " + _text(wrong.left_on) + ", " + wrong.contract_id + " to " + _end(wrong.ends_on)
-    text = "a contract runs on after the departure: taken as left before its end"
-    yield from _accounts("churned_on", text, wrong.select("account_id", what=what))
+    return wrong.select("account_id", what=what)
 
 
-def _active_contacts(tables: Tables, gone: ir.Table) -> Iterator[Problem]:
-    rows = tables["contacts"].inner_join(gone, "account_id")
+def _active_contacts(tables: Tables) -> ir.Table:
+    rows = tables["contacts"].inner_join(_gone(tables), "account_id")
     wrong = rows.filter(rows.valid_to.isnull() | (rows.valid_to > rows.left_on + ibis.interval(days=RETURN_DAYS)))
     what = "left " + _text(wrong.left_on) + ", " + wrong.contact_id + " to " + _end(wrong.valid_to)
-    text = "a contact stays active after the departure"
-    yield from _accounts("churned_on", text, wrong.select("account_id", what=what))
+    return wrong.select("account_id", what=what)
 
 
-def _later_events(tables: Tables, gone: ir.Table) -> Iterator[Problem]:
-    for name in EVENTS:
-        time = TABLES[name].time
-        rows = tables[name].select("account_id", day=tables[name][time].cast("date")).inner_join(gone, "account_id")
-        if name == "invoices":
-            continue
-        wrong = rows.filter(rows.day > rows.left_on + ibis.interval(days=RETURN_DAYS))
-        what = "left " + _text(wrong.left_on) + f", {time} " + _text(wrong.day)
-        text = f"{name} go on more than {RETURN_DAYS} days after the departure, which is no return"
-        yield from _accounts("churned_on", text, wrong.select("account_id", what=what))
+def _later_events(tables: Tables, name: str) -> ir.Table:
+    time = TABLES[name].time
+    days = tables[name].select("account_id", day=tables[name][time].cast("date"))
+    rows = days.inner_join(_gone(tables), "account_id")
+    wrong = rows.filter(rows.day > rows.left_on + ibis.interval(days=RETURN_DAYS))
+    return wrong.select("account_id", what="left " + _text(wrong.left_on) + f", {time} " + _text(wrong.day))
 
 
-def _accounts(column: str, text: str, rows: ir.Table) -> Iterator[Problem]:
-    """Yield the problem of the accounts that some rows name, with a sentence `what` on each; nothing without a row."""
-    by_account = rows.group_by("account_id").aggregate(what=lambda t: t.what.max())
+def _accounts(tables: Tables, text: str, query: Query, *arguments: Hashable) -> Iterator[Problem]:
+    """Yield the problem of the accounts that a query names, with a sentence `what` on each; nothing without a row."""
+    some = ask(tables, _some_accounts, query, *arguments).to_pydict()
+    if some["account_id"]:
+        yield Problem("churns", "churned_on", text, some["total"][0], tuple(some["account_id"]), tuple(some["what"]))
+
+
+def _some_accounts(tables: Tables, query: Query, *arguments: Hashable) -> ir.Table:
+    """Return up to five of the accounts that a query names, a sentence on each, and how many accounts they are."""
+    by_account = query(tables, *arguments).group_by("account_id").aggregate(what=lambda t: t.what.max())
     counted = by_account.mutate(total=by_account.account_id.count().over(ibis.window()))
-    some = counted.order_by("account_id").limit(EXAMPLES).execute()
-    if len(some):
-        yield Problem("churns", column, text, int(some["total"][0]), tuple(some["account_id"]), tuple(some["what"]))
+    return counted.order_by("account_id").limit(EXAMPLES)
 
 
 def _days(later: ir.Value, earlier: ir.Value) -> ir.FloatingValue:

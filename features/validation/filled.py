@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from features.errors import Problem
+from features.kept_queries import ask
 from features.recording import Recording
 from features.tables import DEFECT, OTHER_KINDS, BookKnown, Tables
 from features.validation.quoting import shortened
@@ -93,10 +94,7 @@ def foreign_kinds(tables: Tables) -> Iterator[Problem]:
     """Yield the words of tickets' kinds, where none of them is known to be a defect."""
     if tables.known["tickets"].kinds:
         return
-    rows = tables["tickets"].filter(lambda t: t.kind.notin([DEFECT, *OTHER_KINDS]))
-    counted = rows.group_by("kind").aggregate(rows=rows.count())
-    words = counted.mutate(words=counted.kind.count().over()).order_by([counted.rows.desc(), counted.kind])
-    found = words.limit(MOST_WORDS).execute()
+    found = ask(tables, _foreign_words).to_pydict()
     more = ", ..." if found["words"][0] > MOST_WORDS else ""
     pairs = zip(found["kind"], found["rows"], strict=True)
     quoted = ", ".join(f"{shortened(kind)!r} ({count:,})" for kind, count in pairs)
@@ -105,3 +103,11 @@ def foreign_kinds(tables: Tables) -> Iterator[Problem]:
         f"their number is null; write {DEFECT!r} for a defect, other words may stay"
     )
     yield Problem("tickets", "kind", text)
+
+
+def _foreign_words(tables: Tables) -> ir.Table:
+    """Return the most frequent kinds of tickets that nobody knows, with the number of all."""
+    rows = tables["tickets"].filter(lambda t: t.kind.notin([DEFECT, *OTHER_KINDS]))
+    counted = rows.group_by("kind").aggregate(rows=rows.count())
+    words = counted.mutate(words=counted.kind.count().over())
+    return words.order_by([words.rows.desc(), words.kind]).limit(MOST_WORDS)

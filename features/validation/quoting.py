@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.conversion import typed
 from features.errors import Problem
 from features.schema import Table
+from features.validation.conversion import typed
 from features.validation.forms import told_apart
 from features.validation.row_rules import Rule
 

@@ -13,10 +13,10 @@ from enum import Enum, auto
 import ibis
 import ibis.expr.types as ir
 
-from features.conversion import EXPECTED
 from features.recording import EVENTS
 from features.schema import Column, Kind, Table, undated
 from features.tables import TableKnown
+from features.validation.conversion import EXPECTED
 
 
 class Level(Enum):

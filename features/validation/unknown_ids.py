@@ -11,10 +11,10 @@ import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from features.conversion import CONVERTED
 from features.errors import Problem
 from features.schema import Table
 from features.tables import TABLES
+from features.validation.conversion import CONVERTED
 from features.validation.quoting import EXAMPLES, shortened
 
 #: Compiled countings that are kept.

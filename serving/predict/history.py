@@ -28,9 +28,9 @@ from pydantic import (
     model_validator,
 )
 
-from features.conversion import BLANKS
 from features.schema import undated
 from features.tables import HISTORY, TABLES, BookKnown, Column, Kind, Table, TableKnown
+from features.validation.conversion import BLANKS
 from serving.predict.cut_days import Counted
 from serving.predict.doubtful_records import Doubted
 from serving.predict.fault_words import NOT_BLANK

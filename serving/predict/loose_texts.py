@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from features.conversion import BLANKS
+from features.validation.conversion import BLANKS
 
 
 def bare_choice(value: Any) -> Any:

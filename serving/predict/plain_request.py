@@ -21,8 +21,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from features.conversion import FIRST_YEAR, LAST_YEAR
 from features.tables import TABLES, Column, Kind, Table
+from features.validation.conversion import FIRST_YEAR, LAST_YEAR
 from serving.predict.cut_days import counting
 from serving.predict.doubtful_records import Doubts, endless
 from serving.predict.history import (

@@ -11,10 +11,10 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
-from features.conversion import BLANKS
 from features.requests.compiled import CompiledMatrix
 from features.requests.stamped import COLUMNS
 from features.tables import TABLES
+from features.validation.conversion import BLANKS
 from serving import metrics
 from serving.errors import Refusal
 from serving.faults import Fault
@@ -289,7 +289,7 @@ def rows_in(history: Any, name: str) -> Sequence[Any]:
         return (history.account,)
     rows: Sequence[Any] = getattr(history, name) or ()
     if name == "surveys" and answered_when_sent(history.known):
-        # As `features.conversion` does in a file.
+        # As `features.validation.conversion` does in a file.
         return [row.model_copy(update={"answered_at": row.sent_at}) if lacks_its_time(row) else row for row in rows]
     return rows
 

@@ -2,7 +2,8 @@
 
 A number may come as JSON's number or as text, a flag as true or "yes", a choice in any case; dates and instants are
 texts. Aware instants are converted to UTC, naive ones are taken as UTC, an instant in a date column is cut to its day.
-An empty text is null. `features.conversion` says what the texts look like, and reads the cells of files by the same.
+An empty text is null. `features.validation.conversion` says what the texts look like, and reads the cells of files by
+the same.
 
 A request has tens of thousands of values, so every reader looks for the common form first.
 """
@@ -16,9 +17,9 @@ from datetime import date, datetime, timedelta
 from math import isfinite
 from typing import Any
 
-from features.conversion import BLANKS, FIRST_YEAR, FLAG_TEXTS, LAST_YEAR, NUMBER_TEXT, TIME_TEXT, YEARS
 from features.schema import OPEN_FROM_YEAR
 from features.tables import Column, Kind
+from features.validation.conversion import BLANKS, FIRST_YEAR, FLAG_TEXTS, LAST_YEAR, NUMBER_TEXT, TIME_TEXT, YEARS
 from serving.predict.cut_days import day_of
 
 Reader = Callable[[Any], Any]

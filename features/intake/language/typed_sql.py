@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from features.conversion import FLAG_TEXTS
 from features.intake.language.mapping_model import Condition, Value
 from features.schema import Kind
+from features.validation.conversion import FLAG_TEXTS
 
 #: Kind of a column -> DuckDB's type.
 TYPES = {

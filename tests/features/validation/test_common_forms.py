@@ -8,10 +8,10 @@ import ibis
 import pandas as pd
 import pytest
 
-from features import conversion
-from features.conversion import typed
 from features.sources import connect
 from features.tables import TABLES
+from features.validation import conversion
+from features.validation.conversion import typed
 
 TIMES = (
     "2025-01-01",

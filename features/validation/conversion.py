@@ -14,6 +14,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
@@ -42,6 +44,8 @@ FLAG_TEXTS = {
 }
 #: Before the name of a table: as the source has it, and converted. Both are names that compiled queries read.
 RAW, CONVERTED = "raw_", "book_"
+#: What DuckDB calls an instant.
+INSTANT = dt.Timestamp(scale=6)
 #: Compiled conversions that are kept.
 CONVERSIONS = 64
 #: The rule that a value of each kind breaks when it cannot be converted.
@@ -59,7 +63,7 @@ def empty(connection: Backend, table: Table) -> ir.Table:
     name, types = f"{CONVERTED}{table.name}", connection.compiler.type_mapper
     columns = ", ".join(f'"{column}" {types.to_string(kind)}' for column, kind in table.schema.items())
     connection.raw_sql(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
-    return connection.table(name)
+    return _held(connection, name, ibis.schema(table.schema))
 
 
 def named(table: Table, raw: ir.Table) -> ir.Table:
@@ -86,17 +90,27 @@ def convert(
     if not set(table.schema) & set(raw.columns):
         return empty(connection, table)
     connection.raw_sql(f"CREATE OR REPLACE TEMP VIEW {RAW}{table.name} AS {connection.compile(raw)}")
-    sql = _conversion(table.name, raw.schema(), known is not None and known.answered_at_is_sent_at)
+    sql, schema = _conversion(table.name, raw.schema(), known is not None and known.answered_at_is_sent_at)
     kind = "VIEW" if is_stored else "TABLE"
     connection.raw_sql(f"CREATE OR REPLACE TEMP {kind} {CONVERTED}{table.name} AS {sql}")
-    return connection.table(f"{CONVERTED}{table.name}")
+    return _held(connection, f"{CONVERTED}{table.name}", schema)
+
+
+def _held(connection: Backend, name: str, schema: ibis.Schema) -> ir.Table:
+    """Return a table that the connection holds, of known columns: to ask for them takes longer than to store few."""
+    told = {column: INSTANT if kind.is_timestamp() else kind for column, kind in schema.items()}
+    return ops.DatabaseTable(name, schema=told, source=connection, namespace=ops.Namespace()).to_expr()
 
 
 @lru_cache(CONVERSIONS)
-def _conversion(name: str, schema: ibis.Schema, answered_at_is_sent_at: bool) -> str:
-    """Return the conversion of a table as DuckDB's SQL. Ibis takes longer to compile it than DuckDB to run it."""
+def _conversion(name: str, schema: ibis.Schema, answered_at_is_sent_at: bool) -> tuple[str, ibis.Schema]:
+    """Return the conversion of a table as DuckDB's SQL, and what it makes.
+
+    Ibis takes longer to compile it than DuckDB to run it.
+    """
     rows = typed(TABLES[name], ibis.table(schema, name=f"{RAW}{name}"))
-    return str(ibis.to_sql(_answered_when_sent(rows) if answered_at_is_sent_at else rows, dialect="duckdb"))
+    converted = _answered_when_sent(rows) if answered_at_is_sent_at else rows
+    return str(ibis.to_sql(converted, dialect="duckdb")), converted.schema()
 
 
 def typed(table: Table, raw: ir.Table, quoted: str | None = None) -> ir.Table:
