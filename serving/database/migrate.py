@@ -6,6 +6,7 @@ A database from the time before migrations starts at the baseline.
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -47,8 +48,9 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def scripts() -> ScriptDirectory:
-    """Return the migrations."""
+    """Return the migrations: read once in a process, for each opening of a database asks for the newest."""
     return ScriptDirectory.from_config(_config())
 
 
