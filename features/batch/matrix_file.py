@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 import features
-from features.as_of import KEYS, customers
+from features.as_of import KEYS, stored_customers
 from features.batch.account_order import by_account
 from features.batch.computing import Batch
 from features.batch.part_files import code_of, part_files
@@ -63,7 +63,9 @@ def write_matrix(
     with (
         part_files(out, f"{name} {rule}{fingerprint(tables, as_of, recorded_since)}") as parts,
         batch_of(
-            by_account(tables, MANY_ROWS // max(1, len(as_of))), customers(tables, as_of, by_silence), recorded_since
+            by_account(tables, MANY_ROWS // max(1, len(as_of))),
+            stored_customers(tables, as_of, by_silence),
+            recorded_since,
         ) as batch,
     ):
         report(parts.done, len(batch))

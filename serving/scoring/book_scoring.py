@@ -16,7 +16,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from features.as_of import customers
+from features.as_of import stored_customers
 from features.batch.computing import Batch
 from features.batch.matrix_file import fingerprint
 from features.tables import OPTIONAL_HISTORY, Tables
@@ -49,9 +49,7 @@ class BookScoring:
     ) -> None:
         self._tables, self._as_of, self._bundle, self._chunk = tables, as_of, bundle, chunk
         self._terms = terms or LifetimeTerms()
-        connection = tables["accounts"].get_backend()
-        found = customers(tables, [as_of], bundle.rule.by_silence)
-        spine = connection.create_table("spine", found, temp=True, overwrite=True)
+        spine = stored_customers(tables, [as_of], bundle.rule.by_silence, "spine")
         self._batch = Batch(tables, spine, bundle.manifest.recorded_since, RECORDS)
 
     def __enter__(self) -> BookScoring:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.as_of import customers
+from features.as_of import stored_customers
 from features.batch.computing import compute
 from features.matrix import MONEY_UNITS, Matrix
 from features.signal import all_signals
@@ -165,9 +165,7 @@ def score_book(tables: Tables, as_of: date, bundle: Bundle) -> Scored:
 
     What holds some thousands of them at a time is `serving.scoring.book_scoring`.
     """
-    connection = tables["accounts"].get_backend()
-    found = customers(tables, [as_of], bundle.rule.by_silence)
-    spine = connection.create_table("spine", found, temp=True, overwrite=True)
+    spine = stored_customers(tables, [as_of], bundle.rule.by_silence, "spine")
     return score_part(tables, compute(tables, spine, bundle.manifest.recorded_since), bundle)
 
 

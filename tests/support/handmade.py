@@ -12,6 +12,7 @@ from features.matrix import FACTS, Matrix
 from features.signal import all_signals
 from features.sources import connect
 from features.tables import TABLES, Tables
+from features.validation.conversion import CONVERTED, empty
 from support.books import arrow
 from training.slices.dataset import Dataset
 
@@ -20,10 +21,10 @@ def tables_of(frames: Mapping[str, pd.DataFrame], missing: Iterable[str] = ()) -
     """Return a book of data frames on a connection of its own; tables that are not given are empty."""
     connection = connect()
     connection.raw_sql("SET threads = 1")
-    made = {name: connection.create_table(name, schema=table.schema) for name, table in TABLES.items()}
+    made = {name: empty(connection, table) for name, table in TABLES.items()}
     for name, frame in frames.items():
         connection.con.register("incoming", arrow(TABLES[name], frame))
-        connection.con.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+        connection.con.execute(f"INSERT INTO {CONVERTED}{name} SELECT * FROM incoming")
         connection.con.unregister("incoming")
     return Tables(made, frozenset(missing))
 

@@ -21,7 +21,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from features.as_of import KEYS, customers
+from features.as_of import KEYS, stored_customers
 from features.tables import Tables
 from training.comparing.asked import Asked
 from training.comparing.treatments import TRIAL_DAYS, Comparison, Happening
@@ -46,7 +46,7 @@ def happened(tables: Tables, asked: Asked, comparison: Comparison, dates: list[d
     """
     by = comparison.by
     assert isinstance(by, Happening)
-    spine = customers(tables, dates, asked.rule.by_silence).execute().astype({"as_of": "datetime64[us]"})
+    spine = stored_customers(tables, dates, asked.rule.by_silence).execute().astype({"as_of": "datetime64[us]"})
     events = _events(tables, comparison.table, by)
     known_end = pd.Timestamp(asked.end)
     events = events[events["at"] < known_end]

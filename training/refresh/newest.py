@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from features.as_of import customers
+from features.as_of import stored_customers
 from features.batch.computing import compute
 from features.matrix import Matrix
 from features.tables import Tables
@@ -37,9 +37,7 @@ def todays_book(tables: Tables, end: date, by_silence: bool, recorded_since: Map
     recorded_since : mapping of table name to date
         First day of each table's records.
     """
-    connection = tables["accounts"].get_backend()
-    found = customers(tables, [end], by_silence)
-    spine = connection.create_table("spine", found, temp=True, overwrite=True)
+    spine = stored_customers(tables, [end], by_silence, "spine")
     return compute(tables, spine, recorded_since)
 
 

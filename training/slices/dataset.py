@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from features.as_of import KEYS, customers
+from features.as_of import KEYS, stored_customers
 from features.batch.computing import Batch
 from features.errors import NotEnoughData
 from features.matrix import Matrix, first_records, needing, put_together
@@ -104,8 +104,7 @@ def build_dataset(
     NotEnoughData
         When no account is a customer at any of the dates.
     """
-    connection = tables["accounts"].get_backend()
-    spine = connection.create_table("spine", customers(tables, dates, rule.by_silence), temp=True, overwrite=True)
+    spine = stored_customers(tables, dates, rule.by_silence, "spine")
     labelled = labels(tables, spine, rule)
     if labelled.empty:
         raise NotEnoughData("no account was a customer at any of the as-of dates")

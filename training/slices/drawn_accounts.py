@@ -11,7 +11,7 @@ from dataclasses import replace
 import ibis
 import ibis.expr.types as ir
 
-from features.as_of import customers
+from features.as_of import stored_customers
 from features.tables import Tables
 from training.settings import TrainingSettings
 from training.slices.preparing import dates_of
@@ -41,7 +41,7 @@ def with_share(tables: Tables, settings: TrainingSettings, most_rows: int) -> Tr
     accounts = int(tables["accounts"].count().execute())
     if accounts * len(dates) <= most_rows:
         return settings
-    rows = int(customers(tables, dates, settings.rule.by_silence).count().execute())
+    rows = int(stored_customers(tables, dates, settings.rule.by_silence).count().execute())
     return settings if rows <= most_rows else replace(settings, share=round(most_rows / rows, DECIMALS))
 
 

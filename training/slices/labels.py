@@ -20,6 +20,7 @@ from features.as_of import KEYS
 from features.errors import InputError
 from features.formulas.departure_days import departures
 from features.formulas.reversals import REVERSED_ON, with_reversals
+from features.kept_queries import ask_of
 from features.recording import days_of, recording
 from features.tables import Tables
 from training.settings import ChurnRule
@@ -75,9 +76,8 @@ def labels(tables: Tables, spine: ir.Table, rule: ChurnRule) -> pd.DataFrame:
         account_id, as_of (datetime64) and churned (bool), sorted by both keys. Accounts that churn within the lead are
         left out, because the probability is conditional on surviving it.
     """
-    frame = (_silent if rule.by_silence else _left)(tables, spine, rule).execute()
-    frame = frame.assign(as_of=pd.to_datetime(frame["as_of"]), churned=frame["churned"].astype(bool))
-    return frame.sort_values(KEYS, ignore_index=True)
+    query = _silent if rule.by_silence else _left
+    return _sorted(ask_of(tables, spine, query, rule.lead_days, rule.reach_days))
 
 
 def spine_of(tables: Tables, keys: pd.DataFrame) -> ir.Table:
@@ -110,9 +110,12 @@ def days_to_churn(tables: Tables, spine: ir.Table, end: date) -> pd.DataFrame:
     """
     if "churns" in tables.missing:
         raise InputError("there is no churns table: the days to a churn are known from it alone, not from silence")
+    return _sorted(ask_of(tables, spine, _days_to_churn, end))
+
+
+def _days_to_churn(tables: Tables, spine: ir.Table, end: date) -> ir.Table:
     joined = _next_departures(tables, spine, end)
-    frame = joined.select(*KEYS, days=_days_after(joined, joined.churned_on)).execute()
-    return _sorted(frame.astype({"days": "float64"}))
+    return joined.select(*KEYS, days=_days_after(joined, joined.churned_on).cast("float64"))
 
 
 def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.DataFrame:
@@ -131,24 +134,28 @@ def invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> pd.D
         account_id, as_of (datetime64) and revenue (float, currency), sorted by both keys. Credit notes are deducted;
         revenue is 0 without an invoice.
     """
+    return _sorted(ask_of(tables, spine, _invoiced, first_day, days))
+
+
+def _invoiced(tables: Tables, spine: ir.Table, first_day: int, days: int) -> ir.Table:
     invoices = tables["invoices"].select("account_id", "invoiced_on", "amount")
     joined = spine.inner_join(invoices, "account_id").select(*KEYS, "invoiced_on", "amount")
     after = _days_after(joined, joined.invoiced_on)
     inside = joined.filter((after >= first_day) & (after < first_day + days))
     sums = inside.group_by(KEYS).aggregate(revenue=inside.amount.sum())
-    frame = spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, "revenue").execute()
-    return _sorted(frame.assign(revenue=frame["revenue"].fillna(0.0)))
+    return spine.select(*KEYS).left_join(sums, KEYS).select(*KEYS, revenue=lambda t: t.revenue.fill_null(0.0))
 
 
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+def _sorted(rows: pa.Table) -> pd.DataFrame:
+    frame = rows.to_pandas(date_as_object=False)
     return frame.assign(as_of=frame["as_of"].astype("datetime64[s]")).sort_values(KEYS, ignore_index=True)
 
 
-def _left(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
+def _left(tables: Tables, spine: ir.Table, lead_days: int, reach_days: int) -> ir.Table:
     joined = _next_departures(tables, spine)
     days = _days_after(joined, joined.churned_on)
-    inside_lead = ((days >= 0) & (days < rule.lead_days)).fill_null(False)
-    churned = ((days >= rule.lead_days) & (days < rule.reach_days)).fill_null(False)
+    inside_lead = ((days >= 0) & (days < lead_days)).fill_null(False)
+    churned = ((days >= lead_days) & (days < reach_days)).fill_null(False)
     return joined.mutate(churned=churned).filter(~inside_lead).select(*KEYS, "churned")
 
 
@@ -162,7 +169,7 @@ def _next_departures(tables: Tables, spine: ir.Table, end: date | None = None) -
     return spine.select(*KEYS).left_join(following, KEYS).select(*KEYS, "churned_on")
 
 
-def _silent(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
+def _silent(tables: Tables, spine: ir.Table, lead_days: int, reach_days: int) -> ir.Table:
     """Label by silence: an invoice that is reversed before the window ends is none.
 
     A later reversal does not count: the window's end, not that of the data, fixes the label, so that it is the same in
@@ -171,8 +178,8 @@ def _silent(tables: Tables, spine: ir.Table, rule: ChurnRule) -> ir.Table:
     invoices = with_reversals(tables["invoices"]).filter(lambda t: t.amount > 0)
     joined = spine.inner_join(invoices.select("account_id", "invoiced_on", REVERSED_ON), "account_id")
     days = _days_after(joined, joined.invoiced_on)
-    reversed_in_time = (_days_after(joined, joined[REVERSED_ON]) < rule.reach_days).fill_null(False)
-    heard = joined.filter((days >= rule.lead_days) & (days < rule.reach_days) & ~reversed_in_time)
+    reversed_in_time = (_days_after(joined, joined[REVERSED_ON]) < reach_days).fill_null(False)
+    heard = joined.filter((days >= lead_days) & (days < reach_days) & ~reversed_in_time)
     heard = heard.select(*KEYS).distinct()
     marked = spine.left_join(heard.mutate(heard=True), KEYS)
     return marked.select(*KEYS, churned=marked.heard.isnull())

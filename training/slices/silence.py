@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from features.as_of import ACTIVE_DAYS, ACTIVE_INVOICES, customers
+from features.as_of import ACTIVE_DAYS, ACTIVE_INVOICES, stored_customers
 from features.errors import ShortSilence
 from features.formulas.reversals import REVERSED_ON, with_reversals
 from features.tables import Tables
@@ -102,7 +102,7 @@ class Rhythm:
 def rhythm(tables: Tables, rule: ChurnRule, at: date) -> Rhythm:
     """Compare a rule of silence with the gaps between the invoices of the customers at a mature as-of date."""
     assert rule.silence_days is not None
-    spine = customers(tables, [at], by_silence=True)
+    spine = stored_customers(tables, [at], by_silence=True)
     labelled = labels(tables, spine, rule)
     payers = _payers(tables, at).execute()
     judged = labelled.merge(payers, on="account_id")
