@@ -1,5 +1,7 @@
 """Databases for tests: `database_url` is one without a row, once in SQLite and once in a PostgreSQL server.
 
+What SQLite writes need not be safe on the disk either: a commit that waits for the disk takes a hundred times as long.
+
 Migrations are run once and what they leave is taken again: in PostgreSQL one database is emptied for each test, and an
 SQLite database that is opened for the first time gets the tables at once. `new_database_url` is one in which nothing is
 yet, not even tables; processes that tests start and the tests of the migrations run them in full.
@@ -11,11 +13,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -234,6 +237,20 @@ class Remembered:
             statements = list(connection.exec_driver_sql(STATEMENTS).scalars())
         engine.dispose()
         return [*statements, f"INSERT INTO alembic_version VALUES ('{revision}')"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commits_do_not_wait() -> Iterator[None]:
+    """Let no commit of this process wait for the disk, neither of our databases nor of MLflow's."""
+
+    def hurry(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            with suppress(sqlite3.DatabaseError):  # The file is none; whoever reads it is told.
+                connection.execute("PRAGMA synchronous = OFF")
+
+    sa.event.listen(Engine, "connect", hurry)
+    yield
+    sa.event.remove(Engine, "connect", hurry)
 
 
 @pytest.fixture(scope="session", autouse=True)
