@@ -59,8 +59,17 @@ def at_gate(trained: Trained, decision: str, why: str = "as the test says") -> T
 
 
 def copy_home(registered_home: Path, home: Path) -> None:
-    """Copy a home to where nothing is yet; what its registry names lies in the copy then."""
-    shutil.copytree(registered_home, home)
+    """Copy a home to where nothing is yet; what its registry names lies in the copy then.
+
+    The code that MLflow keeps with a model is most of a home's files; nobody changes it, so the copy leads to it.
+    """
+
+    def code(folder: str, _: list[str]) -> list[str]:
+        return ["code"] if Path(folder).name == "artifacts" else []
+
+    shutil.copytree(registered_home, home, ignore=code)
+    for folder in registered_home.glob("mlruns/models/*/artifacts/code"):
+        (home / folder.relative_to(registered_home)).symlink_to(folder)
     with closing(sqlite3.connect(home / "mlflow.db")) as database:
         for table, column in PLACES:
             change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
