@@ -236,8 +236,10 @@ def _gap_between_waves(days: Days) -> float:
     cuts = np.flatnonzero(days.gaps() > LEAST_GAP) + 1
     first, after = np.append(0, cuts), np.append(cuts, len(days.day))
     rows = np.add.reduceat(days.rows, first) if len(days.day) else days.rows
-    # A slip is no wave, however few the others hold.
-    is_wave = (rows >= ALONE_SHARE * rows.max(initial=0)) & (after - first >= GOES_ON_DAYS)
+    filled = after - first
+    # A slip is no wave, however few the others hold, nor is an opening balance of two days beside years of records.
+    is_wave = (rows >= ALONE_SHARE * rows.max(initial=0)) & (filled >= GOES_ON_DAYS)
+    is_wave &= filled >= ALONE_SHARE * filled.max(initial=0)
     gaps = days.day[first[is_wave][1:]] - days.day[after[is_wave][:-1] - 1]
     return float(np.median(gaps.astype(np.int64))) if len(gaps) else 0.0
 

@@ -57,6 +57,16 @@ def test_what_lies_far_from_the_waves_is_alone() -> None:
     assert dense(days(*twice_a_year, twice_a_year[-1] + 700, twice_a_year[-1] + 701)) == (0, len(twice_a_year))
 
 
+@pytest.mark.parametrize(("usual", "rows"), [(tuple(range(730)), 1000), (tuple(range(0, 112, 7)), 20)])
+def test_two_days_far_off_are_no_wave_however_much_they_hold(usual: tuple[int, ...], rows: int) -> None:
+    """As an opening balance, or a migration that was dated wrongly."""
+    counts = [10] * len(usual)
+    before = Days(days(-4000, -3999, *usual).day, np.array([rows, rows, *counts]))
+    after = Days(days(*usual, 4000, 4001).day, np.array([*counts, rows, rows]))
+    assert dense(before) == (2, 2 + len(usual))
+    assert dense(after) == (0, len(usual))
+
+
 def test_a_hole_within_the_records_ends_nothing() -> None:
     hole = days(*range(300), *range(400, 700))
     assert dense(hole) == (0, 600)
