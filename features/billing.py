@@ -23,9 +23,9 @@ billed *regularly and rarely* when the usual gap is also above RARE_DAYS. Then
 
 A year's invoicing is the sum at the n last places, divided by q, where an account is billed regularly and rarely; one
 that was billed once so far counts as billed yearly in it, or every q years where its invoice, less its credit notes, is
-q times the annual value of the contracts that stand, give or take a twentieth. Changes are of whole periods wherever an
-account is billed regularly; of 90 and of 180 days they are null where it was billed once so far: there is no period to
-compare with.
+q times the annual value of its first contract, give or take a twentieth of a year. Changes are of whole periods where
+an account is billed regularly; of 90 and of 180 days they are null where it was billed once so far: there is no period
+to compare with.
 """
 
 from __future__ import annotations
@@ -33,15 +33,14 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.as_of import AsOf
-from features.formulas.contract_terms import standing_value
+from features.as_of import AsOf, beside
 from features.formulas.reversals import stands
 from features.signal import Relation, relation, table_relation
 
 #: Begins the name of a measure: a column of the matrix's query that is neither signal nor fact.
 MEASURE = "billing__"
-#: The annual value of the contracts that stand.
-SIGNED = f"{MEASURE}signed"
+#: Begins the name of a measure of the first contract.
+FIRST = f"{MEASURE}first_"
 YEAR_DAYS = 365.25
 #: Bimonthly is rare, monthly with a few days' jitter is not.
 RARE_DAYS = 45
@@ -51,8 +50,8 @@ WEEKLY = 60
 FEW, TWO_YEARS = 8, 800
 SLACK_DAYS, SLACK_SHARE = 31, 0.25
 GAPS, STEADY, IN_STEP = 5, 0.75, 0.5
-#: An only invoice pays for so many years of a contract, give or take this share of them.
-LIKE_YEARS = 0.05
+#: An only invoice pays for whole years of a contract, give or take so much of one, and for so many at most.
+LIKE_YEARS, MOST_YEARS = 0.05, 5
 #: Windows over which revenue is compared, in days. A period that is longer takes the window's place.
 WINDOWS = (90, 180, 365)
 
@@ -140,6 +139,13 @@ def _ceiling(value: ir.Value) -> ir.Value:
     return -((-value).floor().cast("float64"))
 
 
+@relation("contracts")
+def first_terms(view: AsOf) -> ir.Table:
+    """Return the contracts that began first: what came later an only invoice may not pay for."""
+    rows = beside(view["contracts"], view.keys, first_age=view["contracts"].age_days.max())
+    return rows.filter(rows.age_days == rows.first_age)
+
+
 def measures(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
     """Return the aggregates that the figures of a finished row are made of: relation, name of the column, expression.
 
@@ -148,8 +154,10 @@ def measures(view: AsOf) -> list[tuple[Relation, str, ir.Value]]:
     (`_before`) and, of 90 days, of the one a year before (`_last_year`).
     """
     of_days, of_periods = _sums_of_days(view["invoices"]), _sums_of_periods(billing.build(view))
+    first = first_terms.build(view)
+    signed = {"value": first.annual_value.sum(), "age": first.age_days.max(), "ended_age": first.ends_age_days.max()}
     return [
-        (table_relation("contracts"), SIGNED, standing_value(view["contracts"])),
+        *((first_terms, f"{FIRST}{name}", value) for name, value in signed.items()),
         *((table_relation("invoices"), f"{MEASURE}days_{name}", sums) for name, sums in of_days.items()),
         *((billing, f"{MEASURE}periods_{name}", sums) for name, sums in of_periods.items()),
     ]
@@ -219,13 +227,14 @@ def year(row: ir.Table) -> ir.Value:
 
 
 def _of_years(row: ir.Table) -> ir.Value:
-    """Return a year's part of an only invoice that still pays for several years of a contract, else null."""
-    once = row[f"{MEASURE}periods_once"]
-    ratio = once / row[SIGNED].nullif(0)
+    """Return a year's part of an only invoice that still pays for several years of the first contract, else null."""
+    once, age = row[f"{MEASURE}periods_once"], row[f"{MEASURE}periods_once_age"]
+    ratio = once / row[f"{FIRST}value"].nullif(0)
     years = _rounded(ratio)
-    pays = (years > 1) & ((ratio - years).abs() <= LIKE_YEARS * years)
-    runs = row[f"{MEASURE}periods_once_age"] <= years * YEAR_DAYS + SLACK_DAYS
-    return ibis.ifelse(pays & runs, once / years, ibis.null("float64"))
+    pays = (years > 1) & (years <= MOST_YEARS) & ((ratio - years).abs() <= LIKE_YEARS)
+    # It had begun, or was about to, when it was invoiced, and had not ended.
+    its = (row[f"{FIRST}age"] >= age - SLACK_DAYS) & (row[f"{FIRST}ended_age"] <= age).fill_null(True)
+    return ibis.ifelse(pays & its & (age <= years * YEAR_DAYS + SLACK_DAYS), once / years, ibis.null("float64"))
 
 
 def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
@@ -241,5 +250,8 @@ def change(row: ir.Table, window: int, before: str = "before") -> ir.Value:
         for name in (f"{window}", f"{window}_{before}")
     )
     changed = (first - second) / (first.abs() + second.abs()).nullif(0)
-    # All of it is new for as long as the only invoice pays for.
-    return changed if window != WINDOWS[-1] else ibis.ifelse(_of_years(row).notnull(), 1.0, changed)
+    if window != WINDOWS[-1]:
+        return changed
+    # In the first year that an only invoice pays for all of it is new, in the next ones nothing is.
+    is_new = row[f"{MEASURE}periods_once_age"] <= YEAR_DAYS + SLACK_DAYS
+    return ibis.ifelse(_of_years(row).notnull(), ibis.ifelse(is_new, 1.0, 0.0), changed)

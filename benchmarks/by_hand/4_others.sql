@@ -62,9 +62,10 @@ WITH rows AS (
         USING (account_id)
     WHERE starts_on < as_of
 ),
-latest AS (SELECT id, min(age) AS latest FROM rows GROUP BY id)
+latest AS (SELECT id, min(age) AS latest, max(age) AS first FROM rows GROUP BY id)
 SELECT id, sum(annual_value) FILTER (coalesce(ended_age <= 0, true)) AS value, count(*) AS terms,
-    coalesce(value, 0) + if(min(age) > 1, coalesce(sum(annual_value) FILTER (ended_age = 1), 0), 0) AS signed,
+    sum(annual_value) FILTER (age = first) AS signed, max(age) AS signed_age,
+    max(ended_age) FILTER (age = first) AS signed_ended,
     if(count(*) > count(ended_age), NULL, -min(ended_age)) AS days_to_end,
     avg(price_change) FILTER (age = latest) AS price_change
 FROM rows JOIN latest USING (id) GROUP BY id;

@@ -10,12 +10,13 @@ SELECT (SELECT min(invoiced_on) FROM invoices) AS invoices, (SELECT min(valid_fr
 CREATE TEMP MACRO unless_short(began, as_of, days, x) AS if(as_of > began AND as_of - began < days, NULL, x);
 CREATE TEMP MACRO change(now, before) AS (now - before) / nullif(abs(now) + abs(before), 0);
 
--- An only invoice that pays for several years of the contracts counts a year's part while it does.
-CREATE TEMP MACRO of_years(paid, age, signed) AS if(round(paid / nullif(signed, 0)) > 1
-    AND abs(paid / signed - round(paid / signed)) <= 0.05 * round(paid / signed)
-    AND age <= round(paid / signed) * 365.25 + 31, paid / round(paid / signed), NULL);
+-- An only invoice that pays for two to five years of the first contract counts a year's part while it does.
+CREATE TEMP MACRO of_years(paid, age, t) AS if(round(paid / nullif(t.signed, 0)) BETWEEN 2 AND 5
+    AND abs(paid / t.signed - round(paid / t.signed)) <= 0.05
+    AND t.signed_age >= age - 31 AND coalesce(t.signed_ended <= age, true)
+    AND age <= round(paid / t.signed) * 365.25 + 31, paid / round(paid / t.signed), NULL);
 CREATE TEMP MACRO year_of(n, t, days_365) AS
-    coalesce(of_years(n.once_sum, n.last_age, t.signed), n.year_sum, days_365, 0);
+    coalesce(of_years(n.once_sum, n.last_age, t), n.year_sum, days_365, 0);
 
 CREATE TEMP TABLE matrix AS
 SELECT s.account_id, s.as_of,
@@ -71,7 +72,7 @@ SELECT s.account_id, s.as_of,
         coalesce(n.days_180_before, i.days_180_before))) AS revenue_trend_180d,
     unless_short(b.invoices, s.as_of, 180, change(coalesce(n.days_90, i.days_90),
         coalesce(n.days_90_before, i.days_90_before))) AS revenue_trend_90d,
-    unless_short(b.invoices, s.as_of, 730, if(of_years(n.once_sum, n.last_age, t.signed) IS NOT NULL, 1,
+    unless_short(b.invoices, s.as_of, 730, if(of_years(n.once_sum, n.last_age, t) IS NOT NULL, (n.last_age <= 396.25)::INTEGER,
         change(coalesce(n.days_365, i.days_365), coalesce(n.days_365_before, i.days_365_before)))) AS revenue_yoy_365d,
     unless_short(b.invoices, s.as_of, 455, change(coalesce(n.days_90, i.days_90),
         coalesce(n.days_90_last_year, i.days_90_last_year))) AS revenue_yoy_90d,

@@ -8,8 +8,8 @@ at the latest. The contract is the one that began last, not more than 31 days af
 its day. An invoice without a contract counts on its day. Credit notes follow the same rule.
 
 Nothing says what time an invoice without a contract pays for. Where the last invoice before the twelve months, or one
-in them, has none, and the account is billed regularly and rarely, its year's invoicing counts instead
-(`features.billing`): who pays every two years is not lost in between, and who pays ten days late has not shrunk.
+in them, has none, and the account is billed regularly and rarely, or only once so far, its year's invoicing counts
+instead (`features.billing`): who pays every two years is not lost in between, who pays ten days late has not shrunk.
 
 Which contract it is changes when a later one becomes known. So each invoice is paired with its contracts once for all
 dates, and each pair says from when on it is known and which day's contract takes its place: `PAYS_FOR` declares these

@@ -127,7 +127,35 @@ def test_the_first_invoice_lasts_as_many_years_as_it_pays_of_the_contract(
     matrix = bench.load({"accounts": accounts, "invoices": invoices, "contracts": contracts}).matrix(days)
     assert matrix.facts["revenue_365d"].tolist() == pytest.approx([part, part, 0.0]), found
     assert matrix.signals["revenue_365d"].tolist() == pytest.approx([part, part, 0.0])
-    assert matrix.signals["revenue_yoy_365d"].tolist()[:2] == [1.0, 1.0], "all of it is new"
+    in_first_year = (last - paid).days <= 396
+    assert matrix.signals["revenue_yoy_365d"].tolist()[:2] == [1.0, float(in_first_year)], "new once, then the same"
+
+
+MAINTAINED = [(date(2023, 2, 1), date(2024, 1, 31), 10_000.0)]
+SOLD_MORE = [(date(2023, 1, 1), date(2025, 12, 31), 10_000.0), (date(2024, 2, 1), date(2026, 12, 31), 2_000.0)]
+
+
+@pytest.mark.parametrize(
+    ("amount", "terms", "year"),
+    [
+        (104_000.0, MAINTAINED, [104_000.0, 104_000.0, 0.0, 0.0]),  # a licence is no ten years of its maintenance
+        (30_000.0, SOLD_MORE, [10_000.0, 10_000.0, 10_000.0, 0.0]),  # what is sold later it does not pay for
+        (20_000.0, [(date(2023, 3, 1), None, 10_000.0)], [20_000.0, 20_000.0, 0.0, 0.0]),  # begun much later
+        (20_000.0, [(date(2021, 1, 1), date(2022, 12, 31), 10_000.0)], [20_000.0, 20_000.0, 0.0, 0.0]),  # ended before
+        (20_000.0, [(date(2022, 1, 1), date(2023, 1, 31), 10_000.0)], [10_000.0, 10_000.0, 10_000.0, 0.0]),
+    ],
+)
+def test_an_only_invoice_pays_for_years_of_the_first_contract_alone(
+    bench: Bench, amount: float, terms: list[tuple[date, date | None, float]], year: list[float]
+) -> None:
+    accounts = pd.DataFrame({"account_id": ["a"], "customer_since": [pd.Timestamp("2020-12-01")]})
+    invoice = {"account_id": "a", "invoice_id": "1", "invoiced_on": date(2023, 1, 10), "amount": amount}
+    contracts = pd.DataFrame(terms, columns=["starts_on", "ends_on", "annual_value"]).astype({"ends_on": object})
+    contracts = contracts.assign(account_id="a", contract_id=[str(place) for place in range(len(terms))])
+    tables = {"accounts": accounts, "invoices": pd.DataFrame([invoice]), "contracts": contracts}
+    days = [date(2023, 1, 20), date(2024, 2, 5), date(2024, 12, 20), date(2026, 2, 20)]
+    matrix = bench.load(tables).matrix(days)
+    assert matrix.facts["revenue_365d"].tolist() == year
 
 
 def test_the_first_invoice_pays_for_its_years_on_the_day_on_which_a_successor_cannot_be_seen_yet(bench: Bench) -> None:

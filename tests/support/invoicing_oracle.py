@@ -33,14 +33,6 @@ def standing(invoices: Sequence[SimpleNamespace]) -> list[SimpleNamespace]:
     return [row for row in invoices if row.amount > 0 and row.invoice_id not in void]
 
 
-def signed_value(contracts: Sequence[SimpleNamespace], at: pd.Timestamp) -> float:
-    """Annual value of the contracts that run, and of those that ended the day before, if none began on that day."""
-    value = sum(row.annual_value for row in contracts if not row.ends_on or row.ends_on >= at)
-    if any(row.starts_on >= at - DAY for row in contracts):
-        return value
-    return value + sum(row.annual_value for row in contracts if row.ends_on == at - DAY)
-
-
 @dataclass
 class Invoicing:
     """What one account was invoiced before `at`, by days or by whole periods; `contracts` are those begun by then."""
@@ -85,15 +77,19 @@ class Invoicing:
         return math.fsum(amounts)
 
     def of_years(self) -> float | None:
-        """A year's part of an only invoice that pays for some years of the contracts, and does so still."""
-        signed = signed_value(self.contracts, self.at)
-        if len(self.days) != 1 or not signed:
+        """A year's part of an only invoice that pays for some years of the first contract, and does so still."""
+        begun = min((row.starts_on for row in self.contracts), default=None)
+        if len(self.days) != 1 or begun is None or begun > self.days[0] + 31 * DAY:
+            return None
+        first = [row for row in self.contracts if row.starts_on == begun]
+        signed, ends = math.fsum(row.annual_value for row in first), [row.ends_on for row in first if row.ends_on]
+        if not signed or (ends and min(ends) < self.days[0]):
             return None
         void = reversed_invoices(self.invoices)
         paid = math.fsum(row.amount for row in self.invoices if row.invoice_id not in void)
         years = math.floor(paid / signed + 0.5)
         lasts = (self.at - self.days[0]) / DAY <= years * 365.25 + 31
-        return paid / years if years > 1 and abs(paid / signed - years) <= 0.05 * years and lasts else None
+        return paid / years if 1 < years <= 5 and abs(paid / signed - years) <= 0.05 and lasts else None
 
     def year(self) -> float:
         if (part := self.of_years()) is not None:
@@ -105,7 +101,7 @@ class Invoicing:
         """Relative change of the last `days` against those before, or (of 90 days) against a year ago."""
         if len(self.days) == 1:
             if days == 365 and self.of_years() is not None:
-                return 1.0
+                return 1.0 if (self.at - self.days[0]) / DAY <= 365.25 + 31 else 0.0
             n = self.a_year
             return change(self.by_periods(n), self.by_periods(2 * n, n)) if days == 365 else None
         if self.regular:

@@ -99,15 +99,15 @@ def _money(basis: str, needs: tuple[str, ...], back: dict[str, int], en: str, de
     rows = Basis(movements(basis), needs, back, over_period=True)
     long_en = {
         "invoiced": "Value: revenue recognised in the twelve months before the date (an invoice over the time of a "
-        "contract that it pays for; of who has none and is billed regularly and rarely, a year's invoicing), of "
-        "customers.",
+        "contract that it pays for; of who has none and is billed regularly and rarely, or only once so far, a year's "
+        "invoicing), of customers.",
         "contracted": "Value: annual value of the contracts that run at the date, of customers; one that ended the "
         "day before counts, since its successor cannot be seen yet.",
     }[basis]
     long_de = {
         "invoiced": "Wert: in den zwölf Monaten vor dem Stichtag realisierter Umsatz (eine Rechnung über die Zeit des "
-        "Vertrags, die sie bezahlt; wer keinen hat und regelmäßig und selten Rechnungen bekommt, zählt mit dem, was "
-        "in einem Jahr berechnet wird), von Kunden.",
+        "Vertrags, die sie bezahlt; wer keinen hat und regelmäßig und selten Rechnungen bekommt oder bisher nur eine, "
+        "zählt mit dem, was in einem Jahr berechnet wird), von Kunden.",
         "contracted": "Wert: Jahreswert der am Stichtag laufenden Verträge, von Kunden; ein am Tag davor "
         "beendeter zählt mit, da sein Nachfolger noch nicht zu sehen ist.",
     }[basis]
