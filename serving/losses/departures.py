@@ -6,7 +6,7 @@ end, from views in which nothing later exists; no model is asked, as one of toda
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -116,10 +116,14 @@ def _told(tables: Tables, ends: Sequence[tuple[str, date]]) -> dict[tuple[str, d
     told: dict[tuple[str, date], Facts] = {}
     with Batch(tables, spine, first_records(tables)) as batch:
         for _, matrix in batch.parts():
-            columns = ([_rounded(name, value) for value in _values(matrix, name).tolist()] for name in FACTS)
-            rows = (dict(zip(FACTS, row, strict=True)) for row in zip(*columns, strict=True))
-            told |= zip(_pairs(matrix.keys), rows, strict=True)
+            told |= zip(_pairs(matrix.keys), facts_of(matrix), strict=True)
     return told
+
+
+def facts_of(matrix: Matrix) -> Iterator[Facts]:
+    """Yield `FACTS` of each row, rounded as they are shown."""
+    columns = ([_rounded(name, value) for value in _values(matrix, name).tolist()] for name in FACTS)
+    return (dict(zip(FACTS, row, strict=True)) for row in zip(*columns, strict=True))
 
 
 def _spine(tables: Tables, pairs: Iterable[tuple[str, date]]) -> Any:

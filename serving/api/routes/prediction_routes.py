@@ -69,10 +69,11 @@ def _as_read(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     except ValidationError as error:
         if not isinstance(value, dict) or not few(value.get("accounts")):
             raise
-        beside = [_line(fault) for fault in contradictions_as_sent(value)]
         faults: list[Any] = [
             {name: each[name] for name in ("type", "loc", "input", "ctx") if name in each} for each in error.errors()
         ]
+        wrong = {each["loc"] for each in faults}
+        beside = [line for line in map(_line, contradictions_as_sent(value)) if line["loc"] not in wrong]
         raise ValidationError.from_exception_data(error.title, faults + beside) from None
 
 

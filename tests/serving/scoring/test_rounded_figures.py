@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from support.stored import SCORE
 
 from features.matrix import FACTS, Matrix
 from serving.losses.departures import FACTS as TOLD
-from serving.losses.departures import _facts
+from serving.losses.departures import facts_of
 from serving.scoring.movement import _change
 
 
@@ -20,9 +19,8 @@ def test_money_of_a_loss_does_not_pass_through_single_precision() -> None:
     signals = pd.DataFrame({name: [float(np.float32(amount))] for name in TOLD})
     facts = pd.DataFrame({name: [amount + 1e-9] for name in FACTS})
     matrix = Matrix(pd.DataFrame({"account_id": ["A"]}), signals, facts)
-    end = date(2026, 1, 1)
-    found = _facts(matrix, {("A", end - timedelta(days=180)): 0}, "A", end)
-    assert found[180]["revenue_365d"] == amount and found[180]["nps_last"] == 1_234_567.875
+    (found,) = facts_of(matrix)
+    assert found["revenue_365d"] == amount and found["nps_last"] == 1_234_567.875
 
 
 def test_a_change_is_that_of_what_is_shown() -> None:
