@@ -78,6 +78,7 @@ def lead_to(tables: Tables) -> Backend:
             rows = connection.compile(tables[name])
             connection.con.execute(f"CREATE OR REPLACE TEMP VIEW {READ}{name} AS {rows}")
         _books[id(connection)] = tables
+        _spines.pop(id(connection), None)  # It may be stored in an earlier connection that had this id.
     return connection
 
 

@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from support.handmade import tables_of
 
+from features import kept_queries
 from features.as_of import customers, stored_customers
 from features.kept_queries import ask, ask_of, count
 from features.tables import Tables
@@ -67,6 +68,17 @@ def test_spines_take_turns() -> None:
         assert ask_of(tables, early, billed).to_pylist() == []
         assert ask_of(tables, late, billed)["amount"].to_pylist() == [100.0]
     assert compiled == ["billed"]
+
+
+def test_a_spine_that_outlives_its_book_is_stored_for_the_next() -> None:
+    """A connection may have the id of an earlier one, under which the spine is noted as stored."""
+    spine = ibis.memtable(
+        {"account_id": ["a1"], "as_of": [date(2024, 6, 1)]}, schema={"account_id": "string", "as_of": "date"}
+    )
+    tables = book("a1")
+    kept_queries._spines[id(tables["accounts"].get_backend())] = spine
+    for _ in range(2):
+        assert ask_of(tables, spine, billed)["amount"].to_pylist() == [100.0]
 
 
 def test_stored_customers_are_the_customers() -> None:
