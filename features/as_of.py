@@ -208,7 +208,10 @@ def customers(tables: Tables, as_of: Iterable[date] | ir.Table, by_silence: bool
 def stored_customers(
     tables: Tables, dates: Iterable[date], by_silence: bool = False, name: str = "customers"
 ) -> ir.Table:
-    """Store the spine of all customers at some dates as a temporary table of a name; return it. See `customers`."""
+    """Store the spine of all customers at some dates as a temporary table of a name; return it. See `customers`.
+
+    The table replaces one of that name, so a spine that was returned before has the rows of the later call.
+    """
     connection = lead_to(tables)
     days = ", ".join(f"DATE '{day}'" for day in sorted(set(dates)))
     connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {DATES} AS SELECT unnest([{days}]::DATE[]) AS as_of")
