@@ -32,7 +32,7 @@ def memory_limit(environment: Mapping[str, str] = os.environ) -> int:
     Raises
     ------
     ValueError
-        When `CHURN_RISK_MEMORY` is no size, less than 128 MiB, or more than the machine has.
+        When `CHURN_RISK_MEMORY` is no size, less than 128 MiB, or more than `machine_memory`.
 
     Examples
     --------
@@ -46,18 +46,23 @@ def memory_limit(environment: Mapping[str, str] = os.environ) -> int:
     if read is None:
         raise ValueError(f"{MEMORY}={said!r}: a size with its unit is expected, such as 4GiB or 800MB")
     size = int(float(read[1]) * UNITS[(read[2] or "").upper()])
-    if not LEAST <= size <= machine_memory():
-        most = machine_memory() / 2**30
-        raise ValueError(f"{MEMORY}={said!r}: it must lie between 128MiB and what the machine has, {most:.1f}GiB")
+    most, whose = _bound()
+    if not LEAST <= size <= most:
+        raise ValueError(f"{MEMORY}={said!r}: it must lie between 128MiB and what {whose}, {most / 2**30:.1f}GiB")
     return size
 
 
 def machine_memory() -> int:
     """Return the bytes of memory of the machine, or what its control group or its own limit leaves the process."""
-    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    return _bound()[0]
+
+
+def _bound() -> tuple[int, str]:
+    """Return the bytes that the process may have at most, and whose bound that is."""
+    bounds = [(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "the machine has")]
     group = CGROUP.read_text().strip() if CGROUP.is_file() else ""
-    bounds += [int(group)] if group.isdigit() else []
-    return min([*bounds, *_own_limits()])
+    bounds += [(int(group), "the control group has")] if group.isdigit() else []
+    return min([*bounds, *((limit, "the limit of the process leaves") for limit in _own_limits())])
 
 
 def _own_limits() -> list[int]:
@@ -78,14 +83,13 @@ def told_shortage(error: BaseException) -> str | None:
         where = getattr(error, "filename", None) or tempfile.gettempdir()
         return f"the disk is full: make room in {where}, or name a larger place for temporary files by TMPDIR"
     if isinstance(error, MemoryError):  # Python's, NumPy's or LightGBM's, who have what DuckDB leaves them.
-        machine, less = (
-            f"{machine_memory() / 2**30:.1f}GiB",
-            f"{MEMORY}={max(memory_limit() * 3 // 4, LEAST) // 2**20}MiB",
-        )
-        ways = f"leave more of it to Python by {less}, or learn from fewer rows by CHURN_RISK_MOST_ROWS"
-        return f"memory does not do ({machine} in all): free some, {ways}"
+        limit, whole = memory_limit(), f"{machine_memory() / 2**30:.1f}GiB in all"
+        less = f"{MEMORY}={max(limit * 3 // 4, LEAST) // 2**20}MiB"
+        ways = f"free some, leave more of it to Python by {less}," if limit > LEAST else "free some,"
+        return f"memory does not do ({whole}): {ways} or learn from fewer rows by CHURN_RISK_MOST_ROWS"
     if kind == "OutOfMemoryException":
-        limit = memory_limit()
-        more = f"{MEMORY}={2 * limit // 2**20}MiB"
-        return f"{limit / 2**30:.2f}GiB of memory do not do: allow more by {MEMORY}, such as {more}"
+        limit, (most, whose) = memory_limit(), _bound()
+        more = f"{MEMORY}={min(2 * limit, most) // 2**20}MiB"
+        ways = f"allow more by {MEMORY}, such as {more}" if limit < most else f"it is all that {whose}"
+        return f"{limit / 2**30:.2f}GiB of memory do not do: {ways}"
     return None

@@ -42,6 +42,17 @@ def test_a_limit_of_the_process_counts_as_its_machine(limit: str) -> None:
     assert int(told.stdout) == 9 << 27 < memory_limit({})
 
 
+@pytest.mark.parametrize("limit", ["DATA", "AS"])
+def test_what_a_limit_of_the_process_forbids_is_not_laid_to_the_machine(limit: str) -> None:
+    asked = "from features.machine.memory import memory_limit; memory_limit({'CHURN_RISK_MEMORY': '4GiB'})"
+    bound = f"import resource; resource.setrlimit(resource.RLIMIT_{limit}, (3 << 30, 3 << 30)); {asked}"
+    told = subprocess.run([sys.executable, "-c", bound], capture_output=True, text=True)
+    assert told.stderr.splitlines()[-1] == (
+        "ValueError: CHURN_RISK_MEMORY='4GiB': "
+        "it must lie between 128MiB and what the limit of the process leaves, 3.0GiB"
+    )
+
+
 @pytest.mark.parametrize("said", ["4", "4 apples", "-1GB", "50%", "1MiB", "9999TB"])
 def test_a_wrong_size_is_refused_with_what_stands_there(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_RISK_MEMORY", said)
@@ -99,6 +110,19 @@ def test_one_line_says_how_to_get_more_memory(monkeypatch: pytest.MonkeyPatch) -
     of_python = told_shortage(MemoryError())
     assert of_python is not None and "learn from fewer rows by CHURN_RISK_MOST_ROWS" in of_python
     assert "leave more of it to Python by CHURN_RISK_MEMORY=768MiB" in of_python, "DuckDB is to take less, not more"
+
+
+def test_no_line_advises_what_is_set_already_or_would_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, out_of_memory = machine_memory(), duckdb.OutOfMemoryException("failed to allocate")
+    monkeypatch.setenv("CHURN_RISK_MEMORY", "128MiB")
+    assert told_shortage(MemoryError()) == (
+        f"memory does not do ({whole / 2**30:.1f}GiB in all): free some, "
+        "or learn from fewer rows by CHURN_RISK_MOST_ROWS"
+    )
+    monkeypatch.setenv("CHURN_RISK_MEMORY", f"{whole * 3 // 4}B")
+    assert str(told_shortage(out_of_memory)).endswith(f"such as CHURN_RISK_MEMORY={whole // MIB}MiB")
+    monkeypatch.setenv("CHURN_RISK_MEMORY", f"{whole}B")
+    assert re.search(r"of memory do not do: it is all that .+ (has|leaves)$", str(told_shortage(out_of_memory)))
 
 
 def test_one_line_says_where_to_make_room() -> None:
