@@ -6,16 +6,26 @@ grew with the square of the book.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 
 import ibis.expr.types as ir
 
+from features.batch.computing import Batch
 from features.sources import stored
 from features.tables import Tables
 
 #: A book of fewer accounts is scored in so few pieces that putting it in order would cost more than it saves.
 LEAST_ACCOUNTS = 20_000
+#: Accounts times dates from which on a matrix is computed in so many parts that it pays.
+MANY_ROWS = 1_000_000
+
+
+def ordered_batch(tables: Tables, spine: ir.Table, recorded_since: Mapping[str, date]) -> Batch:
+    """Return the batch of a book that is put in order before, where it is large; parameters are those of `Batch`."""
+    dates = int(spine.as_of.nunique().execute())
+    return Batch(by_account(tables, MANY_ROWS // max(1, dates)), spine, recorded_since)
 
 
 def by_account(tables: Tables, least: int = LEAST_ACCOUNTS) -> Tables:

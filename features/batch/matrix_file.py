@@ -11,23 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+import ibis.expr.types as ir
 import pyarrow as pa
 
 import features
 from features.as_of import KEYS, stored_customers
-from features.batch.account_order import by_account
+from features.batch.account_order import ordered_batch
 from features.batch.computing import Batch
 from features.batch.part_files import code_of, part_files
 from features.matrix import Matrix, first_records
 from features.signal import all_signals
 from features.tables import TABLES, Tables
 
-#: Accounts times dates from which on it pays to put a book in order: fewer are computed in a few parts.
-MANY_ROWS = 1_000_000
 Progress = Callable[[int, int], None]
 #: The name of an engine, with its release where that is not one of the libraries, and what computes a spine on it.
-Engine = tuple[str, type[Batch]]
-DUCKDB: Engine = ("duckdb", Batch)
+Engine = tuple[str, Callable[[Tables, ir.Table, Mapping[str, date]], Batch]]
+DUCKDB: Engine = ("duckdb", ordered_batch)
 
 
 def write_matrix(
@@ -46,7 +45,7 @@ def write_matrix(
         The Parquet file. Its rows are ordered by account_id and as_of.
     progress : callable, optional
         Called with the rows that are done and those of the whole, finished parts of an earlier run included.
-    engine : (str, type)
+    engine : (str, callable)
         What computes it. Finished parts of another engine are not gone on from.
     by_silence : bool
         Whether customers are told by the rule of silence (see `features.as_of.customers`).
@@ -62,11 +61,7 @@ def write_matrix(
     rule = "by silence " if by_silence else ""
     with (
         part_files(out, f"{name} {rule}{fingerprint(tables, as_of, recorded_since)}") as parts,
-        batch_of(
-            by_account(tables, MANY_ROWS // max(1, len(as_of))),
-            stored_customers(tables, as_of, by_silence),
-            recorded_since,
-        ) as batch,
+        batch_of(tables, stored_customers(tables, as_of, by_silence), recorded_since) as batch,
     ):
         report(parts.done, len(batch))
         for rows, matrix in batch.parts(parts.done) if parts.done < len(batch) or not parts else ():

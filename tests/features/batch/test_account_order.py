@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from support.books import CENTRE, Frames, random_book
 from support.programmes import book_of
 
 from features.as_of import customers
+from features.batch import account_order
 from features.batch.account_order import by_account
-from features.batch.computing import compute
+from features.batch.computing import Batch, compute
+from features.batch.matrix_file import DUCKDB, Engine, write_matrix
 from features.matrix import first_records
 from features.tables import TABLES, Tables
 
@@ -44,3 +49,19 @@ def test_a_small_book_and_one_in_order_are_left_as_they_are(frames: Frames) -> N
     in_order = by_account(book, least=1)
     again = by_account(in_order, least=1)
     assert all(again[name] is in_order[name] for name in TABLES)
+
+
+@pytest.mark.parametrize(
+    ("engine", "rows", "is_ordered"),
+    [(DUCKDB, 120, True), (DUCKDB, 122, False), (("another", Batch), 120, False)],
+)
+def test_a_matrix_is_made_of_a_book_in_order_where_the_engine_asks_for_it(
+    engine: Engine, rows: int, is_ordered: bool, frames: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark orders every table itself when it writes it. The book has 60 accounts, and two dates are asked for."""
+    monkeypatch.setattr(account_order, "MANY_ROWS", rows)
+    book = book_of(frames)
+    dates = [CENTRE - timedelta(days=30), CENTRE]
+    assert write_matrix(book, dates, tmp_path / "m.parquet", engine=engine) > 40
+    stored = book["accounts"].get_backend().con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    assert (("ordered_invoices",) in stored) == is_ordered
