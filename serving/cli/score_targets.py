@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -126,9 +127,8 @@ class StoreTarget:
     def finished(self) -> pd.DataFrame:
         """Return what is kept of the scores that are there."""
         columns = [name for name in KEPT if name != CONTRACTION]
-        kinds = {CONTRACTION: float, KEY: bool}
-        pieces = self.run.stored(columns, [CONTRACTION])
-        return pd.concat([pd.DataFrame(rows, columns=list(KEPT)).astype(kinds) for rows in pieces], ignore_index=True)
+        pieces = chain([[]], self.run.stored(columns, [CONTRACTION]))  # None where all were forgotten meanwhile.
+        return pd.concat([pd.DataFrame(rows, columns=list(KEPT)).astype(KEPT) for rows in pieces], ignore_index=True)
 
     def add(self, scored: Scored) -> None:
         """Take the next chunk, with its evidence, and with who has left already by the model's rule."""

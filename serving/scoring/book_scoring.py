@@ -34,11 +34,11 @@ CHUNK = 2_000
 #: Records that a part of the matrix may see: fewer than where only numbers are kept of it.
 RECORDS = 1_000_000
 CONTRACTION = "expected_contraction"
-#: What is kept of every account until the end.
-KEPT = (
-    "account_id", "churn_probability", "revenue_365d", "value", "revenue_at_risk", "expected_profit", "best_action",
-    "band", "threat", CONTRACTION, KEY,
-)  # fmt: skip
+#: What is kept of every account until the end, and its kind in a frame.
+KEPT: dict[str, type] = {
+    "account_id": str, "churn_probability": float, "revenue_365d": float, "value": float, "revenue_at_risk": float,
+    "expected_profit": float, "best_action": object, "band": str, "threat": bool, CONTRACTION: float, KEY: bool,
+}  # fmt: skip
 
 
 class BookScoring:
