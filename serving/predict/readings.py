@@ -23,8 +23,6 @@ TIME_OF = {
     for name, table in TABLES.items()
     if name in (*HISTORY, "churns")
 }
-#: Most characters of a value that are told.
-LONGEST = 60
 Categories = Mapping[str, Sequence[str]]
 
 
@@ -82,7 +80,7 @@ def _strange(account: Any, categories: Categories) -> dict[str, str]:
     for name, levels in known_values(categories).items():
         value = getattr(account, name.partition(".")[2], None)
         if value is not None and value not in levels:
-            found[name] = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+            found[name] = value
     return found
 
 

@@ -39,6 +39,8 @@ ENOUGH = 20
 ANY_TABLE = "*"
 #: How many keys that are not read are told, of a column how many values that are not known, and how many that are.
 MOST_NAMES, MOST_STRANGE, MOST_KNOWN = 20, 5, 12
+#: Most characters of a value that is not known.
+LONGEST = 60
 #: An invoice may come so many days before the customer does: what is paid in advance.
 ADVANCE_DAYS = 31
 #: Estimates that are older than a month are said to be.
@@ -199,7 +201,8 @@ def read_otherwise(
     values: dict[str, list[str]] = {}
     for columns in strange:
         for name, value in columns.items():
-            values[name] = united(values.get(name, []), [value])
+            shown = value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+            values[name] = united(values.get(name, []), [shown])
     records: Counter[str] = Counter()
     for tables in later:
         records.update(tables)

@@ -15,7 +15,9 @@ from support.served import Json, client_of, histories, rows_of
 from features.tables import Tables
 from serving.api.edge.runtime import Runtime
 from serving.jobs.runner import JobRunner
-from serving.scoring.book_scoring import ScoredBook, kept_of
+from serving.predict.history import PredictionRequest
+from serving.predict.readings import readings_told
+from serving.scoring.book_scoring import ScoredBook, kept_of, strange_in_book
 from serving.scoring.cautions import ENOUGH, INVOICE_AGE, LATELY, cautions, invoices_ended, power_apart
 from serving.scoring.scoring import score_book
 from serving.store import ScoreStore
@@ -71,6 +73,19 @@ def test_a_book_whose_segments_are_written_otherwise_is_told(book: Tables, bundl
         level.lower() for level in bundle.manifest.categories["account_segment"]
     }
     assert "account.segment “" in told(caution, "en") and "it knows: " in told(caution, "en")
+
+
+def test_a_long_value_is_cut_in_a_book_as_in_a_request(book: Tables, bundle: Bundle, as_of: date) -> None:
+    accounts = book.frames["accounts"]
+    for length, expected in ((60, "x" * 60), (61, "x" * 59 + "…")):
+        renamed = accounts.mutate(segment=ibis.literal("x" * length))
+        other = Tables({**book.frames, "accounts": renamed}, book.missing, book.currency)
+        ids = accounts.account_id.execute().tolist()
+        (of_book,) = strange_in_book(other, ids, bundle.manifest.categories)
+        row = {"account_id": "A", "customer_since": "2024-01-01", "segment": "x" * length}
+        (history,) = PredictionRequest.model_validate({"accounts": [{"account": row, "invoices": []}]}).accounts
+        (of_request,) = readings_told([history], as_of, bundle.manifest.categories)
+        assert of_book == of_request and of_book.figures["strange"] == {"account.segment": [expected]}
 
 
 def test_no_account_of_the_book_is_told_to_be_of_another(book: Tables, bundle: Bundle, as_of: date) -> None:
