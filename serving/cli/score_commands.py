@@ -188,7 +188,7 @@ def _show_losses(summary: dict[str, Any], unit: str) -> None:
     amount = f"{leaving:,.0f} {unit}".rstrip()
     low, high = summary["expected_loss_interval"]
     say(
-        f"leaving: {amount} of revenue at risk, {share:.1%} of the last 365 days' revenue "
+        f"leaving: {amount} of revenue at risk, {share:.1%} of a year's invoicing "
         f"(each customer's probability of leaving x revenue, summed; in four of five cases {low:,.0f} to {high:,.0f})"
     )
     if shrinking is not None:

@@ -46,7 +46,7 @@ class Departure:
     returned : bool
         Whether the account is a customer again at the end of the period.
     revenue : float
-        Revenue of the 365 days before the end, in currency.
+        A year's invoicing before the end, in currency.
     facts : mapping of int to mapping
         By days before the end the value of each of `FACTS`, None where it is not known; no entry where the account was
         no customer then.

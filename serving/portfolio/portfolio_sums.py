@@ -35,7 +35,7 @@ class Sums:
         Of the revenue at risk since the run before, over the accounts that have a score in both; None without one.
     currency : str or None
     unheard : float or None
-        Revenue of 365 days of the accounts that gave no answer in 180 days.
+        A year's invoicing of the accounts that gave no answer in 180 days.
     due : float or None
         Annual value of the contracts that end in 90 days. Both are None where the run does not know it of each account.
     """

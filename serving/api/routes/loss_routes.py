@@ -32,7 +32,7 @@ class LossSums(BaseModel):
     """How many losses have a verdict, and what they come to."""
 
     losses: int = Field(description="Number of losses")
-    revenue_365d: float = Field(description="Revenue of the 365 days before each end, summed")
+    revenue_365d: float = Field(description="A year's invoicing before each end, summed")
 
 
 class SeenRun(BaseModel):
@@ -72,7 +72,7 @@ class LossOut(BaseModel):
     account_manager: str | None = Field(description="Whose account it was")
     ended_on: date = Field(description="First day without a valid relationship")
     returned: bool = Field(description="Whether it is a customer again at the as-of date")
-    revenue_365d: float = Field(description="Of the 365 days before the end, in `currency`")
+    revenue_365d: float = Field(description="A year's invoicing before the end, in `currency`")
     cause: str | None = Field(description="Why it left; null where nobody says")
     cause_from: str | None = Field(description="churns or feedback")
     verdict: Verdict = Field(

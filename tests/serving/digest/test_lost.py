@@ -40,9 +40,9 @@ def departures(*ends: str) -> Any:
     ("lang", "ended", "said"),
     [
         ("de", "2025-12-28",
-         "am 28.12.2025 gegangen; am 01.12.2025 auf 23 % geschätzt; Umsatz der 365 Tage davor 605.000 €"),
+         "am 28.12.2025 gegangen; am 01.12.2025 auf 23 % geschätzt; Jahresumsatz davor: 605.000 €"),
         ("en", "2025-12-28",
-         "left on 28 Dec 2025; estimated at 23% on 1 Dec 2025; revenue of the 365 days before €605,000"),
+         "left on 28 Dec 2025; estimated at 23% on 1 Dec 2025; a year's invoicing before: €605,000"),
         ("de", "2025-11-28", ""),
     ],
 )  # fmt: skip
