@@ -4,6 +4,7 @@
 #   test   every test, on two workers, the dearest files first
 #   seconds  the same, and the seconds of each file are recorded, by which they are ordered
 #   notebooks  runs the notebooks and writes them with their figures to build/notebooks; SOURCE=my-book/ takes your book
+#   spark  PySpark (456 MB) into .venv and a Java beside it: `make test` then leaves out no test of Spark
 #   audit  a software bill of materials and a scan for known advisories, into build/; needs a network
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -13,7 +14,7 @@ TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LOCK := --quiet --no-header --no-annotate --no-emit-index-url --generate-hashes --python-version 3.11
 
-.PHONY: setup demo check test seconds lint serve bento bench notebooks lock audit clean
+.PHONY: setup demo check test seconds lint serve bento bench notebooks lock spark audit clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -65,7 +66,15 @@ lock: setup
 	$(BIN)/uv pip compile $(LOCK) --extra training pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCK) --constraint requirements.lock pyproject.toml -o requirements-serving.lock
 	$(BIN)/uv pip compile $(LOCK) --extra training --extra dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], "setuptools", sep="\n")' | \
+	  $(BIN)/uv pip compile $(LOCK) --constraint requirements-dev.lock - -o requirements-spark.lock
 	$(BIN)/uv pip compile $(LOCK) --group audit -o requirements-audit.lock
+
+# PySpark comes as source: what builds it is held to the lock's hashes as well.
+spark: setup
+	scripts/debian java:default-jre-headless
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-spark.lock \
+	  --build-constraints requirements-spark.lock
 
 audit: setup
 	scripts/audit

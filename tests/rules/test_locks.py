@@ -7,9 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from support.locks import pins
 from support.served import ROOT
 
@@ -18,14 +20,15 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_all_of_them_are_looked_at() -> None:
-    assert [f"requirements{end}.lock" for end in ("-audit", "-dev", "-serving", "")] == LOCKS
+    assert [f"requirements{end}.lock" for end in ("-audit", "-dev", "-serving", "-spark", "")] == LOCKS
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_has_hashes_and_no_index_is_named(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     found = pins(text)
-    assert len(found) == len(re.findall(r"^\S", text, re.MULTILINE)) > 30, "a line that is no pin"
+    at_least = 3 if "spark" in name else 30
+    assert len(found) == len(re.findall(r"^\S", text, re.MULTILINE)) >= at_least, "a line that is no pin"
     assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for *_, hashes in found for each in hashes)
     assert not [pin for pin in found if not pin[2]]
     assert "://" not in text and "--index" not in text and "--find-links" not in text
@@ -33,9 +36,19 @@ def test_every_pin_has_hashes_and_no_index_is_named(name: str) -> None:
 
 def test_setup_demands_them() -> None:
     installs = [line for line in MAKEFILE.splitlines() if "pip install" in line or "pip sync" in line]
-    assert len(installs) == 3
+    assert len(installs) == 4
     assert all("--require-hashes" in line or ("--no-deps" in line and "--editable ." in line) for line in installs)
     assert "--generate-hashes" in MAKEFILE
+
+
+def test_spark_is_locked_as_the_extra_asks() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    locked = {
+        name: version for name, version, _ in pins((ROOT / "requirements-spark.lock").read_text(encoding="utf-8"))
+    }
+    asked = [Requirement(each) for each in extras["spark"]]
+    assert {each.name for each in asked} == set(locked) - {"setuptools"}, "setuptools builds PySpark"
+    assert all(each.specifier.contains(locked[each.name]) for each in asked)
 
 
 def test_the_tools_of_the_audit_stand_apart() -> None:
