@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from support.bulk import sent
 from support.callers import ACCOUNTS, ANNA, BODY
 from support.databases import execute
@@ -19,6 +21,7 @@ from support.served import assert_problem, caller
 from support.stored import SCORE, put
 
 from serving.access.keys import KeyStore
+from serving.jobs.job_tables import JOBS
 from serving.store import ScoreStore
 
 if TYPE_CHECKING:
@@ -27,15 +30,16 @@ if TYPE_CHECKING:
 DATABASE = "live"
 #: Requests, each on a connection of its own, of which both workers get some.
 BOTH = 8
-#: Accounts of a job that is not done before the next request is answered.
+#: Accounts of a job that takes so long that its row is held before it is done.
 MANY = 1000
 
 
 @dataclass(frozen=True)
 class Site:
-    """A running service, the keys in its database, two that it knows, and the issuer that it trusts."""
+    """A running service, its database, the keys in it, two that it knows, and the issuer that it trusts."""
 
     living: Living
+    engine: sa.Engine
     keys: KeyStore
     tokens: list[str]
     issuer: Issuer
@@ -70,7 +74,7 @@ def site(bento_home: Path, postgres: PostgresServer, tmp_path_factory: pytest.Te
             "CHURN_RISK_JOBS_WAITING_ACCOUNTS": "2",
         }
         with living(bento_home, tmp_path_factory.mktemp("live"), variables) as started:
-            yield Site(started, keys, tokens, issuer)
+            yield Site(started, store.engine, keys, tokens, issuer)
     store.close()
 
 
@@ -92,6 +96,16 @@ def test_a_key_opens_and_closes_every_worker(site: Site) -> None:
     wait_for(lambda: site.statuses(token, "/v1/accounts") <= {401, 429}, "its end in both workers")
 
 
+def hold_unfinished(engine: sa.Engine, until: Event) -> None:
+    """Lock the first job that is made, which nobody can finish then, however slow the machine is with what follows."""
+    found = None
+    while found is None and not until.is_set():
+        # A transaction sees what was there when it began.
+        with engine.begin() as connection:
+            found = connection.execute(sa.select(JOBS.c.job_id).with_for_update()).first()
+            until.wait(0.01 if found is None else 60)
+
+
 def test_workers_share_repeats_and_quotas(site: Site) -> None:
     """One job of eight requests at once; what one worker has taken counts in the other."""
     token = site.tokens[0]
@@ -101,9 +115,13 @@ def test_workers_share_repeats_and_quotas(site: Site) -> None:
     def make(key: str) -> httpx.Response:
         return site.ask(token, "POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key})
 
-    with ThreadPoolExecutor(BOTH) as pool:
+    with ThreadPoolExecutor(BOTH + 1) as pool:
+        held = Event()
+        holder = pool.submit(hold_unfinished, site.engine, held)
         made = list(pool.map(lambda _: make("same"), range(BOTH)))
         refused = list(pool.map(make, ("second", "third", "fourth")))
+        held.set()
+        holder.result()
     assert {answer.status_code for answer in made} <= {202, 409}
     assert len({answer.content for answer in made if answer.status_code == 202}) == 1
     for answer in refused:

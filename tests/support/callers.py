@@ -118,7 +118,7 @@ def _refused(world: World) -> dict[str, Credential]:
         "no key": Credential("crk_000000000000_secret"),
         "no key at all": Credential("secret"),
         "key with another secret": Credential(good[:-2] + ("AA" if not good.endswith("AA") else "BB")),
-        "key without its secret": Credential(good.rpartition("_")[0]),
+        "key without its secret": Credential("_".join(good.split("_")[:2])),
         "replaced secret": Credential(replaced),
         "revoked key": Credential(revoked_token),
         "expired key": Credential(expired),
