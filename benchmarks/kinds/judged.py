@@ -35,13 +35,15 @@ from training.slices.dataset import Dataset, build_dataset
 from training.slices.preparing import prepare
 from training.worth.bootstrap import whole
 from training.worth.evaluation import auc_figure
-from training.worth.level import level_of, predicted_loss
+from training.worth.level import Level, level_of, predicted_loss
 
 #: Accounts -> seeds; fixed before the model was changed.
 SIZES = {400: range(3), 1500: range(2)}
 #: Days from the end of what is known to each judged date.
 JUDGED_AFTER = (0, 45, 90)
 TRUTH = "true hazards"
+#: A level that does not move.
+STEADY = Level(spread=0.0, periods=1e6, dates=0)
 
 
 def kinds() -> None:
@@ -68,7 +70,7 @@ def measure(kind: Kind, accounts: int, seed: int) -> dict[str, Any]:
     scores = {MODEL: probability} | fitted.margin.by_expert(test.matrix)
     scores |= against(CHEAP, Origin(learnt, test, FORWARD), settings)
     scores[TRUTH] = book.true_risk(test.matrix.keys)
-    losses = _losses(fitted, learnt, test, probability, settings)
+    losses = _losses(fitted, learnt, test, probability, scores[TRUTH], settings)
     aucs = {name: whole(auc_figure(test, score), len(test)) for name, score in scores.items()}
     say(f"{accounts} accounts, seed {seed}: " + ", ".join(f"{name} {auc:.3f}" for name, auc in aucs.items()))
     return {
@@ -85,9 +87,23 @@ def measure(kind: Kind, accounts: int, seed: int) -> dict[str, Any]:
 
 
 def _losses(
-    fitted: Fitted, learnt: Dataset, test: Dataset, probability: np.ndarray, settings: TrainingSettings
+    fitted: Fitted,
+    learnt: Dataset,
+    test: Dataset,
+    probability: np.ndarray,
+    true_risk: np.ndarray,
+    settings: TrainingSettings,
 ) -> list[dict[str, float]]:
-    """Return for each judged date the predicted loss with its interval, and the realised one, in currency."""
+    """Return for each judged date the predicted loss with its interval, and the realised one, in currency.
+
+    `true_width` is that of the interval over its mean where the hazards are known and the level cannot move: chance,
+    account by account, which no model takes off.
+
+    Parameters
+    ----------
+    probability, true_risk : arrays of shape (n,)
+        Of the rows of `test`, 0-1.
+    """
     margin, churned = fitted.out_of_fold
     known = learnt.as_of[fitted.out_of_fold_rows]
     level = level_of(known, fitted.calibrator(margin), churned, settings.known_after_days)
@@ -96,7 +112,9 @@ def _losses(
         rows = test.rows_on([day])
         loss = predicted_loss(probability[rows], test.revenue[rows], level)
         realised = float(test.revenue[rows] @ test.churned[rows])
-        found.append(asdict(loss) | {"realised": realised, "spread": level.spread})
+        by_chance = predicted_loss(true_risk[rows], test.revenue[rows], STEADY)
+        true_width = (by_chance.high - by_chance.low) / by_chance.expected
+        found.append(asdict(loss) | {"realised": realised, "spread": level.spread, "true_width": true_width})
     return found
 
 
@@ -120,10 +138,18 @@ def _tables(book: Book, folder: Path) -> Tables:
 
 
 def _covered(losses: list[dict[str, float]]) -> dict[str, float]:
-    """Return how often the 80 % interval of the predicted loss held, and its median width over the predicted loss."""
+    """Return how often the 80 % interval of the predicted loss held, and its median width over the predicted loss.
+
+    Beside it the width that chance alone gives.
+    """
     held = [loss["low"] <= loss["realised"] <= loss["high"] for loss in losses]
     widths = [(loss["high"] - loss["low"]) / loss["expected"] for loss in losses]
-    return {"dates": len(losses), "held": float(np.mean(held)), "median_width": float(np.median(widths))}
+    return {
+        "dates": len(losses),
+        "held": float(np.mean(held)),
+        "median_width": float(np.median(widths)),
+        "median_width_of_true_hazards": float(np.median([loss["true_width"] for loss in losses])),
+    }
 
 
 def _means(auc: dict[str, Any]) -> dict[str, float]:
