@@ -22,8 +22,8 @@ from features.machine.threads import in_parallel
 from features.signal import all_signals
 from training.judge.origins import Origin
 from training.judge.verdict import figure_of
-from training.models.fitting import MANY_ROWS, Fitted, Progress, silent
-from training.models.folds import learnable_part
+from training.models.fitting import Fitted, Progress, silent
+from training.models.folds import MANY_ROWS, learnable_part
 from training.models.margin import Recipe, fit_margin
 from training.settings import TrainingSettings
 from training.slices.dataset import Dataset

@@ -9,7 +9,7 @@ import pytest
 from features.machine import threads
 from training.making.pipeline import Trained
 from training.models import fitting, folds
-from training.models.choice import UNWEIGHTED
+from training.models.choice import UNWEIGHTED, rounds_for
 from training.models.folds import splits
 from training.models.margin import to_plain
 from training.models.trees import Grower, fit_trees
@@ -69,6 +69,33 @@ def test_with_very_many_rows_the_teachers_learn_from_every_second_date_in_larger
     rounds = fitting.fit_model(data, settings, schemes=("none",)).choice.rounds
     dates = len(data.dates)
     assert fits == [((dates + 1) // 2, -(-rounds // 2), 0.1)] * 3 + [(dates, rounds, 0.05)]
+
+
+@pytest.mark.parametrize(("many", "larger"), [(0, 2), (10**9, 1)])
+def test_with_many_rows_the_folds_compare_in_larger_steps(
+    data: Dataset, settings: TrainingSettings, many: int, larger: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown: list[tuple[int, float]] = []
+    grow, of = Grower.grow, Grower.of
+
+    def noted(part: Dataset, fit: FitSettings, seed: int) -> Grower:
+        grown.append((0, fit.learning_rate))
+        return of(part, fit, seed)
+
+    def noted_rounds(self: Grower, count: int, *others: object) -> object:
+        grown[-1] = (count, grown[-1][1])
+        return grow(self, count, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fitting, "MANY_ROWS", many)
+    monkeypatch.setattr(fitting, "in_parallel", lambda work, items, *_: [work(item) for item in items])
+    monkeypatch.setattr(folds.Grower, "of", noted)
+    monkeypatch.setattr(folds.Grower, "grow", noted_rounds)
+    choice = fitting.fit_model(data, settings, schemes=("none",)).choice
+    most = rounds_for(settings, data.leavers).fit.max_rounds
+    assert grown[:3] == [(-(-most // larger), 0.05 * larger)] * 3
+    assert choice.rounds in folds.round_steps(rounds_for(settings, data.leavers)), (
+        "rounds of small steps, whatever the folds took"
+    )
 
 
 def test_a_weighting_that_is_behind_early_is_not_tried_to_the_end(
