@@ -46,7 +46,7 @@ class UnknownFile:
     name : str
         As a mapping has it.
     headings : tuple of str
-        Its longest record; empty where it cannot be read.
+        Its first long record that is no title; empty where it cannot be read.
     is_below_titles : bool
         Whether records stand above the headings.
     """
@@ -102,11 +102,19 @@ def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, O
 
 
 def _plain(name: str, records: Records) -> UnknownFile:
-    headings: tuple[str, ...] = max(map(tuple, records), key=len, default=())
+    headings = _headings(records)
     above = records[: [*map(tuple, records)].index(headings)] if headings else []
     # The reader itself passes over a first line `sep=;`.
     told = above and above[0] and above[0][0].lower().startswith("sep=")
     return UnknownFile(name, headings, len(above) > (1 if told else 0))
+
+
+def _headings(records: Records) -> tuple[str, ...]:
+    """Return the first of the longest records that is no title: a spreadsheet fills titles up with empty cells."""
+    longest = max(map(len, records), default=0)
+    filled = {tuple(record): sum(bool(cell.strip()) for cell in record) for record in records if len(record) == longest}
+    fullest = max(filled.values(), default=0)
+    return next((record for record, cells in filled.items() if 2 * cells >= fullest), ())
 
 
 def _opened(space: Workspace, preset: Preset, path: Path, key: str) -> OpenFile | None:

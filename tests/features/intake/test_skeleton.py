@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 from support.exports import Exports
 from support.more_preset_samples import XERO_SHEET
@@ -78,3 +79,19 @@ def test_a_folder_whose_known_files_fill_the_invoices_names_the_others_only(tmp_
     exports = Exports(tmp_path).put("bills.csv", XERO_SHEET).put("stars.csv", "id,stars\n1,5\n")
     text = suggest(exports.folder, ".").text
     assert "[[tables.invoices]]" in text and text.endswith("# Not known, and left out: stars.csv with id, stars\n")
+
+
+def test_titles_that_a_spreadsheet_fills_up_with_empty_cells_are_not_taken_for_the_header(tmp_path: Path) -> None:
+    exports = Exports(tmp_path)
+    rows = [["Provisionsjournal", "Mai", None, None, None], [None] * 5, ["Beleg", "Kunde", "Tag", "Betrag brutto", None],
+            ["B1", "12", "02.01.2024", "1.190,00", "bezahlt"]]  # fmt: skip
+    exports.put("journal.csv", "".join(";".join(cell or "" for cell in row) + "\n" for row in rows))
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(exports.folder / "blatt.xlsx")
+    made = suggest(exports.folder, ".").text
+    for name in ("journal.csv", "blatt.xlsx"):
+        head, _, source = made.partition(f'files = ["{name}"]\n')
+        assert source.startswith('header_with = ["Beleg", "Kunde", "Tag"]'), name
+        assert "'Betrag brutto': amounts are net here" in head.rpartition(f"# {name}: ")[2], name
