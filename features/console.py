@@ -106,10 +106,13 @@ def progress_bar(quiet: bool = False) -> Iterator[Step]:
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """Print a table of text to standard error; every column after the first is aligned to the right."""
+    """Print a table of text to standard error; every column after the first is aligned to the right.
+
+    Where it is too wide, texts are folded and never cut: an id is there to be copied.
+    """
     grid = Table(box=None, pad_edge=False)
     for position, name in enumerate(header):
-        grid.add_column(name, justify="left" if position == 0 else "right")
+        grid.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
     for row in rows:
         grid.add_row(*(escape(printable(cell, one_line=True)) for cell in row))
     messages().print(f"\n[bold]{escape(printable(title))}[/bold]")

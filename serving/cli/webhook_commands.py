@@ -223,7 +223,8 @@ def _plain(endpoint: Endpoint) -> dict[str, Any]:
 def _row(row: dict[str, Any]) -> list[str]:
     counts, last = row["deliveries"], row["last_status"] or row["last_error"] or "-"
     who = row["account_manager"] or "all"
-    state = "disabled" if row["disabled_at"] else "enabled"
+    held = f", holds {counts['disabled']:,}" if counts["disabled"] else ""
+    state = f"disabled{held}" if row["disabled_at"] else "enabled"
     events = ", ".join(name.removeprefix("account.") for name in row["events"])
     numbers = [str(counts["pending"]), str(counts["failed"]), str(last), state]
     return [row["endpoint_id"], row["url"], events, who, row["format"], *numbers]

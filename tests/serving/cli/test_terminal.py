@@ -50,6 +50,17 @@ def test_messages_tables_and_results(capfd: pytest.CaptureFixture[str]) -> None:
     assert "second line" in err.splitlines()[-1] and "root@host" in err.splitlines()[-1], "a cell is one line"
 
 
+def test_a_table_wider_than_the_terminal_cuts_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    ids = [f"ep_{place}{'0123456789abcdef' * 2}" for place in range(2)]
+    table(
+        "Webhooks", ["endpoint", "address", "last"], [[each, "https://crm.example/hook" * 3, "x" * 90] for each in ids]
+    )
+    err = capfd.readouterr().err
+    assert "…" not in err
+    first = "".join(line.split(" ")[0] for line in err.splitlines())
+    assert all(each in first for each in ids), "an id that is folded can still be put together"
+
+
 def test_a_receivers_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.webhooks.delivery.delivery.ping", lambda *_: Answer(500, text=EVIL))
     added = run("webhooks", "add", "https://crm.example/hook", "--json").result
