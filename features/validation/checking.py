@@ -47,7 +47,7 @@ from features.validation.quoting import DUPLICATE, broken_rule, problem
 from features.validation.rising_keys import rises
 from features.validation.row_rules import Level, Rule, rules
 from features.validation.scales import strange_scales, strange_values
-from features.validation.unknown_ids import unknown_accounts
+from features.validation.unknown_ids import one_customer_twice, unknown_accounts
 
 #: Compiled countings that are kept.
 COUNTINGS = 64
@@ -128,7 +128,8 @@ def _judged(source: Source, tables: Tables, counts: Counts, ahead: list[Problem]
         *one_day_departures(tables), *strange_values(tables), *strange_amounts(tables, recorded),
         *cut_exports(counts, recorded), *never_filled(counts, recorded), *only_answers(counts, tables.known),
         *foreign_kinds(tables), *told_departures(tables), *endless_contracts(tables),
-        *future_customers(tables, today), *stateless(source.frames), *misnamed(source.frames, source.seen),
+        *future_customers(tables, today), *one_customer_twice(tables), *stateless(source.frames),
+        *misnamed(source.frames, source.seen),
     ]  # fmt: skip
     return _warned(tables, warned, (*ahead, *doubts))
 

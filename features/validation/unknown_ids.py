@@ -1,10 +1,12 @@
-"""Ids that no account has: they are refused, with those that differ from a known one by how they are written only.
+"""Ids that no account has, which are refused, and accounts whose ids differ by how they are written only.
 
-In: the converted tables. Out: a `Problem` a table. A spreadsheet takes leading zeros away, and systems differ in case.
+In: the converted tables, or a sound book. Out: `Problem`s. A spreadsheet takes leading zeros away, and systems differ
+in case.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import ibis
@@ -12,8 +14,9 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from features.errors import Problem
+from features.kept_queries import ask
 from features.schema import Table
-from features.tables import TABLES
+from features.tables import TABLES, Tables
 from features.validation.conversion import CONVERTED
 from features.validation.quoting import EXAMPLES, shortened
 
@@ -55,6 +58,36 @@ def written_otherwise(ids: ir.StringColumn, known: ir.StringColumn) -> str:
         f"; {differs} in case, outer blanks or leading zeros only: {shortened(mine)!r} is {shortened(theirs)!r} there; "
         "write them alike"
     )
+
+
+def one_customer_twice(tables: Tables) -> Iterator[Problem]:
+    """Yield the accounts whose ids another account has too, but for how it is written: one customer in two halves.
+
+    Ids of Salesforce with 15 signs may differ in case alone: such accounts count as one only if one is never billed.
+    """
+    pairs = ask(tables, _pairs).to_pylist()
+    if pairs:
+        theirs = f"{shortened(pairs[0]['account_id'])!r} is {shortened(pairs[0]['other'])!r}"
+        text = (
+            "another account has the same id but for case, outer blanks or leading zeros: if they are one customer, "
+            f"write them alike, since each has a part of the records ({theirs})"
+        )
+        ids = tuple(pair["account_id"] for pair in pairs[:EXAMPLES])
+        yield Problem("accounts", "account_id", text, pairs[0]["all"], ids)
+
+
+def _pairs(tables: Tables) -> ir.Table:
+    """Return one account of each such pair, with the other, and how many pairs there are."""
+    billed = tables["invoices"].select("account_id").distinct().mutate(billed=1)
+    ids = tables["accounts"].select("account_id").left_join(billed, "account_id")
+    ids = ids.select("account_id", plain=_plain(ids.account_id), billed=ids.billed.fill_null(0))
+    ids = ids.mutate(cased=ids.account_id.strip().re_replace("^0+", ""))
+    alike = ids.filter(ids.plain != "").group_by("plain").aggregate(
+        account_id=lambda t: t.account_id.min(), other=lambda t: t.account_id.max(), rows=lambda t: t.count(),
+        is_cased=lambda t: t.cased.min() != t.cased.max(), is_half=lambda t: t.billed.min() != t.billed.max(),
+    )  # fmt: skip
+    alike = alike.filter((alike.rows > 1) & (~alike.is_cased | alike.is_half))
+    return alike.mutate(all=alike.rows.count().over()).order_by("account_id").limit(EXAMPLES)
 
 
 def _plain(ids: ir.StringValue) -> ir.StringValue:

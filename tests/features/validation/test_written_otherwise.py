@@ -36,6 +36,27 @@ def test_ids_that_differ_in_writing_only_are_told_with_a_pair(
     assert only_problem(folder_of(tmp_path, accounts=rows, invoices=invoices)).rule == rule
 
 
+@pytest.mark.parametrize(
+    ("accounts", "billed", "told"),
+    [
+        (("0017", "17", "0018", "18"), ("17", "18"), "('0017' is '17') (2 rows: 0017, 0018)"),
+        (("0017", "17"), ("17", "0017"), "('0017' is '17') (1 row: 0017)"),
+        (("K-1", "k-1 "), ("k-1 ",), "('K-1' is 'k-1 ') (1 row: K-1)"),
+        (("001A0a", "001A0A"), ("001A0a", "001A0A"), None),
+        (("17", "170", "0", "00"), ("17",), None),
+    ],
+    ids=("zeros", "zeros, each with invoices", "case, one without invoices", "Salesforce's", "others"),
+)
+def test_accounts_that_are_one_customer_but_for_writing_are_warned_of(
+    tmp_path: Path, accounts: tuple[str, ...], billed: tuple[str, ...], told: str | None
+) -> None:
+    rows = "account_id,customer_since\n" + "".join(f'"{name}",2020-01-01\n' for name in accounts)
+    invoices = INVOICES + "".join(f'i{place},"{name}",2021-01-01,1\n' for place, name in enumerate(billed))
+    warnings = validate(open_source(folder_of(tmp_path, accounts=rows, invoices=invoices))).warnings
+    ends = [warning.partition("a part of the records ")[2] for warning in warnings if "another account has" in warning]
+    assert ends == ([told] if told else [])
+
+
 def test_references_that_differ_in_writing_only_are_told_too(tmp_path: Path) -> None:
     tables = {**GOOD, "surveys": GOOD["surveys"].replace(",c1,", ",C1,")}
     (warning,) = validate(open_source(folder_of(tmp_path, **tables))).warnings
