@@ -18,7 +18,7 @@ from features.intake.asking.proposing import proposed, samples
 from features.intake.asking.tallies import debtors, others, tally
 from features.intake.files.reading import OpenFile, Workspace
 from features.intake.language.mapping_file import OPEN
-from features.intake.language.mapping_model import Value
+from features.intake.language.mapping_model import ISO, Value
 from features.intake.language.toml_lines import inline
 from features.intake.language.typed_sql import english_sql, number_sql, quoted, typed_sql
 from features.schema import Kind
@@ -32,8 +32,8 @@ DATE_FORMS = (
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p",
     ", %I:%M:%S %p",
 )  # fmt: skip
-#: What is read without a form, and how many values are looked at.
-ISO, LOOKED_AT = "iso", 20_000
+#: How many values are looked at.
+LOOKED_AT = 20_000
 #: A year of two digits that is read as one of four lies outside these.
 YEARS = "1950 AND 2100"
 EXAMPLES = 3

@@ -36,6 +36,9 @@ BESIDES: MappingOf[str, MappingOf[str, Kind]] = {
 #: Beside the columns of the contract, a part may fill the currency, so that two of them are noticed.
 CURRENCY = "currency"
 
+#: Among the forms of a date: what is read without a form.
+ISO = "iso"
+
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
@@ -46,8 +49,8 @@ def _alternatives(value: Any) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """Return the forms of a date; `iso` is what is read without a form."""
-    return [] if value == "iso" else _listed(value)
+    """Return the forms of a date; `iso`, alone or among others, is what is read without a form."""
+    return [] if value in (ISO, [ISO]) else _listed(value)
 
 
 def _named(value: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from features.intake.language.mapping_model import Condition, Value
+from features.intake.language.mapping_model import ISO, Condition, Value
 from features.schema import Kind
 from features.validation.conversion import FLAG_TEXTS
 
@@ -183,6 +183,8 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
     if value.epoch is not None:
         plain = value.model_copy(update={"epoch": None})
         return f"CAST({_or_epoch(text, value, _day(text, plain, zone, None))} AS DATE)"
+    if ISO in value.date:
+        return _else(*(_day(text, each, zone, None) for each in _with_and_without_forms(value)))
     if value.date:
         return f"CAST({formed_sql(text, value.date)} AS DATE)"
     where = zone if zone not in (None, "day") else "UTC"
@@ -195,6 +197,11 @@ def _day(text: str, value: Value, zone: str | None, year_from: str | None) -> st
         f"ELSE CAST({_else(_wall(text), compact)} AS DATE) END"
     )
     return _else(quick, slow)
+
+
+def _with_and_without_forms(value: Value) -> tuple[Value, Value]:
+    forms = tuple(form for form in value.date if form != ISO)
+    return value.model_copy(update={"date": forms}), value.model_copy(update={"date": ()})
 
 
 def _wall(text: str) -> str:
@@ -222,6 +229,8 @@ def _instant(text: str, value: Value, zone: str | None) -> str:
     """Return the SQL of an instant in UTC."""
     if value.epoch is not None:
         return _or_epoch(text, value, _instant(text, value.model_copy(update={"epoch": None}), zone))
+    if ISO in value.date:
+        return _else(*(_instant(text, each, zone) for each in _with_and_without_forms(value)))
     wall = formed_sql(text, value.date) if value.date else _wall(text)
     if zone == "day":
         return f"date_trunc('day', {wall})"

@@ -80,6 +80,17 @@ def test_times_of_a_zone_become_utc(times: list[datetime]) -> None:
     assert read(sql, offsets) == moved
 
 
+@pytest.mark.parametrize("forms", [["%d.%m.%Y", "iso"], ["iso", "%d.%m.%Y"]])
+def test_a_sheet_with_days_as_days_and_as_texts_is_read_in_both_forms(forms: list[str]) -> None:
+    texts = ["2025-03-31 23:59:59", "01.02.2025", "2025-02-11", "2025-02-11T23:30:00Z", "45000", "iso", "2.13.2025"]
+    days = [date(2025, 3, 31), date(2025, 2, 1), date(2025, 2, 11), date(2025, 2, 11), None, None, None]
+    assert read(typed_sql(Kind.DATE, "t", value(date=forms), None), texts) == days
+    instants = read(typed_sql(Kind.INSTANT, "t", value(date=forms, zone="Europe/Berlin"), "Europe/Berlin"), texts)
+    assert instants[:2] == [datetime(2025, 3, 31, 21, 59, 59), datetime(2025, 1, 31, 23)]
+    assert instants[3:] == [datetime(2025, 2, 11, 23, 30), None, None, None]
+    assert value(date=["iso"]) == value(date="iso") == value()
+
+
 def test_hours_that_occur_twice_or_never() -> None:
     sql = typed_sql(Kind.INSTANT, "t", value(zone="Europe/Berlin"), "Europe/Berlin")
     twice, never = read(sql, ["2024-10-27 02:30:00", "2024-03-31 02:30:00"])
