@@ -16,15 +16,14 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError, InvalidTables, Problem
-from features.intake.asking.gross_amounts import gross_amounts
-from features.intake.asking.idle_footers import idle_footers
 from features.intake.asking.unread import unread_files
 from features.intake.crosswalk import Pair, confirm_from, link_table, propose, read_links, write_crosswalk
 from features.intake.crosswalk_report import crosswalk_warnings, lost_tables
-from features.intake.emptied import emptied_tables, stranger_tables
+from features.intake.emptied import emptied_tables
 from features.intake.files.one_client import different_clients
 from features.intake.files.reading import OpenFile, Workspace, open_files
 from features.intake.files.workspace import connection_in
+from features.intake.import_doubts import import_doubts
 from features.intake.import_report import ImportReport, collect_report
 from features.intake.language.mapping_file import open_mapping, parts_of, read_mapping
 from features.intake.language.mapping_model import Mapping, Part
@@ -33,9 +32,7 @@ from features.intake.language.typed_sql import quoted
 from features.intake.made_book import book_in_memory, check_book, columns_of_book, with_way
 from features.intake.records.derived import convert_currencies, make_loops, mixed_currencies, tell_currencies
 from features.intake.records.joined import Joining
-from features.intake.records.one_record import contradicted_records
 from features.intake.records.parts_sql import run_part
-from features.intake.records.several_rows import doubtful_records
 from features.intake.records.shared_numbers import shared_numbers
 from features.intake.records.stored_part import StoredPart
 from features.intake.remembered import digest, remember
@@ -170,16 +167,7 @@ def _import(
     memory = remember(space.connection, path, mapping, parts, names, out, digests)
     (made / "book.toml").write_text(memory.text, encoding="utf-8")
     lost = crosswalk_warnings(space.connection, parts, crosswalk, names)
-    doubts = [*dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)]
-    matched: dict[str, set[str]] = {}
-    for part in parts:
-        matched.setdefault(part.part.source, set()).update(part.matched)
-    doubts += map(str, idle_footers(mapping.sources, matched))
-    invoices = [(each.part, [file.head for file in each.files]) for each in parts if each.table == "invoices"]
-    doubts += map(str, gross_amounts(invoices))
-    doubts += stranger_tables(space.connection, parts) if "accounts" in names else ()
-    doubts += map(str, doubtful_records(space.connection, parts))
-    doubts += map(str, contradicted_records(space.connection, parts))
+    doubts = import_doubts(space.connection, mapping, parts, names)
     unread = unread_files(space, mapping, (path, crosswalk))
     loud = [str(each) for each in unread if each.preset is not None]
     try:

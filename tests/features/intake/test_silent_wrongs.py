@@ -89,3 +89,37 @@ def test_ids_of_15_signs_are_told_where_more_than_half_are_known_with_18(
     (warning,) = doubts(exports, mapping, "no confirmed pair in")
     told = "2 of these ids have 15 signs, and the same are known with 18, as '001bm00001ZL8U9', which is '001bm"
     assert (told in warning) is is_told and ("long_id = true" in warning) is is_told
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ('is_in = ["Zahlungen"]', ["no row has 'zahlungen' in 'Art'; did you mean 'Zahlung'?"]),
+        ('is_not_in = ["Rechnugn", "Gutschrift"]', ["no row has 'rechnugn' in 'Art'; did you mean 'Rechnung'?"]),
+        ('is_in = ["ZAHLUNG ", "Zahlungen"]', []),
+        ('is_in = ["Storno"]', []),
+        ('matches = "Zahlungen"', []),
+    ],
+    ids=("left out", "kept", "named beside it", "nothing like it", "a pattern"),
+)
+def test_a_word_of_a_filter_that_only_nearly_stands_in_the_file_is_told(
+    exports: Exports, rule: str, told: list[str]
+) -> None:
+    kinds = ("Rechnung", "Zahlung", "Gutschrift")
+    rows = "".join(f"{place},A,2025-01-0{place},5,{kind}\n" for place, kind in enumerate(kinds, start=1))
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount,Art\n" + rows + "9,A,2024-01-01,5,Rechnung\n")
+    filtered = f'from = "bills"\nleave_out = [{{ reason = "a payment", when = "Art", {rule} }}]'
+    found = doubts(exports, PLAIN.replace('from = "bills"', filtered), "did you mean")
+    assert found == [f"tables.invoices.leave_out: 'a payment': {text}" for text in told]
+
+
+def test_accounts_of_two_systems_that_differ_in_leading_zeros_only_are_told(exports: Exports) -> None:
+    """The accounts of the one system have no invoice, those of the other nothing else: neither would be missed."""
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount\n1,12,2025-01-02,5\n2,13,2025-01-03,5\n")
+    exports.put("kunden.csv", "Nr,Seit\n0012,2024-01-01\n0013,2024-01-01\n")
+    customers = '[sources.crm]\nfiles = "kunden.csv"\n[[tables.accounts]]\nfrom = "crm"\n[tables.accounts.columns]\n'
+    mapping = PLAIN + customers + 'account_id = {}\ncustomer_since = "Seit"\n'
+    (doubt,) = doubts(exports, mapping.format('"Nr"'), "leading zeros")
+    assert doubt.endswith("each has a part of the records ('0012' is '12') (2 rows: 0012, 0013)")
+    assert not doubts(exports, mapping.format('{ column = "Nr", strip_zeros = true }'), "leading zeros")
+    assert exports.rows("accounts", "account_id") == [("12",), ("13",)]

@@ -83,8 +83,12 @@ def test_a_folder_whose_known_files_fill_the_invoices_names_the_others_only(tmp_
 
 def test_titles_that_a_spreadsheet_fills_up_with_empty_cells_are_not_taken_for_the_header(tmp_path: Path) -> None:
     exports = Exports(tmp_path)
-    rows = [["Provisionsjournal", "Mai", None, None, None], [None] * 5, ["Beleg", "Kunde", "Tag", "Betrag brutto", None],
-            ["B1", "12", "02.01.2024", "1.190,00", "bezahlt"]]  # fmt: skip
+    rows = [
+        ["Provisionsjournal", "Mai", None, None, None],
+        [None] * 5,
+        ["Beleg", "Kunde", "Tag", "Betrag brutto", None],
+        ["B1", "12", "02.01.2024", "1.190,00", "bezahlt"],
+    ]
     exports.put("journal.csv", "".join(";".join(cell or "" for cell in row) + "\n" for row in rows))
     book = openpyxl.Workbook()
     for row in rows:
