@@ -41,7 +41,7 @@ TURN = timedelta(seconds=30)
 #: Endpoints that a worker sends to at the same time.
 LANES = 8
 PURGE_EVERY = timedelta(hours=1)
-log = logging.getLogger(__name__)
+log = logging.getLogger("churn_risk.webhooks")
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,8 @@ def test_redeliver_makes_due_what_waits_and_says_who_sends_it(
     for number in range(2):
         put_event(engine, added(engine), f"A{number}", at=datetime.now(UTC))
     receiver.answers(404)
-    churn_risk("deliver")
+    said = churn_risk("deliver").err
+    assert f"warning: webhooks: {receiver.ids[0]} to {endpoint_id}: 404\n" in said and "libraries" not in said
     receiver.answers(200)
     assert churn_risk("deliver").err.startswith("0 delivered"), "both wait for their next attempt"
     again = "2 deliveries are due again: the running service sends what is due, or `churn-risk webhooks deliver`"

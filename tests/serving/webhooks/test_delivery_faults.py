@@ -188,6 +188,6 @@ def test_logs_tell_nothing_of_whom_it_is_about(
     receiver.answers(500)
     with caplog.at_level(logging.DEBUG):
         worker_of(engine, clock).run_once()
-    told = " ".join(record.getMessage() for record in caplog.records if record.name.startswith("serving"))
+    told = " ".join(record.getMessage() for record in caplog.records if record.name.startswith("churn_risk"))
     assert event in told and endpoint.endpoint_id in told and "500" in told
     assert "Müller" not in told and "secret" not in told
