@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from features.errors import Problem
-from features.intake.language.mapping_model import LeaveOut
+from features.intake.language.mapping_model import Condition, Part
 from features.intake.records.stored_part import StoredPart
 from features.validation.names import near
 
@@ -22,27 +22,40 @@ ROWS_SHOWN = 100_000
 
 
 def strange_words(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[Problem]:
-    """Yield a warning for each word of a filter that its column lacks, where the column has one that is nearly it."""
+    """Yield a warning for each word of a filter that its column lacks, where the column has one that is nearly it.
+
+    Conditions of values, such as `negative_when`, are filters too: of what is a credit note.
+    """
     for part in parts:
-        rules = part.part.leave_out
-        named = {word for rule in rules for word in _words(rule)}
-        for rule in rules:
-            shown = [word for word in _shown(connection, part, rule) if word.lower() not in named]
-            for word in _words(rule) if shown else ():
+        filters = list(_filters(part.part))
+        named = {word for _, condition in filters for word in _words(condition)}
+        for place, condition in filters:
+            shown = [word for word in _shown(connection, part, condition) if word.lower() not in named]
+            for word in _words(condition) if shown else ():
                 meant = near(word, shown) if any(map(str.isalpha, word)) else None
-                if meant is not None and not _has(connection, part, rule, word):
-                    heading = " or ".join(rule.when.column or ())
-                    text = f"{rule.reason!r}: no row has {word!r} in {heading!r}; did you mean {meant!r}?"
-                    yield Problem(f"tables.{part.table}", "leave_out", text)
+                if meant is not None and not _has(connection, part, condition, word):
+                    heading = " or ".join(condition.when.column or ())
+                    text = f"no row has {word!r} in {heading!r}; did you mean {meant!r}?"
+                    yield Problem(f"tables.{part.table}", place, text)
 
 
-def _words(rule: LeaveOut) -> list[str]:
-    return [word.strip().lower() for word in (*(rule.is_in or ()), *(rule.is_not_in or ()))]
+def _filters(part: Part) -> Iterator[tuple[str, Condition]]:
+    """Yield each condition of a part with its place in the mapping."""
+    for rule in part.leave_out:
+        yield f"leave_out ({rule.reason})", rule
+    for name, value in (*part.let.items(), *part.columns.items()):
+        for each in (value, *(value.first_of or ()), *(value.join or ())):
+            yield from ((f"{name}.negative_when", each.negative_when),) if each.negative_when else ()
+            yield from ((f"{name}.only_when", each.only_when),) if each.only_when else ()
 
 
-def _texts(part: StoredPart, rule: LeaveOut, rows: int | None = None) -> str | None:
-    """Return the SQL of the texts that a filter tests, of so many rows a file; None where it changes them first."""
-    when = rule.when
+def _words(condition: Condition) -> list[str]:
+    return [word.strip().lower() for word in (*(condition.is_in or ()), *(condition.is_not_in or ()))]
+
+
+def _texts(part: StoredPart, condition: Condition, rows: int | None = None) -> str | None:
+    """Return the SQL of the texts that a condition tests, of so many rows a file; None where it changes them first."""
+    when = condition.when
     if when.column is None or when.map or when.extract or when.separator or when.strip_zeros:
         return None
     limit = "" if rows is None else f" LIMIT {rows}"
@@ -51,9 +64,9 @@ def _texts(part: StoredPart, rule: LeaveOut, rows: int | None = None) -> str | N
     return " UNION ALL ".join(selects) or None
 
 
-def _shown(connection: duckdb.DuckDBPyConnection, part: StoredPart, rule: LeaveOut) -> list[str]:
-    """Return the words in the first rows of the column that a filter tests; none where they are too many for words."""
-    texts = _texts(part, rule, ROWS_SHOWN) if _words(rule) else None
+def _shown(connection: duckdb.DuckDBPyConnection, part: StoredPart, condition: Condition) -> list[str]:
+    """Return the words in the first rows of a condition's column; none where they are too many to be words."""
+    texts = _texts(part, condition, ROWS_SHOWN) if _words(condition) else None
     if texts is None:
         return []
     rows = connection.execute(
@@ -62,9 +75,9 @@ def _shown(connection: duckdb.DuckDBPyConnection, part: StoredPart, rule: LeaveO
     return [word for (word,) in rows] if len(rows) <= MOST_WORDS else []
 
 
-def _has(connection: duckdb.DuckDBPyConnection, part: StoredPart, rule: LeaveOut, word: str) -> bool:
-    """Return whether any row of the files has a word in the column that a filter tests."""
+def _has(connection: duckdb.DuckDBPyConnection, part: StoredPart, condition: Condition, word: str) -> bool:
+    """Return whether any row of the files has a word in the column that a condition tests."""
     found = connection.execute(
-        f"SELECT 1 FROM ({_texts(part, rule)}) WHERE lower(word) = $1 LIMIT 1", [word]
+        f"SELECT 1 FROM ({_texts(part, condition)}) WHERE lower(word) = $1 LIMIT 1", [word]
     ).fetchone()
     return found is not None

@@ -110,7 +110,20 @@ def test_a_word_of_a_filter_that_only_nearly_stands_in_the_file_is_told(
     exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount,Art\n" + rows + "9,A,2024-01-01,5,Rechnung\n")
     filtered = f'from = "bills"\nleave_out = [{{ reason = "a payment", when = "Art", {rule} }}]'
     found = doubts(exports, PLAIN.replace('from = "bills"', filtered), "did you mean")
-    assert found == [f"tables.invoices.leave_out: 'a payment': {text}" for text in told]
+    assert found == [f"tables.invoices.leave_out (a payment): {text}" for text in told]
+
+
+@pytest.mark.parametrize(("word", "is_told"), [("Gutschriften", True), ("gutschrift", False)])
+def test_a_word_that_makes_an_amount_negative_and_only_nearly_stands_in_the_file_is_told(
+    exports: Exports, word: str, is_told: bool
+) -> None:
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount,Art\n1,A,2025-01-02,5,Rechnung\n"
+                "2,A,2025-01-03,5,Gutschrift\n")  # fmt: skip
+    amount = f'amount = {{ column = "amount", negative_when = {{ when = "Art", is_in = ["{word}"] }} }}'
+    found = doubts(exports, PLAIN.replace('amount = "amount"', amount), "did you mean")
+    told = "tables.invoices.amount.negative_when: no row has 'gutschriften' in 'Art'; did you mean 'Gutschrift'?"
+    assert found == ([told] if is_told else [])
+    assert exports.rows("invoices", "sum(amount)") == [(10.0,) if is_told else (0.0,)]
 
 
 def test_accounts_of_two_systems_that_differ_in_leading_zeros_only_are_told(exports: Exports) -> None:
