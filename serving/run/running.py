@@ -27,6 +27,7 @@ from serving.predict.batching import Batcher
 from serving.predict.served_model import open_model
 from serving.run.announcing import announce
 from serving.run.listening import asked_addresses, asked_port, bound_addresses, demand_closed
+from serving.run.supervised import Supervised, name_supervisor
 from serving.settings import ServiceSettings
 from serving.store import ScoreStore
 from serving.webhooks.delivery.delivery import DeliveryWorker
@@ -79,7 +80,7 @@ class Running:
         self.runtime = Runtime(model, self._store, settings, Gate(self._keys, settings), batcher, reads)
         keep = timedelta(days=settings.job_keep_days)
         jobs = JobRunner(engine, lambda: model.predictor, keep, busy=lambda: batcher.waiting > 0)
-        beside: list[Beside] = [model, jobs, DeliveryWorker(engine, settings)]
+        beside: list[Beside] = [model, jobs, DeliveryWorker(engine, settings), Supervised()]
         self._threads: tuple[Beside, ...] = (*beside, reads) if reads else tuple(beside)
 
     def start(self) -> None:
@@ -110,6 +111,7 @@ def before_workers(settings: ServiceSettings, place: Path) -> None:
     if settings.source is None:
         log.info("CHURN_RISK_SOURCE names no book: pages offer no what-if, programs send the records along")
     metrics.make_folder()
+    name_supervisor()
     load_bundle(bundle_in(place))
     engine = open_database(settings.scores_url)
     credentials = has_credentials(engine, settings)
