@@ -27,6 +27,8 @@ _NUMBERS = _forms(
     (r"[+-]?\d{1,3},\d{3}", "a comma before decimals or between thousands"),
     (r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", "a decimal comma"),
     (r"[+-]?\d{1,3}(\.\d{3}){2,}", "points between thousands"),
+    # Refused only where a mapping says that a comma is meant.
+    (r"[+-]?\d+\.\d+", "a decimal point"),
     (r"[+-]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?", "blanks or strokes between thousands"),
     (r"\(.*\d.*\)", "brackets for a minus"),
     (r".*\d ?-", "a minus at the end"),

@@ -21,6 +21,7 @@ FORMS = [
     (Kind.NUMBER, "1,332.33", "commas between thousands"),
     (Kind.NUMBER, "1,332", "a comma before decimals or between thousands"),
     (Kind.NUMBER, "1.332.000", "points between thousands"),
+    (Kind.NUMBER, "1190.1", "a decimal point"),
     (Kind.NUMBER, "1 332,50", "blanks or strokes between thousands"),
     (Kind.NUMBER, "(12.50)", "brackets for a minus"),
     (Kind.NUMBER, "12.50-", "a minus at the end"),
