@@ -78,16 +78,19 @@ def one_customer_twice(tables: Tables) -> Iterator[Problem]:
 
 def _pairs(tables: Tables) -> ir.Table:
     """Return one account of each such pair, with the other, and how many pairs there are."""
-    billed = tables["invoices"].select("account_id").distinct().mutate(billed=1)
-    ids = tables["accounts"].select("account_id").left_join(billed, "account_id")
-    ids = ids.select("account_id", plain=_plain(ids.account_id), billed=ids.billed.fill_null(0))
+    ids = tables["accounts"].select("account_id").mutate(plain=lambda t: _plain(t.account_id))
+    ids = ids.filter(ids.plain != "")
+    several = ids.group_by("plain").having(ids.count() > 1).aggregate(rows=ids.count())
+    ids = ids.semi_join(several, "plain")
+    billed = tables["invoices"].semi_join(ids, "account_id").select("account_id").distinct().mutate(billed=1)
+    ids = ids.left_join(billed, "account_id").select("account_id", "plain", billed=lambda t: t.billed.fill_null(0))
     ids = ids.mutate(cased=ids.account_id.strip().re_replace("^0+", ""))
-    alike = ids.filter(ids.plain != "").group_by("plain").aggregate(
-        account_id=lambda t: t.account_id.min(), other=lambda t: t.account_id.max(), rows=lambda t: t.count(),
+    alike = ids.group_by("plain").aggregate(
+        account_id=lambda t: t.account_id.min(), other=lambda t: t.account_id.max(),
         is_cased=lambda t: t.cased.min() != t.cased.max(), is_half=lambda t: t.billed.min() != t.billed.max(),
     )  # fmt: skip
-    alike = alike.filter((alike.rows > 1) & (~alike.is_cased | alike.is_half))
-    return alike.mutate(all=alike.rows.count().over()).order_by("account_id").limit(EXAMPLES)
+    alike = alike.filter(~alike.is_cased | alike.is_half)
+    return alike.mutate(all=alike.account_id.count().over()).order_by("account_id").limit(EXAMPLES)
 
 
 def _plain(ids: ir.StringValue) -> ir.StringValue:
