@@ -24,9 +24,9 @@ import pandas as pd
 
 from features.matrix import FACTS, Matrix
 from features.signal import all_signals
-from serving.scoring.explanation import DECIMALS, Explained, explain
 from serving.scoring.scores import Score
 from training.bundle.bundle import Bundle
+from training.bundle.explanation import DECIMALS, Explained, explain
 
 #: Why there is the whole only: a model is not at hand, it knows other signals than are stored, or what is stored does
 #: not give the stored score.

@@ -23,10 +23,10 @@ from features.signal import all_signals
 from features.tables import OPTIONAL_HISTORY, Tables
 from serving.scoring.bands import FEW_RECORDS, NEW_DAYS, bands
 from serving.scoring.cautions import Caution, cautions
-from serving.scoring.explanation import Explained, explain
 from serving.scoring.foresight import Foreseen, foresee
 from serving.scoring.scores import Reason, Score
 from training.bundle.bundle import Bundle
+from training.bundle.explanation import Explained, explain
 from training.lifetime_terms import LifetimeTerms
 from training.worth.economics import best_actions
 

@@ -13,11 +13,11 @@ from support.versions import version_of_bundle
 from features.as_of import customers
 from features.batch.computing import compute
 from features.tables import Tables
-from serving.scoring.explanation import in_probability
 from serving.scoring.movement import Movement, movement, movements, stored_matrix
 from serving.scoring.scores import Reason, Score
 from serving.scoring.scoring import Scored, score_matrix
 from training.bundle.bundle import Bundle, load_bundle
+from training.bundle.explanation import in_probability
 
 ACCOUNTS = 40
 

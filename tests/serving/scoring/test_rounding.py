@@ -16,10 +16,10 @@ from features.signal import all_signals
 from features.tables import TABLES, Tables
 from serving.predict.history import PredictionRequest
 from serving.predict.predictor import Predictor
-from serving.scoring.explanation import Explained
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_book, score_matrix
 from training.bundle.bundle import Bundle
+from training.bundle.explanation import Explained
 
 MONEY = {item.name for item in all_signals() if item.unit in MONEY_UNITS}
 SHARES = st.floats(0, 1)

@@ -14,8 +14,8 @@ from scipy.special import logit
 
 from features.matrix import Matrix
 from features.signal import all_signals
-from serving.scoring.explanation import explain, in_probability
 from training.bundle.bundle import Bundle
+from training.bundle.explanation import explain, in_probability
 from training.experts.buying import FIGURES, LEAST, buying_of
 from training.making.pipeline import Trained
 
