@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from training.making.pipeline import Trained
     from training.settings import Environment, TrainingSettings
 
-pytest_plugins = ("support.databases", "support.registry_tables", "support.schedule")
+pytest_plugins = ("support.databases", "support.registry_tables", "support.schedule", "support.sparks")
 
 ACCOUNTS, SEED = 400, 1
 MODEL = "trained.pickle"

@@ -1,4 +1,4 @@
-"""The model as an MLflow pyfunc, logged as code: signals in (one column each), churn probability and grade out.
+"""The model as an MLflow pyfunc, logged as code: signals in (one column each), churn probability, grade, reasons out.
 
 MLflow runs this file when it loads the model; the artefact beside it is LightGBM text and JSON.
 
@@ -21,7 +21,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.model import PythonModel
 
 from features.errors import InputError
+from features.matrix import Matrix
+from features.signal import signal_names
 from training.bundle.bundle import load_bundle
+from training.bundle.explanation import explain
 from training.bundle.pyfunc_input import read_sent
 from training.bundle.seal import Seal, demand_sealed
 
@@ -45,29 +48,45 @@ class ChurnRiskModel(PythonModel):
         model_input : DataFrame, (n, columns), or records, or columns
             One column a signal, by its name; `account_id` and `as_of` may be sent along. See `read_sent`.
         params : dict, optional
-            Not used.
+            `reasons`: how many of the weightiest reasons of each row are told; by default 0.
 
         Returns
         -------
-        DataFrame, (n, 2 to 4)
+        DataFrame, (n, 2 to 6)
             `churn_probability`, 0-1, and the model's `grade`, with the index of the input; before them `account_id` and
-            `as_of` where they were sent.
+            `as_of` where they were sent. With reasons also `base_probability`, 0-1, and `reasons`, a list of `signal`
+            and `contribution` in points of probability, by falling size: base and all contributions add up to the
+            probability.
 
         Raises
         ------
         MlflowException
-            For columns that are unknown and values that cannot be read; a scoring server answers 400 with the message.
+            For columns that are unknown, values that cannot be read and fewer than 0 reasons; a scoring server answers
+            400 with the message.
         """
+        reasons = (params or {}).get("reasons", 0)
+        if reasons < 0:
+            raise MlflowException.invalid_parameter_value(f"reasons: {reasons} is below 0")
         try:
             sent = read_sent(model_input)
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         rows = len(sent.matrix)
         margin = self.bundle.margin(sent.matrix) if rows else np.empty(0)
-        return sent.keys.assign(
+        scored = sent.keys.assign(
             churn_probability=self.bundle.calibrator(margin),
             grade=np.full(rows, self.bundle.manifest.verdict.get("grade"), dtype=object),
         )
+        return self._explained(scored, sent.matrix, reasons) if reasons else scored
+
+    def _explained(self, scored: pd.DataFrame, matrix: Matrix, reasons: int) -> pd.DataFrame:
+        found, names = explain(self.bundle, matrix), signal_names()
+        weightiest = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :reasons]
+        told = [
+            [{"signal": names[place], "contribution": float(row[place])} for place in places]
+            for row, places in zip(found.contributions, weightiest.tolist(), strict=True)
+        ]
+        return scored.assign(base_probability=found.base, reasons=pd.Series(told, scored.index, dtype=object))
 
 
 mlflow.models.set_model(ChurnRiskModel())

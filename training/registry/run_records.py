@@ -22,7 +22,7 @@ import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_SOURCE_NAME
 
 from features.signal import all_signals
@@ -207,7 +207,7 @@ def _milliseconds(seconds: float) -> int:
 def log_model(trained: Trained, bundle: Path, seal: Seal) -> tuple[str, str]:
     """Log the bundle as a pyfunc with example, columns and answer; return the model's address and id in MLflow.
 
-    Its signature declares the answer only; `training.bundle.pyfunc` says why.
+    Its signature declares the answer and the parameter only; `training.bundle.pyfunc` says why.
     """
     last = np.arange(len(trained.data))[-3:]
     example = trained.data.matrix.signals.iloc[last].reset_index(drop=True)
@@ -220,7 +220,7 @@ def log_model(trained: Trained, bundle: Path, seal: Seal) -> tuple[str, str]:
         python_model=str(PYFUNC),
         artifacts={"bundle": str(bundle)},
         code_paths=[str(ROOT / "features"), str(ROOT / "training")],
-        signature=ModelSignature(outputs=answer),
+        signature=ModelSignature(outputs=answer, params=ParamSchema([ParamSpec("reasons", DataType.long, 0)])),
         input_example=example,
         metadata={"columns": columns, "grade": trained.verdict.grade},
         model_config={TAG: str(seal)},

@@ -71,6 +71,31 @@ def test_whole_numbers_are_taken(pyfunc: Any) -> None:
     assert whole["churn_probability"].nunique() == 2
 
 
+def test_reasons_are_told_when_asked_for(pyfunc: Any, trained: Trained) -> None:
+    """Of every signal they add up to the probability, which is the same without them; of three they are the largest."""
+    frame = trained.data.matrix.signals.sample(20, random_state=1).rename(index=str)
+    plain, some = pyfunc.predict(frame), pyfunc.predict(frame, params={"reasons": 3})
+    assert [*plain.columns] == ["churn_probability", "grade"]
+    assert some[[*plain.columns]].equals(plain) and some.index.equals(frame.index)
+    whole = pyfunc.predict(frame, params={"reasons": len(all_signals())})
+    for (_, row), few in zip(whole.iterrows(), some["reasons"], strict=True):
+        parts = {reason["signal"]: reason["contribution"] for reason in row["reasons"]}
+        assert {*parts} == {signal.name for signal in all_signals()}
+        assert row["base_probability"] + sum(parts.values()) == pytest.approx(row["churn_probability"], abs=1e-9)
+        assert [abs(part) for part in parts.values()] == sorted(map(abs, parts.values()), reverse=True)
+        assert few == row["reasons"][:3]
+    assert pyfunc.predict(frame.iloc[:0], params={"reasons": 3})["reasons"].tolist() == []
+    with pytest.raises(MlflowException, match="reasons: -1 is below 0"):
+        pyfunc.predict(frame, params={"reasons": -1})
+
+
+def test_a_scoring_server_takes_how_many_reasons(served: Any) -> None:
+    answer = served({"dataframe_records": [{NUMBER: 12}], "params": {"reasons": 2}})
+    (row,) = answer.json()["predictions"]
+    assert len(row["reasons"]) == 2 and 0 < row["base_probability"] < 1
+    assert served({"dataframe_records": [{NUMBER: 12}], "params": {"reasons": "two"}}).status_code == 400
+
+
 def test_an_unknown_column_is_named(pyfunc: Any) -> None:
     with pytest.raises(MlflowException, match=f"'invoice_recency_day' .did you mean '{NUMBER}'") as refused:
         pyfunc.predict(pd.DataFrame({"invoice_recency_day": [12.0], "nps_last": [3.0]}))

@@ -1,9 +1,10 @@
-"""One small Spark for the tests of this folder; without PySpark or Java they are skipped, and say so."""
+"""One small Spark for the tests of a process; without PySpark or Java they are skipped, and say so."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -38,6 +39,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     builder = SparkSession.builder.master("local[2]").appName("tests")
     for name, value in QUICK.items():
         builder = builder.config(name, value)
-    session = builder.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse"))).getOrCreate()
+    builder = builder.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)  # its workers have the libraries that the tests have
+        session = builder.getOrCreate()
     yield session
     session.stop()
