@@ -47,4 +47,4 @@ for connection in (duck, ibis.pyspark.connect(session)):
     wrong = [row["seconds"] for row in found.to_pyarrow().to_pylist() if abs(row["back"] - row["seconds"]) > 1e-9]
     assert wrong == ([] if connection is duck else [1, 90, 3601])
 PY
-"$folder/venv/bin/python" -W ignore "$folder/try.py" 2> "$folder/log" || cat "$folder/log"
+"$folder/venv/bin/python" -W ignore "$folder/try.py" 2> "$folder/log" || { cat "$folder/log"; exit 1; }
