@@ -61,7 +61,7 @@ class OpenRun:
 
     def publish(self, model: Mapping[str, Any] | None = None) -> PublishedRun:
         """Let readers see the run, all at once; see `RunWriter.publish`."""
-        return self._run.publish(self.done, (self._moved.keep, *self._hooks), self._now(), model)
+        return self._run.publish((self._moved.keep, *self._hooks), self._now(), model)
 
     def stored(self, columns: Sequence[str], outlook: Sequence[str] = ()) -> Iterator[list[dict[str, Any]]]:
         """Yield columns of the scores that are stored, and figures of their outlook, null where there are none.

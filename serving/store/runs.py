@@ -159,18 +159,14 @@ class RunWriter:
                 left = connection.execute(_delete_piece(table, self.run_id)).rowcount == REMOVED_AT_ONCE
 
     def publish(
-        self,
-        accounts: int,
-        hooks: Iterable[PublicationHook],
-        now: datetime,
-        model: Mapping[str, Any] | None = None,
+        self, hooks: Iterable[PublicationHook], now: datetime, model: Mapping[str, Any] | None = None
     ) -> PublishedRun:
         """Publish the run, mark the run that it replaces and call the hooks, in one transaction; raises RunLost.
 
+        The run has as many accounts as scores are there: of what was written, some may be forgotten meanwhile.
+
         Parameters
         ----------
-        accounts : int
-            Number of its scores.
         hooks : iterable of callables
             See `ScoreStore`.
         now : datetime
@@ -183,8 +179,9 @@ class RunWriter:
             self._demand(connection)
             follows = connection.execute(newest_run()).first()
             replaced = self._replace(connection, now)
+            count = sa.select(sa.func.count()).where(SCORES.c.run_id == self.run_id).scalar_subquery()
             shown = sa.update(RUNS).where(RUNS.c.run_id == self.run_id)
-            connection.execute(shown.values(published_at=now, accounts=accounts, fingerprint=None, **facts))
+            connection.execute(shown.values(published_at=now, accounts=count, fingerprint=None, **facts))
             newest = connection.execute(newest_run()).one()
             own = connection.execute(sa.select(RUNS).where(RUNS.c.run_id == self.run_id)).one()
             published = PublishedRun(
@@ -192,7 +189,7 @@ class RunWriter:
                 as_of=own.as_of,
                 model_version=own.model_version,
                 scored_at=own.scored_at,
-                accounts=accounts,
+                accounts=own.accounts,
                 replaced=replaced,
                 follows=follows.run_id if follows else None,
                 newest=newest.run_id == self.run_id,

@@ -127,8 +127,7 @@ class ScoreStore:
             run.add(scores, evidence)
             if figures is not None:
                 run.add_figures(figures)
-            run.publish()
-            return run.done
+            return run.publish().accounts
 
     @contextmanager
     def writing_run(

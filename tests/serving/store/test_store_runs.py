@@ -19,6 +19,7 @@ from features.errors import AccountUnknown
 from serving.database.engine import open_database, reading, writing
 from serving.database.holds import holding, is_held
 from serving.errors import RunLost
+from serving.run.forgetting import forget
 from serving.scoring.scores import Score
 from serving.store import PublishedRun
 from serving.store.figure_tables import FIGURE_ACCOUNTS
@@ -141,6 +142,21 @@ def test_what_a_writer_before_has_left_of_the_figures_goes_in_short_transactions
     assert left == [other.run_id] * count
 
 
+def test_a_run_has_as_many_accounts_as_are_not_forgotten_while_it_is_written(database_url: str, engine: Engine) -> None:
+    """Their place stays counted until then: the writer goes on after what it has written, not after what is left."""
+    with opened(database_url) as store:
+        with pytest.raises(KeyboardInterrupt), store.writing_run(MODEL, DAY, AT, "made of this") as run:
+            run.add(scores(3), {})
+            raise KeyboardInterrupt
+        forget(engine, "A1")
+        with store.writing_run(MODEL, DAY, AT, "made of this") as run:
+            assert run.done == 3
+            run.add([replace(SCORE, account_id="A3")], {})
+            forget(engine, "A0")
+            assert run.publish().accounts == 2
+        assert [row.accounts for row in runs_in(database_url)] == [2]
+
+
 def test_what_a_living_writer_has_written_stays(database_url: str, engine: Engine) -> None:
     with opened(database_url) as store, holding(engine, "alive"):
         run = begun(engine, "alive")
@@ -148,7 +164,7 @@ def test_what_a_living_writer_has_written_stays(database_url: str, engine: Engin
         put(store, SCORE)
         with pytest.raises(AccountUnknown):
             store.latest("A0")
-        assert run.publish(3, (), AT).replaced == 2
+        assert run.publish((), AT).replaced == 2
         assert store.latest("A0").score == scores(1)[0]
 
 
@@ -181,7 +197,7 @@ def test_a_writer_whose_run_was_removed_is_told(database_url: str, engine: Engin
 
         with pytest.raises(RunLost, match="run it again"):
             store.write(removed_halfway(), {}, MODEL, DAY, AT)
-    for act in (lambda: run.add([]), lambda: run.publish(3, (), AT)):
+    for act in (lambda: run.add([]), lambda: run.publish((), AT)):
         with pytest.raises(RunLost, match="scoring run 1 was removed"):
             act()
     assert runs_in(database_url) == [] and scores_in(database_url) == []
@@ -202,7 +218,7 @@ def test_a_run_of_which_some_is_gone_is_never_published(
             monkeypatch.undo()
             assert 0 < len(scores_in(database_url)) <= 10
             with pytest.raises(RunLost) as lost:
-                run.publish(REMOVED_AT_ONCE + 10, (), AT)
+                run.publish((), AT)
             refused.append(lost.value)
 
     monkeypatch.setattr("serving.store.runs.writing", pausing)
