@@ -10,8 +10,10 @@ get more events of such a run than the settings allow gets one event instead, wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,16 +63,18 @@ class Outbox:
         endpoints = all_endpoints(connection)
         if not endpoints:
             return
-        changed = _changed(connection, run.run_id, run.follows, self._material(connection, run), endpoints)
+        each = endpoints
+        changed = partial(_changed, connection, run.run_id, run.follows, self._material(connection, run))
         follows = connection.execute(sa.select(RUNS).where(RUNS.c.run_id == run.follows)).one()
         if follows.model_version != run.model_version:
-            many = _many(changed, self.settings.webhook_most_events)
+            many = _many(chain.from_iterable(changed(endpoints)), self.settings.webhook_most_events)
             _write_sums(
                 connection, run, {"as_of": follows.as_of.isoformat(), "model_version": follows.model_version}, many
             )
-            changed = _without(changed, {endpoint.endpoint_id for endpoint, _ in many})
-        for start in range(0, len(changed), CHUNK):
-            _write(connection, run, changed[start : start + CHUNK])
+            summed = {endpoint.endpoint_id for endpoint, _ in many}
+            each = [endpoint for endpoint in endpoints if endpoint.endpoint_id not in summed]
+        for piece in changed(each) if each else ():
+            _write(connection, run, piece)
         publish_alerts(connection, run, endpoints, alert_rules(self.settings))
         _bring_forward(connection, run)
 
@@ -82,10 +86,15 @@ class Outbox:
 
 def _changed(
     connection: Connection, run_id: int, follows: int, material: Materiality, endpoints: Sequence[Endpoint]
-) -> list[Change]:
-    """Return the changes that some endpoint gets, by account id."""
-    compared = (_change(row, material, endpoints) for row in connection.execute(_candidates(run_id, follows, material)))
-    return [change for change in compared if change.receivers]
+) -> Iterator[list[Change]]:
+    """Yield the changes that some of the endpoints get by account id, some hundred at a time: there may be many."""
+    candidates = _candidates(run_id, follows, material).limit(CHUNK)
+    piece = candidates
+    while rows := connection.execute(piece).all():
+        compared = [_change(row, material, endpoints) for row in rows]
+        if received := [change for change in compared if change.receivers]:
+            yield received
+        piece = candidates.where(candidates.selected_columns.account_id > rows[-1].account_id)
 
 
 def _candidates(run_id: int, follows: int, material: Materiality) -> sa.Select[Any]:
@@ -126,7 +135,7 @@ def _standing(row: sa.RowMapping, label: str) -> Standing | None:
     return Standing(**{name: row[f"{label}_{name}"] for name in COMPARED})
 
 
-def _many(changed: Sequence[Change], most: int) -> list[tuple[Endpoint, Counter[str]]]:
+def _many(changed: Iterable[Change], most: int) -> list[tuple[Endpoint, Counter[str]]]:
     """Return the endpoints that would get more than `most` events, each with their number by type."""
     counts: dict[str, tuple[Endpoint, Counter[str]]] = {}
     for change in changed:
@@ -134,19 +143,6 @@ def _many(changed: Sequence[Change], most: int) -> list[tuple[Endpoint, Counter[
             for endpoint in endpoints:
                 counts.setdefault(endpoint.endpoint_id, (endpoint, Counter()))[1][kind] += 1
     return [(endpoint, count) for endpoint, count in counts.values() if count.total() > most]
-
-
-def _without(changed: Sequence[Change], endpoint_ids: set[str]) -> list[Change]:
-    """Return the changes that other endpoints get, without these receivers."""
-    left = []
-    for change in changed:
-        receivers = {
-            kind: others
-            for kind, endpoints in change.receivers.items()
-            if (others := [endpoint for endpoint in endpoints if endpoint.endpoint_id not in endpoint_ids])
-        }
-        left += [replace(change, receivers=receivers)] if receivers else []
-    return left
 
 
 def _write_sums(

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from serving.store import PublishedRun, ScoreStore
 from serving.store.score_tables import SCORES
 from serving.webhooks.changes import SUMMED, TYPES, Materiality, Standing, changes
 from serving.webhooks.event_tables import DELIVERIES, EVENTS
-from serving.webhooks.outbox import COMPARED, Outbox, _candidates, _standing
+from serving.webhooks.outbox import COMPARED, Change, Outbox, _candidates, _change, _standing, _write
 
 OUTBOX = Outbox(own_settings())
 URL = "https://crm.example/hook"
@@ -145,6 +146,51 @@ def test_what_another_model_changes_in_many_accounts_is_one_event(database_url: 
     assert first[moves.endpoint_id]["data"] == shared | {"changes": dict(zip(TYPES, (0, 4, 0), strict=True))}
     later = [event["type"] for endpoint, event in got if endpoint == everything.endpoint_id][1:]
     assert later == [TYPES[1]] * 4
+
+
+@pytest.mark.parametrize(
+    ("version", "most", "written"),
+    [("1", 4, [(2, 2), (2, 2), (1, 1)]), ("2", 5, [(2, 7), (2, 2), (1, 1)]), ("2", 4, [])],
+    ids=["the same model", "another, which is counted first", "another, too many"],
+)
+def test_changes_are_written_some_at_a_time(
+    database_url: str,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    most: int,
+    written: list[tuple[int, int]],
+) -> None:
+    """Nobody holds the events of a whole book; an endpoint that gets their sum gets its alerts all the same."""
+    compared: list[str] = []
+    at_once: list[tuple[int, int]] = []
+    told: list[str] = []
+
+    def comparing(row: sa.Row[Any], *asked: Any) -> Any:
+        compared.append(row.account_id)
+        return _change(row, *asked)
+
+    def writing_some(connection: Connection, run: PublishedRun, changed: list[Change]) -> None:
+        _write(connection, run, changed)
+        at_once.append((len(changed), len(compared)))
+        compared.clear()
+
+    everything = subscribe(engine, URL)
+    subscribe(engine, f"{URL}/2", account_manager="Adam")
+    module = "serving.webhooks.outbox"
+    for name, put in {"CHUNK": 2, "_change": comparing, "_write": writing_some}.items():
+        monkeypatch.setattr(f"{module}.{name}", put)
+    monkeypatch.setattr(f"{module}.publish_alerts", lambda *asked: told.extend(one.endpoint_id for one in asked[2]))
+    outbox = Outbox(own_settings(webhook_most_events=most))
+    with store_with(database_url, outbox.publish) as store:
+        publish(store, *(replace(SAFE, account_id=f"A{n}") for n in range(7)))
+        now = [replace(SAFE if n in (1, 4) else THREAT, account_id=f"A{n}") for n in range(7)]
+        publish(store, *now, day=1, version=version)
+    assert at_once == written, "what is compared is written before more is"
+    accounts = ["A0", "A2", "A3", "A5", "A6"] if written else [""]
+    assert [event["account_id"] for event in events(engine)] == accounts
+    assert [row["endpoint_id"] for row in deliveries(engine)] == [everything.endpoint_id] * len(accounts)
+    assert len(told) == 2 and everything.endpoint_id in told
 
 
 def test_nobody_listens(store: ScoreStore, engine: Engine) -> None:
