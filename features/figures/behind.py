@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
-from ibis.backends.duckdb import Backend
 
+from features.batch.kept_accounts import PIECE, KeptAccounts
 from features.figures.figure import Figure
 from features.figures.group_sums import columns_of, sums_of
-from features.figures.kept_rows import PREFIX, ROWS
+from features.figures.kept_rows import ROWS
 from features.tables import Tables
 
-#: Accounts of a piece.
-PIECE = 20_000
 COLUMNS = ("account_id", "figure", "value", "account_manager", "name")
 
 
@@ -39,50 +36,32 @@ class Behind:
     """
 
     def __init__(self, tables: Tables, piece: int = PIECE) -> None:
-        self._connection: Backend = tables["accounts"].get_backend()
-        self._piece, self._name = piece, f"{PREFIX}behind_{uuid4().hex}"
-        self._kinds: list[tuple[str, list[Figure]]] = []
+        self._connection = tables["accounts"].get_backend()
         attributes = self._connection.compile(tables["accounts"].select("account_id", "account_manager", "name"))
-        self._store(self._name, f"SELECT * FROM ({attributes}) ORDER BY account_id")
+        self._accounts = KeptAccounts(self._connection, attributes, piece=piece)
+        self._kinds: list[tuple[KeptAccounts, list[Figure]]] = []
 
     def keep(self, figures: Sequence[Figure], day: date) -> None:
         """Keep what figures on the rows in `ROWS` are made of at a date, by account."""
         if not figures:
             return
-        table = f"{self._name}_{len(self._kinds)}"
         sums = sums_of(columns_of(figures))
-        self._store(
-            table, f"SELECT account_id, {sums} FROM {ROWS} WHERE as_of = DATE '{day}' GROUP BY ALL ORDER BY account_id"
-        )
-        self._kinds.append((table, list(figures)))
+        query = f"SELECT account_id, {sums} FROM {ROWS} WHERE as_of = DATE '{day}' GROUP BY ALL"
+        self._kinds.append((KeptAccounts(self._connection, query), list(figures)))
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """Yield the frames; pieces of accounts that add nothing are left out."""
-        placed = f"SELECT account_id, row_number() OVER (ORDER BY account_id) AS place FROM {self._name}"
-        last = f"SELECT account_id FROM ({placed}) WHERE place % {self._piece} = 0 ORDER BY account_id"
-        edges = [edge for (edge,) in self._connection.con.execute(last).fetchall()]
-        for after, until in zip([None, *edges], [*edges, None], strict=True):
+        for after, until in self._accounts.ranges():
             frame = self._frame(after, until)
             if len(frame):
                 yield frame
 
     def _frame(self, after: str | None, until: str | None) -> pd.DataFrame:
-        added = [frame for table, figures in self._kinds for frame in _added(self._read(table, after, until), figures)]
+        added = [frame for sums, figures in self._kinds for frame in _added(sums.between(after, until), figures)]
         if not added:
             return pd.DataFrame(columns=[*COLUMNS])
-        rows = pd.concat(added, ignore_index=True).merge(self._read(self._name, after, until), on="account_id")
+        rows = pd.concat(added, ignore_index=True).merge(self._accounts.between(after, until), on="account_id")
         return rows.sort_values("account_id", kind="stable", ignore_index=True)[[*COLUMNS]]
-
-    def _read(self, table: str, after: str | None, until: str | None) -> pd.DataFrame:
-        """Return the rows of accounts behind one and up to another, both of which may be open."""
-        query = (
-            f"SELECT * FROM {table} WHERE ($after IS NULL OR account_id > $after) "
-            "AND ($until IS NULL OR account_id <= $until) ORDER BY account_id"
-        )
-        return self._connection.con.execute(query, {"after": after, "until": until}).df()
-
-    def _store(self, name: str, query: str) -> None:
-        self._connection.con.execute(f"CREATE TEMP TABLE {name} AS {query}")
 
 
 def _added(sums: pd.DataFrame, figures: Sequence[Figure]) -> Iterator[pd.DataFrame]:

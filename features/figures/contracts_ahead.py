@@ -11,6 +11,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from features.batch.kept_accounts import KeptAccounts
 from features.figures.estimates import MONTHS
 from features.figures.programme import Programme
 from features.formulas.contract_terms import UNSEEN_DAYS
@@ -59,15 +60,8 @@ def with_staying(programme: Programme, rows: ir.Table) -> ir.Table:
     return rows.mutate(kept=rows.log.exp())
 
 
-def listed(programme: Programme, day: date) -> dict[str, list[dict[str, Any]]]:
-    """Return by account the contracts that are overdue at a date or end by the 180th day after it, as plain values.
-
-    Returns
-    -------
-    dict
-        account_id -> [{"contract_id", "ends_on" (ISO), "value", "overdue", "stays"}], by end; `stays` is `kept` of
-        `with_staying`, None where there is no estimate or the end is past.
-    """
+def listed(programme: Programme, day: date) -> KeptAccounts:
+    """Keep by account and end the contracts that are overdue at a date or end by the 180th day after it; see `told`."""
     soon = due(programme)
     parts = (
         soon.filter(-soon.ends_age_days <= LISTED_DAYS).mutate(overdue=ibis.literal(False)),
@@ -75,16 +69,20 @@ def listed(programme: Programme, day: date) -> dict[str, list[dict[str, Any]]]:
     )
     columns = (*KEYS, "contract_id", "ends_on", "ends_age_days", "annual_value", "overdue")
     rows = with_staying(programme, ibis.union(*(part.select(*columns) for part in parts)))
-    frame = rows.filter(rows.as_of == day).order_by("account_id", "ends_on", "contract_id").to_pandas()
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in frame.itertuples(index=False):
-        entry = {
-            "contract_id": row.contract_id, "ends_on": row.ends_on.date().isoformat(),
-            "value": float(row.annual_value), "overdue": bool(row.overdue),
-            "stays": float(row.kept) if row.known and not row.overdue else None,
-        }  # fmt: skip
-        found.setdefault(row.account_id, []).append(entry)
-    return found
+    query = programme.connection.compile(rows.filter(rows.as_of == day).drop("log", *MONTHS))
+    return KeptAccounts(programme.connection, query, ("ends_on", "contract_id"))
+
+
+def told(contract: Any) -> dict[str, Any]:
+    """Return a contract of `listed` as plain values.
+
+    `stays` is `kept` of `with_staying`, None where there is no estimate or the end is past.
+    """
+    return {
+        "contract_id": contract.contract_id, "ends_on": contract.ends_on.date().isoformat(),
+        "value": float(contract.annual_value), "overdue": bool(contract.overdue),
+        "stays": float(contract.kept) if contract.known and not contract.overdue else None,
+    }  # fmt: skip
 
 
 def _with_end(rows: ir.Table) -> ir.Table:

@@ -7,14 +7,14 @@ are added up once for all figures that stand on them. A figure that is not known
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.batch.kept_accounts import KeptAccounts
 from features.figures.behind import Behind
 from features.figures.contracts_ahead import listed
 from features.figures.estimates import Estimates
@@ -91,14 +91,14 @@ class WithAccounts:
     groups : DataFrame
         As `values`, at the same date: groups of the splits that the rows of a figure keep, of the whole book and of
         each account manager's accounts; account_manager is null for the whole book.
-    contracts : dict
-        By account those that end soon or are overdue at that date, see `features.figures.contracts_ahead.listed`.
+    contracts : KeptAccounts or None
+        Those that end soon or are overdue at that date, see `features.figures.contracts_ahead.listed`.
     """
 
     values: pd.DataFrame
     accounts: Behind
     groups: pd.DataFrame
-    contracts: Mapping[str, list[dict[str, Any]]]
+    contracts: KeptAccounts | None
 
 
 def measure_with_accounts(
@@ -113,14 +113,14 @@ def measure_with_accounts(
     sums = _Sums()
     behind = Behind(tables)
     groups: list[pd.DataFrame] = []
-    contracts: dict[str, list[dict[str, Any]]] = {}
+    contracts: KeptAccounts | None = None
     for part, members, of_part in _measured(programme, unknown, wanted, splits):
         sums.add(members, of_part)
         if day in part.dates:
             added = [figure for figure in members if figure.adds_up and unknown.reason(figure, day) is None]
             behind.keep(added, day)
             groups += _kept_groups(part, unknown, members, day)
-            contracts = contracts or listed(part, day)
+            contracts = listed(part, day) if contracts is None else contracts
     kept = pd.concat(groups or [pd.DataFrame(columns=["account_manager", *COLUMNS])], ignore_index=True)
     kept = kept.astype(object).where(kept.notna(), None)
     return WithAccounts(sums.finished(wanted, splits, unknown), behind, kept, contracts)

@@ -6,18 +6,22 @@ end, from views in which nothing later exists; no model is asked, as one of toda
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any
 
+import ibis
+import ibis.expr.types as ir
 import pandas as pd
-import pyarrow as pa
 
 from features.as_of import KEYS, AsOf, still_customers
 from features.batch.computing import Batch
+from features.batch.kept_accounts import KeptAccounts
 from features.errors import InputError
 from features.matrix import Matrix, first_records
+from features.sources import stored
 from features.tables import Tables
 from serving.scoring.scoring import CENTS, DECIMALS
 
@@ -28,6 +32,8 @@ FACTS = (
     "nps_last", "response_rate_180d", "contacts_active", "contacts_left_365d", "loops_open", "tickets_open",
     "revenue_365d", "revenue_yoy_365d", "invoice_recency_days", "contract_days_to_end",
 )  # fmt: skip
+#: Accounts that are read at once.
+PIECE = 5_000
 #: Those of them that are money.
 MONEY = frozenset(("revenue_365d",))
 Facts = Mapping[str, float | None]
@@ -62,62 +68,87 @@ class Departure:
     facts: Mapping[int, Facts]
 
 
-def departures(tables: Tables, first: date, as_of: date) -> list[Departure]:
-    """Return who left from `first` on and before `as_of`, by day and account.
+class Departures:
+    """Who left from a day on and before another; iterated, it yields each by account and day, as often as it is asked.
+
+    They are kept in the book's connection and read some accounts at a time.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    first, as_of : date
+        The period, without its last day.
+    piece : int
+        Accounts that are read at once, at most.
 
     Raises
     ------
     InputError
         Where the book has no table of churns: silence has no day of churn.
     """
-    if "churns" in tables.missing:
-        raise InputError("there is no churns table: losses are read from it, as silence has no day of churn")
-    rows = _left(tables, first, as_of)
-    if not rows:
-        return []
-    ends = [(row["account_id"], row["churned_on"]) for row in rows]
-    back = _customers(tables, [(account_id, as_of) for account_id, _ in ends])
-    told = _told(tables, ends)
-    return [
-        Departure(
-            account_id=account_id, name=row["name"], account_manager=row["account_manager"], ended_on=ended_on,
-            reason=row["reason"], returned=(account_id, as_of) in back,
-            revenue=told[account_id, ended_on]["revenue_365d"] or 0.0,
-            facts=_facts(told, account_id, ended_on),
-        )
-        for (account_id, ended_on), row in zip(ends, rows, strict=True)
-    ]  # fmt: skip
+
+    def __init__(self, tables: Tables, first: date, as_of: date, piece: int = PIECE) -> None:
+        if "churns" in tables.missing:
+            raise InputError("there is no churns table: losses are read from it, as silence has no day of churn")
+        connection = tables["accounts"].get_backend()
+        left = _left(tables, first, as_of)
+        self._left = KeptAccounts(connection, connection.compile(left), ["as_of"], piece)
+        self._facts = _kept_facts(tables, left)
+
+    def __iter__(self) -> Iterator[Departure]:
+        """Yield the departures."""
+        for after, until in self._left.ranges():
+            told = {
+                (row.account_id, row.as_of): {name: _none(getattr(row, name)) for name in FACTS}
+                for row in self._facts.between(after, until).itertuples(index=False)
+            }
+            for row in self._left.between(after, until).itertuples(index=False):
+                yield _departure(row, told)
 
 
-def _left(tables: Tables, first: date, as_of: date) -> list[dict[str, Any]]:
-    """Return the departures of the period of who was a customer until then."""
-    churns, accounts = tables["churns"], tables["accounts"]
+def departures(tables: Tables, first: date, as_of: date) -> list[Departure]:
+    """Return who left from `first` on and before `as_of`, by day and account; raises as `Departures` does."""
+    return sorted(Departures(tables, first, as_of), key=attrgetter("ended_on", "account_id"))
+
+
+def _left(tables: Tables, first: date, as_of: date) -> ir.Table:
+    """Store the departures of the period of who was a customer until then, with whether each is one again."""
+    connection = tables["accounts"].get_backend()
+    churns, accounts = tables["churns"], tables["accounts"].select("account_id", "name", "account_manager")
     churns = churns.filter((churns.churned_on >= first) & (churns.churned_on < as_of))
-    rows = churns.inner_join(accounts.select("account_id", "name", "account_manager"), "account_id")
-    frame = rows.select("account_id", "churned_on", "reason", "name", "account_manager").to_pandas()
-    frame["churned_on"] = pd.to_datetime(frame["churned_on"]).dt.date
-    were = _customers(tables, zip(frame["account_id"], frame["churned_on"], strict=True))
-    found = frame.astype(object).where(frame.notna(), None).sort_values(["churned_on", "account_id"])
-    return [row for row in found.to_dict("records") if (row["account_id"], row["churned_on"]) in were]
+    ends = churns.select("account_id", as_of=churns.churned_on.cast("date")).distinct()
+    ends = stored(connection, "losses_ends", _customers(tables, ends))
+    again = _customers(tables, ends.select("account_id").distinct().mutate(as_of=ibis.literal(as_of)))
+    back = stored(connection, "losses_back", again)
+    rows = churns.mutate(as_of=churns.churned_on.cast("date")).semi_join(ends, KEYS).inner_join(accounts, "account_id")
+    rows = rows.mutate(returned=rows.account_id.isin(back.account_id))
+    return stored(connection, "losses_left", rows.select(*KEYS, "reason", "name", "account_manager", "returned"))
 
 
-def _customers(tables: Tables, pairs: Iterable[tuple[str, date]]) -> set[tuple[str, date]]:
-    """Return those pairs of account and date of which the account is a customer at the date."""
-    spine = _spine(tables, pairs)
+def _customers(tables: Tables, spine: ir.Table) -> ir.Table:
+    """Return those rows of a spine whose account is a customer at the date."""
     since = tables["accounts"].select("account_id", "customer_since")
     known = spine.inner_join(since, "account_id").filter(lambda t: t.customer_since < t.as_of).select(*KEYS)
-    return set(_pairs(still_customers(AsOf(tables, known), by_silence=False).to_pandas()))
+    return still_customers(AsOf(tables, known), by_silence=False)
 
 
-def _told(tables: Tables, ends: Sequence[tuple[str, date]]) -> dict[tuple[str, date], Facts]:
-    """Return `FACTS` of who left, at the end and at each number of days before it at which it was a customer."""
-    pairs = {(account_id, end - timedelta(days=days)) for account_id, end in ends for days in (0, *BEFORE)}
-    spine = _spine(tables, sorted(_customers(tables, pairs)))
-    told: dict[tuple[str, date], Facts] = {}
+def _kept_facts(tables: Tables, left: ir.Table) -> KeptAccounts:
+    """Keep `FACTS` of who left, at the end and at each number of days before it at which it was a customer."""
+    connection = tables["accounts"].get_backend()
+    days = f"SELECT unnest({[0, *BEFORE]}) AS days"
+    looks = f"SELECT DISTINCT account_id, as_of - days AS as_of FROM {left.get_name()}, ({days})"
+    connection.con.execute(f"CREATE OR REPLACE TEMP TABLE losses_looks AS {looks}")
+    spine = stored(connection, "losses_spine", _customers(tables, connection.table("losses_looks")))
+    columns = ", ".join(["account_id VARCHAR", "as_of DATE", *(f"{name} DOUBLE" for name in FACTS)])
+    connection.con.execute(f"CREATE OR REPLACE TEMP TABLE losses_facts ({columns})")
     with Batch(tables, spine, first_records(tables)) as batch:
         for _, matrix in batch.parts():
-            told |= zip(_pairs(matrix.keys), facts_of(matrix), strict=True)
-    return told
+            facts = pd.DataFrame(facts_of(matrix), matrix.keys.index, FACTS, float)
+            connection.con.register("losses_part", matrix.keys[KEYS].join(facts))
+            connection.con.execute("INSERT INTO losses_facts SELECT * FROM losses_part")
+            connection.con.unregister("losses_part")
+    return KeptAccounts(connection, "SELECT * FROM losses_facts")
 
 
 def facts_of(matrix: Matrix) -> Iterator[Facts]:
@@ -126,23 +157,20 @@ def facts_of(matrix: Matrix) -> Iterator[Facts]:
     return (dict(zip(FACTS, row, strict=True)) for row in zip(*columns, strict=True))
 
 
-def _spine(tables: Tables, pairs: Iterable[tuple[str, date]]) -> Any:
-    """Store pairs of account and date as a spine."""
-    listed = list(pairs)
-    columns = {
-        "account_id": pa.array([account_id for account_id, _ in listed], pa.string()),
-        "as_of": pa.array([day for _, day in listed], pa.date32()),
-    }
-    return tables["accounts"].get_backend().create_table("losses", pa.table(columns), temp=True, overwrite=True)
+def _departure(row: Any, told: Mapping[tuple[str, date], Facts]) -> Departure:
+    """Return a departure from its row and what is told of accounts at days."""
+    account_id, ended_on = row.account_id, row.as_of
+    looks = {days: told.get((account_id, ended_on - timedelta(days=days))) for days in BEFORE}
+    return Departure(
+        account_id=account_id, name=_none(row.name), account_manager=_none(row.account_manager), ended_on=ended_on,
+        reason=_none(row.reason), returned=bool(row.returned),
+        revenue=told[account_id, ended_on]["revenue_365d"] or 0.0,
+        facts={days: facts for days, facts in looks.items() if facts is not None},
+    )  # fmt: skip
 
 
-def _pairs(keys: pd.DataFrame) -> list[tuple[str, date]]:
-    return list(zip(keys["account_id"], pd.to_datetime(keys["as_of"]).dt.date, strict=True))
-
-
-def _facts(told: Mapping[tuple[str, date], Facts], account_id: str, ended_on: date) -> dict[int, Facts]:
-    found = {days: told.get((account_id, ended_on - timedelta(days=days))) for days in BEFORE}
-    return {days: facts for days, facts in found.items() if facts is not None}
+def _none(value: Any) -> Any:
+    return None if pd.isna(value) else value
 
 
 def _values(matrix: Matrix, name: str) -> pd.Series[Any]:

@@ -6,7 +6,6 @@ again as they are read. They go with the run, and with an account that is forgot
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,8 +19,8 @@ from features.figures.known import Because, because
 from features.figures.programme import YEAR_MONTHS, months_before
 from features.recording import recording
 from features.tables import Tables
-from serving.losses.departures import Departure, departures
-from serving.scoring.book_figures import DEPARTURES, BookFigures
+from serving.losses.departures import Departure, Departures
+from serving.scoring.book_figures import DEPARTURES, Beside, BookFigures
 from serving.store.figure_tables import FIGURES, read_beside
 from serving.store.score_tables import RUNS, newest_run
 from serving.store.whose import Whose
@@ -62,18 +61,12 @@ def with_departures(figures: BookFigures, tables: Tables, as_of: date) -> BookFi
     book = recording(tables, as_of).book
     first = max(months_before(as_of, YEAR_MONTHS), as_of if book is None else book.first)
     try:
-        left, why = departures(tables, first, as_of), None
+        left, why = (Beside(DEPARTURES, Departures(tables, first, as_of), _plain),), None
     except InputError:
-        left, why = [], ["missing", {"table": "churns"}]
-    by_account: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for departure in left:
-        by_account[departure.account_id].append(_plain(departure))
-    beside = {name: dict(kept) for name, kept in figures.beside.items()}
-    for account_id, kept in by_account.items():
-        beside.setdefault(account_id, {})[DEPARTURES] = kept
+        left, why = (), ["missing", {"table": "churns"}]
     said = {LOSSES: {"first": first.isoformat(), "reason": why}}
     parts = tuple(replace(part, record=part.record | said) for part in figures.parts)
-    return replace(figures, parts=parts, beside=beside)
+    return replace(figures, parts=parts, beside=(*figures.beside, *left))
 
 
 def read_kept(connection: Connection, whose: Whose) -> Kept | None:

@@ -6,15 +6,17 @@ accounts, so that whoever sees one manager's accounts is given one record and ca
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from heapq import merge
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import pandas as pd
 
+from features.figures import contracts_ahead
 from features.figures.asking import series
 from features.figures.estimates import Estimates
 from features.figures.figure import all_figures
@@ -52,6 +54,31 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What is kept of accounts beside their figures.
+
+    Attributes
+    ----------
+    name : str
+        Under which it is kept; no figure has it.
+    rows : iterable of objects with an account_id
+        By rising account_id.
+    plain : callable
+        Gives a row as plain values.
+    """
+
+    name: str
+    rows: Iterable[Any]
+    plain: Callable[[Any], Record]
+
+    def by_account(self) -> Iterator[tuple[str, Record, Record]]:
+        """Yield the id of each account, its name and manager if the rows tell them, and what is kept."""
+        for account_id, group in groupby(self.rows, key=attrgetter("account_id")):
+            kept = [self.plain(row) for row in group]
+            yield account_id, {name: kept[0].get(name) for name in NAMES}, {self.name: kept}
+
+
+@dataclass(frozen=True)
 class BookFigures:
     """The figures of a book at a scoring run's as-of date and some months before.
 
@@ -62,14 +89,14 @@ class BookFigures:
     accounts : iterable of DataFrame
         account_id, figure, value, account_manager, name: what each account adds to the figures that are sums, at the
         as-of date, by rising account_id. Each frame holds whole accounts; a large book has many frames.
-    beside : mapping of account_id to dict
-        What else is kept of an account, under names that no figure has: `CONTRACTS`, those that end soon or are overdue
-        (see `features.figures.contracts_ahead.listed`), and `DEPARTURES`.
+    beside : tuple of Beside
+        What else is kept of accounts: `CONTRACTS`, those that end soon or are overdue (see
+        `features.figures.contracts_ahead.listed`), and `DEPARTURES`.
     """
 
     parts: tuple[Part, ...]
     accounts: Iterable[pd.DataFrame]
-    beside: Mapping[str, Record] = field(default_factory=dict)
+    beside: tuple[Beside, ...] = ()
 
     def lifetime(self) -> tuple[float, float, float] | None:
         """Return the lifetime value of the whole book with its interval; None where it is not known."""
@@ -78,26 +105,23 @@ class BookFigures:
         return None if value is None else (value, low, high)
 
     def by_account(self) -> Iterator[Record]:
-        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account.
+        """Yield account_id, name, account_manager and `figures` (by name what it adds) of each account, by rising id.
 
         Who is kept beside the figures alone adds to none: its name and manager stand with what is kept.
         """
-        alone = set(self.beside)
-        for frame in self.accounts:
-            for account_id, names, figures in _of_accounts(frame):
-                alone.discard(account_id)
-                yield {"account_id": account_id, **names, "figures": figures | self.beside.get(account_id, {})}
-        for account_id in sorted(alone):
-            kept = self.beside[account_id]
-            first = next(iter(kept.values()))[0]
-            yield {"account_id": account_id, **{name: first.get(name) for name in NAMES}, "figures": kept}
+        added = (row for frame in self.accounts for row in _of_accounts(frame))
+        streams = merge(added, *(beside.by_account() for beside in self.beside), key=itemgetter(0))
+        for account_id, group in groupby(streams, key=itemgetter(0)):
+            own = list(group)
+            figures = {name: value for _, _, kept in own for name, value in kept.items()}
+            yield {"account_id": account_id, **own[0][1], "figures": figures}
 
 
 def book_figures(tables: Tables, as_of: date, scored: Estimates | None = None) -> BookFigures:
     """Return the figures of a book at a date, with a series of months; those of what is to come by its estimates."""
     dates = series(tables, as_of)[-SERIES_MONTHS:]
     found = measure_with_accounts(tables, dates, as_of, ["account_manager"], scored)
-    beside = {account_id: {CONTRACTS: contracts} for account_id, contracts in found.contracts.items()}
+    beside = () if found.contracts is None else (Beside(CONTRACTS, found.contracts, contracts_ahead.told),)
     return BookFigures(tuple(_parts(found, dates, tables.currency)), found.accounts, beside)
 
 

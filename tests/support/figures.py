@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
 from features.figures.figure import Figure, all_figures
-from serving.scoring.book_figures import BookFigures, Part
+from serving.scoring.book_figures import Beside, BookFigures, Part
 from serving.store import ScoreStore
 from support.stored import MODEL, SCORE
 
@@ -34,6 +36,13 @@ def figures_by_hand() -> BookFigures:
     return BookFigures(
         tuple(parts), [pd.DataFrame(rows, columns=["account_id", "figure", "value", "account_manager", "name"])]
     )
+
+
+def kept_beside(name: str, kept: Mapping[str, list[dict[str, Any]]]) -> Beside:
+    """Return what is kept of accounts, given as plain values."""
+    pairs = [(account_id, row) for account_id in sorted(kept) for row in kept[account_id]]
+    rows = [SimpleNamespace(account_id=account_id, plain=row) for account_id, row in pairs]
+    return Beside(name, rows, attrgetter("plain"))
 
 
 def put_figures(store: ScoreStore, **changes: Any) -> None:

@@ -10,6 +10,7 @@ from support.estimated import estimates_of
 from support.programmes import book_of, rows_of
 
 from features.figures.asking import chosen
+from features.figures.contracts_ahead import told
 from features.figures.estimates import Estimates
 from features.figures.figure import figure_names
 from features.figures.measuring import WithAccounts, measure, measure_with_accounts
@@ -153,13 +154,13 @@ def test_a_run_keeps_groups_of_the_book_and_of_each_manager(stored: WithAccounts
     kept = {(row["account_manager"], row["group"]): row["value"] for row in rows.to_dict("records")}
     assert kept == {(None, "large"): 1000, (None, "small"): 700, ("Ann", "large"): 1000, ("Ann", "small"): 500,
                     ("Ben", "small"): 200}  # fmt: skip
-    soon = {name: [(row["ends_on"], row["value"], row["overdue"], row["stays"]) for row in rows]
-            for name, rows in stored.contracts.items()}  # fmt: skip
-    assert soon == {
-        "A": [("2025-01-31", 100, False, pytest.approx(0.81))],
-        "B": [("2025-04-01", 300, False, pytest.approx(0.8**4))],
-        "D": [("2025-06-30", 70, False, None)],  # The 180th day is within 180 days.
-    }  # fmt: skip
+    assert stored.contracts is not None
+    kept = [(contract.account_id, told(contract)) for contract in stored.contracts]
+    assert [(name, *(row[key] for key in ("ends_on", "value", "overdue", "stays"))) for name, row in kept] == [
+        ("A", "2025-01-31", 100, False, pytest.approx(0.81)),
+        ("B", "2025-04-01", 300, False, pytest.approx(0.8**4)),
+        ("D", "2025-06-30", 70, False, None),  # The 180th day is within 180 days.
+    ]
     due = stored.groups[(stored.groups["figure"] == "renewals_due_365d") & (stored.groups["split"] == "quarter")]
     of_book = due[due["account_manager"].isna()].set_index("group")["value"]
     assert dict(of_book) == {"2025-Q1": 100, "2025-Q2": 370, "2025-Q3": 1000}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.figures import figures_by_hand
+from support.figures import figures_by_hand, kept_beside
 from support.stored import MODEL, SCORE, opened
 
 from serving.digest.digest_html import html_of, text_of
@@ -33,7 +33,7 @@ def departures(*ends: str) -> Any:
     made = figures_by_hand()
     said = {"losses": {"first": "2025-01-01", "reason": None}}
     parts = tuple(replace(part, record=part.record | said) for part in made.parts)
-    return replace(made, parts=parts, beside={"A53": {DEPARTURES: kept}})
+    return replace(made, parts=parts, beside=(kept_beside(DEPARTURES, {"A53": kept}),))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from support.stored import MODEL, SCORE, opened
 from features.errors import InputError
 from serving.acting.acts import NewFeedback, add_feedback
 from serving.database.engine import reading, writing
-from serving.losses.departures import BEFORE, Departure, departures
+from serving.losses.departures import BEFORE, Departure, Departures, departures
 from serving.losses.loss_report import loss_report
 from serving.losses.past_runs import Run, Sight, read_runs, run_before
 from serving.losses.reviews import Review, reviews
@@ -78,6 +78,14 @@ def test_who_was_a_customer_and_left_within_the_period_is_reviewed(left: list[De
     young, lost, _ = left
     assert set(young.facts) == {30} and set(lost.facts) == set(BEFORE), "no facts of who was no customer then"
     assert lost.revenue == pytest.approx(1200.0)
+
+
+def test_they_are_kept_and_read_some_accounts_at_a_time(left: list[Departure]) -> None:
+    """The same in whatever pieces, by account and day, as often as they are asked for."""
+    for piece in (1, 2, 100):
+        kept = Departures(book_of(frames()), FIRST, AS_OF, piece)
+        for _ in range(2):
+            assert list(kept) == sorted(left, key=lambda each: each.account_id)
 
 
 def test_facts_are_what_was_known_on_the_day(left: list[Departure]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.figures import ANA, BO, figures_by_hand
+from support.figures import ANA, BO, figures_by_hand, kept_beside
 from support.pages import Site, tree
 from support.served import Client
 from support.stored import MODEL, SCORE, opened, put
@@ -41,7 +41,7 @@ def run_figures() -> BookFigures:
     """Return figures by hand with contracts to renew, of which bo-2's is overdue."""
     kept = {name: [_contract(name, *given)] for name, given in ENDS.items()}
     kept["bo-2"] = [_contract("bo-2", "2025-12-01", 40.0, None, True)]
-    return replace(figures_by_hand(), beside={name: {CONTRACTS: rows} for name, rows in kept.items()})
+    return replace(figures_by_hand(), beside=(kept_beside(CONTRACTS, kept),))
 
 
 def _contract(name: str, ends_on: str, value: float, stays: float | None, overdue: bool = False) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def _kept(figures: BookFigures) -> BookFigures:
     """Return figures with one departure, as scoring keeps it, without computing its signals."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept_departures, "departures", lambda *_: [LEFT])
+        patch.setattr(kept_departures, "Departures", lambda *_: [LEFT])
         patch.setattr(kept_departures, "recording", lambda *_: type("", (), {"book": None})())
         return with_departures(figures, None, NEWEST)  # type: ignore[arg-type]
 
@@ -208,11 +208,11 @@ def test_a_book_without_departures_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     def none(*_: object) -> list[Departure]:
         raise InputError("there is no churns table")
 
-    monkeypatch.setattr(kept_departures, "departures", none)
+    monkeypatch.setattr(kept_departures, "Departures", none)
     monkeypatch.setattr(kept_departures, "recording", lambda *_: type("", (), {"book": None})())
     made = with_departures(run_figures(), None, NEWEST)  # type: ignore[arg-type]
     assert all(part.record["losses"]["reason"] == ["missing", {"table": "churns"}] for part in made.parts)
-    assert {name: set(kept) for name, kept in made.beside.items()} == {name: {CONTRACTS} for name in (*ENDS, "bo-2")}
+    assert [beside.name for beside in made.beside] == [CONTRACTS]
 
 
 @pytest.mark.parametrize("lang", LANGS)

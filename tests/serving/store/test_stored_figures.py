@@ -134,7 +134,10 @@ def test_what_a_run_keeps_beside_the_figures_is_read_by_account(store: ScoreStor
     assert found is not None and figures.beside
     with reading(store.engine) as connection:
         rows = read_beside(connection, int(found.run["run_id"]), CONTRACTS, None)
-        assert {row["account_id"]: {CONTRACTS: row["kept"]} for row in rows} == figures.beside
+        (contracts,) = figures.beside
+        assert [(row["account_id"], {CONTRACTS: row["kept"]}) for row in rows] == [
+            (account_id, kept) for account_id, _, kept in contracts.by_account()
+        ]
         who = next(row["account_manager"] for row in rows if row["account_manager"])
         mine = read_beside(connection, int(found.run["run_id"]), CONTRACTS, who)
         assert mine == [row for row in rows if row["account_manager"] == who]
