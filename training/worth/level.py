@@ -145,10 +145,14 @@ def predicted_loss(
 def _together(odds: np.ndarray, at_stake: np.ndarray, shifts: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Return what many small accounts lose in each draw: a normal sum around a mean that moves with the level."""
     grid = np.linspace(shifts.min(), shifts.max(), LEVELS)
-    share = expit(odds + grid[:, None])
-    mean, variance = share @ at_stake, (share * (1 - share)) @ at_stake**2
+    mean, variance = np.array([_moments(expit(odds + shift), at_stake) for shift in grid]).T
     sums = np.interp(shifts, grid, mean) + normal * np.sqrt(np.interp(shifts, grid, variance))
     return np.asarray(np.maximum(sums, 0.0))
+
+
+def _moments(share: np.ndarray, at_stake: np.ndarray) -> tuple[float, float]:
+    """Return mean and variance of what accounts lose that leave alone, each with its probability."""
+    return float(share @ at_stake), float((share * (1 - share)) @ at_stake**2)
 
 
 def _chance(numbers: np.ndarray, seed: int) -> np.ndarray:

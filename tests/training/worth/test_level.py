@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -108,3 +110,17 @@ def test_small_accounts_together_lose_what_they_lose_one_by_one(monkeypatch: pyt
     alone = predicted_loss(probability, revenue, spread)
     assert together.expected == alone.expected
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), rel=0.05)
+
+
+def test_many_accounts_take_memory_by_their_number_alone() -> None:
+    """Not by their number times the levels at which their loss is worked out."""
+    accounts = 200_000
+    probability, revenue = np.full(accounts, 0.1), np.linspace(1.0, 2.0, accounts)
+    tracemalloc.start()
+    try:
+        found = predicted_loss(probability, revenue, Level(0.2, 4.0, 0))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.expected == pytest.approx(30_000)
+    assert peak < 20 * accounts * probability.itemsize
