@@ -6,11 +6,10 @@ needs; where they are not there, or it is asked for another date, it is not know
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-import ibis.expr.types as ir
-import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
@@ -32,32 +31,34 @@ class Estimates:
     as_of : date
     lead_days : int
         Days from as_of to the first month.
-    accounts : DataFrame
-        account_id and some of `COLUMNS`; NaN where too little is known of an account for an estimate.
+    columns : tuple of str
+        Which of `COLUMNS` the run estimates at all.
+    accounts : iterable of DataFrame
+        account_id and the columns, some accounts at a time; NaN where too little is known of an account for an
+        estimate.
     """
 
     as_of: date
     lead_days: int
-    accounts: pd.DataFrame
+    columns: tuple[str, ...]
+    accounts: Iterable[pd.DataFrame]
 
     def has(self, columns: tuple[str, ...]) -> bool:
         """Return whether the run estimates these at all."""
-        return set(columns) <= set(self.accounts.columns)
+        return set(columns) <= set(self.columns)
 
 
-def estimates_table(connection: Backend, estimates: Estimates | None) -> ir.Table:
+def store_estimates(connection: Backend, name: str, estimates: Estimates | None) -> None:
     """Store the estimates as account_id, as_of and `COLUMNS`; without estimates, and of a lacking column, nulls."""
-    none = pd.DataFrame({"account_id": pd.Series([], dtype=str)})
-    frame = none if estimates is None else estimates.accounts
-    frame = frame.reindex(columns=["account_id", *COLUMNS]).astype(
-        {"account_id": object} | dict.fromkeys(COLUMNS, float)
-    )
-    day = np.datetime64("1970-01-01" if estimates is None else estimates.as_of, "us")
-    rows = ", ".join(f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END AS {name}" for name in COLUMNS)
-    connection.con.register("figures_given", frame.assign(as_of=pd.Series(day, frame.index, "datetime64[us]")))
-    connection.con.execute(
-        "CREATE OR REPLACE TEMP TABLE figures_estimates AS "
-        f"SELECT account_id::VARCHAR AS account_id, as_of::DATE AS as_of, {rows} FROM figures_given"
-    )
-    connection.con.unregister("figures_given")
-    return connection.table("figures_estimates")
+    columns = ", ".join(["account_id VARCHAR", "as_of DATE", *(f"{column} DOUBLE" for column in COLUMNS)])
+    connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
+    if estimates is None:
+        return
+    rows = ", ".join(f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END" for column in COLUMNS)
+    for frame in estimates.accounts:
+        given = frame.reindex(columns=["account_id", *COLUMNS])
+        given = given.astype({"account_id": object} | dict.fromkeys(COLUMNS, float))
+        connection.con.register(f"{name}_given", given)
+        query = f"SELECT account_id::VARCHAR, DATE '{estimates.as_of}', {rows} FROM {name}_given"
+        connection.con.execute(f"INSERT INTO {name} {query}")
+        connection.con.unregister(f"{name}_given")

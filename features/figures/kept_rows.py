@@ -18,6 +18,7 @@ PREFIX = "figures_"
 #: The table of the rows that are added up at the moment.
 ROWS = f"{PREFIX}rows"
 Build = Callable[[], ir.Table]
+Store = Callable[[Backend, str], None]
 
 
 class KeptRows:
@@ -36,6 +37,7 @@ class KeptRows:
         self._of_rows: dict[str, tuple[str, int]] = {}
         self._of_book: set[str] = set()
         self._done: set[str] = set()
+        self._given: set[str] = set()
 
     def begin(self) -> None:
         """Begin another part of the dates: what depends on dates is to be made anew."""
@@ -55,6 +57,13 @@ class KeptRows:
         """Store dates of a part as a table; returns it."""
         rows = ", ".join("(" + ", ".join(f"DATE '{day}'" for day in row) + ")" for row in days)
         self._store(f"{PREFIX}{name}", f"SELECT * FROM (VALUES {rows}) AS given({', '.join(columns)})")
+        return self._table(name)
+
+    def given(self, name: str, store: Store) -> ir.Table:
+        """Return a table that is stored once for all dates by what takes the connection and its whole name."""
+        if name not in self._given:
+            store(self.connection, f"{PREFIX}{name}")
+            self._given.add(name)
         return self._table(name)
 
     def rows(self, name: str, build: Build) -> None:

@@ -17,7 +17,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.as_of import KEYS, AsOf, every_account, still_customers
-from features.figures.estimates import Estimates, estimates_table
+from features.figures.estimates import Estimates, store_estimates
 from features.figures.kept_rows import KeptRows
 from features.figures.recognised import pays_for_time, revenue
 from features.formulas.contract_terms import standing_value
@@ -91,7 +91,7 @@ class Programme:
     @cached_property
     def estimates(self) -> ir.Table:
         """Return what the scoring run estimates, see `features.figures.estimates`; no row without one."""
-        return estimates_table(self.connection, self.scored)
+        return self.kept.given("estimates", lambda to, name: store_estimates(to, name, self.scored))
 
     @cached_property
     def customers(self) -> AsOf:

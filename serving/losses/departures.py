@@ -99,7 +99,7 @@ class Departures:
     def __iter__(self) -> Iterator[Departure]:
         """Yield the departures."""
         for after, until in self._left.ranges():
-            told = {
+            told: dict[tuple[Any, Any], Facts] = {
                 (row.account_id, row.as_of): {name: _none(getattr(row, name)) for name in FACTS}
                 for row in self._facts.between(after, until).itertuples(index=False)
             }
@@ -144,7 +144,7 @@ def _kept_facts(tables: Tables, left: ir.Table) -> KeptAccounts:
     connection.con.execute(f"CREATE OR REPLACE TEMP TABLE losses_facts ({columns})")
     with Batch(tables, spine, first_records(tables)) as batch:
         for _, matrix in batch.parts():
-            facts = pd.DataFrame(facts_of(matrix), matrix.keys.index, FACTS, float)
+            facts = pd.DataFrame(list(facts_of(matrix)), matrix.keys.index, FACTS, float)
             connection.con.register("losses_part", matrix.keys[KEYS].join(facts))
             connection.con.execute("INSERT INTO losses_facts SELECT * FROM losses_part")
             connection.con.unregister("losses_part")

@@ -60,10 +60,11 @@ def with_departures(figures: BookFigures, tables: Tables, as_of: date) -> BookFi
     """Return a run's figures with the departures of the twelve months before it, or why there are none."""
     book = recording(tables, as_of).book
     first = max(months_before(as_of, YEAR_MONTHS), as_of if book is None else book.first)
+    left: tuple[Beside, ...] = ()
     try:
         left, why = (Beside(DEPARTURES, Departures(tables, first, as_of), _plain),), None
     except InputError:
-        left, why = (), ["missing", {"table": "churns"}]
+        why = ["missing", {"table": "churns"}]
     said = {LOSSES: {"first": first.isoformat(), "reason": why}}
     parts = tuple(replace(part, record=part.record | said) for part in figures.parts)
     return replace(figures, parts=parts, beside=(*figures.beside, *left))

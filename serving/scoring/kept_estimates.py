@@ -6,9 +6,10 @@ has none: too little is known of it.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,11 @@ import pandas as pd
 from features.figures.estimates import LIFETIME, MONTHS, Estimates
 from training.bundle.bundle import Bundle
 from training.models.lifetime import level_deviation, steeper
+
+#: Accounts of a frame.
+PIECE = 20_000
+#: The columns of a course of which the level of all estimates is higher or lower.
+SHIFTED = ("harsher", "milder")
 
 
 class Kept(NamedTuple):
@@ -28,20 +34,34 @@ class Kept(NamedTuple):
     outlook: Mapping[str, Any] | None
 
 
+@dataclass(frozen=True)
+class _Frames:
+    """Estimates of the kept accounts, some at a time; one of the band unknown has none."""
+
+    rows: Iterable[Kept]
+    names: tuple[str, ...]
+    bundle: Bundle
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        rows = iter(self.rows)
+        while piece := list(islice(rows, PIECE)):
+            yield self._frame(piece)
+
+    def _frame(self, piece: Sequence[Kept]) -> pd.DataFrame:
+        unknown = [np.nan] * len(self.names)
+        figures = [_figures(row.outlook or {}, self.names) if row.band != "unknown" else unknown for row in piece]
+        frame = pd.DataFrame(figures, columns=list(self.names), dtype=float)
+        if self.bundle.hazard is not None:
+            by, chance = level_deviation(self.bundle.level), np.array([row.probability for row in piece])
+            frame = frame.assign(**dict(zip(SHIFTED, (steeper(chance, by), steeper(chance, -by)), strict=True)))
+        return frame.assign(account_id=pd.Series([row.account_id for row in piece], dtype=object))
+
+
 def estimates_of(rows: Iterable[Kept], as_of: date, bundle: Bundle) -> Estimates:
     """Return the estimates of a run's accounts, with the columns that its model has an estimate of."""
-    names = [*_columns(bundle)]
-    ids: list[str] = []
-    chances, figures = array("d"), array("d")  # Of a million accounts, lists of floats take a gigabyte.
-    for row in rows:
-        ids.append(row.account_id)
-        chances.append(row.probability)
-        figures.extend(_figures(row.outlook or {}, names) if row.band != "unknown" else [np.nan] * len(names))
-    frame = pd.DataFrame(np.array(figures).reshape(len(ids), len(names)), columns=names)
-    if bundle.hazard is not None:
-        by, chance = level_deviation(bundle.level), np.array(chances)
-        frame = frame.assign(harsher=steeper(chance, by), milder=steeper(chance, -by))
-    return Estimates(as_of, bundle.rule.lead_days, frame.assign(account_id=pd.Series(ids, dtype=object)))
+    names = _columns(bundle)
+    shifted = () if bundle.hazard is None else SHIFTED
+    return Estimates(as_of, bundle.rule.lead_days, (*names, *shifted), _Frames(rows, names, bundle))
 
 
 def _columns(bundle: Bundle) -> tuple[str, ...]:
@@ -50,7 +70,7 @@ def _columns(bundle: Bundle) -> tuple[str, ...]:
     return MONTHS if bundle.contraction is None else (*MONTHS, *LIFETIME)
 
 
-def _figures(outlook: Mapping[str, Any], names: list[str]) -> list[float]:
+def _figures(outlook: Mapping[str, Any], names: Sequence[str]) -> list[float]:
     worth = outlook.get("lifetime") or {}
     course = dict(zip(MONTHS, outlook.get("monthly") or (), strict=False))
     told = course | {name: worth.get(name.removeprefix("lifetime_")) for name in LIFETIME}

@@ -21,7 +21,7 @@ def estimates_of(day: date, rows: dict[str, dict[str, float]], lead_days: int = 
         orient="index",
     )
     frame = frame.reindex(columns=list(COLUMNS)).astype(float)
-    return Estimates(day, lead_days, frame.rename_axis("account_id").reset_index())
+    return Estimates(day, lead_days, COLUMNS, [frame.rename_axis("account_id").reset_index()])
 
 
 def random_estimates(day: date, account_ids: Sequence[str], seed: int = 0) -> Estimates:
@@ -33,4 +33,4 @@ def random_estimates(day: date, account_ids: Sequence[str], seed: int = 0) -> Es
         lifetime_most=2e5, harsher=1.2, milder=0.8,
     )  # fmt: skip
     frame.loc[::10, list(COLUMNS)] = np.nan
-    return Estimates(day, 0, frame)
+    return Estimates(day, 0, COLUMNS, [frame])

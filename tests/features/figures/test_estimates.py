@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -130,7 +131,7 @@ def test_contracts_of_one_account_stand_and_fall_together(found: pd.DataFrame) -
 
 def test_a_lead_shortens_the_course() -> None:
     late = estimates()
-    moved = Estimates(DAY, 30, late.accounts)
+    moved = replace(late, lead_days=30)
     found = measure(book(), [DAY], chosen(["renewals_expected_90d"]), scored=moved)
     assert found["value"].iloc[0] == pytest.approx(100 * 0.9)
 
@@ -138,7 +139,7 @@ def test_a_lead_shortens_the_course() -> None:
 def test_without_a_run_or_with_a_model_that_lacks_it_nothing_is_known() -> None:
     """A null with its reason, never 0; and a run says nothing of another date."""
     values = [name for name in NAMES if name != "customers_without_lifetime_value"]
-    blind = Estimates(DAY, 0, estimates().accounts[["account_id"]])
+    blind = replace(estimates(), columns=(), accounts=[frame[["account_id"]] for frame in estimates().accounts])
     for scored, day, lang in ((None, DAY, "de"), (blind, DAY, "en"), (estimates(), date(2024, 12, 1), "en")):
         found = measure(book(), [day], chosen(values), lang=lang, scored=scored)
         assert found["value"].isna().all() and found["reason"].notna().all() and found["n"].isna().all()
@@ -147,6 +148,20 @@ def test_without_a_run_or_with_a_model_that_lacks_it_nothing_is_known() -> None:
 @pytest.fixture(scope="module")
 def stored() -> WithAccounts:
     return measure_with_accounts(book(), [DAY], DAY, ["account_manager"], estimates())
+
+
+def test_estimates_are_read_once_and_some_accounts_at_a_time(
+    stored: WithAccounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At two dates, which are computed in a part each."""
+    monkeypatch.setattr("features.figures.programme.MOST_PAIRS", 1)
+    (whole,) = estimates().accounts
+    once = replace(estimates(), accounts=iter([whole.iloc[:1], whole.iloc[1:]]))
+    found = measure_with_accounts(book(), [DAY, date(2024, 12, 1)], DAY, ["account_manager"], once)
+    at_day = found.values[found.values["as_of"] == DAY].reset_index(drop=True)
+    pd.testing.assert_frame_equal(at_day, stored.values)
+    assert found.contracts is not None and stored.contracts is not None
+    assert list(map(told, found.contracts)) == list(map(told, stored.contracts))
 
 
 def test_a_run_keeps_groups_of_the_book_and_of_each_manager(stored: WithAccounts) -> None:

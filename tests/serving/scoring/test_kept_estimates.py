@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.stored import MODEL, SCORE, opened
 
@@ -40,7 +41,7 @@ def kept(url: str) -> list[Any]:
 
 def test_a_run_s_outlooks_are_read_back(database_url: str) -> None:
     found = estimates_of(kept(database_url), SCORE.as_of, bundle())
-    frame = found.accounts.set_index("account_id")
+    frame = pd.concat(found.accounts).set_index("account_id")
     assert (found.as_of, found.lead_days, list(frame.index)) == (SCORE.as_of, 7, ["A", "B", "C"])
     assert frame.loc["A", list(MONTHS)].tolist() == [0.01] * 12
     assert frame.loc["A", list(LIFETIME)].tolist() == [900.0, 4.0, 2.0, 1000.0]
@@ -51,6 +52,15 @@ def test_a_run_s_outlooks_are_read_back(database_url: str) -> None:
     assert frame.loc["A", "milder"] < 1 < frame.loc["A", "harsher"]
 
 
+def test_pieces_are_the_whole(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = kept(database_url)
+    whole = pd.concat(estimates_of(rows, SCORE.as_of, bundle()).accounts)
+    monkeypatch.setattr("serving.scoring.kept_estimates.PIECE", 2)
+    pieces = list(estimates_of(rows, SCORE.as_of, bundle()).accounts)
+    assert [len(piece) for piece in pieces] == [2, 1]
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+
+
 @pytest.mark.parametrize(
     ("models", "course", "lifetime"),
     [({}, True, True), ({"contraction": None}, True, False), ({"hazard": None}, False, False)],
@@ -59,5 +69,5 @@ def test_what_the_model_has_no_estimate_of_is_no_column(
     tmp_path: Path, models: dict[str, Any], course: bool, lifetime: bool
 ) -> None:
     found = estimates_of(kept(f"sqlite:///{tmp_path / 'scores.db'}"), SCORE.as_of, bundle(**models))
-    assert (found.has(COURSE), found.has(LIFETIME)) == (course, lifetime) and len(found.accounts) == 3
-    assert len(estimates_of([], SCORE.as_of, bundle(**models)).accounts) == 0
+    assert (found.has(COURSE), found.has(LIFETIME)) == (course, lifetime) and len(pd.concat(found.accounts)) == 3
+    assert list(estimates_of([], SCORE.as_of, bundle(**models)).accounts) == []
