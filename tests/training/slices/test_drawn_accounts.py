@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
 from support.handmade import tables_of
 
+from features.as_of import stored_customers
 from features.tables import Tables
 from training.settings import TrainingSettings
 from training.slices.drawn_accounts import drawn, with_share
@@ -51,6 +55,28 @@ def test_a_share_is_settled_only_where_there_are_too_many_rows() -> None:
     assert with_share(tables, settings, rows).share == 1
     assert drawn(tables, settings) is tables
     assert with_share(tables, settings, rows // 4).share == pytest.approx(0.25, abs=0.01)
+
+
+def test_customers_are_counted_at_one_date_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some accounts are customers at the last date alone; the pairs of all dates never stand side by side."""
+    tables, settings = book(50), TrainingSettings()
+    dates = dates_of(tables, settings)
+    accounts = tables["accounts"]
+    is_young = accounts.account_id < "a2"
+    since = ibis.ifelse(is_young, dates[-1] - timedelta(days=1), dates[0] - timedelta(days=1))
+    tables = replace(tables, frames=tables.frames | {"accounts": accounts.mutate(customer_since=since)})
+    young = int(is_young.sum().execute())
+    asked = []
+
+    def noted(tables: Tables, days: list[date], *more: Any) -> Any:
+        asked.append(days)
+        return stored_customers(tables, days, *more)
+
+    monkeypatch.setattr("training.slices.drawn_accounts.stored_customers", noted)
+    rows = 50 * len(dates) - young * (len(dates) - 1)
+    assert with_share(tables, settings, 50 * len(dates)).share == 1 and asked == []
+    assert with_share(tables, settings, rows // 2).share == pytest.approx(0.5, abs=0.01)
+    assert asked == [[day] for day in dates] and 0 < young < 50
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1])
