@@ -19,8 +19,8 @@ from training.slices.preparing import dates_of
 
 #: Digits of the checksum that are read, and how many values they have.
 DIGITS, VALUES = 8, 16**8
-#: Decimals of a share.
-DECIMALS = 3
+#: Significant digits of a share.
+SIGNIFICANT = 3
 
 
 def with_share(tables: Tables, settings: TrainingSettings, most_rows: int) -> TrainingSettings:
@@ -43,7 +43,7 @@ def with_share(tables: Tables, settings: TrainingSettings, most_rows: int) -> Tr
     if accounts * len(dates) <= most_rows:
         return settings
     rows = sum(_customers(tables, day, settings) for day in dates)
-    return settings if rows <= most_rows else replace(settings, share=round(most_rows / rows, DECIMALS))
+    return settings if rows <= most_rows else replace(settings, share=float(f"{most_rows / rows:.{SIGNIFICANT}g}"))
 
 
 def _customers(tables: Tables, day: date, settings: TrainingSettings) -> int:

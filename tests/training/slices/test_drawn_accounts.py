@@ -55,6 +55,7 @@ def test_a_share_is_settled_only_where_there_are_too_many_rows() -> None:
     assert with_share(tables, settings, rows).share == 1
     assert drawn(tables, settings) is tables
     assert with_share(tables, settings, rows // 4).share == pytest.approx(0.25, abs=0.01)
+    assert with_share(tables, settings, 1).share == pytest.approx(1 / rows, rel=0.005)
 
 
 def test_customers_are_counted_at_one_date_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
