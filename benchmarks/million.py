@@ -10,18 +10,21 @@ processor time grows with an exponent.
     CHURN_RISK_MOST_ROWS=30000 python -m benchmarks million
     CHURN_RISK_MILLION_ACCOUNTS=300000,1000000 CHURN_RISK_MILLION_FOLDER=/var/tmp python -m benchmarks million
 
-A million accounts need 25 GB in the folder for temporary files, or in the one named. `CHURN_RISK_MOST_ROWS` and
+A million accounts need 50 GB in the folder for temporary files, or in the one named. `CHURN_RISK_MOST_ROWS` and
 `CHURN_RISK_MEMORY` (by default 3 GiB within this limit) count as ever. A size that the same committed code has measured
-is not measured again.
+is not measured again. In a named folder everything stays until a size has ended: a run that is broken off goes on with
+the step that it was in, and what each step took says by which code.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,7 @@ from benchmarks.record import record, resumed
 from benchmarks.serving import free_port, running
 from features.console import say
 from features.machine.memory import MEMORY
+from training.registry.tracking import code_version
 from training.settings import Environment
 
 #: What `make bench` measures; larger books by the variable.
@@ -70,8 +74,15 @@ def _record(runs: dict[str, dict[str, Run]]) -> None:
 
 
 def _size(accounts: int) -> dict[str, Run]:
-    with tempfile.TemporaryDirectory(dir=os.environ.get("CHURN_RISK_MILLION_FOLDER")) as scratch:
-        return _steps(accounts, Path(scratch))
+    named = os.environ.get("CHURN_RISK_MILLION_FOLDER")
+    if named is None:
+        with tempfile.TemporaryDirectory() as scratch:
+            return _steps(accounts, Path(scratch))
+    folder = Path(named) / f"million-{accounts}"
+    folder.mkdir(parents=True, exist_ok=True)
+    steps = _steps(accounts, folder)
+    shutil.rmtree(folder)
+    return steps
 
 
 def _steps(accounts: int, folder: Path) -> dict[str, Run]:
@@ -86,20 +97,35 @@ def _steps(accounts: int, folder: Path) -> dict[str, Run]:
     }
     steps: dict[str, Run] = {}
     for name, words in asked.items():
-        run, printed = measured(limited([*CHURN_RISK, *words, "--json"], MOST_BYTES), environment=environment)
-        steps[name] = {**run, **_said(json.loads(printed))}
+        steps[name] = _once(folder, name, partial(_ran, words, environment))
         say(f"{accounts:,} accounts, {name}: {steps[name]}")
     steps["score"]["store_gib"] = (folder / "home" / "scores.db").stat().st_size / 2**30
-    steps["serve"] = _served(environment)
+    steps["serve"] = _once(folder, "serve", partial(_served, environment))
     say(f"{accounts:,} accounts, serve: {steps['serve']}")
     return steps
+
+
+def _once(folder: Path, name: str, make: Callable[[], Run]) -> Run:
+    """Return what a step took, by which code; kept in the folder, so that it is not run again."""
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        made = make() | {"code_version": code_version()}
+        path.write_text(json.dumps(made), encoding="utf-8")
+    kept: Run = json.loads(path.read_text(encoding="utf-8"))
+    return kept
+
+
+def _ran(words: Sequence[str], environment: dict[str, str]) -> Run:
+    """Run a command to its end; return what it took and what it said."""
+    run, printed = measured(limited([*CHURN_RISK, *words, "--json"], MOST_BYTES), environment=environment)
+    return {**run, **_said(json.loads(printed))}
 
 
 def _environment(folder: Path) -> dict[str, str]:
     """Return the variables of a user who keeps everything in a folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_RISK_", "MLFLOW_"))}
     said = {name: os.environ[name] for name in ("CHURN_RISK_MOST_ROWS", MEMORY) if name in os.environ}
-    (folder / "tmp").mkdir()
+    (folder / "tmp").mkdir(exist_ok=True)
     return kept | said | {"CHURN_RISK_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
 
 
