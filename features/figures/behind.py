@@ -12,9 +12,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from features.batch.kept_accounts import PIECE, KeptAccounts
 from features.figures.figure import Figure
 from features.figures.group_sums import columns_of, sums_of
+from features.figures.kept_accounts import PIECE, KeptAccounts
 from features.figures.kept_rows import ROWS
 from features.tables import Tables
 

@@ -11,8 +11,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from features.batch.kept_accounts import KeptAccounts
 from features.figures.estimates import MONTHS
+from features.figures.kept_accounts import KeptAccounts
 from features.figures.programme import Programme
 from features.formulas.contract_terms import UNSEEN_DAYS
 

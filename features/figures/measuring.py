@@ -14,12 +14,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from features.batch.kept_accounts import KeptAccounts
 from features.figures.behind import Behind
 from features.figures.contracts_ahead import listed
 from features.figures.estimates import Estimates
 from features.figures.figure import Figure, all_figures
 from features.figures.group_sums import columns_of, keep_no_rows, read, splits_of, summed, sums_of
+from features.figures.kept_accounts import KeptAccounts
 from features.figures.kept_rows import ROWS
 from features.figures.known import Unknown, because
 from features.figures.programme import YEAR_MONTHS, Programme

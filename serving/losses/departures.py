@@ -18,8 +18,8 @@ import pandas as pd
 
 from features.as_of import KEYS, AsOf, still_customers
 from features.batch.computing import Batch
-from features.batch.kept_accounts import KeptAccounts
 from features.errors import InputError
+from features.figures.kept_accounts import KeptAccounts
 from features.matrix import Matrix, first_records
 from features.sources import stored
 from features.tables import Tables

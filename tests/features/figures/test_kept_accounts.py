@@ -7,7 +7,7 @@ from itertools import pairwise
 import ibis
 import pytest
 
-from features.batch.kept_accounts import KeptAccounts
+from features.figures.kept_accounts import KeptAccounts
 
 ROWS = [("b", 2), ("a", 1), ("é", 5), ("b", 1), ("z", 9), ("a", 3)]
 QUERY = f"SELECT * FROM (VALUES {', '.join(map(str, ROWS))}) AS given(account_id, number)"
