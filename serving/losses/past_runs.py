@@ -21,7 +21,8 @@ from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES
 Why = Literal["no_run", "learnt_later", "not_scored"]
 #: Share of the accounts that are the top of the list where the run does not say how many can be contacted.
 CAPACITY = 0.1
-PIECE = 500
+#: Accounts of a query, as many as SQLite takes: each ranks the whole run.
+PIECE = 30_000
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from support.pages import Tree
 from support.programmes import book_of, rows_of
 from support.served import run_command
@@ -20,7 +21,7 @@ from serving.acting.acts import NewFeedback, add_feedback
 from serving.database.engine import reading, writing
 from serving.losses.departures import BEFORE, Departure, Departures, departures
 from serving.losses.loss_report import loss_report
-from serving.losses.past_runs import Run, Sight, read_runs, run_before
+from serving.losses.past_runs import Run, Sight, read_runs, read_sights, run_before
 from serving.losses.reviews import Review, reviews
 from serving.store import ScoreStore
 
@@ -123,6 +124,16 @@ def run(as_of: date, known_until: date | None) -> Run:
 def test_a_run_counts_by_its_date_and_by_what_its_model_had_learnt(runs: tuple[Run, ...], expected: Any) -> None:
     found = run_before(runs, date(2025, 4, 1))
     assert found == (runs[expected] if isinstance(expected, int) else expected)
+
+
+def test_a_run_is_ranked_once_for_all_that_left(store: ScoreStore) -> None:
+    """For every 500 it was ranked anew, which of a large book took minutes."""
+    with reading(store.engine) as connection:
+        newest = read_runs(connection)[0]
+        asked: list[str] = []
+        sa.event.listen(connection, "before_cursor_execute", lambda *query: asked.append(query[2]))
+        sights = read_sights(connection, {newest: ["back", *(f"nobody {number}" for number in range(20_000))]})
+    assert len(asked) == 1 and [sight.rank for sight in sights.values()] == [2]
 
 
 def store_run(store: ScoreStore, as_of: date, version: str, slices: list[str], *scores: Any) -> None:
