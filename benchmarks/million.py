@@ -10,7 +10,7 @@ processor time grows with an exponent.
     CHURN_RISK_MOST_ROWS=30000 python -m benchmarks million
     CHURN_RISK_MILLION_ACCOUNTS=300000,1000000 CHURN_RISK_MILLION_FOLDER=/var/tmp python -m benchmarks million
 
-A million accounts need 50 GB in the folder for temporary files, or in the one named. `CHURN_RISK_MOST_ROWS` and
+A million accounts need 40 GB in the folder for temporary files, or in the one named. `CHURN_RISK_MOST_ROWS` and
 `CHURN_RISK_MEMORY` (by default 3 GiB within this limit) count as ever. A size that the same committed code has measured
 is not measured again. In a named folder everything stays until a size has ended: a run that is broken off goes on with
 the step that it was in, and what each step took says by which code.
