@@ -4,7 +4,7 @@
 #   test   every test, on two workers, the dearest files first
 #   seconds  the same, and the seconds of each file are recorded, by which they are ordered
 #   notebooks  runs the notebooks and writes them with their figures to build/notebooks; SOURCE=my-book/ takes your book
-#   spark  PySpark (456 MB) into .venv and a Java beside it: `make test` then leaves out no test of Spark
+#   spark  PySpark (456 MB) into .venv, a Java and what else tests need of Debian: `make test` then tests Spark, too
 #   audit  a software bill of materials and a scan for known advisories, into build/; needs a network
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -66,14 +66,15 @@ lock: setup
 	$(BIN)/uv pip compile $(LOCK) --extra training pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCK) --constraint requirements.lock pyproject.toml -o requirements-serving.lock
 	$(BIN)/uv pip compile $(LOCK) --extra training --extra dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
-	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], "setuptools", sep="\n")' | \
-	  $(BIN)/uv pip compile $(LOCK) --constraint requirements-dev.lock - -o requirements-spark.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], "setuptools", sep="\n")' > $(VENV)/spark.in
+	$(BIN)/uv pip compile $(LOCK) --constraint requirements-dev.lock $(VENV)/spark.in -o requirements-spark.lock
 	$(BIN)/uv pip compile $(LOCK) --group audit -o requirements-audit.lock
 
-# PySpark comes as source: what builds it is held to the lock's hashes as well.
+# PySpark comes as source: setuptools, which builds it, is held to the lock's hashes as well, but not installed.
 spark: setup
 	scripts/debian java:default-jre-headless
-	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-spark.lock \
+	awk '/^[^ ]/ {kept = !/^setuptools==/} kept' requirements-spark.lock > $(VENV)/spark.lock
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement $(VENV)/spark.lock \
 	  --build-constraints requirements-spark.lock
 
 audit: setup

@@ -30,12 +30,12 @@ class Supervised:
     Attributes
     ----------
     parent : int or None
-        That process; None where another one started this, as one that serves alone.
+        That process, which may be gone already; None where another one started this, as one that serves alone.
     """
 
     def __init__(self, pause: float = PAUSE_SECONDS) -> None:
-        parent = os.getppid()
-        self.parent = parent if os.environ.get(SUPERVISOR) == str(parent) else None
+        named = int(os.environ.get(SUPERVISOR, "0"))
+        self.parent = named if named and (named == os.getppid() or not _lives(named)) else None
         self._loop = Loop("supervised", self._look, pause, log, "the process that started this one cannot be asked for")
 
     def start(self) -> None:
@@ -53,3 +53,13 @@ class Supervised:
             self._loop.stopping.set()
             os.kill(os.getpid(), signal.SIGTERM)
         return False
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -97,12 +97,13 @@ def test_a_key_opens_and_closes_every_worker(site: Site) -> None:
 
 
 def hold_unfinished(engine: sa.Engine, until: Event) -> None:
-    """Lock the first job that is made, which nobody can finish then, however slow the machine is with what follows."""
+    """Lock the first job that is not done, which nobody can finish then, however slow the machine is with the rest."""
+    waiting = sa.select(JOBS.c.job_id).where(JOBS.c.finished_at.is_(None)).with_for_update()
     found = None
     while found is None and not until.is_set():
         # A transaction sees what was there when it began.
         with engine.begin() as connection:
-            found = connection.execute(sa.select(JOBS.c.job_id).with_for_update()).first()
+            found = connection.execute(waiting).first()
             until.wait(0.01 if found is None else 60)
 
 
@@ -118,9 +119,11 @@ def test_workers_share_repeats_and_quotas(site: Site) -> None:
     with ThreadPoolExecutor(BOTH + 1) as pool:
         held = Event()
         holder = pool.submit(hold_unfinished, site.engine, held)
-        made = list(pool.map(lambda _: make("same"), range(BOTH)))
-        refused = list(pool.map(make, ("second", "third", "fourth")))
-        held.set()
+        try:
+            made = list(pool.map(lambda _: make("same"), range(BOTH)))
+            refused = list(pool.map(make, ("second", "third", "fourth")))
+        finally:
+            held.set()
         holder.result()
     assert {answer.status_code for answer in made} <= {202, 409}
     assert len({answer.content for answer in made if answer.status_code == 202}) == 1

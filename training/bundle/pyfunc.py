@@ -64,7 +64,7 @@ class ChurnRiskModel(PythonModel):
             For columns that are unknown, values that cannot be read and fewer than 0 reasons; a scoring server answers
             400 with the message.
         """
-        reasons = (params or {}).get("reasons", 0)
+        reasons = (params or {}).get("reasons") or 0
         if reasons < 0:
             raise MlflowException.invalid_parameter_value(f"reasons: {reasons} is below 0")
         try:
@@ -77,16 +77,18 @@ class ChurnRiskModel(PythonModel):
             churn_probability=self.bundle.calibrator(margin),
             grade=np.full(rows, self.bundle.manifest.verdict.get("grade"), dtype=object),
         )
-        return self._explained(scored, sent.matrix, reasons) if reasons else scored
+        return self._with_reasons(scored, sent.matrix, reasons) if reasons else scored
 
-    def _explained(self, scored: pd.DataFrame, matrix: Matrix, reasons: int) -> pd.DataFrame:
-        found, names = explain(self.bundle, matrix), signal_names()
-        weightiest = np.argsort(-np.abs(found.contributions), axis=1, kind="stable")[:, :reasons]
-        told = [
+    def _with_reasons(self, scored: pd.DataFrame, matrix: Matrix, reasons: int) -> pd.DataFrame:
+        explained, names = explain(self.bundle, matrix), signal_names()
+        weightiest = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable")[:, :reasons]
+        reason_rows = [
             [{"signal": names[place], "contribution": float(row[place])} for place in places]
-            for row, places in zip(found.contributions, weightiest.tolist(), strict=True)
+            for row, places in zip(explained.contributions, weightiest.tolist(), strict=True)
         ]
-        return scored.assign(base_probability=found.base, reasons=pd.Series(told, scored.index, dtype=object))
+        return scored.assign(
+            base_probability=explained.base, reasons=pd.Series(reason_rows, scored.index, dtype=object)
+        )
 
 
 mlflow.models.set_model(ChurnRiskModel())

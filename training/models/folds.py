@@ -29,8 +29,8 @@ from training.worth.pairs import weighted_auc
 #: decides between close numbers. None is small, because a fold learns from fewer rows than the refit and so prefers too
 #: few rounds.
 ROUND_STEPS = 3
-#: With more rows, fits that only compare or teach grow trees in larger steps: on books of nine kinds the model lost
-#: nothing by it (docs/model.md).
+#: With more rows, fits that only compare or teach grow trees in larger steps. On 14 books of nine kinds 13 weightings
+#: stayed as they were, and the ROC AUC moved by +.0002 (standard error .0003).
 MANY_ROWS = 10_000
 FORWARD = "forward in time, purged"
 BY_ACCOUNT = "by account: the history is too short to go forward in time"

@@ -21,6 +21,7 @@ from training.models.folds import (
     round_steps,
     splits,
 )
+from training.models.trees import fit_trees
 from training.models.weights import SCHEMES
 from training.settings import ChurnRule, FitSettings, TrainingSettings
 from training.slices.dataset import Dataset
@@ -113,3 +114,15 @@ def test_margins_of_a_fold_are_those_of_trees_that_saw_only_the_earlier_rows(tra
     other = out_of_fold(Dataset(trained.data.matrix, flipped), split, settings)
     for scheme in SCHEMES:
         assert (one.margins[scheme] == other.margins[scheme]).all()
+
+
+def test_larger_steps_are_half_the_rounds_of_twice_the_rate(trained: Trained) -> None:
+    settings = replace(trained.settings, fit=replace(trained.settings.fit, max_rounds=12, learning_rate=0.05))
+    split = splits(trained.data, settings)[0][0]
+    found = out_of_fold(trained.data, split, settings, ("none",), large_steps=True).margins["none"]
+    fit = replace(settings.fit, learning_rate=0.1)
+    trees = fit_trees(trained.data.take(split[0]), fit, settings.seed, 6, "none")
+    judged = trained.data.matrix.take(split[1])
+    assert round_steps(settings) == [8, 10, 12]
+    for margins, rounds in zip(found, (4, 5, 6), strict=True):
+        assert margins == pytest.approx(trees.margin(judged, rounds), abs=1e-12)
