@@ -1,7 +1,7 @@
 """Response rate and silence: a customer who stops answering surveys is a risk.
 
-An invitation counts as unanswered once it has had 14 days; a younger one counts only when it is answered. One that
-bounced was not sent: the view leaves it out.
+An invitation counts as unanswered when it is older than 14 days; a younger one counts only when it is answered. One
+that bounced was not sent: the view leaves it out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Being heard: who is asked, who answers, whose voice is missing.
 
-An invitation counts as unanswered once it has had 14 days; one that bounced counts as none from then on.
+An invitation counts as unanswered when it is older than 14 days; one that bounced counts as none from then on.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ ASKED = Basis(Rows("heard.customers", _customers), ("surveys",), {"surveys": 12}
 FIGURES: tuple[Figure, ...] = (
     INVITED.rate("response_rate", "answered", "asked", Words(
         "Response rate", "Antwortquote",
-        f"Answered / sent invitations of 365 days; unanswered ones count once they have had {GRACE_DAYS} days, bounced "
+        f"Answered / sent invitations of 365 days; unanswered ones count when older than {GRACE_DAYS} days, bounced "
         "ones do not.",
         f"Beantwortete / verschickte Einladungen in 365 Tagen; unbeantwortete zählen nach {GRACE_DAYS} Tagen, "
         "unzustellbare nicht.")),
