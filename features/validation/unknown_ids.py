@@ -22,6 +22,8 @@ from features.validation.quoting import EXAMPLES, shortened
 
 #: Compiled countings that are kept.
 COUNTINGS = 64
+#: The form of an id of Salesforce in which case counts: it is a number to the base of 62.
+SIGNS, BASE_62 = 15, "^[0-9A-Za-z]+$"
 
 
 def unknown_accounts(connection: Backend, converted: dict[str, ir.Table]) -> list[Problem]:
@@ -63,7 +65,8 @@ def written_otherwise(ids: ir.StringColumn, known: ir.StringColumn) -> str:
 def one_customer_twice(tables: Tables) -> Iterator[Problem]:
     """Yield the accounts whose ids another account has too, but for how it is written: one customer in two halves.
 
-    Ids of Salesforce with 15 signs may differ in case alone: such accounts count as one only if one is never billed.
+    Two accounts that are billed in one month are two customers. Ids that differ in case are one customer only if one
+    of them is never billed, and only in a book in which no two such ids are billed: there case tells customers apart.
     """
     pairs = ask(tables, _pairs).to_pylist()
     if pairs:
@@ -78,23 +81,31 @@ def one_customer_twice(tables: Tables) -> Iterator[Problem]:
 
 def _pairs(tables: Tables) -> ir.Table:
     """Return one account of each such pair, with the other, and how many pairs there are."""
-    ids = tables["accounts"].select("account_id").mutate(plain=lambda t: _plain(t.account_id))
-    ids = ids.filter(ids.plain != "")
-    several = ids.group_by("plain").having(ids.count() > 1).aggregate(rows=ids.count())
-    ids = ids.semi_join(several, "plain")
-    billed = tables["invoices"].semi_join(ids, "account_id").select("account_id").distinct().mutate(billed=1)
-    ids = ids.left_join(billed, "account_id").select("account_id", "plain", billed=lambda t: t.billed.fill_null(0))
-    ids = ids.mutate(cased=ids.account_id.strip().re_replace("^0+", ""))
-    alike = ids.group_by("plain").aggregate(
+    ids = tables["accounts"].select("account_id").mutate(cased=lambda t: _cased(t.account_id))
+    is_base_62 = (ids.account_id.strip().length() == SIGNS) & ids.cased.re_search(BASE_62)
+    ids = ids.mutate(plain=ibis.ifelse(is_base_62, ids.cased, ids.cased.lower())).filter(ids.cased != "")
+    several = ids.group_by("plain").having(ids.count() > 1).aggregate(account_id=ids.account_id.collect())
+    ids = several.unnest("account_id").mutate(cased=lambda t: _cased(t.account_id))
+    invoices = tables["invoices"].select("account_id", month=lambda t: t.invoiced_on.truncate("M"))
+    rows = ids.left_join(invoices, "account_id").select("account_id", "cased", "plain", "month").distinct()
+    rows = rows.mutate(billed=rows.account_id.count().over(group_by=("plain", "month")))
+    alike = rows.group_by("plain").aggregate(
         account_id=lambda t: t.account_id.min(), other=lambda t: t.account_id.max(),
-        is_cased=lambda t: t.cased.min() != t.cased.max(), is_half=lambda t: t.billed.min() != t.billed.max(),
+        is_cased=lambda t: t.cased.nunique() > 1, written=lambda t: t.cased.nunique(where=t.month.notnull()),
+        is_half=lambda t: t.month.isnull().any() & t.month.notnull().any(),
+        is_apart=lambda t: t.billed.max(where=t.month.notnull()).fill_null(0) < 2,
     )  # fmt: skip
-    alike = alike.filter(~alike.is_cased | alike.is_half)
+    alike = alike.mutate(by_case=(alike.written > 1).any().over())
+    alike = alike.filter(alike.is_apart & (~alike.is_cased | (alike.is_half & ~alike.by_case)))
     return alike.mutate(all=alike.account_id.count().over()).order_by("account_id").limit(EXAMPLES)
 
 
+def _cased(ids: ir.StringValue) -> ir.StringValue:
+    return ids.strip().re_replace("^0+", "")
+
+
 def _plain(ids: ir.StringValue) -> ir.StringValue:
-    return ids.strip().lower().re_replace("^0+", "")
+    return _cased(ids).lower()
 
 
 @lru_cache(COUNTINGS)
