@@ -6,6 +6,7 @@ the other way round, and says nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import duckdb
@@ -19,6 +20,9 @@ from features.validation.names import near
 MOST_WORDS = 50
 #: So many rows of each file show which words there are.
 ROWS_SHOWN = 100_000
+#: The parts of a word, and a last one of one sign: `Typ A`.
+PARTS = re.compile(r"\w+")
+LAST_SIGN = re.compile(r" \w$")
 
 
 def strange_words(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredPart]) -> Iterator[Problem]:
@@ -32,7 +36,8 @@ def strange_words(connection: duckdb.DuckDBPyConnection, parts: Sequence[StoredP
         for place, condition in filters:
             shown = [word for word in _shown(connection, part, condition) if word.lower() not in named]
             for word in _words(condition) if shown else ():
-                meant = near(word, shown) if any(map(str.isalpha, word)) else None
+                likely = [each for each in shown if not _is_other(word, each)]
+                meant = near(word, likely) if any(map(str.isalpha, word)) else None
                 if meant is not None and not _has(connection, part, condition, word):
                     heading = " or ".join(condition.when.column or ())
                     text = f"no row has {word!r} in {heading!r}; did you mean {meant!r}?"
@@ -51,6 +56,20 @@ def _filters(part: Part) -> Iterator[tuple[str, Condition]]:
 
 def _words(condition: Condition) -> list[str]:
     return [word.strip().lower() for word in (*(condition.is_in or ()), *(condition.is_not_in or ()))]
+
+
+def _is_other(word: str, shown: str) -> bool:
+    """Return whether two words mean two things, however near: `Unpaid` and `Paid`, `Stage 4` and `Stage 5`.
+
+    One has something in front of a part of the other, other digits, or another last part of one sign.
+    """
+    short, long = sorted((" ".join(PARTS.findall(each.lower())) for each in (word, shown)), key=len)
+    if short == long:
+        return False
+    starts = [part.start() for part in PARTS.finditer(short)]
+    is_in_front = any(long.startswith(short[:start]) and long.endswith(short[start:]) for start in starts)
+    has_other_digits = [*filter(str.isdigit, short)] != [*filter(str.isdigit, long)]
+    return is_in_front or has_other_digits or LAST_SIGN.sub("", short) == LAST_SIGN.sub("", long)
 
 
 def _texts(part: StoredPart, condition: Condition, rows: int | None = None) -> str | None:

@@ -22,7 +22,7 @@ from features.intake.records.stored_part import StoredPart
 def import_doubts(
     connection: duckdb.DuckDBPyConnection, mapping: Mapping, parts: Sequence[StoredPart], names: Sequence[str]
 ) -> list[str]:
-    """Return the warnings of an import whose tables are made.
+    """Return the warnings of an import whose tables are made, each once.
 
     Parameters
     ----------
@@ -37,8 +37,10 @@ def import_doubts(
     for part in parts:
         matched.setdefault(part.part.source, set()).update(part.matched)
     invoices = [(each.part, [file.head for file in each.files]) for each in parts if each.table == "invoices"]
-    told = [*idle_footers(mapping.sources, matched), *strange_words(connection, parts), *gross_amounts(invoices)]
     strangers = stranger_tables(connection, parts) if "accounts" in names else ()
-    records = [*doubtful_records(connection, parts), *contradicted_records(connection, parts)]
-    own = dict.fromkeys(str(doubt) for part in parts for doubt in part.doubts)
-    return [*own, *map(str, told), *strangers, *map(str, records)]
+    doubts = (
+        *(doubt for part in parts for doubt in part.doubts), *idle_footers(mapping.sources, matched),
+        *strange_words(connection, parts), *gross_amounts(invoices), *strangers,
+        *doubtful_records(connection, parts), *contradicted_records(connection, parts),
+    )  # fmt: skip
+    return list(dict.fromkeys(map(str, doubts)))

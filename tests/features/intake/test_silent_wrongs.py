@@ -113,6 +113,64 @@ def test_a_word_of_a_filter_that_only_nearly_stands_in_the_file_is_told(
     assert found == [f"tables.invoices.leave_out (a payment): {text}" for text in told]
 
 
+@pytest.mark.parametrize(
+    ("word", "shown", "is_told"),
+    [
+        ("Zahlungen", "Zahlung", True),
+        ("Zahlung", "Zahlungen", True),
+        ("Zahlnug", "Zahlung", True),
+        ("Zahlng", "Zahlung", True),
+        ("un-paid", "unpaid", True),
+        ("Zahlung  offen", "Zahlung offen", True),
+        ("Rechnungen Typ A", "Rechnung Typ A", True),
+        ("Zahlungen 2024", "Zahlung 2024", True),
+        ("Inactive", "Active", False),
+        ("Active", "Inactive", False),
+        ("Unpaid", "Paid", False),
+        ("unbezahlt", "bezahlt", False),
+        ("aktiv", "inaktiv", False),
+        ("settled", "unsettled", False),
+        ("valid", "invalid", False),
+        ("in-active", "active", False),
+        ("Invoice unpaid", "Invoice paid", False),
+        ("Rechnung nicht bezahlt", "Rechnung bezahlt", False),
+        ("Stage 4", "Stage 5", False),
+        ("Zahlung 2024", "Zahlung 2025", False),
+        ("Typ B", "Typ A", False),
+        ("Status-B", "Status", False),
+        ("Rechnung", "Abrechnung", False),
+    ],
+)
+def test_a_word_is_told_where_it_is_nearly_another_and_does_not_say_something_else(
+    exports: Exports, word: str, shown: str, is_told: bool
+) -> None:
+    exports.put("invoices.csv", f"invoice_id,account_id,invoiced_on,amount,Art\n1,A,2025-01-02,5,{shown}\n")
+    filtered = f'from = "bills"\nleave_out = [{{ reason = "r", when = "Art", is_in = ["{word}"] }}]'
+    found = doubts(exports, PLAIN.replace('from = "bills"', filtered), "did you mean")
+    text = f"tables.invoices.leave_out (r): no row has {word.lower()!r} in 'Art'; did you mean {shown!r}?"
+    assert found == ([text] if is_told else [])
+
+
+def test_of_two_near_words_the_one_that_says_the_same_is_meant(exports: Exports) -> None:
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount,Art\n1,A,2025-01-02,5,Abrechnungen\n"
+                "2,A,2025-01-03,5,Rechnung\n")  # fmt: skip
+    filtered = 'from = "bills"\nleave_out = [{ reason = "r", when = "Art", is_in = ["Rechnungen"] }]'
+    (found,) = doubts(exports, PLAIN.replace('from = "bills"', filtered), "did you mean")
+    assert found.endswith("did you mean 'Rechnung'?")
+
+
+def test_parts_of_a_table_that_share_a_filter_are_told_of_it_once(exports: Exports) -> None:
+    exports.put("invoices.csv", "invoice_id,account_id,invoiced_on,amount,Art\n1,A,2025-01-02,5,Zahlung\n")
+    filtered = PLAIN.replace(
+        'from = "bills"', 'from = "bills"\nleave_out = [{ reason = "r", when = "Art", is_in = ["Zahlungen"] }]'
+    )
+    part = filtered[filtered.index("[[tables.invoices]]") :]
+    fee = 'invoice_id = { join = [{ constant = "fee" }, "invoice_id"] }'
+    warnings = exports.book(filtered + part.replace('invoice_id = "invoice_id"', fee)).warnings
+    assert len([each for each in warnings if "did you mean 'Zahlung'?" in each]) == 1
+    assert len(set(warnings)) == len(warnings)
+
+
 @pytest.mark.parametrize(("word", "is_told"), [("Gutschriften", True), ("gutschrift", False)])
 def test_a_word_that_makes_an_amount_negative_and_only_nearly_stands_in_the_file_is_told(
     exports: Exports, word: str, is_told: bool
