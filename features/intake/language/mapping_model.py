@@ -35,7 +35,6 @@ BESIDES: MappingOf[str, MappingOf[str, Kind]] = {
 }  # fmt: skip
 #: Beside the columns of the contract, a part may fill the currency, so that two of them are noticed.
 CURRENCY = "currency"
-
 #: Among the forms of a date: what is read without a form.
 ISO = "iso"
 
@@ -160,9 +159,13 @@ class Value(_Strict):
             raise ValueError(f"exactly one of {', '.join(ORIGINS)} is expected, found {', '.join(given) or 'none'}")
         if (self.lookup is None) != (self.key is None):
             raise ValueError("lookup and key belong together")
-        if self.year_from is not None and not self.date:
-            raise ValueError("year_from needs date: the form of day and month, as '%d%m'")
+        if self.year_from is not None and (self.names_year() or len(self.date) != 1):
+            raise ValueError("year_from needs date: the one form of day and month, as '%d%m', and no other beside it")
         return self
+
+    def names_year(self) -> bool:
+        """Return whether days are written with their year, so that `year_from` says nothing of them."""
+        return not self.date or any(form == ISO or "%y" in form.lower() for form in self.date)
 
 
 class SourceFiles(_Strict):

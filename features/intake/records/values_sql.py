@@ -269,7 +269,7 @@ class FileValues:
         return zone
 
     def _year(self, value: Value) -> str | None:
-        if value.year_from is None:
+        if value.year_from is None or value.names_year():
             return None
         day = self.head.cell(value.year_from) or ""
         if len(day) == 8 and day.isdigit():

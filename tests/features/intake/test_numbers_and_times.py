@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -120,6 +121,33 @@ def test_day_and_month_lie_in_the_year_of_the_header() -> None:
     sql = typed_sql(Kind.DATE, "t", value(date="%d%m", year_from={"row": 1, "column": 1}), None, "20230701")
     days = read(sql, ["0107", "902", "3006", "2902"])
     assert days == [date(2023, 7, 1), date(2024, 2, 9), date(2024, 6, 30), date(2024, 2, 29)]
+
+
+@pytest.mark.parametrize("forms", ([], "iso", ["iso", "%d%m"], ["%d%m", "iso"], ["%d%m", "%d.%m"], "%d%m%y"))
+def test_the_year_of_the_header_goes_with_one_form_alone(tmp_path: Path, forms: str | list[str]) -> None:
+    exports = Exports(tmp_path).put("invoices.csv", "2023\ninvoice_id,account_id,invoiced_on,amount\n1,A,0107,1\n")
+    day = f'{{ column = "invoiced_on", date = {json.dumps(forms)}, year_from = {{ row = 1, column = 1 }} }}'
+    (problem,) = exports.refused(PLAIN.replace('invoiced_on = "invoiced_on"', f"invoiced_on = {day}"))
+    assert "year_from needs date: the one form of day and month, as '%d%m', and no other beside it" in problem
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [("iso", "2022-05-04", date(2022, 5, 4)), ("%d.%m.%Y", "04.05.2022", date(2022, 5, 4)),
+     ("%m%d", "0504", date(2024, 5, 4))],
+)  # fmt: skip
+def test_a_choice_whose_own_form_names_a_year_does_not_take_that_of_the_header(
+    tmp_path: Path, form: str, text: str, expected: date
+) -> None:
+    rows = f"20230701,,,,\ninvoice_id,account_id,invoiced_on,iso,amount\n1,A,0107,,1\n2,A,,{text},1\n"
+    exports = Exports(tmp_path).put("invoices.csv", rows)
+    day = (
+        f'{{ first_of = [{{ column = "iso", date = "{form}" }}, "invoiced_on"], date = "%d%m", '
+        "year_from = { row = 1, column = 1 } }"
+    )
+    mapping = PLAIN.replace('invoiced_on = "invoiced_on"', f"invoiced_on = {day}")
+    exports.book(mapping.replace('"invoices.csv"', '"invoices.csv"\nheader = [2]'))
+    assert exports.rows("invoices", "invoice_id, invoiced_on") == [("1", date(2023, 7, 1)), ("2", expected)]
 
 
 def test_a_plain_day_is_not_before_a_time_of_that_day(tmp_path: Path) -> None:
