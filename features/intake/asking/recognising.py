@@ -6,6 +6,7 @@ The start of a file is read once, whatever the number of presets; only the file 
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -25,6 +26,8 @@ from features.intake.language.mapping_model import SourceFiles
 
 #: Records of a file among which a header may stand.
 START = 30
+#: A number or a day in a cell; a year alone may be a heading.
+NUMBER = re.compile(r"(?!(?:19|20)\d\d$)[-+]?\d+(?:[.,' /]\d+)*\s*[-%€$£]?|\d{4}-\d\d-\d\d.*")
 
 Records = Sequence[Sequence[str]]
 
@@ -110,11 +113,16 @@ def _plain(name: str, records: Records) -> UnknownFile:
 
 
 def _headings(records: Records) -> tuple[str, ...]:
-    """Return the first of the longest records that is no title: a spreadsheet fills titles up with empty cells."""
+    """Return the first of the longest records that is no title: a spreadsheet fills titles up with empty cells.
+
+    Where that one holds a number, it is a row below a header of few names: the first of the longest records.
+    """
     longest = max(map(len, records), default=0)
     filled = {tuple(record): sum(bool(cell.strip()) for cell in record) for record in records if len(record) == longest}
     fullest = max(filled.values(), default=0)
-    return next((record for record, cells in filled.items() if 2 * cells >= fullest), ())
+    full = next((record for record, cells in filled.items() if 2 * cells >= fullest), ())
+    has_number = any(NUMBER.fullmatch(cell.strip()) for cell in full)
+    return next(record for record, cells in filled.items() if cells) if has_number else full
 
 
 def _opened(space: Workspace, preset: Preset, path: Path, key: str) -> OpenFile | None:

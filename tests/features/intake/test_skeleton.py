@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import openpyxl
@@ -99,3 +100,23 @@ def test_titles_that_a_spreadsheet_fills_up_with_empty_cells_are_not_taken_for_t
         head, _, source = made.partition(f'files = ["{name}"]\n')
         assert source.startswith('header_with = ["Beleg", "Kunde", "Tag"]'), name
         assert "'Betrag brutto': amounts are net here" in head.rpartition(f"# {name}: ")[2], name
+
+
+@pytest.mark.parametrize(
+    ("rows", "headings"),
+    [
+        ("Umsatz;;;;\nB1;12;02.01.2024;1.190,00;bezahlt\n", "Umsatz;;;;"),
+        (";;;;\nUmsatz;;;;\nB1;Nord;2024-01-02;offen;x\n", "Umsatz;;;;"),
+        ("Umsatz;;;\n-5 €;Nord;offen;x\n", "Umsatz;;;"),
+        ("", "no headings could be read"),
+        ("Umsatz;;;;;\nKunde;2023;2024;2025;;\nNord;1;2;3;;\n", "Kunde;2023;2024;2025;;"),
+        ("Faelligkeit;;;;\nKunde;0-30;31-60;61-90;>90\nNord;1;2;3;4\n", "Kunde;0-30;31-60;61-90;>90"),
+        ("1;2;3\n4;5;6\n", "1;2;3"),
+    ],
+    ids=("sparse header", "below an empty row", "an amount below zero", "nothing", "years", "spans", "numbers alone"),
+)
+def test_a_row_with_numbers_below_a_sparse_header_is_not_taken_for_it(tmp_path: Path, rows: str, headings: str) -> None:
+    text = suggest(Exports(tmp_path).put("liste.csv", rows).folder, ".").text
+    (told,) = [line for line in text.splitlines() if line.startswith("# liste.csv: ")]
+    expected = ", ".join(json.dumps(each) for each in headings.split(";")) if rows else headings
+    assert told == f"# liste.csv: {expected}"
