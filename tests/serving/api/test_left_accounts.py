@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.figures import figures_by_hand
+from support.figures import figures_by_hand, kept_beside
 from support.pages import Site
 from support.served import Client
 from support.stored import AT, MODEL, SCORE, opened, scores
@@ -36,8 +36,8 @@ AGED = ("These estimates are", "Diese Einschätzungen sind")
 def fill(store: ScoreStore) -> None:
     """Store a run of three accounts, and a month later one of a single account with what is kept of the others."""
     store.write(scores(3, band="safe", threat=False), {}, MODEL, SCORE.as_of, AT)
-    left = {who: {DEPARTURES: [{"ended_on": day, "reason": None, "returned": False}]} for who, day in ENDS.items()}
-    kept = replace(figures_by_hand(), beside=left)
+    left = {who: [{"ended_on": day, "reason": None, "returned": False}] for who, day in ENDS.items()}
+    kept = replace(figures_by_hand(), beside=(kept_beside(DEPARTURES, left),))
     older = [replace(one, as_of=BEFORE, scored_at=AT - timedelta(days=31)) for one in scores(3)]
     store.write(older, {}, MODEL, BEFORE, older[0].scored_at)
     newest = [replace(one, as_of=NEXT, scored_at=AT + timedelta(days=31)) for one in scores(1)]
