@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from serving.faults import Fault
+from serving.loose_texts import bare_choice, emptied
 from serving.predict.history import RECORDS
-from serving.predict.loose_texts import bare_choice, emptied
 from serving.predict.values import quoted
 
 MOST_EDITS = 20

@@ -15,7 +15,8 @@ from typing import Any
 
 from features.recording import LEAST_DAYS, LEAST_GAP, TIMES
 from features.tables import HISTORY, TABLES
-from serving.predict.predictor import Predictor, rows_in
+from serving.predict.predictor import Predictor
+from serving.predict.request_rows import rows_in
 from serving.scoring.cautions import ANY_TABLE, ENOUGH, Caution, invoices_ended, last_invoice_age
 from serving.scoring.scores import Score
 

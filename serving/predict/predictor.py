@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import chain, repeat
+from functools import cached_property
+from itertools import chain
 from operator import attrgetter
-from types import SimpleNamespace
 from typing import Any
 
 from features.requests.compiled import CompiledMatrix
 from features.requests.stamped import COLUMNS
 from features.tables import TABLES
-from features.validation.conversion import BLANKS
 from serving import metrics
 from serving.errors import Refusal
 from serving.faults import Fault
-from serving.predict.history import answered_when_sent, known_facts, lacks_its_time, missing_tables
-from serving.predict.values import day as read_day
-from serving.predict.values import quoted
+from serving.predict.history import NESTED, known_facts, missing_tables
+from serving.predict.request_rows import CURRENCY, Rows, agree, contradictions, in_future, rows_of
 from serving.scoring.cautions import Caution, cautions
 from serving.scoring.scores import Score
 from serving.scoring.scoring import score_matrix
@@ -28,15 +25,7 @@ from training.bundle.bundle import Bundle
 
 #: The values of a record, in the order of its table's columns.
 VALUES = {name: attrgetter(*columns) for name, columns in COLUMNS.items()}
-#: What tells the records of an account apart, in tables where that is not the account alone.
-OWN_KEYS = {
-    name: attrgetter(*own)
-    for name, table in TABLES.items()
-    if (own := [column for column in table.key if column != "account_id"])
-}
-OWNER, CURRENCY = attrgetter("account_id"), attrgetter("currency")
-#: The rows of histories by table, a sequence for each history.
-Rows = Mapping[str, Sequence[Sequence[Any]]]
+NESTED_OF = attrgetter(*NESTED)
 
 
 @dataclass(frozen=True)
@@ -52,6 +41,11 @@ class Call:
     histories: Sequence[Any]
     as_of: date | None = None
     latest: date | None = None
+
+    @cached_property
+    def number_of_records(self) -> int:
+        """How many records of all tables the histories have together."""
+        return sum(len(rows or ()) for history in self.histories for rows in NESTED_OF(history)) + len(self.histories)
 
 
 @dataclass(frozen=True)
@@ -89,6 +83,10 @@ class Predictor:
     def cautions(self, values: Sequence[float], currencies: Collection[str | None]) -> list[Caution]:
         """Return what to know beside the scores of one call, by the accounts' yearly values and currencies."""
         return cautions(self.bundle, values, currencies)
+
+    def is_quick(self, calls: Sequence[Call]) -> bool:
+        """Whether the matrix of these calls takes some hundredths of a second only and can be begun at once."""
+        return self._matrix.is_quick(sum(call.number_of_records for call in calls))
 
     def predict(self, histories: Sequence[Any], as_of: date | None) -> list[Score]:
         """Score accounts in the order given.
@@ -138,14 +136,9 @@ class Predictor:
         return [_answer(call.histories, [scores.get(next(number)) for _ in call.histories], day) for call in calls]
 
 
-def _rows_of(histories: Sequence[Any]) -> Rows:
-    """Return the rows of histories by table, a sequence for each history."""
-    return {name: [rows_in(history, name) for history in histories] for name in TABLES}
-
-
 def records_of(histories: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of a request by table, each behind its account's number; tables without rows are left out."""
-    return _numbered(_rows_of(histories))
+    return _numbered(rows_of(histories))
 
 
 def _numbered(rows: Rows) -> dict[str, list[tuple[Any, ...]]]:
@@ -158,57 +151,18 @@ def _numbered(rows: Rows) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _checked(call: Call, today: date) -> _Sound | Refusal:
-    rows = _rows_of(call.histories)
+    rows = rows_of(call.histories)
     owners = [history.account.account_id for history in call.histories]
     currencies: set[str] = set().union(*(filter(None, map(CURRENCY, own)) for each in rows.values() for own in each))
-    agree = len(currencies) <= 1 and _agree(owners, rows)
-    faults = [] if agree else list(_contradictions(owners, rows))
+    sound = len(currencies) <= 1 and agree(owners, rows)
+    faults = [] if sound else list(contradictions(owners, rows))
     wrong = ["the accounts contradict themselves"] if faults else []
     if call.as_of is not None and call.as_of > (call.latest or today):
-        faults.insert(0, _in_future(today))
+        faults.insert(0, in_future(today))
         wrong.insert(0, "as_of lies in the future")
     if faults:
         return Refusal(", and ".join(wrong), faults)
     return _Sound(call.histories, rows, next(iter(currencies), None))
-
-
-def _in_future(today: date) -> Fault:
-    return Fault(None, ("as_of",), f"later than today, {today} (UTC)")
-
-
-def contradictions_as_sent(body: Any) -> Iterator[Fault]:
-    """Yield what `predict` would refuse in a body beside the fields that are wrong, so that all is told at once.
-
-    Parameters
-    ----------
-    body : parsed JSON
-        A value that is no text, where one is expected, contradicts nothing.
-    """
-    today = datetime.now(UTC).date()
-    with suppress(ValueError):
-        named = read_day(body.get("as_of"))
-        if named is not None and named > today:
-            yield _in_future(today)
-    histories = [_as_sent(history) for history in body["accounts"]]
-    yield from _contradictions([history.account.account_id for history in histories], _rows_of(histories))
-
-
-def _as_sent(history: Any) -> SimpleNamespace:
-    """Return an account as it was sent; one that cannot be told from others has no records."""
-    sent = history if isinstance(history, dict) else {}
-    account = _row_as_sent("accounts", sent.get("account"))
-    tables: dict[str, Any] = dict.fromkeys(TABLES)
-    for name in sent.keys() & TABLES.keys() if isinstance(account.account_id, str) else ():
-        tables[name] = [_row_as_sent(name, row) for row in sent[name]] if isinstance(sent[name], list) else None
-    return SimpleNamespace(**tables, account=account, known=None)
-
-
-def _row_as_sent(name: str, row: Any) -> SimpleNamespace:
-    sent = row if isinstance(row, dict) else {}
-    texts = {column: sent[column] for column in sent if isinstance(sent[column], str) and sent[column].strip(BLANKS)}
-    keys = {column: texts.get(column, object()) for column in TABLES[name].key}
-    owner = keys["account_id"] if name == "accounts" else texts.get("account_id")
-    return SimpleNamespace(**{**keys, "account_id": owner, "currency": texts.get("currency")})
 
 
 def _answer(histories: Sequence[Any], scores: Sequence[Score | None], day: date) -> list[Score] | Refusal:
@@ -233,67 +187,3 @@ def _why_no_customer(number: int, history: Any, day: date) -> Fault:
         "so not a customer by the model's rule of silence"
     )
     return Fault(number, ("invoices",), detail)
-
-
-def _contradictions(owners: Sequence[str], rows: Rows) -> Iterator[Fault]:
-    """Yield every row that names another account, every key that stands twice, and a second currency.
-
-    Of an account that stands twice its records are not told one by one: they mostly stand twice with it.
-    """
-    seen: dict[str, dict[Any, int]] = {name: {} for name in TABLES}
-    currency: str | None = None
-    for number, owner in enumerate(owners):
-        for name in ("accounts",) if (owner, owner) in seen["accounts"] else TABLES:
-            times = seen[name]
-            own_key = OWN_KEYS.get(name)
-            with_owner = "account_id" in TABLES[name].key
-            for index, row in enumerate(rows[name][number]):
-                if row.account_id and row.account_id != owner:
-                    detail = f"{quoted(row.account_id)} is not {quoted(owner)}, whose history it is"
-                    yield _fault(number, name, index, "account_id", detail)
-                key = own_key(row) if own_key else owner
-                if with_owner:
-                    key = (owner, key)
-                times[key] = times.get(key, 0) + 1
-                if times[key] == 2:
-                    yield _fault(number, name, index, TABLES[name].key[0], "stands there twice")
-                if row.currency and row.currency != (currency := currency or row.currency):
-                    yield _fault(
-                        number,
-                        name,
-                        index,
-                        "currency",
-                        f"{quoted(row.currency)} beside {quoted(currency)}; one is expected",
-                    )
-
-
-def _agree(owners: Sequence[str], rows: Rows) -> bool:
-    """Whether no records contradict each other: asked of all at once, since those of most requests do not."""
-    for name, table in TABLES.items():
-        each = rows[name]
-        own_key = OWN_KEYS.get(name)
-        keys: set[Any] = set()
-        for owner, records in zip(owners, each, strict=True):
-            if set(filter(None, map(OWNER, records))) - {owner}:
-                return False
-            own = [owner] * len(records) if own_key is None else map(own_key, records)
-            keys.update(zip(repeat(owner), own) if "account_id" in table.key else own)
-        if len(keys) < sum(map(len, each)):
-            return False
-    return True
-
-
-def rows_in(history: Any, name: str) -> Sequence[Any]:
-    """Return the rows of one table of a history; none where it is not known."""
-    if name == "accounts":
-        return (history.account,)
-    rows: Sequence[Any] = getattr(history, name) or ()
-    if name == "surveys" and answered_when_sent(history.known):
-        # As `features.validation.conversion` does in a file.
-        return [row.model_copy(update={"answered_at": row.sent_at}) if lacks_its_time(row) else row for row in rows]
-    return rows
-
-
-def _fault(number: int, table: str, index: int, column: str, detail: str) -> Fault:
-    row: tuple[str | int, ...] = ("account",) if table == "accounts" else (table, index)
-    return Fault(number, (*row, column), detail)

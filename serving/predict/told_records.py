@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from operator import attrgetter
 from typing import Any
 
-from serving.predict.predictor import rows_in
+from serving.predict.request_rows import rows_in
 from serving.scoring.evidence import LIMITS, RECENT_DAYS, month_starts
 
 Row = dict[str, Any]

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import log10
+from statistics import median
 from typing import Any, Literal
-
-import numpy as np
 
 from features.freshness import Freshness
 from features.recording import LEAST_GAP, TIMES
@@ -92,7 +92,7 @@ def cautions(bundle: Bundle, values: Sequence[float], currencies: Collection[str
     if _told_who_left(bundle.manifest):
         found.append(Caution("leak", {}))
     found += _level(bundle.manifest.findings)
-    power = power_apart(np.asarray(values, float), bundle.reference)
+    power = power_apart(values, bundle.reference)
     if power:
         found.append(Caution("amounts", {"power": power}))
     others = sorted({currency for currency in currencies if currency is not None} - {trained})
@@ -273,7 +273,7 @@ def invoices_ended(reference: Reference, age: int | None, as_of: date) -> Cautio
     return Caution("stale", {"table": "invoices", "last": last.isoformat(), "age_days": age})
 
 
-def power_apart(values: np.ndarray, reference: Reference) -> int:
+def power_apart(values: Sequence[float], reference: Reference) -> int:
     """Return the power of ten by which values differ from the training book's; 0 where they may be of such a book.
 
     Accounts without value say nothing. A single account may be anywhere among the book's, so it is compared with the
@@ -284,16 +284,15 @@ def power_apart(values: np.ndarray, reference: Reference) -> int:
     >>> from datetime import date
     >>> book = Reference(as_of=date(2026, 1, 1), accounts=500, threat_value=0.0, signals={},
     ...                  value_percentiles=[float(100 * percent) for percent in range(101)])
-    >>> [power_apart(np.array([value]), book) for value in (20.0, 9_000.0, 5e6)]
+    >>> [power_apart([value], book) for value in (20.0, 9_000.0, 5e6)]
     [0, 0, 3]
     """
-    positive = values[values > 0]
-    book = np.array([value for value in reference.value_percentiles if value > 0])
-    if not len(positive) or not len(book):
+    positive = [value for value in values if value > 0]
+    if not positive or reference.edges is None:
         return 0
-    median, middle = float(np.median(positive)), float(np.median(book))
-    low = float(np.quantile(book, 0.01))
-    many = len(positive) >= MANY and not 1 / APART <= median / middle <= APART
-    if many or not low / BELOW <= median <= book[-1] * ABOVE:
-        return round(float(np.log10(median / middle)))
+    low, middle, high = reference.edges
+    middle_here = median(positive)
+    many = len(positive) >= MANY and not 1 / APART <= middle_here / middle <= APART
+    if many or not low / BELOW <= middle_here <= high * ABOVE:
+        return round(log10(middle_here / middle))
     return 0

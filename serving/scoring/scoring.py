@@ -83,9 +83,10 @@ class Scored:
             "currency": [self.currency] * len(self) if currencies is None else currencies,
             **{name: values.tolist() for name, values in self.figures.items()},
         }
+        days, records = (self.matrix.facts[name].tolist() for name in ("customer_days", "records_365d"))
         for i, row in enumerate(zip(*columns.values(), strict=True)):
             record = dict(zip(columns, row, strict=True))
-            collect = self._collect(i) if record["band"] == "unknown" else ()
+            collect = self._collect(i, days[i], records[i]) if record["band"] == "unknown" else ()
             if i % AT_ONCE == 0:
                 reasons = _Reasons(self.matrix, self.explained, slice(i, i + AT_ONCE))
             yield Score(
@@ -102,13 +103,12 @@ class Scored:
             return {}
         return {account_id: self.outlook.of(row) for row, account_id in enumerate(self.matrix.keys["account_id"])}
 
-    def _collect(self, row: int) -> tuple[str, ...]:
-        facts = self.matrix.facts.iloc[row]
+    def _collect(self, row: int, days: float, records: float) -> tuple[str, ...]:
         wanted = []
-        if facts["customer_days"] < NEW_DAYS:
-            wanted.append(f"history: a customer for {facts['customer_days']:.0f} days, {NEW_DAYS} are needed")
-        if facts["records_365d"] < FEW_RECORDS:
-            wanted.append(f"records: {facts['records_365d']:.0f} in 365 days, {FEW_RECORDS} are needed")
+        if days < NEW_DAYS:
+            wanted.append(f"history: a customer for {days:.0f} days, {NEW_DAYS} are needed")
+        if records < FEW_RECORDS:
+            wanted.append(f"records: {records:.0f} in 365 days, {FEW_RECORDS} are needed")
         return (*wanted, *(f"table: {name}" for name in self.missing[row]))
 
 

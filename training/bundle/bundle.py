@@ -17,10 +17,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lightgbm
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.errors import BundleDamaged, SignalsDiffer
@@ -90,6 +92,12 @@ class Reference(BaseModel):
     value_percentiles: list[float]
     signals: dict[str, dict[str, float]]
     segments: dict[str, SegmentMedians] = {}
+
+    @cached_property
+    def edges(self) -> tuple[float, float, float] | None:
+        """The first percentile, the median and the greatest of the values above 0; None where there is none."""
+        positive = [value for value in self.value_percentiles if value > 0]
+        return (float(np.quantile(positive, 0.01)), float(np.median(positive)), positive[-1]) if positive else None
 
 
 class Manifest(BaseModel):

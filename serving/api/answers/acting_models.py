@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from serving.acting.acting_tables import Kind, Verdict
 from serving.acting.said import LONGEST
 from serving.api.answers.shown import WARNINGS, WarningOut
-from serving.predict.loose_texts import bare_choice
+from serving.loose_texts import bare_choice
 from serving.predict.values import day
 
 REQUEST_ID = Field(description="Id of this request in the service's logs")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, Field
 
-from serving.predict.loose_texts import bare_choice
+from serving.loose_texts import bare_choice
 from serving.scoring.cautions import Code
 from serving.scoring.scores import Reason
 from serving.words.formats import Lang

@@ -29,7 +29,7 @@ from serving.api.edge.papers import pdf_answer
 from serving.api.edge.problems import FieldError, RequestProblem
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import CursorInvalid, PageGone
-from serving.predict.loose_texts import bare_choice
+from serving.loose_texts import bare_choice
 from serving.store import Page, ScoreStore
 from serving.store.pages import USUAL, Filters, Sort
 from serving.store.searching import LONGEST_SEARCH, typed

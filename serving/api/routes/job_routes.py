@@ -33,7 +33,7 @@ from serving.errors import JobUnknown, QuotaReached
 from serving.jobs.ledger import Finished, Job, cancel_job, find_job, list_jobs, make_job, outcomes
 from serving.jobs.quota import demand_room
 from serving.jobs.results import ResultFormat, write_results
-from serving.predict.loose_texts import bare_choice
+from serving.loose_texts import bare_choice
 from serving.scoring.cautions import cut_dates
 from serving.words.formats import Lang
 

@@ -27,7 +27,7 @@ from serving.api.edge.problems import RequestProblem
 from serving.api.edge.repeats import RepeatableRoute, RepeatDependency
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.errors import AccessRefused, LinkRefused
-from serving.predict.loose_texts import bare_choice
+from serving.loose_texts import bare_choice
 from serving.store import Stored
 from serving.words.formats import Lang
 

@@ -28,7 +28,8 @@ from serving.faults import Fault
 from serving.predict.cut_days import Counted
 from serving.predict.history import PredictionRequest, few
 from serving.predict.plain_request import PlainRequest, plain_request
-from serving.predict.predictor import Call, Predictor, contradictions_as_sent
+from serving.predict.predictor import Call, Predictor
+from serving.predict.request_rows import contradictions_as_sent
 from serving.scoring.scores import Score
 
 #: Seconds until the next request is useful when too many predictions wait.

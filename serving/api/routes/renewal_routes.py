@@ -19,7 +19,7 @@ from serving.api.edge.noted import note_read
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
-from serving.predict.loose_texts import bare_choice
+from serving.loose_texts import bare_choice
 from serving.renewals.calls import Outcome, OwnCall, Renewal, read_renewals
 from serving.scoring.scoring import CENTS
 

@@ -14,6 +14,7 @@ import pytest
 from support.bundles import graded
 from support.served import Json, histories, rows_of
 
+from features.requests.compiled import FEW_RECORDS
 from serving.api.answers.rendering import rendered_predictions
 from serving.api.answers.responses import PredictionsOut, ScoreOut
 from serving.errors import Overloaded, Refusal
@@ -36,12 +37,27 @@ class Held(Predictor):
         self.let_go, self.begun = threading.Event(), threading.Event()
         self.batches: list[int] = []
 
+    def is_quick(self, calls: Sequence[Call]) -> bool:
+        return False  # It waits, which nothing may do in the event loop.
+
     def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
         self.batches.append(len(calls))
         self.begun.set()
         assert self.let_go.wait(SECONDS)
         if any(history.account.name == "poison" for call in calls for history in call.histories):
             raise RuntimeError("nobody expected that")
+        return super().predict_each(calls)
+
+
+class Seen(Predictor):
+    """A predictor that remembers the size of each batch, and which thread worked on it."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        self.batches: list[tuple[int, int]] = []
+
+    def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
+        self.batches.append((len(calls), threading.get_ident()))
         return super().predict_each(calls)
 
 
@@ -186,6 +202,86 @@ def test_models_are_not_mixed(bundle: Bundle, accounts: list[Json], as_of: date)
     found = asyncio.run(ask())
     assert first.batches == [1, 2, 1] and second.batches == [2]
     assert found == [alone(bundle, call_of(as_of, account)) for account in accounts[:6]]
+
+
+def at_once(predictor: Seen, calls: Sequence[Call]) -> list[bytes]:
+    """Send calls at once and return the answers in order."""
+
+    async def ask() -> list[bytes]:
+        batcher = Batcher(64)
+        found = await asyncio.gather(*(batcher.predict(predictor, call, plain, SECONDS) for call in calls))
+        await asyncio.to_thread(batcher.close)
+        return found
+
+    return asyncio.run(ask())
+
+
+def test_few_records_are_worked_on_in_the_event_loop(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    predictor, calls = Seen(bundle), [call_of(as_of, account) for account in accounts]
+    assert at_once(predictor, calls) == [alone(bundle, call) for call in calls]
+    assert predictor.batches == [(len(calls), threading.get_ident())]
+
+
+def test_many_records_leave_the_event_loop_to_others(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    """A batch of few records is not made one of many by who waits behind it."""
+    few = [call_of(as_of, account) for account in accounts[:3]]
+    invoices = [
+        {**accounts[0]["invoices"][0], "invoice_id": f"i{number}", "amount": number} for number in range(FEW_RECORDS)
+    ]
+    many, predictor = call_of(as_of, {**accounts[0], "invoices": invoices}), Seen(bundle)
+    found = at_once(predictor, [*few[:2], many, few[2]])
+    assert found == [alone(bundle, call) for call in (*few[:2], many, few[2])]
+    (first, in_loop), (second, apart) = predictor.batches
+    assert (first, second) == (2, 2) and in_loop == threading.get_ident() != apart
+
+
+def test_the_event_loop_does_not_wait_for_the_matrix_of_another(
+    bundle: Bundle, accounts: list[Json], as_of: date
+) -> None:
+    """A job works with the same engines, a hundred accounts at a time."""
+    predictor, call = Seen(bundle), call_of(as_of, accounts[0])
+    let_go, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with predictor._matrix._engines.lock:
+            held.set()
+            let_go.wait(SECONDS)
+
+    async def ask() -> bytes:
+        batcher = Batcher(8)
+        asked = asyncio.create_task(batcher.predict(predictor, call, plain, SECONDS))
+        while not predictor.batches:
+            await asyncio.sleep(0.001)
+        let_go.set()
+        return await asked
+
+    job = threading.Thread(target=hold)
+    job.start()
+    held.wait(SECONDS)
+    try:
+        assert asyncio.run(ask()) == alone(bundle, call)
+    finally:
+        let_go.set()
+        job.join()
+    assert predictor.batches[0][1] != threading.get_ident()
+
+
+def test_a_loop_that_ended_meanwhile_is_replaced(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    predictor, batcher = Held(bundle), Batcher(8)
+    with pytest.raises(Overloaded):
+        asyncio.run(batcher.predict(predictor, call_of(as_of, accounts[0]), plain, 0.01))
+    predictor.let_go.set()
+    call = call_of(as_of, accounts[1])
+    assert asyncio.run(batcher.predict(predictor, call, plain, SECONDS)) == alone(bundle, call)
+    batcher.close()
+
+
+def test_a_closed_batcher_says_so(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    batcher = Batcher(8)
+    batcher.close()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            asyncio.run(batcher.predict(Held(bundle), call_of(as_of, accounts[0]), plain, SECONDS))
 
 
 def test_the_text_is_that_of_the_response_model(bundle: Bundle, accounts: list[Json], as_of: date) -> None:

@@ -16,7 +16,7 @@ from support.served import Json, client_of, histories, rows_of
 from features.tables import TABLES
 from serving.predict.history import NESTED, PredictionRequest
 from serving.predict.plain_request import PlainRequest, plain_request
-from serving.predict.predictor import rows_in
+from serving.predict.request_rows import rows_in
 from serving.store import ScoreStore
 from training.bundle.bundle import Bundle
 
