@@ -124,6 +124,8 @@ def _read(rows: Sequence[Any], name: str, read: _ReadMany) -> None:
     """Replace the values of a column by what they mean; each is read once, for many stand in several rows."""
     value_of = attrgetter(name)
     values = list(set(map(value_of, rows)) - {None})
+    if not values:
+        return
     meant = dict(zip(values, read(values), strict=True))
     if any(meant[value] is not value for value in values):
         for row in rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from serving.scoring.scores import Reason
 
@@ -28,7 +29,7 @@ class ThemeReason:
     actionable_contribution: float
     reasons: tuple[Reason, ...]
 
-    @property
+    @cached_property
     def leading(self) -> Reason:
         """The reason that tells the theme best: the largest with its sign, one with a value before one without."""
         same = [reason for reason in self.reasons if reason.contribution * self.contribution > 0] or list(self.reasons)
