@@ -99,8 +99,8 @@ def _tell_forgotten(forgotten: Forgotten, account_id: str | None, contact: str |
         named = {"account_id": account_id} if contact is None else {"contact_id": contact}
         emit(named | asdict(forgotten))
     elif any(forgotten.removed.values()):
-        counted = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in forgotten.removed.items() if count)
-        say(f"{whose} is forgotten: {counted} {'removed' if contact is None else 'cleaned or removed'}")
+        counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in forgotten.removed.items() if count)
+        say(f"{whose} is forgotten; {'removed' if contact is None else 'cleaned or removed'}: {counted}")
     else:
         say(f"nothing was kept of {whose}")
     if forgotten.reads_pseudonymised:

@@ -189,5 +189,9 @@ def _watch(evidence: Mapping[str, Any], as_of: date, formats: Formats, words: Ma
     ends = next_end(evidence)
     days = (ends - as_of).days if ends else None
     if days is not None and 0 <= days <= SOON_DAYS:
-        lines.append(words["renewal"].format(days=formats.dative(formats.days(days)), day=formats.day(ends or as_of)))
+        lines.append(
+            words["renewal" if days else "renewal_day"].format(
+                days=formats.dative(formats.days(days)), day=formats.day(ends or as_of)
+            )
+        )
     return lines

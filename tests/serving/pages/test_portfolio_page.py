@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
 import pytest
 from support.pages import Browser, Element, Site, tree
-from support.portfolios import ACCOUNTS, EVA, EVIL, JAN
+from support.portfolios import ACCOUNTS, EVA, EVIL, JAN, evidence, score_of
 from support.served import Client
-from support.stored import MODEL
+from support.stored import DAY, MODEL, opened, put
 
 from serving.database.engine import reading
 from serving.portfolio.expected_loss import expected_loss
@@ -170,6 +171,18 @@ def test_what_must_not_wait_is_named(everybody: Browser) -> None:
     assert "L500.0" in report and "21 Tage" in report, "counted in one way, and to be found by its id"
     assert watch["E/2"] == "Vertrag endet in 40 Tagen, am 10.02.2026"
     assert watch["J1"] == "–"
+
+
+def test_a_contract_that_ends_at_the_as_of_date_ends_in_no_zero_days(tmp_path: Path) -> None:
+    told, facts = {}, evidence()
+    contract = facts["E/2"]["contracts"]["rows"][0]
+    for days in (0, 1):
+        contract["ends_on"] = facts["E/2"]["standing"]["contract_ends_on"] = (DAY + timedelta(days=days)).isoformat()
+        with opened(f"sqlite:///{tmp_path}/{days}.db") as store:
+            put(store, *map(score_of, ACCOUNTS), evidence=facts)
+            page = tree(Site(store, open_reads=True).browser().get("/?lang=en"))
+            told[days] = dict(zip(ids(page), rows(page), strict=True))["E/2"].one("td", class_="watch").text
+    assert told == {0: "Contract ends on 1 Jan 2026", 1: "Contract ends in 1 day, on 2 Jan 2026"}
 
 
 def test_what_is_unknown_never_looks_safe(everybody: Browser) -> None:
