@@ -210,11 +210,21 @@ def _moment(raw: ir.Value, bare: ir.StringValue) -> ir.TimestampValue:
     if raw.type().is_date():
         return raw.cast("timestamp")
     if raw.type().is_timestamp():
-        return _in_utc(raw)
+        return _in_utc(_microseconds(raw))
     aware = _in_utc(bare.try_cast("timestamp('UTC')"))
     if not raw.type().is_string():
         return aware
     return _of_form(COMMON_TIME, raw, raw.try_cast("timestamp"), _of_form(TIME_TEXT, bare, aware))
+
+
+def _microseconds(moment: ir.TimestampValue) -> ir.TimestampValue:
+    """Return an instant in whole microseconds, cut as those of texts are.
+
+    DuckDB rounds nanoseconds: the last moment of a year, as pandas writes it, would be the first of the next.
+    """
+    if (moment.type().scale or 0) <= INSTANT.scale:
+        return moment
+    return moment.cast("string").try_cast("timestamp('UTC')")
 
 
 def _in_utc(moment: ir.TimestampValue) -> ir.TimestampValue:

@@ -50,11 +50,20 @@ def test_instants_in_parquet_become_naive_utc(tmp_path: Path, unit: str, zone: s
     assert row["sent_at"] == datetime(2021, 7, 1, hour)
 
 
-def test_nanoseconds_are_rounded_to_microseconds(tmp_path: Path) -> None:
-    sent = pa.array(np.array([1_600_000_000_123_456_789], "datetime64[ns]"))
-    rows = pa.table({"survey_id": ["s1"], "account_id": ["a1"], "kind": ["relationship"], "sent_at": sent})
-    (row,) = read(tmp_path, "surveys", surveys=rows)
-    assert row["sent_at"] == datetime(2020, 9, 13, 12, 26, 40, 123457)
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("before_1970", [False, True])
+def test_nanoseconds_are_cut_to_microseconds_as_those_of_texts_are(
+    tmp_path: Path, zone: str | None, before_1970: bool
+) -> None:
+    """The last moment of a year, as pandas writes it, is not the first of the next."""
+    last = datetime(1969 if before_1970 else 2024, 12, 31, 23, 59, 59, 999_999)
+    nanoseconds = np.array([last], "datetime64[ns]") + np.timedelta64(999, "ns")
+    moment = pa.array(nanoseconds).cast(pa.timestamp("ns", zone))
+    surveys = pa.table({"survey_id": ["s1"], "account_id": ["a1"], "kind": ["relationship"], "sent_at": moment})
+    invoices = pa.table({"invoice_id": ["i1"], "account_id": ["a1"], "invoiced_on": moment, "amount": [1.0]})
+    tables = validate(open_source(folder_of(tmp_path, surveys=surveys, invoices=invoices)))
+    (survey,), (invoice,) = rows_of(tables, "surveys"), rows_of(tables, "invoices")
+    assert (survey["sent_at"], invoice["invoiced_on"]) == (last, last.date())
 
 
 def test_times_in_date_columns_are_cut_to_their_utc_day_with_a_warning(tmp_path: Path) -> None:
