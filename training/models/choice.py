@@ -5,10 +5,11 @@ In: a dataset, its folds with out-of-fold margins, and the settings. Out: a `Cho
 A single giant account can decide the profit of a ranking. So the scheme with the highest profit on rolling origins is
 compared with every other scheme by the paired, account-clustered interval. Among the schemes that it does not clearly
 beat, the one that ranks best is chosen: the highest mean of plain and revenue-weighted ROC AUC, with capped weights, so
-that every account counts. A scheme that ranks worse than the best beyond chance is no candidate, whatever it earned,
-and with few accounts that left there is no choice: no weights. A scheme that ranks clearly behind on the earlier half
-of the folds is not tried on the later ones, which take most of the time. Profit is the mean of two figures: the profit
-at capacity, and the profit at the cutoff that was best on earlier dates.
+that every account counts. A scheme that ranks worse than the best beyond chance, or worse than no weights at all, is no
+candidate, whatever it earned: on later dates it did not earn it again. With few accounts that left there is no choice:
+no weights. A scheme that ranks clearly behind on the earlier half of the folds is not tried on the later ones, which
+take most of the time. Profit is the mean of two figures: the profit at capacity, and the profit at the cutoff that was
+best on earlier dates.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class Choice:
             decided = "was settled beforehand"
         elif self.few:
             decided = f"needs no choice: fewer than {FEW_LEAVERS} accounts left in the folds, too few to choose by"
+        elif self.weighting not in behind:
+            decided = "ranked best: what earned more, beyond chance, ranks worse"
         elif len(behind) == 1:
             decided = "earned most, beyond chance"
         else:
@@ -148,7 +151,8 @@ def choose(data: Dataset, folds: Sequence[OutOfFold], settings: TrainingSettings
         return Choice(settings.weighting, rounds[settings.weighting], scheme_figures, settled=True)
     if UNWEIGHTED in schemes and few_left(valid):
         return Choice(UNWEIGHTED, rounds[UNWEIGHTED], scheme_figures, few=True)
-    sound = [name for name in schemes if not differences[f"worse {name}"].below]
+    least = ranking.get(UNWEIGHTED, 0.0)
+    sound = [name for name in schemes if ranking[name] >= least and not differences[f"worse {name}"].below]
     earning = [name for name in sound if not scheme_figures[name].behind.below]
     best = max(earning or sound, key=lambda name: ranking[name])
     return Choice(best, rounds[best], scheme_figures)

@@ -101,6 +101,22 @@ def test_what_ranks_worse_beyond_chance_is_no_candidate_though_it_earns_more() -
     choice = choose(data, two_rankings({"revenue": halves, "none": upper}, data), TrainingSettings(bootstraps=50))
     assert choice.schemes["none"].behind.below and choice.schemes["none"].ranking > choice.schemes["revenue"].ranking
     assert choice.weighting == "none"
+    assert choice.why.startswith("ranked best: what earned more, beyond chance, ranks worse")
+
+
+def test_what_ranks_worse_than_no_weights_is_no_candidate_though_by_chance_and_though_it_earns_more() -> None:
+    churned = np.array([1] * 200 + [0] * 1800)
+    data = dataset(churned, np.full(2000, 1000.0))
+    stayers = np.linspace(0, 1, 1800)
+    halves = np.concatenate([np.full(100, 2.0), np.full(100, 0.68), stayers])
+    upper = np.concatenate([np.full(200, 0.85), stayers])
+    settings = TrainingSettings(bootstraps=50)
+    choice = choose(data, two_rankings({"revenue": halves, "none": upper}, data), settings)
+    assert choice.schemes["revenue"].gain.above
+    assert choice.schemes["revenue"].ranking == pytest.approx(choice.schemes["none"].ranking - 0.01, abs=0.002)
+    assert choice.weighting == "none"
+    alone = choose(data, two_rankings({"revenue": halves, "root revenue": upper}, data), settings)
+    assert alone.weighting == "revenue", "by chance only, and nobody asked how no weights would rank"
 
 
 def test_with_few_leavers_there_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
