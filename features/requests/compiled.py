@@ -63,9 +63,10 @@ class CompiledMatrix:
         #: The signals that are null where nothing is said of an account's sources, at the date asked last.
         self._by_default: tuple[date | None, np.ndarray] = (None, np.empty(0))
 
-    def is_quick(self, number_of_records: int) -> bool:
-        """Whether so many records are few and no other request is being worked on."""
-        return number_of_records <= self._few_records and not self._engines.lock.locked()
+    @property
+    def is_free(self) -> bool:
+        """Whether no request is being worked on."""
+        return not self._engines.lock.locked()
 
     def compute(
         self,

@@ -1,12 +1,12 @@
 """Concurrent predictions merged into one matrix: while one batch is worked on, whatever arrives waits for the next.
 
-A matrix costs nearly the same for one account as for a hundred, so a batch takes all that waits and nobody waits for a
-batch to fill: alone, a caller is answered at once; under load, batches grow by themselves. BentoML's own batching
-serves its `@bentoml.api` routes only, which can answer no problem details.
+A matrix costs nearly the same for one account as for a hundred, so a batch takes all that waits. Alone, a caller is
+answered at once; where several wait, a batch begins when nobody else comes for a moment. BentoML's own batching serves
+its `@bentoml.api` routes only, which can answer no problem details.
 
-A batch of few records is worked on in the event loop. A thread of its own would wait for the interpreter at every turn
-of the loop, and the loop at every turn of the thread: a third fewer answers under 32 clients (`python -m benchmarks
-load`). A larger batch has a thread, so that the loop answers others meanwhile.
+A small batch is worked on in the event loop. A thread of its own would wait for the interpreter at every turn of the
+loop, and the loop at every turn of the thread: a fifth fewer answers under 32 clients (`python -m benchmarks load`).
+Any other batch has a thread, so that the loop answers others meanwhile.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
 
 from serving import metrics
 from serving.errors import Overloaded
-from serving.predict.predictor import Call, Predictor
+from serving.predict.predictor import Call, Predictor, is_small
 from serving.scoring.scores import Score
 
 #: Most accounts in one batch, as long as it has more than one caller.
@@ -39,11 +40,18 @@ Rendered = Callable[[Predictor, list[Score]], bytes]
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """A call that waits for its turn, with the model that was served when it came and how its answer is written."""
+    """A call that waits for its turn, with the model that was served when it came and how its answer is written.
+
+    Attributes
+    ----------
+    loop : asyncio.AbstractEventLoop
+        The event loop of the caller.
+    """
 
     predictor: Predictor
     call: Call
     rendered: Rendered
+    loop: asyncio.AbstractEventLoop
     answer: Future[bytes] = field(default_factory=Future)
     since: float = field(default_factory=perf_counter)
 
@@ -62,8 +70,9 @@ class Batcher:
         self._queue: deque[Waiting] = deque()
         self._lock = Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="predictions")
-        #: The event loop that sees to the batches for as long as anybody waits.
+        #: The event loop that sees to the next batch; None while nobody waits and nothing is worked on.
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     @property
     def waiting(self) -> int:
@@ -78,71 +87,83 @@ class Batcher:
         Refusal
             As `Predictor.predict`.
         Overloaded
-            When too many wait, or no answer came within so many seconds.
+            When too many wait, no answer came within so many seconds, or the service stops.
         """
-        waiting, loop = Waiting(predictor, call, rendered), asyncio.get_running_loop()
-        with self._lock:
-            if len(self._queue) >= self._most_waiting:
-                raise Overloaded(f"{self._most_waiting} predictions wait already")
-            self._queue.append(waiting)
-            idle = self._loop is None or self._loop.is_closed()
-            if idle:
-                self._loop = loop
+        waiting = Waiting(predictor, call, rendered, asyncio.get_running_loop())
         metrics.waiting(1)
         try:
-            if idle:
-                self._gather_soon(loop)
+            self._join(waiting)
             return await asyncio.wait_for(asyncio.wrap_future(waiting.answer), seconds)
         except TimeoutError as error:
             raise Overloaded(f"no answer within {seconds:g} seconds") from error
         finally:
             metrics.waiting(-1)
+            if waiting.answer.cancel():
+                self._leave(waiting)
 
     def close(self) -> None:
-        """Answer whoever is being worked for, and stop."""
+        """Take no more calls, and wait for the batch that is being worked on."""
+        self._closed = True
         self._worker.shutdown(wait=True)
 
-    def _gather_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.call_soon(self._gather, loop, loop.time() + LONGEST_WAIT_SECONDS, 0)
+    def _join(self, waiting: Waiting) -> None:
+        with self._lock:
+            if self._closed:
+                raise Overloaded("the service stops")
+            if len(self._queue) >= self._most_waiting:
+                raise Overloaded(f"{self._most_waiting} predictions wait already")
+            self._queue.append(waiting)
+            if self._loop is None or self._loop.is_closed():
+                self._go_on()
+
+    def _leave(self, waiting: Waiting) -> None:
+        with self._lock, suppress(ValueError):
+            self._queue.remove(waiting)
+
+    def _go_on(self) -> None:
+        """Let the loop of whoever waits longest see to the next batch; called with the lock held."""
+        self._loop = None
+        while self._queue and self._loop is None:
+            loop = self._queue[0].loop
+            try:
+                loop.call_soon_threadsafe(self._gather, loop, loop.time() + LONGEST_WAIT_SECONDS, 0, context=Context())
+                self._loop = loop
+            except RuntimeError:  # It is closed, and its caller gone.
+                self._queue.popleft()
 
     def _gather(self, loop: asyncio.AbstractEventLoop, until: float, before: int) -> None:
         """Begin a batch once nobody else comes; `before` is how many waited when this was asked last."""
         now = len(self._queue)
         if now == before or loop.time() >= until:
-            self._begin(loop)
+            self._begin()
         elif now == 1:
             loop.call_soon(self._gather, loop, until, now)
         else:
             loop.call_later(LULL_SECONDS, self._gather, loop, until, now)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch = [waiting for waiting in self._take() if waiting.answer.set_running_or_notify_cancel()]
-        if _are_quick(batch):
-            self._work(batch)
-            self._go_on(loop)
-            return
+    def _begin(self) -> None:
+        batch = self._take()
         try:
-            self._worker.submit(self._work_apart, loop, batch)
-        except RuntimeError as error:  # It is closed.
-            for waiting in batch:
-                waiting.answer.set_exception(error)
-            self._go_on(loop)
-
-    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self._lock:
-            if not self._queue:
-                self._loop = None
+            if batch and not batch[0].predictor.is_quick([waiting.call for waiting in batch]):
+                self._worker.submit(self._work, batch)
                 return
-        self._gather_soon(loop)
-
-    def _work_apart(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting]) -> None:
+        except Exception as error:
+            _tell_all(batch, error)
+            batch = []
         self._work(batch)
-        with suppress(RuntimeError):  # The loop is closed: another takes over with the next call.
-            loop.call_soon_threadsafe(self._go_on, loop)
 
     def _work(self, batch: Sequence[Waiting]) -> None:
-        if not batch:
-            return
+        """Answer a batch, whatever happens, and see to the next one."""
+        try:
+            if batch := [waiting for waiting in batch if waiting.answer.set_running_or_notify_cancel()]:
+                self._answer(batch)
+        except Exception as error:
+            _tell_all(batch, error)
+        finally:
+            with self._lock:
+                self._go_on()
+
+    def _answer(self, batch: Sequence[Waiting]) -> None:
         now = perf_counter()
         for waiting in batch:
             metrics.step_took("wait", now - waiting.since)
@@ -158,16 +179,19 @@ class Batcher:
     def _take(self) -> list[Waiting]:
         """Take what waits for the same model, oldest first, up to the greatest number of accounts.
 
-        What makes a quick batch slow is left for the next one.
+        What makes a small batch a large one is left for the next.
         """
         with self._lock:
             taken: list[Waiting] = []
-            accounts = 0
+            accounts = records = 0
             while self._queue:
-                accounts += len(self._queue[0].call.histories)
-                if taken and (accounts > MOST_ACCOUNTS or self._queue[0].predictor is not taken[0].predictor):
+                first = self._queue[0]
+                was_small = is_small(accounts, records)
+                accounts += len(first.call.histories)
+                records += first.call.number_of_records
+                if taken and (accounts > MOST_ACCOUNTS or first.predictor is not taken[0].predictor):
                     break
-                if taken and _are_quick(taken) and not _are_quick([*taken, self._queue[0]]):
+                if taken and was_small and not is_small(accounts, records):
                     break
                 taken.append(self._queue.popleft())
         return taken
@@ -182,8 +206,11 @@ class Batcher:
             _tell(waiting, found)
 
 
-def _are_quick(batch: Sequence[Waiting]) -> bool:
-    return not batch or batch[0].predictor.is_quick([waiting.call for waiting in batch])
+def _tell_all(batch: Sequence[Waiting], error: Exception) -> None:
+    """Tell an error to all who have no answer yet."""
+    for waiting in batch:
+        with suppress(InvalidStateError):
+            waiting.answer.set_exception(error)
 
 
 def _tell(waiting: Waiting, answer: list[Score] | Exception) -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from features.requests.compiled import CompiledMatrix
+from features.requests.compiled import FEW_RECORDS, CompiledMatrix
 from features.requests.stamped import COLUMNS
 from features.tables import TABLES
 from serving import metrics
@@ -26,6 +26,8 @@ from training.bundle.bundle import Bundle
 #: The values of a record, in the order of its table's columns.
 VALUES = {name: attrgetter(*columns) for name, columns in COLUMNS.items()}
 NESTED_OF = attrgetter(*NESTED)
+#: Most accounts of a small batch.
+SMALL_ACCOUNTS = 32
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class _Sound:
     currency: str | None
 
 
+def is_small(accounts: int, records: int) -> bool:
+    """Whether so many accounts with so many records of all tables are a small batch."""
+    return accounts <= SMALL_ACCOUNTS and records <= FEW_RECORDS
+
+
 class Predictor:
     """A bundle with its compiled matrix: scores raw histories.
 
@@ -85,8 +92,14 @@ class Predictor:
         return cautions(self.bundle, values, currencies)
 
     def is_quick(self, calls: Sequence[Call]) -> bool:
-        """Whether the matrix of these calls takes some hundredths of a second only and can be begun at once."""
-        return self._matrix.is_quick(sum(call.number_of_records for call in calls))
+        """Whether the answers to these calls take some hundredths of a second only and can be begun at once.
+
+        A matrix is made for each date, and each account is explained and told by itself.
+        """
+        accounts = sum(len(call.histories) for call in calls)
+        records = sum(call.number_of_records for call in calls)
+        one_date = len({call.as_of for call in calls}) == 1
+        return one_date and is_small(accounts, records) and self._matrix.is_free
 
     def predict(self, histories: Sequence[Any], as_of: date | None) -> list[Score]:
         """Score accounts in the order given.

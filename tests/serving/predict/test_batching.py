@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from support.bundles import graded
 from support.served import Json, histories, rows_of
 
 from features.requests.compiled import FEW_RECORDS
+from serving import metrics
 from serving.api.answers.rendering import rendered_predictions
 from serving.api.answers.responses import PredictionsOut, ScoreOut
 from serving.errors import Overloaded, Refusal
 from serving.predict.batching import MOST_ACCOUNTS, Batcher
 from serving.predict.history import PredictionRequest
-from serving.predict.predictor import Call, Predictor
+from serving.predict.predictor import SMALL_ACCOUNTS, Call, Predictor
 from serving.predict.told_records import told_records
 from serving.scoring.scores import Score
 from serving.words.caution_words import grade_meaning
@@ -58,6 +59,8 @@ class Seen(Predictor):
 
     def predict_each(self, calls: Sequence[Call]) -> list[list[Score] | Refusal]:
         self.batches.append((len(calls), threading.get_ident()))
+        if any(history.account.name == "poison" for call in calls for history in call.histories):
+            raise RuntimeError("nobody expected that")
         return super().predict_each(calls)
 
 
@@ -172,10 +175,11 @@ def test_whoever_waits_too_long_is_told(bundle: Bundle, accounts: list[Json], as
         await asyncio.to_thread(predictor.begun.wait, SECONDS)
         with pytest.raises(Overloaded) as late:
             await batcher.predict(predictor, call_of(as_of, accounts[1]), plain, 0.01)
+        waiting = batcher.waiting
         predictor.let_go.set()
         await held
         await asyncio.to_thread(batcher.close)
-        return late.value, batcher.waiting
+        return late.value, waiting
 
     late, waiting = asyncio.run(ask())
     assert "0.01 seconds" in str(late) and waiting == 0
@@ -204,14 +208,13 @@ def test_models_are_not_mixed(bundle: Bundle, accounts: list[Json], as_of: date)
     assert found == [alone(bundle, call_of(as_of, account)) for account in accounts[:6]]
 
 
-def at_once(predictor: Seen, calls: Sequence[Call]) -> list[bytes]:
-    """Send calls at once and return the answers in order."""
+def at_once(predictor: Seen, calls: Sequence[Call], batcher: Batcher | None = None) -> list[Any]:
+    """Send calls at once and return answers and errors in order."""
 
-    async def ask() -> list[bytes]:
-        batcher = Batcher(64)
-        found = await asyncio.gather(*(batcher.predict(predictor, call, plain, SECONDS) for call in calls))
-        await asyncio.to_thread(batcher.close)
-        return found
+    async def ask() -> list[Any]:
+        asked = batcher or Batcher(64)
+        each = (asked.predict(predictor, call, plain, SECONDS) for call in calls)
+        return await asyncio.gather(*each, return_exceptions=True)
 
     return asyncio.run(ask())
 
@@ -220,6 +223,86 @@ def test_few_records_are_worked_on_in_the_event_loop(bundle: Bundle, accounts: l
     predictor, calls = Seen(bundle), [call_of(as_of, account) for account in accounts]
     assert at_once(predictor, calls) == [alone(bundle, call) for call in calls]
     assert predictor.batches == [(len(calls), threading.get_ident())]
+
+
+def test_in_the_event_loop_too_a_refusal_and_a_failure_are_one_callers_own(
+    bundle: Bundle, accounts: list[Json], as_of: date
+) -> None:
+    poisoned = {**accounts[1], "account": {**accounts[1]["account"], "name": "poison"}}
+    other = {**accounts[2], "invoices": [{**accounts[2]["invoices"][0], "account_id": "somebody"}]}
+    calls = [call_of(as_of, account) for account in (accounts[0], poisoned, other, accounts[3])]
+    predictor = Seen(bundle)
+    found = at_once(predictor, calls)
+    assert isinstance(found[1], RuntimeError) and isinstance(found[2], Refusal)
+    assert [found[0], found[3]] == [alone(bundle, calls[number]) for number in (0, 3)]
+    assert {thread for _, thread in predictor.batches} == {threading.get_ident()}
+
+
+def test_many_accounts_or_dates_leave_the_event_loop_to_others(
+    bundle: Bundle, accounts: list[Json], as_of: date
+) -> None:
+    """Each date is a matrix, and each account is explained by itself, however few its records."""
+    small = {**accounts[0], **{name: [] for name in accounts[0] if name not in ("account", "invoices")}}
+    days = [call_of(as_of - timedelta(days=number), small) for number in range(3)]
+    copies = [
+        {"account": {**small["account"], "account_id": f"a{number}"}, "invoices": []}
+        for number in range(SMALL_ACCOUNTS + 1)
+    ]
+    for calls in (days, [call_of(as_of, *copies)]):
+        predictor = Seen(bundle)
+        assert at_once(predictor, calls) == [alone(bundle, call) for call in calls]
+        ((size, thread),) = predictor.batches
+        assert size == len(calls) and thread != threading.get_ident()
+
+
+def test_who_comes_a_moment_later_is_waited_for_where_several_wait(
+    bundle: Bundle, accounts: list[Json], as_of: date
+) -> None:
+    predictor = Seen(bundle)
+
+    async def ask() -> None:
+        batcher = Batcher(8)
+        asked = []
+        for account in accounts[:5]:
+            asked.append(asyncio.create_task(batcher.predict(predictor, call_of(as_of, account), plain, SECONDS)))
+            if len(asked) > 1:
+                await asyncio.sleep(0)
+        await asyncio.gather(*asked)
+
+    asyncio.run(ask())
+    assert [size for size, _ in predictor.batches] == [5]
+
+
+@pytest.mark.parametrize("failing", ["is_quick", "predict_each", "merged"])
+def test_what_fails_once_fails_for_its_callers_only(
+    bundle: Bundle, accounts: list[Json], as_of: date, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    predictor, batcher = Seen(bundle), Batcher(8)
+    calls = [call_of(as_of, account) for account in accounts[:2]]
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("nobody expected that")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics if failing == "merged" else predictor, failing, fail)
+        assert [type(answer) for answer in at_once(predictor, calls, batcher)] == [RuntimeError] * 2
+    assert at_once(predictor, calls, batcher) == [alone(bundle, call) for call in calls]
+
+
+def test_loops_that_come_and_go_lose_no_answer(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
+    predictor, batcher, found = Held(bundle), Batcher(64), []
+    predictor.let_go.set()
+    calls = [call_of(as_of, account) for account in accounts[:3]]
+
+    def ask(call: Call) -> None:
+        found.extend(asyncio.run(batcher.predict(predictor, call, plain, SECONDS)) for _ in range(8))
+
+    threads = [threading.Thread(target=ask, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == sorted(8 * [alone(bundle, call) for call in calls])
 
 
 def test_many_records_leave_the_event_loop_to_others(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
@@ -279,9 +362,8 @@ def test_a_loop_that_ended_meanwhile_is_replaced(bundle: Bundle, accounts: list[
 def test_a_closed_batcher_says_so(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
     batcher = Batcher(8)
     batcher.close()
-    for _ in range(2):
-        with pytest.raises(RuntimeError, match="after shutdown"):
-            asyncio.run(batcher.predict(Held(bundle), call_of(as_of, accounts[0]), plain, SECONDS))
+    with pytest.raises(Overloaded, match="the service stops"):
+        asyncio.run(batcher.predict(Seen(bundle), call_of(as_of, accounts[0]), plain, SECONDS))
 
 
 def test_the_text_is_that_of_the_response_model(bundle: Bundle, accounts: list[Json], as_of: date) -> None:
