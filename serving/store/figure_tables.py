@@ -5,7 +5,7 @@ They belong to a scoring run: they appear with it and go with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -16,10 +16,12 @@ from sqlalchemy.engine import Connection
 
 from serving.database.metadata import AnyText, metadata
 from serving.scoring.book_figures import BookFigures, together
+from serving.store.ends_table import ENDS, KINDS_OF, accounts_with, ends_of, forget_ends
 from serving.store.score_tables import CURRENT, MOVES, RUNS, SCORES, newest_run
 from serving.store.whose import Whose, theirs
 
 #: `place` 0 is the whole book, whose `account_manager` is null; a manager's record is of the manager's accounts alone.
+#: `listed`: whether the run has `ENDS`; null in runs from before them.
 FIGURES = sa.Table(
     "score_figures",
     metadata,
@@ -27,6 +29,7 @@ FIGURES = sa.Table(
     sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("account_manager", AnyText),
     sa.Column("record", sa.JSON, nullable=False),
+    sa.Column("listed", sa.Boolean),
 )
 #: `figures`: by name what the account adds to each figure that is a sum, where it is not 0.
 FIGURE_ACCOUNTS = sa.Table(
@@ -42,7 +45,7 @@ FIGURE_ACCOUNTS = sa.Table(
     sa.Index("score_figure_accounts_by_account", "account_id"),
 )
 #: Tables that hold rows of a run, beside its scores.
-OF_A_RUN = (FIGURES, FIGURE_ACCOUNTS, MOVES)
+OF_A_RUN = (FIGURES, FIGURE_ACCOUNTS, ENDS, MOVES)
 CHUNK = 500
 
 
@@ -83,11 +86,13 @@ class Behind:
 def pieces(run_id: int, figures: BookFigures) -> Iterator[tuple[sa.Table, list[dict[str, Any]]]]:
     """Yield the rows of a run's figures in pieces, each with its table."""
     for place, part in enumerate(figures.parts):
-        row = {"place": place, "account_manager": part.account_manager, "record": part.record}
+        row = {"place": place, "account_manager": part.account_manager, "record": part.record, "listed": True}
         yield FIGURES, [{"run_id": run_id, **row}]
     rows = ({"run_id": run_id, **row} for row in figures.by_account())
     while piece := list(islice(rows, CHUNK)):
         yield FIGURE_ACCOUNTS, piece
+        if ends := [end for row in piece for end in ends_of(row)]:
+            yield ENDS, ends
 
 
 def read_figures(connection: Connection, whose: Whose, as_of: date | None = None) -> StoredFigures | None:
@@ -154,15 +159,40 @@ def read_beside(connection: Connection, run_id: int, name: str, whose: Whose) ->
     whose : str, sequence of str or None
         Whose accounts; None: all.
     """
-    kept = FIGURE_ACCOUNTS.c.figures[name]
-    kept_there = (FIGURE_ACCOUNTS.c.run_id == run_id) & kept.as_string().is_not(None)
-    which = kept_there & theirs(FIGURE_ACCOUNTS.c.account_manager, whose)
+    if name in KINDS_OF and has_ends(connection, run_id):
+        there = FIGURE_ACCOUNTS.c.account_id.in_(accounts_with(run_id, name, whose))
+    else:  # Every account's row is read, and what it holds.
+        there = FIGURE_ACCOUNTS.c.figures[name].as_string().is_not(None)
+    query = _beside(run_id, name).where(there, theirs(FIGURE_ACCOUNTS.c.account_manager, whose))
+    return [dict(row) for row in connection.execute(query.order_by(FIGURE_ACCOUNTS.c.account_id)).mappings()]
+
+
+def read_beside_of(
+    connection: Connection, run_id: int, name: str, account_ids: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of `read_beside` of some accounts, by id."""
+    rows: dict[str, dict[str, Any]] = {}
+    asked = iter(sorted(set(account_ids)))
+    while piece := list(islice(asked, CHUNK)):
+        query = _beside(run_id, name).where(FIGURE_ACCOUNTS.c.account_id.in_(piece))
+        rows |= {row["account_id"]: dict(row) for row in connection.execute(query).mappings()}
+    return rows
+
+
+def has_ends(connection: Connection, run_id: int) -> bool:
+    """Return whether a run has `ENDS`; one from before them keeps contracts and departures beside the figures alone."""
+    listed = sa.select(FIGURES.c.listed).where(FIGURES.c.run_id == run_id, FIGURES.c.place == 0)
+    return bool(connection.execute(listed).scalar_one_or_none())
+
+
+def _beside(run_id: int, name: str) -> sa.Select[Any]:
     columns = (FIGURE_ACCOUNTS.c.account_id, FIGURE_ACCOUNTS.c.name, FIGURE_ACCOUNTS.c.account_manager)
-    query = sa.select(*columns, kept.label("kept")).where(which).order_by(FIGURE_ACCOUNTS.c.account_id)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    kept = FIGURE_ACCOUNTS.c.figures[name].label("kept")
+    return sa.select(*columns, kept).where(FIGURE_ACCOUNTS.c.run_id == run_id)
 
 
 def forget_figures(connection: Connection, account_id: str) -> Mapping[str, int]:
     """Remove what an account adds to figures from every run; sums of the book and of managers keep it."""
+    forget_ends(connection, account_id)
     gone = connection.execute(sa.delete(FIGURE_ACCOUNTS).where(FIGURE_ACCOUNTS.c.account_id == account_id))
     return {"figures": gone.rowcount}

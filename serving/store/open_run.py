@@ -14,6 +14,7 @@ from serving.scoring.book_figures import BookFigures
 from serving.scoring.kept_estimates import Kept
 from serving.scoring.scores import FIELDS, Score
 from serving.store.book_movement import BookMovement
+from serving.store.ends_table import ENDS
 from serving.store.figure_tables import FIGURE_ACCOUNTS, FIGURES, pieces
 from serving.store.runs import PublicationHook, PublishedRun, RunWriter
 from serving.store.score_tables import SCORES, record_of, score_of
@@ -54,7 +55,7 @@ class OpenRun:
 
     def add_figures(self, figures: BookFigures) -> None:
         """Store the programme's figures, in the place of those that an earlier writer of the run has left."""
-        for table in (FIGURES, FIGURE_ACCOUNTS):
+        for table in (FIGURES, FIGURE_ACCOUNTS, ENDS):
             self._run.clear(table)
         for table, rows in pieces(self._run.run_id, figures):
             self._run.add(rows, table)

@@ -118,11 +118,11 @@ def newest_run(as_of: date | None = None) -> sa.Select[Any]:
     return sa.select(*columns).where(which).order_by(*NEWEST_FIRST).limit(1)
 
 
-def same_account(connection: Connection, other: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Return whether a score of another run, an alias of `SCORES`, is of the same account."""
+def same_account(connection: Connection, other: sa.FromClause, own: sa.FromClause = SCORES) -> sa.ColumnElement[bool]:
+    """Return whether a score of another run, of `SCORES` or an alias of it, is of the same account as a row."""
     if connection.dialect.name == "sqlite":  # By an equality it would read whole rows, by bounds it reads the index.
-        return other.c.account_id.between(SCORES.c.account_id, SCORES.c.account_id)
-    return other.c.account_id == SCORES.c.account_id
+        return other.c.account_id.between(own.c.account_id, own.c.account_id)
+    return other.c.account_id == own.c.account_id
 
 
 def ends_on(columns: Any) -> sa.ColumnElement[date]:
