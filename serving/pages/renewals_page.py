@@ -11,8 +11,9 @@ from serving.database.engine import reading
 from serving.pages.answering import Pager, answer, paged
 from serving.pages.visiting import Visit, demand, visit_of
 from serving.portfolio.portfolio_head import aged
-from serving.renewals.calls import STAGES, read_renewals
+from serving.renewals.calls import STAGES
 from serving.renewals.renewal_list import KINDS, SHOWN, RenewalTable, renewal_table
+from serving.renewals.to_renew import Renewals, read_renewals
 from serving.words.caution_words import grade_sentence, kept_cautions, told
 from serving.words.formats import Formats
 from serving.words.wording import screen_texts
@@ -30,17 +31,10 @@ async def renewals_page(request: Request) -> Response:
 
 def _page(visit: Visit) -> Response:
     lang, whose = visit.lang, visit.reader.account_managers
-    problems: tuple[str, ...] = ()
     with reading(visit.served.store.engine) as connection:
         found = read_renewals(connection, whose)
+        tables, problems = _tables(visit, found) if found is not None and found.stored else ([], ())
     words = screen_texts(lang)
-    tables: list[tuple[RenewalTable, Pager]] = []
-    if found is not None and found.stored:
-        for key in KINDS:
-            rows = found.soon if key == "soon" else found.overdue
-            pager, of_page = paged(visit, len(rows), SHOWN, PAGES[key])
-            problems += of_page
-            tables.append((renewal_table(key, found, pager.of(rows, SHOWN), lang), pager))
     listed = [line.account_id for table, _ in tables for line in table.lines]
     note_read(visit.request, visit.served, visit.reader.id, "list", listed)
     absent = "" if tables else words["renewals"]["no_run" if found is None else "not_stored"]
@@ -53,3 +47,16 @@ def _page(visit: Visit) -> Response:
     shown = {"problems": problems, "absent": absent, "as_of": as_of, "tables": tables, "heads": heads}
     shown |= {"grade": grade, "cautions": cautions}
     return answer(visit, "renewals.html.j2", 422 if problems else 200, **shown)
+
+
+def _tables(visit: Visit, found: Renewals) -> tuple[list[tuple[RenewalTable, Pager]], tuple[str, ...]]:
+    """Return a page of each kind of contract, and in words what of the address is not there."""
+    tables: list[tuple[RenewalTable, Pager]] = []
+    problems: tuple[str, ...] = ()
+    for key in KINDS:
+        rows = found.soon if key == "soon" else found.overdue
+        pager, of_page = paged(visit, rows.total, SHOWN, PAGES[key])
+        problems += of_page
+        shown = rows.of((pager.page - 1) * SHOWN, SHOWN)
+        tables.append((renewal_table(key, found, shown, visit.lang), pager))
+    return tables, problems

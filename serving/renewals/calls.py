@@ -1,6 +1,6 @@
 """Contracts to renew with the calls on them: the model's and the account manager's, 180 and 90 days before the end.
 
-In: the store. Out: `Renewals` of the newest run, of all accounts or of a manager's.
+In: what a run keeps of contracts, and the store. Out: a `Renewal` of each.
 
 The model's call of a day is the band of the newest run until then, at risk or safe. The manager's is what was said last
 of that run's score: to agree is the same call; `wrong` is another one, and does not say whether the risk is too high or
@@ -20,18 +20,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from serving.acting.acting_tables import FEEDBACK
-from serving.scoring.book_figures import CONTRACTS
-from serving.store.figure_tables import FIGURES, read_beside
-from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES, newest_run
-from serving.store.whose import Whose
+from serving.store.score_tables import SCORES
 
 #: Days before the end at which a call stands; 0: the newest run.
 STAGES = (180, 90, 0)
 #: What a manager says of a score that is a call of its own.
 SAID = ("agree", "wrong")
 PIECE = 500
-#: Reasons for which a run has no estimate of any renewal.
-NO_COURSE = ("no_course", "not_estimated")
 Outcome = Literal["at_risk", "safe"]
 OwnCall = Literal["at_risk", "safe", "wrong"]
 
@@ -116,69 +111,19 @@ class Renewal:
         return next((call.disagrees for call in said), False)
 
 
-@dataclass(frozen=True)
-class Renewals:
-    """The newest run's list.
+def with_calls(
+    connection: Connection, runs: Sequence[Mapping[str, Any]], contracts: Sequence[tuple[Mapping[str, Any], Any]]
+) -> Iterator[Renewal]:
+    """Yield contracts with the calls on them, in their order.
 
-    Attributes
+    Parameters
     ----------
-    run : mapping
-        run_id, as_of, model_version, scored_at, and `model`, the facts about its model.
-    currency : str or None
-    stored : bool
-        Whether the run keeps contracts at all: runs without figures keep none.
-    estimates : bool
-        Whether the run's model estimates who stays until an end; else no contract has an estimate.
-    soon, overdue : sequence of Renewal
-        Disagreements first, then by value x probability of being lost, then those without an estimate by value.
+    runs : sequence of mapping
+        The current runs, the newest first: run_id, as_of, model_version. Of the newest are the contracts.
+    contracts : sequence of (mapping, mapping)
+        The row of its account, see `serving.store.figure_tables.read_beside`, and what is kept of the contract.
     """
-
-    run: Mapping[str, Any]
-    currency: str | None
-    stored: bool
-    estimates: bool
-    soon: Sequence[Renewal]
-    overdue: Sequence[Renewal]
-
-
-def read_renewals(connection: Connection, whose: Whose) -> Renewals | None:
-    """Return the contracts of the newest run, of managers' accounts or of all (None); None without a run."""
-    run = connection.execute(newest_run()).mappings().first()
-    if run is None:
-        return None
-    record = connection.execute(
-        sa.select(FIGURES.c.record).where(FIGURES.c.run_id == run["run_id"], FIGURES.c.place == 0)
-    ).scalar_one_or_none()
-    model = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
-    rows = sorted(_with_calls(connection, dict(run), whose), key=_place)
-    return Renewals(
-        run={**run, "model": model},
-        currency=None if record is None else record["currency"],
-        stored=record is not None,
-        estimates=record is not None and _estimates(record),
-        soon=[row for row in rows if not row.overdue],
-        overdue=[row for row in rows if row.overdue],
-    )
-
-
-def _estimates(record: Mapping[str, Any]) -> bool:
-    reasons = record["figures"].get("renewals_expected_365d", {}).get("reason") or [None]
-    return reasons[-1] is None or reasons[-1][0] not in NO_COURSE
-
-
-def _place(renewal: Renewal) -> tuple[Any, ...]:
-    known = renewal.expected is not None
-    lost = renewal.value - (renewal.expected or 0.0)
-    return (not renewal.disagreed, not known, -lost, renewal.ends_on, renewal.account_id, renewal.contract_id)
-
-
-def _with_calls(connection: Connection, newest: Mapping[str, Any], whose: Whose) -> Iterator[Renewal]:
-    columns = (RUNS.c.run_id, RUNS.c.as_of, RUNS.c.model_version)
-    runs = connection.execute(sa.select(*columns).where(CURRENT).order_by(*NEWEST_FIRST)).mappings().all()
-    contracts = [
-        (row, kept) for row in read_beside(connection, newest["run_id"], CONTRACTS, whose) for kept in row["kept"]
-    ]
-    asked = [_runs_asked(runs, newest, date.fromisoformat(kept["ends_on"])) for _, kept in contracts]
+    asked = [_runs_asked(runs, date.fromisoformat(kept["ends_on"])) for _, kept in contracts]
     wanted: dict[int, set[str]] = defaultdict(set)
     for (row, _), by_stage in zip(contracts, asked, strict=True):
         for run in by_stage.values():
@@ -194,8 +139,9 @@ def _with_calls(connection: Connection, newest: Mapping[str, Any], whose: Whose)
         )
 
 
-def _runs_asked(runs: Sequence[Any], newest: Mapping[str, Any], ends_on: date) -> dict[int, Any]:
+def _runs_asked(runs: Sequence[Mapping[str, Any]], ends_on: date) -> dict[int, Mapping[str, Any]]:
     """Return by stage the run whose call stands then: of the days that have come, the newest run until each."""
+    newest = runs[0]
     asked = {0: newest}
     for stage in (stage for stage in STAGES if stage):
         day = ends_on - timedelta(days=stage)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
 from features.figures.contracts_ahead import GRACE_DAYS
-from serving.renewals.calls import STAGES, Call, Renewal, Renewals
+from serving.renewals.calls import STAGES, Call, Renewal
+from serving.renewals.to_renew import Kind, Renewals
 from serving.words.formats import Formats, Lang
 from serving.words.wording import screen_texts
 
-Kind = Literal["soon", "overdue"]
 KINDS: tuple[Kind, ...] = ("soon", "overdue")
 #: Lines of a page.
 SHOWN = 100
@@ -61,14 +60,14 @@ def renewal_table(key: Kind, found: Renewals, shown: Sequence[Renewal], lang: La
     """Return a table of the newest run with those of its contracts that are shown."""
     texts, formats = screen_texts(lang)["renewals"], Formats(lang, found.currency)
     rows = found.soon if key == "soon" else found.overdue
-    counted = texts["counted_one" if len(rows) == 1 else "counted"].format(
-        n=formats.number(len(rows)), disagreed=formats.number(sum(row.disagreed for row in rows)),
-        money=formats.money(sum(row.value for row in rows), whole=True),
+    counted = texts["counted_one" if rows.total == 1 else "counted"].format(
+        n=formats.number(rows.total), disagreed=formats.number(rows.disagreed),
+        money=formats.money(rows.value, whole=True),
     )  # fmt: skip
     none = texts["no_estimate" if found.estimates else "not_estimated"]
     lines = tuple(_line(row, found.run["as_of"], none, texts, formats) for row in shown)
     note = texts["soon_by_value" if key == "soon" and not found.estimates else f"{key}_note"]
-    return RenewalTable(key, texts[key], note, lines, texts[f"{key}_none"], counted if rows else "")
+    return RenewalTable(key, texts[key], note, lines, texts[f"{key}_none"], counted if rows.total else "")
 
 
 def _line(row: Renewal, as_of: date, none: str, texts: Mapping[str, str], formats: Formats) -> RenewalLine:

@@ -20,7 +20,8 @@ from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
 from serving.loose_texts import bare_choice
-from serving.renewals.calls import Outcome, OwnCall, Renewal, read_renewals
+from serving.renewals.calls import Outcome, OwnCall, Renewal
+from serving.renewals.to_renew import read_renewals
 from serving.scoring.scoring import CENTS
 
 router = APIRouter(tags=["Figures"])
@@ -115,16 +116,17 @@ def renewals(
     """Return the contracts of the accounts that the caller may see."""
     with reading(served.store.engine) as connection:
         found = read_renewals(connection, principal.whose(account_manager))
-    rows = [] if found is None else list(found.soon if kind == "soon" else found.overdue)
-    rows = rows if principal.may_ask_for(account_manager) else []
-    listed = rows[offset : offset + limit]
+        rows = None if found is None else found.soon if kind == "soon" else found.overdue
+        total, listed = 0, list[Renewal]()
+        if rows is not None and principal.may_ask_for(account_manager):
+            total, listed = rows.total, list(rows.of(offset, limit))
     note_read(request, served, principal.id, "list", [row.account_id for row in listed])
     run = {} if found is None else found.run
-    beside = met_nobody(served.store, principal, account_manager) if found is not None and not rows else []
+    beside = met_nobody(served.store, principal, account_manager) if found is not None and not total else []
     return RenewalsOut(
         request_id=request_id(request), as_of=run.get("as_of"), model_version=run.get("model_version"),
         stored=found is not None and found.stored, currency=None if found is None else found.currency,
         model=run_model(run.get("model_version"), run.get("model", {}), lang),
         warnings=run_warnings(run.get("model", {}), run.get("as_of"), lang, beside),
-        total=len(rows), renewals=[RenewalOut.of(row) for row in listed],
+        total=total, renewals=[RenewalOut.of(row) for row in listed],
     )  # fmt: skip

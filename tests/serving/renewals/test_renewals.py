@@ -21,10 +21,11 @@ from serving.api.routes.renewal_routes import RenewalOut
 from serving.database.engine import reading, writing
 from serving.losses import kept_departures
 from serving.losses.departures import BEFORE, FACTS, Departure
-from serving.losses.kept_departures import read_kept, with_departures
+from serving.losses.kept_departures import Period, read_left, read_period, with_departures
 from serving.pages import renewals_page
-from serving.renewals.calls import STAGES, Renewal, Renewals, read_renewals
+from serving.renewals.calls import STAGES, Renewal
 from serving.renewals.renewal_list import renewal_table
+from serving.renewals.to_renew import ReadContracts, Renewals, read_renewals
 from serving.scoring.book_figures import CONTRACTS, BookFigures
 from serving.store import ScoreStore
 from serving.store.figure_tables import forget_figures
@@ -88,14 +89,23 @@ def say(store: ScoreStore, of: Any, verdict: Verdict) -> None:
 
 
 def read(site: Site, who: str | None = None) -> Renewals:
+    """Return the lists with all their contracts."""
     with reading(site.store.engine) as connection:
         found = read_renewals(connection, who)
-    assert found is not None
-    return found
+        assert found is not None
+        soon, overdue = (ReadContracts(kind.of(0, 100)) for kind in (found.soon, found.overdue))
+    return replace(found, soon=soon, overdue=overdue)
+
+
+def read_losses_kept(store: ScoreStore) -> tuple[Period, list[Departure]]:
+    with reading(store.engine) as connection:
+        period = read_period(connection)
+        assert period is not None
+        return period, read_left(connection, period, None)
 
 
 def test_the_calls_of_each_stage_stand_side_by_side(site: Site) -> None:
-    found = {row.account_id: row for row in read(site).soon}
+    found = {row.account_id: row for row in read(site).soon.of(0, 9)}
     calls = {
         name: {stage: (call.as_of.month, call.model, call.manager) for stage, call in row.calls.items()}
         for name, row in found.items()
@@ -119,10 +129,10 @@ def test_an_answer_rounds_once() -> None:
 def test_disagreements_come_first_then_what_may_be_lost(site: Site) -> None:
     """Of ana-1 the newest call that Ana said is the model's own; her first was another one."""
     found = read(site)
-    assert [(row.account_id, row.disagreed, row.expected) for row in found.soon] == [
+    assert [(row.account_id, row.disagreed, row.expected) for row in found.soon.of(0, 9)] == [
         ("ana-2", True, None), ("bo-1", False, 350.0), ("ana-1", False, 900.0),
     ]  # fmt: skip
-    assert [(row.account_id, row.overdue) for row in found.overdue] == [("bo-2", True)]
+    assert [(row.account_id, row.overdue) for row in found.overdue.of(0, 9)] == [("bo-2", True)]
 
 
 def client(site: Site, manager: str | None = None) -> Client:
@@ -194,14 +204,11 @@ def test_losses_are_reviewed_from_what_the_run_keeps(site: Site) -> None:
 
 
 def test_departures_come_back_as_they_were_and_go_with_the_account(site: Site) -> None:
-    with reading(site.store.engine) as connection:
-        kept = read_kept(connection, None)
-    assert kept is not None and kept.left == (LEFT,) and kept.first == NEWEST and kept.why is None
+    period, left = read_losses_kept(site.store)
+    assert left == [LEFT] and period.first == NEWEST and period.why is None
     with writing(site.store.engine) as connection:
         forget_figures(connection, "bo-2")
-    with reading(site.store.engine) as connection:
-        gone, renewals = read_kept(connection, None), read_renewals(connection, None)
-    assert gone is not None and gone.left == () and renewals is not None and renewals.overdue == []
+    assert read_losses_kept(site.store)[1] == [] and read(site).overdue.total == 0
 
 
 def test_a_book_without_departures_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,11 +226,12 @@ def test_a_book_without_departures_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_not_estimated_is_ordered_by_value_and_says_why(site: Site, lang: Lang) -> None:
     """`figures_by_hand` has no reason for renewals, so that its run estimates them; this one does not."""
     found = read(site)
-    assert [row.account_id for row in found.soon][-2:] == ["bo-1", "ana-1"], "350 is lost, then 100"
+    assert [row.account_id for row in found.soon.of(1, 9)] == ["bo-1", "ana-1"], "350 is lost, then 100"
     course = {"en": "the course over time is missing", "de": "Verlauf über die Zeit fehlt"}[lang]
     for estimates in (True, False):
-        shown = replace(found, estimates=estimates, soon=[replace(row, stays=None) for row in found.soon])
-        table = renewal_table("soon", shown, shown.soon, lang)
+        rows = [replace(row, stays=None) for row in found.soon.of(0, 9)]
+        shown = replace(found, estimates=estimates, soon=ReadContracts(rows))
+        table = renewal_table("soon", shown, rows, lang)
         assert all((course in text) is not estimates for text in (table.note, *(line.expected for line in table.lines)))
 
 
@@ -248,6 +256,6 @@ def test_lists_have_pages_and_the_model_its_grade(site: Site, monkeypatch: pytes
 )  # fmt: skip
 def test_a_line_says_until_when_and_why_there_is_no_call(site: Site, lang: Lang, leaves: str, absent: Any) -> None:
     found = read(site)
-    lines = {line.account_id: line for line in renewal_table("soon", found, found.soon, lang).lines}
+    lines = {line.account_id: line for line in renewal_table("soon", found, found.soon.of(0, 9), lang).lines}
     assert lines["ana-1"].leaves.replace("\u00a0", " ") == leaves
     assert tuple(cell.absent for cell in lines["ana-2"].calls) == (*absent, "")
