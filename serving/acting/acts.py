@@ -6,7 +6,7 @@ after a timeout, makes no second row. A step that is done stays done: the first 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -21,6 +21,8 @@ from serving.scoring.scores import Score
 
 #: What somebody said of a score, in difference to what a step was before.
 SAID = FEEDBACK.c.verdict != STEP_CHANGED
+#: Accounts of a query.
+PIECE = 5_000
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,18 @@ def feedback_on(connection: Connection, account_id: str) -> Sequence[Mapping[str
     """Return what was said of an account, the latest first."""
     mine = sa.select(FEEDBACK).where(FEEDBACK.c.account_id == account_id, SAID)
     return _all(connection, mine.order_by(FEEDBACK.c.feedback_id.desc()))
+
+
+def texts_on(connection: Connection, account_ids: Collection[str]) -> Mapping[str, list[tuple[datetime, str]]]:
+    """Return what was written of accounts and when, by account, the latest first."""
+    said: dict[str, list[tuple[datetime, str]]] = {}
+    asked = sorted(account_ids)
+    for piece in (asked[start : start + PIECE] for start in range(0, len(asked), PIECE)):
+        which = FEEDBACK.c.account_id.in_(piece) & SAID & (FEEDBACK.c.text != "")
+        query = sa.select(FEEDBACK.c.account_id, FEEDBACK.c.created_at, FEEDBACK.c.text).where(which)
+        for account_id, at, text in connection.execute(query.order_by(FEEDBACK.c.feedback_id.desc())):
+            said.setdefault(account_id, []).append((at, text))
+    return said
 
 
 def next_steps(connection: Connection, account_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:

@@ -35,6 +35,7 @@ def losses(
     from features.figures.programme import months_before
     from serving.database.engine import reading
     from serving.losses.departures import departures
+    from serving.losses.loss_report import written_out
     from serving.losses.reviews import reviews
     from serving.settings import ServiceSettings
     from serving.store import ScoreStore
@@ -44,7 +45,7 @@ def losses(
     _check(tables, as_of, first, months, out)
     left = departures(tables, first, as_of)
     with reading(ScoreStore(ServiceSettings().scores_url).engine) as connection:
-        found = reviews(connection, left)
+        found = reviews(connection, left, written_out(1))
     if out is not None:
         _write(found, first, as_of, tables.currency, lang, out)
     if as_json:
@@ -84,7 +85,7 @@ def _write(
 
 def _as_json(found: list[Review], first: date, as_of: date, currency: str | None) -> dict[str, Any]:
     from serving.losses.loss_report import as_plain
-    from serving.losses.reviews import VERDICTS
+    from serving.losses.verdicts import VERDICTS
 
     by_verdict = {name: [each.departure.revenue for each in found if each.verdict == name] for name in VERDICTS}
     return {
@@ -98,7 +99,7 @@ def _as_json(found: list[Review], first: date, as_of: date, currency: str | None
 
 def _show(found: list[Review], first: date, as_of: date, lang: Literal["de", "en"]) -> None:
     from serving.losses.loss_report import loss_report
-    from serving.losses.reviews import VERDICTS
+    from serving.losses.verdicts import VERDICTS
     from serving.words.wording import programme_texts
 
     texts, report = programme_texts(lang)["losses"], loss_report(found, first, as_of, None, lang)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from serving.digest.digest_ledger import Standing
 from serving.losses.departures import Departure
-from serving.losses.kept_departures import read_kept
+from serving.losses.kept_departures import read_left, read_period
 from serving.words.formats import Formats
 
 
@@ -28,9 +28,10 @@ class Lost:
 
 def departed(connection: Connection, manager: str) -> tuple[Departure, ...]:
     """Return the manager's accounts that the newest run knows to have left, the latest first."""
-    kept = read_kept(connection, manager)
-    left = () if kept is None else (each for each in kept.left if not each.returned)
-    return tuple(sorted(left, key=lambda each: (-each.ended_on.toordinal(), each.account_id)))
+    period = read_period(connection)
+    left = [] if period is None else read_left(connection, period, manager)
+    still = (each for each in left if not each.returned)
+    return tuple(sorted(still, key=lambda each: (-each.ended_on.toordinal(), each.account_id)))
 
 
 def lost_since(left: Sequence[Departure], day: date | None, before: Mapping[str, Standing]) -> tuple[Lost, ...]:

@@ -6,7 +6,7 @@ again as they are read. They go with the run, and with an account that is forgot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -21,7 +21,7 @@ from features.recording import recording
 from features.tables import Tables
 from serving.losses.departures import Departure, Departures
 from serving.scoring.book_figures import DEPARTURES, Beside, BookFigures
-from serving.store.figure_tables import FIGURES, read_beside
+from serving.store.figure_tables import FIGURES, read_beside, read_beside_of
 from serving.store.score_tables import RUNS, newest_run
 from serving.store.whose import Whose
 
@@ -30,27 +30,27 @@ LOSSES = "losses"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The losses of the newest run.
+class Period:
+    """The twelve months before the newest run, whose losses it keeps.
 
     Attributes
     ----------
+    run_id : int
     as_of : date
     first : date
         First day of the period before it.
     currency : str or None
-    left : tuple of Departure
     why : Because or None
-        Why none are kept; None where they are, or there were none.
+        Why no losses are kept; None where they are, or there were none.
     model_version : str
     model : mapping
         The facts about the run's model.
     """
 
+    run_id: int
     as_of: date
     first: date
     currency: str | None
-    left: tuple[Departure, ...]
     why: Because | None
     model_version: str
     model: Mapping[str, Any]
@@ -70,22 +70,35 @@ def with_departures(figures: BookFigures, tables: Tables, as_of: date) -> BookFi
     return replace(figures, parts=parts, beside=(*figures.beside, *left))
 
 
-def read_kept(connection: Connection, whose: Whose) -> Kept | None:
-    """Return the losses of the newest run, of managers' accounts or of all (None); None without a run."""
+def read_period(connection: Connection) -> Period | None:
+    """Return of what period the newest run keeps losses; None without a run."""
     run = connection.execute(newest_run()).mappings().first()
     if run is None:
         return None
     whole = (FIGURES.c.run_id == run["run_id"]) & (FIGURES.c.place == 0)
     record = connection.execute(sa.select(FIGURES.c.record).where(whole)).scalar_one_or_none() or {}
     facts = connection.execute(sa.select(RUNS.c.model).where(RUNS.c.run_id == run["run_id"])).scalar_one()
-    model, said = (run["model_version"], facts), record.get(LOSSES)
+    said, of_run = record.get(LOSSES), {"run_id": run["run_id"], "as_of": run["as_of"], "model": facts}
+    of_run |= {"model_version": run["model_version"], "currency": record.get("currency")}
     if said is None:
-        return Kept(run["as_of"], run["as_of"], record.get("currency"), (), because("not_stored"), *model)
-    rows = read_beside(connection, run["run_id"], DEPARTURES, whose)
-    left = tuple(_departure(row["account_id"], kept) for row in rows for kept in row["kept"])
+        return Period(**of_run, first=run["as_of"], why=because("not_stored"))
     code = said["reason"]
     why = None if code is None else because(code[0], **code[1])
-    return Kept(run["as_of"], date.fromisoformat(said["first"]), record["currency"], left, why, *model)
+    return Period(**of_run, first=date.fromisoformat(said["first"]), why=why)
+
+
+def read_left(connection: Connection, period: Period, whose: Whose) -> list[Departure]:
+    """Return who left in a period by account, of managers' accounts or of all (None)."""
+    if period.why is not None:
+        return []
+    rows = read_beside(connection, period.run_id, DEPARTURES, whose)
+    return [_departure(row["account_id"], kept) for row in rows for kept in row["kept"]]
+
+
+def read_left_at(connection: Connection, period: Period, places: Sequence[tuple[str, int]]) -> list[Departure]:
+    """Return some departures by account and place, see `serving.store.ends_table.ENDS`."""
+    rows = read_beside_of(connection, period.run_id, DEPARTURES, (account_id for account_id, _ in places))
+    return [_departure(account_id, rows[account_id]["kept"][place]) for account_id, place in places]
 
 
 def _plain(departure: Departure) -> dict[str, Any]:

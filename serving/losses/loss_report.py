@@ -9,7 +9,8 @@ from typing import Any
 
 from serving.losses.departures import BEFORE, FACTS, Departure
 from serving.losses.past_runs import Sight, Why
-from serving.losses.reviews import VERDICTS, Review
+from serving.losses.reviews import Review
+from serving.losses.verdicts import VERDICTS
 from serving.reports.report_html import rendered
 from serving.words.formats import Formats, Lang
 from serving.words.glossary import glossary
@@ -23,7 +24,10 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class LossLine:
-    """A loss in words; `rows` is the table of what was known: a label, then a cell for each of `BEFORE`."""
+    """A loss in words; `rows` is the table of what was known: a label, then a cell for each of `BEFORE`.
+
+    `rows` and `reason` are those of a review that is written out; else they are empty.
+    """
 
     account_id: str
     name: str
@@ -70,10 +74,9 @@ def loss_report(
 ) -> LossReport:
     """Return the reviews of the losses from `first` on and before `as_of` in words; `page`: which are written out."""
     texts, formats = programme_texts(lang)["losses"], Formats(lang, currency)
-    lines = tuple(_line(review, texts, formats) for review in found)
-    last = formats.day(as_of - timedelta(days=1))
-    begin = (page - 1) * WRITTEN_OUT
-    written_out = lines[begin : begin + WRITTEN_OUT]
+    last, of_page = formats.day(as_of - timedelta(days=1)), written_out(page)
+    lines = tuple(_line(review, texts, formats, place in of_page) for place, review in enumerate(found))
+    shown = lines[of_page.start : of_page.stop]
     return LossReport(
         lang=lang,
         title=texts["title"].format(day=formats.long_day(as_of)),
@@ -83,16 +86,21 @@ def loss_report(
         ),
         figures=tuple(_sums(verdict, found, texts, formats) for verdict in VERDICTS),
         lines=lines,
-        written_out=written_out,
+        written_out=shown,
         counted=texts["reviews_first"].format(
-            first=formats.number(begin + 1),
-            last=formats.number(begin + len(written_out)),
+            first=formats.number(of_page.start + 1),
+            last=formats.number(of_page.start + len(shown)),
             total=formats.number(len(lines)),
         )
-        if len(lines) > len(written_out)
+        if len(lines) > len(shown)
         else "",
         heads=(texts["what"], *(texts["before"].format(days=days) for days in BEFORE)),
     )
+
+
+def written_out(page: int) -> range:
+    """Return the places of the losses whose review a page writes out."""
+    return range((page - 1) * WRITTEN_OUT, page * WRITTEN_OUT)
 
 
 def render_losses(report: LossReport, paper: bool = False) -> str:
@@ -149,7 +157,7 @@ def _sums(
     return texts[verdict], formats.number(len(revenues)), texts[f"{verdict}_note"], money
 
 
-def _line(review: Review, texts: Mapping[str, str], formats: Formats) -> LossLine:
+def _line(review: Review, texts: Mapping[str, str], formats: Formats, in_full: bool) -> LossLine:
     departure, last = review.departure, review.last
     reason = main_reason(last.score, last.evidence, formats.lang) if last and last.score.band != "unknown" else ""
     return LossLine(
@@ -162,7 +170,7 @@ def _line(review: Review, texts: Mapping[str, str], formats: Formats) -> LossLin
         verdict=review.verdict,
         verdict_label=verdict_label(review, formats.lang),
         returned=texts["returned"] if departure.returned else "",
-        rows=(*_of_runs(review, texts, formats), *_of_book(departure, texts, formats)),
+        rows=(*_of_runs(review, texts, formats), *_of_book(departure, texts, formats)) if in_full else (),
         reason=texts["reason"].format(reason=reason) if reason else "",
         late=_late(review, texts, formats),
     )

@@ -21,8 +21,12 @@ from serving.store.score_tables import CURRENT, NEWEST_FIRST, RUNS, SCORES
 Why = Literal["no_run", "learnt_later", "not_scored"]
 #: Share of the accounts that are the top of the list where the run does not say how many can be contacted.
 CAPACITY = 0.1
-#: Accounts of a query, as many as SQLite takes: each ranks the whole run.
-PIECE = 30_000
+#: Accounts of a query.
+PIECE = 5_000
+#: Accounts whose places are counted; of more, the whole list is read.
+COUNTED = 500
+#: The list of a run, as an index has it.
+BY_RISK = (SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id)
 
 
 @dataclass(frozen=True)
@@ -103,19 +107,52 @@ def run_between(runs: Sequence[Run], after: date, before: date) -> Run | None:
     return next((run for run in runs if after < run.as_of < before), None)
 
 
+def in_top(connection: Connection, run: Run) -> sa.ColumnElement[bool]:
+    """Return as SQL whether a score of a run is at the top of its list."""
+    places = sa.select(SCORES.c.revenue_at_risk, SCORES.c.account_id).where(SCORES.c.run_id == run.run_id)
+    last = connection.execute(places.order_by(*BY_RISK).offset(run.top - 1).limit(1)).first()
+    if last is None:
+        return sa.true()
+    risk, account_id = SCORES.c.revenue_at_risk, SCORES.c.account_id
+    return (risk > last.revenue_at_risk) | ((risk == last.revenue_at_risk) & (account_id <= last.account_id))
+
+
 def read_sights(connection: Connection, wanted: Mapping[Run, Iterable[str]]) -> dict[tuple[int, str], Sight]:
     """Return by run and account what each run said of the accounts wanted of it, as far as it scored them."""
     found = {}
+    columns = (SCORES.c.account_id, SCORES.c.churn_probability, SCORES.c.revenue_at_risk, SCORES.c.band)
     for run, account_ids in wanted.items():
-        place = sa.func.row_number().over(order_by=(SCORES.c.revenue_at_risk.desc(), SCORES.c.account_id))
-        columns = (SCORES.c.account_id, SCORES.c.churn_probability, SCORES.c.revenue_at_risk, SCORES.c.band)
-        ranked = sa.select(*columns, place.label("rank")).where(SCORES.c.run_id == run.run_id).subquery()
+        rows: list[Any] = []
         for piece in _pieces(sorted(set(account_ids))):
-            for row in connection.execute(sa.select(ranked).where(ranked.c.account_id.in_(piece))).mappings():
-                found[run.run_id, row["account_id"]] = Sight(
-                    run, row["churn_probability"], row["revenue_at_risk"], row["band"], row["rank"]
-                )
+            query = sa.select(*columns).where(SCORES.c.run_id == run.run_id, SCORES.c.account_id.in_(piece))
+            rows += connection.execute(query).all()
+        ranks = (_counted if len(rows) <= COUNTED else _numbered)(connection, run.run_id, rows)
+        for row in rows:
+            said = (row.churn_probability, row.revenue_at_risk, row.band)
+            found[run.run_id, row.account_id] = Sight(run, *said, ranks[row.account_id])
     return found
+
+
+def _numbered(connection: Connection, run_id: int, rows: Sequence[Any]) -> dict[str, int]:
+    """Return the places of accounts in a run's list: the whole list is read, in its index."""
+    asked = {row.account_id for row in rows}
+    whole = sa.select(SCORES.c.account_id).where(SCORES.c.run_id == run_id).order_by(*BY_RISK)
+    by_place = connection.execute(whole, execution_options={"yield_per": PIECE})
+    return {account_id: place for place, account_id in enumerate(by_place.scalars(), 1) if account_id in asked}
+
+
+def _counted(connection: Connection, run_id: int, rows: Sequence[Any]) -> dict[str, int]:
+    """Return the places of a few accounts in a run's list: the database counts what stands from one to the next."""
+    risk, mine = SCORES.c.revenue_at_risk, sa.select(sa.func.count()).where(SCORES.c.run_id == run_id)
+    ranks, ahead, last = {}, 0, None
+    for row in sorted(rows, key=lambda row: -row.revenue_at_risk):
+        if row.revenue_at_risk != last:
+            between = risk > row.revenue_at_risk if last is None else (risk > row.revenue_at_risk) & (risk <= last)
+            ahead += connection.execute(mine.where(between)).scalar_one()
+            last = row.revenue_at_risk
+        equal = (risk == row.revenue_at_risk) & (SCORES.c.account_id <= row.account_id)
+        ranks[row.account_id] = ahead + connection.execute(mine.where(equal)).scalar_one()
+    return ranks
 
 
 def _run(row: Mapping[str, Any]) -> Run:

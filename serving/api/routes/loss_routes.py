@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -18,9 +19,10 @@ from serving.api.edge.noted import note_read
 from serving.api.edge.runtime import Runtime, request_id, runtime
 from serving.api.routes.figure_routes import ManagerQuery
 from serving.database.engine import reading
-from serving.losses.kept_departures import read_kept
+from serving.losses.kept_departures import Period, read_period
+from serving.losses.loss_list import LossList, read_losses
 from serving.losses.loss_report import as_plain
-from serving.losses.reviews import VERDICTS, Review, Verdict, reviews
+from serving.losses.verdicts import VERDICTS, Verdict
 from serving.scoring.scoring import CENTS
 from serving.words.formats import Lang
 
@@ -115,27 +117,29 @@ def losses(
 ) -> LossesOut:
     """Return the losses of the accounts that the caller may see."""
     with reading(served.store.engine) as connection:
-        kept = read_kept(connection, principal.whose(account_manager))
-        may = principal.may_ask_for(account_manager)
-        found = reviews(connection, kept.left) if kept is not None and may else []
-    beside = met_nobody(served.store, principal, account_manager) if kept is not None and not found else []
-    listed = found[offset : offset + limit]
-    note_read(request, served, principal.id, "list", [review.departure.account_id for review in listed])
+        period = read_period(connection)
+        found = LossList({}, ())
+        if period is not None and principal.may_ask_for(account_manager):
+            found = read_losses(connection, period, principal.whose(account_manager), offset, limit)
+    beside = met_nobody(served.store, principal, account_manager) if period is not None and not found.total else []
+    note_read(request, served, principal.id, "list", [review.departure.account_id for review in found.listed])
     return LossesOut(
-        request_id=request_id(request), **_period(kept, lang), total=len(found), verdicts=_sums(found),
-        model=None if kept is None else run_model(kept.model_version, kept.model, lang),
-        warnings=run_warnings({} if kept is None else kept.model, None if kept is None else kept.as_of, lang, beside),
-        losses=[LossOut.model_validate(as_plain(review)) for review in listed],
+        request_id=request_id(request), **_period(period, lang), total=found.total, verdicts=_sums(found.revenues),
+        model=None if period is None else run_model(period.model_version, period.model, lang),
+        warnings=run_warnings(
+            {} if period is None else period.model, None if period is None else period.as_of, lang, beside
+        ),
+        losses=[LossOut.model_validate(as_plain(review)) for review in found.listed],
     )  # fmt: skip
 
 
-def _period(kept: Any, lang: Lang) -> dict[str, Any]:
-    if kept is None:
+def _period(period: Period | None, lang: Lang) -> dict[str, Any]:
+    if period is None:
         return dict.fromkeys(("as_of", "first", "currency", "reason"))
-    reason = None if kept.why is None else kept.why.told(lang)
-    return {"as_of": kept.as_of, "first": kept.first, "currency": kept.currency, "reason": reason}
+    reason = None if period.why is None else period.why.told(lang)
+    return {"as_of": period.as_of, "first": period.first, "currency": period.currency, "reason": reason}
 
 
-def _sums(found: list[Review]) -> dict[str, LossSums]:
-    by_verdict = {name: [each.departure.revenue for each in found if each.verdict == name] for name in VERDICTS}
-    return {name: LossSums(losses=len(each), revenue_365d=round(sum(each), CENTS)) for name, each in by_verdict.items()}
+def _sums(revenues: Mapping[Verdict, Sequence[float]]) -> dict[str, LossSums]:
+    each = {verdict: revenues.get(verdict, ()) for verdict in VERDICTS}
+    return {name: LossSums(losses=len(of), revenue_365d=round(sum(of), CENTS)) for name, of in each.items()}

@@ -20,10 +20,10 @@ from support.stored import opened
 from features.signal import signal_names
 from features.tables import Tables
 from serving.database.engine import reading
-from serving.losses.kept_departures import read_kept
+from serving.losses.kept_departures import read_left, read_period
 from serving.portfolio.portfolio_query import read_portfolio
 from serving.portfolio.wanted import Wanted
-from serving.renewals.calls import read_renewals
+from serving.renewals.to_renew import read_renewals
 from serving.store import ScoreStore
 from serving.store.score_tables import SCORES
 from training.bundle.bundle import Bundle, load_bundle
@@ -105,10 +105,11 @@ def _lifetime_values(found: dict[str, Any]) -> None:
     store = ScoreStore(found["out"])
     with reading(store.engine) as connection:
         rows = connection.execute(sa.select(SCORES.c.band, SCORES.c.evidence["outlook", "lifetime"])).all()
-        renewals, left = read_renewals(connection, None), read_kept(connection, None)
+        renewals, period = read_renewals(connection, None), read_period(connection)
+        assert renewals is not None and renewals.soon.total and period is not None
+        assert renewals.soon.of(0, 1) and read_left(connection, period, None)
     known = [worth["value"] for band, worth in rows if band != "unknown"]
     assert math.fsum(known) == pytest.approx(found["customer_lifetime_value"], rel=1e-9) and len(known) < len(rows)
-    assert renewals is not None and renewals.soon and left is not None and left.left
 
 
 def test_score_says_nothing_of_shrinking_where_it_is_not_known(
