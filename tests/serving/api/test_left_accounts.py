@@ -36,7 +36,7 @@ AGED = ("These estimates are", "Diese Einschätzungen sind")
 def fill(store: ScoreStore) -> None:
     """Store a run of three accounts, and a month later one of a single account with what is kept of the others."""
     store.write(scores(3, band="safe", threat=False), {}, MODEL, SCORE.as_of, AT)
-    left = {who: [{"ended_on": day, "reason": None, "returned": False}] for who, day in ENDS.items()}
+    left = {who: [{"ended_on": day, "reason": None, "returned": False, "revenue": 0.0}] for who, day in ENDS.items()}
     kept = replace(figures_by_hand(), beside=(kept_beside(DEPARTURES, left),))
     older = [replace(one, as_of=BEFORE, scored_at=AT - timedelta(days=31)) for one in scores(3)]
     store.write(older, {}, MODEL, BEFORE, older[0].scored_at)
