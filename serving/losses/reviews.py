@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -55,7 +56,7 @@ class Review:
         """Whether every run that the verdict rests on was scored only after the end."""
         return self._judgement.judged_afterwards
 
-    @property
+    @cached_property
     def _judgement(self) -> Judgement:
         return Judgement(self.departure.ended_on, self.sights)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Literal, Protocol
 
 from serving.losses.departures import BEFORE
@@ -51,20 +52,20 @@ class Judgement:
     ended_on: date
     sights: Mapping[int, Judging | Why]
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         """Whether the model had seen it."""
         if self.seen_days is not None:
             return "seen_afterwards" if self.judged_afterwards else "seen"
         return "surprise" if self._judging else "not_known"
 
-    @property
+    @cached_property
     def seen_days(self) -> int | None:
         """Days before the end by which it had been seen, by a run that was scored in time if one had; else None."""
         seen = {days: sight for days in BEFORE if not isinstance(sight := self.sights[days], str) and sight.seen}
         return next((days for days, sight in seen.items() if not self._afterwards(sight)), next(iter(seen), None))
 
-    @property
+    @cached_property
     def judged_afterwards(self) -> bool:
         """Whether every run that the verdict rests on was scored only after the end."""
         seen = None if self.seen_days is None else self.sights[self.seen_days]
