@@ -19,9 +19,10 @@ import duckdb
 from features.errors import Problem
 from features.intake.asking.patterns import escaped
 from features.intake.asking.presets import Preset, presets
-from features.intake.files.copying import copied_sheet, copied_text
+from features.intake.files.copying import copied_text
 from features.intake.files.heads import encoding_of, first_records
 from features.intake.files.reading import FORMATS, TITLES, OpenFile, Workspace, open_files, unpacked
+from features.intake.files.sheets import copied_sheet
 from features.intake.language.mapping_model import SourceFiles
 
 #: Records of a file among which a header may stand.
@@ -52,11 +53,14 @@ class UnknownFile:
         Its first long record that is no title; empty where it cannot be read.
     is_below_titles : bool
         Whether records stand above the headings.
+    sheets : tuple of str
+        The other sheets of the file that are shown and hold something.
     """
 
     name: str
     headings: tuple[str, ...]
     is_below_titles: bool = False
+    sheets: tuple[str, ...] = ()
 
 
 def recognise(space: Workspace) -> tuple[list[Recognised], list[UnknownFile]]:
@@ -96,8 +100,8 @@ def known_file(space: Workspace, path: Path, key: str) -> tuple[Preset | None, O
     key : str
         What tells the scratch files of this file from those of others.
     """
-    records, listed = _start(space, path, key)
-    plain = _plain(path.name, records)
+    records, listed, sheets = _start(space, path, key)
+    plain = replace(_plain(path.name, records), sheets=sheets)
     for preset in sorted(presets(), key=lambda preset: -preset.likeness(records, listed)):
         if preset.likeness(records, listed) and (file := _opened(space, preset, path, key)) is not None:
             return preset, file, plain
@@ -136,19 +140,20 @@ def _opened(space: Workspace, preset: Preset, path: Path, key: str) -> OpenFile 
     return None
 
 
-def _start(space: Workspace, path: Path, key: str) -> tuple[Records, Records]:
-    """Return the first records of a file, and those of a list with bars; both empty where it cannot be read."""
+def _start(space: Workspace, path: Path, key: str) -> tuple[Records, Records, tuple[str, ...]]:
+    """Return the first records of a file, those of a list with bars, and other sheets; empty if it cannot be read."""
     form = FORMATS.get(path.suffix.lower(), "csv")
     with suppress(ValueError, OSError, duckdb.Error):
         if form in ("jsonl", "parquet"):
             opened = open_files(space, f"start_{key}", SourceFiles.model_validate({"files": [escaped(path.name)]}), [])
-            return [file.head.headings for file in opened], []
+            return [file.head.headings for file in opened], [], ()
         target = space.scratch / f"start_{key}.csv"
         if form == "sheet":
-            return first_records(copied_sheet(path, None, target, START), None, START)[1], []
+            sheet = copied_sheet(path, None, target, START)
+            return first_records(sheet.path, None, START)[1], [], tuple(sheet.others)
         encoding = encoding_of(path)
         text = path if encoding == "utf-8" else copied_text(path, encoding, target)
         with text.open(encoding="utf-8-sig", newline="") as file:
             lines = [line for line in islice(file, TITLES) if line.startswith("|")]
-        return first_records(text, None, START)[1], [line.split("|") for line in lines]
-    return [], []
+        return first_records(text, None, START)[1], [line.split("|") for line in lines], ()
+    return [], [], ()

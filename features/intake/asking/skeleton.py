@@ -107,11 +107,21 @@ def _sources(files: Sequence[UnknownFile], others: Collection[str]) -> Iterator[
             told = ", ".join(json.dumps(" ".join(heading.split()), ensure_ascii=False) for heading in headings)
             yield f"## {', '.join(' '.join(name.split()) for name in fitting)}: {told or 'no headings could be read'}"
             yield from (f"## {note}" for note in gross_notes(headings))
+            yield from (f"## {note}" for note in _sheet_notes([file for file in files if file.name in fitting]))
             yield f"[sources.{plain if names[plain] == 1 else f'{plain}_{names[plain]}'}]"
             yield f"files = [{json.dumps(pattern, ensure_ascii=False)}]"
             if is_below:
                 yield f"header_with = {json.dumps(_marks(headings), ensure_ascii=False)}"
             yield ""
+
+
+def _sheet_notes(files: Sequence[UnknownFile]) -> Iterator[str]:
+    """Yield which sheets of a file a source that names none does not read."""
+    for file in files:
+        if file.sheets:
+            own = " ".join(file.name.split())
+            named = ", ".join(json.dumps(" ".join(name.split()), ensure_ascii=False) for name in file.sheets)
+            yield f"{own} has more sheets, each to be read by a source with sheet = NAME: {named}"
 
 
 def _stem(pattern: str, fitting: Sequence[str]) -> str:

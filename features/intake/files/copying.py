@@ -1,16 +1,12 @@
-"""What DuckDB does not read itself, copied as CSV of UTF-8: texts in other encodings, sheets.
+"""Texts that DuckDB does not read itself, copied as CSV of UTF-8: other encodings, other ends of lines.
 
-In: a file. Out: the path of the copy. A copy keeps what is written: a cell of a sheet keeps the zeros that
-its format shows, and a day that a sheet holds as a number is a date.
+In: a file. Out: the path of the copy, which keeps what is written.
 """
 
 from __future__ import annotations
 
 import csv
-import re
-from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
 
 BLOCK = 1 << 20
 
@@ -47,50 +43,3 @@ def copied_records(path: Path, delimiter: str, target: Path) -> Path:
         rows = (row for row in csv.reader(source, delimiter=delimiter) if row)
         csv.writer(copy, delimiter=delimiter, lineterminator="\n").writerows(rows)
     return target
-
-
-def copied_sheet(path: Path, sheet: str | None, target: Path, most: int | None = None) -> Path:
-    """Copy one sheet of an .xlsx file, by default the first that is shown; `most` rows of it.
-
-    Raises
-    ------
-    ValueError
-        When it is no .xlsx file or has no such sheet.
-    """
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:
-        raise ValueError(f"it is no .xlsx file: {error}") from error
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise ValueError(f"there is no sheet {sheet!r}; the sheets there: {', '.join(book.sheetnames)}")
-        shown = [each.title for each in book.worksheets if each.sheet_state == "visible"]
-        rows = book[sheet or (shown or book.sheetnames)[0]]
-        with target.open("w", encoding="utf-8", newline="") as copy:
-            writer = csv.writer(copy, lineterminator="\n")
-            width = rows.max_column or 0
-            for row in rows.iter_rows(max_row=most):
-                cells = [_cell(cell) for cell in row]
-                writer.writerow(cells + [""] * (width - len(cells)))
-    finally:
-        book.close()
-    return target
-
-
-def _cell(cell: Any) -> str:
-    """Return a cell as text: a whole number without decimals and with the zeros of its format, a day as a date."""
-    value = cell.value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, (int, float)) and value == int(value) and abs(value) < 2**53:
-        zeros = re.fullmatch(r"0+", str(cell.number_format or ""))
-        return str(int(value)).zfill(len(zeros[0]) if zeros else 0)
-    return repr(value) if isinstance(value, float) else str(value)

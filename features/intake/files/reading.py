@@ -17,15 +17,11 @@ from uuid import uuid4
 import duckdb
 
 from features.errors import Problem, SourceGone
-from features.intake.files.copying import (
-    copied_records,
-    copied_sheet,
-    copied_text,
-    has_one_line_end,
-)
+from features.intake.files.copying import copied_records, copied_text, has_one_line_end
 from features.intake.files.database_tables import DUCKDB, Databases, duckdb_table
 from features.intake.files.heads import Head, encoding_of, named_only, read_head
 from features.intake.files.json_records import json_rows
+from features.intake.files.sheets import SheetCopy, copied_sheet
 from features.intake.language.mapping_model import SourceFiles
 from features.intake.language.typed_sql import quoted
 from features.validation.names import near
@@ -166,8 +162,10 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
     if form == "jsonl":
         names, rows, is_cut = json_rows(space.connection, path)
         return OpenFile(path.name, path, named_only(names), rows, doubt=MORE_PAGES if is_cut else "")
+    sheet: SheetCopy | None = None
     if form == "sheet":
-        text = copied_sheet(path, source.sheet, space.scratch / f"{key}.csv")
+        sheet = copied_sheet(path, source.sheet, space.scratch / f"{key}.csv")
+        text = sheet.path
         source = source.model_copy(update={"delimiter": ","})
     else:
         encoding = source.encoding or encoding_of(path)
@@ -187,7 +185,8 @@ def _open(space: Workspace, path: Path, source: SourceFiles, key: str) -> OpenFi
         f"rejects_table='{rejects}', rejects_scan='{rejects}_scan', "
         f"max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE})"
     )
-    return OpenFile(path.name, path, head, relation, rejects, source.footer, text=text)
+    doubt = sheet.doubt(source.sheet, head.headings) if sheet else ""
+    return OpenFile(path.name, path, head, relation, rejects, source.footer, doubt, text)
 
 
 def _list(space: Workspace, path: Path, text: Path, source: SourceFiles) -> OpenFile:
