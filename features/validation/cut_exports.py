@@ -1,4 +1,4 @@
-"""Exports that were cut: as many rows as a limit lets through, and months missing in the middle of a table.
+"""Exports that were cut: no invoices, as many rows as a limit lets through, months missing in the middle of a table.
 
 In: the rows of each table, and the days that hold records. Out: `Problem`s that refuse nothing. Neither costs a query.
 """
@@ -21,15 +21,21 @@ LEAST_LIMIT, LEADING = 1_000, (1, 2, 5)
 #: A month without a record is odd where a tenth of the other months at most has fewer records than this.
 LEAST_RECORDS, FEW_MONTHS = 10, 10
 MONTH = "datetime64[M]"
+NO_INVOICES = (
+    "the table has no row, so nobody was ever invoiced: all revenue, and all revenue at risk, is 0; export the "
+    "invoices, if there are any"
+)
 
 
 def cut_exports(counts: Counts, recorded: Recording) -> Iterator[Problem]:
-    """Yield the tables that seem to have been cut: at a limit of rows, or with months missing.
+    """Yield the tables that seem to have been cut: at a limit of rows, with months missing, or no invoice at all.
 
     A cut accounts table is refused for the records of the others, so round numbers of accounts are as good as any, and
     so are as many rows of another table.
     """
     accounts = counts.rows.get("accounts")
+    if counts.rows.get("invoices") == 0:
+        yield Problem("invoices", "", NO_INVOICES)
     for name, rows in counts.rows.items():
         if rows != accounts and is_limit(rows):
             text = (

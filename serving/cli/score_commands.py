@@ -57,6 +57,7 @@ def score(
     """
     from features.batch.account_order import by_account
     from features.freshness import freshness, stale_warnings
+    from serving.cli.score_doubts import book_warnings
     from serving.cli.score_targets import bundles, code, figures_of, into_file, into_store, score_into, where
     from serving.clock import utc_now
     from serving.scoring.book_scoring import BookScoring
@@ -74,8 +75,6 @@ def score(
     bundle = fetch(settings)
     ages = freshness(tables, as_of)
     warnings = stale_warnings(ages, as_of)
-    if "churns" in tables.missing and not bundle.rule.by_silence:
-        warnings.append("there is no churns table, so accounts that have left count as customers")
     with progress_bar(as_json) as step, BookScoring(tables, as_of, bundle, terms=settings.lifetime) as scoring:
         made_of = scoring.fingerprint(code())
         target = (
@@ -86,6 +85,7 @@ def score(
         with target as opened:
             of_book = partial(figures_of, tables, as_of) if figures and out is None else None
             book = score_into(opened, scoring, tables, bundle, step, of_book)
+    warnings += book_warnings(tables, as_of, bundle, len(book.frame))
     warnings += [told(caution, "en") for caution in book.cautions()]
     if bundle.manifest.distrust and not any(caution.code == "leak" for caution in book.cautions()):
         warnings.append(bundle.manifest.distrust)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,11 @@ class Bundle:
             share=kept.get("share", 1.0),  # bundles from before there was one learnt from all accounts
             **{name: kept[name] for name in names},
         )
+
+    @property
+    def learnt_until(self) -> date:
+        """The day on which the last label that the model learnt was known; before it the outcomes are partly learnt."""
+        return max(self.manifest.slices) + timedelta(days=self.settings.known_after_days)
 
     @property
     def reference(self) -> Reference:

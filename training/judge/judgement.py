@@ -71,8 +71,7 @@ class Judgement:
 
 def forward_dates(bundle: Bundle, end: date) -> ForwardDates:
     """Return the dates of a book whose outcomes a bundle has not learnt; `end` is the book's first day without data."""
-    known = timedelta(days=bundle.settings.known_after_days)
-    return ForwardDates(max(bundle.manifest.slices) + known, end - timedelta(days=bundle.rule.reach_days))
+    return ForwardDates(bundle.learnt_until, end - timedelta(days=bundle.rule.reach_days))
 
 
 def evaluate_at(

@@ -20,7 +20,6 @@ from features.matrix import Matrix
 from features.tables import Tables
 from training.bundle.bundle import Bundle
 from training.judge.champion_gate import HELD, REFRESH, Gate
-from training.judge.judgement import forward_dates
 from training.judge.origins import Origin
 from training.models.fitting import Fitted, Progress
 from training.refresh.agreement import check_agreement
@@ -108,7 +107,7 @@ class Renewal:
 
 def known_until(champion: Bundle) -> date:
     """Return the first day that the champion's data do not hold; its latest label was known then."""
-    return forward_dates(champion, date.max).first
+    return champion.learnt_until
 
 
 def renew(case: Renewing, progress: Progress) -> Renewal:
