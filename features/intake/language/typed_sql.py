@@ -148,8 +148,12 @@ def _digits(form: str) -> int:
 
 
 def _strptime(text: str, forms: Sequence[str]) -> str:
-    """Return the SQL of a time by forms. DuckDB reads `infinity` and `epoch` as 1900, and in 11.02.25 the year 25."""
-    read = f"TRY_STRPTIME({text}, [{', '.join(map(quoted, forms))}])"
+    """Return the SQL of a time by forms. DuckDB reads `infinity` and `epoch` as 1900, and in 11.02.25 the year 25.
+
+    It takes the first form that fits, so forms with a year of two digits come first: they fit no year of four.
+    """
+    short_first = sorted(forms, key=lambda form: "%y" not in form)
+    read = f"TRY_STRPTIME({text}, [{', '.join(map(quoted, short_first))}])"
     sure = f"{read} <> TIMESTAMP '1900-01-01' OR contains({text}, '1900')"
     return f"CASE WHEN {read} >= TIMESTAMP '1000-01-01' AND ({sure}) THEN {read} END"
 

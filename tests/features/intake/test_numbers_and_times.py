@@ -123,6 +123,17 @@ def test_day_and_month_lie_in_the_year_of_the_header() -> None:
     assert days == [date(2023, 7, 1), date(2024, 2, 9), date(2024, 6, 30), date(2024, 2, 29)]
 
 
+@pytest.mark.parametrize("forms", [["%d.%m.%Y", "%d.%m.%y"], ["%d.%m.%y", "%d.%m.%Y"], ["%d.%m.%Y", "iso", "%d.%m.%y"]])
+@pytest.mark.parametrize("kind", [Kind.DATE, Kind.INSTANT])
+def test_years_of_two_and_of_four_digits_stand_in_one_column_in_any_order_of_forms(
+    forms: list[str], kind: Kind
+) -> None:
+    """A column that several people typed: the form with the long year would read the year 25 and lose the day."""
+    typed = typed_sql(kind, "t", value(date=forms, zone="UTC"), "UTC")
+    days = read(f"CAST({typed} AS DATE)", ["03.02.25", "03.02.2025", "3.2.25", "31.12.99", "03.02.125"])
+    assert days == [date(2025, 2, 3)] * 3 + [date(1999, 12, 31), None]
+
+
 @pytest.mark.parametrize("forms", ([], "iso", ["iso", "%d%m"], ["%d%m", "iso"], ["%d%m", "%d.%m"], "%d%m%y"))
 def test_the_year_of_the_header_goes_with_one_form_alone(tmp_path: Path, forms: str | list[str]) -> None:
     exports = Exports(tmp_path).put("invoices.csv", "2023\ninvoice_id,account_id,invoiced_on,amount\n1,A,0107,1\n")
