@@ -7,11 +7,12 @@ ChurnRiskError               (features.errors)
 ├── NotEnoughData            a book is too short or too one-sided
 ├── SignalsDiffer            a bundle has other signals
 ├── BundleDamaged            a bundle is not the one that was written
-├── NoModel                  there is no version, or no champion
+├── NoModel                  there is no model, or no champion
+│   └── UnknownVersion       a version is named that there is not; an InputError, too
 └── PublishingFailed         a bundle cannot be written to the folder that services watch
 
-Other layers know all of them but UnusableComparison, AlreadyLearnt and PublishingFailed, so `features.errors` defines
-those.
+Other layers know all of them but UnusableComparison, AlreadyLearnt, UnknownVersion and PublishingFailed, so
+`features.errors` defines those.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from features.errors import ChurnRiskError, InputError
+from features.errors import ChurnRiskError, InputError, NoModel
+
+#: Versions that a message names.
+MOST_VERSIONS = 10
 
 
 class UnusableComparison(InputError):
@@ -64,3 +68,24 @@ class AlreadyLearnt(InputError):
 
 class PublishingFailed(ChurnRiskError):
     """A bundle could not be written to the folder that services watch; the message says why."""
+
+
+class UnknownVersion(NoModel, InputError):
+    """A version is named that the registry does not have.
+
+    Parameters
+    ----------
+    version : str
+        As it was given.
+    where : str
+        The registry.
+    there : iterable of int
+        The versions that it has.
+    """
+
+    def __init__(self, version: str, where: str, there: Iterable[int]) -> None:
+        newest = sorted(there, reverse=True)
+        named = ", ".join(map(str, newest[:MOST_VERSIONS])) + (", ..." if len(newest) > MOST_VERSIONS else "")
+        super().__init__(
+            f"there is no version {version!r} of churn-risk in {where}; the versions there: {named or 'none'}"
+        )

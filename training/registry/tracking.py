@@ -33,6 +33,7 @@ from training.bundle.publishing import (
 )
 from training.bundle.seal import TAG as SEAL
 from training.bundle.seal import Seal, demand_sealed, seal_of
+from training.errors import UnknownVersion
 from training.judge.champion_gate import Gate
 from training.making.packing import write_bundle
 from training.making.pipeline import Trained
@@ -273,10 +274,7 @@ def download(client: MlflowClient, model_version: ModelVersion, folder: Path) ->
 
 
 def version_of(client: MlflowClient, version: str | None, environment: Environment | None = None) -> ModelVersion:
-    """Return MLflow's record of a version, by default of the champion; raises NoModel if there is none.
-
-    The environment tells of a champion that has vanished.
-    """
+    """Return MLflow's record of a version, by default of the champion; raises NoModel, told by the environment."""
     if version is None:
         champion = current(client)
         if champion is None:
@@ -288,7 +286,8 @@ def version_of(client: MlflowClient, version: str | None, environment: Environme
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise
-        raise NoModel(f"there is no version {version!r} of {MODEL_NAME} in {mlflow.get_tracking_uri()}") from error
+        there = client.search_model_versions(f"name='{MODEL_NAME}'")
+        raise UnknownVersion(version, mlflow.get_tracking_uri(), (int(each.version) for each in there)) from error
 
 
 def _experiment(client: MlflowClient, environment: Environment) -> str:

@@ -132,8 +132,8 @@ def test_evaluate_forward(
     ("options", "code", "says"),
     [
         (("--as-of", "2025-12-01"), 2, "what came after is not known yet"),
-        (("--as-of", "2025-06-01", "--model", "7"), 1, "there is no version '7'"),
-        (("--as-of", "2025-06-01", "--model", "champion"), 1, "there is no version 'champion'"),
+        (("--as-of", "2025-06-01", "--model", "7"), 2, "there is no version '7'"),
+        (("--as-of", "2025-06-01", "--model", "champion"), 2, "there is no version 'champion'"),
     ],
 )
 @pytest.mark.usefixtures("home")

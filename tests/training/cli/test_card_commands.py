@@ -79,7 +79,8 @@ def test_help_and_bad_usage(churn_risk: Command, environment: Environment) -> No
 
 def test_without_a_model_there_is_no_card(churn_risk: Command, registry: Registry, tmp_path: Path) -> None:
     done = churn_risk("card", "9", "--out", tmp_path / "card.md")
-    assert (done.code, done.out) == (1, "") and "there is no version '9'" in done.err
+    assert (done.code, done.out) == (2, "") and "there is no version '9'" in done.err
+    assert done.err.rstrip().endswith("; the versions there: 1")
     (fetch_bundle(registry.environment, "1") / MANIFEST).write_text("{}")
     done = churn_risk("card", "--out", tmp_path / "card.md")
     assert (done.code, done.out) == (1, "") and "manifest.json" in done.err and "differ" in done.err
