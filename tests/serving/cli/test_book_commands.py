@@ -44,7 +44,7 @@ def test_what_is_not_there_is_said(churn_risk: Command, book_folder: Path, tmp_p
 
 def test_warnings_go_to_standard_error_with_json_too(churn_risk: Command, tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text("account_id,customer_since\nA1,2020-01-01T09:00:00\n")
-    (tmp_path / "invoices.csv").write_text("invoice_id,account_id,invoiced_on,amount\n")
+    (tmp_path / "invoices.csv").write_text("invoice_id,account_id,invoiced_on,amount\nI1,A1,2020-02-01,1\n")
     done = churn_risk("validate", tmp_path, "--json")
     assert done.code == 0 and len(done.result["warnings"]) == 1
     assert done.err == f"warning: {done.result['warnings'][0]}\n"

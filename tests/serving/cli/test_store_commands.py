@@ -143,7 +143,7 @@ def test_every_table_with_accounts_has_an_eraser(database_url: str) -> None:
     engine.dispose()
     assert naming == {
         "scores", "job_accounts", "idempotency_accounts", "events", "deliveries", "account_reads", "account_steps",
-        "account_feedback", "score_figure_accounts", "digest_standings", "alert_cases",
+        "account_feedback", "score_figure_accounts", "score_ends", "digest_standings", "alert_cases",
     }  # fmt: skip
 
 
