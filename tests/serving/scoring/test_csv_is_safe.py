@@ -35,6 +35,7 @@ HARMLESS = ("", "A1", "x\r=1", 'x\r"=1', "Müller & Söhne", "a=b", "1-2", "'=1"
 WRITERS = {
     "features/csv_files.py",
     "features/simulation/writing.py",
+    "features/intake/files/sheets.py",
     "features/simulation/export_files.py",
     "features/intake/files/copying.py",
 }
